@@ -1,0 +1,1 @@
+"""The agency's clients, their people, and who may see what."""

@@ -1,0 +1,13 @@
+"""Addresses of the accounts room."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from accounts import views
+
+shared: list[URLPattern] = [
+    path("", views.home, name="home"),
+    path("theme/", views.set_theme, name="theme-set"),
+]
+agency_face: tuple[list[URLPattern], str] = ([], "agency-accounts")

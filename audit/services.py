@@ -1,0 +1,65 @@
+"""Writes the audit log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from audit.models import AuditLog
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from django.db.models import Model
+
+
+class Actor(Protocol):
+    """Whoever did it: a person, or a part of the system."""
+
+    @property
+    def actor_id(self) -> UUID | None: ...
+    @property
+    def actor_email(self) -> str: ...
+    @property
+    def actor_type(self) -> str: ...
+
+
+class System:
+    """The actor of what nobody pressed a button for; its name says which part acted."""
+
+    actor_id: UUID | None = None
+    actor_type = "system"
+
+    def __init__(self, name: str) -> None:
+        self.actor_email = name
+
+
+def record(
+    action: str,
+    *,
+    resource: Model,
+    actor: Actor,
+    now: datetime,
+    details: dict[str, Any] | None = None,
+) -> AuditLog:
+    """
+    Add one row to the audit log, inside the transaction of the change it tells of.
+
+    `details` is what changed, in plain JSON values; never a secret, a transcript or a whole number
+    of a lead. The tenant is read from the resource.
+    """
+    client_id = getattr(resource, "client_id", None)
+    if client_id is None and resource._meta.label == "accounts.Client":
+        client_id = resource.pk
+    return AuditLog.objects.create(
+        user_id=actor.actor_id,
+        user_email=actor.actor_email,
+        user_type=actor.actor_type,
+        client_id=client_id,
+        action=action,
+        resource_type=resource._meta.label_lower,
+        resource_id=resource.pk,
+        resource=str(resource)[:200],
+        details=details or {},
+        created_at=now,
+    )

@@ -1,0 +1,1 @@
+"""Prepaid minutes: wallets, the ledger, prices."""

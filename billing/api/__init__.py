@@ -1,0 +1,1 @@
+"""The billing room for programs."""

@@ -1,0 +1,286 @@
+"""Prepaid minutes: the wallet, its append-only ledger, what a launch reserves and a dial holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client, ClientOwned, ClientOwnedQuerySet
+from convomono.lib import money
+from convomono.lib.models import AppendOnly, AppendOnlyQuerySet, BaseModel
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+class Wallet(BaseModel):
+    """
+    A client's prepaid seconds, in four accounts that are never below zero.
+
+    `available` may be reserved, `reserved` belongs to launches, `consumed` was talked, `debt` is
+    talk that nothing covered and that the next free second pays. `seq` is the number of the newest
+    transaction. Only `billing/ledger.py` writes here, by guarded updates.
+    """
+
+    client = models.OneToOneField(Client, models.PROTECT, related_name="wallet")
+    available_seconds = models.BigIntegerField(default=0)
+    reserved_seconds = models.BigIntegerField(default=0)
+    consumed_seconds = models.BigIntegerField(default=0)
+    debt_seconds = models.BigIntegerField(default=0)
+    seq = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(available_seconds__gte=0)
+                & models.Q(reserved_seconds__gte=0)
+                & models.Q(consumed_seconds__gte=0)
+                & models.Q(debt_seconds__gte=0),
+                name="wallet_never_below_zero",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.available_seconds} s"
+
+    @property
+    def total_seconds(self) -> int:
+        return (
+            self.available_seconds
+            + self.reserved_seconds
+            + self.consumed_seconds
+            - self.debt_seconds
+        )
+
+    @property
+    def total_minutes(self) -> Decimal:
+        return money.minutes(self.total_seconds)
+
+    @property
+    def available_minutes(self) -> Decimal:
+        return money.minutes(self.available_seconds)
+
+    @property
+    def reserved_minutes(self) -> Decimal:
+        return money.minutes(self.reserved_seconds)
+
+    @property
+    def consumed_minutes(self) -> Decimal:
+        return money.minutes(self.consumed_seconds)
+
+
+class Rate(ClientOwned):
+    """
+    A client's price from an instant on: per minute, how talk is rounded, what the least is.
+
+    `increment_seconds` 1 bills to the second. `client.billing_rate` of the seed is the price in
+    force.
+    """
+
+    price_per_minute_micros = models.PositiveBigIntegerField()
+    increment_seconds = models.PositiveIntegerField(default=1)
+    minimum_seconds = models.PositiveIntegerField(default=0)
+    effective_from = models.DateTimeField()
+    created_by_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client", "effective_from"], name="rate_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"${money.dollars(self.price_per_minute_micros)}/min"
+
+
+class Payment(ClientOwned):
+    """Money a client paid for minutes; `reference` is the agency's own (an invoice, a transfer)."""
+
+    class Method(models.TextChoices):
+        BANK = "bank", _("Bank transfer")
+        CARD = "card", _("Card")
+        CASH = "cash", _("Cash")
+        GRANT = "grant", _("Free of charge")
+
+    class Status(models.TextChoices):
+        PAID = "paid", _("Paid")
+        REFUNDED = "refunded", _("Refunded")
+
+    seconds = models.PositiveBigIntegerField()
+    amount_micros = models.PositiveBigIntegerField()
+    method = models.CharField(max_length=8, choices=Method)
+    reference = models.CharField(max_length=120)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PAID)
+    created_by_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client", "reference"], name="payment_once"),
+        ]
+        indexes = [models.Index(fields=["client", "-created_at"], name="payment_by_age")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Reservation(ClientOwned):
+    """
+    Seconds a launch set aside: granted = free + held + posted + released.
+
+    `open` takes holds; `closing` (launch finished or cancelled) takes none and gives back what is
+    free; `closed` once nothing is free or held. The rate's terms are those of the launch.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("Open")
+        CLOSING = "closing", _("Closing")
+        CLOSED = "closed", _("Closed")
+
+    batch_call_id = models.UUIDField(unique=True)
+    campaign_id = models.UUIDField(null=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.OPEN)
+    granted_seconds = models.BigIntegerField(default=0)
+    free_seconds = models.BigIntegerField(default=0)
+    held_seconds = models.BigIntegerField(default=0)
+    posted_seconds = models.BigIntegerField(default=0)
+    released_seconds = models.BigIntegerField(default=0)
+    rate = models.ForeignKey(Rate, models.PROTECT, related_name="+")
+    price_per_minute_micros = models.PositiveBigIntegerField()
+    increment_seconds = models.PositiveIntegerField()
+    minimum_seconds = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(free_seconds__gte=0)
+                & models.Q(held_seconds__gte=0)
+                & models.Q(posted_seconds__gte=0)
+                & models.Q(released_seconds__gte=0),
+                name="reservation_never_below_zero",
+            )
+        ]
+        indexes = [models.Index(fields=["client", "status"], name="reservation_by_status")]
+
+    def __str__(self) -> str:
+        return f"{self.granted_seconds} s"
+
+
+class CallHold(ClientOwned):
+    """
+    Seconds set aside for one dial, inside its launch's reservation.
+
+    It goes from `held` to exactly one of `posted` (the call ended), `voided` (it was never placed)
+    and `expired` (nobody ever learned what became of it), and never changes again.
+    """
+
+    class Status(models.TextChoices):
+        HELD = "held", _("Held")
+        POSTED = "posted", _("Posted")
+        VOIDED = "voided", _("Voided")
+        EXPIRED = "expired", _("Expired")
+
+    attempt_id = models.UUIDField(unique=True)
+    reservation = models.ForeignKey(
+        Reservation, models.PROTECT, related_name="holds", db_index=False
+    )
+    call_id = models.UUIDField(null=True, blank=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.HELD)
+    seconds = models.BigIntegerField()
+    posted_seconds = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "reservation", "status"], name="hold_by_reservation"),
+            models.Index(fields=["status", "expires_at"], name="hold_overdue"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seconds} s"
+
+
+class Transaction(AppendOnly):
+    """
+    An unchangeable line of the ledger; a correction is a new line that names the old one.
+
+    The deltas move seconds between accounts and sum to zero: `funding` stands for the world
+    outside. `key` is the unique cause ("consume:<call>"), `seq` counts a wallet's lines without a
+    gap, `balance_after_seconds` is what was available after it. A price stands on what is charged.
+    """
+
+    class Type(models.TextChoices):
+        PURCHASE = "purchase", _("Purchase")
+        RESERVE = "reserve", _("Reserved")
+        RELEASE = "release", _("Released")
+        CONSUME = "consume", _("Consumed")
+        REFUND = "refund", _("Refund")
+        ADJUST = "adjust", _("Adjustment")
+        EXPIRE = "expire", _("Expired")
+        REPAY = "repay", _("Debt paid")
+        REVERSE = "reverse", _("Payment taken back")
+
+    class Status(models.TextChoices):
+        POSTED = "posted", _("Posted")
+
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="transactions", db_index=False)
+    seq = models.BigIntegerField()
+    key = models.CharField(max_length=120)
+    type = models.CharField(max_length=8, choices=Type)
+    status = models.CharField(max_length=8, choices=Status, default=Status.POSTED)
+    seconds = models.BigIntegerField()
+    funding_delta = models.BigIntegerField(default=0)
+    available_delta = models.BigIntegerField(default=0)
+    reserved_delta = models.BigIntegerField(default=0)
+    consumed_delta = models.BigIntegerField(default=0)
+    debt_delta = models.BigIntegerField(default=0)
+    expired_delta = models.BigIntegerField(default=0)
+    balance_after_seconds = models.BigIntegerField()
+    amount_micros = models.BigIntegerField(default=0)
+    price_per_minute_micros = models.PositiveBigIntegerField(default=0)
+    increment_seconds = models.PositiveIntegerField(default=0)
+    minimum_seconds = models.PositiveIntegerField(default=0)
+    rate_id = models.UUIDField(null=True, blank=True)
+    reservation_id = models.UUIDField(null=True, blank=True)
+    campaign_id = models.UUIDField(null=True, blank=True)
+    call_id = models.UUIDField(null=True, blank=True)
+    payment_id = models.UUIDField(null=True, blank=True)
+    corrects_id = models.UUIDField(null=True, blank=True)
+    reference_id = models.CharField(max_length=120, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
+    actor_id = models.UUIDField(null=True, blank=True)
+    actor_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client", "key"], name="transaction_once"),
+            models.UniqueConstraint(fields=["wallet", "seq"], name="transaction_seq"),
+        ]
+        indexes = [
+            models.Index(fields=["client", "-created_at"], name="transaction_by_age"),
+            models.Index(fields=["client", "type", "-created_at"], name="transaction_by_type"),
+            models.Index(fields=["client", "campaign_id"], name="transaction_by_campaign"),
+            models.Index(fields=["client", "call_id"], name="transaction_by_call"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.seconds} s"

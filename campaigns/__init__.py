@@ -1,0 +1,1 @@
+"""What is said to whom and when, and the dispatcher that dials."""

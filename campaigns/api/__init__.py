@@ -1,0 +1,1 @@
+"""The campaigns room for programs."""

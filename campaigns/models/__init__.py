@@ -1,0 +1,26 @@
+"""What is said to whom and when, and each try to say it."""
+
+from __future__ import annotations
+
+from campaigns.models.campaign import (
+    CallingWindow,
+    Campaign,
+    CampaignVersion,
+    KnowledgeBase,
+    KnowledgeSource,
+    RetryPolicy,
+)
+from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrolment
+
+__all__ = [
+    "Attempt",
+    "BatchCall",
+    "CallingWindow",
+    "Campaign",
+    "CampaignVersion",
+    "DispatcherLease",
+    "Enrolment",
+    "KnowledgeBase",
+    "KnowledgeSource",
+    "RetryPolicy",
+]

@@ -1,0 +1,194 @@
+"""A campaign as somebody writes it: script, voice, knowledge, hours, retries, and its versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ClientOwned, ClientOwnedQuerySet
+
+
+class KnowledgeBase(ClientOwned):
+    """Sources that the agent may consult on a call; indexed at Retell under `provider_id`."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("Not indexed yet")
+        INDEXING = "indexing", _("Indexing")
+        COMPLETE = "complete", _("Ready")
+        ERROR = "error", _("Failed")
+
+    name = models.CharField(max_length=39)  # Retell's limit
+    status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
+    provider_id = models.CharField(max_length=80, blank=True)
+    error = models.CharField(max_length=400, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "name"], name="knowledge_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class KnowledgeSource(ClientOwned):
+    """One text, address or file of a knowledge base."""
+
+    class Kind(models.TextChoices):
+        TEXT = "text", _("Text")
+        URL = "url", _("Web page")
+        FILE = "file", _("File")
+
+    knowledge_base = models.ForeignKey(
+        KnowledgeBase, models.CASCADE, related_name="sources", db_index=False
+    )
+    kind = models.CharField(max_length=8, choices=Kind)
+    title = models.CharField(max_length=200)
+    text = models.TextField(blank=True)
+    url = models.CharField(max_length=1000, blank=True)
+    stored_name = models.CharField(max_length=200, blank=True)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "knowledge_base"], name="source_by_base")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Campaign(ClientOwned):
+    """
+    What is said to whom and when.
+
+    Status: `draft` is being written; `preparing` waits for its agent at Retell (`prepare_error`
+    says why it can't be had); `ready` may be launched; `archived` is only kept. Whether it is
+    dialling is the status of its latest BatchCall. An edit of a ready campaign makes it `draft`
+    again for new launches; calls keep the version they were made with.
+    """
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        PREPARING = "preparing", _("Preparing")
+        READY = "ready", _("Ready")
+        ARCHIVED = "archived", _("Archived")
+
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
+    goal = models.CharField(max_length=200, blank=True)
+    script_raw = models.TextField(blank=True)
+    opening_line = models.CharField(max_length=600, blank=True)
+    voice_id = models.CharField(max_length=80, blank=True)
+    voice_name = models.CharField(max_length=120, blank=True)
+    # Conversation settings of `campaigns/settings_schema.py`; see CampaignSettings there.
+    settings = models.JSONField(default=dict)
+    knowledge_base = models.ForeignKey(
+        KnowledgeBase, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    published_version = models.PositiveIntegerField(null=True, blank=True)
+    prepare_error = models.CharField(max_length=400, blank=True)
+    concurrency_limit = models.PositiveIntegerField(default=20)
+    created_by_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "status", "-created_at"], name="campaign_by_status"),
+            models.Index(fields=["client", "-created_at"], name="campaign_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def kb_files_meta(self) -> list[dict[str, Any]]:
+        """Return the seed's list of knowledge sources; one query."""
+        if self.knowledge_base_id is None:
+            return []
+        return [
+            {"title": row.title, "kind": row.kind, "size_bytes": row.size_bytes}
+            for row in KnowledgeSource.objects.filter(
+                client_id=self.client_id, knowledge_base_id=self.knowledge_base_id
+            ).order_by("created_at", "pk")
+        ]
+
+
+class CampaignVersion(ClientOwned):
+    """An unchangeable snapshot of a campaign, with the agent version at Retell that speaks it."""
+
+    campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)
+    script_raw = models.TextField()
+    opening_line = models.CharField(max_length=600, blank=True)
+    voice_id = models.CharField(max_length=80)
+    settings = models.JSONField(default=dict)
+    variables = models.JSONField(default=list)  # the script's variables, in order
+    fingerprint = models.CharField(max_length=64)
+    provider_agent_id = models.CharField(max_length=80)
+    provider_agent_version = models.PositiveIntegerField()
+    published_at = models.DateTimeField()
+    published_by_email = models.CharField(max_length=254)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "number"], name="version_once"),
+        ]
+        indexes = [models.Index(fields=["client", "campaign"], name="version_by_campaign")]
+
+    def __str__(self) -> str:
+        return f"{self.name}, v{self.number}"
+
+
+class RetryPolicy(ClientOwned):
+    """How often and how soon a lead is called again, by how the last attempt went (seconds)."""
+
+    campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="retry_policy")
+    max_attempts = models.PositiveIntegerField(default=3)
+    busy_delay_seconds = models.PositiveIntegerField(default=20 * 60)
+    no_answer_delay_seconds = models.PositiveIntegerField(default=4 * 3600)
+    voicemail_delay_seconds = models.PositiveIntegerField(default=24 * 3600)
+    technical_delay_seconds = models.PositiveIntegerField(default=15 * 60)
+    # The least time between two calls to one person, over all campaigns and clients.
+    gap_seconds = models.PositiveIntegerField(default=15 * 60)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client"], name="retry_by_client")]
+
+    def __str__(self) -> str:
+        return f"{self.max_attempts}"
+
+
+class CallingWindow(ClientOwned):
+    """
+    When a campaign's leads may be called, in the lead's own time.
+
+    Minutes count from local midnight, `weekdays` from Monday 0. `is_any_hour` is for the sandbox
+    alone and holds for fictional numbers (555-01xx) only.
+    """
+
+    campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="calling_window")
+    weekdays = models.JSONField(default=list)
+    opens_minute = models.PositiveIntegerField(default=9 * 60)
+    closes_minute = models.PositiveIntegerField(default=20 * 60)
+    is_any_hour = models.BooleanField(default=False)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client"], name="window_by_client")]
+
+    def __str__(self) -> str:
+        return f"{self.opens_minute}–{self.closes_minute}"

@@ -1,0 +1,213 @@
+"""A launch, the leads in it, and each try to call one."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ClientOwned, ClientOwnedQuerySet
+from campaigns.models.campaign import Campaign, CampaignVersion
+from convomono.lib.models import BaseModel
+from leads.models import Lead
+
+
+class BatchCall(ClientOwned):
+    """
+    One launch of a campaign.
+
+    Status: `scheduled` waits for its time; `running` dials; `paused` (by a person, or by the
+    product: `pause_reason` says which sentence) places no new call; `finished` and `cancelled` are
+    the ends. The counters equal the numbers of its enrolments in each status, and move with them.
+    `launch_key` is the idempotency key of the form that launched it.
+    """
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled", _("Scheduled")
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
+        FINISHED = "finished", _("Finished")
+        CANCELLED = "cancelled", _("Stopped")
+
+    class Mode(models.TextChoices):
+        DISPATCHER = "dispatcher", _("Call by call")
+        RETELL_BATCH = "retell_batch", _("Handed to Retell whole")
+
+    campaign = models.ForeignKey(
+        Campaign, models.PROTECT, related_name="batch_calls", db_index=False
+    )
+    version = models.ForeignKey(CampaignVersion, models.PROTECT, related_name="+")
+    status = models.CharField(max_length=16, choices=Status)
+    mode = models.CharField(max_length=16, choices=Mode, default=Mode.DISPATCHER)
+    launch_key = models.UUIDField(unique=True)
+    provider_batch_id = models.CharField(max_length=80, blank=True)
+    tasks_count = models.PositiveIntegerField(default=0)
+    scheduled_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    last_dialled_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.CharField(max_length=64, blank=True)
+    waiting_reason = models.CharField(max_length=64, blank=True)
+    waiting_until = models.DateTimeField(null=True, blank=True)
+    launched_by_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+
+    queued_count = models.PositiveIntegerField(default=0)
+    dialling_count = models.PositiveIntegerField(default=0)
+    in_call_count = models.PositiveIntegerField(default=0)
+    done_count = models.PositiveIntegerField(default=0)
+    suppressed_count = models.PositiveIntegerField(default=0)
+    exhausted_count = models.PositiveIntegerField(default=0)
+    invalid_count = models.PositiveIntegerField(default=0)
+    cancelled_count = models.PositiveIntegerField(default=0)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "campaign", "-created_at"], name="batch_by_campaign"),
+            models.Index(fields=["client", "status"], name="batch_by_client_status"),
+            models.Index(fields=["status", "scheduled_at"], name="batch_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id}"
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in {self.Status.FINISHED, self.Status.CANCELLED}
+
+
+class Enrolment(ClientOwned):
+    """
+    A lead in a campaign, with its state and next action.
+
+    Status: `queued` (due at `next_attempt_at`; `waiting_reason` says what it waits for),
+    `dialling` (claimed under `lease` until `lease_until`), `in_call`, and the ends: `done` (a
+    person was reached), `suppressed`, `exhausted`, `invalid`, `cancelled`. It belongs to one batch
+    call at a time, or to none before the first launch. `phone_number` and `zones` are copied from
+    the lead, so that claiming and deciding join nothing.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        DIALLING = "dialling", _("Dialling")
+        IN_CALL = "in_call", _("In call")
+        DONE = "done", _("Done")
+        SUPPRESSED = "suppressed", _("Do not call")
+        EXHAUSTED = "exhausted", _("Not reached")
+        INVALID = "invalid", _("Invalid number")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    campaign = models.ForeignKey(
+        Campaign, models.PROTECT, related_name="enrolments", db_index=False
+    )
+    lead = models.ForeignKey(Lead, models.PROTECT, related_name="enrolments")
+    batch_call = models.ForeignKey(
+        BatchCall, models.PROTECT, null=True, blank=True, related_name="enrolments", db_index=False
+    )
+    phone_number = models.CharField(max_length=16)
+    zones = models.JSONField(default=list)
+    dynamic_vars = models.JSONField(default=dict)
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    attempts_count = models.PositiveIntegerField(default=0)  # attempts that count against the cap
+    attempt_number = models.PositiveIntegerField(default=0)  # the newest Attempt's number
+    next_attempt_at = models.DateTimeField()
+    waiting_reason = models.CharField(max_length=64, blank=True)
+    decision = models.JSONField(default=dict)  # the latest decision, with its rules and inputs
+    lease = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    last_attempted_at = models.DateTimeField(null=True, blank=True)
+    last_call_id = models.UUIDField(null=True, blank=True)
+    last_outcome = models.CharField(max_length=32, blank=True)
+    was_reached = models.BooleanField(default=False)
+    is_converted = models.BooleanField(default=False)
+    has_opted_out = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "lead"], name="enrolment_once"),
+        ]
+        indexes = [
+            models.Index(fields=["client", "campaign", "status"], name="enrolment_by_status"),
+            models.Index(fields=["batch_call", "status", "next_attempt_at"], name="enrolment_due"),
+            models.Index(fields=["lease"], name="enrolment_by_lease"),
+            models.Index(fields=["status", "lease_until"], name="enrolment_lost"),
+        ]
+
+    def __str__(self) -> str:
+        return self.phone_number
+
+
+class Attempt(ClientOwned):
+    """
+    One try to call an enrolment, numbered, with the decision that allowed or denied it.
+
+    Status: `dialling` (written before Retell is asked), `placed` (Retell gave a call id),
+    `unknown` (no readable answer: the person may be ringing, nobody redials until it is known),
+    then `ended`, `not_placed` (doesn't count) or `denied` (the decision was no, for good).
+    `request` is what was sent, so that a resend under the same key is the same request.
+    """
+
+    class Status(models.TextChoices):
+        DIALLING = "dialling", _("Dialling")
+        PLACED = "placed", _("Placed")
+        UNKNOWN = "unknown", _("Unknown")
+        ENDED = "ended", _("Ended")
+        NOT_PLACED = "not_placed", _("Not placed")
+        DENIED = "denied", _("Denied")
+
+    enrolment = models.ForeignKey(
+        Enrolment, models.PROTECT, related_name="attempts", db_index=False
+    )
+    number = models.PositiveIntegerField()
+    campaign_id = models.UUIDField()
+    batch_call_id = models.UUIDField()
+    version_id = models.UUIDField()
+    lead_id = models.UUIDField()
+    phone_number = models.CharField(max_length=16)
+    from_number = models.CharField(max_length=16, blank=True)
+    status = models.CharField(max_length=16, choices=Status)
+    decision = models.JSONField(default=dict)
+    request = models.JSONField(default=dict)
+    held_seconds = models.PositiveIntegerField(default=0)
+    sends_count = models.PositiveIntegerField(default=0)  # how often the request was sent
+    provider_call_id = models.CharField(max_length=100, blank=True)
+    call_id = models.UUIDField(null=True, blank=True)
+    outcome_class = models.CharField(max_length=16, blank=True)
+    error = models.CharField(max_length=400, blank=True)
+    created_at = models.DateTimeField()
+    placed_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["enrolment", "number"], name="attempt_once"),
+        ]
+        indexes = [
+            models.Index(fields=["client", "enrolment", "number"], name="attempt_by_enrolment"),
+            models.Index(fields=["phone_number", "-created_at"], name="attempt_by_person"),
+            models.Index(fields=["status", "created_at"], name="attempt_overdue"),
+            models.Index(fields=["batch_call_id", "status"], name="attempt_in_batch"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.phone_number} #{self.number}"
+
+
+class DispatcherLease(BaseModel):
+    """The right to dial, held by one dispatcher at a time; who lets it run out loses it."""
+
+    name = models.CharField(max_length=32, unique=True)
+    holder = models.UUIDField(null=True)
+    expires_at = models.DateTimeField()  # real time: leases don't follow the sandbox's clock
+    renewed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

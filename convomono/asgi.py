@@ -1,0 +1,10 @@
+"""The ASGI application: everything in the one-command run, and /ws/ in production."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "convomono.settings.production")
+application = get_asgi_application()

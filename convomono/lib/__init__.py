@@ -1,0 +1,1 @@
+"""Small modules below every app, one per thing; none knows an app."""

@@ -1,0 +1,37 @@
+"""A column that is unreadable in the database, with keys that can be rotated."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import models
+
+__all__ = ["EncryptedTextField", "InvalidToken"]
+
+
+@cache
+def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def _keys() -> MultiFernet:
+    return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+class EncryptedTextField(models.TextField[str, str]):
+    """Text, encrypted with the first key of FIELD_ENCRYPTION_KEYS, read with any of them."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        plain = super().get_prep_value(value)
+        return plain if not plain else _keys().encrypt(plain.encode()).decode()
+
+    def from_db_value(self, value: str | None, _expression: Any, _connection: Any) -> str | None:
+        """
+        Return the plain text.
+
+        :raises InvalidToken: if no key fits: one was removed before its rows were rotated
+        """
+        return value if not value else _keys().decrypt(value.encode()).decode()

@@ -1,0 +1,160 @@
+"""
+Transactions, retries and unique inserts, alike on SQL and on MongoDB.
+
+On MongoDB Django's own atomic() does nothing, savepoints don't exist and select_for_update() is
+ignored. So our code uses this module and nothing of django.db.transaction.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, overload
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models import Model
+
+__all__ = [
+    "IntegrityError",
+    "atomic",
+    "in_transaction",
+    "insert_once",
+    "is_transient",
+    "on_commit",
+    "require_transactions",
+    "run_atomic",
+]
+
+on_commit = transaction.on_commit  # inside `atomic` it waits for the commit on both engines
+
+MONGO_LABELS = ("TransientTransactionError", "UnknownTransactionCommitResult")
+SQLITE_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+POSTGRES_STATES = ("40001", "40P01")
+ATTEMPTS = 30
+
+
+def _has_mongo_transactions(connection: BaseDatabaseWrapper) -> bool:
+    return connection.vendor == "mongodb" and bool(connection.features._supports_transactions)
+
+
+@contextmanager
+def _atomic(using: str) -> Iterator[None]:
+    connection = connections[using]
+    block: AbstractContextManager[object]
+    if _has_mongo_transactions(connection):
+        from django_mongodb_backend.transaction import atomic as mongo_atomic
+
+        block = mongo_atomic(using=using)
+    else:
+        block = transaction.atomic(using=using)
+    with block:
+        yield
+
+
+@overload
+def atomic[**P, R](using: Callable[P, R]) -> Callable[P, R]: ...
+@overload
+def atomic(using: str = DEFAULT_DB_ALIAS) -> AbstractContextManager[None]: ...
+def atomic(using: object = DEFAULT_DB_ALIAS) -> object:
+    """
+    Open a transaction on either engine: a context manager, or a decorator without brackets.
+
+    A nested block is a savepoint on SQL and has no effect on MongoDB. So let errors leave the
+    outermost block: an IntegrityError caught inside has already ended a MongoDB transaction.
+    """
+    if callable(using):
+        return _atomic(DEFAULT_DB_ALIAS)(using)
+    return _atomic(str(using))
+
+
+def in_transaction(using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Tell whether a transaction is open on this thread's connection."""
+    connection = connections[using]
+    if connection.vendor == "mongodb":
+        return bool(connection.in_atomic_block_mongo)
+    return connection.in_atomic_block
+
+
+def is_transient(exc: BaseException) -> bool:
+    """Tell whether the database undid the block and running all of it again may succeed."""
+    for error in (exc, exc.__cause__):
+        if hasattr(error, "has_error_label"):
+            return any(error.has_error_label(label) for label in MONGO_LABELS)
+        if (code := getattr(error, "sqlite_errorcode", None)) is not None:
+            return code & 0xFF in SQLITE_CODES
+        if (state := getattr(error, "sqlstate", None)) is not None:
+            return state in POSTGRES_STATES
+    return False
+
+
+def run_atomic[R](
+    block: Callable[[], R], *, using: str = DEFAULT_DB_ALIAS, attempts: int = ATTEMPTS
+) -> R:
+    """
+    Run block() in a transaction; run it again after a write conflict.
+
+    The outcome of a commit can stay unknown, and then the block runs a second time although the
+    first run took effect. So the block must be idempotent: it writes a row with its unique key, and
+    the caller treats the IntegrityError of that row as "done before". Side effects belong in
+    `on_commit`, whose own errors never repeat the block.
+    """
+    if in_transaction(using):  # only the outermost block can be repeated
+        with atomic(using):
+            return block()
+    for attempt in range(attempts):
+        committed: list[bool] = []
+        try:
+            with atomic(using):
+                # The first hook to run: an error that comes later is another hook's, not the
+                # transaction's.
+                on_commit(lambda done=committed: done.append(True), using=using)
+                return block()
+        except Exception as exc:
+            if committed or attempt == attempts - 1 or not is_transient(exc):
+                raise
+        time.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 6)))
+    raise AssertionError("unreachable")
+
+
+def insert_once(row: Model, *key: str, using: str = DEFAULT_DB_ALIAS) -> bool:
+    """
+    Insert the row; return False if one with the same values in the fields `key` is there already.
+
+    MongoDB has no INSERT .. ON CONFLICT DO NOTHING. This is the portable form: one insert and no
+    read before it. On MongoDB it has to stand outside a transaction, which a duplicate would end.
+    """
+    if connections[using].vendor == "mongodb":
+        if in_transaction(using):
+            raise RuntimeError("insert_once() inside a MongoDB transaction")
+        guard: AbstractContextManager[object] = nullcontext()
+    else:
+        guard = transaction.atomic(using=using)
+    try:
+        with guard:
+            row.save(force_insert=True, using=using)
+    except IntegrityError:
+        # Another constraint may have failed; then this is an error.
+        same = {name: getattr(row, name) for name in key}
+        if same and type(row)._base_manager.using(using).filter(**same).exists():
+            return False
+        raise
+    return True
+
+
+def require_transactions(using: str = DEFAULT_DB_ALIAS) -> None:
+    """
+    Refuse a MongoDB server without transactions.
+
+    :raises ImproperlyConfigured: on a standalone server, where the ledger could not be kept
+    """
+    connection = connections[using]
+    if connection.vendor == "mongodb" and not connection.features._supports_transactions:
+        raise ImproperlyConfigured("MongoDB has to run as a replica set (one member is enough).")

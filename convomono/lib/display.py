@@ -1,0 +1,112 @@
+"""Template filters: seconds, micros, phone numbers and instants as people read them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from convomono.lib import money
+from convomono.lib.phone import display_number
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
+register = template.Library()
+MISSING = "–"
+
+
+@register.filter
+def minutes(seconds: int | None) -> str:
+    """Show seconds as minutes with two decimals: 90 is "1.50"."""
+    return (
+        MISSING
+        if seconds is None
+        else number_format(money.minutes(seconds), 2, use_l10n=True, force_grouping=True)
+    )
+
+
+@register.filter
+def usd(micros: int | None) -> str:
+    """Show micros as dollars with two to four decimals: 1250000 is "$1.25"."""
+    if micros is None:
+        return MISSING
+    amount = money.dollars(abs(micros))
+    decimals = -int(amount.as_tuple().exponent)
+    sign = "-" if micros < 0 else ""
+    return f"{sign}${number_format(amount, decimals, use_l10n=True, force_grouping=True)}"
+
+
+@register.filter
+def duration(seconds: int | None) -> str:
+    """Show seconds as people say them: 74 is "1 min 14 s"."""
+    if seconds is None:
+        return MISSING
+    hours, rest = divmod(int(seconds), 3600)
+    whole_minutes, left = divmod(rest, 60)
+    if hours:
+        return _("%(h)d h %(m)d min") % {"h": hours, "m": whole_minutes}
+    if whole_minutes:
+        return _("%(m)d min %(s)d s") % {"m": whole_minutes, "s": left}
+    return _("%(s)d s") % {"s": left}
+
+
+@register.filter
+def phone(e164: str) -> str:
+    """Show a number in E.164 with spaces."""
+    return display_number(e164) if e164 else MISSING
+
+
+@register.filter
+def percent(ratio: float | None) -> str:
+    """Show a ratio as a percentage with one decimal: 0.125 is "12.5%"."""
+    return MISSING if ratio is None else f"{number_format(Decimal(str(ratio)) * 100, 1)}%"
+
+
+@register.filter
+def count(value: int | None) -> str:
+    """Show a whole number with its thousands apart."""
+    return MISSING if value is None else number_format(value, 0, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def instant(value: datetime | None, zone: str = "") -> SafeString:
+    """Show an instant in the zone (else the one in force), UTC in the `datetime` attribute."""
+    if value is None:
+        return format_html("{}", MISSING)
+    try:
+        local = value.astimezone(ZoneInfo(zone)) if zone else timezone.localtime(value)
+    except ZoneInfoNotFoundError:
+        local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.astimezone(ZoneInfo("UTC")).isoformat(timespec="seconds"),
+        f"{date_format(local, 'Y-m-d H:i:s')} {local.tzname()}",
+        date_format(local, "j M Y, H:i"),
+    )
+
+
+@register.filter
+def ago(value: datetime | None, now: datetime) -> str:
+    """Show how long before `now` an instant was, in its largest unit: "5 min ago"."""
+    if value is None:
+        return MISSING
+    seconds = max(0, int((now - value) / timedelta(seconds=1)))
+    for unit, size in ((_("%d d ago"), 86400), (_("%d h ago"), 3600), (_("%d min ago"), 60)):
+        if seconds >= size:
+            return unit % (seconds // size)
+    return _("%d s ago") % seconds
+
+
+@register.filter
+def hue(text: object) -> int:
+    """Return a stable number from 0 to 7 for a name: the colour of its avatar."""
+    return hashlib.blake2b(str(text).encode(), digest_size=1).digest()[0] % 8

@@ -1,0 +1,55 @@
+"""The only door to RQ: put a job on a queue after the commit, and the worker that runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import django_rq
+import structlog
+from rq import Worker
+
+from convomono.lib import db
+from convomono.lib.redis import RedisError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Queue = Literal["calls", "imports", "reports", "default"]
+log = structlog.get_logger()
+
+MAINTENANCE_SECONDS = 30
+
+
+class MaintainedWorker(Worker):
+    """
+    A worker that looks for the jobs of killed workers every 30 seconds.
+
+    RQ's own interval is ten minutes, and its command has no option for it. Together with
+    `--worker-ttl 45` a killed job runs again within about 90 seconds.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("maintenance_interval", MAINTENANCE_SECONDS)
+        super().__init__(*args, **kwargs)
+
+
+def enqueue(
+    job: Callable[..., Any], *, queue: Queue = "default", timeout_seconds: int = 600, **ids: Any
+) -> None:
+    """
+    Run job(**ids) on a worker once the open transaction is committed.
+
+    The job is idempotent and takes ids, not rows. If Redis is away the job isn't lost: each job
+    stands for a row with a status, and a periodic job enqueues what stayed behind
+    (`convomono/schedule.py`).
+    """
+
+    def put() -> None:
+        try:
+            django_rq.get_queue(queue).enqueue_call(
+                job, kwargs=ids, timeout=timeout_seconds, result_ttl=0
+            )
+        except RedisError:
+            log.warning("job.not_enqueued", job=job.__name__, queue=queue)
+
+    db.on_commit(put)

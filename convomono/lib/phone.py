@@ -1,0 +1,142 @@
+"""Phone numbers: what somebody typed into E.164, with a reason when it can't be; the only door to phonenumbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import phonenumbers
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    ValidationResult,
+    timezone as phone_timezone,
+)
+
+Refusal = Literal[
+    "phone_missing",
+    "phone_damaged",
+    "phone_too_short",
+    "phone_too_long",
+    "phone_not_assignable",
+    "phone_premium",
+    "phone_toll_free",
+    "phone_unknown_country",
+]
+
+_TYPES = {
+    PhoneNumberType.FIXED_LINE: "landline",
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "unknown",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    PhoneNumberType.PREMIUM_RATE: "premium",
+    PhoneNumberType.VOIP: "voip",
+}
+_LENGTHS: dict[int, Refusal] = {
+    ValidationResult.TOO_SHORT: "phone_too_short",
+    ValidationResult.TOO_LONG: "phone_too_long",
+    ValidationResult.INVALID_COUNTRY_CODE: "phone_unknown_country",
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "phone_too_short",
+}
+_UNKNOWN_ZONE = "Etc/Unknown"
+_SPACES = str.maketrans("", "", " \t\u00a0\u202f\u200e\u200f")
+
+
+class NumberRefused(Exception):
+    """The text is no number we may call; `reason` says why."""
+
+    def __init__(self, reason: Refusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class ParsedNumber:
+    """A number in E.164, its country (ISO 3166, two letters) and kind of line where known."""
+
+    e164: str
+    country: str
+    line_type: str
+
+
+def is_fictional(e164: str) -> bool:
+    """
+    Tell whether a US or Canadian number is kept for fiction: 555-0100 to 555-0199.
+
+    Source: NANPA, ATIS-0300115. Nobody's phone rings there, so the sandbox may dial it at any hour.
+    """
+    return len(e164) == 12 and e164.startswith("+1") and e164[5:10] == "55501"
+
+
+@lru_cache(maxsize=65536)
+def parse_number(text: str, country: str = "US") -> ParsedNumber:
+    """
+    Return the number that somebody typed, read as one of `country` unless it says otherwise.
+
+    Fictional numbers (555-01xx) are accepted although nobody has them: trials dial them.
+
+    :raises NumberRefused: with the reason, if it isn't one that may be called
+    """
+    raw = text.strip().removeprefix("'")
+    if not raw:
+        raise NumberRefused("phone_missing")
+    compact = raw.translate(_SPACES)
+    if "e+" in compact.lower() or compact.lower().startswith("#"):
+        raise NumberRefused("phone_damaged")  # what a spreadsheet makes of a long number
+    try:
+        number = phonenumbers.parse(raw, country)
+    except NumberParseException as exc:
+        too_short = exc.error_type == NumberParseException.TOO_SHORT_NSN
+        too_long = exc.error_type == NumberParseException.TOO_LONG
+        unknown = exc.error_type == NumberParseException.INVALID_COUNTRY_CODE
+        raise NumberRefused(
+            "phone_too_short"
+            if too_short
+            else "phone_too_long"
+            if too_long
+            else "phone_unknown_country"
+            if unknown
+            else "phone_damaged"
+        ) from None
+    return _checked(number, country)
+
+
+def _checked(number: phonenumbers.PhoneNumber, country: str) -> ParsedNumber:
+    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    if is_fictional(e164):
+        return ParsedNumber(e164, _country(number, country), "unknown")
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if possible in _LENGTHS:
+        raise NumberRefused(_LENGTHS[possible])
+    if not phonenumbers.is_valid_number(number):
+        raise NumberRefused("phone_not_assignable")
+    line_type = _TYPES.get(phonenumbers.number_type(number), "unknown")
+    if line_type == "premium":
+        raise NumberRefused("phone_premium")
+    if line_type == "toll_free":
+        raise NumberRefused("phone_toll_free")
+    return ParsedNumber(e164, _country(number, country), line_type)
+
+
+def _country(number: phonenumbers.PhoneNumber, default: str) -> str:
+    found = phonenumbers.region_code_for_number(number)
+    return found if found and found != "001" else default
+
+
+@lru_cache(maxsize=65536)
+def time_zones(e164: str) -> tuple[str, ...]:
+    """Return every IANA time zone the number may be in, sorted; empty if its prefix tells none."""
+    zones = phone_timezone.time_zones_for_number(phonenumbers.parse(e164))
+    return tuple(sorted(zone for zone in zones if zone != _UNKNOWN_ZONE))
+
+
+@lru_cache(maxsize=65536)
+def display_number(e164: str) -> str:
+    """Return the number with spaces as people of any country read it; unchanged if it is none."""
+    try:
+        number = phonenumbers.parse(e164)
+    except NumberParseException:
+        return e164
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)

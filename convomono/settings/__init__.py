@@ -1,0 +1,1 @@
+"""Settings, one module per environment; DJANGO_SETTINGS_MODULE names it."""

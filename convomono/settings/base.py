@@ -1,0 +1,259 @@
+"""Settings that every environment shares; each variable is read once, here or in the environment's module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.utils.csp import CSP
+
+from convomono.lib import env
+from convomono.settings.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
+
+DEBUG = False
+TESTING = False  # the test settings alone say yes
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+PUBLIC_BASE_URL = env.text("PUBLIC_BASE_URL", "http://127.0.0.1:8000")
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.headless",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "django_rq",
+    "heroicons",
+    "import_export",
+    "audit",
+    "accounts",
+    "leads",
+    "telephony",
+    "billing",
+    "campaigns",
+    "reporting",
+    "webhooks",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.ClientMiddleware",
+]
+
+ROOT_URLCONF = "convomono.urls"
+WSGI_APPLICATION = "convomono.wsgi.application"
+ASGI_APPLICATION = "convomono.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["convomono.lib.display", "heroicons.templatetags.heroicons"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "accounts.context.chrome",
+            ],
+        },
+    },
+]
+
+# -- Data ------------------------------------------------------------------------------------------
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # third-party models; ours have UUIDs
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'convomono.sqlite3'}")
+ON_MONGODB = DATABASE_URL.startswith(("mongodb://", "mongodb+srv://"))
+
+if ON_MONGODB:
+    DATABASES = {
+        "default": {
+            "ENGINE": "convomono.lib.mongodb",
+            "HOST": DATABASE_URL,
+            "NAME": urlsplit(DATABASE_URL).path.lstrip("/") or "convomono",
+        }
+    }
+    INSTALLED_APPS += ["django_mongodb_backend"]
+    SILENCED_SYSTEM_CHECKS = ["models.W027"]  # check constraints aren't created there
+    IMPORT_EXPORT_USE_TRANSACTIONS = False  # otherwise import-export refuses to start
+elif DATABASE_URL.startswith("sqlite:///"):
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATABASE_URL.removeprefix("sqlite:///"),
+            "OPTIONS": {
+                "timeout": 20,
+                # Take the write lock at the start: a block can't fail half-way by upgrading a read.
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+                "PRAGMA mmap_size=134217728;PRAGMA journal_size_limit=27103364;"
+                "PRAGMA cache_size=2000;",
+            },
+        }
+    }
+else:
+    raise env.EnvironmentInvalid("DATABASE_URL must begin with mongodb:// or sqlite:///.")
+
+REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "convomono",
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+
+RQ = {"WORKER_CLASS": "convomono.lib.jobs.MaintainedWorker"}
+RQ_QUEUES = {name: {"URL": REDIS_URL} for name in ("calls", "imports", "reports", "default")}
+
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(VAR_DIR / "files")},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+FILE_UPLOAD_PERMISSIONS = 0o600
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+LEAD_UPLOAD_MAX_BYTES = env.integer("LEAD_UPLOAD_MAX_BYTES", 512 * 1024 * 1024, at_least=1)
+
+# -- People ----------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by the agency, not by signing up
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "ConvoMono"
+HEADLESS_ONLY = False
+HEADLESS_CLIENTS = ["app"]
+HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"
+HEADLESS_JWT_ALGORITHM = "HS256"
+HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
+HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = 24 * 3600
+HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
+
+# -- Language and time -----------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# -- Mail ------------------------------------------------------------------------------------------
+
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "ConvoMono <noreply@localhost>")
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+
+# -- The voice platform ----------------------------------------------------------------------------
+
+RETELL_API_KEY = env.text("RETELL_API_KEY", "")
+RETELL_WEBHOOK_KEY = env.text("RETELL_WEBHOOK_KEY", "")
+RETELL_WEBHOOK_KEY_PREVIOUS = env.text("RETELL_WEBHOOK_KEY_PREVIOUS", "")
+RETELL_BASE_URL = env.text("RETELL_BASE_URL", "https://api.retellai.com")
+RETELL_TIMEOUT_SECONDS = env.number("RETELL_TIMEOUT_SECONDS", 30, at_least=1)
+RETELL_CALLS_PER_SECOND = env.number("RETELL_CALLS_PER_SECOND", 1, at_least=0.1)
+# True when what we talk to is the local stand-in: nothing rings and the pages say so.
+SANDBOX = urlsplit(RETELL_BASE_URL).hostname in {"127.0.0.1", "localhost", "::1"}
+WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 10_000_000, at_least=1000)
+
+# -- Safety ----------------------------------------------------------------------------------------
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF, CSP.NONCE],
+    "img-src": [CSP.SELF, "data:"],
+    "media-src": [CSP.SELF, "blob:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+FIELD_ENCRYPTION_KEYS = env.names("FIELD_ENCRYPTION_KEYS")
+
+# -- API -------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "allauth.headless.contrib.rest_framework.authentication.JWTTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": "600/min"},
+    "EXCEPTION_HANDLER": "accounts.api.problems.problem_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ConvoMono API",
+    "DESCRIPTION": "Campaigns, leads, calls and money of AI phone campaigns.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+UNFOLD = {"SITE_TITLE": "ConvoMono", "SITE_HEADER": "ConvoMono", "SITE_SUBHEADER": "Back office"}
+
+LOGGING = logging_config(as_json=env.flag("LOG_JSON"), level=env.text("LOG_LEVEL", "INFO"))

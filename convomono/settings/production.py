@@ -1,0 +1,52 @@
+"""Settings of a real deployment: no default for a secret, HTTPS only, JSON logs, no sandbox."""
+
+from __future__ import annotations
+
+import sentry_sdk
+
+from convomono.lib import clock, env
+from convomono.settings.base import *
+
+SECRET_KEY = env.text("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS") or [urlsplit(PUBLIC_BASE_URL).hostname or ""]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+RETELL_API_KEY = env.text("RETELL_API_KEY")
+RETELL_WEBHOOK_KEY = env.text("RETELL_WEBHOOK_KEY")
+SHOW_DEMO_SIGN_INS = False
+
+if not FIELD_ENCRYPTION_KEYS:
+    raise env.EnvironmentInvalid(
+        "FIELD_ENCRYPTION_KEYS is not set. .env.example says how to make one."
+    )
+if clock.CLOCK.factor != 1:
+    raise env.EnvironmentInvalid("SANDBOX_CLOCK_FACTOR is for trials: unset it in production.")
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+
+STORAGES["staticfiles"] = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+MAILERS = {
+    "default": {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": env.text("EMAIL_HOST", "localhost"),
+            "port": env.integer("EMAIL_PORT", 25, at_least=1),
+            "username": env.text("EMAIL_USER", ""),
+            "password": env.text("EMAIL_PASSWORD", ""),
+            "use_tls": env.flag("EMAIL_USE_TLS"),
+        },
+    }
+}
+LOGGING = logging_config(
+    as_json=env.flag("LOG_JSON", default=True), level=env.text("LOG_LEVEL", "INFO")
+)
+
+if dsn := env.text("SENTRY_DSN", ""):
+    sentry_sdk.init(dsn=dsn, send_default_pii=False, traces_sample_rate=0.0)

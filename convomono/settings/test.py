@@ -1,0 +1,33 @@
+"""Settings of the test suite: a database and a Valkey of its own, quick passwords, nothing leaves the machine."""
+
+from __future__ import annotations
+
+import tempfile
+
+from convomono.lib import env
+from convomono.settings.base import *
+
+TEST_DIR = Path(tempfile.mkdtemp(prefix="convomono-test-"))
+TESTING = True
+SECRET_KEY = "test-only-and-long-enough-for-the-hash-of-a-token"
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+FIELD_ENCRYPTION_KEYS = ["ZGV2ZWxvcG1lbnQtb25seS1rZXktbm90LXNlY3JldC0="]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+STORAGES["default"]["OPTIONS"] = {"location": str(TEST_DIR / "files")}
+if not ON_MONGODB:
+    # A file and not memory: races need several connections, and WAL.
+    DATABASES["default"]["TEST"] = {"NAME": str(TEST_DIR / "test.sqlite3")}
+    DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
+# tests/conftest.py starts a Valkey there unless TEST_REDIS_URL names a server.
+REDIS_URL = env.text("TEST_REDIS_URL", f"unix://{TEST_DIR / 'valkey.sock'}")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+RQ_QUEUES = {name: {"URL": REDIS_URL} for name in RQ_QUEUES}
+RETELL_API_KEY = "test"
+RETELL_WEBHOOK_KEY = "key_test_convomono_webhook"
+RETELL_WEBHOOK_KEY_PREVIOUS = ""
+RETELL_BASE_URL = "http://127.0.0.1:9"
+SANDBOX = True
+SHOW_DEMO_SIGN_INS = False
+LOGGING = logging_config(as_json=False, level="WARNING")
+WHITENOISE_AUTOREFRESH = True

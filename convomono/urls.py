@@ -1,0 +1,51 @@
+"""Every address of the product."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+import accounts.api.urls
+import accounts.urls
+import billing.api.urls
+import billing.urls
+import campaigns.api.urls
+import campaigns.urls
+import leads.api.urls
+import leads.urls
+import reporting.api.urls
+import reporting.urls
+import telephony.api.urls
+import telephony.urls
+import webhooks.urls
+
+_ROOMS_OF_CLIENTS = (reporting, campaigns, leads, billing)
+_ROOMS_OF_THE_AGENCY = (reporting, accounts, telephony, billing, webhooks)
+_ROOMS_WITH_API = (accounts, telephony, leads, billing, campaigns, reporting)
+
+_client_face = [path("", include(room.urls.client_face)) for room in _ROOMS_OF_CLIENTS]
+_agency_face = [path("", include(room.urls.agency_face)) for room in _ROOMS_OF_THE_AGENCY]
+_client_api = [route for room in _ROOMS_WITH_API for route in room.api.urls.client_api]
+_admin_api = [route for room in _ROOMS_WITH_API for route in room.api.urls.admin_api]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include(accounts.urls.shared)),
+    path("", include(reporting.urls.probes)),
+    path("account/", include("allauth.urls")),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("app/", include(_client_face)),
+    path("agency/", include(_agency_face)),
+    path("admin/queues/", include("django_rq.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/client/", include((_client_api, "api-client"))),
+    path("api/v1/admin/", include((_admin_api, "api-admin"))),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+]
+
+if settings.DEBUG or settings.TESTING:
+    from convomono.lib.styleguide import styleguide
+
+    urlpatterns.append(path("styleguide/", styleguide, name="styleguide"))

@@ -1,0 +1,1 @@
+"""People to call: lists, uploads, consent and do-not-call."""

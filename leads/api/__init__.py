@@ -1,0 +1,1 @@
+"""The leads room for programs."""

@@ -1,0 +1,1 @@
+"""Figures, reports and home pages; reads everything below."""

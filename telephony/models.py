@@ -1,0 +1,202 @@
+"""Numbers we call from, agents as they exist at Retell, and calls as Retell reports them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client, ClientOwned, ClientOwnedQuerySet
+from convomono.lib.models import BaseModel
+
+
+class PhoneNumberQuerySet(ClientOwnedQuerySet["PhoneNumber"]):
+    """Numbers; one without a client is the agency's stock."""
+
+    def in_use(self) -> PhoneNumberQuerySet:
+        """Keep numbers that were not released."""
+        return self.filter(released_at=None)
+
+
+class PhoneNumber(BaseModel):
+    """
+    A number to call from: the agency's, lent to at most one client.
+
+    `resting_until` is set when calls from it go wrong (spam label, blocked): until then it is not
+    used. `used_on` and `used_count` count today's dials against `daily_cap` (0: no cap).
+    """
+
+    class Provider(models.TextChoices):
+        RETELL_TWILIO = "retell-twilio", _("Retell (Twilio)")
+        RETELL_TELNYX = "retell-telnyx", _("Retell (Telnyx)")
+        CUSTOM = "custom", _("Own carrier")
+
+    class Type(models.TextChoices):
+        LOCAL = "local", _("Local")
+        TOLL_FREE = "toll_free", _("Toll-free")
+        MOBILE = "mobile", _("Mobile")
+
+    phone_number = models.CharField(max_length=16, unique=True)
+    provider = models.CharField(max_length=16, choices=Provider, default=Provider.RETELL_TWILIO)
+    client = models.ForeignKey(
+        Client, models.PROTECT, null=True, blank=True, related_name="phone_numbers", db_index=False
+    )
+    type = models.CharField(max_length=16, choices=Type, default=Type.LOCAL)
+    imported = models.BooleanField(default=False)
+    nickname = models.CharField(max_length=80, blank=True)
+    rent_micros = models.PositiveBigIntegerField(default=2_000_000)
+    daily_cap = models.PositiveIntegerField(default=0)
+    used_on = models.DateField(null=True, blank=True)
+    used_count = models.PositiveIntegerField(default=0)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    resting_until = models.DateTimeField(null=True, blank=True)
+    resting_reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PhoneNumberQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "released_at", "last_used_at"], name="number_pool"),
+        ]
+
+    def __str__(self) -> str:
+        return self.phone_number
+
+    @property
+    def is_active(self) -> bool:
+        """The seed's field: not released."""
+        return self.released_at is None
+
+    @property
+    def assigned_client_id(self) -> object:
+        """The seed's field: the client it is lent to."""
+        return self.client_id
+
+
+class VoiceAgent(ClientOwned):
+    """
+    A campaign's agent as it exists at Retell, with the version that calls use.
+
+    `fingerprint` is the hash of the settings that were last published, so that making the same
+    settings ready again asks Retell nothing.
+    """
+
+    campaign_id = models.UUIDField(unique=True)
+    provider_agent_id = models.CharField(max_length=80, blank=True)
+    provider_llm_id = models.CharField(max_length=80, blank=True)
+    provider_knowledge_base_id = models.CharField(max_length=80, blank=True)
+    published_version = models.PositiveIntegerField(null=True, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "campaign_id"], name="agent_by_campaign")]
+
+    def __str__(self) -> str:
+        return self.provider_agent_id or "–"
+
+
+class Call(ClientOwned):
+    """
+    What Retell reports about one attempt, or about an inbound or web call.
+
+    `status` is Retell's word: registered, ongoing, then ended, not_connected or error, and never
+    back. `outcome_class` is ours (`telephony/rules.py`), with the version of the rules that made
+    it; it may change when the analysis arrives. `duration_ms` is connected time as Retell bills it.
+    Ids of rows above (campaign, attempt, …) are soft references.
+    """
+
+    class Status(models.TextChoices):
+        REGISTERED = "registered", _("Dialling")
+        ONGOING = "ongoing", _("In call")
+        ENDED = "ended", _("Ended")
+        NOT_CONNECTED = "not_connected", _("Not connected")
+        ERROR = "error", _("Failed")
+
+    class OutcomeClass(models.TextChoices):
+        NOT_PLACED = "not_placed", _("Not placed")
+        NO_CONTACT = "no_contact", _("No answer")
+        NUMBER_TROUBLE = "number_trouble", _("Caller number trouble")
+        MACHINE = "machine", _("Voicemail")
+        HUMAN = "human", _("Person answered")
+        TECHNICAL = "technical", _("Technical failure")
+
+    class Direction(models.TextChoices):
+        OUTBOUND = "outbound", _("Outbound")
+        INBOUND = "inbound", _("Inbound")
+
+    provider_call_id = models.CharField(max_length=100, unique=True)
+    call_type = models.CharField(max_length=16, default="phone_call")
+    campaign_id = models.UUIDField(null=True, blank=True)
+    batch_call_id = models.UUIDField(null=True, blank=True)
+    enrolment_id = models.UUIDField(null=True, blank=True)
+    attempt_id = models.UUIDField(null=True, blank=True, unique=True)
+    lead_id = models.UUIDField(null=True, blank=True)
+    agent_id = models.CharField(max_length=80, blank=True)  # Retell's, as the seed names it
+    agent_version = models.PositiveIntegerField(null=True, blank=True)
+    direction = models.CharField(max_length=8, choices=Direction, default=Direction.OUTBOUND)
+    from_number = models.CharField(max_length=32, blank=True)
+    to_number = models.CharField(max_length=32, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.REGISTERED)
+    disconnection_reason = models.CharField(max_length=64, blank=True)
+    outcome_class = models.CharField(max_length=16, choices=OutcomeClass, blank=True)
+    outcome_rules_version = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    analyzed_at = models.DateTimeField(null=True, blank=True)
+    duration_ms = models.PositiveBigIntegerField(null=True, blank=True)
+    user_spoke = models.BooleanField(default=False)
+    in_voicemail = models.BooleanField(null=True, blank=True)
+    is_successful = models.BooleanField(null=True, blank=True)
+    user_sentiment = models.CharField(max_length=16, blank=True)
+    retell_cost_micros = models.PositiveBigIntegerField(default=0)
+    billed_seconds = models.PositiveBigIntegerField(default=0)
+    client_cost_micros = models.PositiveBigIntegerField(default=0)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "-created_at"], name="call_by_age"),
+            models.Index(fields=["client", "campaign_id", "-created_at"], name="call_by_campaign"),
+            models.Index(fields=["client", "lead_id", "-created_at"], name="call_by_lead"),
+            models.Index(fields=["client", "status", "-created_at"], name="call_by_status"),
+            models.Index(fields=["batch_call_id", "status"], name="call_live_in_batch"),
+            models.Index(fields=["status", "created_at"], name="call_overdue"),
+        ]
+
+    def __str__(self) -> str:
+        return self.provider_call_id
+
+    @property
+    def duration_seconds(self) -> int | None:
+        """The seed's field: connected time in whole seconds, rounded up; None while unknown."""
+        return None if self.duration_ms is None else -(-self.duration_ms // 1000)
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in {self.Status.ENDED, self.Status.NOT_CONNECTED, self.Status.ERROR}
+
+
+class CallDetail(BaseModel):
+    """The large parts of a call, loaded only where they are shown."""
+
+    call = models.OneToOneField(Call, models.CASCADE, related_name="detail")
+    transcript = models.TextField(blank=True)
+    transcript_object = models.JSONField(default=list)
+    call_summary = models.TextField(blank=True)
+    call_analysis = models.JSONField(default=dict)
+    call_cost = models.JSONField(default=dict)
+    latency = models.JSONField(default=dict)
+    dynamic_variables = models.JSONField(default=dict)
+    recording_url = models.CharField(max_length=1000, blank=True)
+    # Retell's clock on the analysis kept here: an older one never replaces it.
+    analysis_event_ms = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.call_id)

