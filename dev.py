@@ -185,7 +185,7 @@ def ways_to_pip() -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "get-pip.py")
         try:
-            with urllib.request.urlopen(GET_PIP, timeout=30) as answer:
+            with urllib.request.urlopen(GET_PIP, timeout=30) as answer:  # nosec B310 # https
                 script.write_bytes(answer.read())
         except OSError as problem:
             say(f"{GET_PIP} can't be fetched: {problem}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import django_rq
 import structlog
-from rq import Worker
+from rq import Worker, cron
 
 from convomono.lib import db
 from convomono.lib.redis import RedisError
@@ -53,3 +53,27 @@ def enqueue(
             log.warning("job.not_enqueued", job=job.__name__, queue=queue)
 
     db.on_commit(put)
+
+
+def periodic(
+    job: Callable[..., Any],
+    *arguments: str,
+    every_seconds: int,
+    queue: Queue = "default",
+    timeout_seconds: int = 600,
+) -> None:
+    """
+    Have the cron process enqueue job(*arguments) at its start and then that often, in real time.
+
+    For `convomono/schedule.py` alone. A run that no worker took before the next one is due expires,
+    so they don't pile up while the workers are away.
+    """
+    cron.register(
+        job,
+        queue,
+        args=arguments,
+        interval=every_seconds,
+        job_timeout=timeout_seconds,
+        ttl=every_seconds,
+        result_ttl=0,
+    )

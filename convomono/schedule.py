@@ -1,0 +1,15 @@
+"""
+Every periodic job of the product; the cron process runs them and stands alone: `rqcron convomono.schedule`.
+
+Each is safe to run twice and to miss: it acts on rows that are due, not on the time it runs at.
+"""
+
+from __future__ import annotations
+
+from django.core.management import call_command
+
+from convomono.lib.jobs import periodic
+
+DAY = 24 * 3600
+
+periodic(call_command, "clearsessions", every_seconds=DAY)
