@@ -69,7 +69,8 @@ class Campaign(ClientOwned):
     Status: `draft` is being written; `preparing` waits for its agent at Retell (`prepare_error`
     says why it can't be had); `ready` may be launched; `archived` is only kept. Whether it is
     dialling is the status of its latest BatchCall. An edit of a ready campaign makes it `draft`
-    again for new launches; calls keep the version they were made with.
+    again for new launches; calls keep the version they were made with. `launching_id` is the launch
+    whose leads are being put in line: there is one at a time.
     """
 
     class Status(models.TextChoices):
@@ -93,6 +94,7 @@ class Campaign(ClientOwned):
     published_version = models.PositiveIntegerField(null=True, blank=True)
     prepare_error = models.CharField(max_length=400, blank=True)
     concurrency_limit = models.PositiveIntegerField(default=20)
+    launching_id = models.UUIDField(null=True, blank=True)
     created_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

@@ -18,7 +18,8 @@ class BatchCall(ClientOwned):
     Status: `scheduled` waits for its time; `running` dials; `paused` (by a person, or by the
     product: `pause_reason` says which sentence) places no new call; `finished` and `cancelled` are
     the ends. The counters equal the numbers of its enrolments in each status, and move with them.
-    `launch_key` is the idempotency key of the form that launched it.
+    `launch_key` is the idempotency key of the form that launched it. `attached_at` is empty while its
+    leads are still being put in line: until it is set the launch neither starts nor finishes.
     """
 
     class Status(models.TextChoices):
@@ -42,11 +43,13 @@ class BatchCall(ClientOwned):
     provider_batch_id = models.CharField(max_length=80, blank=True)
     tasks_count = models.PositiveIntegerField(default=0)
     scheduled_at = models.DateTimeField()
+    attached_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     last_dialled_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=64, blank=True)
+    paused_by_email = models.CharField(max_length=254, blank=True)  # empty: the product paused it
     waiting_reason = models.CharField(max_length=64, blank=True)
     waiting_until = models.DateTimeField(null=True, blank=True)
     launched_by_email = models.CharField(max_length=254)
