@@ -228,8 +228,10 @@ def locked(var: Path) -> IO[str]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.seek(0)
-        raise Unstartable(f"ConvoMono already runs from this folder: {lock.read()}") from None
+        with lock:
+            lock.seek(0)
+            address = lock.read()
+        raise Unstartable(f"ConvoMono already runs from this folder: {address}") from None
     lock.truncate(0)
     return lock
 
