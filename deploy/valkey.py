@@ -90,16 +90,13 @@ class Valkey:
     def _ask(self, command: str) -> bytes:
         """Return the answer to one command, the one to AUTH before it included."""
         login = f"AUTH {self.password}\r\n" if self.password else ""
+        family = socket.AF_INET if self.port else socket.AF_UNIX
+        address = ("127.0.0.1", self.port) if self.port else str(self.socket)
         answer = b""
-        with suppress(OSError), self._connection() as connection:
+        with suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1)
+            connection.connect(address)
             connection.sendall(f"{login}{command}\r\nQUIT\r\n".encode())
             while part := connection.recv(256):
                 answer += part
         return answer
-
-    def _connection(self) -> socket.socket:
-        family = socket.AF_INET if self.port else socket.AF_UNIX
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        connection.settimeout(1)
-        connection.connect(("127.0.0.1", self.port) if self.port else str(self.socket))
-        return connection
