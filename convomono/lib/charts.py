@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 PLOT_TOP = 8.0
 PLOT_HEIGHT = 160.0
 LABEL_ROOM = 26.0
-DIGIT_WIDTH = 7.4
+DIGIT_WIDTH = 8.0
 """Pixels that one character of an axis label takes, rounded up."""
 GAP = 0.4
 """Per cent of the width left free between the parts of a share."""
@@ -80,7 +80,8 @@ class Axes:
     @property
     def gutter(self) -> float:
         """Pixels beside the plot that the widest value needs."""
-        return _round(max((len(line.text) for line in self.grid), default=1) * DIGIT_WIDTH + 10)
+        longest = max((len(line.text) for line in self.grid), default=1)
+        return _round(longest * DIGIT_WIDTH + 10)
 
     @property
     def text_x(self) -> float:
@@ -224,9 +225,7 @@ def line_chart(
         for left, right in pairwise(dots)
         if left.series == right.series
     )
-    return LineChart(
-        axes=axes, segments=segments, dots=dots if len(series) <= MOST_DOTS else ()
-    )
+    return LineChart(axes=axes, segments=segments, dots=dots if len(series) <= MOST_DOTS else ())
 
 
 def share_chart(
@@ -280,7 +279,9 @@ def _axes(
         category=category,
         names=names,
         rows=tuple(Row(p.label, tuple(write(value) for value in p.values)) for p in series),
-        grid=tuple(GridLine(_y(top * n / STEPS, top), write(top * n / STEPS)) for n in range(STEPS + 1)),
+        grid=tuple(
+            GridLine(_y(top * n / STEPS, top), write(top * n / STEPS)) for n in range(STEPS + 1)
+        ),
         labels=_labels(series, places, is_inset=is_inset),
     )
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from convomono.lib import money
 from convomono.lib.phone import display_number
+from convomono.lib.status_looks import STATUS_LOOKS
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -110,3 +111,30 @@ def ago(value: datetime | None, now: datetime) -> str:
 def hue(text: object) -> int:
     """Return a stable number from 0 to 7 for a name: the colour of its avatar."""
     return hashlib.blake2b(str(text).encode(), digest_size=1).digest()[0] % 8
+
+
+@register.filter
+def clock(seconds: float | None) -> str:
+    """Show seconds since a call began as a player does: 74 is "1:14"."""
+    if seconds is None:
+        return MISSING
+    whole_minutes, left = divmod(int(seconds), 60)
+    return f"{whole_minutes}:{left:02d}"
+
+
+@register.filter
+def tone(status: object) -> str:
+    """Return how a status feels: ok, warn, bad, info, accent, or quiet for any word unknown here."""
+    return STATUS_LOOKS.get(str(status), ("quiet", ""))[0]
+
+
+@register.filter
+def status_icon(status: object) -> str:
+    """Return the name of a status's icon: colour alone never tells."""
+    return STATUS_LOOKS.get(str(status), ("", "minus-circle"))[1]
+
+
+@register.filter
+def status_word(status: object) -> str:
+    """Show a stored status where no label is at hand: "in_call" is "In call"."""
+    return str(status).replace("_", " ").capitalize()

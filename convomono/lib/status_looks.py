@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+# Of each status its tone and its heroicon.
 STATUS_LOOKS: dict[str, tuple[str, str]] = {
-    # status: (tone, heroicon)
     # What people made, and where it stands
     "draft": ("quiet", "pencil"),
     "preparing": ("info", "arrow-path"),
