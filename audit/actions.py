@@ -17,6 +17,8 @@ CALL_REFUNDED = "call.refunded"
 NUMBER_ADDED = "number.added"
 NUMBER_ASSIGNED = "number.assigned"
 NUMBER_RELEASED = "number.released"
+LEAD_ADDED = "lead.added"
+LEADS_EXPORTED = "leads.exported"
 LEADS_IMPORT_STARTED = "leads.import_started"
 LEADS_IMPORTED = "leads.imported"
 LEADS_IMPORT_CANCELLED = "leads.import_cancelled"
@@ -47,6 +49,8 @@ SENTENCES = {
     NUMBER_ADDED: _("Added a phone number"),
     NUMBER_ASSIGNED: _("Assigned a phone number"),
     NUMBER_RELEASED: _("Released a phone number"),
+    LEAD_ADDED: _("Added a lead"),
+    LEADS_EXPORTED: _("Exported leads"),
     LEADS_IMPORT_STARTED: _("Started an import"),
     LEADS_IMPORTED: _("Imported leads"),
     LEADS_IMPORT_CANCELLED: _("Cancelled an import"),

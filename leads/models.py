@@ -49,8 +49,8 @@ class Lead(ClientOwned):
     line_type = models.CharField(max_length=16, default="unknown")
     external_id = models.CharField(max_length=120, blank=True)
     tags = models.JSONField(default=list, blank=True)
-    # Name, company, e-mail, number, case-folded: what the search box looks in on both databases.
-    search_text = models.CharField(max_length=700, blank=True)
+    # What `searchable()` makes: the search box looks in it, alike on both databases.
+    search_text = models.CharField(max_length=1200, blank=True)
     consent_status = models.CharField(
         max_length=8, choices=ConsentStatus, default=ConsentStatus.NONE
     )
@@ -85,6 +85,12 @@ class Lead(ClientOwned):
     @property
     def full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+    def searchable(self) -> str:
+        """Return name, company, e-mail, number and tags (each "#tag "), case-folded."""
+        words = (self.full_name, self.company, self.email, self.phone_number, self.external_id)
+        marks = "".join(f"#{tag} " for tag in self.tags)
+        return f"{' '.join(filter(None, words))} {marks}".casefold()[:1200]
 
     @property
     def zones(self) -> list[str]:
@@ -158,7 +164,21 @@ class Suppression(BaseModel):
         ]
 
     def __str__(self) -> str:
-        return self.phone_number
+        return f"…{self.phone_number[-4:]}"  # logs and the audit trail hold no whole number
+
+
+class Detected(TypedDict):
+    """
+    What was found in the file: `format` is "csv" or "xlsx", `samples` the first rows after the header.
+
+    `delimiter` and `encoding` are empty for a workbook.
+    """
+
+    format: str
+    encoding: str
+    delimiter: str
+    header: list[str]
+    samples: list[list[str]]
 
 
 class ImportMapping(TypedDict):
@@ -168,13 +188,34 @@ class ImportMapping(TypedDict):
     variables: dict[str, int]
 
 
+class ImportOptions(TypedDict):
+    """
+    How rows become leads.
+
+    `duplicates` is "first" or "last", `existing` "fill", "overwrite" or "skip"; the consent fields
+    are empty without a statement, `consent_given_at` is an ISO instant.
+    """
+
+    country: str
+    duplicates: str
+    existing: str
+    tag: str
+    defaults: dict[str, str]
+    consent_kind: str
+    consent_source: str
+    consent_wording: str
+    consent_given_at: str
+
+
 class LeadImport(ClientOwned):
     """
     One upload: the file, what its columns mean, the verdict on each row, the receipt.
 
     Status: `uploaded` waits for its mapping; `checking` is the dry run; `checked` waits for
     somebody to commit; then `committing` and `committed`. `failed` says why in `error`. `counts`
-    maps each verdict to its number of rows; `rows_done` is where a killed worker goes on.
+    maps each verdict to its number of rows. `rows_total` is an estimate until the dry run is over.
+    `rows_done` is where a killed worker goes on; `pending` is the chunk it was at: where it ends
+    and its counts, so that doing it again counts nothing twice. `progressed_at` is in real time.
     """
 
     class Status(models.TextChoices):
@@ -192,16 +233,16 @@ class LeadImport(ClientOwned):
     sha256 = models.CharField(max_length=64)
     size_bytes = models.PositiveBigIntegerField()
     status = models.CharField(max_length=16, choices=Status, default=Status.UPLOADED)
-    # What was found in the file: encoding, delimiter, header, sample rows.
-    detected = models.JSONField(default=dict)
-    mapping = models.JSONField(default=dict)
-    # Default country, duplicates, the consent statement.
-    options = models.JSONField(default=dict)
+    detected = models.JSONField(default=dict)  # Detected
+    mapping = models.JSONField(default=dict)  # ImportMapping
+    options = models.JSONField(default=dict)  # ImportOptions
     counts = models.JSONField(default=dict)
     rows_total = models.PositiveIntegerField(default=0)
     rows_done = models.PositiveIntegerField(default=0)
+    pending = models.JSONField(default=dict)
+    rows_per_second = models.PositiveIntegerField(default=0)
+    progressed_at = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=400, blank=True)
-    error_file_name = models.CharField(max_length=200, blank=True)
     created_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
@@ -213,7 +254,7 @@ class LeadImport(ClientOwned):
         indexes = [
             models.Index(fields=["client", "-created_at"], name="import_by_age"),
             models.Index(fields=["client", "sha256"], name="import_by_file"),
-            models.Index(fields=["status", "created_at"], name="import_unfinished"),
+            models.Index(fields=["status", "progressed_at"], name="import_unfinished"),
         ]
 
     def __str__(self) -> str:
@@ -241,7 +282,9 @@ class LeadImportRow(ClientOwned):
             models.UniqueConstraint(fields=["lead_import", "row_number"], name="import_row_once"),
         ]
         indexes = [
-            models.Index(fields=["client", "lead_import", "verdict"], name="import_row_verdict"),
+            models.Index(
+                fields=["client", "lead_import", "verdict", "row_number"], name="import_row_verdict"
+            ),
         ]
 
     def __str__(self) -> str:

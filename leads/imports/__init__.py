@@ -1,0 +1,1 @@
+"""From a spreadsheet to leads: reading, columns, verdicts, dry run, commit."""

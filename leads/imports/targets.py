@@ -1,0 +1,60 @@
+"""What a campaign wants of an import; campaigns registers itself, leads knows none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+
+@dataclass(frozen=True)
+class EnrolRow:
+    """A lead to enrol: `zones` must all be open for a dial, `dynamic_vars` fill the script."""
+
+    lead_id: UUID
+    phone_number: str
+    zones: list[str]
+    dynamic_vars: dict[str, str] = field(default_factory=dict)
+
+
+class ImportTarget(Protocol):
+    """
+    A campaign as an import sees it.
+
+    `enrol` takes at most 200 rows, keeps its own atomic blocks, skips a lead that is enrolled
+    already, and returns how many it added: a second time it adds none.
+    """
+
+    @property
+    def campaign_id(self) -> UUID: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def variables(self) -> Sequence[str]: ...
+    def already_enrolled(self, phone_numbers: Iterable[str]) -> set[str]: ...
+    def enrol(self, *, rows: Sequence[EnrolRow], now: datetime) -> int: ...
+
+
+class TargetFactory(Protocol):
+    """Returns the client's campaign as a target, or None if the client has no such campaign."""
+
+    def __call__(self, *, client_id: UUID, campaign_id: UUID) -> ImportTarget | None: ...
+
+
+_factories: list[TargetFactory] = []
+
+
+def register(factory: TargetFactory) -> None:
+    """Make the factory the one that finds targets; the campaigns room calls this at start-up."""
+    _factories[:] = [factory]
+
+
+def find_target(*, client_id: UUID, campaign_id: UUID | None) -> ImportTarget | None:
+    """Return what the import is for; None without a campaign, or if it isn't the client's."""
+    if campaign_id is None or not _factories:
+        return None
+    return _factories[0](client_id=client_id, campaign_id=campaign_id)

@@ -1,0 +1,31 @@
+"""Changes to leads, consent, do-not-call and imports: one function per verb."""
+
+from __future__ import annotations
+
+from leads.services.people import (
+    ConsentStatement,
+    LeadExists,
+    LeadFields,
+    create_lead,
+    has_consent,
+    record_summary,
+)
+from leads.services.suppressions import (
+    lift_suppression,
+    scope_key,
+    suppress,
+    suppressed_numbers,
+)
+
+__all__ = [
+    "ConsentStatement",
+    "LeadExists",
+    "LeadFields",
+    "create_lead",
+    "has_consent",
+    "lift_suppression",
+    "record_summary",
+    "scope_key",
+    "suppress",
+    "suppressed_numbers",
+]

@@ -1,0 +1,138 @@
+"""One lead at a time: adding it by hand or by a program, its consent, its summary."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from django.db.models import Q
+
+from audit import actions
+from audit.services import record
+from convomono.lib.db import IntegrityError, atomic
+from convomono.lib.phone import parse_number, time_zones
+from leads.models import Consent, Lead
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from accounts.models import Client
+    from audit.services import Actor
+
+
+class LeadExists(Exception):
+    """The client has a lead with this number; `lead` is it."""
+
+    def __init__(self, lead: Lead) -> None:
+        super().__init__(str(lead.pk))
+        self.lead = lead
+
+
+@dataclass(frozen=True)
+class LeadFields:
+    """What is known of a person besides the number; empty means unknown."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    company: str = ""
+    region: str = ""
+    postal_code: str = ""
+    time_zone: str = ""
+    external_id: str = ""
+
+
+@dataclass(frozen=True)
+class ConsentStatement:
+    """What somebody says about how people agreed to be called."""
+
+    kind: str
+    source: str
+    wording: str
+    given_at: datetime
+
+
+class Summary(TypedDict, total=False):
+    """The columns of a lead that campaigns writes."""
+
+    status: str
+    last_outcome: str
+    attempts_count: int
+    last_attempted_at: datetime | None
+    next_attempt_at: datetime | None
+    last_call_id: UUID | None
+
+
+def create_lead(
+    *,
+    client: Client,
+    phone_number: str,
+    country: str,
+    fields: LeadFields,
+    consent: ConsentStatement | None,
+    tags: list[str] | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Lead:
+    """
+    Add one person to a client's list; `phone_number` is what somebody typed, read as `country`'s.
+
+    :raises NumberRefused: if it is no number that may be called
+    :raises LeadExists: if the client has it already
+    """
+    parsed = parse_number(phone_number, country)
+    if there := Lead.objects.filter(client=client, phone_number=parsed.e164).first():
+        raise LeadExists(there)
+    lead = Lead(
+        client=client,
+        phone_number=parsed.e164,
+        country=parsed.country,
+        line_type=parsed.line_type,
+        zone_candidates=list(time_zones(parsed.e164)),
+        tags=tags or [],
+        consent_status=Lead.ConsentStatus.GIVEN if consent else Lead.ConsentStatus.NONE,
+        created_at=now,
+        updated_at=now,
+        **asdict(fields),
+    )
+    lead.search_text = lead.searchable()
+    try:
+        _insert(lead, consent=consent, actor=actor, now=now)
+    except IntegrityError:
+        raise LeadExists(Lead.objects.get(client=client, phone_number=parsed.e164)) from None
+    return lead
+
+
+@atomic
+def _insert(lead: Lead, *, consent: ConsentStatement | None, actor: Actor, now: datetime) -> None:
+    lead.save(force_insert=True)
+    if consent is not None:
+        Consent.objects.create(
+            client_id=lead.client_id,
+            lead=lead,
+            recorded_by_email=actor.actor_email,
+            created_at=now,
+            **asdict(consent),
+        )
+    record(actions.LEAD_ADDED, resource=lead, actor=actor, now=now)
+
+
+def has_consent(lead: Lead) -> bool:
+    """Tell whether this person agreed to be called and has not taken it back."""
+    return lead.consent_status == Lead.ConsentStatus.GIVEN
+
+
+def record_summary(*, lead_id: UUID, now: datetime, **summary: Unpack[Summary]) -> bool:
+    """
+    Write a lead's summary columns; those that aren't passed stay.
+
+    An attempt older than the newest known one changes nothing, so events may come in any order and
+    any number of times; returns whether the row was written.
+    """
+    rows = Lead.objects.filter(pk=lead_id)
+    if attempted_at := summary.get("last_attempted_at"):
+        rows = rows.filter(
+            Q(last_attempted_at__isnull=True) | Q(last_attempted_at__lte=attempted_at)
+        )
+    return bool(rows.update(updated_at=now, **summary))

@@ -1,0 +1,143 @@
+"""The do-not-call lists: who is on them, putting a number on, taking it off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from audit import actions
+from audit.services import record
+from convomono.lib.db import IntegrityError, atomic, in_transaction
+from leads.models import Lead, Suppression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from audit.services import Actor
+
+Level = Suppression.Level
+_CHUNK = 300  # three keys a number stay below SQLite's limit of parameters
+
+
+def scope_key(
+    *, level: str, client_id: UUID | None, campaign_id: UUID | None, phone_number: str
+) -> str:
+    """Return the unique key of a number on one list."""
+    scope = {Level.AGENCY: "agency", Level.CLIENT: f"client:{client_id}"}.get(
+        Level(level), f"campaign:{campaign_id}"
+    )
+    return f"{scope}:{phone_number}"
+
+
+def suppressed_numbers(
+    *, client_id: UUID, campaign_id: UUID | None, phone_numbers: Iterable[str]
+) -> dict[str, Suppression.Level]:
+    """
+    Return those of the numbers that must not be called, with the widest list each is on.
+
+    One query for each 300 numbers, by the lists' unique key.
+    """
+    levels = [Level.CAMPAIGN, Level.CLIENT, Level.AGENCY]  # a later one wins
+    if campaign_id is None:
+        levels.remove(Level.CAMPAIGN)
+    numbers = list(dict.fromkeys(phone_numbers))
+    found: dict[str, Suppression.Level] = {}
+    for start in range(0, len(numbers), _CHUNK):
+        keys = [
+            scope_key(level=level, client_id=client_id, campaign_id=campaign_id, phone_number=one)
+            for one in numbers[start : start + _CHUNK]
+            for level in levels
+        ]
+        rows = Suppression.objects.filter(scope_key__in=keys).values_list("phone_number", "level")
+        for number, level in rows:
+            known = found.get(number)
+            if known is None or levels.index(Level(level)) > levels.index(known):
+                found[number] = Level(level)
+    return found
+
+
+def suppress(
+    *,
+    level: str,
+    client_id: UUID | None,
+    campaign_id: UUID | None,
+    phone_number: str,
+    source: str,
+    reason: str,
+    call_id: UUID | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Suppression:
+    """
+    Put a number in E.164 on a do-not-call list; it takes effect at once and doesn't expire.
+
+    A second time returns the row that is there. May stand inside the caller's atomic block.
+    """
+    key = scope_key(
+        level=level, client_id=client_id, campaign_id=campaign_id, phone_number=phone_number
+    )
+    if there := Suppression.objects.filter(scope_key=key).first():
+        return there
+    row = Suppression(
+        level=level,
+        client_id=None if level == Level.AGENCY else client_id,
+        campaign_id=campaign_id if level == Level.CAMPAIGN else None,
+        phone_number=phone_number,
+        scope_key=key,
+        source=source,
+        reason=reason[:200],
+        call_id=call_id,
+        added_by_email=actor.actor_email,
+        created_at=now,
+    )
+    try:
+        _insert(row, actor=actor, now=now)
+    except IntegrityError:
+        # Somebody was quicker. Inside the caller's block MongoDB has ended the transaction.
+        if in_transaction():
+            raise
+        return Suppression.objects.get(scope_key=key)
+    return row
+
+
+@atomic
+def _insert(row: Suppression, *, actor: Actor, now: datetime) -> None:
+    row.save(force_insert=True)
+    if row.level == Level.CLIENT:
+        Lead.objects.filter(client_id=row.client_id, phone_number=row.phone_number).update(
+            status=Lead.Status.SUPPRESSED, updated_at=now
+        )
+    record(
+        actions.NUMBER_SUPPRESSED,
+        resource=row,
+        actor=actor,
+        now=now,
+        details={"level": row.level, "source": row.source, "reason": row.reason},
+    )
+
+
+@atomic
+def lift_suppression(
+    *, suppression: Suppression, reason: str, actor: Actor, now: datetime
+) -> bool:
+    """Take a number off its list, with the reason; return False if it was off already."""
+    deleted, _ = Suppression.objects.filter(pk=suppression.pk).delete()
+    if not deleted:
+        return False
+    if suppression.level == Level.CLIENT:
+        leads = Lead.objects.filter(
+            client_id=suppression.client_id,
+            phone_number=suppression.phone_number,
+            status=Lead.Status.SUPPRESSED,
+        )
+        leads.filter(attempts_count=0).update(status=Lead.Status.NEW, updated_at=now)
+        leads.filter(attempts_count__gt=0).update(status=Lead.Status.CALLED, updated_at=now)
+    record(
+        actions.SUPPRESSION_LIFTED,
+        resource=suppression,
+        actor=actor,
+        now=now,
+        details={"level": suppression.level, "reason": reason},
+    )
+    return True
