@@ -118,9 +118,7 @@ def _insert(row: Suppression, *, actor: Actor, now: datetime) -> None:
 
 
 @atomic
-def lift_suppression(
-    *, suppression: Suppression, reason: str, actor: Actor, now: datetime
-) -> bool:
+def lift_suppression(*, suppression: Suppression, reason: str, actor: Actor, now: datetime) -> bool:
     """Take a number off its list, with the reason; return False if it was off already."""
     deleted, _ = Suppression.objects.filter(pk=suppression.pk).delete()
     if not deleted:
