@@ -157,6 +157,8 @@ class Call(ClientOwned):
     retell_cost_micros = models.PositiveBigIntegerField(default=0)
     billed_seconds = models.PositiveBigIntegerField(default=0)
     client_cost_micros = models.PositiveBigIntegerField(default=0)
+    # What this call adds to its day in reporting's counters, so that nothing is counted twice.
+    counted = models.JSONField(default=dict)
 
     objects = ClientOwnedQuerySet.as_manager()
 
