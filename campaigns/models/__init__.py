@@ -10,7 +10,7 @@ from campaigns.models.campaign import (
     KnowledgeSource,
     RetryPolicy,
 )
-from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrolment
+from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrolment, PersonPace
 
 __all__ = [
     "Attempt",
@@ -22,5 +22,6 @@ __all__ = [
     "Enrolment",
     "KnowledgeBase",
     "KnowledgeSource",
+    "PersonPace",
     "RetryPolicy",
 ]

@@ -52,6 +52,7 @@ class BatchCall(ClientOwned):
     paused_by_email = models.CharField(max_length=254, blank=True)  # empty: the product paused it
     waiting_reason = models.CharField(max_length=64, blank=True)
     waiting_until = models.DateTimeField(null=True, blank=True)
+    waiting_facts = models.JSONField(default=dict)  # the numbers in the sentence: lines, used …
     launched_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
 
@@ -202,6 +203,22 @@ class Attempt(ClientOwned):
 
     def __str__(self) -> str:
         return f"{self.phone_number} #{self.number}"
+
+
+class PersonPace(BaseModel):
+    """
+    Who may dial a number next, over all clients: each dial swaps `attempt_id` by compare-and-set.
+
+    The gap and the cap are decided from Attempts; this row makes two decisions about one person,
+    taken at the same time for two campaigns, collide instead of both ringing.
+    """
+
+    phone_number = models.CharField(max_length=16, unique=True)
+    attempt_id = models.UUIDField()
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.phone_number
 
 
 class DispatcherLease(BaseModel):
