@@ -1,0 +1,1 @@
+"""A local Retell: the same paths, states and signed webhooks, and nothing ever rings."""

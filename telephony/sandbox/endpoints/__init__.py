@@ -1,0 +1,1 @@
+"""Retell's paths, one module for each kind of thing."""

@@ -1,0 +1,120 @@
+"""Delivers events as Retell does: signed, repeated up to three times, never blocking the next."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import orjson
+
+from telephony.sandbox.deliveries import Delivery, prepare, shape
+from telephony.signatures import sign
+
+if TYPE_CHECKING:
+    from telephony.sandbox.calls import Call
+    from telephony.sandbox.clock import SandboxClock
+    from telephony.sandbox.config import Config
+    from telephony.sandbox.counters import Counters
+    from telephony.sandbox.faults import Faults
+
+_DEFAULT_EVENTS = ("call_started", "call_ended", "call_analyzed")
+_RETRY_SECONDS = (1, 5, 15)  # simulated; Retell documents "up to 3 times", not how far apart
+_TIMEOUT_SECONDS = 10.0
+_AT_ONCE = 64
+
+
+class Courier:
+    def __init__(
+        self, *, config: Config, clock: SandboxClock, faults: Faults, counters: Counters
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._faults = faults
+        self._counters = counters
+        self._held: dict[str, Delivery] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
+        self._client = httpx.AsyncClient(limits=limits, headers={"user-agent": "axios/1.7.9"})
+
+    @property
+    def pending(self) -> int:
+        return len(self._tasks) + len(self._held)
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    def wants_second_analysis(self, call: Call) -> bool:
+        return self._faults.strikes("cost_revised", number=call.to_number) is not None
+
+    def send(self, call: Call, event: str, document: dict[str, Any]) -> None:
+        """Deliver an event if this call's agent listens to it; returns at once."""
+        if event == "call_ended":
+            self._counters.reasons[str(call.reason)] += 1
+        url = call.agent.get("webhook_url") or self._config.webhook_url
+        wanted = call.agent.get("webhook_events") or _DEFAULT_EVENTS
+        if not url or event not in wanted or not call.plan.webhooks:
+            return
+        strikes = self._strikes(call, event)
+        if strikes("webhook_drop"):
+            self._counters.totals["webhooks_dropped"] += 1
+            return
+        body = orjson.dumps(shape(event, document, strikes, self._clock.real_ms()))
+        timeout = (call.agent.get("webhook_timeout_ms") or _TIMEOUT_SECONDS * 1000) / 1000
+        delivery = Delivery(url=url, body=body, timeout_seconds=timeout)
+        prepare(delivery, strikes)
+        self._order(call, delivery, hold=strikes("webhook_reorder") is not None)
+
+    def _strikes(self, call: Call, event: str) -> Any:
+        return lambda kind: self._faults.strikes(kind, number=call.to_number, event=event)
+
+    def _order(self, call: Call, delivery: Delivery, *, hold: bool) -> None:
+        earlier = self._held.pop(call.call_id, None)
+        if hold and earlier is None:
+            self._held[call.call_id] = delivery
+            return
+        self._start(delivery)
+        if earlier is not None:
+            self._start(earlier)
+
+    def _start(self, delivery: Delivery) -> None:
+        for _ in range(delivery.copies):
+            task = asyncio.get_running_loop().create_task(self._deliver(delivery))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        if delivery.delay_seconds:
+            await self._clock.sleep(delivery.delay_seconds)
+        for wait in (*_RETRY_SECONDS, None):
+            if await self._post(delivery):
+                self._counters.totals["webhooks_sent"] += 1
+                return
+            self._counters.totals["webhooks_failed"] += 1
+            if wait is not None:
+                await self._clock.sleep(wait)
+        self._counters.totals["webhooks_lost"] += 1
+
+    async def _post(self, delivery: Delivery) -> bool:
+        async with self._slots:
+            # The body keeps its bytes; each try is signed afresh, with real time.
+            stamp = self._clock.real_ms() - delivery.signed_ms_ago
+            key = delivery.key or self._config.webhook_key
+            signature = sign(delivery.body, key.encode(), stamp)
+            if delivery.spoil_signature:
+                signature = signature[:-4] + "0000"
+            headers = {"content-type": "application/json", "x-retell-signature": signature}
+            try:
+                response = await self._client.post(
+                    delivery.url,
+                    content=delivery.body,
+                    headers=headers,
+                    timeout=delivery.timeout_seconds,
+                )
+            except httpx.HTTPError:
+                return False
+            return response.is_success
