@@ -1,0 +1,181 @@
+"""Spreadsheet text: telling encoding and delimiter, reading in bounded memory, writing safe cells."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_LINE = 1_000_000  # characters
+MAX_CELL = 32_767  # what a spreadsheet's cell holds at most
+DELIMITERS = (",", ";", "\t", "|")
+ENCODINGS = ("utf-8", "utf-16", "cp1252")
+BOM = "\ufeff"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160))) | dict.fromkeys((9, 10, 13, 160), " ")
+_NOT_IN_TEXT = bytes(set(range(1, 32)) - set(b"\t\n\v\f\r\x1b"))
+_HEAD = 4096
+
+
+class FileUnreadable(Exception):
+    """The bytes are no text of a spreadsheet; `reason` is "binary", "empty" or "long_line"."""
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+@dataclass
+class TextSniffer:
+    """
+    Tells the encoding of a file from its chunks, fed in order, and counts its lines.
+
+    A byte order mark decides; else zeros at every other byte mean UTF-16; else what is valid UTF-8
+    to the end is that, and the rest is cp1252, which spreadsheets on Windows write.
+    """
+
+    lines: int = 0
+    _head: bytes = b""
+    _is_utf8: bool = True
+    _decoder: codecs.IncrementalDecoder = field(
+        default_factory=codecs.getincrementaldecoder("utf-8")
+    )
+
+    def feed(self, chunk: bytes) -> None:
+        if len(self._head) < _HEAD:
+            self._head += chunk[:_HEAD]
+        self.lines += max(chunk.count(b"\n"), chunk.count(b"\r"))
+        if self._is_utf8:
+            try:
+                self._decoder.decode(chunk)
+            except UnicodeDecodeError:
+                self._is_utf8 = False
+
+    def encoding(self) -> str:
+        """
+        Return one of ENCODINGS, or "utf-16-le" or "utf-16-be" where no mark says it.
+
+        :raises FileUnreadable: if there is nothing, or something else than text
+        """
+        head = self._head
+        if not head.strip():
+            raise FileUnreadable("empty")
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        if head.startswith(codecs.BOM_UTF8):
+            return "utf-8"
+        zeros = head.count(0)
+        if zeros * 3 > len(head):
+            return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+        controls = len(head) - len(head.translate(None, _NOT_IN_TEXT))
+        if (zeros + controls) * 20 > len(head) or head.startswith(b"%PDF-"):
+            raise FileUnreadable("binary")
+        return "utf-8" if self._is_utf8 else "cp1252"
+
+
+def text_lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    """
+    Yield the text's lines with their ends (LF, CRLF or CR), never more than one in memory.
+
+    Bytes that the encoding doesn't have become U+FFFD.
+
+    :raises FileUnreadable: at a line of more than MAX_LINE characters
+    """
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
+    text = io.TextIOWrapper(cast("Any", stream), encoding=encoding, errors="replace", newline="")
+    number = 0
+    try:
+        while line := text.readline(MAX_LINE):
+            number += 1
+            if len(line) == MAX_LINE and line[-1] not in "\r\n":
+                raise FileUnreadable("long_line", number)
+            yield line
+    finally:
+        text.detach()  # whoever opened the stream closes it
+
+
+@dataclass(frozen=True)
+class BrokenRow:
+    """A row that the reader could not take apart: a quote that never closes."""
+
+    reason: str
+
+
+def read_rows(
+    stream: IO[bytes], *, encoding: str, delimiter: str
+) -> Iterator[list[str] | BrokenRow]:
+    """
+    Yield each row's cells; an empty line is an empty list.
+
+    A cell is at most 131,072 characters (the standard library's limit), so an unclosed quote ends
+    there as a BrokenRow and doesn't swallow the file.
+    """
+    reader = csv.reader(text_lines(stream, encoding), delimiter=delimiter)
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as exc:
+            yield BrokenRow(str(exc))
+
+
+def guess_delimiter(sample: Iterable[str]) -> str:
+    """Return the delimiter that cuts the sample's lines into most columns alike; else a comma."""
+    lines = [line for line in sample if line.strip()]
+    best, best_score = ",", 0.0
+    for delimiter in DELIMITERS:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+        except csv.Error:
+            continue
+        if not widths:
+            continue
+        common = max(set(widths), key=widths.count)
+        # Agreement counts more than width: commas inside sentences give many ragged columns.
+        score = (common - 1) * (widths.count(common) / len(widths)) ** 2
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def clean_cell(cell: str) -> str:
+    """Return the cell without control characters, outer blanks and our own safety apostrophe."""
+    if not cell.isprintable():
+        cell = cell.translate(_CONTROLS)
+    cell = cell.strip()
+    if len(cell) > 1 and cell[0] == "'" and cell[1] in "=+-@":
+        return cell[1:]
+    return cell
+
+
+def safe_cell(value: object) -> str:
+    """Return the value as a cell that no spreadsheet takes for a formula; `clean_cell` undoes it."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+class _Line:
+    """A file for the csv module that keeps the one line just written."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text = text
+
+
+def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """Yield the rows as CSV, UTF-8 with a byte order mark for Excel, every cell made safe."""
+    line = _Line()
+    writer = csv.writer(line)
+    yield BOM
+    for row in rows:
+        writer.writerow([safe_cell(value) for value in row])
+        yield line.text
