@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _CLIENT_NAV = (
 )
 _AGENCY_NAV = (
     ("agency-reporting:home", "home", "Home", ""),
-    ("agency-accounts:client-list", "building-office-2", "Clients", "manage_clients"),
+    ("agency-clients:client-list", "building-office-2", "Clients", "manage_clients"),
     ("agency-telephony:number-list", "phone", "Numbers", "manage_phone_numbers"),
     ("agency-billing:wallet-list", "banknotes", "Money", "manage_billing"),
     ("agency-webhooks:monitor", "signal", "Webhooks", ""),
@@ -45,13 +45,21 @@ _AGENCY_NAV = (
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
-    """Return what the layouts need; asks no query of its own."""
+    """Return what the layouts need; asks for the balance only where it is shown."""
     theme = request.COOKIES.get("theme", "auto")
     return {
         "theme": theme if theme in THEMES else "auto",
         "sandbox_mode": settings.SANDBOX,
         "navigation": _navigation(request),
+        # A callable: fragments that don't show the balance don't ask for it.
+        "balance_seconds": lambda: _balance(request),
+        "balance_url": _url("billing:wallet"),
     }
+
+
+def _balance(request: HttpRequest) -> int | None:
+    client = getattr(request.user, "client", None)
+    return None if client is None else client.wallet.available_seconds
 
 
 def _navigation(request: HttpRequest) -> list[NavItem]:
@@ -66,9 +74,16 @@ def _navigation(request: HttpRequest) -> list[NavItem]:
         ]
     else:
         entries = list(_CLIENT_NAV)
-    found = [(reverse(name), icon, _(label)) for name, icon, label in entries]
+    found = [(_url(name), icon, _(label)) for name, icon, label in entries if _url(name)]
     # The longest address that the current one begins with is where we are.
     current = max(
         (url for url, _icon, _label in found if request.path.startswith(url)), key=len, default=""
     )
     return [NavItem(label, url, icon, url == current) for url, icon, label in found]
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""

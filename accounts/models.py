@@ -80,6 +80,11 @@ class Client(BaseModel):
         """Minutes that a launch may reserve."""
         return self.wallet.available_minutes
 
+    @property
+    def billing_rate(self) -> Decimal:
+        """The price in force, in dollars per minute."""
+        return self.wallet.billing_rate
+
 
 class ClientOwnedQuerySet[Row: models.Model](models.QuerySet[Row]):
     """Rows of clients, scoped by who looks."""

@@ -1,4 +1,4 @@
-"""Addresses of the accounts room."""
+"""Addresses of the accounts room: what both faces share."""
 
 from __future__ import annotations
 
@@ -10,4 +10,3 @@ shared: list[URLPattern] = [
     path("", views.home, name="home"),
     path("theme/", views.set_theme, name="theme-set"),
 ]
-agency_face: tuple[list[URLPattern], str] = ([], "agency-accounts")

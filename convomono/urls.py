@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 import accounts.api.urls
 import accounts.urls
 import billing.api.urls
+# import billing.clients.urls
 import billing.urls
 import campaigns.api.urls
 import campaigns.urls
@@ -22,7 +23,7 @@ import telephony.urls
 import webhooks.urls
 
 _ROOMS_OF_CLIENTS = (reporting, campaigns, leads, billing)
-_ROOMS_OF_THE_AGENCY = (reporting, accounts, telephony, billing, webhooks)
+_ROOMS_OF_THE_AGENCY = (reporting, telephony, billing, webhooks)
 _ROOMS_WITH_API = (accounts, telephony, leads, billing, campaigns, reporting)
 
 _client_face = [path("", include(room.urls.client_face)) for room in _ROOMS_OF_CLIENTS]

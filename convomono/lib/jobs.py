@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import django_rq
 import structlog
+from django.conf import settings
 from rq import Worker, cron
 
 from convomono.lib import db
@@ -77,3 +78,11 @@ def periodic(
         ttl=every_seconds,
         result_ttl=0,
     )
+
+
+def queue_lengths() -> dict[str, int] | None:
+    """Return how many jobs wait on each queue; None while Redis is away."""
+    try:
+        return {name: django_rq.get_queue(name).count for name in settings.RQ_QUEUES}
+    except RedisError:
+        return None

@@ -1,0 +1,1 @@
+"""Figures as screens and exports show them; reads only."""

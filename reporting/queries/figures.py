@@ -1,0 +1,101 @@
+"""The numbers under the KPIs, from counters per day and from the enrolments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q, Sum
+
+from campaigns.models import Enrolment
+from reporting.metrics import Figures
+from reporting.models import DailyStat
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+_SUMS = (
+    "dials_count",
+    "connects_count",
+    "humans_count",
+    "machines_count",
+    "talk_ms",
+    "human_talk_ms",
+    "billed_seconds",
+    "client_cost_micros",
+    "retell_cost_micros",
+)
+_Status = Enrolment.Status
+_NOT_ELIGIBLE = (_Status.INVALID, _Status.SUPPRESSED, _Status.CANCELLED)
+
+
+def campaign_figures(*, client_id: UUID, campaign_id: UUID) -> Figures:
+    """Return everything counted of one campaign since it began; two queries."""
+    people = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id).aggregate(
+        loaded=Count("pk"),
+        eligible=Count("pk", filter=~Q(status__in=_NOT_ELIGIBLE)),
+        dialled=Count("pk", filter=Q(attempts_count__gt=0)),
+        reached=Count("pk", filter=Q(was_reached=True)),
+        converted=Count("pk", filter=Q(is_converted=True)),
+        exhausted=Count("pk", filter=Q(status=_Status.EXHAUSTED)),
+        opted_out=Count("pk", filter=Q(has_opted_out=True)),
+    )
+    calls = _sums(DailyStat.objects.filter(client_id=client_id, campaign_id=campaign_id))
+    return _figures(calls) + Figures(**people)
+
+
+def daily_figures(
+    *, client_id: UUID, first: date, last: date, campaign_id: UUID | None = None
+) -> dict[date, Figures]:
+    """Return what a client's calls came to per day of its calendar, both days included."""
+    rows = DailyStat.objects.filter(client_id=client_id, day__gte=first, day__lte=last)
+    if campaign_id is not None:
+        rows = rows.filter(campaign_id=campaign_id)
+    per_day: dict[date, Figures] = {}
+    for row in rows.values("day", *_SUMS):
+        day = row.pop("day")
+        per_day[day] = per_day.get(day, Figures()) + _figures(row)
+    return per_day
+
+
+def client_totals(*, first: date, last: date) -> dict[UUID, Figures]:
+    """Return what each client's calls came to over days of its own calendar; one query."""
+    rows = (
+        DailyStat.objects.filter(day__gte=first, day__lte=last)
+        .values("client_id")
+        .annotate(**{f"{name}_sum": Sum(name) for name in _SUMS})
+    )
+    return {
+        row["client_id"]: _figures({name: row[f"{name}_sum"] for name in _SUMS}) for row in rows
+    }
+
+
+def agency_days(*, first: date, last: date) -> dict[date, Figures]:
+    """Return what all clients' calls came to per day; one query."""
+    rows = (
+        DailyStat.objects.filter(day__gte=first, day__lte=last)
+        .values("day")
+        .annotate(**{f"{name}_sum": Sum(name) for name in _SUMS})
+    )
+    return {row["day"]: _figures({name: row[f"{name}_sum"] for name in _SUMS}) for row in rows}
+
+
+def _sums(rows: QuerySet[DailyStat]) -> dict[str, int]:
+    found = rows.aggregate(**{name: Sum(name) for name in _SUMS})
+    return {name: value or 0 for name, value in found.items()}
+
+
+def _figures(sums: dict[str, int]) -> Figures:
+    return Figures(
+        dials=sums["dials_count"],
+        connects=sums["connects_count"],
+        humans=sums["humans_count"],
+        machines=sums["machines_count"],
+        talk_ms=sums["talk_ms"],
+        human_talk_ms=sums["human_talk_ms"],
+        billed_seconds=sums["billed_seconds"],
+        client_cost_micros=sums["client_cost_micros"],
+        retell_cost_micros=sums["retell_cost_micros"],
+    )

@@ -1,0 +1,187 @@
+"""What the two home pages show, in a constant number of queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count
+
+from accounts.models import Client, Notification
+from billing.models import Wallet
+from campaigns.models import BatchCall, Campaign
+from reporting.metrics import Figures, runway_hours
+from reporting.queries.figures import agency_days, client_totals, daily_figures
+from telephony.models import Call
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+WEEK = timedelta(days=7)
+HISTORY_DAYS = 30
+HOURS_PER_DAY = 24
+LIVE = (Call.Status.REGISTERED, Call.Status.ONGOING)
+NOTIFICATIONS = 5
+
+
+@dataclass(frozen=True)
+class RunningCampaign:
+    """A launch that isn't over, with how far it has come."""
+
+    campaign: Campaign
+    batch: BatchCall
+    done_count: int
+    total_count: int
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of the history, for the chart."""
+
+    day: date
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class ClientHome:
+    """A client's home page; `runway` is in hours."""
+
+    wallet: Wallet
+    runway: float | None
+    running: list[RunningCampaign]
+    today: Figures
+    week_ago: Figures
+    history: list[Day]
+    notifications: list[Notification]
+    has_campaigns: bool
+
+
+def client_home(*, client: Client, now: datetime) -> ClientHome:
+    """Gather a client's home page; six queries."""
+    today = now.astimezone(ZoneInfo(client.time_zone)).date()
+    first = today - timedelta(days=HISTORY_DAYS - 1)
+    per_day = daily_figures(client_id=client.pk, first=first, last=today)
+    wallet = Wallet.objects.get(client=client)
+    return ClientHome(
+        wallet=wallet,
+        runway=_runway(wallet, per_day),
+        running=running_campaigns(client_id=client.pk),
+        today=per_day.get(today, Figures()),
+        week_ago=per_day.get(today - WEEK, Figures()),
+        history=_days(per_day, first, today),
+        notifications=list(
+            Notification.objects.filter(client=client).order_by("-created_at", "pk")[:NOTIFICATIONS]
+        ),
+        has_campaigns=Campaign.objects.filter(client=client).exists(),
+    )
+
+
+def running_campaigns(*, client_id: UUID) -> list[RunningCampaign]:
+    """Return a client's launches that aren't over, newest first."""
+    over = (BatchCall.Status.FINISHED, BatchCall.Status.CANCELLED)
+    batches = (
+        BatchCall.objects.filter(client_id=client_id)
+        .exclude(status__in=over)
+        .select_related("campaign")
+        .order_by("-created_at", "pk")
+    )
+    return [
+        RunningCampaign(
+            campaign=batch.campaign,
+            batch=batch,
+            done_count=batch.tasks_count
+            - batch.queued_count
+            - batch.dialling_count
+            - batch.in_call_count,
+            total_count=batch.tasks_count,
+        )
+        for batch in batches
+    ]
+
+
+def _runway(wallet: Wallet, per_day: dict[date, Figures]) -> float | None:
+    """Take the mean burn of the newest day that burned anything as that of its running hours."""
+    burned = [(day, row.billed_seconds) for day, row in per_day.items() if row.billed_seconds]
+    if not burned:
+        return None
+    _day, seconds = max(burned)
+    return runway_hours(
+        available_seconds=wallet.available_seconds,
+        burned_seconds=seconds,
+        running_hours=HOURS_PER_DAY,
+    )
+
+
+def _days(per_day: dict[date, Figures], first: date, last: date) -> list[Day]:
+    span = (last - first).days + 1
+    days = [first + timedelta(days=offset) for offset in range(span)]
+    return [Day(day, per_day.get(day, Figures())) for day in days]
+
+
+@dataclass(frozen=True)
+class ClientRow:
+    """A client on the agency's home."""
+
+    client: Client
+    live_calls: int
+    today: Figures
+    month: Figures
+
+
+@dataclass(frozen=True)
+class AgencyHome:
+    """The agency's home page."""
+
+    today: Figures
+    week: Figures
+    month: Figures
+    live_calls: int
+    clients: list[ClientRow]
+    history: list[Day]
+    notifications: list[Notification]
+
+
+def agency_home(*, now: datetime) -> AgencyHome:
+    """Gather the agency's home page; "today" is each client's own day. Seven queries."""
+    # The calendar is a day ahead east of Greenwich, so tomorrow's rows may exist already.
+    last = now.date() + timedelta(days=1)
+    today = client_totals(first=now.date(), last=last)
+    month = client_totals(first=now.date() - timedelta(days=HISTORY_DAYS - 1), last=last)
+    live = live_calls_by_client()
+    nothing = Figures()
+    return AgencyHome(
+        today=_total(today),
+        week=_total(client_totals(first=now.date() - timedelta(days=6), last=last)),
+        month=_total(month),
+        live_calls=sum(live.values()),
+        clients=[
+            ClientRow(
+                client=client,
+                live_calls=live.get(client.pk, 0),
+                today=today.get(client.pk, nothing),
+                month=month.get(client.pk, nothing),
+            )
+            for client in Client.objects.select_related("wallet").order_by("name", "pk")
+        ],
+        history=_days(
+            agency_days(first=now.date() - timedelta(days=HISTORY_DAYS - 1), last=now.date()),
+            now.date() - timedelta(days=HISTORY_DAYS - 1),
+            now.date(),
+        ),
+        notifications=list(
+            Notification.objects.filter(client=None).order_by("-created_at", "pk")[:NOTIFICATIONS]
+        ),
+    )
+
+
+def live_calls_by_client() -> dict[UUID, int]:
+    """Return how many calls each client has right now; clients without one are left out."""
+    rows = Call.objects.filter(status__in=LIVE).values("client_id").annotate(total=Count("pk"))
+    return {row["client_id"]: row["total"] for row in rows}
+
+
+def _total(figures: dict[UUID, Figures]) -> Figures:
+    return sum(figures.values(), Figures())

@@ -1,0 +1,91 @@
+"""A campaign's report: its KPIs, outcomes and days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from convomono.lib.charts import BarChart, Share, bar_chart, share_chart
+from reporting.metrics import Figures, Kpi, kpis
+from reporting.models import DailyStat, Report
+from reporting.queries.figures import campaign_figures, daily_figures
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from accounts.models import Client
+    from campaigns.models import Campaign
+
+DAYS = 14
+REPORTS = 10
+_OUTCOMES = (
+    ("humans_count", "Person answered"),
+    ("machines_count", "Voicemail"),
+    ("no_contacts_count", "No answer"),
+    ("number_troubles_count", "Caller number trouble"),
+    ("technicals_count", "Technical failure"),
+)
+
+
+@dataclass(frozen=True)
+class CampaignReport:
+    """Everything the report page and its PDF show."""
+
+    campaign: Campaign
+    client: Client
+    figures: Figures
+    kpis: list[Kpi]
+    outcomes: Share
+    days: BarChart
+    reports: list[Report]
+
+
+def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> CampaignReport:
+    """Gather a campaign's report; five queries."""
+    figures = campaign_figures(client_id=client.pk, campaign_id=campaign.pk)
+    return CampaignReport(
+        campaign=campaign,
+        client=client,
+        figures=figures,
+        kpis=kpis(figures),
+        outcomes=_outcomes(campaign),
+        days=_days(campaign, client, now),
+        reports=list(
+            Report.objects.filter(client_id=client.pk, campaign_id=campaign.pk).order_by(
+                "-created_at", "pk"
+            )[:REPORTS]
+        ),
+    )
+
+
+def _outcomes(campaign: Campaign) -> Share:
+    names = [name for name, _label in _OUTCOMES]
+    totals = dict.fromkeys(names, 0)
+    rows = DailyStat.objects.filter(client_id=campaign.client_id, campaign_id=campaign.pk)
+    for row in rows.values(*names):
+        for name in names:
+            totals[name] += row[name]
+    return share_chart(
+        chart_id="outcomes",
+        title=_("Outcomes of all dials"),
+        parts=[(_(label), totals[name], "") for name, label in _OUTCOMES],
+    )
+
+
+def _days(campaign: Campaign, client: Client, now: datetime) -> BarChart:
+    today = now.astimezone(ZoneInfo(client.time_zone)).date()
+    first = today - timedelta(days=DAYS - 1)
+    per_day = daily_figures(client_id=client.pk, first=first, last=today, campaign_id=campaign.pk)
+    days = [first + timedelta(days=offset) for offset in range(DAYS)]
+    return bar_chart(
+        chart_id="dials-by-day",
+        title=_("Dials per day"),
+        category=_("Day"),
+        name=_("Dials"),
+        points=[(date_format(day, "j M"), per_day.get(day, Figures()).dials) for day in days],
+    )

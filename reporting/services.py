@@ -1,0 +1,118 @@
+"""Counts outcomes per day and campaign, and takes orders for reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from django.db.models import F
+
+from audit import actions
+from audit.services import record
+from convomono.lib.db import atomic
+from convomono.lib.jobs import enqueue
+from reporting.jobs import make_report
+from reporting.models import DailyStat, Report
+from telephony.models import Call
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from accounts.models import User
+    from campaigns.models import Campaign
+
+_Class = Call.OutcomeClass
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one call adds to its day: the columns of DailyStat."""
+
+    dials_count: int = 0
+    connects_count: int = 0
+    humans_count: int = 0
+    machines_count: int = 0
+    no_contacts_count: int = 0
+    number_troubles_count: int = 0
+    technicals_count: int = 0
+    not_placed_count: int = 0
+    conversions_count: int = 0
+    opt_outs_count: int = 0
+    talk_ms: int = 0
+    human_talk_ms: int = 0
+    billed_seconds: int = 0
+    client_cost_micros: int = 0
+    retell_cost_micros: int = 0
+
+
+def contribution(call: Call) -> Counted:
+    """Return what the call adds to its day as it is now; nothing while it isn't over."""
+    if not call.is_over:
+        return Counted()
+    outcome = call.outcome_class
+    talk_ms = call.duration_ms or 0
+    is_human = outcome == _Class.HUMAN
+    return Counted(
+        dials_count=int(outcome != _Class.NOT_PLACED),
+        connects_count=int(talk_ms > 0 and outcome != _Class.NOT_PLACED),
+        humans_count=int(is_human),
+        machines_count=int(outcome == _Class.MACHINE),
+        no_contacts_count=int(outcome == _Class.NO_CONTACT),
+        number_troubles_count=int(outcome == _Class.NUMBER_TROUBLE),
+        technicals_count=int(outcome == _Class.TECHNICAL),
+        not_placed_count=int(outcome == _Class.NOT_PLACED),
+        conversions_count=int(is_human and bool(call.is_successful)),
+        opt_outs_count=int(call.disconnection_reason == "user_requested_dnc"),
+        talk_ms=talk_ms,
+        human_talk_ms=talk_ms if is_human else 0,
+        billed_seconds=call.billed_seconds,
+        client_cost_micros=call.client_cost_micros,
+        retell_cost_micros=call.retell_cost_micros,
+    )
+
+
+def count_outcome(*, call: Call, time_zone: str) -> None:
+    """
+    Bring the counters of the call's day up to what the call says now.
+
+    What the call added before is kept on it (`counted`), so that a repeated event adds nothing and
+    a changed outcome moves from one column to the other. Runs inside the caller's transaction.
+    """
+    if call.campaign_id is None:
+        return
+    after = contribution(call)
+    before = Counted(**call.counted)
+    if after == before:
+        return
+    day = call.created_at.astimezone(ZoneInfo(time_zone)).date()
+    delta = {
+        field.name: getattr(after, field.name) - getattr(before, field.name)
+        for field in fields(Counted)
+    }
+    _add(call.client_id, call.campaign_id, day=day, delta=delta)
+    call.counted = {name: value for name, value in vars(after).items() if value}
+    Call.objects.filter(pk=call.pk).update(counted=call.counted)
+
+
+def _add(client_id: UUID, campaign_id: UUID, *, day: date, delta: dict[str, int]) -> None:
+    row = DailyStat.objects.filter(client_id=client_id, campaign_id=campaign_id, day=day)
+    if not row.update(**{name: F(name) + value for name, value in delta.items() if value}):
+        # Two drains may both come here; the unique key lets one through and the other retries.
+        DailyStat.objects.create(client_id=client_id, campaign_id=campaign_id, day=day, **delta)
+
+
+@atomic
+def request_report(*, campaign: Campaign, kind: str, actor: User, now: datetime) -> Report:
+    """Order a report of a campaign; a worker makes it and the row says when it is done."""
+    report = Report.objects.create(
+        client_id=campaign.client_id,
+        campaign_id=campaign.pk,
+        kind=kind,
+        requested_by_email=actor.email,
+        created_at=now,
+    )
+    record(actions.REPORT_REQUESTED, resource=report, actor=actor, now=now, details={"kind": kind})
+    enqueue(make_report, queue="reports", report_id=str(report.pk))
+    return report

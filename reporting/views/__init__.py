@@ -1,0 +1,1 @@
+"""Home pages, reports, health, and what machines ask."""

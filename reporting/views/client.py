@@ -1,0 +1,87 @@
+"""A client's home page and its campaigns' reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import FileResponse, Http404
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import ClientRequest, client_viewer, get_visible_or_404
+from campaigns.models import Campaign
+from convomono.lib import clock, files
+from convomono.lib.charts import bar_chart
+from convomono.lib.htmx import render_page
+from reporting.models import Report
+from reporting.queries.homes import ClientHome, client_home
+from reporting.queries.reports import campaign_report
+from reporting.services import request_report
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse
+    from django.http.response import HttpResponseBase
+
+    from convomono.lib.charts import BarChart
+
+CONTENT_TYPES = {Report.Kind.CSV: "text/csv; charset=utf-8", Report.Kind.PDF: "application/pdf"}
+
+
+@client_viewer
+@require_GET
+def home(request: ClientRequest) -> HttpResponse:
+    page = client_home(client=request.tenant, now=clock.now())
+    context = {"page": page, "chart": _history_chart(page), "client": request.tenant}
+    return render_page(request, "reporting/client_home.html", context, partial="home-figures")
+
+
+def _history_chart(page: ClientHome) -> BarChart:
+    return bar_chart(
+        chart_id="dials",
+        title=_("Dials in the last 30 days"),
+        category=_("Day"),
+        name=_("Dials"),
+        points=[(f"{day.day:%-d %b}", day.figures.dials) for day in page.history],
+    )
+
+
+@client_viewer
+@require_GET
+def campaign_report_page(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    page = campaign_report(campaign=campaign, client=request.tenant, now=clock.now())
+    context = {"page": page, "kinds": Report.Kind.choices}
+    return render_page(request, "reporting/campaign_report.html", context, partial="report-files")
+
+
+@client_viewer
+@require_POST
+def report_create(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    kind = request.POST.get("kind", "")
+    if kind not in Report.Kind.values:
+        context = {"error": _("Choose CSV or PDF.")}
+        return render(request, "reporting/report_refused.html", context, status=422)
+    request_report(campaign=campaign, kind=kind, actor=request.user, now=clock.now())
+    return redirect("reporting:campaign-report", campaign.pk)
+
+
+@client_viewer
+@require_GET
+def report_download(request: ClientRequest, report_id: UUID) -> HttpResponseBase:
+    report = get_visible_or_404(request, Report.objects.all(), report_id)
+    if report.status != Report.Status.DONE:
+        raise Http404
+    try:
+        content = files.open_stored(report.stored_name)
+    except FileNotFoundError:
+        raise Http404 from None
+    return FileResponse(
+        content,
+        as_attachment=True,
+        filename=f"convomono-{report.created_at:%Y-%m-%d}.{report.kind}",
+        content_type=CONTENT_TYPES[Report.Kind(report.kind)],
+    )
