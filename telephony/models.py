@@ -74,6 +74,33 @@ class PhoneNumber(BaseModel):
         return self.client_id
 
 
+class NumberOrder(BaseModel):
+    """
+    One purchase of a number at Retell, written before it is asked for.
+
+    `key` is the idempotency key of the form. Status: `asked` until Retell answers; `bought` names
+    the number; `refused` cost nothing; `unknown` may have bought one: somebody has to look.
+    """
+
+    class Status(models.TextChoices):
+        ASKED = "asked", _("Being bought")
+        BOUGHT = "bought", _("Bought")
+        REFUSED = "refused", _("Refused")
+        UNKNOWN = "unknown", _("Unknown")
+
+    key = models.UUIDField(unique=True)
+    area_code = models.PositiveIntegerField(null=True, blank=True)
+    is_toll_free = models.BooleanField(default=False)
+    status = models.CharField(max_length=8, choices=Status, default=Status.ASKED)
+    phone_number = models.CharField(max_length=16, blank=True)
+    error = models.CharField(max_length=400, blank=True)
+    ordered_by_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.phone_number or str(self.area_code or "–")
+
+
 class VoiceAgent(ClientOwned):
     """
     A campaign's agent as it exists at Retell, with the version that calls use.
@@ -129,6 +156,8 @@ class Call(ClientOwned):
         OUTBOUND = "outbound", _("Outbound")
         INBOUND = "inbound", _("Inbound")
 
+    OVER = frozenset({Status.ENDED, Status.NOT_CONNECTED, Status.ERROR})
+
     provider_call_id = models.CharField(max_length=100, unique=True)
     call_type = models.CharField(max_length=16, default="phone_call")
     campaign_id = models.UUIDField(null=True, blank=True)
@@ -182,7 +211,7 @@ class Call(ClientOwned):
 
     @property
     def is_over(self) -> bool:
-        return self.status in {self.Status.ENDED, self.Status.NOT_CONNECTED, self.Status.ERROR}
+        return self.status in self.OVER
 
 
 class CallDetail(BaseModel):
@@ -197,8 +226,8 @@ class CallDetail(BaseModel):
     latency = models.JSONField(default=dict)
     dynamic_variables = models.JSONField(default=dict)
     recording_url = models.CharField(max_length=1000, blank=True)
-    # Retell's clock on the analysis kept here: an older one never replaces it.
-    analysis_event_ms = models.PositiveBigIntegerField(default=0)
+    # How new each part is (`telephony/merging.py`): an older event never replaces a newer one's.
+    stamps = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return str(self.call_id)

@@ -1,0 +1,35 @@
+"""What happens to calls and to the numbers we call from."""
+
+from __future__ import annotations
+
+from telephony.services.calls import (
+    PlacedAttempt,
+    apply_event,
+    record_charge,
+    record_placed_call,
+)
+from telephony.services.numbers import (
+    NumberExists,
+    NumberIsReleased,
+    add_number,
+    assign_number,
+    buy_number,
+    release_number,
+    rest_number,
+    touch_number,
+)
+
+__all__ = [
+    "NumberExists",
+    "NumberIsReleased",
+    "PlacedAttempt",
+    "add_number",
+    "apply_event",
+    "assign_number",
+    "buy_number",
+    "record_charge",
+    "record_placed_call",
+    "release_number",
+    "rest_number",
+    "touch_number",
+]

@@ -1,0 +1,237 @@
+"""Calls as they are placed, and as Retell tells of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from convomono.lib.db import IntegrityError, in_transaction, run_atomic
+from telephony import merging
+from telephony.events import CallChange, CallEvent, CallState
+from telephony.models import Call, CallDetail, PhoneNumber, VoiceAgent
+from telephony.rules import RULES_VERSION, classify
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from telephony.rules import Outcome
+
+
+class CallMovedOn(Exception):
+    """Another process changed the call between our reading and writing; the block has to run again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedAttempt:
+    """The attempt that a call belongs to: ids of the rooms above, as plain values."""
+
+    client_id: UUID
+    campaign_id: UUID
+    batch_call_id: UUID
+    enrolment_id: UUID
+    attempt_id: UUID
+    lead_id: UUID
+    agent_id: str
+    agent_version: int | None
+    from_number: str
+    to_number: str
+
+
+def record_placed_call(*, provider_call_id: str, attempt: PlacedAttempt, now: datetime) -> Call:
+    """
+    Record the call that Retell gave an attempt; the second time returns the first call.
+
+    Its first event may overtake the answer to the dial and record it too: one of both inserts
+    wins. Inside a caller's transaction the loser's IntegrityError leaves that transaction.
+
+    :raises IntegrityError: if another call has this attempt already, or in a caller's transaction
+    """
+
+    def block() -> Call:
+        call = Call.objects.filter(provider_call_id=provider_call_id).first()
+        return call or Call.objects.create(
+            provider_call_id=provider_call_id,
+            client_id=attempt.client_id,
+            campaign_id=attempt.campaign_id,
+            batch_call_id=attempt.batch_call_id,
+            enrolment_id=attempt.enrolment_id,
+            attempt_id=attempt.attempt_id,
+            lead_id=attempt.lead_id,
+            agent_id=attempt.agent_id,
+            agent_version=attempt.agent_version,
+            from_number=attempt.from_number,
+            to_number=attempt.to_number,
+            created_at=now,
+        )
+
+    try:
+        return run_atomic(block)
+    except IntegrityError:
+        winner = None
+        if not in_transaction():
+            winner = Call.objects.filter(provider_call_id=provider_call_id).first()
+        if winner is None:
+            raise
+        return winner
+
+
+def apply_event(*, event: CallEvent, now: datetime) -> CallChange | None:
+    """
+    Merge an event into its call, inside the caller's transaction.
+
+    Any order and any number of times gives the same rows. None: the call is not known, and nothing
+    in the event says whose it is. A call that somebody made to us is recorded from its first event.
+
+    :raises CallMovedOn: if another process changed the call meanwhile
+    """
+    call = Call.objects.filter(provider_call_id=event.provider_call_id).first()
+    call = call or _incoming_call(event, now)
+    if call is None:
+        return None
+    before = _state(call)
+    changes = merging.merged_facts(call, event)
+    analysis: dict[str, Any] = {}
+    if event.kind != "started":
+        changes |= _merge_details(call, event)
+        analysis = changes.pop("analysis")
+    if analysis and call.analyzed_at is None:
+        changes["analyzed_at"] = now
+    _set(call, changes)
+    outcome = _judge(call, changes)
+    _save(call, before, changes)
+    return _change(event, call, before, outcome, analysis)
+
+
+def record_charge(*, call_id: UUID, billed_seconds: int, client_cost_micros: int) -> None:
+    """Write what the client pays for a call on it; billing's ledger is where it comes from."""
+    Call.objects.filter(pk=call_id).update(
+        billed_seconds=billed_seconds, client_cost_micros=client_cost_micros
+    )
+
+
+def _incoming_call(event: CallEvent, now: datetime) -> Call | None:
+    """Record a call to one of our numbers, or a web call to one of our agents; it has no campaign."""
+    is_web = event.call_type == "web_call"
+    if not is_web and event.direction != Call.Direction.INBOUND:
+        return None
+    owner = _owner_of(event)
+    if owner is None:
+        return None
+    return Call.objects.create(
+        provider_call_id=event.provider_call_id,
+        client_id=owner,
+        call_type=event.call_type,
+        direction=Call.Direction.INBOUND,
+        created_at=now,
+    )
+
+
+def _owner_of(event: CallEvent) -> UUID | None:
+    """Find whose number was called, or whose agent answered."""
+    numbers = PhoneNumber.objects.filter(phone_number=event.to_number, client__isnull=False)
+    agents = VoiceAgent.objects.filter(provider_agent_id=event.agent_id)
+    found = None
+    if event.to_number:
+        found = numbers.values_list("client_id", flat=True).first()
+    if found is None and event.agent_id:
+        found = agents.values_list("client_id", flat=True).first()
+    return found
+
+
+def _merge_details(call: Call, event: CallEvent) -> dict[str, Any]:
+    """Write the large parts that are newer; return the call's columns among them, and the analysis."""
+    detail = CallDetail.objects.filter(call_id=call.pk).only("stamps", "call_analysis").first()
+    parts, stamps = merging.newer_parts(event, detail.stamps if detail else {})
+    columns: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+    for part in parts:
+        columns |= part.detail_columns
+        changes |= part.call_columns
+    if detail is None:
+        CallDetail.objects.create(call_id=call.pk, stamps=stamps, **columns)
+    elif parts:
+        CallDetail.objects.filter(pk=detail.pk).update(stamps=stamps, **columns)
+    known = detail.call_analysis if detail else {}
+    return {**changes, "analysis": columns.get("call_analysis", known)}
+
+
+def _set(call: Call, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(call, name, value)
+
+
+def _judge(call: Call, changes: dict[str, Any]) -> Outcome | None:
+    """Classify a call that is settled, again with each event: an analysis may know better."""
+    if not merging.is_settled(call):
+        return None
+    outcome = classify(
+        disconnection_reason=call.disconnection_reason,
+        user_spoke=call.user_spoke,
+        in_voicemail=call.in_voicemail,
+        duration_ms=call.duration_ms,
+        call_status=call.status,
+    )
+    if call.outcome_class != outcome.outcome_class.value:
+        call.outcome_class = outcome.outcome_class.value
+        call.outcome_rules_version = RULES_VERSION
+        changes["outcome_class"] = call.outcome_class
+        changes["outcome_rules_version"] = RULES_VERSION
+    return outcome
+
+
+def _save(call: Call, before: CallState, changes: dict[str, Any]) -> None:
+    if not changes:
+        return
+    # Compare-and-set on what counters are moved by.
+    unchanged = Call.objects.filter(
+        pk=call.pk, status=before.status, outcome_class=before.outcome_class
+    )
+    if not unchanged.update(**changes):
+        raise CallMovedOn(call.provider_call_id)
+
+
+def _state(call: Call) -> CallState:
+    return CallState(
+        status=call.status,
+        outcome_class=call.outcome_class,
+        disconnection_reason=call.disconnection_reason,
+        duration_ms=call.duration_ms,
+        user_spoke=call.user_spoke,
+        in_voicemail=call.in_voicemail,
+        is_successful=call.is_successful,
+        retell_cost_micros=call.retell_cost_micros,
+        billed_seconds=call.billed_seconds,
+        client_cost_micros=call.client_cost_micros,
+    )
+
+
+def _change(
+    event: CallEvent,
+    call: Call,
+    before: CallState,
+    outcome: Outcome | None,
+    analysis: dict[str, Any],
+) -> CallChange:
+    data = analysis.get("custom_analysis_data")
+    return CallChange(
+        kind=event.kind,
+        call_id=call.pk,
+        provider_call_id=call.provider_call_id,
+        client_id=call.client_id,
+        campaign_id=call.campaign_id,
+        batch_call_id=call.batch_call_id,
+        enrolment_id=call.enrolment_id,
+        attempt_id=call.attempt_id,
+        lead_id=call.lead_id,
+        direction=call.direction,
+        from_number=call.from_number,
+        to_number=call.to_number,
+        created_at=call.created_at,
+        started_at=call.started_at,
+        ended_at=call.ended_at,
+        before=before,
+        after=_state(call),
+        outcome=outcome,
+        analysis_data=data if isinstance(data, dict) else {},
+    )

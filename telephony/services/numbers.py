@@ -1,0 +1,181 @@
+"""Numbers to call from: bought or added, lent to a client, rested, released."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Case, F, Q, Value, When
+
+from audit import actions
+from audit.services import record
+from convomono.lib.db import IntegrityError, atomic, insert_once
+from telephony.models import NumberOrder, PhoneNumber
+from telephony.provider import ProviderError, UnknownOutcome
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from accounts.models import Client
+    from audit.services import Actor
+    from telephony.retell import RetellGateway
+
+
+class NumberExists(Exception):
+    """This number is in the inventory already."""
+
+
+class NumberIsReleased(Exception):
+    """Somebody released the number, so that it can't be lent or released any more."""
+
+
+def add_number(
+    *,
+    phone_number: str,
+    actor: Actor,
+    now: datetime,
+    provider: str = PhoneNumber.Provider.RETELL_TWILIO,
+    type: str = PhoneNumber.Type.LOCAL,  # noqa: A002 - the seed's name
+    nickname: str = "",
+    imported: bool = False,
+) -> PhoneNumber:
+    """
+    Put a number that exists at Retell into the inventory; phone_number is E.164.
+
+    :raises NumberExists: if it is there already
+    """
+    number = PhoneNumber(
+        phone_number=phone_number,
+        provider=provider,
+        type=type,
+        nickname=nickname,
+        imported=imported,
+        created_at=now,
+    )
+
+    @atomic
+    def block() -> None:
+        number.save(force_insert=True)
+        record(actions.NUMBER_ADDED, resource=number, actor=actor, now=now)
+
+    try:
+        block()
+    except IntegrityError:
+        raise NumberExists(phone_number) from None
+    return number
+
+
+@atomic
+def assign_number(
+    *, number: PhoneNumber, client: Client | None, actor: Actor, now: datetime
+) -> PhoneNumber:
+    """
+    Lend the number to a client, or take it back into stock (None). Twice is once.
+
+    :raises NumberIsReleased: if it was released
+    """
+    # Compare-and-set: of two people who assign it at once, the second overwrites nobody unseen.
+    changed = PhoneNumber.objects.filter(
+        pk=number.pk, released_at=None, client_id=number.client_id
+    ).update(client=client)
+    if not changed:
+        raise NumberIsReleased(number.phone_number)
+    if client is None or client.pk != number.client_id:
+        details = {"client": client.name if client else None}
+        record(actions.NUMBER_ASSIGNED, resource=number, actor=actor, now=now, details=details)
+    number.client = client
+    return number
+
+
+@atomic
+def release_number(*, number: PhoneNumber, actor: Actor, now: datetime) -> None:
+    """
+    Stop using the number for good; its history stays. Twice is once.
+
+    The rent at Retell ends when the number is cancelled there.
+    """
+    changed = PhoneNumber.objects.filter(pk=number.pk, released_at=None).update(
+        released_at=now, client=None
+    )
+    if changed:
+        record(actions.NUMBER_RELEASED, resource=number, actor=actor, now=now)
+
+
+def buy_number(
+    *,
+    gateway: RetellGateway,
+    key: UUID,
+    area_code: int | None,
+    actor: Actor,
+    now: datetime,
+    toll_free: bool = False,
+    nickname: str = "",
+) -> NumberOrder:
+    """
+    Buy a number at Retell and put it into the inventory; one key buys one number.
+
+    Asks Retell, so it must not run inside a transaction. A repeat returns the first order as it
+    stands. The order says what became of it: an outcome that nobody knows is not tried again.
+    """
+    order = NumberOrder(
+        key=key,
+        area_code=area_code,
+        is_toll_free=toll_free,
+        ordered_by_email=actor.actor_email,
+        created_at=now,
+    )
+    if not insert_once(order, "key"):
+        return NumberOrder.objects.get(key=key)
+    try:
+        bought = gateway.create_phone_number(
+            area_code=area_code, toll_free=toll_free, nickname=nickname
+        )
+    except UnknownOutcome as error:
+        return _finish(order, NumberOrder.Status.UNKNOWN, error=str(error))
+    except ProviderError as error:
+        return _finish(order, NumberOrder.Status.REFUSED, error=str(error))
+    try:
+        add_number(
+            phone_number=bought.phone_number,
+            provider=bought.kind,
+            type=PhoneNumber.Type.TOLL_FREE if toll_free else PhoneNumber.Type.LOCAL,
+            nickname=nickname,
+            actor=actor,
+            now=now,
+        )
+    except NumberExists:
+        pass  # somebody listed it in the same moment
+    return _finish(order, NumberOrder.Status.BOUGHT, phone_number=bought.phone_number)
+
+
+def _finish(
+    order: NumberOrder, status: NumberOrder.Status, *, phone_number: str = "", error: str = ""
+) -> NumberOrder:
+    order.status = status
+    order.phone_number = phone_number
+    order.error = error[:400]
+    order.save(update_fields=["status", "phone_number", "error"])
+    return order
+
+
+def touch_number(*, phone_number: str, now: datetime) -> None:
+    """Count one dial from the number, against its cap of the UTC day."""
+    today = now.date()
+    PhoneNumber.objects.filter(phone_number=phone_number).update(
+        used_count=Case(When(used_on=today, then=F("used_count") + 1), default=Value(1)),
+        used_on=today,
+        last_used_at=now,
+    )
+
+
+def rest_number(*, phone_number: str, until: datetime, reason: str, now: datetime) -> bool:
+    """
+    Keep the number out of use until then; a longer rest stays. Tell whether it rests longer now.
+
+    No person did it, so that it isn't audited: the reason stands on the number.
+    """
+    if until <= now:
+        return False
+    shorter = Q(resting_until=None) | Q(resting_until__lt=until)
+    numbers = PhoneNumber.objects.filter(shorter, phone_number=phone_number, released_at=None)
+    return bool(numbers.update(resting_until=until, resting_reason=reason[:200]))
