@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-_DIAL_TIMEOUT = httpx.Timeout(30, connect=5)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -63,8 +62,10 @@ class RetellGateway:
         webhook_keys: Sequence[str],
         base_url: str | None = None,
         timeout_seconds: float = 20,
+        dial_timeout_seconds: float = 30,
         strict: bool = False,
     ) -> None:
+        self._dial_timeout = httpx.Timeout(dial_timeout_seconds, connect=5)
         self._webhook_keys = tuple(key.encode() for key in webhook_keys if key)
         self._client = Retell(
             api_key=api_key,
@@ -255,7 +256,7 @@ class RetellGateway:
                 retell_llm_dynamic_variables=dict(dynamic_variables),
                 metadata=dict(metadata),
                 honor_internal_dnc=True,
-                timeout=_DIAL_TIMEOUT,
+                timeout=self._dial_timeout,
                 # Zero is the method's default too; said here because a second call is the price.
                 max_retries=0,
             ),
