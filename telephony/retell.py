@@ -74,6 +74,10 @@ class RetellGateway:
             _strict_response_validation=strict,
         )
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
     def verify_webhook(self, body: bytes, signature: bytes | str, *, now_ms: int) -> bool:
         """Tell whether Retell signed these exact bytes within five minutes of now_ms (real time)."""
         return verify_signature(body, signature, self._webhook_keys, now_ms)

@@ -127,6 +127,9 @@ class FakeRetell:
 
     # The gateway's methods
 
+    def close(self) -> None:
+        self._note("close")
+
     def verify_webhook(self, body: bytes, signature: bytes | str, *, now_ms: int) -> bool:
         return verify_signature(body, signature, self._keys, now_ms)
 
