@@ -1,0 +1,92 @@
+"""Why nothing is dialling: each reason with the sentence people read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.utils.functional import _StrPromise
+
+# Waiting for a time.
+SCHEDULED = "scheduled"
+ATTACHING = "attaching"
+WINDOW = "window"
+NEVER_OPEN = "never_open"
+RETRY = "retry"
+PERSON_GAP = "person_gap"
+PERSON_CAP = "person_cap"
+# Waiting for a line.
+LINES_FULL = "lines_full"
+CLIENT_LINES_FULL = "client_lines_full"
+CAMPAIGN_LINES_FULL = "campaign_lines_full"
+IN_PROGRESS = "in_progress"
+SETTLING = "settling"
+# Waiting for somebody to do something.
+CREDIT = "credit"
+NO_NUMBER = "no_number"
+NUMBERS_RESTING = "numbers_resting"
+NUMBERS_CAPPED = "numbers_capped"
+CLIENT_INACTIVE = "client_inactive"
+# Waiting for the voice platform, or for ourselves.
+PROVIDER_BUSY = "provider_busy"
+PROVIDER_AWAY = "provider_away"
+DISPATCHER_AWAY = "dispatcher_away"
+# Paused: codes of BatchCall.pause_reason. A person who paused stands in `paused_by_email`.
+PAUSED_BY_PERSON = "person"
+PAUSED_KEY = "provider_key"
+PAUSED_PAYMENT = "provider_payment"
+PAUSED_REFUSED = "provider_refused"
+PAUSED_TELEPHONY = "telephony"
+PAUSED_SCAM = "scam_detected"
+
+# Placeholders: until (an instant, as the page writes it), used, limit and own (numbers of lines).
+WAITING: dict[str, _StrPromise] = {
+    SCHEDULED: _("Starts at %(until)s."),
+    ATTACHING: _("The leads are being put in line; dialling starts when all are."),
+    WINDOW: _("Outside calling hours where these leads live. The next hours open at %(until)s."),
+    NEVER_OPEN: _(
+        "No hour is open in every time zone these numbers may be in. "
+        "Set the leads' time zone, or widen the campaign's calling hours."
+    ),
+    RETRY: _("Everybody due was called. The next retry is at %(until)s."),
+    PERSON_GAP: _("These people were called a short while ago. The next call is at %(until)s."),
+    PERSON_CAP: _("Contact cap: these people had today's calls. The next one is at %(until)s."),
+    LINES_FULL: _("All lines are busy: %(used)s of %(limit)s, %(own)s of them yours."),
+    CLIENT_LINES_FULL: _("All your lines are busy: %(own)s of %(limit)s."),
+    CAMPAIGN_LINES_FULL: _("All lines of this campaign are busy: %(own)s of %(limit)s."),
+    IN_PROGRESS: _("The last calls are in progress; nobody else is waiting."),
+    SETTLING: _("The outcome of the last calls isn't known yet; it is being looked up."),
+    CREDIT: _("The minutes reserved for this launch are used up. Buy minutes, then launch again."),
+    NO_NUMBER: _("There is no phone number to call from. Ask the agency to assign one."),
+    NUMBERS_RESTING: _("The phone numbers are resting after complaints, until %(until)s."),
+    NUMBERS_CAPPED: _("The phone numbers have made all their calls of today."),
+    CLIENT_INACTIVE: _("The account is inactive. Ask the agency to activate it."),
+    PROVIDER_BUSY: _("The voice platform asked us to slow down. Dialling goes on at %(until)s."),
+    PROVIDER_AWAY: _("The voice platform doesn't answer. The next try is at %(until)s."),
+    DISPATCHER_AWAY: _("The dialling process isn't running. The agency has been told."),
+    PAUSED_BY_PERSON: _("Somebody paused it. Resume it to go on."),
+    PAUSED_KEY: _("The voice platform refused our key. The agency must mend it, then resume."),
+    PAUSED_PAYMENT: _("The voice platform reports a payment problem. The agency must settle it."),
+    PAUSED_REFUSED: _("The voice platform refused a call. Check the campaign, then resume."),
+    PAUSED_TELEPHONY: _(
+        "The phone line is set up wrongly: the carrier refused a call. The agency must mend it."
+    ),
+    PAUSED_SCAM: _("A carrier took a call for fraud. Review the script, then resume."),
+}
+_NOTHING_KNOWN = {"until": "–", "used": "–", "limit": "–", "own": "–"}
+
+
+def waiting_sentence(code: str, *, until: str = "", facts: Mapping[str, object]) -> str:
+    """
+    Return the sentence for a code with its instant (already written for a reader) and figures.
+
+    Empty for an empty code and for one that a newer version of the product wrote.
+    """
+    sentence = WAITING.get(code)
+    if sentence is None:
+        return ""
+    return str(sentence) % {**_NOTHING_KNOWN, **facts, "until": until or "–"}

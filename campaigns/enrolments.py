@@ -1,0 +1,203 @@
+"""The status of leads in a launch: the only way it changes, the counters that move with it, the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, F, Q
+from django.utils.translation import gettext as _
+
+from accounts.models import Notification
+from accounts.notifications import notify
+from billing.services import close_reservation
+from campaigns import rules
+from campaigns.models import BatchCall, Enrolment
+from convomono.lib.db import run_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+Status = Enrolment.Status
+IN_PROGRESS = (Status.QUEUED, Status.DIALLING, Status.IN_CALL)
+ENDS = (Status.DONE, Status.SUPPRESSED, Status.EXHAUSTED, Status.INVALID, Status.CANCELLED)
+LIVE = (BatchCall.Status.SCHEDULED, BatchCall.Status.RUNNING, BatchCall.Status.PAUSED)
+
+
+class MoveRefused(Exception):
+    """The table of moves doesn't know this one: a programming error, not a race."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completeness:
+    """
+    The leads of a launch by status, counted from their rows.
+
+    `enrolled` is how many were put in line; `counters_agree` tells whether the launch's own counters
+    say the same.
+    """
+
+    enrolled: int
+    queued: int = 0
+    dialling: int = 0
+    in_call: int = 0
+    done: int = 0
+    suppressed: int = 0
+    exhausted: int = 0
+    invalid: int = 0
+    cancelled: int = 0
+    counters_agree: bool = True
+
+    @property
+    def in_progress(self) -> int:
+        return self.queued + self.dialling + self.in_call
+
+    @property
+    def ended(self) -> int:
+        return self.done + self.suppressed + self.exhausted + self.invalid + self.cancelled
+
+    @property
+    def holds(self) -> bool:
+        """Everybody enrolled is somewhere, once, and the counters know."""
+        return self.counters_agree and self.enrolled == self.in_progress + self.ended
+
+
+def move_enrolment(
+    *,
+    enrolment_id: UUID,
+    from_statuses: Iterable[str],
+    to_status: str,
+    now: datetime,
+    guards: dict[str, Any] | None = None,
+    **columns: Any,
+) -> bool:
+    """
+    Move an enrolment by compare-and-set, its launch's counters with it, in one atomic block.
+
+    `columns` are written with it and `guards` are further values the row must still have. The lease
+    ends unless `columns` sets one; an end sets `completed_at`. False: it was in none of
+    `from_statuses` (any more), and nothing was written.
+
+    :raises MoveRefused: if the table of moves forbids one of them
+    """
+    wanted = tuple(from_statuses)
+    if not all(rules.may_move(before, to_status) for before in wanted):
+        raise MoveRefused(f"{wanted} -> {to_status}")
+    written = {"lease": None, "lease_until": None, **_end(to_status, now), **columns}
+
+    def block() -> bool:
+        row = (
+            Enrolment.objects.filter(pk=enrolment_id, status__in=wanted, **(guards or {}))
+            .values_list("status", "batch_call_id")
+            .first()
+        )
+        if row is None:
+            return False
+        before, batch_call_id = row
+        # Compare-and-set on what was read: another process may have moved it since.
+        moved = Enrolment.objects.filter(
+            pk=enrolment_id, status=before, batch_call_id=batch_call_id, **(guards or {})
+        ).update(status=to_status, **written)
+        if moved and batch_call_id:
+            _count(batch_call_id, before=before, after=to_status, number=1)
+        return bool(moved)
+
+    return run_atomic(block)
+
+
+def claim_enrolments(
+    *, batch_call_id: UUID, enrolment_ids: Sequence[UUID], lease: UUID, until: datetime
+) -> list[UUID]:
+    """
+    Take due enrolments for dialling under a lease; return those that this caller won.
+
+    `until` is real time. Running it again with the same lease returns the same ones.
+    """
+
+    def block() -> None:
+        won = Enrolment.objects.filter(
+            pk__in=enrolment_ids, status=Status.QUEUED, batch_call_id=batch_call_id
+        ).update(status=Status.DIALLING, lease=lease, lease_until=until, waiting_reason="")
+        if won:
+            _count(batch_call_id, before=Status.QUEUED, after=Status.DIALLING, number=won)
+
+    run_atomic(block)
+    return list(Enrolment.objects.filter(lease=lease).values_list("pk", flat=True))
+
+
+def completeness(batch_call_id: UUID) -> Completeness:
+    """Count a launch's leads by status from their rows and compare with its counters; two queries."""
+    batch_call = BatchCall.objects.get(pk=batch_call_id)
+    counted = dict(
+        Enrolment.objects.filter(batch_call_id=batch_call_id)
+        .values_list("status")
+        .annotate(number=Count("pk"))
+        .order_by()
+    )
+    agree = all(
+        getattr(batch_call, f"{status.value}_count") == counted.get(status.value, 0)
+        for status in Status
+    )
+    return Completeness(enrolled=batch_call.tasks_count, counters_agree=agree, **counted)
+
+
+def finish_if_complete(*, batch_call_id: UUID, now: datetime) -> bool:
+    """
+    Finish a launch once nobody is queued, dialled or in a call and the numbers add up.
+
+    A launch that was stopped stays stopped. Either way its reservation is closed then, so that
+    minutes nobody will use go back. True if this call finished it; a second time is nothing.
+    """
+    idle = Q(queued_count=0, dialling_count=0, in_call_count=0, attached_at__isnull=False)
+    batch_call = BatchCall.objects.filter(idle, pk=batch_call_id).first()
+    if batch_call is None or not completeness(batch_call_id).holds:
+        return False
+    if batch_call.status == BatchCall.Status.CANCELLED:
+        close_reservation(batch_call_id=batch_call_id, now=now)
+        return False
+
+    def block() -> bool:
+        finished = BatchCall.objects.filter(idle, pk=batch_call_id, status__in=LIVE).update(
+            status=BatchCall.Status.FINISHED,
+            finished_at=now,
+            waiting_reason="",
+            waiting_until=None,
+            waiting_facts={},
+        )
+        if finished:
+            close_reservation(batch_call_id=batch_call_id, now=now)
+            _tell_finished(batch_call, now=now)
+        return bool(finished)
+
+    return run_atomic(block)
+
+
+def _end(status: str, now: datetime) -> dict[str, Any]:
+    if status in ENDS:
+        return {"completed_at": now, "waiting_reason": ""}
+    return {"completed_at": None}
+
+
+def _count(batch_call_id: UUID, *, before: str, after: str, number: int) -> None:
+    if before == after:
+        return
+    less, more = f"{before}_count", f"{after}_count"
+    BatchCall.objects.filter(pk=batch_call_id).update(
+        **{less: F(less) - number, more: F(more) + number}
+    )
+
+
+def _tell_finished(batch_call: BatchCall, *, now: datetime) -> None:
+    campaign = batch_call.campaign
+    notify(
+        client=batch_call.client,
+        level=Notification.Level.INFO,
+        title=_("%(campaign)s is finished") % {"campaign": campaign.name},
+        body=_("%(done)d people were reached of %(all)d.")
+        % {"done": batch_call.done_count, "all": batch_call.tasks_count},
+        url=f"/app/campaigns/{campaign.pk}/report/",
+        key=f"batch.finished:{batch_call.pk}",
+        now=now,
+    )

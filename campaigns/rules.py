@@ -1,0 +1,284 @@
+"""Decisions of dialling, without any input or output: may we call, when again, which move is allowed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal
+
+from campaigns.dialling import waiting
+from campaigns.dialling.waiting import WAITING, waiting_sentence
+from campaigns.dialling.windows import Hours, is_open, known_zones, local_time, next_opening
+from convomono.lib.phone import is_fictional
+from telephony.rules import Outcome, OutcomeClass, RetryRule
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from campaigns.calling_rules import CallingRules
+
+__all__ = [
+    "WAITING",
+    "Decision",
+    "DialFacts",
+    "DialPolicy",
+    "DialWindow",
+    "NextStep",
+    "Verdict",
+    "decide",
+    "may_move",
+    "next_step",
+    "waiting_sentence",
+]
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+DAY = timedelta(hours=24)
+# A window that never opens is looked at again: somebody may have mended the lead's zone.
+NEVER_OPEN_RETRY = timedelta(days=1)
+# Not an attempt (no line free, carrier away): again after this.
+REQUEUE_SECONDS = 60
+DECLINED_SECONDS = 24 * 3600
+
+type End = Literal["suppressed", "invalid", "exhausted"]
+
+
+class Verdict(StrEnum):
+    """Call now, never again, or not yet."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    DEFER = "defer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialFacts:
+    """
+    What is known of a person at the moment of the decision.
+
+    `suppressed_on` names the widest do-not-call list the number is on. `recent_attempts` are the
+    dials to this number in the last 24 hours by anybody: all campaigns, all clients.
+    """
+
+    phone_number: str
+    country: str
+    zones: tuple[str, ...]
+    suppressed_on: str = ""
+    has_consent: bool = True
+    attempts_count: int = 0
+    recent_attempts: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialPolicy:
+    """How often and how soon, from the campaign's RetryPolicy, in seconds."""
+
+    max_attempts: int = 3
+    gap_seconds: int = 15 * 60
+    busy_delay_seconds: int = 20 * 60
+    no_answer_delay_seconds: int = 4 * 3600
+    voicemail_delay_seconds: int = 24 * 3600
+    technical_delay_seconds: int = 15 * 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class DialWindow:
+    """When the campaign calls, in the lead's time; any hour holds in the sandbox alone."""
+
+    hours: Hours
+    is_any_hour: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """
+    One verdict with the rules that led to it and what they looked at.
+
+    A denial names the status that the enrolment `ends_as`; a deferral its waiting code and the
+    earliest instant at which asking again makes sense.
+    """
+
+    verdict: Verdict
+    rule_ids: tuple[str, ...]
+    inputs: dict[str, Any] = field(default_factory=dict)
+    ends_as: End | None = None
+    waiting_code: str = ""
+    not_before: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as Attempt and Enrolment keep it."""
+        return {
+            "verdict": str(self.verdict),
+            "rules": list(self.rule_ids),
+            "inputs": self.inputs,
+            "waiting": self.waiting_code,
+            "not_before": self.not_before.isoformat() if self.not_before else None,
+        }
+
+
+@dataclass(frozen=True)
+class _Deferral:
+    rule_id: str
+    waiting_code: str
+    not_before: datetime
+
+
+def decide(
+    *,
+    facts: DialFacts,
+    policy: DialPolicy,
+    window: DialWindow,
+    rules: CallingRules,
+    is_sandbox: bool,
+    now: datetime,
+) -> Decision:
+    """Say whether this person may be called at this instant; of several deferrals the latest binds."""
+    zones = _zones(facts, rules)
+    any_hour = window.is_any_hour and is_sandbox and is_fictional(facts.phone_number)
+    inputs = _inputs(facts, zones, rules, any_hour=any_hour, now=now)
+    if (refused := _denial(facts, policy, zones or any_hour)) is not None:
+        rule_id, ends_as = refused
+        return Decision(verdict=Verdict.DENY, rule_ids=(rule_id,), inputs=inputs, ends_as=ends_as)
+    deferrals = [*_pace(facts, policy, rules, now)]
+    if not any_hour and (closed := _closed(window, zones, rules, now)):
+        deferrals.append(closed)
+    if deferrals:
+        latest = max(deferrals, key=lambda one: one.not_before)
+        return Decision(
+            verdict=Verdict.DEFER,
+            rule_ids=tuple(one.rule_id for one in deferrals),
+            inputs=inputs,
+            waiting_code=latest.waiting_code,
+            not_before=latest.not_before,
+        )
+    hours_rule = "sandbox.any_hour" if any_hour else rules.hours_rule
+    return Decision(
+        verdict=Verdict.ALLOW, rule_ids=(hours_rule, rules.cap_rule, "person.gap"), inputs=inputs
+    )
+
+
+def _zones(facts: DialFacts, rules: CallingRules) -> tuple[str, ...]:
+    """Return every zone that must be open; the country's when the number tells none."""
+    return known_zones(facts.zones) or rules.zones
+
+
+def _denial(facts: DialFacts, policy: DialPolicy, has_hours: object) -> tuple[str, End] | None:
+    if facts.suppressed_on:
+        return f"suppressed.{facts.suppressed_on}", "suppressed"
+    if not E164.fullmatch(facts.phone_number):
+        return "number.invalid", "invalid"
+    if not has_hours:
+        return "zone.unknown", "invalid"
+    if not facts.has_consent:
+        return "consent.missing", "suppressed"
+    if facts.attempts_count >= policy.max_attempts:
+        return "attempts.cap", "exhausted"
+    return None
+
+
+def _pace(
+    facts: DialFacts, policy: DialPolicy, rules: CallingRules, now: datetime
+) -> list[_Deferral]:
+    recent = sorted(at for at in facts.recent_attempts if at > now - DAY)
+    deferrals = []
+    if recent and recent[-1] + timedelta(seconds=policy.gap_seconds) > now:
+        until = recent[-1] + timedelta(seconds=policy.gap_seconds)
+        deferrals.append(_Deferral("person.gap", waiting.PERSON_GAP, until))
+    if len(recent) >= rules.calls_per_day:
+        until = recent[-rules.calls_per_day] + DAY
+        deferrals.append(_Deferral(rules.cap_rule, waiting.PERSON_CAP, until))
+    return deferrals
+
+
+def _closed(
+    window: DialWindow, zones: tuple[str, ...], rules: CallingRules, now: datetime
+) -> _Deferral | None:
+    hours = window.hours.within(opens_minute=rules.opens_minute, closes_minute=rules.closes_minute)
+    if is_open(hours=hours, zones=zones, at=now):
+        return None
+    opening = next_opening(hours=hours, zones=zones, after=now)
+    if opening is None:
+        return _Deferral(rules.hours_rule, waiting.NEVER_OPEN, now + NEVER_OPEN_RETRY)
+    return _Deferral(rules.hours_rule, waiting.WINDOW, opening)
+
+
+def _inputs(
+    facts: DialFacts, zones: tuple[str, ...], rules: CallingRules, *, any_hour: bool, now: datetime
+) -> dict[str, Any]:
+    return {
+        "rules_version": rules.version,
+        "country": rules.country,
+        "zones": {zone: local_time(zone, now) for zone in zones},
+        "zones_from": "number" if known_zones(facts.zones) else "country",
+        "any_hour": any_hour,
+        "suppressed_on": facts.suppressed_on,
+        "has_consent": facts.has_consent,
+        "attempts_count": facts.attempts_count,
+        "calls_in_24_hours": sum(at > now - DAY for at in facts.recent_attempts),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextStep:
+    """Where an enrolment goes after a call, and when it is due again if it is queued."""
+
+    status: Literal["done", "queued", "exhausted", "suppressed", "invalid"]
+    next_attempt_at: datetime | None = None
+
+
+def next_step(
+    *,
+    outcome: Outcome,
+    policy: DialPolicy,
+    attempts_count: int,
+    had_same_reason: bool,
+    ended_at: datetime,
+) -> NextStep:
+    """
+    Say what follows from a call's outcome.
+
+    `attempts_count` includes this call if it counts; `had_same_reason` tells whether an earlier call
+    to this lead ended for the same reason, for retries that are made a single time.
+    """
+    if outcome.suppresses:
+        return NextStep(status="suppressed")
+    if outcome.invalidates:
+        return NextStep(status="invalid")
+    if outcome.outcome_class == OutcomeClass.HUMAN:
+        return NextStep(status="done")
+    over = outcome.counts_attempt and attempts_count >= policy.max_attempts
+    if over or outcome.retry == RetryRule.NEVER or (outcome.is_once and had_same_reason):
+        return NextStep(status="exhausted")
+    delay = _delay_seconds(outcome.retry, policy)
+    return NextStep(status="queued", next_attempt_at=ended_at + timedelta(seconds=delay))
+
+
+def _delay_seconds(retry: RetryRule, policy: DialPolicy) -> int:
+    return {
+        RetryRule.BUSY: policy.busy_delay_seconds,
+        RetryRule.NO_ANSWER: policy.no_answer_delay_seconds,
+        RetryRule.VOICEMAIL: policy.voicemail_delay_seconds,
+        RetryRule.DECLINED: max(DECLINED_SECONDS, policy.no_answer_delay_seconds),
+        RetryRule.TECHNICAL: policy.technical_delay_seconds,
+    }.get(retry, REQUEUE_SECONDS)
+
+
+# Moves of an enrolment. An end may still change: the analysis of a call tells of voicemails late,
+# and a person may ask on any call, or later by other means, not to be called again.
+_ENDS = ("done", "suppressed", "exhausted", "invalid")
+MOVES: dict[str, frozenset[str]] = {
+    "queued": frozenset({"dialling", "in_call", "cancelled", *_ENDS}),
+    "dialling": frozenset({"in_call", "queued", "cancelled", *_ENDS}),
+    "in_call": frozenset({"queued", "cancelled", *_ENDS}),
+    "done": frozenset({"queued", "suppressed", "exhausted", "invalid"}),
+    "exhausted": frozenset({"queued", "done", "suppressed", "invalid"}),
+    "suppressed": frozenset(),
+    "invalid": frozenset({"suppressed"}),
+    "cancelled": frozenset({"suppressed"}),
+}
+
+
+def may_move(before: str, after: str) -> bool:
+    """Tell whether an enrolment may go from one status to another."""
+    return after in MOVES.get(before, frozenset())
