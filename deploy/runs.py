@@ -176,7 +176,7 @@ def start_valkey(supervisor: Supervisor, site: Site) -> str:
         valkey.shut_down()
         supervisor.wait_until(lambda: not valkey.answers(), "The end of an older Valkey")
     supervisor.start(valkey.program())
-    supervisor.wait_until(valkey.answers, "Valkey", seconds=30)
+    supervisor.wait_until(valkey.answers, f"Valkey (its log is in {valkey.folder})", seconds=30)
     return valkey.url
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 8.0
+READY_SECONDS = 0.2
 LONGEST_LINE = 64 * 1024
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 
@@ -150,7 +151,9 @@ class Supervisor:
         )
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *problem: object) -> None:
+        if isinstance(problem[1], Stopped):
+            self.say("Stopping …")
         self.stop()
         assert self.guard is not None
         assert self.guard.stdin is not None
@@ -197,7 +200,9 @@ class Supervisor:
         while not ready():
             if time.monotonic() > deadline:
                 raise NotReady(f"{what} was not ready after {seconds:g} seconds.")
-            self.step()
+            pause = time.monotonic() + READY_SECONDS  # asking may itself make children write lines
+            while time.monotonic() < pause:
+                self.step()
 
     def step(self) -> None:
         """

@@ -69,7 +69,8 @@ class Valkey:
 
     def program(self) -> Program:
         """Write the configuration and return what to run."""
-        lines = [f'dir "{self.folder}"', "appendonly yes", "loglevel warning"]
+        log = self.folder / "valkey.log"
+        lines = [f'dir "{self.folder}"', f'logfile "{log}"', "loglevel warning", "appendonly yes"]
         if self.port:
             lines += ["bind 127.0.0.1", f"port {self.port}", f"requirepass {self.password}"]
         else:

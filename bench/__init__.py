@@ -1,0 +1,1 @@
+"""Benchmarks: each measures the product beside a control in the same run."""

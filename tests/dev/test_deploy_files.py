@@ -1,0 +1,82 @@
+"""The files for servers name the processes, commands and settings that the code has."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import get_commands
+
+from deploy.site import QUEUES, Sandbox, Site
+
+ROOT = Path(__file__).resolve().parents[2]
+PROCESSES = {"web", "live", "worker", "drain", "dispatcher", "cron"}
+INFRASTRUCTURE = {"proxy", "migrate", "valkey", "mongo"}
+
+
+def compose() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yml").read_text())
+    return document
+
+
+def units() -> dict[str, configparser.ConfigParser]:
+    found = {}
+    for path in (ROOT / "deploy" / "systemd").glob("convomono-*.service"):
+        unit = configparser.ConfigParser(interpolation=None, strict=False)
+        unit.optionxform = str  # type: ignore[assignment, method-assign] # keep the case
+        unit.read(path)
+        found[path.stem.removeprefix("convomono-")] = unit
+    return found
+
+
+def commands() -> dict[str, list[str]]:
+    """Return the command line of each process in each of the three places."""
+    services = compose()["services"]
+    found = {f"compose {name}": services[name]["command"] for name in PROCESSES - {"web"}}
+    for name, unit in units().items():
+        found[f"systemd {name}"] = unit["Service"]["ExecStart"].split()
+    site = Site(Path("python"), Path("var"), 8000, Sandbox(8010, 20))
+    found |= {f"dev {program.name}": list(program.command) for program in site.programs()}
+    return found
+
+
+def test_every_process_has_a_place_in_compose_and_systemd() -> None:
+    assert set(compose()["services"]) == PROCESSES | INFRASTRUCTURE
+    assert set(units()) == PROCESSES
+    target = (ROOT / "deploy" / "systemd" / "convomono.target").read_text()
+    assert set(re.findall(r"convomono-(\w+)\.service", target)) == PROCESSES
+
+
+@pytest.mark.parametrize("place", sorted(commands()))
+def test_each_management_command_exists(place: str) -> None:
+    words = commands()[place]
+    if "manage.py" in words:
+        assert words[words.index("manage.py") + 1] in get_commands()
+    else:
+        application = next(word for word in words if word.startswith("convomono."))
+        module = application.partition(":")[0].replace(".", "/")
+        assert (ROOT / f"{module}.py").exists()
+
+
+@pytest.mark.parametrize("place", ["compose worker", "systemd worker", "dev worker"])
+def test_each_worker_serves_every_queue_and_notices_killed_ones(place: str) -> None:
+    line = " ".join(commands()[place])
+    assert f"rqworker {' '.join(QUEUES)} " in line
+    assert re.search(r"--worker-ttl[ =]45", line)
+
+
+def test_the_image_and_the_units_use_productions_settings() -> None:
+    image = (ROOT / "deploy" / "Dockerfile").read_text()
+    assert "DJANGO_SETTINGS_MODULE=convomono.settings.production" in image
+    for unit in units().values():
+        assert "convomono.settings.production" in unit["Service"]["Environment"]
+
+
+def test_mongodb_is_a_replica_set_that_the_address_names() -> None:
+    services = compose()["services"]
+    name = services["mongo"]["command"][services["mongo"]["command"].index("--replSet") + 1]
+    assert services["web"]["environment"]["DATABASE_URL"].endswith(f"?replicaSet={name}")
