@@ -10,7 +10,9 @@ CLIENT_ACTIVATED = "client.activated"
 CLIENT_DEACTIVATED = "client.deactivated"
 USER_ADDED = "user.added"
 USER_CHANGED = "user.changed"
+WALLET_OPENED = "wallet.opened"
 WALLET_CREDITED = "wallet.credited"
+WALLET_RESERVED = "wallet.reserved"
 WALLET_ADJUSTED = "wallet.adjusted"
 RATE_CHANGED = "rate.changed"
 CALL_REFUNDED = "call.refunded"
@@ -26,6 +28,7 @@ NUMBER_SUPPRESSED = "number.suppressed"
 SUPPRESSION_LIFTED = "suppression.lifted"
 CAMPAIGN_CREATED = "campaign.created"
 CAMPAIGN_CHANGED = "campaign.changed"
+CAMPAIGN_PREPARED = "campaign.prepared"
 CAMPAIGN_PUBLISHED = "campaign.published"
 CAMPAIGN_DUPLICATED = "campaign.duplicated"
 CAMPAIGN_ARCHIVED = "campaign.archived"
@@ -42,7 +45,9 @@ SENTENCES = {
     CLIENT_DEACTIVATED: _("Deactivated the client"),
     USER_ADDED: _("Added a person"),
     USER_CHANGED: _("Changed a person's rights"),
+    WALLET_OPENED: _("Opened the wallet"),
     WALLET_CREDITED: _("Sold minutes"),
+    WALLET_RESERVED: _("Reserved minutes for a launch"),
     WALLET_ADJUSTED: _("Adjusted the balance"),
     RATE_CHANGED: _("Changed the price"),
     CALL_REFUNDED: _("Refunded a call"),
@@ -58,6 +63,7 @@ SENTENCES = {
     SUPPRESSION_LIFTED: _("Took a number off the do-not-call list"),
     CAMPAIGN_CREATED: _("Created the campaign"),
     CAMPAIGN_CHANGED: _("Changed the campaign"),
+    CAMPAIGN_PREPARED: _("Asked for the campaign's agent"),
     CAMPAIGN_PUBLISHED: _("Published a version"),
     CAMPAIGN_DUPLICATED: _("Duplicated the campaign"),
     CAMPAIGN_ARCHIVED: _("Archived the campaign"),

@@ -10,7 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 import accounts.api.urls
 import accounts.urls
 import billing.api.urls
-# import billing.clients.urls
+import billing.clients.urls
 import billing.urls
 import campaigns.api.urls
 import campaigns.urls
@@ -23,13 +23,16 @@ import telephony.urls
 import webhooks.urls
 
 _ROOMS_OF_CLIENTS = (reporting, campaigns, leads, billing)
-_ROOMS_OF_THE_AGENCY = (reporting, telephony, billing, webhooks)
+_ROOMS_OF_THE_AGENCY = (reporting, billing.clients, telephony, billing, webhooks)
 _ROOMS_WITH_API = (accounts, telephony, leads, billing, campaigns, reporting)
 
 _client_face = [path("", include(room.urls.client_face)) for room in _ROOMS_OF_CLIENTS]
 _agency_face = [path("", include(room.urls.agency_face)) for room in _ROOMS_OF_THE_AGENCY]
 _client_api = [route for room in _ROOMS_WITH_API for route in room.api.urls.client_api]
-_admin_api = [route for room in _ROOMS_WITH_API for route in room.api.urls.admin_api]
+_admin_api = [
+    *billing.clients.urls.admin_api,
+    *(route for room in _ROOMS_WITH_API for route in room.api.urls.admin_api),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(accounts.urls.shared)),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from django.utils.translation import gettext_lazy as _
 
+from convomono.lib.display import MISSING, duration, percent, usd
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -76,6 +78,29 @@ class Kpi:
     unit: Unit
     value: float | None
     interval: Interval | None = None
+
+    @property
+    def text(self) -> str:
+        """The value as people read it; a dash where there is nothing to divide by."""
+        if self.value is None:
+            return MISSING
+        return _WRITE[self.unit](self.value)
+
+    @property
+    def interval_text(self) -> str:
+        """The 95 % interval as people read it; empty where none is shown."""
+        if self.interval is None:
+            return ""
+        return f"{percent(self.interval.low)} – {percent(self.interval.high)}"
+
+
+_WRITE: dict[Unit, Callable[[float], str]] = {
+    "ratio": percent,
+    "number": lambda value: f"{value:.2f}",
+    "seconds": lambda value: duration(round(value)),
+    "micros": lambda value: usd(round(value)),
+    "minutes": lambda value: f"{value:.2f}",
+}
 
 
 def ratio(part: float, whole: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.clients import views
+from billing.clients import api, views
 
 agency_face = (
     [
@@ -27,3 +27,7 @@ agency_face = (
     ],
     "agency-clients",
 )
+admin_api = [
+    path("clients/", api.AdminClientList.as_view(), name="client-list"),
+    path("clients/<uuid:client_id>/", api.AdminClientDetail.as_view(), name="client-detail"),
+]

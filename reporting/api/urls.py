@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from django.urls import URLPattern, path
 
-if TYPE_CHECKING:
-    from django.urls import URLPattern
+from reporting.api import views
 
 client_api: list[URLPattern] = []
-admin_api: list[URLPattern] = []
+admin_api: list[URLPattern] = [
+    path("reports/", views.AdminReportList.as_view(), name="report-list"),
+    path("reports/<uuid:report_id>/", views.AdminReportDetail.as_view(), name="report-detail"),
+]

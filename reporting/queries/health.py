@@ -33,6 +33,10 @@ class Check:
     level: str
     sentence: str
 
+    @property
+    def level_label(self) -> str:
+        return {"ok": _("Fine"), "warn": _("Look at it"), "bad": _("Trouble")}[self.level]
+
 
 def readiness() -> list[str]:
     """Return a sentence per thing that keeps the process from working; empty when it is ready."""

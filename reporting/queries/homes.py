@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count
+from django.utils.translation import gettext as _
 
 from accounts.models import Client, Notification
 from billing.models import Wallet
 from campaigns.models import BatchCall, Campaign
+from convomono.lib.display import MISSING
 from reporting.metrics import Figures, runway_hours
 from reporting.queries.figures import agency_days, client_totals, daily_figures
 from telephony.models import Call
@@ -57,6 +59,15 @@ class ClientHome:
     history: list[Day]
     notifications: list[Notification]
     has_campaigns: bool
+
+    @property
+    def runway_text(self) -> str:
+        """How long the balance lasts, in days or hours; a dash when nothing was used yet."""
+        if self.runway is None:
+            return MISSING
+        if self.runway >= 2 * HOURS_PER_DAY:
+            return _("%(days)d days") % {"days": self.runway // HOURS_PER_DAY}
+        return _("%(hours)d h") % {"hours": self.runway}
 
 
 def client_home(*, client: Client, now: datetime) -> ClientHome:

@@ -44,6 +44,14 @@ class CampaignReport:
     days: BarChart
     reports: list[Report]
 
+    @property
+    def is_making_files(self) -> bool:
+        """True while a worker still has a file to make, so that the page asks again."""
+        return any(
+            report.status in {Report.Status.QUEUED, Report.Status.WORKING}
+            for report in self.reports
+        )
+
 
 def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> CampaignReport:
     """Gather a campaign's report; five queries."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.http import FileResponse, Http404
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -51,22 +51,31 @@ def _history_chart(page: ClientHome) -> BarChart:
 @client_viewer
 @require_GET
 def campaign_report_page(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
-    page = campaign_report(campaign=campaign, client=request.tenant, now=clock.now())
-    context = {"page": page, "kinds": Report.Kind.choices}
-    return render_page(request, "reporting/campaign_report.html", context, partial="report-files")
+    return _report_page(request, campaign_id)
 
 
 @client_viewer
 @require_POST
 def report_create(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     kind = request.POST.get("kind", "")
     if kind not in Report.Kind.values:
-        context = {"error": _("Choose CSV or PDF.")}
-        return render(request, "reporting/report_refused.html", context, status=422)
+        return _report_page(request, campaign_id, error=_("Choose CSV or PDF."))
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     request_report(campaign=campaign, kind=kind, actor=request.user, now=clock.now())
     return redirect("reporting:campaign-report", campaign.pk)
+
+
+def _report_page(request: ClientRequest, campaign_id: UUID, *, error: str = "") -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    page = campaign_report(campaign=campaign, client=request.tenant, now=clock.now())
+    context = {"page": page, "kinds": Report.Kind.choices, "error": error}
+    return render_page(
+        request,
+        "reporting/campaign_report.html",
+        context,
+        partial="report-files",
+        status=422 if error else 200,
+    )
 
 
 @client_viewer
