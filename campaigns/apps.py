@@ -10,3 +10,10 @@ class CampaignsConfig(AppConfig):
 
     name = "campaigns"
     verbose_name = "Campaigns"
+
+    def ready(self) -> None:
+        """Offer campaigns as targets of imports; the leads room knows none."""
+        from campaigns.services.enrolment import find_target  # noqa: PLC0415 - needs the models
+        from leads.imports.targets import register  # noqa: PLC0415
+
+        register(find_target)

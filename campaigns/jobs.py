@@ -1,0 +1,115 @@
+"""What workers do for campaigns: prepare agents, put leads in line, and take up what stayed behind."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from campaigns import agent_settings
+from campaigns.models import Campaign
+from campaigns.services import launching, preparing, steering
+from convomono.lib import clock
+from convomono.lib.jobs import enqueue
+from telephony.provider import (
+    PaymentRequired,
+    ProviderError,
+    Rejected,
+    Unauthorised,
+)
+from telephony.retell import retell_gateway
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+# A run that takes longer has died with its worker, or waits for Retell to index the knowledge.
+STAYED_BEHIND = timedelta(seconds=60)
+# Between two slices of leads the webhook path gets the database.
+PAUSE_SECONDS = 0.005
+AT_ONCE = 200
+WEBHOOK_PATH = "/api/v1/webhooks/retell"
+
+
+def prepare_agent(*, campaign_id: str, **_later: object) -> None:
+    """
+    Get a campaign's agent from Retell and make the campaign ready; a draft again if that fails.
+
+    Safe to run twice and to be killed anywhere: each step looks at what the earlier ones kept.
+    """
+    now = clock.now()
+    campaign = (
+        Campaign.objects.select_related("client", "knowledge_base")
+        .filter(pk=UUID(campaign_id), status=Campaign.Status.PREPARING)
+        .first()
+    )
+    if campaign is None:
+        return
+    try:
+        _prepare(campaign, now)
+    except preparing.KnowledgeNotIndexed:
+        sentence = _("Retell could not read the knowledge text. Shorten it and try again.")
+        preparing.put_back(campaign=campaign, sentence=sentence, now=now)
+    except ProviderError as error:
+        preparing.put_back(campaign=campaign, sentence=what_to_do(error), now=now)
+
+
+def _prepare(campaign: Campaign, now: datetime) -> None:
+    gateway = retell_gateway()
+    prep = preparing.Preparation(
+        campaign=campaign,
+        agent=preparing.find_or_make_agent(campaign=campaign, now=now),
+        webhook_url=settings.PUBLIC_BASE_URL.rstrip("/") + WEBHOOK_PATH,
+        time_zone=campaign.client.time_zone,
+    )
+    knowledge_base_id = preparing.index_knowledge(prep=prep, gateway=gateway)
+    if knowledge_base_id is None:
+        return  # Retell is still reading; `resume_campaigns` comes back
+    llm, agent = prep.settings(knowledge_base_id)
+    fingerprint = agent_settings.fingerprint(llm=llm, agent=agent)
+    version = prep.agent.published_version
+    if version is None or prep.agent.fingerprint != fingerprint:
+        version = preparing.publish(agent=prep.agent, llm=llm, settings=agent, gateway=gateway)
+    preparing.mark_ready(prep=prep, agent_version=version, fingerprint=fingerprint, now=now)
+
+
+def what_to_do(error: ProviderError) -> str:
+    """Return the sentence that tells a client's person what to do about Retell's refusal."""
+    if isinstance(error, Unauthorised | PaymentRequired):
+        return _(
+            "Retell refuses the agency's account. Ask your agency to look at it, then try again."
+        )
+    if isinstance(error, Rejected):
+        return _("Retell refused these settings: %(why)s. Change them and try again.") % {
+            "why": error.message.rstrip(".")[:250]
+        }
+    return _("Retell can't be reached just now. Nothing is lost: try again in a few minutes.")
+
+
+def attach_leads(*, batch_call_id: str, **_later: object) -> None:
+    """Put the leads of a launch in line until none is left outside; safe to run twice."""
+    while not launching.attach_slice(batch_call_id=UUID(batch_call_id), now=clock.now()):
+        time.sleep(PAUSE_SECONDS)
+
+
+def cancel_leads(*, batch_call_id: str, **_later: object) -> None:
+    """Take the waiting leads of a stopped launch out of the line; safe to run twice."""
+    while not steering.cancel_slice(batch_call_id=UUID(batch_call_id), now=clock.now()):
+        time.sleep(PAUSE_SECONDS)
+
+
+def resume_campaigns(**_later: object) -> None:
+    """Enqueue what a killed worker, an absent Redis or a slow index left behind."""
+    since = clock.now() - STAYED_BEHIND
+    preparing_ids = Campaign.objects.filter(
+        status=Campaign.Status.PREPARING, updated_at__lte=since
+    ).values_list("pk", flat=True)
+    for campaign_id in preparing_ids[:AT_ONCE]:
+        enqueue(prepare_agent, queue="calls", campaign_id=str(campaign_id))
+    for batch_call_id in launching.left_behind(since=since)[:AT_ONCE]:
+        enqueue(attach_leads, queue="calls", batch_call_id=str(batch_call_id))
+    for batch_call_id in steering.left_behind()[:AT_ONCE]:
+        enqueue(cancel_leads, queue="calls", batch_call_id=str(batch_call_id))

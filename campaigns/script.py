@@ -1,0 +1,113 @@
+"""Scripts with {{variables}}: which they name, what they say for one lead, what a reader should check."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from leads.models import Lead
+
+SCRIPT_MAX_CHARS = 20_000
+# Retell bills prompts above 3,500 tokens by their length; about four characters make a token.
+LONG_SCRIPT_CHARS = 12_000
+
+_BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_AI_NOTICE = re.compile(
+    r"\b(ai|a\.i\.|artificial intelligence|automated|virtual|digital|robot|bot)\b", re.IGNORECASE
+)
+
+# What every lead has; a file's other columns add to it.
+LEAD_VARIABLES = ("first_name", "last_name", "full_name", "company", "email", "phone_number")
+# Retell fills these by itself. Source: its dynamic variables page.
+PROVIDER_VARIABLES = frozenset(
+    {"current_time", "current_hour", "current_calendar", "call_id", "call_type", "direction"}
+    | {"user_number", "agent_number", "session_type", "session_duration"}
+)
+
+
+@dataclass(frozen=True)
+class ScriptProblem:
+    """One thing to look at: a blocker stops the campaign from being made ready."""
+
+    code: str
+    is_blocker: bool
+    sentence: str
+
+
+def variables(*texts: str) -> list[str]:
+    """Return the names between double braces, each once, in the order they first appear."""
+    found = (match.strip() for text in texts for match in _BRACES.findall(text))
+    return list(dict.fromkeys(name for name in found if _NAME.fullmatch(name)))
+
+
+def own_variables(*texts: str) -> list[str]:
+    """Return the variables that a lead has to fill: all but those Retell fills by itself."""
+    return [name for name in variables(*texts) if name not in PROVIDER_VARIABLES]
+
+
+def malformed(text: str) -> list[str]:
+    """Return what stands in double braces and is no name, and each pair of braces left open."""
+    wrong = [m.strip() for m in _BRACES.findall(text) if not _NAME.fullmatch(m.strip())]
+    rest = _BRACES.sub("", text)
+    return wrong + [mark for mark in ("{{", "}}") if mark in rest]
+
+
+def unknown_variables(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the names that neither a lead's fields nor the columns of its file can fill."""
+    fillable = {*LEAD_VARIABLES, *PROVIDER_VARIABLES, *known}
+    return [name for name in names if name not in fillable]
+
+
+def lead_values(lead: Lead) -> dict[str, str]:
+    """Return the variables that a lead's own fields fill; an empty field fills none."""
+    values = {
+        "first_name": lead.first_name,
+        "last_name": lead.last_name,
+        "full_name": lead.full_name,
+        "company": lead.company,
+        "email": lead.email,
+        "phone_number": lead.phone_number,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def render(text: str, values: Mapping[str, str]) -> str:
+    """Fill the variables that have a value; the others stay as they are, for the eye to find."""
+
+    def fill(match: re.Match[str]) -> str:
+        return values.get(match.group(1).strip(), match.group(0))
+
+    return _BRACES.sub(fill, text)
+
+
+def voice_missing() -> ScriptProblem:
+    """Return the problem of a campaign without a voice."""
+    return ScriptProblem("voice_missing", True, _("No voice is chosen."))
+
+
+def check(*, script: str, opening_line: str, business: str) -> list[ScriptProblem]:
+    """Return what is wrong with a script (blockers) and what a careful reader would ask (warnings)."""
+    problems = []
+    if not script.strip():
+        problems.append(ScriptProblem("script_empty", True, _("The script is empty.")))
+    for text in dict.fromkeys([*malformed(script), *malformed(opening_line)]):
+        sentence = _("“%(text)s” is no variable: write {{first_name}}, in letters, digits and _.")
+        problems.append(ScriptProblem("variable_malformed", True, sentence % {"text": text[:40]}))
+    if len(script) > LONG_SCRIPT_CHARS:
+        sentence = _("The script is very long: each call costs more and answers come later.")
+        problems.append(ScriptProblem("script_long", False, sentence))
+    opening = f"{opening_line}\n{script}"
+    if business.casefold() not in opening.casefold():
+        sentence = _("Nothing names %(business)s: say at the start who is calling.")
+        problems.append(ScriptProblem("business_missing", False, sentence % {"business": business}))
+    if not _AI_NOTICE.search(opening_line or script):
+        sentence = _("The opening doesn't say that an AI is calling. Many places require it.")
+        problems.append(ScriptProblem("ai_notice_missing", False, sentence))
+    return problems

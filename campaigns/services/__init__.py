@@ -1,0 +1,1 @@
+"""Changes of campaigns, by noun; the names other rooms use stand in `lifecycle`."""

@@ -1,0 +1,259 @@
+"""Writing a campaign: create, update, duplicate, archive."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from audit import actions
+from audit.services import record
+from campaigns.models import (
+    BatchCall,
+    CallingWindow,
+    Campaign,
+    KnowledgeBase,
+    KnowledgeSource,
+    RetryPolicy,
+)
+from campaigns.settings_schema import DEFAULTS
+from convomono.lib.db import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from accounts.models import Client
+    from audit.services import Actor
+
+KNOWLEDGE_NAME_CHARS = 39  # Retell's limit
+LIVE = (BatchCall.Status.SCHEDULED, BatchCall.Status.RUNNING, BatchCall.Status.PAUSED)
+
+
+class CampaignArchived(Exception):
+    """Somebody asked to change a campaign that is only kept."""
+
+
+class CampaignLive(Exception):
+    """A launch of this campaign isn't over yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignContent:
+    """What a person writes in a campaign; times in the units of the models."""
+
+    name: str
+    goal: str = ""
+    script_raw: str = ""
+    opening_line: str = ""
+    voice_id: str = ""
+    voice_name: str = ""
+    settings: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
+    knowledge_text: str = ""
+    concurrency_limit: int = 20
+    weekdays: tuple[int, ...] = (0, 1, 2, 3, 4)
+    opens_minute: int = 9 * 60
+    closes_minute: int = 20 * 60
+    is_any_hour: bool = False
+    max_attempts: int = 3
+    busy_delay_seconds: int = 20 * 60
+    no_answer_delay_seconds: int = 4 * 3600
+    voicemail_delay_seconds: int = 24 * 3600
+
+
+_CAMPAIGN = ("name", "goal", "script_raw", "opening_line", "voice_id", "voice_name")
+_WINDOW = ("opens_minute", "closes_minute", "is_any_hour")
+_RETRY = (
+    "max_attempts",
+    "busy_delay_seconds",
+    "no_answer_delay_seconds",
+    "voicemail_delay_seconds",
+)
+# An edit of these needs a new version at Retell; hours and attempts hold at once, for every call.
+_SPOKEN = ("script_raw", "opening_line", "voice_id", "settings", "knowledge_text")
+
+
+def _columns(content: CampaignContent) -> dict[str, Any]:
+    columns = {name: getattr(content, name) for name in (*_CAMPAIGN, "concurrency_limit")}
+    return {**columns, "settings": dict(content.settings)}
+
+
+@atomic
+def create_campaign(
+    *, client: Client, content: CampaignContent, actor: Actor, now: datetime
+) -> Campaign:
+    """Create a draft with its calling window and retry policy."""
+    campaign = Campaign.objects.create(
+        client=client,
+        created_by_email=actor.actor_email,
+        created_at=now,
+        updated_at=now,
+        knowledge_base=_knowledge(client_id=client.pk, content=content, now=now),
+        **_columns(content),
+    )
+    _create_rules(campaign, content)
+    record(actions.CAMPAIGN_CREATED, resource=campaign, actor=actor, now=now)
+    return campaign
+
+
+@atomic
+def update_campaign(
+    *, campaign: Campaign, content: CampaignContent, actor: Actor, now: datetime
+) -> bool:
+    """
+    Save what somebody edited; tell whether anything changed.
+
+    An edit of what is said makes a ready campaign a draft again; calls keep the version they were
+    made with. An edit of hours, attempts or the number of calls at once holds for running launches.
+
+    :raises CampaignArchived: if it was archived (meanwhile)
+    """
+    before = content_of(campaign)
+    changed = sorted(
+        name
+        for name, value in asdict(content).items()
+        if name != "voice_name" and value != getattr(before, name)
+    )
+    if not changed:
+        return False
+    columns = _columns(content)
+    if "knowledge_text" in changed:
+        columns["knowledge_base"] = _knowledge(
+            client_id=campaign.client_id, content=content, now=now
+        )
+    if not set(_SPOKEN).isdisjoint(changed):
+        columns |= {"status": Campaign.Status.DRAFT, "prepare_error": ""}
+    saved = (
+        Campaign.objects.filter(pk=campaign.pk)
+        .exclude(status=Campaign.Status.ARCHIVED)
+        .update(**columns, updated_at=now)
+    )
+    if not saved:
+        raise CampaignArchived
+    _update_rules(campaign, content)
+    record(
+        actions.CAMPAIGN_CHANGED,
+        resource=campaign,
+        actor=actor,
+        now=now,
+        details={"changed": changed},
+    )
+    campaign.refresh_from_db()
+    return True
+
+
+@atomic
+def duplicate_campaign(*, campaign: Campaign, name: str, actor: Actor, now: datetime) -> Campaign:
+    """Create a draft with the same content under another name; leads and agent stay behind."""
+    content = CampaignContent(**{**asdict(content_of(campaign)), "name": name})
+    copy = Campaign.objects.create(
+        client_id=campaign.client_id,
+        created_by_email=actor.actor_email,
+        created_at=now,
+        updated_at=now,
+        knowledge_base=_knowledge(client_id=campaign.client_id, content=content, now=now),
+        **_columns(content),
+    )
+    _create_rules(copy, content)
+    record(
+        actions.CAMPAIGN_DUPLICATED,
+        resource=copy,
+        actor=actor,
+        now=now,
+        details={"from": str(campaign.pk)},
+    )
+    return copy
+
+
+@atomic
+def archive_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
+    """
+    Keep a campaign for its calls and reports alone; twice is once.
+
+    :raises CampaignLive: while a launch of it isn't over
+    """
+    live = BatchCall.objects.filter(
+        client_id=campaign.client_id, campaign=campaign, status__in=LIVE
+    )
+    if live.exists():
+        raise CampaignLive
+    # A launch writes `launching_id` first, so one that began after the look above is seen here.
+    archived = (
+        Campaign.objects.filter(pk=campaign.pk, launching_id=None)
+        .exclude(status=Campaign.Status.ARCHIVED)
+        .update(status=Campaign.Status.ARCHIVED, archived_at=now, updated_at=now)
+    )
+    if archived:
+        record(actions.CAMPAIGN_ARCHIVED, resource=campaign, actor=actor, now=now)
+    elif Campaign.objects.filter(pk=campaign.pk).exclude(launching_id=None).exists():
+        raise CampaignLive
+    campaign.refresh_from_db()
+
+
+def content_of(campaign: Campaign) -> CampaignContent:
+    """Return what a campaign holds as a person would write it; three queries at most."""
+    window, retry = campaign.calling_window, campaign.retry_policy
+    return CampaignContent(
+        **{name: getattr(campaign, name) for name in (*_CAMPAIGN, "concurrency_limit")},
+        settings=dict(campaign.settings),
+        knowledge_text=knowledge_text(campaign),
+        weekdays=tuple(window.weekdays),
+        **{name: getattr(window, name) for name in _WINDOW},
+        **{name: getattr(retry, name) for name in _RETRY},
+    )
+
+
+def knowledge_text(campaign: Campaign) -> str:
+    """Return the text that the agent may consult; empty without a knowledge base."""
+    if campaign.knowledge_base_id is None:
+        return ""
+    source = (
+        KnowledgeSource.objects.filter(
+            client_id=campaign.client_id,
+            knowledge_base_id=campaign.knowledge_base_id,
+            kind=KnowledgeSource.Kind.TEXT,
+        )
+        .order_by("created_at", "pk")
+        .first()
+    )
+    return source.text if source else ""
+
+
+def _knowledge(
+    *, client_id: object, content: CampaignContent, now: datetime
+) -> KnowledgeBase | None:
+    """Make a new knowledge base: one that Retell has indexed can't be changed."""
+    if not content.knowledge_text:
+        return None
+    base = KnowledgeBase.objects.create(
+        client_id=client_id, name=content.name[:KNOWLEDGE_NAME_CHARS], created_at=now
+    )
+    KnowledgeSource.objects.create(
+        client_id=client_id,
+        knowledge_base=base,
+        kind=KnowledgeSource.Kind.TEXT,
+        title=content.name,
+        text=content.knowledge_text,
+        size_bytes=len(content.knowledge_text.encode()),
+        created_at=now,
+    )
+    return base
+
+
+def _create_rules(campaign: Campaign, content: CampaignContent) -> None:
+    owner = {"campaign": campaign, "client_id": campaign.client_id}
+    CallingWindow.objects.create(**owner, **_window(content))
+    RetryPolicy.objects.create(**owner, **_retry(content))
+
+
+def _update_rules(campaign: Campaign, content: CampaignContent) -> None:
+    CallingWindow.objects.filter(campaign=campaign).update(**_window(content))
+    RetryPolicy.objects.filter(campaign=campaign).update(**_retry(content))
+
+
+def _window(content: CampaignContent) -> dict[str, Any]:
+    columns = {name: getattr(content, name) for name in _WINDOW}
+    return {**columns, "weekdays": list(content.weekdays)}
+
+
+def _retry(content: CampaignContent) -> dict[str, Any]:
+    return {name: getattr(content, name) for name in _RETRY}

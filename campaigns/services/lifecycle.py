@@ -1,0 +1,177 @@
+"""A campaign's life in verbs: what pages, the API and other rooms call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from campaigns import jobs
+from campaigns.preflight import preflight
+from campaigns.services import launching, preparing, steering
+from campaigns.services.authoring import (
+    CampaignArchived,
+    CampaignContent,
+    CampaignLive,
+    archive_campaign,
+    create_campaign,
+    duplicate_campaign,
+    update_campaign,
+)
+from campaigns.services.launching import (
+    CampaignNotReady,
+    LaunchInProgress,
+    LaunchRefused,
+)
+from campaigns.services.preparing import CampaignNotDraft, ScriptRefused
+from campaigns.services.steering import (
+    BatchCallNotPaused,
+    BatchCallNotRunning,
+    BatchCallOver,
+    pause_batch_call,
+    pause_by_system,
+    resume_batch_call,
+)
+from convomono.lib.jobs import enqueue
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from audit.services import Actor
+    from campaigns.models import BatchCall, Campaign
+
+__all__ = [
+    "BatchCallNotPaused",
+    "BatchCallNotRunning",
+    "BatchCallOver",
+    "CampaignArchived",
+    "CampaignContent",
+    "CampaignLive",
+    "CampaignNotDraft",
+    "CampaignNotReady",
+    "LaunchInProgress",
+    "LaunchRefused",
+    "ScriptRefused",
+    "archive_campaign",
+    "create_campaign",
+    "duplicate_campaign",
+    "launch_campaign",
+    "pause_batch_call",
+    "pause_by_system",
+    "pause_campaign",
+    "prepare_campaign",
+    "resume_batch_call",
+    "resume_campaign",
+    "stop_batch_call",
+    "stop_campaign",
+    "update_campaign",
+]
+
+# So many slices are done at once: a list of 1,000 dials without waiting for a worker.
+SLICES_AT_ONCE = 5
+
+
+def prepare_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
+    """
+    Ask for the campaign's agent at Retell; a worker gets it, and the campaign is ready then.
+
+    Asking while it is being prepared only wakes the worker again.
+
+    :raises ScriptRefused: if the script has a blocker, or no voice is chosen
+    :raises CampaignNotDraft: if the campaign is ready or archived
+    """
+    preparing.request_agent(campaign=campaign, actor=actor, now=now)
+    enqueue(jobs.prepare_agent, queue="calls", campaign_id=str(campaign.pk))
+
+
+def launch_campaign(
+    *,
+    campaign: Campaign,
+    launch_key: UUID,
+    actor: Actor,
+    now: datetime,
+    seconds: int | None = None,
+    is_sandbox: bool = False,
+) -> BatchCall:
+    """
+    Launch the campaign's waiting leads and reserve minutes; the same key again is the same launch.
+
+    `seconds` is what the person agreed to reserve; without it, what the pre-flight check advises.
+    The first 1,000 leads are put in line at once, the rest by a worker.
+
+    :raises LaunchRefused: if the pre-flight check has a blocker; its findings say which
+    :raises CampaignNotReady: if it was edited or archived since
+    :raises LaunchInProgress: if another launch of it is still putting its leads in line
+    :raises InsufficientCredits: if the wallet has less than that many seconds
+    """
+    earlier = launching.find_launch(campaign=campaign, launch_key=launch_key)
+    if earlier is not None:
+        return earlier
+    check = preflight(campaign, now, is_sandbox=is_sandbox)
+    if check.blockers:
+        raise LaunchRefused(check.blockers)
+    batch_call = launching.open_batch_call(
+        campaign=campaign,
+        launch_key=launch_key,
+        seconds=check.reserve_seconds if seconds is None else seconds,
+        actor=actor,
+        now=now,
+    )
+    for _slice in range(SLICES_AT_ONCE):
+        if launching.attach_slice(batch_call_id=batch_call.pk, now=now):
+            break
+    else:
+        enqueue(jobs.attach_leads, queue="calls", batch_call_id=str(batch_call.pk))
+    batch_call.refresh_from_db()
+    return batch_call
+
+
+def stop_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> None:
+    """
+    End a launch for good and take its waiting leads out of the line; calls in progress go on.
+
+    :raises BatchCallOver: if it was finished or stopped already
+    """
+    steering.stop_batch_call(batch_call=batch_call, actor=actor, now=now)
+    for _slice in range(SLICES_AT_ONCE):
+        if steering.cancel_slice(batch_call_id=batch_call.pk, now=now):
+            return
+    enqueue(jobs.cancel_leads, queue="calls", batch_call_id=str(batch_call.pk))
+
+
+def pause_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
+    """
+    Pause every launch of the campaign that dials; return them.
+
+    :raises BatchCallNotRunning: if none does
+    """
+    return steering.each_live(
+        campaign=campaign,
+        change=lambda row: pause_batch_call(batch_call=row, actor=actor, now=now),
+        skip=BatchCallNotRunning,
+    )
+
+
+def resume_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
+    """
+    Resume every paused launch of the campaign; return them.
+
+    :raises BatchCallNotPaused: if none is paused
+    """
+    return steering.each_live(
+        campaign=campaign,
+        change=lambda row: resume_batch_call(batch_call=row, actor=actor, now=now),
+        skip=BatchCallNotPaused,
+    )
+
+
+def stop_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
+    """
+    Stop every launch of the campaign that isn't over; return them.
+
+    :raises BatchCallOver: if all are
+    """
+    return steering.each_live(
+        campaign=campaign,
+        change=lambda row: stop_batch_call(batch_call=row, actor=actor, now=now),
+        skip=BatchCallOver,
+    )

@@ -1,0 +1,225 @@
+"""Making a campaign ready: its agent at Retell, step by step, and the version that calls name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from audit import actions
+from audit.services import System, record
+from campaigns import agent_settings, script
+from campaigns.models import Campaign, CampaignVersion, KnowledgeBase
+from campaigns.services.authoring import knowledge_text
+from convomono.lib.db import IntegrityError, atomic, insert_once, run_atomic
+from telephony.models import VoiceAgent
+from telephony.provider import KnowledgeText
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from audit.services import Actor
+    from telephony.provider import AgentSettings, LlmSettings
+    from telephony.retell import RetellGateway
+
+
+class ScriptRefused(Exception):
+    """The script can't be spoken as it is; `problems` says why."""
+
+    def __init__(self, problems: list[script.ScriptProblem]) -> None:
+        super().__init__([problem.code for problem in problems])
+        self.problems = problems
+
+
+class CampaignNotDraft(Exception):
+    """Somebody asked to make a campaign ready that is no draft (any more)."""
+
+
+class KnowledgeNotIndexed(Exception):
+    """Retell could not index the knowledge base."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """One run of the job: the campaign as it was read, and what its agent shall be."""
+
+    campaign: Campaign
+    agent: VoiceAgent
+    webhook_url: str
+    time_zone: str
+
+    def settings(self, knowledge_base_id: str) -> tuple[LlmSettings, AgentSettings]:
+        llm = agent_settings.llm_settings(self.campaign, knowledge_base_id=knowledge_base_id)
+        agent = agent_settings.agent_settings(
+            self.campaign, webhook_url=self.webhook_url, time_zone=self.time_zone
+        )
+        return llm, agent
+
+
+@atomic
+def request_agent(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
+    """
+    Make a draft `preparing`, which is what the job acts on; asking again changes nothing.
+
+    :raises ScriptRefused: if the script has a blocker, or no voice is chosen
+    :raises CampaignNotDraft: if the campaign is ready or archived
+    """
+    problems = [p for p in script_problems(campaign) if p.is_blocker]
+    if problems:
+        raise ScriptRefused(problems)
+    changed = Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.DRAFT).update(
+        status=Campaign.Status.PREPARING, prepare_error="", updated_at=now
+    )
+    campaign.refresh_from_db()
+    if not changed and campaign.status != Campaign.Status.PREPARING:
+        raise CampaignNotDraft
+    if changed:
+        record(actions.CAMPAIGN_PREPARED, resource=campaign, actor=actor, now=now)
+
+
+def script_problems(campaign: Campaign) -> list[script.ScriptProblem]:
+    """Return everything to look at before a campaign is made ready."""
+    problems = script.check(
+        script=campaign.script_raw,
+        opening_line=campaign.opening_line,
+        business=campaign.client.name,
+    )
+    if not campaign.voice_id:
+        problems.insert(0, script.voice_missing())
+    return problems
+
+
+def find_or_make_agent(*, campaign: Campaign, now: datetime) -> VoiceAgent:
+    """Return the row of the campaign's agent, made on first use."""
+    row = VoiceAgent(client_id=campaign.client_id, campaign_id=campaign.pk, created_at=now)
+    insert_once(row, "campaign_id")
+    return VoiceAgent.objects.get(campaign_id=campaign.pk)
+
+
+def index_knowledge(*, prep: Preparation, gateway: RetellGateway) -> str | None:
+    """
+    Return the id of the indexed knowledge base, "" if the campaign has none, None while Retell works.
+
+    Sent once per base; a lost answer leaves a base at Retell that nothing uses.
+
+    :raises KnowledgeNotIndexed: if Retell gave up
+    """
+    base = prep.campaign.knowledge_base
+    if base is None:
+        return ""
+    if not base.provider_id:
+        text = KnowledgeText(title=base.name, text=knowledge_text(prep.campaign))
+        made = gateway.create_knowledge_base(name=base.name, texts=[text])
+        _keep_knowledge(base, provider_id=made.knowledge_base_id, status=made.status)
+    elif base.status != KnowledgeBase.Status.COMPLETE:
+        found = gateway.retrieve_knowledge_base(knowledge_base_id=base.provider_id)
+        _keep_knowledge(base, provider_id=base.provider_id, status=found.status)
+    if base.status == KnowledgeBase.Status.ERROR:
+        raise KnowledgeNotIndexed
+    return base.provider_id if base.status == KnowledgeBase.Status.COMPLETE else None
+
+
+_KNOWLEDGE_STATUS = {
+    "complete": KnowledgeBase.Status.COMPLETE,
+    "refreshing_in_progress": KnowledgeBase.Status.COMPLETE,  # the old sources stay usable
+    "error": KnowledgeBase.Status.ERROR,
+}
+
+
+def _keep_knowledge(base: KnowledgeBase, *, provider_id: str, status: str) -> None:
+    base.status = _KNOWLEDGE_STATUS.get(status, KnowledgeBase.Status.INDEXING)
+    base.provider_id = "" if base.status == KnowledgeBase.Status.ERROR else provider_id
+    KnowledgeBase.objects.filter(pk=base.pk).update(
+        status=base.status, provider_id=base.provider_id
+    )
+
+
+def publish(
+    *, agent: VoiceAgent, llm: LlmSettings, settings: AgentSettings, gateway: RetellGateway
+) -> int:
+    """
+    Bring the agent at Retell to these settings and publish it; return Retell's version number.
+
+    Each id is kept as soon as Retell gives it, so that a run after a crash goes on from there: an
+    unpublished draft is used, a published version gets a successor. Outside any transaction.
+    """
+    if not agent.provider_llm_id:
+        made = gateway.create_llm(settings=llm)
+        _keep(agent, "provider_llm_id", made.llm_id)
+    if not agent.provider_agent_id:
+        engine = gateway.update_llm(llm_id=agent.provider_llm_id, version=0, settings=llm)
+        draft = gateway.create_agent(llm=engine, settings=settings)
+        _keep(agent, "provider_agent_id", draft.agent_id)
+    latest = gateway.retrieve_agent(agent_id=agent.provider_agent_id)
+    if latest.is_published:
+        latest = gateway.create_agent_version(agent_id=latest.agent_id, base_version=latest.version)
+    version = latest.version
+    engine_version = version if latest.llm_version is None else latest.llm_version
+    gateway.update_llm(llm_id=agent.provider_llm_id, version=engine_version, settings=llm)
+    gateway.update_agent(agent_id=agent.provider_agent_id, version=version, settings=settings)
+    gateway.publish_agent(agent_id=agent.provider_agent_id, version=version)
+    return version
+
+
+def _keep(agent: VoiceAgent, column: str, value: str) -> None:
+    """Keep an id of Retell's; if another run was quicker, use that one's."""
+    VoiceAgent.objects.filter(pk=agent.pk, **{column: ""}).update(**{column: value})
+    agent.refresh_from_db(fields=[column])
+
+
+def mark_ready(
+    *, prep: Preparation, agent_version: int, fingerprint: str, now: datetime
+) -> CampaignVersion | None:
+    """
+    Publish a version of the campaign and make it ready, in one block; None if it was edited since.
+
+    The version is the campaign as it was read at the start, which is what Retell was told.
+    """
+    campaign = prep.campaign
+
+    def block() -> CampaignVersion | None:
+        number = (campaign.published_version or 0) + 1
+        # Compare-and-set on the edit too: an edit may have come and asked for a run of its own.
+        changed = Campaign.objects.filter(
+            pk=campaign.pk, status=Campaign.Status.PREPARING, updated_at=campaign.updated_at
+        ).update(status=Campaign.Status.READY, published_version=number, prepare_error="")
+        if not changed:
+            return None
+        version = CampaignVersion.objects.create(
+            client_id=campaign.client_id,
+            campaign=campaign,
+            number=number,
+            name=campaign.name,
+            script_raw=campaign.script_raw,
+            opening_line=campaign.opening_line,
+            voice_id=campaign.voice_id,
+            settings=campaign.settings,
+            variables=script.own_variables(campaign.opening_line, campaign.script_raw),
+            fingerprint=fingerprint,
+            provider_agent_id=prep.agent.provider_agent_id,
+            provider_agent_version=agent_version,
+            published_at=now,
+            published_by_email=campaign.created_by_email,
+        )
+        VoiceAgent.objects.filter(pk=prep.agent.pk).update(
+            published_version=agent_version, fingerprint=fingerprint, published_at=now
+        )
+        record(
+            actions.CAMPAIGN_PUBLISHED,
+            resource=campaign,
+            actor=System("agents"),
+            now=now,
+            details={"version": number},
+        )
+        return version
+
+    try:
+        return run_atomic(block)
+    except IntegrityError:  # another run published this very number
+        return None
+
+
+def put_back(*, campaign: Campaign, sentence: str, now: datetime) -> None:
+    """Make a campaign that could not be prepared a draft again, with what to do about it."""
+    Campaign.objects.filter(
+        pk=campaign.pk, status=Campaign.Status.PREPARING, updated_at=campaign.updated_at
+    ).update(status=Campaign.Status.DRAFT, prepare_error=sentence[:400], updated_at=now)
