@@ -16,7 +16,7 @@ from campaigns.models import BatchCall, Enrolment
 from convomono.lib.db import run_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -105,26 +105,6 @@ def move_enrolment(
         return bool(moved)
 
     return run_atomic(block)
-
-
-def claim_enrolments(
-    *, batch_call_id: UUID, enrolment_ids: Sequence[UUID], lease: UUID, until: datetime
-) -> list[UUID]:
-    """
-    Take due enrolments for dialling under a lease; return those that this caller won.
-
-    `until` is real time. Running it again with the same lease returns the same ones.
-    """
-
-    def block() -> None:
-        won = Enrolment.objects.filter(
-            pk__in=enrolment_ids, status=Status.QUEUED, batch_call_id=batch_call_id
-        ).update(status=Status.DIALLING, lease=lease, lease_until=until, waiting_reason="")
-        if won:
-            _count(batch_call_id, before=Status.QUEUED, after=Status.DIALLING, number=won)
-
-    run_atomic(block)
-    return list(Enrolment.objects.filter(lease=lease).values_list("pk", flat=True))
 
 
 def completeness(batch_call_id: UUID) -> Completeness:

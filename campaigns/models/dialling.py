@@ -183,6 +183,9 @@ class Attempt(ClientOwned):
     provider_call_id = models.CharField(max_length=100, blank=True)
     call_id = models.UUIDField(null=True, blank=True)
     outcome_class = models.CharField(max_length=16, blank=True)
+    disconnection_reason = models.CharField(max_length=64, blank=True)
+    # An answer was lost once: nothing but the same key may be sent again until Retell was asked.
+    was_lost = models.BooleanField(default=False)
     error = models.CharField(max_length=400, blank=True)
     created_at = models.DateTimeField()
     placed_at = models.DateTimeField(null=True, blank=True)
