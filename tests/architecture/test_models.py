@@ -1,0 +1,67 @@
+"""What the tables must look like, whatever is added."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.db import models
+
+from convomono.lib.models import BaseModel
+from tests.architecture.source import LEVEL, ROOMS
+
+OURS = [model for room in ROOMS for model in apps.get_app_config(room).get_models()]
+OWNED = [model for model in OURS if any(f.name == "client" for f in model._meta.fields)]
+
+# Indexes that work across clients: claims, sweeps, what a provider's id or a person's number finds.
+ACROSS_CLIENTS = {
+    "attempt_by_person",
+    "attempt_in_batch",
+    "attempt_overdue",
+    "batch_due",
+    "call_live_in_batch",
+    "call_overdue",
+    "enrolment_by_lease",
+    "enrolment_due",
+    "enrolment_lost",
+    "hold_overdue",
+    "import_unfinished",
+    "report_unfinished",
+    "suppression_by_number",
+}
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_uses_our_key(model):
+    assert issubclass(model, BaseModel)
+    assert model._meta.pk.column == "_id"
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_points_foreign_keys_down(model):
+    level = LEVEL[model._meta.app_label]
+    for field in model._meta.fields:
+        if isinstance(field, models.ForeignKey):
+            target = field.related_model._meta.app_label
+            assert target == model._meta.app_label or LEVEL[target] < level, field
+
+
+@pytest.mark.parametrize("model", OWNED, ids=lambda model: model.__name__)
+def test_begins_each_index_of_a_clients_table_with_the_client(model):
+    wrong = [
+        index.name
+        for index in model._meta.indexes
+        if index.fields[0] != "client" and index.name not in ACROSS_CLIENTS
+    ]
+
+    assert not wrong
+
+
+def test_keeps_the_list_of_other_indexes_true():
+    names = {index.name for model in OURS for index in model._meta.indexes}
+
+    assert names >= ACROSS_CLIENTS
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_orders_nothing_by_itself(model):
+    assert not model._meta.ordering
