@@ -263,8 +263,8 @@ def test_waits_while_another_command_installs(
     monkeypatch.setattr(dev, "install", lambda name: None)
 
     command = [sys.executable, "-c", source, str(project / "dev.py")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as holder:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         assert holder.stdin is not None
