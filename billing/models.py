@@ -8,11 +8,13 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client, ClientOwned, ClientOwnedQuerySet
+from billing.rules import Terms
 from convomono.lib import money
-from convomono.lib.models import AppendOnly, AppendOnlyQuerySet, BaseModel
+from convomono.lib.models import AppendOnly, AppendOnlyQuerySet, BaseModel, RowsAreFixed
 
 if TYPE_CHECKING:
     from decimal import Decimal
+    from uuid import UUID
 
 
 class Wallet(BaseModel):
@@ -21,7 +23,9 @@ class Wallet(BaseModel):
 
     `available` may be reserved, `reserved` belongs to launches, `consumed` was talked, `debt` is
     talk that nothing covered and that the next free second pays. `seq` is the number of the newest
-    transaction. Only `billing/ledger.py` writes here, by guarded updates.
+    transaction. Only `billing/ledger.py` writes these, by guarded updates. `full_seconds` is what
+    could be used after the last purchase, whose line has the number `full_seq`: low balances are
+    told in shares of it. `price_per_minute_micros` repeats the price in force, for lists.
     """
 
     client = models.OneToOneField(Client, models.PROTECT, related_name="wallet")
@@ -30,6 +34,9 @@ class Wallet(BaseModel):
     consumed_seconds = models.BigIntegerField(default=0)
     debt_seconds = models.BigIntegerField(default=0)
     seq = models.BigIntegerField(default=0)
+    full_seconds = models.BigIntegerField(default=0)
+    full_seq = models.BigIntegerField(default=0)
+    price_per_minute_micros = models.PositiveBigIntegerField()
     created_at = models.DateTimeField()
 
     class Meta:
@@ -54,6 +61,16 @@ class Wallet(BaseModel):
             + self.consumed_seconds
             - self.debt_seconds
         )
+
+    @property
+    def usable_seconds(self) -> int:
+        """What calls may still use: available or reserved, less the debt."""
+        return self.available_seconds + self.reserved_seconds - self.debt_seconds
+
+    @property
+    def billing_rate(self) -> Decimal:
+        """The price in force, in dollars per minute."""
+        return money.dollars(self.price_per_minute_micros)
 
     @property
     def total_minutes(self) -> Decimal:
@@ -96,6 +113,10 @@ class Rate(ClientOwned):
 
     def __str__(self) -> str:
         return f"${money.dollars(self.price_per_minute_micros)}/min"
+
+    @property
+    def terms(self) -> Terms:
+        return _terms_of(self)
 
 
 class Payment(ClientOwned):
@@ -176,13 +197,18 @@ class Reservation(ClientOwned):
     def __str__(self) -> str:
         return f"{self.granted_seconds} s"
 
+    @property
+    def terms(self) -> Terms:
+        return _terms_of(self)
+
 
 class CallHold(ClientOwned):
     """
     Seconds set aside for one dial, inside its launch's reservation.
 
     It goes from `held` to exactly one of `posted` (the call ended), `voided` (it was never placed)
-    and `expired` (nobody ever learned what became of it), and never changes again.
+    and `expired` (nobody learned in time what became of it), and never back. `call_id` is the call
+    it was billed for; one that turns up after a hold was let go is billed beside it.
     """
 
     class Status(models.TextChoices):
@@ -215,13 +241,29 @@ class CallHold(ClientOwned):
         return f"{self.seconds} s"
 
 
+class TransactionQuerySet(AppendOnlyQuerySet["Transaction"], ClientOwnedQuerySet["Transaction"]):
+    """Lines of the ledger: scoped by who looks, fixed once they are numbered."""
+
+    def number(self, row_id: UUID, *, seq: int, balance_after_seconds: int) -> None:
+        """
+        Give a line its place, in the atomic block that wrote it.
+
+        :raises RowsAreFixed: if it has one
+        """
+        place = {"seq": seq, "balance_after_seconds": balance_after_seconds}
+        if not models.QuerySet.update(self.filter(pk=row_id, seq=None), **place):
+            raise RowsAreFixed("A line of the ledger is numbered once.")
+
+
 class Transaction(AppendOnly):
     """
     An unchangeable line of the ledger; a correction is a new line that names the old one.
 
-    The deltas move seconds between accounts and sum to zero: `funding` stands for the world
-    outside. `key` is the unique cause ("consume:<call>"), `seq` counts a wallet's lines without a
-    gap, `balance_after_seconds` is what was available after it. A price stands on what is charged.
+    The deltas move seconds between accounts: `funding` stands for the world outside, and what the
+    others gain or lose, less the debt, is its loss or gain: they sum to zero. `key` is the unique
+    cause ("consume:<call>"), `seq` counts a wallet's lines without a gap, `balance_after_seconds`
+    is what was available after it. Both are empty only inside the atomic block that writes the
+    line. A price stands on what is charged; `seconds` is negative only where an adjustment takes.
     """
 
     class Type(models.TextChoices):
@@ -240,7 +282,7 @@ class Transaction(AppendOnly):
 
     client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
     wallet = models.ForeignKey(Wallet, models.PROTECT, related_name="transactions", db_index=False)
-    seq = models.BigIntegerField()
+    seq = models.BigIntegerField(null=True)
     key = models.CharField(max_length=120)
     type = models.CharField(max_length=8, choices=Type)
     status = models.CharField(max_length=8, choices=Status, default=Status.POSTED)
@@ -251,7 +293,7 @@ class Transaction(AppendOnly):
     consumed_delta = models.BigIntegerField(default=0)
     debt_delta = models.BigIntegerField(default=0)
     expired_delta = models.BigIntegerField(default=0)
-    balance_after_seconds = models.BigIntegerField()
+    balance_after_seconds = models.BigIntegerField(null=True)
     amount_micros = models.BigIntegerField(default=0)
     price_per_minute_micros = models.PositiveBigIntegerField(default=0)
     increment_seconds = models.PositiveIntegerField(default=0)
@@ -268,12 +310,22 @@ class Transaction(AppendOnly):
     actor_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
 
-    objects = AppendOnlyQuerySet.as_manager()
+    objects = TransactionQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["client", "key"], name="transaction_once"),
             models.UniqueConstraint(fields=["wallet", "seq"], name="transaction_seq"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    debt_delta=models.F("funding_delta")
+                    + models.F("available_delta")
+                    + models.F("reserved_delta")
+                    + models.F("consumed_delta")
+                    + models.F("expired_delta")
+                ),
+                name="transaction_balanced",
+            ),
         ]
         indexes = [
             models.Index(fields=["client", "-created_at"], name="transaction_by_age"),
@@ -284,3 +336,7 @@ class Transaction(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.type} {self.seconds} s"
+
+
+def _terms_of(row: Rate | Reservation) -> Terms:
+    return Terms(row.price_per_minute_micros, row.increment_seconds, row.minimum_seconds)

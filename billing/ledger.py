@@ -1,0 +1,202 @@
+"""
+How a line gets into the ledger: its unique key first, then the guarded balance, then its number.
+
+Everything else in the room goes through `once` and `post`. Nothing is read, judged and then
+written: each update repeats what must hold, and a guard that matches no row undoes the block.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from accounts.models import Notification
+from accounts.notifications import notify
+from billing.models import Reservation, Transaction, Wallet
+from billing.rules import crossed_percent
+from convomono.lib.db import IntegrityError, in_transaction, run_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from audit.services import Actor
+
+WALLET_ACCOUNTS = ("available", "reserved", "consumed", "debt")
+
+
+class InsufficientCredits(Exception):
+    """A client asked for more seconds than are available, or owes some."""
+
+    def __init__(self, *, available_seconds: int, needed_seconds: int) -> None:
+        super().__init__(f"{needed_seconds} s needed, {available_seconds} s available")
+        self.available_seconds = available_seconds
+        self.needed_seconds = needed_seconds
+
+
+class KeyReused(Exception):
+    """The same cause came again with other arguments; nothing was written."""
+
+
+class Overtaken(Exception):
+    """A guard matched no row: somebody else was quicker. The block is undone."""
+
+
+def once[Result](*, find: Callable[[], Result | None], block: Callable[[], Result]) -> Result:
+    """
+    Return the first result if there is one, else run the block in a transaction.
+
+    `find` checks that the arguments are those of the first time. Inside a caller's transaction a
+    lost race leaves the outermost block, because an error has ended that transaction on MongoDB;
+    the caller runs it again.
+    """
+    first = find()
+    if first is not None:
+        return first
+    try:
+        return run_atomic(block)
+    except (IntegrityError, Overtaken):
+        if in_transaction():
+            raise
+        first = find()
+        if first is None:
+            raise
+        return first
+
+
+def find_line(*, client_id: UUID, key: str) -> Transaction | None:
+    """Return the line a cause has written."""
+    return Transaction.objects.filter(client_id=client_id, key=key).first()
+
+
+def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
+    """
+    Write an unsaved line and move its deltas, inside the caller's atomic block.
+
+    :raises Overtaken: if an account would fall below zero, or there is debt where none may be
+    :raises IntegrityError: if its key has written a line before
+    """
+    line.save()
+    guards = {f"{name}_seconds__gte": -delta for name, delta in _deltas(line).items() if delta < 0}
+    if only_without_debt:
+        guards["debt_seconds"] = 0
+    changes = {
+        f"{name}_seconds": F(f"{name}_seconds") + delta
+        for name, delta in _deltas(line).items()
+        if delta
+    }
+    mine = Wallet.objects.filter(pk=line.wallet_id, client_id=line.client_id)
+    if not mine.filter(**guards).update(seq=F("seq") + 1, **changes):
+        raise Overtaken
+    wallet = mine.get()
+    Transaction.objects.number(
+        line.pk, seq=wallet.seq, balance_after_seconds=wallet.available_seconds
+    )
+    line.seq, line.balance_after_seconds = wallet.seq, wallet.available_seconds
+    _warn_when_low(line, wallet)
+    return line
+
+
+def pay_debt(*, wallet: Wallet, freed: Transaction, seconds: int, now: datetime) -> None:
+    """
+    Pay debt from the seconds that the line `freed` made available; `wallet` as read before it.
+
+    :raises Overtaken: if the wallet changed since
+    """
+    paid = min(seconds, wallet.debt_seconds)
+    if paid > 0:
+        post(
+            Transaction(
+                client_id=wallet.client_id,
+                wallet=wallet,
+                key=f"repay:{freed.key}",
+                type=Transaction.Type.REPAY,
+                seconds=paid,
+                available_delta=-paid,
+                debt_delta=-paid,
+                reservation_id=freed.reservation_id,
+                campaign_id=freed.campaign_id,
+                call_id=freed.call_id,
+                actor_id=freed.actor_id,
+                actor_email=freed.actor_email,
+                created_at=now,
+            )
+        )
+
+
+def release(
+    *, wallet: Wallet, reservation: Reservation, cause: UUID, seconds: int, now: datetime, by: Actor
+) -> None:
+    """
+    Move free seconds of a reservation back to the wallet, where they pay debt first.
+
+    `cause` is the launch that ended, or the attempt whose hold was resolved.
+
+    :raises Overtaken: if that much isn't free
+    """
+    if seconds <= 0:
+        return
+    line = post(
+        Transaction(
+            client_id=wallet.client_id,
+            wallet=wallet,
+            key=f"release:{cause}",
+            type=Transaction.Type.RELEASE,
+            seconds=seconds,
+            reserved_delta=-seconds,
+            available_delta=seconds,
+            reservation_id=reservation.pk,
+            campaign_id=reservation.campaign_id,
+            actor_id=by.actor_id,
+            actor_email=by.actor_email,
+            created_at=now,
+        )
+    )
+    move_reservation(reservation.pk, free=-seconds, released=seconds)
+    pay_debt(wallet=wallet, freed=line, seconds=seconds, now=now)
+
+
+def move_reservation(reservation_id: UUID, *, only_open: bool = False, **deltas: int) -> None:
+    """
+    Add to a reservation's columns, none of them below zero.
+
+    :raises Overtaken: if one would be, or the reservation has ended where it must be open
+    """
+    mine = Reservation.objects.filter(pk=reservation_id)
+    if only_open:
+        mine = mine.filter(status=Reservation.Status.OPEN)
+    guards = {f"{name}_seconds__gte": -delta for name, delta in deltas.items() if delta < 0}
+    changes = {f"{name}_seconds": F(f"{name}_seconds") + delta for name, delta in deltas.items()}
+    if not mine.filter(**guards).update(**changes):
+        raise Overtaken
+
+
+def _deltas(line: Transaction) -> dict[str, int]:
+    return {name: getattr(line, f"{name}_delta") for name in WALLET_ACCOUNTS}
+
+
+def _warn_when_low(line: Transaction, wallet: Wallet) -> None:
+    used = line.debt_delta - line.available_delta - line.reserved_delta
+    percent = crossed_percent(
+        before_seconds=wallet.usable_seconds + used,
+        after_seconds=wallet.usable_seconds,
+        full_seconds=wallet.full_seconds,
+    )
+    if percent is None:
+        return
+    if percent:
+        level, title = Notification.Level.WARN, _("%(percent)d%% of your minutes are left")
+    else:
+        level, title = Notification.Level.BAD, _("All your minutes are used")
+    notify(
+        client=wallet.client,
+        level=level,
+        title=title % {"percent": percent},
+        body=_("Calls stop when none are left. Ask your agency for more."),
+        url="/app/billing/",
+        key=f"low-balance:{wallet.pk}:{wallet.full_seq}:{percent}",
+        now=line.created_at,
+    )

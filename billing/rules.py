@@ -1,0 +1,83 @@
+"""What talk costs and how much a dial sets aside: whole seconds and micros in, the same out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHORTEST_HOLD_SECONDS = 60
+"""Retell caps no call below a minute (`max_call_duration_ms` is at least 60,000)."""
+
+LOW_BALANCE_PERCENTS = (0, 10, 20)
+"""Shares of a filled wallet whose crossing the client hears of, the lowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    The price of talk: micros of a dollar per minute, and how its seconds are rounded.
+
+    `increment_seconds` 1 bills to the second; a call that connected is billed `minimum_seconds` at
+    least.
+    """
+
+    price_per_minute_micros: int
+    increment_seconds: int = 1
+    minimum_seconds: int = 0
+
+    def __post_init__(self) -> None:
+        if self.increment_seconds < 1 or self.minimum_seconds < 0:
+            raise ValueError("An increment is at least one second, a minimum at least none.")
+        if self.price_per_minute_micros < 0:
+            raise ValueError("A price is never negative.")
+
+
+def billable_seconds(*, duration_ms: int, terms: Terms) -> int:
+    """
+    Round connected time up to what the client pays for; 0 for a call that never connected.
+
+    Begun seconds count whole, then the minimum, then begun increments. It never falls when the
+    duration grows. This is the only place that rounds talk.
+    """
+    if duration_ms <= 0:
+        return 0
+    seconds = max(_round_up(duration_ms, 1000) // 1000, terms.minimum_seconds)
+    return _round_up(seconds, terms.increment_seconds)
+
+
+def price_micros(*, seconds: int, terms: Terms) -> int:
+    """Return what billed seconds cost, rounded up to the next micro, once per call."""
+    return -(-seconds * terms.price_per_minute_micros // 60)
+
+
+def hold_seconds(*, max_call_seconds: int, terms: Terms) -> int:
+    """Return what a call of at most this length may cost in seconds; a minute at least."""
+    longest = max(max_call_seconds, SHORTEST_HOLD_SECONDS)
+    return billable_seconds(duration_ms=longest * 1000, terms=terms)
+
+
+def affordable_hold(*, wanted_seconds: int, free_seconds: int, terms: Terms) -> int:
+    """
+    Return what a dial may hold of what is free: at most what it wants, 0 if too little is free.
+
+    It is a whole number of increments: a call that is cut at its hold is billed no more than it.
+    """
+    most = min(wanted_seconds, free_seconds // terms.increment_seconds * terms.increment_seconds)
+    least = hold_seconds(max_call_seconds=SHORTEST_HOLD_SECONDS, terms=terms)
+    return most if most >= least else 0
+
+
+def crossed_percent(*, before_seconds: int, after_seconds: int, full_seconds: int) -> int | None:
+    """
+    Return the lowest share of a full wallet that falling to `after_seconds` reached, if any.
+
+    `full_seconds` is what there was after the last purchase.
+    """
+    for percent in LOW_BALANCE_PERCENTS:
+        line = full_seconds * percent
+        if after_seconds * 100 <= line < before_seconds * 100:
+            return percent
+    return None
+
+
+def _round_up(value: int, step: int) -> int:
+    return -(-value // step) * step

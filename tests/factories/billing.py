@@ -1,0 +1,130 @@
+"""Money for tests, made through the services: a wallet, minutes in it, a launch, a dial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from audit.services import System
+from billing import services
+from billing.models import CallHold, Reservation, Transaction, Wallet
+from convomono.lib.ids import uuid7
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from accounts.models import Client
+    from billing.rules import Terms
+
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+TESTS = System("tests")
+PRICE_MICROS = 300_000  # $0.30 a minute
+
+
+def open_wallet(
+    client: Client,
+    *,
+    seconds: int = 0,
+    price_per_minute_micros: int = PRICE_MICROS,
+    now: datetime = NOW,
+) -> Wallet:
+    """Give a client a wallet, with some seconds in it."""
+    services.open_wallet(
+        client=client, price_per_minute_micros=price_per_minute_micros, actor=TESTS, now=now
+    )
+    if seconds:
+        sell(client, seconds=seconds, now=now)
+    return Wallet.objects.get(client=client)
+
+
+def sell(client: Client, *, seconds: int, reference: str = "", now: datetime = NOW) -> Transaction:
+    """Sell a client seconds at a cent each."""
+    return services.purchase(
+        client=client,
+        seconds=seconds,
+        amount_micros=seconds * 10_000,
+        method="bank",
+        reference=reference or f"INV-{uuid7().hex[-8:]}",
+        actor=TESTS,
+        now=now,
+    )
+
+
+@dataclass
+class Launch:
+    """One launch of a client with its reservation; `dial` takes holds from it."""
+
+    client: Client
+    seconds: int
+    terms: Terms | None = None
+    batch_call_id: UUID = field(default_factory=uuid7)
+    campaign_id: UUID = field(default_factory=uuid7)
+
+    def __post_init__(self) -> None:
+        if self.terms:
+            later = services.current_rate(client=self.client, now=NOW).effective_from
+            services.change_rate(
+                client=self.client, terms=self.terms, actor=TESTS, now=later.replace(minute=1)
+            )
+        services.reserve(
+            client_id=self.client.pk,
+            batch_call_id=self.batch_call_id,
+            campaign_id=self.campaign_id,
+            seconds=self.seconds,
+            actor=TESTS,
+            now=NOW.replace(minute=2),
+        )
+
+    def dial(self, max_call_seconds: int = 60, now: datetime = NOW) -> Dial:
+        """Hold seconds for one call."""
+        dial = Dial()
+        services.hold(
+            attempt_id=dial.attempt_id,
+            batch_call_id=self.batch_call_id,
+            max_call_seconds=max_call_seconds,
+            now=now,
+        )
+        return dial
+
+    def close(self) -> None:
+        services.close_reservation(batch_call_id=self.batch_call_id, now=NOW)
+
+    @property
+    def reservation(self) -> Reservation:
+        return Reservation.objects.get(batch_call_id=self.batch_call_id)
+
+
+@dataclass
+class Dial:
+    """One attempt with its hold, and the call it may become."""
+
+    attempt_id: UUID = field(default_factory=uuid7)
+    call_id: UUID = field(default_factory=uuid7)
+
+    def end(self, seconds: float, now: datetime = NOW) -> services.Charge:
+        """End the call after so many seconds."""
+        return services.consume(
+            attempt_id=self.attempt_id,
+            call_id=self.call_id,
+            duration_ms=int(seconds * 1000),
+            now=now,
+        )
+
+    def void(self) -> bool:
+        return services.void(attempt_id=self.attempt_id, now=NOW)
+
+    @property
+    def hold(self) -> CallHold:
+        return CallHold.objects.get(attempt_id=self.attempt_id)
+
+
+def balances(client: Client) -> tuple[int, int, int, int]:
+    """Return a client's available, reserved, consumed and owed seconds."""
+    wallet = Wallet.objects.get(client=client)
+    return (
+        wallet.available_seconds,
+        wallet.reserved_seconds,
+        wallet.consumed_seconds,
+        wallet.debt_seconds,
+    )
