@@ -58,11 +58,11 @@ def test_asks_the_same_number_of_queries_however_many_clients(
     browse, keeper, wallets, root, now, django_assert_num_queries
 ):
     browser = browse(keeper)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         browser.get(LIST)
     for _ in range(20):
         open_wallet(client=ClientFactory.create(), price_per_minute_micros=1, actor=root, now=now)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         browser.get(LIST)
 
 

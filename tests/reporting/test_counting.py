@@ -1,0 +1,98 @@
+"""DailyStat: each call counts once, and moves when its outcome changes."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from convomono.lib.ids import uuid7
+from reporting.models import DailyStat
+from reporting.services import count_outcome
+from telephony.models import Call
+
+ZONE = "America/New_York"
+
+
+@pytest.fixture
+def call(acme, now):
+    return Call.objects.create(
+        client=acme,
+        provider_call_id="call_1",
+        campaign_id=uuid7(),
+        status="ended",
+        outcome_class="human",
+        is_successful=True,
+        duration_ms=61_000,
+        billed_seconds=61,
+        client_cost_micros=254_167,
+        retell_cost_micros=120_000,
+        created_at=now,
+    )
+
+
+def test_adds_a_call_once_however_often_it_is_told(call):
+    for _ in range(3):
+        count_outcome(call=Call.objects.get(pk=call.pk), time_zone=ZONE)
+
+    row = DailyStat.objects.get()
+    assert (row.dials_count, row.connects_count, row.humans_count) == (1, 1, 1)
+    assert (row.conversions_count, row.talk_ms, row.billed_seconds) == (1, 61_000, 61)
+    assert (row.client_cost_micros, row.retell_cost_micros) == (254_167, 120_000)
+
+
+def test_moves_a_call_that_turns_out_to_be_a_machine(call):
+    count_outcome(call=call, time_zone=ZONE)
+    call.outcome_class = "machine"
+    call.retell_cost_micros = 130_000
+    count_outcome(call=call, time_zone=ZONE)
+
+    row = DailyStat.objects.get()
+    assert (row.humans_count, row.machines_count, row.dials_count) == (0, 1, 1)
+    assert (row.conversions_count, row.human_talk_ms, row.retell_cost_micros) == (0, 0, 130_000)
+
+
+def test_counts_a_call_that_was_never_placed_as_no_dial(call):
+    call.outcome_class, call.duration_ms = "not_placed", 0
+    count_outcome(call=call, time_zone=ZONE)
+
+    row = DailyStat.objects.get()
+    assert (row.dials_count, row.connects_count, row.not_placed_count) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("status", ["registered", "ongoing"])
+def test_counts_nothing_while_a_call_lasts(call, status):
+    call.status = status
+    count_outcome(call=call, time_zone=ZONE)
+
+    assert not DailyStat.objects.exists()
+
+
+def test_counts_no_call_without_a_campaign(call):
+    call.campaign_id = None
+    count_outcome(call=call, time_zone=ZONE)
+
+    assert not DailyStat.objects.exists()
+
+
+def test_counts_by_the_days_of_the_clients_calendar(call, now):
+    call.created_at = now.replace(hour=3)  # 22:00 of the day before in New York
+    count_outcome(call=call, time_zone=ZONE)
+
+    assert DailyStat.objects.get().day == date(2026, 11, 22)
+
+
+def test_keeps_a_day_together(call, acme, now):
+    other = Call.objects.create(
+        client=acme,
+        provider_call_id="call_2",
+        campaign_id=call.campaign_id,
+        status="not_connected",
+        outcome_class="no_contact",
+        created_at=now + timedelta(minutes=5),
+    )
+    for row in (call, other):
+        count_outcome(call=row, time_zone=ZONE)
+
+    row = DailyStat.objects.get()
+    assert (row.dials_count, row.connects_count, row.no_contacts_count) == (2, 1, 1)

@@ -1,0 +1,96 @@
+"""The KPI formulas of docs/kpis.md, by table and by property."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from reporting.metrics import Figures, Margin, kpis, runway_hours, wilson
+
+FIGURES = Figures(
+    loaded=100,
+    eligible=80,
+    dialled=60,
+    reached=20,
+    converted=5,
+    exhausted=8,
+    opted_out=1,
+    dials=120,
+    connects=72,
+    humans=24,
+    machines=48,
+    talk_ms=3_600_000,
+    human_talk_ms=2_400_000,
+    billed_seconds=3_600,
+    client_cost_micros=15_000_000,
+    retell_cost_micros=7_200_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [
+        ("connect_rate", 72 / 120),
+        ("pick_up_rate", 24 / 120),
+        ("contact_rate", 20 / 60),
+        ("penetration", 60 / 80),
+        ("exhaustion", 8 / 80),
+        ("voicemail_rate", 48 / 120),
+        ("conversion_of_contacts", 5 / 20),
+        ("conversion_of_list", 5 / 80),
+        ("opt_out_rate", 1 / 20),
+        ("attempts_per_lead", 120 / 60),
+        ("attempts_per_contact", 120 / 24),
+        ("aht", 100),
+        ("cost_per_dial", 125_000),
+        ("cost_per_contact", 750_000),
+        ("cost_per_lead", 187_500),
+        ("cost_per_conversion", 3_000_000),
+        ("minutes_per_conversion", 12),
+    ],
+)
+def test_computes_each_figure_by_its_formula(code, value):
+    found = {kpi.code: kpi.value for kpi in kpis(FIGURES)}
+
+    assert found[code] == pytest.approx(value)
+
+
+def test_shows_a_dash_where_there_is_nothing_to_divide_by():
+    assert {kpi.text for kpi in kpis(Figures())} == {"–"}
+
+
+def test_shows_an_interval_for_small_samples_only():
+    large = Figures(dials=1000, humans=200)
+    small = Figures(dials=999, humans=200)
+
+    assert _kpi(large, "pick_up_rate").interval is None
+    assert _kpi(small, "pick_up_rate").interval_text == "17.7% – 22.6%"
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_keeps_the_interval_round_the_share(sample):
+    part, whole = sample
+    interval = wilson(part, whole)
+
+    assert interval is not None
+    assert 0 <= interval.low <= part / whole + 1e-9
+    assert part / whole - 1e-9 <= interval.high <= 1
+
+
+def test_knows_no_interval_of_nothing():
+    assert wilson(0, 0) is None
+
+
+def test_earns_the_charge_less_the_cost():
+    assert FIGURES.margin == Margin(charged_micros=15_000_000, cost_micros=7_200_000)
+    assert FIGURES.margin.margin_micros == 7_800_000
+    assert FIGURES.margin.margin_ratio == pytest.approx(0.52)
+
+
+def test_lasts_as_long_as_the_burn_lets_it():
+    assert runway_hours(available_seconds=7200, burned_seconds=3600, running_hours=24) == 48
+    assert runway_hours(available_seconds=7200, burned_seconds=0, running_hours=24) is None
+
+
+def _kpi(figures, code):
+    return next(kpi for kpi in kpis(figures) if kpi.code == code)
