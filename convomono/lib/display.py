@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -69,7 +69,12 @@ def phone(e164: str) -> str:
 @register.filter
 def percent(ratio: float | None) -> str:
     """Show a ratio as a percentage with one decimal: 0.125 is "12.5%"."""
-    return MISSING if ratio is None else f"{number_format(Decimal(str(ratio)) * 100, 1)}%"
+    return MISSING if ratio is None else f"{number_format(_tenths(ratio), 1)}%"
+
+
+def _tenths(ratio: float) -> Decimal:
+    # number_format cuts digits off; people expect them rounded.
+    return (Decimal(str(ratio)) * 100).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
 @register.filter
