@@ -20,6 +20,7 @@ NUMBER_ADDED = "number.added"
 NUMBER_ASSIGNED = "number.assigned"
 NUMBER_RELEASED = "number.released"
 LEAD_ADDED = "lead.added"
+LEADS_UPLOADED = "leads.uploaded"
 LEADS_EXPORTED = "leads.exported"
 LEADS_IMPORT_STARTED = "leads.import_started"
 LEADS_IMPORTED = "leads.imported"
@@ -55,6 +56,7 @@ SENTENCES = {
     NUMBER_ASSIGNED: _("Assigned a phone number"),
     NUMBER_RELEASED: _("Released a phone number"),
     LEAD_ADDED: _("Added a lead"),
+    LEADS_UPLOADED: _("Uploaded a file of leads"),
     LEADS_EXPORTED: _("Exported leads"),
     LEADS_IMPORT_STARTED: _("Started an import"),
     LEADS_IMPORTED: _("Imported leads"),

@@ -171,12 +171,13 @@ class Detected(TypedDict):
     """
     What was found in the file: `format` is "csv" or "xlsx", `samples` the first rows after the header.
 
-    `delimiter` and `encoding` are empty for a workbook.
+    `delimiter` and `encoding` are empty for a workbook. Without a header its names are made up.
     """
 
     format: str
     encoding: str
     delimiter: str
+    has_header: bool
     header: list[str]
     samples: list[list[str]]
 
@@ -214,8 +215,9 @@ class LeadImport(ClientOwned):
     Status: `uploaded` waits for its mapping; `checking` is the dry run; `checked` waits for
     somebody to commit; then `committing` and `committed`. `failed` says why in `error`. `counts`
     maps each verdict to its number of rows. `rows_total` is an estimate until the dry run is over.
-    `rows_done` is where a killed worker goes on; `pending` is the chunk it was at: where it ends
-    and its counts, so that doing it again counts nothing twice. `progressed_at` is in real time.
+    `rows_done` is where a killed worker goes on. The commit's chunk from there to `rows_planned`
+    counts as `pending`, so that writing it again counts nothing twice. `progressed_at` is in real
+    time.
     """
 
     class Status(models.TextChoices):
@@ -239,6 +241,7 @@ class LeadImport(ClientOwned):
     counts = models.JSONField(default=dict)
     rows_total = models.PositiveIntegerField(default=0)
     rows_done = models.PositiveIntegerField(default=0)
+    rows_planned = models.PositiveIntegerField(default=0)
     pending = models.JSONField(default=dict)
     rows_per_second = models.PositiveIntegerField(default=0)
     progressed_at = models.DateTimeField(null=True, blank=True)

@@ -57,7 +57,7 @@ def suppressed_numbers(
     return found
 
 
-def suppress(
+def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept
     *,
     level: str,
     client_id: UUID | None,

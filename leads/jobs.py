@@ -1,0 +1,53 @@
+"""What workers do for the leads room: dry runs, commits, and picking up what a killed worker left."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from convomono.lib import clock
+from convomono.lib.jobs import enqueue
+from leads.imports.commit import commit_rows
+from leads.imports.dry_run import check_rows
+from leads.imports.work import Pace
+from leads.models import LeadImport
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+STALE_AFTER = timedelta(seconds=60)
+JOB_SECONDS = 4 * 3600
+
+
+def check_import(*, import_id: UUID, **_later: object) -> None:
+    """Run, or go on with, the dry run of an import; nothing if it is over or gone."""
+    if row := LeadImport.objects.filter(pk=import_id).first():
+        check_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
+
+
+def commit_import(*, import_id: UUID, **_later: object) -> None:
+    """Run, or go on with, the commit of an import; nothing if it is over or gone."""
+    if row := LeadImport.objects.filter(pk=import_id).first():
+        commit_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
+
+
+def resume_imports(**_later: object) -> int:
+    """
+    Enqueue again each import that nobody has worked on for a minute; returns how many.
+
+    A second worker on an import that is alive after all does no harm: every step is guarded.
+    """
+    return resume_stale(real_now=clock.real_now())
+
+
+def resume_stale(*, real_now: datetime) -> int:
+    """Do what `resume_imports` does, as of this real instant."""
+    stale = LeadImport.objects.filter(
+        status__in=[LeadImport.Status.CHECKING, LeadImport.Status.COMMITTING],
+        progressed_at__lt=real_now - STALE_AFTER,
+    )
+    rows = list(stale.order_by("created_at").values_list("pk", "status")[:100])
+    for import_id, status in rows:
+        job = check_import if status == LeadImport.Status.CHECKING else commit_import
+        enqueue(job, queue="imports", timeout_seconds=JOB_SECONDS, import_id=import_id)
+    return len(rows)

@@ -1,0 +1,160 @@
+"""The least valid rows of the leads room, files as bytes, and a campaign for imports to aim at."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import factory
+from factory.django import DjangoModelFactory
+
+from leads.imports.columns import guess_mapping
+from leads.imports.targets import find_target
+from leads.models import Consent, Lead, Suppression
+from leads.services.imports import check_import, commit_import, start_import
+from leads.services.people import ConsentStatement
+from leads.services.suppressions import scope_key
+from tests.factories.accounts import NOW, ClientFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from leads.imports.targets import EnrolRow
+    from leads.models import LeadImport
+
+CONSENT = ConsentStatement("written", "Web form", "Yes, call me.", NOW)
+
+
+class LeadFactory(DjangoModelFactory[Lead]):
+    """A lead with a fictional number and consent."""
+
+    client = factory.SubFactory(ClientFactory)
+    phone_number = factory.Sequence(lambda n: f"+1{200 + n // 100 % 800}5550{100 + n % 100}")
+    country = "US"
+    consent_status = "given"
+    created_at = NOW
+    updated_at = NOW
+
+    class Meta:
+        model = Lead
+
+    @factory.lazy_attribute
+    def search_text(self) -> str:
+        names = (self.first_name, self.last_name, self.company, self.email, self.phone_number)
+        return " ".join(str(name) for name in names if name).casefold() + " "
+
+    first_name = ""
+    last_name = ""
+    company = ""
+    email = ""
+
+
+class ConsentFactory(DjangoModelFactory[Consent]):
+    """A written consent of a lead."""
+
+    lead = factory.SubFactory(LeadFactory)
+    client = factory.SelfAttribute("lead.client")
+    kind = "written"
+    source = "Web form"
+    given_at = NOW
+    recorded_by_email = "alice@acme.test"
+    created_at = NOW
+
+    class Meta:
+        model = Consent
+
+
+class SuppressionFactory(DjangoModelFactory[Suppression]):
+    """A number on a client's do-not-call list."""
+
+    level = "client"
+    client = factory.SubFactory(ClientFactory)
+    phone_number = factory.Sequence(lambda n: f"+13125550{100 + n % 100}")
+    source = "person"
+    created_at = NOW
+
+    class Meta:
+        model = Suppression
+
+    @factory.lazy_attribute
+    def scope_key(self) -> str:
+        return scope_key(
+            level=self.level,
+            client_id=self.client.pk if self.client else None,
+            campaign_id=getattr(self, "campaign_id", None),
+            phone_number=self.phone_number,
+        )
+
+
+@dataclass
+class FakeTarget:
+    """A campaign in memory, as an import sees one."""
+
+    campaign_id: UUID
+    client_id: UUID
+    name: str = "Spring"
+    variables: Sequence[str] = ()
+    enrolled: dict[str, EnrolRow] = field(default_factory=dict)
+
+    def already_enrolled(self, phone_numbers: Iterable[str]) -> set[str]:
+        return {number for number in phone_numbers if number in self.enrolled}
+
+    def enrol(self, *, rows: Sequence[EnrolRow], now: datetime) -> int:
+        before = len(self.enrolled)
+        for row in rows:
+            self.enrolled.setdefault(row.phone_number, row)
+        return len(self.enrolled) - before
+
+    def find(self, *, client_id: UUID, campaign_id: UUID) -> FakeTarget | None:
+        """Be a factory that knows this campaign alone."""
+        return self if (client_id, campaign_id) == (self.client_id, self.campaign_id) else None
+
+
+def upload(
+    user: Any,
+    content: bytes | str,
+    *,
+    campaign_id: UUID | None = None,
+    consent: ConsentStatement | None = CONSENT,
+    file_name: str = "leads.csv",
+) -> LeadImport:
+    """Upload a file as this person."""
+    data = content.encode() if isinstance(content, str) else content
+    return start_import(
+        client=user.client,
+        campaign_id=campaign_id,
+        file_name=file_name,
+        stream=io.BytesIO(data),
+        consent=consent,
+        actor=user,
+        now=NOW,
+    )
+
+
+def ask_check(lead_import: LeadImport, **options: Any) -> None:
+    """Ask for the dry run with the guessed mapping and these options."""
+    target = find_target(client_id=lead_import.client_id, campaign_id=lead_import.campaign_id)
+    mapping = guess_mapping(
+        lead_import.detected, variables=target.variables if target else (), remembered=None
+    )
+    check_import(
+        lead_import=lead_import,
+        mapping=mapping,
+        options=lead_import.options | options,
+        now=NOW,
+        real_now=datetime.now(UTC),  # noqa: TID251  # real time, as the edge passes it
+    )
+
+
+def ask_commit(lead_import: LeadImport, user: Any) -> None:
+    """Ask for the commit of what was checked."""
+    lead_import.refresh_from_db()
+    commit_import(
+        lead_import=lead_import,
+        actor=user,
+        now=NOW,
+        real_now=datetime.now(UTC),  # noqa: TID251  # real time, as the edge passes it
+    )

@@ -1,0 +1,50 @@
+"""What the tests of the leads room share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from convomono.lib.ids import uuid7
+from leads.imports import targets, work
+from tests.factories.leads import FakeTarget, ask_check, ask_commit, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from leads.models import LeadImport
+
+
+@pytest.fixture
+def target(acme, monkeypatch) -> FakeTarget:
+    """A campaign of acme's, and the only one there is."""
+    fake = FakeTarget(campaign_id=uuid7(), client_id=acme.pk)
+    monkeypatch.setattr(targets, "_factories", [fake.find])
+    return fake
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch) -> None:
+    """Let imports go on without their pause: nothing else writes."""
+    monkeypatch.setattr(work, "PAUSE_SECONDS", 0)
+
+
+@pytest.fixture
+def imported(alice, run_jobs, django_capture_on_commit_callbacks) -> Callable[..., LeadImport]:
+    """Upload, check and commit a file, jobs included: `imported(content, existing="skip")`."""
+
+    def run(content, *, commit=True, campaign_id=None, user=alice, **options) -> LeadImport:
+        extra = {"consent": options.pop("consent")} if "consent" in options else {}
+        lead_import = upload(user, content, campaign_id=campaign_id, **extra)
+        with django_capture_on_commit_callbacks(execute=True):
+            ask_check(lead_import, **options)
+        run_jobs()
+        if commit:
+            with django_capture_on_commit_callbacks(execute=True):
+                ask_commit(lead_import, user)
+            run_jobs()
+        lead_import.refresh_from_db()
+        return lead_import
+
+    return run
