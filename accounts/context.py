@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy as _lazy
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -43,6 +43,16 @@ _AGENCY_NAV = (
     ("admin:index", "wrench-screwdriver", "Back office", ""),
 )
 
+DEMO_PASSWORD = "demo-password"  # noqa: S105  # of the demo data, printed for everybody
+DEMO_PEOPLE = (
+    ("root@convomono.test", _lazy("Agency owner: sees and may do everything")),
+    ("bob@convomono.test", _lazy("Agency admin: what the owner granted")),
+    ("alice@acme.test", _lazy("Owner at Acme: may launch")),
+    ("mia@acme.test", _lazy("Manager at Acme: campaigns and leads")),
+    ("vera@acme.test", _lazy("Viewer at Acme: looks, changes nothing")),
+    ("charlie@rival.test", _lazy("Owner of another client")),
+)
+
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
     """Return what the layouts need; asks for the balance only where it is shown."""
@@ -54,7 +64,18 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         # A callable: fragments that don't show the balance don't ask for it.
         "balance_seconds": lambda: _balance(request),
         "balance_url": _url("billing:wallet"),
+        "demo_sign_ins": _demo_sign_ins(),
     }
+
+
+def _demo_sign_ins() -> list[dict[str, str]]:
+    """Return the demo people, for a trial's sign-in page only."""
+    if not settings.SHOW_DEMO_SIGN_INS:
+        return []
+    return [
+        {"email": email, "password": DEMO_PASSWORD, "role": str(role)}
+        for email, role in DEMO_PEOPLE
+    ]
 
 
 def _balance(request: HttpRequest) -> int | None:
