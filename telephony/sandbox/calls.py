@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from telephony.sandbox.documents import call_document, started_document
+from telephony.sandbox.documents import (
+    call_document,
+    event_document,
+    started_document,
+    turn_ends,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -167,7 +172,14 @@ class Switchboard:
             return
         call.status, call.started_ms = "ongoing", at_ms
         self._courier.send(call, "call_started", started_document(call))
+        if "transcript_updated" in (call.agent.get("webhook_events") or ()):
+            for moment in turn_ends(call):
+                self._clock.wake(moment, self._report_turn, call)
         self._at(call, at_ms + call.plan.talk_ms, self._end)
+
+    def _report_turn(self, call: Call) -> None:
+        if call.live:
+            self._courier.send(call, "transcript_updated", self._event(call))
 
     def _end(self, call: Call) -> None:
         plan = call.plan
@@ -186,11 +198,11 @@ class Switchboard:
 
     def _transfer(self, call: Call) -> None:
         for event in ("transfer_started", "transfer_bridged", "transfer_ended"):
-            document = self.document(call)
+            document = self._event(call)
             self._courier.send(call, event, {**document, "transfer_destination": "+14155550199"})
 
     def _report_end(self, call: Call) -> None:
-        document = self.document(call)
+        document = self._event(call)
         self._courier.send(call, "transcript_updated", document)
         self._courier.send(call, "call_ended", document)
         ended_ms = call.ended_ms or call.created_ms
@@ -200,10 +212,13 @@ class Switchboard:
         self._timers.pop(call.call_id, None)
         call.analysed = True
         self._changed()
-        self._courier.send(call, "call_analyzed", self.document(call))
+        self._courier.send(call, "call_analyzed", self._event(call))
         if self._courier.wants_second_analysis(call):
             call.cost_factor *= 1.1
-            self._courier.send(call, "call_analyzed", self.document(call))
+            self._courier.send(call, "call_analyzed", self._event(call))
+
+    def _event(self, call: Call) -> dict[str, Any]:
+        return event_document(call, now_ms=self._clock.now_ms(), base_url=self._base_url)
 
     def _at(self, call: Call, at_ms: int, step: Any) -> None:
         self._timers[call.call_id] = self._clock.wake(at_ms, step, call)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from telephony.sandbox.personas import (
     CALLBACK_TIMES,
+    FOLLOW_UPS,
     IVR_MENUS,
     LAST_WORDS,
     OPT_OUTS,
     PERSONAS,
     QUICK_GOODBYES,
+    TOPIC,
     VOICEMAIL_GREETINGS,
     Persona,
 )
@@ -67,13 +69,14 @@ def _opening(script: Script, persona: Persona, plan: Plan, rng: random.Random) -
 
 
 def _middle(script: Script, persona: Persona, plan: Plan, rng: random.Random) -> list[Turn]:
-    count = max(0, round((plan.talk_ms - 16_000) / _EXCHANGE_MS))
-    points = cycle(script.points)
+    # After its own points the agent has follow-ups; a longer call has longer pauses instead.
+    points = [*script.points, *rng.sample(FOLLOW_UPS, len(FOLLOW_UPS))]
+    count = min(len(points), max(0, round((plan.talk_ms - 16_000) / _EXCHANGE_MS)))
     replies = cycle(rng.sample(persona.replies, len(persona.replies)))
     questions = cycle(rng.sample(persona.questions, len(persona.questions)))
     turns: list[Turn] = [Turn("user", next(replies))] if count else []
-    for number in range(count):
-        turns.append(Turn("agent", next(points)))
+    for number, point in enumerate(points[:count]):
+        turns.append(Turn("agent", point.replace(TOPIC, script.topic)))
         asks = number % 3 == 1
         turns.append(Turn("user", next(questions) if asks else next(replies)))
     return turns

@@ -45,6 +45,22 @@ def started_document(call: Call) -> dict[str, Any]:
     }
 
 
+def event_document(call: Call, *, now_ms: int, base_url: str) -> dict[str, Any]:
+    """Return the call as a webhook carries it: the cost is sparser where nobody answered."""
+    document = call_document(call, now_ms=now_ms, base_url=base_url)
+    if not call.connected:
+        document["call_cost"] = costs.unconnected_cost()
+    return document
+
+
+def turn_ends(call: Call) -> list[int]:
+    """Return the moments at which somebody finishes a sentence."""
+    script = read_script(agent=call.agent, llm=call.llm, variables=call.variables)
+    started_ms = call.started_ms or 0
+    said = transcribe(script=script, plan=call.plan)
+    return [started_ms + round(utterance.end * 1000) for utterance in said]
+
+
 def list_item(call: Call, *, now_ms: int, base_url: str) -> dict[str, Any]:
     """Return a row of list-calls: everything but the transcripts."""
     document = call_document(call, now_ms=now_ms, base_url=base_url, transcripts=False)
@@ -80,7 +96,7 @@ def _basics(call: Call) -> dict[str, Any]:
 
 def _unconnected(call: Call) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "call_cost": costs.unconnected_cost(),
+        "call_cost": costs.initial_cost(),
         "disconnection_reason": call.reason,
         "duration_ms": 0,
         "transcript": "",

@@ -108,21 +108,31 @@ def _slow_match(
 ) -> bool:
     if name == "agent":
         return any(_is_agent(call, wanted) for wanted in criterion)
-    if name == "metadata":
-        return all(matches(c, (call.metadata or {}).get(c.get("key"))) for c in criterion)
-    if name == "dynamic_variables":
-        return all(matches(c, call.variables.get(c.get("key", ""))) for c in criterion)
-    if name == "custom_attributes":
-        return all(matches(c, None) for c in criterion)
     if name == "tool_calls":
         return _has_tools(document(call), criterion)
-    value = document(call)
-    if name == "custom_analysis_data":
-        data = (value.get("call_analysis") or {}).get("custom_analysis_data") or {}
-        return all(matches(c, data.get(c.get("key"))) for c in criterion)
-    for step in _PATHS[name]:
+    if name in _PATHS:
+        return matches(criterion, _inside(document(call), _PATHS[name]))
+    values = _keyed_values(call, name, document)
+    return all(matches(it, values.get(it.get("key"))) for it in criterion)
+
+
+def _inside(document: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = document
+    for step in path:
         value = (value or {}).get(step)
-    return matches(criterion, value)
+    return value
+
+
+def _keyed_values(
+    call: Call, name: str, document: Callable[[Call], dict[str, Any]]
+) -> dict[str, Any]:
+    if name == "metadata":
+        return call.metadata or {}
+    if name == "dynamic_variables":
+        return dict(call.variables)
+    if name == "custom_attributes":
+        return {}
+    return _inside(document(call), ("call_analysis", "custom_analysis_data")) or {}
 
 
 def _is_agent(call: Call, wanted: Criterion) -> bool:

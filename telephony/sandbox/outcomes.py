@@ -15,6 +15,7 @@ type Settings = dict[str, Any]
 _HANGS_UP_AT_ONCE = 0.2
 _SHORTEST_SUCCESS_MS = 25_000
 _EARLY_MS = 6_000
+_LONGEST_MAGIC_MS = 75_000
 
 # Percent of dials. Assumptions, not measurements: published figures differ too much.
 _PROFILES: dict[Profile, dict[str, float]] = {
@@ -123,7 +124,9 @@ def plan_call(*, to_number: str, seed: str, profile: Profile, agent: Settings) -
     ring_ms = _ring_ms(rng, reason, agent)
     talk_ms = _talk_ms(rng, reason, digits, undetected, agent) if connects else 0
     longest = int(agent.get("max_call_duration_ms") or 3_600_000)
-    if talk_ms >= longest and not reason.startswith("error"):
+    if digits in MAGIC and reason != "max_duration_reached":
+        talk_ms = min(talk_ms, longest - 1_000, _LONGEST_MAGIC_MS)  # nothing may come between
+    elif talk_ms >= longest:
         talk_ms, reason = longest, "max_duration_reached"
     human = connects and not undetected and reason not in {"voicemail_reached", "ivr_reached"}
     return Plan(

@@ -132,6 +132,23 @@ PERSONAS = (
     ),
 )
 
+TOPIC = "<topic>"
+FOLLOW_UPS = (
+    "Is there anything about <topic> that you'd like to know first?",
+    "How are you dealing with that at the moment?",
+    "I see. And how important is that for you, on a scale from one to ten?",
+    "That is a good point, let me make a note of it.",
+    "Many people tell us the same, so you are not alone there.",
+    "Would mornings or afternoons suit you better?",
+    "Is there somebody else who should be part of this?",
+    "I can have all of that sent to you in writing, so that you can read it in peace.",
+    "And apart from that, is everything working for you?",
+    "Just so that I understand you right: it's mostly about <topic>, isn't it?",
+    "When would be a good time for you to begin?",
+    "There is no rush at all, I only want to be sure that you have what you need.",
+    "May I ask what made you interested in <topic> in the first place?",
+    "Thank you for being so open about that.",
+)
 QUICK_GOODBYES = (
     "Sorry, I'm not interested.",
     "No thanks, bye.",

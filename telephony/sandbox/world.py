@@ -54,9 +54,12 @@ class World:
             courier=self.courier,
             counters=self.counters,
             base_url=self.base_url,
-            changed=lambda: self.changed(),
+            changed=self._note_change,
         )
         self.chats: dict[str, dict[str, Any]] = {}
+
+    def _note_change(self) -> None:
+        self.changed()  # looked up late: a snapshot takes its place
 
     def reset(self, *, everything: bool) -> None:
         """Forget calls, faults and counters, or everything."""

@@ -58,7 +58,7 @@ def page(
 ) -> dict[str, Any]:
     """Return one page of items that stand oldest first, as every list of Retell looks."""
     if options.get("sort_order", default_order) == "descending":
-        items = list(reversed(items))
+        items = [*reversed(items)]
     shown, following = page_of(
         items, limit=limit_of(options), skip=0, after=options.get("pagination_key"), key=key
     )
