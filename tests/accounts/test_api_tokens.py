@@ -1,0 +1,59 @@
+"""Signing in for programs: access and refresh tokens, and what a spent one is worth."""
+
+from __future__ import annotations
+
+import pytest
+
+LOGIN = "/_allauth/app/v1/auth/login"
+REFRESH = "/_allauth/app/v1/tokens/refresh"
+CLIENTS = "/api/v1/admin/clients/"
+PASSWORD = "a-password-for-tests-1"
+
+
+@pytest.fixture
+def tokens(browse, root):
+    root.set_password(PASSWORD)
+    root.save()
+    answer = browse().post(
+        LOGIN, {"email": root.email, "password": PASSWORD}, content_type="application/json"
+    )
+    assert answer.status_code == 200, answer.content
+    return answer.json()["meta"]
+
+
+def call(browse, token, path=CLIENTS):
+    return browse().get(path, headers={"Authorization": f"Bearer {token}"})
+
+
+def test_lets_a_program_in_with_an_access_token(browse, tokens):
+    assert call(browse, tokens["access_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "eyJhbGciOiJub25lIn0.e30."])
+def test_keeps_a_program_without_a_good_token_out(browse, tokens, token):
+    answer = call(browse, token)
+
+    assert answer.status_code in {401, 403}
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_never_takes_a_refresh_token_for_an_access_token(browse, tokens):
+    assert call(browse, tokens["refresh_token"]).status_code in {401, 403}
+
+
+def test_gives_a_new_access_token_for_a_refresh_token_once(browse, tokens):
+    asked = {"refresh_token": tokens["refresh_token"]}
+    first = browse().post(REFRESH, asked, content_type="application/json")
+    second = browse().post(REFRESH, asked, content_type="application/json")
+
+    assert first.status_code == 200
+    assert call(browse, first.json()["data"]["access_token"]).status_code == 200
+    assert second.status_code == 400
+
+
+def test_refuses_a_wrong_password(browse, root):
+    answer = browse().post(
+        LOGIN, {"email": root.email, "password": "wrong"}, content_type="application/json"
+    )
+
+    assert answer.status_code == 400
