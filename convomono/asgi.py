@@ -7,4 +7,8 @@ import os
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "convomono.settings.production")
-application = get_asgi_application()
+django_application = get_asgi_application()
+
+from webhooks.intake import asgi_intake
+
+application = asgi_intake(django_application)

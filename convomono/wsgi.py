@@ -7,4 +7,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "convomono.settings.production")
-application = get_wsgi_application()
+django_application = get_wsgi_application()
+
+from webhooks.intake import wsgi_intake
+
+application = wsgi_intake(django_application)

@@ -17,7 +17,8 @@ class WebhookEvent(BaseModel):
 
     `key` makes a delivery that comes twice one row. Status: `pending` waits for the drain, `parked`
     for a call nobody knows yet, `applied` took effect, `ignored` is of no concern, `dead` failed
-    five times or can't be read. `body` is the raw request, as it was signed.
+    five times or can't be read. `body` is the raw request, as it was signed; with source `sweep`
+    it is the call as we fetched it, because its news never came.
     """
 
     class Status(models.TextChoices):
@@ -27,9 +28,14 @@ class WebhookEvent(BaseModel):
         IGNORED = "ignored", _("Ignored")
         DEAD = "dead", _("Failed")
 
+    class Source(models.TextChoices):
+        DELIVERY = "delivery", _("Delivered")
+        SWEEP = "sweep", _("Fetched")
+
     key = models.CharField(max_length=200, unique=True)
     event_type = models.CharField(max_length=64)
     provider_call_id = models.CharField(max_length=100, blank=True)
+    source = models.CharField(max_length=8, choices=Source, default=Source.DELIVERY)
     body = models.TextField()
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)

@@ -1,0 +1,91 @@
+"""What one event of Retell's does to everything: the call, the money, the lead, the counters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billing.services import Charge, consume, void
+from campaigns.models import Attempt
+from campaigns.services.dialling import record_outcome
+from reporting.services import count_outcome
+from telephony.models import Call
+from telephony.rules import OutcomeClass
+from telephony.services import PlacedAttempt, apply_event, record_charge, record_placed_call
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from telephony.events import CallChange, CallEvent
+
+
+def handle(*, event: CallEvent, now: datetime) -> CallChange | None:
+    """
+    Apply an event, inside the caller's transaction: in any order and any number of times.
+
+    None: nobody knows the call yet; the event is kept for when somebody does.
+    """
+    change = apply_event(event=event, now=now)
+    if change is None and _adopt(event, now):
+        change = apply_event(event=event, now=now)
+    if change is None:
+        return None
+    charge = _settle(change, now)
+    if charge is not None:
+        change = _charged(change, charge)
+    if change.attempt_id is not None:
+        record_outcome(change=change, charge=charge, now=now)
+    if change.is_settled:
+        call = Call.objects.select_related("client").get(pk=change.call_id)
+        count_outcome(call=call, time_zone=call.client.time_zone)
+    return change
+
+
+def _adopt(event: CallEvent, now: datetime) -> bool:
+    """
+    Record the call of an event that overtook the answer to its dial, or outlived its dialler.
+
+    The attempt's own row says whose it is; the event says only which attempt.
+    """
+    if event.attempt_id is None:
+        return False
+    attempt = Attempt.objects.filter(pk=event.attempt_id).first()
+    if attempt is None or Call.objects.filter(attempt_id=attempt.pk).exists():
+        return False
+    placed = PlacedAttempt(
+        client_id=attempt.client_id,
+        campaign_id=attempt.campaign_id,
+        batch_call_id=attempt.batch_call_id,
+        enrolment_id=attempt.enrolment_id,
+        attempt_id=attempt.pk,
+        lead_id=attempt.lead_id,
+        agent_id=event.agent_id,
+        agent_version=event.agent_version,
+        from_number=attempt.from_number or event.from_number,
+        to_number=attempt.phone_number,
+    )
+    record_placed_call(provider_call_id=event.provider_call_id, attempt=placed, now=now)
+    return True
+
+
+def _settle(change: CallChange, now: datetime) -> Charge | None:
+    """Post the hold of a settled call, or void it if the call was no dial; once, whoever repeats."""
+    if change.outcome is None or change.attempt_id is None:
+        return None
+    if change.before.outcome_class:  # settled in an earlier event's transaction
+        return Charge(change.before.billed_seconds, change.before.client_cost_micros)
+    if change.outcome.outcome_class is OutcomeClass.NOT_PLACED:
+        void(attempt_id=change.attempt_id, now=now)
+        return None
+    return consume(
+        attempt_id=change.attempt_id,
+        call_id=change.call_id,
+        duration_ms=change.after.duration_ms or 0,
+        now=now,
+    )
+
+
+def _charged(change: CallChange, charge: Charge) -> CallChange:
+    paid = (charge.billed_seconds, charge.client_cost_micros)
+    if paid != (change.after.billed_seconds, change.after.client_cost_micros):
+        record_charge(call_id=change.call_id, billed_seconds=paid[0], client_cost_micros=paid[1])
+    return change.charged(billed_seconds=paid[0], client_cost_micros=paid[1])
