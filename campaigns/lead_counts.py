@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from campaigns import script
 from campaigns.calling_rules import calling_rules
 from campaigns.dialling.windows import Hours
-from campaigns.models import Campaign, Enrolment
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide
+from campaigns.services.launching import waiting_leads
 from convomono.lib.phone import is_fictional
 from leads.models import Lead
 from leads.services import suppressed_numbers
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from campaigns.models import Campaign, Enrolment
 
 _CHUNK = 1000
 
@@ -59,16 +61,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
     tally: Counter[str] = Counter()
     places: Counter[tuple[str, tuple[str, ...], bool]] = Counter()
     missing: Counter[str] = Counter()
-    rows = (
-        Enrolment.objects.filter(
-            client_id=campaign.client_id,
-            campaign=campaign,
-            status=Enrolment.Status.QUEUED,
-            batch_call=None,
-        )
-        .select_related("lead")
-        .order_by("pk")
-    )
+    rows = waiting_leads(campaign).select_related("lead").order_by("pk")
     last = None
     while chunk := list((rows.filter(pk__gt=last) if last else rows)[:_CHUNK]):
         last = chunk[-1].pk

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _, ngettext
@@ -28,13 +27,12 @@ _FULL = 100
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know before launching; a blocker forbids it. `url` is where to put it right."""
+    """One thing to know before launching; a blocker forbids it. `fix` is where to put it right."""
 
     code: str
     severity: Literal["blocker", "warning"]
     sentence: str
-    url: str = ""
-    url_label: str = ""
+    fix: Literal["", "edit", "prepare", "upload", "billing"] = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def preflight(
         numbers=len(numbers),
     )
     check.findings.extend(_campaign_findings(campaign, counts, is_sandbox=is_sandbox))
-    check.findings.extend(_lead_findings(campaign, counts))
+    check.findings.extend(_lead_findings(counts))
     check.findings.extend(_number_findings(numbers, now))
     check.findings.extend(_money_findings(check, has_rate=hold is not None))
     check.findings.sort(key=lambda finding: finding.severity != "blocker")
@@ -137,16 +135,14 @@ def _campaign_findings(
     campaign: Campaign, counts: LeadCounts, *, is_sandbox: bool
 ) -> list[Finding]:
     found = []
-    edit = reverse("campaigns:campaign-edit", args=[campaign.pk])
     if campaign.status != Campaign.Status.READY:
         sentence = _("The campaign isn't ready: its agent has to be published first.")
-        detail = reverse("campaigns:campaign-detail", args=[campaign.pk])
-        found.append(Finding("not_ready", "blocker", sentence, detail, _("Make it ready")))
+        found.append(Finding("not_ready", "blocker", sentence, "prepare"))
     if campaign.calling_window.is_any_hour and (not is_sandbox or counts.has_real_number):
         sentence = _(
             "“Any hour” is for trials: it holds for 555-01xx numbers in the sandbox alone."
         )
-        found.append(Finding("any_hour", "blocker", sentence, edit, _("Set calling hours")))
+        found.append(Finding("any_hour", "blocker", sentence, "edit"))
     never = sum(wait.count for wait in counts.waits if wait.opens_at is None)
     if never:
         severity: Literal["blocker", "warning"] = (
@@ -157,21 +153,19 @@ def _campaign_findings(
             "%(n)d leads can never be called: their time zones have no calling hour in common.",
             never,
         ) % {"n": never}
-        found.append(Finding("window", severity, sentence, edit, _("Widen the hours")))
+        found.append(Finding("window", severity, sentence, "edit"))
     return found
 
 
-def _lead_findings(campaign: Campaign, counts: LeadCounts) -> list[Finding]:
+def _lead_findings(counts: LeadCounts) -> list[Finding]:
     found = []
-    upload = reverse("leads:import-create") + f"?campaign={campaign.pk}"
-    edit = reverse("campaigns:campaign-edit", args=[campaign.pk])
     if not counts.callable:
         sentence = (
             _("None of the waiting leads may be called.")
             if counts.total
             else _("No lead waits for a launch.")
         )
-        found.append(Finding("no_leads", "blocker", sentence, upload, _("Upload leads")))
+        found.append(Finding("no_leads", "blocker", sentence, "upload"))
     for name, count in counts.without_variable:
         nobody = count == counts.callable
         sentence = ngettext(
@@ -186,8 +180,7 @@ def _lead_findings(campaign: Campaign, counts: LeadCounts) -> list[Finding]:
                 "variable_unknown" if nobody else "variable_missing",
                 "blocker" if nobody else "warning",
                 sentence,
-                edit,
-                _("Edit the script"),
+                "edit",
             )
         )
     if counts.no_consent:
@@ -196,12 +189,12 @@ def _lead_findings(campaign: Campaign, counts: LeadCounts) -> list[Finding]:
             "%(n)d leads have not agreed to be called and will be skipped.",
             counts.no_consent,
         ) % {"n": counts.no_consent}
-        found.append(Finding("no_consent", "warning", sentence, upload, _("Upload with consent")))
+        found.append(Finding("no_consent", "warning", sentence, "upload"))
     if counts.waits and not counts.callable_now and (opens := _first_opening(counts)):
         sentence = _("Nobody can be called now: the first hours open %(when)s.") % {
             "when": date_format(localtime(opens), "j M, H:i")
         }
-        found.append(Finding("closed_now", "warning", sentence, edit, _("Calling hours")))
+        found.append(Finding("closed_now", "warning", sentence, "edit"))
     return found
 
 
@@ -220,16 +213,15 @@ def _number_findings(numbers: list[PhoneNumber], now: datetime) -> list[Finding]
 
 
 def _money_findings(check: Preflight, *, has_rate: bool) -> list[Finding]:
-    wallet = reverse("billing:wallet")
     if not has_rate:
         sentence = _("No price is agreed yet. Ask your agency to set one.")
         return [Finding("no_price", "blocker", sentence)]
     if check.available_seconds < check.hold_seconds:
         sentence = _("The balance doesn't cover one call. Buy minutes first.")
-        return [Finding("no_credits", "blocker", sentence, wallet, _("Billing"))]
+        return [Finding("no_credits", "blocker", sentence, "billing")]
     if check.available_seconds < check.needed_seconds:
         sentence = _("The balance covers %(percent)d %% of what this list may need.") % {
             "percent": check.covered_percent
         }
-        return [Finding("balance_short", "warning", sentence, wallet, _("Billing"))]
+        return [Finding("balance_short", "warning", sentence, "billing")]
     return []

@@ -168,7 +168,7 @@ def run_jobs(empty_valkey: None) -> Callable[[], int]:
         done = 0
         for name in settings.RQ_QUEUES:
             queue = django_rq.get_queue(name)
-            while job_id := queue.pop_job_id():
+            while queue.count and (job_id := queue.pop_job_id()):
                 job = queue.fetch_job(job_id)
                 assert job is not None
                 job.perform()

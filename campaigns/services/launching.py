@@ -43,8 +43,22 @@ class LaunchInProgress(Exception):
     """Another launch of this campaign is still putting its leads in line."""
 
 
+class NobodyWaits(Exception):
+    """No lead waits for a launch (any more): another launch took them."""
+
+
 class LaunchOver(Exception):
     """A launch was stopped while its leads were being put in line."""
+
+
+def waiting_leads(campaign: Campaign) -> QuerySet[Enrolment]:
+    """Return the leads of a campaign that belong to no launch yet."""
+    return Enrolment.objects.filter(
+        client_id=campaign.client_id,
+        campaign_id=campaign.pk,
+        status=Enrolment.Status.QUEUED,
+        batch_call=None,
+    )
 
 
 def find_launch(*, campaign: Campaign, launch_key: UUID) -> BatchCall | None:
@@ -62,6 +76,7 @@ def open_batch_call(
 
     :raises CampaignNotReady: if it was edited or archived since
     :raises LaunchInProgress: if another launch of it is under way
+    :raises NobodyWaits: if another launch has taken the leads meanwhile
     :raises InsufficientCredits: if the wallet has less
     """
 
@@ -116,6 +131,9 @@ def _take_campaign(*, campaign: Campaign, batch_call: BatchCall) -> None:
         launching_id=None,
     ).update(launching_id=batch_call.pk)
     if taken:
+        # Read after the campaign was taken: an earlier launch has let go of it, so its leads are gone.
+        if not waiting_leads(campaign).exists():
+            raise NobodyWaits
         return
     is_ready = Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.READY).exists()
     raise LaunchInProgress if is_ready else CampaignNotReady
@@ -127,20 +145,12 @@ def attach_slice(*, batch_call_id: UUID, now: datetime) -> bool:
 
     Killed anywhere, it goes on where it stopped: a lead is in line when its row says so.
     """
-    batch_call = BatchCall.objects.get(pk=batch_call_id)
+    batch_call = BatchCall.objects.select_related("campaign").get(pk=batch_call_id)
     if batch_call.attached_at is not None or batch_call.is_over:
         _let_go(batch_call=batch_call, now=now)
         return True
-    keys = list(
-        Enrolment.objects.filter(
-            client_id=batch_call.client_id,
-            campaign_id=batch_call.campaign_id,
-            status=Enrolment.Status.QUEUED,
-            batch_call=None,
-        )
-        .order_by("created_at", "pk")
-        .values_list("pk", flat=True)[:SLICE]
-    )
+    waiting = waiting_leads(batch_call.campaign).order_by("created_at", "pk")
+    keys = list(waiting.values_list("pk", flat=True)[:SLICE])
     if not keys:
         _let_go(batch_call=batch_call, now=now)
         return True

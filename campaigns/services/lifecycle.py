@@ -20,6 +20,7 @@ from campaigns.services.launching import (
     CampaignNotReady,
     LaunchInProgress,
     LaunchRefused,
+    NobodyWaits,
 )
 from campaigns.services.preparing import CampaignNotDraft, ScriptRefused
 from campaigns.services.steering import (
@@ -50,6 +51,7 @@ __all__ = [
     "CampaignNotReady",
     "LaunchInProgress",
     "LaunchRefused",
+    "NobodyWaits",
     "ScriptRefused",
     "archive_campaign",
     "create_campaign",
@@ -101,6 +103,7 @@ def launch_campaign(
     :raises LaunchRefused: if the pre-flight check has a blocker; its findings say which
     :raises CampaignNotReady: if it was edited or archived since
     :raises LaunchInProgress: if another launch of it is still putting its leads in line
+    :raises NobodyWaits: if another launch has taken the leads meanwhile
     :raises InsufficientCredits: if the wallet has less than that many seconds
     """
     earlier = launching.find_launch(campaign=campaign, launch_key=launch_key)
