@@ -1,0 +1,216 @@
+"""How much of its lines the dispatcher keeps busy, and what it must never do, beside a bare loop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from bench.rig.servers import cpu_seconds, supervisor
+from deploy.runs import free_port, is_ok
+from deploy.site import Sandbox, SharedClock, Site
+from deploy.supervisor import Program, Supervisor
+from deploy.valkey import Valkey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONGEST_SECONDS = 240.0
+SAMPLE_SECONDS = 0.2
+RAMPED_UP = 0.9  # of the lines are busy: from here on the figures count
+NEARLY_ALL = 0.9  # of the leads are dialled: here they end, the rest can't fill the lines
+
+
+@dataclass
+class Window:
+    """The time in which there was work for every line, and how many lines were busy."""
+
+    live: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def utilisation(self, lines: int) -> float:
+        return fmean(self.live) / lines if self.live else 0.0
+
+
+@dataclass
+class Retell:
+    """The sandbox, asked from outside."""
+
+    client: httpx.Client
+
+    def state(self) -> dict[str, Any]:
+        return dict(self.client.get("/_sandbox/state").json())
+
+    def reset(self) -> None:
+        self.client.post("/_sandbox/reset").raise_for_status()
+
+    def first(self, path: str, name: str) -> str:
+        rows = self.client.get(path).json()
+        return str((rows["items"] if isinstance(rows, dict) else rows)[0][name])
+
+
+def observe(
+    retell: Retell,
+    *,
+    lines: int,
+    leads: int,
+    between: Callable[[], None],
+    cpu: Callable[[], float],
+) -> Window:
+    """Watch the lines from their ramp-up until nearly all leads are dialled."""
+    window, begin, cpu_before = Window(), 0.0, 0.0
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < deadline:
+        state = retell.state()
+        if not begin and state["live"] >= RAMPED_UP * lines:
+            begin, cpu_before = time.monotonic(), cpu()
+        if state["calls_placed"] >= NEARLY_ALL * leads:
+            break
+        if begin:
+            window.live.append(state["live"])
+        pause = time.monotonic() + SAMPLE_SECONDS
+        while time.monotonic() < pause:
+            between()
+    if begin:
+        window.seconds, window.cpu_seconds = time.monotonic() - begin, cpu() - cpu_before
+    return window
+
+
+def bare_loop(retell: Retell, *, lines: int) -> Callable[[], None]:
+    """Return the control's step: fill the free lines and nothing else, no database, no rule."""
+    agent_id = retell.first("/list-agents", "agent_id")
+    from_number = retell.first("/list-phone-numbers", "phone_number")
+    placed = 0
+
+    def step() -> None:
+        nonlocal placed
+        free = lines - retell.client.get("/get-concurrency").json()["current_concurrency"]
+        for _ in range(free):
+            body = {
+                "from_number": from_number,
+                "to_number": f"+14155550{placed % 100 + 100}",
+                "override_agent_id": agent_id,
+                "metadata": {"attempt_id": f"bare-{placed}"},
+            }
+            if retell.client.post("/v2/create-phone-call", json=body).is_success:
+                placed += 1
+        time.sleep(SAMPLE_SECONDS / 10)
+
+    return step
+
+
+def prepare(watcher: Supervisor, site: Site, options: argparse.Namespace) -> None:
+    """Start Valkey and the sandbox and launch a campaign that nobody dials yet."""
+    assert site.sandbox is not None
+    clock = SharedClock.at(
+        site.var / "clock.json", factor=site.sandbox.clock_factor, now=time.time()
+    )
+    watcher.env.update(clock.environment())
+    valkey = Valkey.in_folder(site.var / "valkey", python=site.python)
+    watcher.env["REDIS_URL"] = valkey.url
+    watcher.start(valkey.program())
+    watcher.wait_until(valkey.answers, "Valkey")
+    watcher.start(site.sandbox_program())
+    health = f"{site.sandbox.url}/healthz"
+    watcher.wait_until(lambda: is_ok(health), "The sandbox")
+    launch = ["-m", "bench.rig.launch", f"--leads={options.leads}"]
+    launch.append(f"--concurrency={options.lines}")
+    for command in (["manage.py", "migrate", "--verbosity=0"], launch):
+        if watcher.run(Program(command[-2], [str(site.python), *command])):
+            raise SystemExit("The campaign couldn't be launched.")
+
+
+def measure(
+    watcher: Supervisor, site: Site, options: argparse.Namespace
+) -> tuple[Window, Window, dict[str, Any]]:
+    """Let the bare loop dial, then the product; return both windows and the product's counts."""
+    assert site.sandbox is not None
+    headers = {"Authorization": "Bearer sandbox"}
+    with httpx.Client(base_url=site.sandbox.url, headers=headers, timeout=30) as client:
+        retell = Retell(client)
+        control = observe(
+            retell,
+            lines=options.lines,
+            leads=options.leads,
+            between=bare_loop(retell, lines=options.lines),
+            cpu=time.process_time,
+        )
+        retell.reset()
+        started = {
+            program.name: watcher.start(program)
+            for program in site.programs()
+            if program.name in {"web", "drain", "dispatcher"}
+        }
+        session = started["dispatcher"].process.pid
+        product = observe(
+            retell,
+            lines=options.lines,
+            leads=options.leads,
+            between=watcher.step,
+            cpu=lambda: cpu_seconds(session),
+        )
+        return control, product, retell.state()
+
+
+def report(
+    control: Window, product: Window, state: dict[str, Any], *, lines: int
+) -> dict[str, object]:
+    refused = sum(state["refused"].values())
+    over = max(0, state["peak_live"] - lines) + refused
+    print(f"{'':<11} {'lines busy':>10} {'seconds':>8} {'CPU cores':>9}")
+    for name, window in (("bare loop", control), ("dispatcher", product)):
+        cores = window.cpu_seconds / window.seconds if window.seconds else 0.0
+        busy = window.utilisation(lines)
+        print(f"{name:<11} {busy:10.1%} {window.seconds:8.1f} {cores:9.2f}")
+    print(f"calls {state['calls_placed']}, most at once {state['peak_live']} of {lines}, ", end="")
+    print(f"refused for want of a line {refused}, dialled twice {state['double_dials']}")
+    return {
+        "bench": "dispatch",
+        "utilisation": round(product.utilisation(lines), 4),
+        "control_utilisation": round(control.utilisation(lines), 4),
+        "over_limit": over,
+        "double_dials": state["double_dials"],
+        "cpu_cores": round(product.cpu_seconds / product.seconds, 3) if product.seconds else None,
+    }
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=100, help="calls that Retell allows at once")
+    parser.add_argument("--leads", type=int, default=800)
+    parser.add_argument("--clock-factor", type=float, default=5, help="how fast calls live")
+    parser.add_argument("--calls-per-second", type=int, default=20, help="in simulated seconds")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    with tempfile.TemporaryDirectory() as name:
+        limits = (("concurrency", options.lines), ("calls-per-second", options.calls_per_second))
+        sandbox = Sandbox(free_port(0), options.clock_factor, limits)
+        site = Site(Path(sys.executable), Path(name), free_port(0), sandbox)
+        env = site.environment() | {
+            "DATABASE_URL": f"sqlite:///{name}/bench.sqlite3",
+            "DEBUG": "no",
+            "LOG_LEVEL": "WARNING",
+            "RETELL_CALLS_PER_SECOND": str(options.calls_per_second),
+        }
+        with supervisor(env) as watcher:
+            prepare(watcher, site, options)
+            control, product, state = measure(watcher, site, options)
+    figures = report(control, product, state, lines=options.lines)
+    print(json.dumps(figures))
+    return 1 if figures["over_limit"] or figures["double_dials"] or not product.live else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

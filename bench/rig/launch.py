@@ -1,0 +1,141 @@
+"""
+Launches one campaign through the product's own services: `python -m bench.rig.launch --leads 600`.
+
+It runs in the environment of the benchmark's other processes, whose sandbox gives it an agent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import uuid
+from typing import TYPE_CHECKING
+
+import django
+
+django.setup()
+
+from accounts.models import User  # noqa: E402 # the apps are loaded first
+from accounts.services import change_client  # noqa: E402
+from billing.clients.services import open_account  # noqa: E402
+from billing.services import purchase  # noqa: E402
+from campaigns import jobs  # noqa: E402
+from campaigns.services.authoring import CampaignContent, create_campaign  # noqa: E402
+from campaigns.services.enrolment import enrol_lead  # noqa: E402
+from campaigns.services.launching import open_batch_call  # noqa: E402
+from campaigns.services.preparing import request_agent  # noqa: E402
+from convomono.lib import clock  # noqa: E402
+from leads.services.people import ConsentStatement, LeadFields, create_lead  # noqa: E402
+from telephony.models import PhoneNumber  # noqa: E402
+from telephony.retell import retell_gateway  # noqa: E402
+from telephony.services.numbers import assign_number, buy_number  # noqa: E402
+
+if TYPE_CHECKING:
+    from accounts.models import Client
+    from campaigns.models import Campaign
+
+AREAS = (212, 213, 312, 415, 206, 303, 404, 512, 602, 702, 305, 617, 713, 214, 503, 619, 408, 510)
+NUMBERS_PER_AREA = 100  # 555-0100 to 555-0199
+CALLER_NUMBERS = 5
+MINUTES = 1_000_000
+
+
+def client_with_minutes(actor: User, *, concurrency: int) -> Client:
+    """Open an account that neither money nor its own share of the lines will stop."""
+    now = clock.now()
+    client = open_account(
+        name="Bench",
+        time_zone="America/New_York",
+        contact_email="bench@example.com",
+        price_per_minute_micros=250_000,
+        actor=actor,
+        now=now,
+    )
+    change_client(
+        client=client,
+        name=client.name,
+        time_zone=client.time_zone,
+        contact_email=client.contact_email,
+        concurrency_limit=concurrency,
+        actor=actor,
+        now=now,
+    )
+    purchase(
+        client=client,
+        seconds=MINUTES * 60,
+        amount_micros=MINUTES * 250_000,
+        method="grant",
+        reference="bench",
+        actor=actor,
+        now=now,
+    )
+    return client
+
+
+def ready_campaign(client: Client, actor: User, *, concurrency: int) -> Campaign:
+    """Write a campaign and get its agent, as the job would."""
+    now = clock.now()
+    voice = retell_gateway().list_voices()[0]
+    content = CampaignContent(
+        name="Check-up reminder",
+        script_raw="Remind {{first_name}} of the check-up and ask whether the day still suits.",
+        opening_line="Hello {{first_name}}, this is the dental practice.",
+        voice_id=voice.voice_id,
+        concurrency_limit=concurrency,
+        is_any_hour=True,
+        max_attempts=1,
+    )
+    campaign = create_campaign(client=client, content=content, actor=actor, now=now)
+    request_agent(campaign=campaign, actor=actor, now=now)
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+    campaign.refresh_from_db()
+    if campaign.status != campaign.Status.READY:
+        raise SystemExit(f"The campaign is {campaign.status}: {campaign.prepare_error}")
+    return campaign
+
+
+def enrol(campaign: Campaign, actor: User, *, leads: int) -> None:
+    """Put people with fictional numbers in line."""
+    now = clock.now()
+    consent = ConsentStatement("express", "benchmark", "They asked to be called.", now)
+    for number in range(leads):
+        area, last = AREAS[number // NUMBERS_PER_AREA], number % NUMBERS_PER_AREA
+        lead = create_lead(
+            client=campaign.client,
+            phone_number=f"+1{area}55501{last:02}",
+            country="US",
+            fields=LeadFields(first_name=f"Lead {number}"),
+            consent=consent,
+            actor=actor,
+            now=now,
+        )
+        enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=now)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--leads", type=int, required=True)
+    parser.add_argument("--concurrency", type=int, required=True)
+    options = parser.parse_args()
+    actor = User.objects.create_superuser(email="bench@convomono.test", password=None, name="Bench")
+    client = client_with_minutes(actor, concurrency=options.concurrency)
+    now = clock.now()
+    for area in AREAS[:CALLER_NUMBERS]:
+        order = buy_number(
+            gateway=retell_gateway(), key=uuid.uuid4(), area_code=area, actor=actor, now=now
+        )
+        number = PhoneNumber.objects.get(phone_number=order.phone_number)
+        assign_number(number=number, client=client, actor=actor, now=now)
+    campaign = ready_campaign(client, actor, concurrency=options.concurrency)
+    enrol(campaign, actor, leads=options.leads)
+    batch_call = open_batch_call(
+        campaign=campaign,
+        launch_key=uuid.uuid4(),
+        seconds=MINUTES * 30,
+        actor=actor,
+        now=clock.now(),
+    )
+    jobs.attach_leads(batch_call_id=str(batch_call.pk))
+
+
+if __name__ == "__main__":
+    main()
