@@ -160,7 +160,7 @@ def _was_connected(call_status: str, duration_ms: int | None) -> bool:
 
 def _as_machine(outcome: Outcome) -> Outcome:
     """Keep what follows from the reason, and let the class be a machine's."""
-    if outcome.outcome_class is OutcomeClass.MACHINE:
+    if outcome.outcome_class in {OutcomeClass.MACHINE, OutcomeClass.NOT_PLACED}:
         return outcome
     never = outcome.suppresses or outcome.stops is Stops.CAMPAIGN
     return replace(
