@@ -82,12 +82,12 @@ def agency_staff[**P](view: View[UserRequest, P]) -> AnyView[P]:
 
 
 def agency_permission[**P](
-    name: str,
+    *names: str,
 ) -> Callable[[View[UserRequest, P]], AnyView[P]]:
-    """Let in the agency's people who hold one of the five admin permissions."""
+    """Let in the agency's people who hold any of the named ones of the five admin permissions."""
 
     def decorate(view: View[UserRequest, P]) -> AnyView[P]:
-        return _agency_face(view, lambda user: user.has_agency_permission(name))
+        return _agency_face(view, lambda user: any(map(user.has_agency_permission, names)))
 
     return decorate
 

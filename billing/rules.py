@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SHORTEST_HOLD_SECONDS = 60
 """Retell caps no call below a minute (`max_call_duration_ms` is at least 60,000)."""
@@ -77,6 +81,14 @@ def crossed_percent(*, before_seconds: int, after_seconds: int, full_seconds: in
         if after_seconds * 100 <= line < before_seconds * 100:
             return percent
     return None
+
+
+def runway_hours(*, usable_seconds: int, hourly_seconds: Sequence[float]) -> float | None:
+    """Return how many hours like these the balance lasts; None if nothing was used in them."""
+    used = sum(hourly_seconds)
+    if not used:
+        return None
+    return max(0, usable_seconds) * len(hourly_seconds) / used
 
 
 def _round_up(value: int, step: int) -> int:

@@ -1,0 +1,204 @@
+"""What people type about money: sales, corrections, prices, and which lines they want to see."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import Payment, Transaction
+from billing.queries import LedgerFilter
+from billing.rules import Terms, price_micros
+from convomono.lib import money
+from convomono.lib.ids import uuid7
+
+if TYPE_CHECKING:
+    from datetime import date
+    from decimal import Decimal
+    from uuid import UUID
+
+MOST_MINUTES = 10_000_000
+MOST_DOLLARS = 100_000_000
+
+
+class OnceForm(forms.Form):
+    """A form that takes effect once: its hidden key is new for each time the page is opened."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("key", uuid7())
+
+    @property
+    def once_key(self) -> UUID:
+        key: UUID = self.cleaned_data["key"]
+        return key
+
+
+class SellForm(OnceForm):
+    """Minutes that a client paid for."""
+
+    minutes = forms.DecimalField(
+        label=_("Minutes"), min_value=0, max_value=MOST_MINUTES, decimal_places=2
+    )
+    amount_usd = forms.DecimalField(
+        label=_("Amount (US dollars)"),
+        min_value=0,
+        max_value=MOST_DOLLARS,
+        decimal_places=4,
+        required=False,
+    )
+    method = forms.ChoiceField(label=_("Paid by"), choices=Payment.Method.choices)
+    reference = forms.CharField(
+        label=_("Reference"),
+        max_length=120,
+        help_text=_("Your invoice or transfer. Each payment of a client has its own."),
+    )
+
+    def __init__(self, *args: Any, terms: Terms, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.terms = terms
+        self.fields["amount_usd"].help_text = _(
+            "Leave it empty for the price in force, $%(price)s a minute."
+        ) % {"price": money.dollars(terms.price_per_minute_micros)}
+
+    def clean_minutes(self) -> Decimal:
+        minutes: Decimal = self.cleaned_data["minutes"]
+        if not money.seconds_from_minutes(minutes):
+            raise ValidationError(_("Sell at least a few seconds."))
+        return minutes
+
+    @property
+    def seconds(self) -> int:
+        return money.seconds_from_minutes(self.cleaned_data["minutes"])
+
+    @property
+    def amount_micros(self) -> int:
+        typed = self.cleaned_data["amount_usd"]
+        if typed is None:
+            return price_micros(seconds=self.seconds, terms=self.terms)
+        return money.micros_from_dollars(typed)
+
+
+class AdjustForm(OnceForm):
+    """A correction of what is available."""
+
+    minutes = forms.DecimalField(
+        label=_("Minutes"),
+        min_value=-MOST_MINUTES,
+        max_value=MOST_MINUTES,
+        decimal_places=2,
+        help_text=_("More than zero adds, less than zero takes away: -12.50"),
+    )
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, help_text=_("The client sees it in its ledger.")
+    )
+
+    def clean_minutes(self) -> Decimal:
+        minutes: Decimal = self.cleaned_data["minutes"]
+        if not money.seconds_from_minutes(minutes):
+            raise ValidationError(_("Say how many minutes to add or take away."))
+        return minutes
+
+    @property
+    def seconds(self) -> int:
+        return money.seconds_from_minutes(self.cleaned_data["minutes"])
+
+
+class RateForm(forms.Form):
+    """A client's price from now on."""
+
+    price_per_minute = forms.DecimalField(
+        label=_("Price per minute (US dollars)"), min_value=0, max_value=100, decimal_places=4
+    )
+    increment_seconds = forms.TypedChoiceField(
+        label=_("Billed in steps of"),
+        coerce=int,
+        choices=[
+            (1, _("1 second")),
+            (6, _("6 seconds")),
+            (30, _("30 seconds")),
+            (60, _("1 minute")),
+        ],
+    )
+    minimum_seconds = forms.IntegerField(
+        label=_("At least (seconds)"),
+        min_value=0,
+        max_value=300,
+        help_text=_("Of each call that connected. 0 for no minimum."),
+    )
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(
+            price_per_minute_micros=money.micros_from_dollars(
+                self.cleaned_data["price_per_minute"]
+            ),
+            increment_seconds=self.cleaned_data["increment_seconds"],
+            minimum_seconds=self.cleaned_data["minimum_seconds"],
+        )
+
+    @staticmethod
+    def shown(terms: Terms) -> dict[str, object]:
+        """Return the terms as the form's initial values."""
+        return {
+            "price_per_minute": money.dollars(terms.price_per_minute_micros),
+            "increment_seconds": terms.increment_seconds,
+            "minimum_seconds": terms.minimum_seconds,
+        }
+
+
+class LedgerFilterForm(forms.Form):
+    """Which lines of the ledger to show; days are those of the page's time zone."""
+
+    type = forms.ChoiceField(
+        label=_("Type"), required=False, choices=[("", _("All")), *Transaction.Type.choices]
+    )
+    first_on = forms.DateField(
+        label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    last_on = forms.DateField(
+        label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    campaign = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    @property
+    def chosen(self) -> LedgerFilter:
+        """Return what was asked for; a value that makes no sense asks for nothing."""
+        self.is_valid()
+        first, last = self.cleaned_data.get("first_on"), self.cleaned_data.get("last_on")
+        return LedgerFilter(
+            type=self.cleaned_data.get("type", ""),
+            campaign_id=self.cleaned_data.get("campaign"),
+            since=_midnight(first) if first else None,
+            until=_midnight(last + timedelta(days=1)) if last else None,
+        )
+
+
+class WalletFilterForm(forms.Form):
+    """What the list of wallets is narrowed and ordered by."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        widget=forms.SearchInput(attrs={"placeholder": _("Client")}),
+    )
+    sort = forms.ChoiceField(
+        label=_("Order"),
+        required=False,
+        choices=[
+            ("low", _("Lowest balance first")),
+            ("used", _("Most used first")),
+            ("debt", _("Owing first")),
+            ("name", _("Name")),
+        ],
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

@@ -1,0 +1,192 @@
+"""Reads of wallets, prices and the ledger, for pages and exports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from django.core.paginator import Paginator
+from django.db.models import Sum
+from django.db.models.functions import TruncHour
+
+from billing.models import Payment, Rate, Transaction, Wallet
+from billing.rules import runway_hours
+from convomono.lib import money
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from accounts.models import Client
+
+RUNNING_HOURS = 24
+RUNNING_HOURS_WITHIN = timedelta(days=7)
+RECENT_PAYMENTS = 5
+COUNTED_AT_MOST = 10_000
+SORTS = {
+    "low": ("available_seconds", "client__name"),
+    "name": ("client__name",),
+    "used": ("-consumed_seconds", "client__name"),
+    "debt": ("-debt_seconds", "available_seconds"),
+}
+
+
+@dataclass(frozen=True)
+class LedgerFilter:
+    """Which lines of a ledger are wanted; empty means any. `until` is excluded."""
+
+    type: str = ""
+    campaign_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self != LedgerFilter()
+
+
+@dataclass(frozen=True)
+class WalletOverview:
+    """What a wallet's page shows above the ledger; `runway` is in hours, None without any use."""
+
+    wallet: Wallet
+    rate: Rate
+    runway: float | None
+    payments: list[Payment]
+
+
+@dataclass(frozen=True)
+class WalletRow:
+    """A wallet in the agency's list, with what it used in the last 24 hours and how long it lasts."""
+
+    wallet: Wallet
+    used_seconds: int
+    runway: float | None
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time
+    """Counts no further than 10,000 rows: the pages beyond are reached by narrower filters."""
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.object_list[:COUNTED_AT_MOST].count())  # type: ignore[union-attr]  # a QuerySet
+
+    @property
+    def is_capped(self) -> bool:
+        return self.count == COUNTED_AT_MOST
+
+
+def ledger_lines(*, client: Client, chosen: LedgerFilter) -> QuerySet[Transaction]:
+    """Return a client's lines, the newest first."""
+    rows = Transaction.objects.filter(client=client, wallet=client.wallet)
+    if chosen.type:
+        rows = rows.filter(type=chosen.type)
+    if chosen.campaign_id:
+        rows = rows.filter(campaign_id=chosen.campaign_id)
+    if chosen.since:
+        rows = rows.filter(created_at__gte=chosen.since)
+    if chosen.until:
+        rows = rows.filter(created_at__lt=chosen.until)
+    return rows.order_by("-seq")
+
+
+LEDGER_COLUMNS = (
+    "tx_id",
+    "created_at",
+    "type",
+    "minutes",
+    "amount_usd",
+    "balance_after_minutes",
+    "campaign_id",
+    "call_id",
+    "reference_id",
+    "reason",
+    "status",
+)
+
+
+def ledger_table(lines: QuerySet[Transaction]) -> Iterator[Iterable[object]]:
+    """Yield a heading and the lines as rows of an export, in bounded memory."""
+    yield LEDGER_COLUMNS
+    for line in lines.iterator(chunk_size=500):
+        yield (
+            line.pk,
+            line.created_at.isoformat(timespec="seconds"),
+            line.type,
+            money.minutes(line.seconds),
+            money.dollars(line.amount_micros),
+            money.minutes(line.balance_after_seconds or 0),
+            line.campaign_id or "",
+            line.call_id or "",
+            line.reference_id,
+            line.reason,
+            line.status,
+        )
+
+
+def wallet_overview(*, client: Client, rate: Rate, now: datetime) -> WalletOverview:
+    """Return balances, price, latest payments and how many hours the balance lasts."""
+    payments = Payment.objects.filter(client=client).order_by("-created_at", "-pk")
+    return WalletOverview(
+        wallet=client.wallet,
+        rate=rate,
+        runway=runway_hours(
+            usable_seconds=client.wallet.usable_seconds,
+            hourly_seconds=_running_hours(client, now),
+        ),
+        payments=list(payments[:RECENT_PAYMENTS]),
+    )
+
+
+def wallets(*, search: str = "", sort: str = "low") -> QuerySet[Wallet]:
+    """Return wallets with their clients; the lowest first unless another order is asked for."""
+    rows = Wallet.objects.select_related("client")
+    if search:
+        rows = rows.filter(client__name__icontains=search)
+    return rows.order_by(*SORTS.get(sort, SORTS["low"]), "pk")
+
+
+def with_use(rows: Iterable[Wallet], *, now: datetime) -> list[WalletRow]:
+    """Add what each wallet used in the last 24 hours, in one query for all."""
+    found = list(rows)
+    used = dict(
+        Transaction.objects.filter(
+            client__in=[wallet.client_id for wallet in found],
+            type=Transaction.Type.CONSUME,
+            created_at__gt=now - timedelta(hours=24),
+        )
+        .values_list("client_id")
+        .annotate(total=Sum("seconds"))
+    )
+    return [
+        WalletRow(
+            wallet=wallet,
+            used_seconds=used.get(wallet.client_id, 0),
+            runway=runway_hours(
+                usable_seconds=wallet.usable_seconds,
+                hourly_seconds=[used.get(wallet.client_id, 0) / 24],
+            ),
+        )
+        for wallet in found
+    ]
+
+
+def _running_hours(client: Client, now: datetime) -> list[int]:
+    """Return the seconds used in each of the latest hours in which calls were billed."""
+    return list(
+        Transaction.objects.filter(
+            client=client,
+            type=Transaction.Type.CONSUME,
+            created_at__gt=now - RUNNING_HOURS_WITHIN,
+        )
+        .annotate(hour=TruncHour("created_at"))
+        .values("hour")
+        .annotate(total=Sum("seconds"))
+        .order_by("-hour")
+        .values_list("total", flat=True)[:RUNNING_HOURS]
+    )

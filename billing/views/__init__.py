@@ -1,0 +1,1 @@
+"""Pages about money: a client's own, and the agency's."""

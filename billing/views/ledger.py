@@ -1,0 +1,51 @@
+"""What both faces show of a ledger: a page of lines, and all of them as a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import StreamingHttpResponse
+from django.utils.text import slugify
+
+from billing import queries
+from billing.forms import LedgerFilterForm
+from billing.services import current_rate
+from convomono.lib.csvio import csv_lines
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.http import HttpRequest
+
+    from accounts.models import Client
+
+PAGE_SIZE = 50
+
+
+def wallet_context(request: HttpRequest, *, client: Client, now: datetime) -> dict[str, Any]:
+    """Return what a wallet's page shows, with the lines that the query string asks for."""
+    form = LedgerFilterForm(request.GET)
+    chosen = form.chosen
+    paginator = queries.CappedPaginator(
+        queries.ledger_lines(client=client, chosen=chosen), PAGE_SIZE
+    )
+    rate = current_rate(client=client, now=now)
+    return {
+        "overview": queries.wallet_overview(client=client, rate=rate, now=now),
+        "form": form,
+        "chosen": chosen,
+        "page": paginator.get_page(request.GET.get("page")),
+        "paginator": paginator,
+    }
+
+
+def ledger_file(request: HttpRequest, *, client: Client, now: datetime) -> StreamingHttpResponse:
+    """Stream the lines that the query string asks for as CSV."""
+    lines = queries.ledger_lines(client=client, chosen=LedgerFilterForm(request.GET).chosen)
+    rows = csv_lines(queries.ledger_table(lines))
+    response = StreamingHttpResponse(
+        (row.encode() for row in rows), content_type="text/csv; charset=utf-8"
+    )
+    name = f"ledger-{slugify(client.name) or 'client'}-{now:%Y-%m-%d}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
