@@ -14,3 +14,4 @@ RETELL_API_KEY = RETELL_API_KEY or "sandbox"
 RETELL_WEBHOOK_KEY = RETELL_WEBHOOK_KEY or "sandbox-webhook"
 SANDBOX = urlsplit(RETELL_BASE_URL).hostname in {"127.0.0.1", "localhost", "::1"}
 SHOW_DEMO_SIGN_INS = True
+INSTALLED_APPS += ["convomono.demo"]

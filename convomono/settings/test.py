@@ -31,3 +31,4 @@ SANDBOX = True
 SHOW_DEMO_SIGN_INS = False
 LOGGING = logging_config(as_json=False, level="WARNING")
 WHITENOISE_AUTOREFRESH = True
+INSTALLED_APPS += ["convomono.demo"]

@@ -1,0 +1,133 @@
+"""The demonstration's agency, clients and people; made once, through the services that people use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from accounts.models import Client, User
+from accounts.services import Rights, add_client_user
+from billing.clients.services import open_account
+from billing.services import purchase
+from convomono.lib.ids import uuid7
+from convomono.lib.money import micros_from_dollars
+from telephony.retell import retell_gateway
+from telephony.services.numbers import assign_number, buy_number
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+PASSWORD = "demo-password"  # noqa: S105 - of the demonstration, printed for everybody
+# Area codes of the numbers each client calls from.
+CALLERS = (202, 646, 312)
+RIVAL_CALLERS = (323,)
+
+
+class NoTrial(Exception):
+    """The demonstration is for the sandbox: its people and passwords must not meet a real Retell."""
+
+
+@dataclass(frozen=True)
+class Agency:
+    """Whom the demonstration is about."""
+
+    root: User
+    acme: Client
+    rival: Client
+    alice: User
+
+
+def find_agency() -> Agency | None:
+    """Return the demonstration's agency if it was made already."""
+    root = User.objects.filter(email="root@convomono.test").first()
+    if root is None:
+        return None
+    alice = User.objects.select_related("client").get(email="alice@acme.test")
+    assert alice.client is not None
+    rival = Client.objects.get(name="Rival Roofing")
+    return Agency(root=root, acme=alice.client, rival=rival, alice=alice)
+
+
+def make_agency(*, now: datetime, minutes: int) -> Agency:
+    """
+    Make the agency with two clients, their people, prices, numbers and `minutes` each.
+
+    :raises NoTrial: unless the sandbox is what we talk to
+    """
+    if not settings.SANDBOX:
+        raise NoTrial("The demonstration needs the sandbox: unset RETELL_BASE_URL.")
+    root = User.objects.create_user(
+        email="root@convomono.test", password=PASSWORD, name="Root", role=User.Role.SUPER_ADMIN
+    )
+    User.objects.create_user(
+        email="bob@convomono.test",
+        password=PASSWORD,
+        name="Bob",
+        role=User.Role.ADMIN,
+        manage_clients=True,
+        manage_campaigns=True,
+        manage_phone_numbers=True,
+        manage_billing=True,
+        view_finance=True,
+    )
+    acme = _client("Acme Dental", "America/New_York", "0.25", root, now, minutes)
+    rival = _client("Rival Roofing", "America/Los_Angeles", "0.32", root, now, minutes)
+    alice = _person(acme, "alice@acme.test", "Alice Archer", "owner", root, now, can_launch=True)
+    _person(acme, "mia@acme.test", "Mia Moss", "manager", root, now)
+    _person(acme, "vera@acme.test", "Vera Voss", "viewer", root, now)
+    _person(rival, "charlie@rival.test", "Charlie Cole", "owner", root, now, can_launch=True)
+    for client, areas in ((acme, CALLERS), (rival, RIVAL_CALLERS)):
+        for area_code in areas:
+            number = buy_number(
+                gateway=retell_gateway(), key=uuid7(), area_code=area_code, actor=root, now=now
+            )
+            assign_number(number=number, client=client, actor=root, now=now)
+    return Agency(root=root, acme=acme, rival=rival, alice=alice)
+
+
+def _client(
+    name: str, time_zone: str, dollars: str, root: User, now: datetime, minutes: int
+) -> Client:
+    price = micros_from_dollars(dollars)
+    client = open_account(
+        name=name,
+        time_zone=time_zone,
+        contact_email=f"billing@{name.split(maxsplit=1)[0].lower()}.test",
+        price_per_minute_micros=price,
+        actor=root,
+        now=now,
+    )
+    purchase(
+        client=client,
+        seconds=minutes * 60,
+        amount_micros=minutes * price,
+        method="bank",
+        reference=f"{name.split(maxsplit=1)[0].upper()}-0001",
+        actor=root,
+        now=now,
+    )
+    return client
+
+
+def _person(
+    client: Client,
+    email: str,
+    name: str,
+    role: str,
+    root: User,
+    now: datetime,
+    *,
+    can_launch: bool = False,
+) -> User:
+    return add_client_user(
+        client=client,
+        email=email,
+        name=name,
+        rights=Rights(client_role=role, can_launch=can_launch),
+        password=PASSWORD,
+        actor=root,
+        now=now,
+    )

@@ -1,0 +1,61 @@
+"""Fills an empty database with the demonstration."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from campaigns.models import Campaign
+from convomono.demo.agency import find_agency, make_agency
+from convomono.demo.campaigns import make_ready, upload, write_campaign
+from convomono.demo.history import DAYS, write_history
+from convomono.demo.people import AREAS_READY, people
+from convomono.lib import clock
+from leads.models import Lead
+from leads.services.suppressions import suppress
+
+READY = "Winter check-ups"
+LEADS = 500
+MINUTES = 5_000
+
+
+class Command(BaseCommand):
+    """
+    Make a demo agency with two clients, 30 days of history and a campaign with 500 leads.
+
+    Needs the sandbox. A second run adds nothing.
+    """
+
+    help = __doc__
+
+    def handle(self, *_args: Any, **_options: Any) -> str:
+        if Campaign.objects.filter(name=READY).exists():
+            return "The demo data is there."
+        now = clock.now()
+        agency = find_agency() or make_agency(now=now - timedelta(days=DAYS), minutes=MINUTES)
+        self.stdout.write("Making 30 days of history …")
+        calls = write_history(agency=agency, now=now)
+        self.stdout.write("Making the campaign that is ready to launch …")
+        campaign = write_campaign(client=agency.acme, name=READY, actor=agency.alice, now=now)
+        rows = people(LEADS, areas=AREAS_READY, seed=1)
+        upload(
+            campaign=campaign,
+            rows=rows,
+            actor=agency.alice,
+            now=now,
+            real_now=clock.real_now(),
+        )
+        suppress(
+            level="client",
+            client_id=agency.acme.pk,
+            campaign_id=None,
+            phone_number=rows[3].phone_number,
+            source="person",
+            reason="Asked at the front desk",
+            actor=agency.alice,
+            now=now,
+        )
+        make_ready(campaign=campaign, actor=agency.alice, now=now)
+        return f"Made {calls} past calls and {Lead.objects.count()} leads."
