@@ -13,6 +13,7 @@ from billing.clients.services import open_account
 from billing.services import purchase
 from convomono.lib.ids import uuid7
 from convomono.lib.money import micros_from_dollars
+from telephony.models import PhoneNumber
 from telephony.retell import retell_gateway
 from telephony.services.numbers import assign_number, buy_number
 
@@ -81,9 +82,10 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
     _person(rival, "charlie@rival.test", "Charlie Cole", "owner", root, now, can_launch=True)
     for client, areas in ((acme, CALLERS), (rival, RIVAL_CALLERS)):
         for area_code in areas:
-            number = buy_number(
+            order = buy_number(
                 gateway=retell_gateway(), key=uuid7(), area_code=area_code, actor=root, now=now
             )
+            number = PhoneNumber.objects.get(phone_number=order.phone_number)
             assign_number(number=number, client=client, actor=root, now=now)
     return Agency(root=root, acme=acme, rival=rival, alice=alice)
 

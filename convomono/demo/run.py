@@ -16,13 +16,14 @@ from billing.models import Transaction, Wallet
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Campaign
 from convomono.lib.display import minutes, usd
-from leads.models import LeadImport
 from telephony.models import Call
 from webhooks.models import WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
+
+    from leads.models import LeadImport
 
 LONGEST_SECONDS = 240.0
 
