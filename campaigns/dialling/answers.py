@@ -1,0 +1,215 @@
+"""What a dial's answer changes: placed, refused, busy, or nobody knows."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Notification
+from accounts.notifications import notify
+from audit.services import System
+from billing.services import void
+from campaigns.dialling import waiting
+from campaigns.dialling.placing import placed_attempt, return_to_line
+from campaigns.enrolments import finish_if_complete, move_enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.services.steering import pause_by_system
+from convomono.lib.db import IntegrityError, run_atomic
+from leads.models import Suppression
+from leads.services import suppress
+from telephony.provider import (
+    DoNotCall,
+    PaymentRequired,
+    PlacedCall,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Unauthorised,
+    Unavailable,
+)
+from telephony.services import record_placed_call
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+DISPATCHER = System("dispatcher")
+# A refusal that is about the number that was called, not about the campaign.
+_BAD_DESTINATION = re.compile(
+    r"\bto_number\b|destination|invalid (phone )?number|not a valid phone", re.IGNORECASE
+)
+Status = Enrolment.Status
+
+
+class Effect(StrEnum):
+    """What an answer says about the platform, for the breaker."""
+
+    WELL = "well"
+    BUSY = "busy"
+    AWAY = "away"
+
+
+def effect_of(answer: PlacedCall | ProviderError) -> Effect:
+    """Tell how the platform is doing by its answer; a refusal is an answer too."""
+    if isinstance(answer, PlacedCall | Rejected):
+        return Effect.WELL
+    return Effect.BUSY if isinstance(answer, RateLimited) else Effect.AWAY
+
+
+def apply_answer(
+    *, attempt: Attempt, answer: PlacedCall | ProviderError, retry_at: datetime, now: datetime
+) -> None:
+    """
+    Write what the answer to a dial means; `retry_at` is when a call that was not taken is due again.
+
+    Only a refusal of an attempt whose every sending was answered proves that nothing rings. After a
+    lost answer anything but a placed call leaves the attempt unknown, for the look-up to settle.
+    """
+    if isinstance(answer, PlacedCall):
+        record_placed(attempt=attempt, provider_call_id=answer.call_id, now=now)
+    elif attempt.was_lost or not isinstance(answer, Rejected | RateLimited | Unavailable):
+        record_lost(attempt=attempt, error=str(answer))
+    elif isinstance(answer, Rejected):
+        _record_refused(attempt=attempt, error=answer, now=now)
+    else:
+        busy = isinstance(answer, RateLimited)
+        reason = waiting.PROVIDER_BUSY if busy else waiting.PROVIDER_AWAY
+        return_to_line(attempt=attempt, due_at=retry_at, waiting_reason=reason, now=now)
+
+
+def record_placed(*, attempt: Attempt, provider_call_id: str, now: datetime) -> None:
+    """Note that a call rings; its first events may have told so before. Twice is once."""
+
+    def block() -> None:
+        call = record_placed_call(
+            provider_call_id=provider_call_id, attempt=placed_attempt(attempt), now=now
+        )
+        named = {"provider_call_id": provider_call_id, "call_id": call.pk}
+        open_ = (Attempt.Status.DIALLING, Attempt.Status.UNKNOWN)
+        placed = Attempt.objects.filter(pk=attempt.pk, status__in=open_).update(
+            status=Attempt.Status.PLACED, placed_at=now, error="", **named
+        )
+        if not placed:
+            Attempt.objects.filter(pk=attempt.pk, provider_call_id="").update(**named)
+            return
+        move_enrolment(
+            enrolment_id=attempt.enrolment_id,
+            from_statuses=(Status.DIALLING,),
+            to_status=Status.IN_CALL,
+            now=now,
+            guards={"attempt_number": attempt.number},
+            last_call_id=call.pk,
+            last_attempted_at=now,
+        )
+
+    try:
+        run_atomic(block)
+    except IntegrityError:
+        run_atomic(block)  # the event that overtook us has made the call meanwhile
+
+
+def record_lost(*, attempt: Attempt, error: str) -> None:
+    """Note that nobody knows whether the phone rings; the hold stays and nobody redials."""
+
+    def block() -> None:
+        lost = Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.DIALLING).update(
+            status=Attempt.Status.UNKNOWN, was_lost=True, error=error[:400]
+        )
+        if lost:
+            # No lease: what becomes of it is the look-up's business.
+            Enrolment.objects.filter(
+                pk=attempt.enrolment_id, status=Status.DIALLING, attempt_number=attempt.number
+            ).update(lease=None, lease_until=None)
+
+    run_atomic(block)
+
+
+def halt_everything(*, reason: str, now: datetime) -> int:
+    """Pause every launch that dials and tell the agency; return how many were paused."""
+    running = BatchCall.objects.filter(
+        status__in=(BatchCall.Status.RUNNING, BatchCall.Status.SCHEDULED)
+    ).values_list("pk", flat=True)
+    paused = sum(pause_by_system(batch_call_id=pk, reason=reason, now=now) for pk in list(running))
+    notify(
+        client=None,
+        level=Notification.Level.BAD,
+        title=_("All dialling has stopped"),
+        body=waiting.waiting_sentence(reason, facts={}),
+        url="/agency/health/",
+        key=f"dialling.halted:{reason}:{now:%Y-%m-%dT%H}",
+        now=now,
+    )
+    return paused
+
+
+def halt_launch(*, batch_call_id: UUID, reason: str, detail: str, now: datetime) -> bool:
+    """Pause one launch and tell its client why; False if it doesn't dial any more."""
+    if not pause_by_system(batch_call_id=batch_call_id, reason=reason, now=now):
+        return False
+    batch_call = BatchCall.objects.select_related("campaign", "client").get(pk=batch_call_id)
+    notify(
+        client=batch_call.client,
+        level=Notification.Level.BAD,
+        title=_("%(campaign)s was paused") % {"campaign": batch_call.campaign.name},
+        body=" ".join([waiting.waiting_sentence(reason, facts={}), detail]).strip(),
+        url=f"/app/campaigns/{batch_call.campaign_id}/",
+        key=f"batch.paused:{batch_call_id}:{now.isoformat()}",
+        now=now,
+    )
+    return True
+
+
+def _record_refused(*, attempt: Attempt, error: Rejected, now: datetime) -> None:
+    def block() -> None:
+        refused = Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.DIALLING).update(
+            status=Attempt.Status.NOT_PLACED, error=error.message[:400], ended_at=now
+        )
+        if refused:
+            void(attempt_id=attempt.pk, now=now)
+            _after_refusal(attempt, error, now)
+
+    run_atomic(block)
+    finish_if_complete(batch_call_id=attempt.batch_call_id, now=now)
+
+
+def _after_refusal(attempt: Attempt, error: Rejected, now: datetime) -> None:
+    if isinstance(error, DoNotCall):
+        suppress(
+            level=Suppression.Level.CLIENT,
+            client_id=attempt.client_id,
+            campaign_id=None,
+            phone_number=attempt.phone_number,
+            source=Suppression.Source.API,
+            reason=_("The voice platform holds this number as do-not-call."),
+            actor=DISPATCHER,
+            now=now,
+        )
+        _end(attempt, Status.SUPPRESSED, now)
+    elif isinstance(error, Unauthorised | PaymentRequired):
+        return_to_line(attempt=attempt, due_at=now, waiting_reason="", now=now)
+        is_key = isinstance(error, Unauthorised)
+        halt_everything(reason=waiting.PAUSED_KEY if is_key else waiting.PAUSED_PAYMENT, now=now)
+    elif _BAD_DESTINATION.search(error.message):
+        _end(attempt, Status.INVALID, now)
+    else:
+        return_to_line(attempt=attempt, due_at=now, waiting_reason="", now=now)
+        halt_launch(
+            batch_call_id=attempt.batch_call_id,
+            reason=waiting.PAUSED_REFUSED,
+            detail=error.message,
+            now=now,
+        )
+
+
+def _end(attempt: Attempt, status: str, now: datetime) -> None:
+    move_enrolment(
+        enrolment_id=attempt.enrolment_id,
+        from_statuses=(Status.DIALLING,),
+        to_status=status,
+        now=now,
+        guards={"attempt_number": attempt.number},
+        last_outcome="not_placed",
+    )

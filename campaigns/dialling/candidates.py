@@ -1,0 +1,186 @@
+"""Who is due in a launch, with everything a decision looks at: one chunk, a handful of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from campaigns.calling_rules import CallingRules, calling_rules
+from campaigns.dialling.windows import Hours
+from campaigns.models import Attempt, BatchCall, CallingWindow, Enrolment, PersonPace, RetryPolicy
+from campaigns.rules import Decision, DialFacts, DialPolicy, DialWindow, decide
+from leads.services import has_consent, suppressed_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+# What counts as a call to a person: it rang, or may have.
+RANG = (
+    Attempt.Status.DIALLING,
+    Attempt.Status.PLACED,
+    Attempt.Status.UNKNOWN,
+    Attempt.Status.ENDED,
+)
+_LOOK_BACK = timedelta(hours=24)
+_NANP = "+1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """
+    An enrolment that is due, as it was read.
+
+    `kept` is an attempt that was written earlier and certainly never placed: it is sent under its
+    own key. `pace_of` is the attempt that last took the person's turn; a dial swaps it.
+    """
+
+    batch_call: BatchCall
+    enrolment: Enrolment
+    facts: DialFacts
+    rules: CallingRules
+    kept: Attempt | None
+    pace_of: UUID | None
+    preferred_number: str
+
+    def decide(self, *, is_sandbox: bool, now: datetime) -> Decision:
+        """Decide at this instant on what was read."""
+        return decide(
+            facts=self.facts,
+            policy=dial_policy(self.batch_call),
+            window=dial_window(self.batch_call),
+            rules=self.rules,
+            is_sandbox=is_sandbox,
+            now=now,
+        )
+
+
+def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[Enrolment]:
+    """Return who is due, the longest waiting first, with their leads."""
+    return list(
+        Enrolment.objects.filter(
+            batch_call_id=batch_call.pk,
+            status=Enrolment.Status.QUEUED,
+            next_attempt_at__lte=now,
+        )
+        .select_related("lead")
+        .order_by("next_attempt_at", "pk")[:limit]
+    )
+
+
+def load_candidates(
+    *, batch_call: BatchCall, enrolments: Sequence[Enrolment], now: datetime
+) -> list[Candidate]:
+    """Read what decisions about these enrolments need; five queries, however many they are."""
+    if not enrolments:
+        return []
+    numbers = sorted({one.phone_number for one in enrolments})
+    # The turns first: whoever dials a person after this read swaps them, and our dial collides.
+    turns = dict(
+        PersonPace.objects.filter(phone_number__in=numbers).values_list(
+            "phone_number", "attempt_id"
+        )
+    )
+    earlier = _attempts_of(enrolments)
+    kept = {
+        key: rows[-1] for key, rows in earlier.items() if rows[-1].status == Attempt.Status.DIALLING
+    }
+    rang = _calls_to(numbers, now=now, apart_from={one.pk for one in kept.values()})
+    suppressed = suppressed_numbers(
+        client_id=batch_call.client_id,
+        campaign_id=batch_call.campaign_id,
+        phone_numbers=numbers,
+    )
+    return [
+        Candidate(
+            batch_call=batch_call,
+            enrolment=one,
+            facts=DialFacts(
+                phone_number=one.phone_number,
+                country=_country(one),
+                zones=tuple(one.zones),
+                suppressed_on=str(suppressed.get(one.phone_number, "")),
+                has_consent=has_consent(one.lead),
+                attempts_count=one.attempts_count,
+                recent_attempts=tuple(rang[one.phone_number]),
+            ),
+            rules=calling_rules(_country(one), now.date()),
+            kept=kept.get(one.pk),
+            pace_of=turns.get(one.phone_number),
+            preferred_number=_last_number(earlier.get(one.pk, ())),
+        )
+        for one in enrolments
+    ]
+
+
+def without_own(candidate: Candidate, attempt: Attempt) -> Candidate:
+    """Return the candidate as it looks to a resend of this attempt: it isn't a second call."""
+    recent = list(candidate.facts.recent_attempts)
+    if attempt.created_at in recent:
+        recent.remove(attempt.created_at)
+    # It was counted against nothing yet, so the cap is what it was.
+    return replace(
+        candidate,
+        kept=attempt,
+        facts=replace(candidate.facts, recent_attempts=tuple(recent)),
+    )
+
+
+def dial_policy(batch_call: BatchCall) -> DialPolicy:
+    """Return the campaign's policy as the rules take it."""
+    try:
+        row = batch_call.campaign.retry_policy
+    except RetryPolicy.DoesNotExist:
+        return DialPolicy()
+    return DialPolicy(
+        max_attempts=row.max_attempts,
+        gap_seconds=row.gap_seconds,
+        busy_delay_seconds=row.busy_delay_seconds,
+        no_answer_delay_seconds=row.no_answer_delay_seconds,
+        voicemail_delay_seconds=row.voicemail_delay_seconds,
+        technical_delay_seconds=row.technical_delay_seconds,
+    )
+
+
+def dial_window(batch_call: BatchCall) -> DialWindow:
+    """Return the campaign's hours; without any it never calls."""
+    try:
+        row = batch_call.campaign.calling_window
+    except CallingWindow.DoesNotExist:
+        return DialWindow(hours=Hours(frozenset(), 0, 0))
+    hours = Hours(frozenset(row.weekdays), row.opens_minute, row.closes_minute)
+    return DialWindow(hours=hours, is_any_hour=row.is_any_hour)
+
+
+def _attempts_of(enrolments: Iterable[Enrolment]) -> dict[UUID, list[Attempt]]:
+    tried = [one.pk for one in enrolments if one.attempt_number]
+    found: dict[UUID, list[Attempt]] = defaultdict(list)
+    if tried:
+        for row in Attempt.objects.filter(enrolment_id__in=tried).order_by("number"):
+            found[row.enrolment_id].append(row)
+    return found
+
+
+def _calls_to(
+    numbers: list[str], *, now: datetime, apart_from: set[UUID]
+) -> dict[str, list[datetime]]:
+    found: dict[str, list[datetime]] = defaultdict(list)
+    rows = Attempt.objects.filter(
+        phone_number__in=numbers, created_at__gt=now - _LOOK_BACK, status__in=RANG
+    ).values_list("pk", "phone_number", "created_at", "placed_at")
+    for pk, number, created_at, placed_at in rows:
+        if pk not in apart_from:
+            found[number].append(max(created_at, placed_at or created_at))
+    return found
+
+
+def _country(enrolment: Enrolment) -> str:
+    fallback = "US" if enrolment.phone_number.startswith(_NANP) else ""
+    return enrolment.lead.country or fallback
+
+
+def _last_number(attempts: Sequence[Attempt]) -> str:
+    return attempts[-1].from_number if attempts else ""

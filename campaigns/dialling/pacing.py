@@ -1,0 +1,168 @@
+"""How fast and how many: calls per second, free lines, and a breaker for a platform that fails."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Count
+
+from campaigns.dialling import waiting
+from campaigns.models import Attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from telephony.provider import Concurrency
+
+FAILURES_TO_OPEN = 5
+BREAKER_SECONDS = (15, 30, 60, 120)
+SLOW_DOWN_SECONDS = (1, 2, 4, 8, 16, 30)
+# Real time: an older answer about lines says too little.
+LIMIT_IS_STALE = timedelta(seconds=10)
+# Other calls of the workspace: the most that the last few answers showed, see `Lines`.
+SAMPLES = 5
+
+
+class CallsPerSecond:
+    """
+    A token bucket in the clock's time: never more at once than `burst_seconds` allow.
+
+    That is one second; a sandbox whose clock runs fast has more of them between two looks.
+    """
+
+    def __init__(self, per_second: float, *, burst_seconds: float = 1.0) -> None:
+        self._per_second = per_second
+        self._most = max(1.0, per_second * burst_seconds)
+        self._tokens = 1.0
+        self._at: datetime | None = None
+
+    def available(self, *, now: datetime) -> int:
+        """Return how many calls may be started at this instant."""
+        if self._at is not None and now > self._at:
+            gained = (now - self._at).total_seconds() * self._per_second
+            self._tokens = min(self._most, self._tokens + gained)
+        self._at = now if self._at is None else max(self._at, now)
+        return int(self._tokens)
+
+    def take(self) -> None:
+        """Use up one call."""
+        self._tokens -= 1
+
+
+class Breaker:
+    """
+    Stops asking a platform that fails, and asks it again with a single call after a while.
+
+    Five failures in a row open it. A busy platform (429) makes us slow down at once, for as long as
+    it says, or for a time that doubles. Times are the clock's.
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._opened = 0
+        self._slowed = 0
+        self._until: datetime | None = None
+        self.code = ""
+
+    def until(self, *, now: datetime) -> datetime | None:
+        """Return until when nothing may be sent; None if something may."""
+        return self._until if self._until is not None and self._until > now else None
+
+    @property
+    def is_trying(self) -> bool:
+        """Half open: one call may go, and its answer decides."""
+        return self._failures >= FAILURES_TO_OPEN
+
+    def succeeded(self) -> None:
+        self._failures = self._opened = self._slowed = 0
+        self._until, self.code = None, ""
+
+    def failed(self, *, now: datetime) -> datetime:
+        """Count a failure; return when the next call may be tried."""
+        self._failures += 1
+        if self._failures < FAILURES_TO_OPEN:
+            return now + timedelta(seconds=SLOW_DOWN_SECONDS[self._failures])
+        pause = BREAKER_SECONDS[min(self._opened, len(BREAKER_SECONDS) - 1)]
+        self._opened += 1
+        return self._wait(now + timedelta(seconds=pause), waiting.PROVIDER_AWAY)
+
+    def slowed_down(self, *, wait_seconds: float | None, now: datetime) -> datetime:
+        """Obey a 429; return when the next call may be tried."""
+        ours = SLOW_DOWN_SECONDS[min(self._slowed, len(SLOW_DOWN_SECONDS) - 1)]
+        self._slowed += 1
+        pause = ours if wait_seconds is None else wait_seconds
+        return self._wait(now + timedelta(seconds=pause), waiting.PROVIDER_BUSY)
+
+    def _wait(self, until: datetime, code: str) -> datetime:
+        if self._until is None or until > self._until:
+            self._until, self.code = until, code
+        return until
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnCalls:
+    """Calls of ours that are on a line, or may be: sent, placed and unknown ones."""
+
+    by_campaign: Counter[UUID] = field(default_factory=Counter)
+    by_client: Counter[UUID] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        return self.by_client.total()
+
+    def add(self, *, client_id: UUID, campaign_id: UUID, number: int = 1) -> None:
+        self.by_client[client_id] += number
+        self.by_campaign[campaign_id] += number
+
+
+def count_own_calls(under_way: Iterable[Attempt]) -> OwnCalls:
+    """Count what the database knows of and what is being sent just now; one query."""
+    own = OwnCalls()
+    rows = (
+        Attempt.objects.filter(status__in=(Attempt.Status.PLACED, Attempt.Status.UNKNOWN))
+        .values_list("client_id", "campaign_id")
+        .annotate(number=Count("pk"))
+        .order_by()
+    )
+    for client_id, campaign_id, number in rows:
+        own.add(client_id=client_id, campaign_id=campaign_id, number=number)
+    for attempt in under_way:
+        own.add(client_id=attempt.client_id, campaign_id=attempt.campaign_id)
+    return own
+
+
+@dataclass
+class Lines:
+    """
+    The lines of the workspace, which all clients share.
+
+    What is ours we count ourselves, as it happens. What is not (inbound calls, another program) is
+    what the platform counts beyond ours; its answer and our count are of slightly different moments,
+    so the most of the last few answers is believed.
+    """
+
+    limit: int = 0
+    asked_at: datetime | None = None
+    _others: list[int] = field(default_factory=list)
+
+    def learn(self, answer: Concurrency, *, own: int, real_now: datetime) -> None:
+        """Take in the platform's answer; `own` is how many calls we count at this moment."""
+        self.limit = answer.limit - answer.reserved_inbound
+        self.asked_at = real_now
+        self._others = [*self._others, max(0, answer.current - own)][-SAMPLES:]
+
+    @property
+    def others(self) -> int:
+        return max(self._others, default=0)
+
+    def is_known(self, *, real_now: datetime) -> bool:
+        """Tell whether the platform answered lately."""
+        return self.asked_at is not None and real_now - self.asked_at < LIMIT_IS_STALE
+
+    def free(self, *, own: int) -> int:
+        return max(0, self.limit - self.others - own)

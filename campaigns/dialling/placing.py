@@ -1,0 +1,285 @@
+"""From a decision to the moment before a call is sent: what is written, in which order, under which guards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from billing.ledger import Overtaken as LedgerOvertaken
+from billing.services import hold, void
+from campaigns import script
+from campaigns.enrolments import move_enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
+from campaigns.settings_schema import max_call_seconds, with_defaults
+from convomono.lib.db import IntegrityError, atomic, run_atomic
+from convomono.lib.ids import uuid7
+from leads.services import suppressed_numbers
+from telephony.services import PlacedAttempt, touch_number
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from campaigns.dialling.candidates import Candidate
+    from campaigns.rules import Decision
+
+Status = Enrolment.Status
+
+
+class Overtaken(Exception):
+    """Somebody else was quicker with the lead, the person or the launch; nothing was written."""
+
+
+class Forbidden(Exception):
+    """Between the decision and the sending the launch was paused or the person asked not to be called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to send one attempt, until an instant of real time."""
+
+    lease: UUID
+    until: datetime
+
+
+def prepare_attempt(
+    *, candidate: Candidate, decision: Decision, from_number: str, claim: Claim, now: datetime
+) -> Attempt:
+    """
+    Take the lead, write the attempt and set its seconds aside, in one block; nothing is sent yet.
+
+    A kept attempt is taken up again under its own key.
+
+    :raises Overtaken: if the lead or the person was taken meanwhile
+    :raises HoldResolved: if a kept attempt's seconds were given back
+    :raises ReservationEmpty: if too few seconds are free
+    """
+    kept = candidate.kept
+    attempt = kept or _new_attempt(candidate, decision, from_number, now)
+
+    def block() -> None:
+        _claim(candidate, attempt, claim, now)
+        _take_turn(candidate, attempt, now)
+        held = hold(
+            attempt_id=attempt.pk,
+            batch_call_id=candidate.batch_call.pk,
+            max_call_seconds=max_call_seconds(candidate.batch_call.version.settings),
+            now=now,
+        )
+        if kept is None:
+            attempt.held_seconds = held.seconds
+            attempt.request = _request(candidate, attempt, held_seconds=held.seconds)
+            attempt.save(force_insert=True)
+            touch_number(phone_number=from_number, now=now)
+
+    try:
+        run_atomic(block)
+    except (IntegrityError, LedgerOvertaken):
+        # Another process has this number of attempt, or the person's first turn; or our own commit
+        # took effect although its outcome was lost, and this lead is ours.
+        if not _is_mine(attempt, claim):
+            raise Overtaken from None
+    return attempt
+
+
+def arm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:
+    """
+    Check a last time that it may be sent and count the sending; the next step is the network.
+
+    The launch's row is written under the condition that it runs, so that a pause and a dial collide
+    in the database: after a pause is committed nothing more is armed.
+
+    :raises Forbidden: if the launch doesn't run any more, or the number was suppressed
+    :raises Overtaken: if the claim was lost
+    """
+    sends = attempt.sends_count
+    levels = {"client_id": attempt.client_id, "campaign_id": attempt.campaign_id}
+
+    @atomic
+    def block() -> None:
+        running = BatchCall.objects.filter(
+            pk=attempt.batch_call_id, status=BatchCall.Status.RUNNING
+        ).update(last_dialled_at=now)
+        if not running or suppressed_numbers(**levels, phone_numbers=[attempt.phone_number]):
+            raise Forbidden
+        mine = Enrolment.objects.filter(
+            pk=attempt.enrolment_id, status=Status.DIALLING, lease=claim.lease
+        ).update(lease_until=claim.until, last_attempted_at=now)
+        counted = Attempt.objects.filter(
+            pk=attempt.pk, status=Attempt.Status.DIALLING, sends_count=sends
+        ).update(sends_count=sends + 1)
+        if not (mine and counted):
+            raise Overtaken
+
+    run_atomic(block)
+    attempt.sends_count = sends + 1
+
+
+def rearm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:
+    """
+    Make ready to send an attempt again whose answer was lost, under the same key.
+
+    :raises Forbidden: if the launch doesn't run any more, or the number was suppressed
+    :raises Overtaken: if its outcome became known
+    :raises HoldResolved: if its seconds were given back
+    """
+
+    @atomic
+    def block() -> None:
+        hold(
+            attempt_id=attempt.pk,
+            batch_call_id=attempt.batch_call_id,
+            max_call_seconds=attempt.request["max_call_duration_ms"] // 1000,
+            now=now,
+        )
+        reopened = Attempt.objects.filter(
+            pk=attempt.pk, status=Attempt.Status.UNKNOWN, sends_count=attempt.sends_count
+        ).update(status=Attempt.Status.DIALLING)
+        claimed = Enrolment.objects.filter(
+            pk=attempt.enrolment_id, status=Status.DIALLING, attempt_number=attempt.number
+        ).update(lease=claim.lease, lease_until=claim.until)
+        if not (reopened and claimed):
+            raise Overtaken
+
+    run_atomic(block)
+    arm(attempt=attempt, claim=claim, now=now)
+
+
+def stand_down(*, attempt: Attempt, reason: str, now: datetime) -> None:
+    """
+    End an attempt that was certainly never placed; its lead goes back into the line.
+
+    The lead is looked at afresh then: somebody who was suppressed meanwhile ends there.
+    """
+
+    def block() -> None:
+        ended = Attempt.objects.filter(
+            pk=attempt.pk, status=Attempt.Status.DIALLING, was_lost=False
+        ).update(status=Attempt.Status.NOT_PLACED, error=reason[:400], ended_at=now)
+        if ended:
+            void(attempt_id=attempt.pk, now=now)
+            return_to_line(attempt=attempt, due_at=now, waiting_reason="", now=now)
+
+    run_atomic(block)
+
+
+def return_to_line(
+    *, attempt: Attempt, due_at: datetime, waiting_reason: str, now: datetime
+) -> bool:
+    """Let the lead of a dial that came to nothing wait again; after a stop there is no line."""
+    stopped = BatchCall.objects.filter(
+        pk=attempt.batch_call_id, status=BatchCall.Status.CANCELLED
+    ).exists()
+    return move_enrolment(
+        enrolment_id=attempt.enrolment_id,
+        from_statuses=(Status.DIALLING,),
+        to_status=Status.CANCELLED if stopped else Status.QUEUED,
+        now=now,
+        guards={"attempt_number": attempt.number},
+        next_attempt_at=due_at,
+        waiting_reason="" if stopped else waiting_reason,
+    )
+
+
+def placed_attempt(attempt: Attempt) -> PlacedAttempt:
+    """Return what the telephony room is told of an attempt."""
+    return PlacedAttempt(
+        client_id=attempt.client_id,
+        campaign_id=attempt.campaign_id,
+        batch_call_id=attempt.batch_call_id,
+        enrolment_id=attempt.enrolment_id,
+        attempt_id=attempt.pk,
+        lead_id=attempt.lead_id,
+        agent_id=attempt.request["agent_id"],
+        agent_version=attempt.request["agent_version"],
+        from_number=attempt.from_number,
+        to_number=attempt.phone_number,
+    )
+
+
+def _new_attempt(
+    candidate: Candidate, decision: Decision, from_number: str, now: datetime
+) -> Attempt:
+    enrolment = candidate.enrolment
+    return Attempt(
+        id=uuid7(),
+        client_id=enrolment.client_id,
+        enrolment_id=enrolment.pk,
+        number=enrolment.attempt_number + 1,
+        campaign_id=enrolment.campaign_id,
+        batch_call_id=candidate.batch_call.pk,
+        version_id=candidate.batch_call.version_id,
+        lead_id=enrolment.lead_id,
+        phone_number=enrolment.phone_number,
+        from_number=from_number,
+        status=Attempt.Status.DIALLING,
+        decision=decision.as_json(),
+        created_at=now,
+    )
+
+
+def _claim(candidate: Candidate, attempt: Attempt, claim: Claim, now: datetime) -> None:
+    claimed = move_enrolment(
+        enrolment_id=candidate.enrolment.pk,
+        from_statuses=(Status.QUEUED,),
+        to_status=Status.DIALLING,
+        now=now,
+        guards={
+            "attempt_number": candidate.enrolment.attempt_number,
+            "batch_call_id": candidate.batch_call.pk,
+            "next_attempt_at": candidate.enrolment.next_attempt_at,
+        },
+        attempt_number=attempt.number,
+        lease=claim.lease,
+        lease_until=claim.until,
+        waiting_reason="",
+        decision=attempt.decision,
+    )
+    if not claimed:
+        raise Overtaken
+
+
+def _take_turn(candidate: Candidate, attempt: Attempt, now: datetime) -> None:
+    """Swap the person's turn for this attempt; two dials to one person collide here."""
+    number = attempt.phone_number
+    if candidate.pace_of is None:
+        PersonPace.objects.create(phone_number=number, attempt_id=attempt.pk, changed_at=now)
+        return
+    swapped = PersonPace.objects.filter(phone_number=number, attempt_id=candidate.pace_of).update(
+        attempt_id=attempt.pk, changed_at=now
+    )
+    if not swapped:
+        raise Overtaken
+
+
+def _is_mine(attempt: Attempt, claim: Claim) -> bool:
+    written = Attempt.objects.filter(pk=attempt.pk).exists()
+    return written and Enrolment.objects.filter(pk=attempt.enrolment_id, lease=claim.lease).exists()
+
+
+def _request(candidate: Candidate, attempt: Attempt, *, held_seconds: int) -> dict[str, Any]:
+    """Return the request as it is sent, and sent again: the same key must mean the same call."""
+    version = candidate.batch_call.version
+    settings = with_defaults(version.settings)
+    return {
+        "idempotency_key": str(attempt.pk),
+        "from_number": attempt.from_number,
+        "to_number": attempt.phone_number,
+        "agent_id": version.provider_agent_id,
+        "agent_version": version.provider_agent_version,
+        "dynamic_variables": _variables(candidate),
+        "metadata": {
+            "attempt_id": str(attempt.pk),
+            "campaign_id": str(attempt.campaign_id),
+            "client_id": str(attempt.client_id),
+        },
+        # A call never outlives what was set aside for it.
+        "max_call_duration_ms": min(settings["max_call_duration_ms"], held_seconds * 1000),
+        "ring_duration_ms": settings["ring_duration_ms"],
+    }
+
+
+def _variables(candidate: Candidate) -> dict[str, str]:
+    enrolment = candidate.enrolment
+    given = {name: str(value) for name, value in enrolment.dynamic_vars.items()}
+    return {**script.lead_values(enrolment.lead), **given}

@@ -1,0 +1,115 @@
+"""Launches that start when their time has come, and the sentence of those that aren't dialling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from billing.rules import SHORTEST_HOLD_SECONDS
+from billing.services import free_seconds
+from campaigns.dialling import waiting
+from campaigns.models import BatchCall, Enrolment
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from campaigns.dialling.numbers import NumberPool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why a launch isn't dialling: a code of `waiting`, until when if known, figures. Empty: it dials."""
+
+    code: str = ""
+    until: datetime | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a launch shares with others at this moment; `limit` is lines we may use altogether."""
+
+    stopped: Reason
+    used: int
+    limit: int
+    client_own: int
+    campaign_own: int
+    pool: NumberPool
+
+
+def start_due(*, now: datetime) -> int:
+    """Start launches whose time has come and whose leads are all in line; return how many."""
+    return BatchCall.objects.filter(
+        status=BatchCall.Status.SCHEDULED, scheduled_at__lte=now, attached_at__isnull=False
+    ).update(status=BatchCall.Status.RUNNING, started_at=now, waiting_reason="")
+
+
+def running_launches() -> list[BatchCall]:
+    """Return every launch that dials call by call, with what deciding needs; one query."""
+    return list(
+        BatchCall.objects.filter(
+            status=BatchCall.Status.RUNNING, mode=BatchCall.Mode.DISPATCHER
+        ).select_related("client", "version", "campaign__retry_policy", "campaign__calling_window")
+    )
+
+
+def explain(*, batch_call: BatchCall, around: Surroundings, now: datetime) -> Reason:
+    """Say why a running launch isn't placing a call at this moment; empty if it is about to."""
+    if not batch_call.client.is_active:
+        return Reason(code=waiting.CLIENT_INACTIVE)
+    if (waits := _for_a_lead(batch_call, now)) is not None:
+        return waits
+    if around.stopped.code:
+        return around.stopped
+    if free_seconds(batch_call_id=batch_call.pk) < SHORTEST_HOLD_SECONDS:
+        return Reason(code=waiting.CREDIT)
+    if around.pool.code:
+        return Reason(code=around.pool.code, until=around.pool.until)
+    return _lines(batch_call, around)
+
+
+def _for_a_lead(batch_call: BatchCall, now: datetime) -> Reason | None:
+    """Say what the launch waits for while nobody in it is due."""
+    queued = Enrolment.objects.filter(
+        batch_call_id=batch_call.pk, status=Enrolment.Status.QUEUED
+    ).order_by("next_attempt_at", "pk")
+    first = queued.values_list("next_attempt_at", "waiting_reason").first()
+    if first is None:
+        return _nobody_queued(batch_call)
+    due_at, reason = first
+    if due_at > now:
+        return Reason(code=reason or waiting.RETRY, until=due_at)
+    return None
+
+
+def write_reason(*, batch_call: BatchCall, reason: Reason) -> bool:
+    """Keep the reason on the launch, if it is another than before."""
+    before = (batch_call.waiting_reason, batch_call.waiting_until, batch_call.waiting_facts)
+    if before == (reason.code, reason.until, reason.facts):
+        return False
+    return bool(
+        BatchCall.objects.filter(pk=batch_call.pk, status=BatchCall.Status.RUNNING).update(
+            waiting_reason=reason.code, waiting_until=reason.until, waiting_facts=reason.facts
+        )
+    )
+
+
+def _nobody_queued(batch_call: BatchCall) -> Reason:
+    if batch_call.in_call_count:
+        return Reason(code=waiting.IN_PROGRESS)
+    return Reason(code=waiting.SETTLING if batch_call.dialling_count else "")
+
+
+def _lines(batch_call: BatchCall, around: Surroundings) -> Reason:
+    of_campaign = batch_call.campaign.concurrency_limit
+    of_client = batch_call.client.concurrency_limit
+    if around.campaign_own >= of_campaign:
+        facts = {"own": around.campaign_own, "limit": of_campaign}
+        return Reason(code=waiting.CAMPAIGN_LINES_FULL, facts=facts)
+    if around.client_own >= of_client:
+        facts = {"own": around.client_own, "limit": of_client}
+        return Reason(code=waiting.CLIENT_LINES_FULL, facts=facts)
+    if around.used >= around.limit:
+        facts = {"used": around.used, "limit": around.limit, "own": around.client_own}
+        return Reason(code=waiting.LINES_FULL, facts=facts)
+    return Reason()

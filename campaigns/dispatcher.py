@@ -1,0 +1,274 @@
+"""The dispatcher: every moment it looks who may be called, and calls them, never twice for one attempt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from billing.services import HoldResolved, ReservationEmpty
+from campaigns.dialling import recovery, situation
+from campaigns.dialling.answers import apply_answer, record_lost
+from campaigns.dialling.candidates import load_candidates, without_own
+from campaigns.dialling.capacity import Capacity
+from campaigns.dialling.lookups import LookUps
+from campaigns.dialling.numbers import NumberPool, number_pool
+from campaigns.dialling.pacing import CallsPerSecond, OwnCalls, count_own_calls
+from campaigns.dialling.placing import (
+    Claim,
+    Forbidden,
+    Overtaken,
+    arm,
+    prepare_attempt,
+    rearm,
+    stand_down,
+)
+from campaigns.dialling.queues import DueLeads
+from campaigns.dialling.rota import Rota
+from campaigns.dialling.sending import Requests
+from campaigns.enrolments import finish_if_complete
+from campaigns.leasing import Lease
+from campaigns.models import Enrolment
+from campaigns.rules import Verdict
+from convomono.lib.ids import uuid7
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+    from datetime import datetime
+    from uuid import UUID
+
+    from campaigns.dialling.candidates import Candidate
+    from campaigns.dialling.sending import Gateway
+    from campaigns.models import Attempt, BatchCall
+    from campaigns.rules import Decision
+    from telephony.provider import PlacedCall
+
+# Real time. A claim outlives the longest request (5 s to connect, 30 s to answer) by far.
+CLAIM_LASTS = timedelta(seconds=60)
+UPKEEP_EVERY = timedelta(seconds=0.5)
+
+
+class Dispatcher:
+    """
+    Places the calls of every running launch; one dispatcher is active, by a lease in the database.
+
+    `step` does what is due and returns at once: requests run on the executor's threads, and the
+    next step writes their answers. Killed anywhere, the rows say what is to be done.
+    """
+
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        executor: Executor,
+        speed: CallsPerSecond,
+        is_sandbox: bool,
+        real_now: Callable[[], datetime],
+    ) -> None:
+        self._gateway = gateway
+        self._is_sandbox = is_sandbox
+        self._real_now = real_now
+        self._lease = Lease()
+        self._capacity = Capacity(gateway=gateway, executor=executor, speed=speed)
+        self._dials: Requests[PlacedCall] = Requests(executor)
+        self._look_ups = LookUps(gateway=gateway, executor=executor)
+        self._due = DueLeads(is_sandbox=is_sandbox)
+        self._rota = Rota()
+        self._resends: list[Attempt] = []
+        self._pools: dict[UUID, NumberPool] = {}
+        self._upkept_at: datetime | None = None
+
+    @property
+    def under_way(self) -> int:
+        """How many dials have no answer yet."""
+        return len(self._dials)
+
+    def step(self, *, now: datetime) -> int:
+        """
+        Do what is due: write answers, start launches, place calls, set right what was left behind.
+
+        Without the lease it only writes answers. Returns how many things it did; 0 means idle.
+        """
+        done = self.write_answers(now=now)
+        if not self._lease.acquire(real_now=self._real_now()):
+            self._due.keep(())
+            return done
+        done += situation.start_due(now=now)
+        launches = situation.running_launches()
+        own = count_own_calls(self._dials.attempts)
+        self._pools = {}
+        self._due.keep({one.pk for one in launches})
+        if launches:
+            self._capacity.ask(own=own.total, real_now=self._real_now())
+            done += self._resend(launches, own, now) + self._dial(launches, own, now)
+        if self._is_upkeep_due():
+            done += self._upkeep(launches, own, now)
+        return done
+
+    def write_answers(self, *, now: datetime) -> int:
+        """Write down the answers that have come; return how many."""
+        answers = self._dials.finished()
+        for answer in answers:
+            retry_at = self._capacity.learn(answer.result, now=now)
+            apply_answer(attempt=answer.attempt, answer=answer.result, retry_at=retry_at, now=now)
+            self._dials.forget(answer.attempt)
+        return len(answers)
+
+    def release(self) -> None:
+        """Let another dispatcher take over at once."""
+        self._lease.release(real_now=self._real_now())
+
+    # Placing calls
+
+    def _dial(self, launches: list[BatchCall], own: OwnCalls, now: datetime) -> int:
+        self._due.handled = 0
+        dry: set[UUID] = set()
+        placed = 0
+        while self._startable(own, now) > 0:
+            launch = self._rota.pick(launches, own=own, without=dry)
+            if launch is None:
+                break
+            found = self._next_lead(launch, now)
+            if found is None or not self._call(launch, *found, own=own, now=now):
+                dry.add(launch.pk)
+                continue
+            placed += 1
+        return placed + self._due.handled
+
+    def _next_lead(self, launch: BatchCall, now: datetime) -> tuple[Candidate, Decision] | None:
+        if self._pool(launch, now).code:
+            return None
+        return self._due.next(launch, now=now, real_now=self._real_now())
+
+    def _call(
+        self,
+        launch: BatchCall,
+        candidate: Candidate,
+        decision: Decision,
+        *,
+        own: OwnCalls,
+        now: datetime,
+    ) -> bool:
+        """Call one lead; False if the launch has nothing more to offer in this step."""
+        kept = candidate.kept
+        number = kept.from_number if kept else None
+        number = number or self._pool(launch, now).choose(preferred=candidate.preferred_number)
+        if number is None:
+            return False
+        claim = self._claim()
+        try:
+            attempt = prepare_attempt(
+                candidate=candidate, decision=decision, from_number=number, claim=claim, now=now
+            )
+        except Overtaken:
+            return False  # read afresh in the next step
+        except HoldResolved:
+            if kept is not None:
+                stand_down(attempt=kept, reason="Its seconds were given back.", now=now)
+            return True
+        except ReservationEmpty:
+            self._due.forget(launch.pk)
+            return False
+        self._rota.served(launch)
+        return self._send(attempt, claim, own=own, now=now)
+
+    def _send(self, attempt: Attempt, claim: Claim, *, own: OwnCalls, now: datetime) -> bool:
+        try:
+            arm(attempt=attempt, claim=claim, now=now)
+        except Forbidden:
+            stand_down(attempt=attempt, reason="It was stopped before it was sent.", now=now)
+            self._due.forget(attempt.batch_call_id)
+            return False
+        except Overtaken:
+            return False
+        self._start(attempt, own)
+        return True
+
+    def _start(self, attempt: Attempt, own: OwnCalls) -> None:
+        self._capacity.started()
+        own.add(client_id=attempt.client_id, campaign_id=attempt.campaign_id)
+        request = partial(self._gateway.create_phone_call, **attempt.request)
+        self._dials.start(attempt, request)
+
+    def _startable(self, own: OwnCalls, now: datetime) -> int:
+        real_now = self._real_now()
+        # A process that was held up for long may have lost the lease without knowing.
+        if not self._lease.is_safe(real_now=real_now):
+            return 0
+        return self._capacity.startable(
+            own=own.total, under_way=len(self._dials), now=now, real_now=real_now
+        )
+
+    def _claim(self) -> Claim:
+        return Claim(lease=uuid7(), until=self._real_now() + CLAIM_LASTS)
+
+    def _pool(self, launch: BatchCall, now: datetime) -> NumberPool:
+        pool = self._pools.get(launch.client_id)
+        if pool is None:
+            pool = self._pools[launch.client_id] = number_pool(client_id=launch.client_id, now=now)
+        return pool
+
+    # Answers that were lost
+
+    def _resend(self, launches: list[BatchCall], own: OwnCalls, now: datetime) -> int:
+        """Send attempts again of which Retell knows nothing, under their own keys."""
+        running = {one.pk: one for one in launches}
+        sent = 0
+        while self._resends and self._startable(own, now) > 0:
+            attempt = self._resends.pop()
+            launch = running.get(attempt.batch_call_id)
+            if launch is not None and self._may_resend(launch, attempt, now):
+                sent += self._send_again(attempt, own=own, now=now)
+        return sent
+
+    def _may_resend(self, launch: BatchCall, attempt: Attempt, now: datetime) -> bool:
+        enrolment = Enrolment.objects.select_related("lead").get(pk=attempt.enrolment_id)
+        candidates = load_candidates(batch_call=launch, enrolments=[enrolment], now=now)
+        decision = without_own(candidates[0], attempt).decide(is_sandbox=self._is_sandbox, now=now)
+        return decision.verdict == Verdict.ALLOW
+
+    def _send_again(self, attempt: Attempt, *, own: OwnCalls, now: datetime) -> bool:
+        try:
+            rearm(attempt=attempt, claim=self._claim(), now=now)
+        except Forbidden:
+            record_lost(attempt=attempt, error="It was stopped before it was sent again.")
+            return False
+        except (Overtaken, HoldResolved, ReservationEmpty):
+            return False
+        self._start(attempt, own)
+        return True
+
+    # Now and then
+
+    def _is_upkeep_due(self) -> bool:
+        real_now = self._real_now()
+        if self._upkept_at is not None and real_now - self._upkept_at < UPKEEP_EVERY:
+            return False
+        self._upkept_at = real_now
+        return True
+
+    def _upkeep(self, launches: list[BatchCall], own: OwnCalls, now: datetime) -> int:
+        """Take up what others left behind, look for lost answers, finish and explain launches."""
+        under_way = {attempt.pk for attempt in self._dials.attempts}
+        done = recovery.recover_lost_claims(real_now=self._real_now(), now=now, under_way=under_way)
+        done += recovery.let_go_of_kept(now=now)
+        self._look_ups.start(now=now)
+        self._resends = self._look_ups.collect(now=now)
+        for launch in launches:
+            done += finish_if_complete(batch_call_id=launch.pk, now=now)
+            self._explain(launch, own, now)
+        return done
+
+    def _explain(self, launch: BatchCall, own: OwnCalls, now: datetime) -> None:
+        lines = self._capacity.lines
+        around = situation.Surroundings(
+            stopped=self._capacity.stopped(now=now, real_now=self._real_now()),
+            used=own.total + lines.others,
+            limit=lines.limit,
+            client_own=own.by_client[launch.client_id],
+            campaign_own=own.by_campaign[launch.campaign_id],
+            pool=self._pool(launch, now),
+        )
+        reason = situation.explain(batch_call=launch, around=around, now=now)
+        situation.write_reason(batch_call=launch, reason=reason)

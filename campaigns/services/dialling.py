@@ -1,0 +1,321 @@
+"""What a call's news means for the lead that was called, and what is done about lost answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, Sum
+
+from campaigns import rules
+from campaigns.agent_settings import CONVERTED_FIELD
+from campaigns.dialling import recovery, waiting
+from campaigns.dialling.answers import DISPATCHER, halt_everything, halt_launch
+from campaigns.dialling.candidates import dial_policy
+from campaigns.enrolments import finish_if_complete, move_enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment
+from convomono.lib.db import on_commit
+from convomono.lib.redis import ring
+from leads.models import Lead, Suppression
+from leads.services import record_summary, suppress
+from telephony.provider import ProviderError
+from telephony.retell import retell_gateway
+from telephony.rules import OutcomeClass, Stops
+from telephony.services import rest_number
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from billing.services import Charge
+    from telephony.events import CallChange
+    from telephony.rules import Outcome
+
+Status = Enrolment.Status
+_OPEN = (Attempt.Status.DIALLING, Attempt.Status.UNKNOWN)
+NUMBER_RESTS = timedelta(hours=24)
+_LEAD_STATUS = {
+    Status.DONE: Lead.Status.REACHED,
+    Status.EXHAUSTED: Lead.Status.EXHAUSTED,
+    Status.INVALID: Lead.Status.INVALID,
+    Status.SUPPRESSED: Lead.Status.SUPPRESSED,
+}
+
+
+class AttemptMovedOn(Exception):
+    """Another process changed the attempt between our reading and writing; the block has to run again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeEffect:
+    """What a settled call did to its lead; equal statuses if the lead stayed where it was."""
+
+    before: str
+    after: str
+    counted: int  # what was added to the lead's attempts: -1, 0 or 1
+
+
+def record_outcome(
+    *, change: CallChange, charge: Charge | None, now: datetime
+) -> OutcomeEffect | None:
+    """
+    Move the lead of a call to where its news leads, inside the caller's transaction.
+
+    Any order and any number of times gives the same rows. An analysis may change a call's class
+    afterwards: the lead moves then, it isn't counted again. None: the call has no attempt of ours,
+    isn't settled yet, or told nothing new.
+
+    :raises AttemptMovedOn: if another process changed the attempt meanwhile
+    """
+    attempt = (
+        Attempt.objects.select_related("enrolment").filter(pk=change.attempt_id).first()
+        if change.attempt_id
+        else None
+    )
+    if attempt is None:
+        return None
+    _note_placed(attempt, change, now)
+    if change.outcome is None:
+        return None
+    on_commit(lambda: ring("dispatcher"))  # a line has fallen free
+    is_news = _end_attempt(attempt, change, change.outcome, now)
+    if not is_news:
+        _note_result(attempt, change, change.outcome)
+        return None
+    effect = _move_lead(attempt, change, change.outcome, now)
+    _follow_up(attempt, change, change.outcome, now)
+    _summarise(attempt, change, now)
+    finish_if_complete(batch_call_id=attempt.batch_call_id, now=now)
+    return effect
+
+
+def resolve_unknown_attempts(*, now: datetime) -> int:
+    """
+    Ask Retell for attempts whose answer was lost, and settle those it lists or will never list.
+
+    Sending again under the same key is left to the dispatcher, which paces it. Asks Retell, so it
+    must not run inside a transaction; safe beside a running dispatcher. Returns how many it settled.
+    """
+    settled = 0
+    for attempt in recovery.unknown_attempts(now=now):
+        try:
+            page = retell_gateway().list_calls(attempt_id=str(attempt.pk))
+        except ProviderError:
+            break  # asked again the next time
+        done = recovery.settle_unknown(attempt=attempt, page=page, now=now)
+        settled += done in {"placed", "given_up"}
+    return settled
+
+
+def _note_placed(attempt: Attempt, change: CallChange, now: datetime) -> None:
+    """Note that the call rings, if its news overtook the answer to the dial or replaces a lost one."""
+    placed = Attempt.objects.filter(pk=attempt.pk, status__in=_OPEN).update(
+        status=Attempt.Status.PLACED,
+        placed_at=now,
+        provider_call_id=change.provider_call_id,
+        call_id=change.call_id,
+    )
+    if placed:
+        attempt.status = Attempt.Status.PLACED
+        move_enrolment(
+            enrolment_id=attempt.enrolment_id,
+            from_statuses=(Status.DIALLING,),
+            to_status=Status.IN_CALL,
+            now=now,
+            guards={"attempt_number": attempt.number},
+            last_call_id=change.call_id,
+            last_attempted_at=now,
+        )
+
+
+def _end_attempt(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> bool:
+    """Write how the attempt ended; False if it is known already."""
+    reason = change.after.disconnection_reason
+    known = (attempt.outcome_class, attempt.disconnection_reason)
+    if known == (str(outcome.outcome_class), reason):
+        return False
+    counts = outcome.counts_attempt
+    # Compare-and-set on what the lead's count is moved by.
+    ended = Attempt.objects.filter(
+        pk=attempt.pk, status=attempt.status, outcome_class=attempt.outcome_class
+    ).update(
+        status=Attempt.Status.ENDED if counts else Attempt.Status.NOT_PLACED,
+        outcome_class=str(outcome.outcome_class),
+        disconnection_reason=reason,
+        provider_call_id=change.provider_call_id,
+        call_id=change.call_id,
+        ended_at=change.ended_at or now,
+    )
+    if not ended:
+        raise AttemptMovedOn(str(attempt.pk))
+    return True
+
+
+def _move_lead(
+    attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime
+) -> OutcomeEffect:
+    enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
+    counted = int(outcome.counts_attempt) - int(attempt.status == Attempt.Status.ENDED)
+    is_newest = enrolment.attempt_number == attempt.number
+    columns: dict[str, Any] = {
+        **_result(attempt, change, outcome),
+        "attempts_count": F("attempts_count") + counted,
+    }
+    target, due_at = enrolment.status, None
+    if is_newest:
+        target, due_at = _target(attempt, enrolment, change, counted, now)
+        columns |= {"last_outcome": str(outcome.outcome_class), "last_call_id": change.call_id}
+    elif outcome.suppresses and rules.may_move(enrolment.status, Status.SUPPRESSED):
+        target = Status.SUPPRESSED
+    if due_at is not None:
+        columns |= {"next_attempt_at": due_at, "waiting_reason": waiting.RETRY}
+    _write(enrolment, target, columns, now)
+    return OutcomeEffect(before=enrolment.status, after=target, counted=counted)
+
+
+def _target(
+    attempt: Attempt, enrolment: Enrolment, change: CallChange, counted: int, now: datetime
+) -> tuple[str, datetime | None]:
+    """Return where the lead goes and when it is due again, as far as its status and launch allow."""
+    assert change.outcome is not None
+    batch_call = BatchCall.objects.select_related("campaign__retry_policy").get(
+        pk=attempt.batch_call_id
+    )
+    step = rules.next_step(
+        outcome=change.outcome,
+        policy=dial_policy(batch_call),
+        attempts_count=enrolment.attempts_count + counted,
+        had_same_reason=change.outcome.is_once and _had_same_reason(attempt, change),
+        ended_at=change.ended_at or now,
+    )
+    target, due_at = str(step.status), step.next_attempt_at
+    if target == Status.QUEUED and batch_call.is_over:
+        stopped = batch_call.status == BatchCall.Status.CANCELLED
+        target, due_at = str(Status.CANCELLED if stopped else Status.EXHAUSTED), None
+    if target != enrolment.status and not rules.may_move(enrolment.status, target):
+        return enrolment.status, None
+    return target, due_at
+
+
+def _had_same_reason(attempt: Attempt, change: CallChange) -> bool:
+    return Attempt.objects.filter(
+        enrolment_id=attempt.enrolment_id,
+        number__lt=attempt.number,
+        disconnection_reason=change.after.disconnection_reason,
+    ).exists()
+
+
+def _write(enrolment: Enrolment, target: str, columns: dict[str, Any], now: datetime) -> None:
+    if target == enrolment.status:
+        written = Enrolment.objects.filter(pk=enrolment.pk, status=target).update(**columns)
+    else:
+        written = move_enrolment(
+            enrolment_id=enrolment.pk,
+            from_statuses=(enrolment.status,),
+            to_status=target,
+            now=now,
+            **columns,
+        )
+    if not written:
+        raise AttemptMovedOn(str(enrolment.pk))
+
+
+def _result(attempt: Attempt, change: CallChange, outcome: Outcome) -> dict[str, Any]:
+    """Return the lead's flags that this call sets, or takes back if it was no person after all."""
+    flags: dict[str, Any] = {}
+    if outcome.suppresses:
+        flags["has_opted_out"] = True
+    if outcome.outcome_class == OutcomeClass.HUMAN:
+        flags["was_reached"] = True
+        if _converted(change):
+            flags["is_converted"] = True
+    elif attempt.outcome_class == OutcomeClass.HUMAN:
+        others = Attempt.objects.filter(
+            enrolment_id=attempt.enrolment_id, outcome_class=str(OutcomeClass.HUMAN)
+        ).exclude(pk=attempt.pk)
+        if not others.exists():
+            flags |= {"was_reached": False, "is_converted": False}
+    return flags
+
+
+def _converted(change: CallChange) -> bool:
+    return change.analysis_data.get(CONVERTED_FIELD) is True
+
+
+def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome) -> None:
+    """Keep what the analysis found out about a call that was counted before."""
+    if outcome.outcome_class == OutcomeClass.HUMAN and _converted(change):
+        changed = Enrolment.objects.filter(pk=attempt.enrolment_id, is_converted=False).update(
+            is_converted=True
+        )
+        if changed:
+            Lead.objects.filter(pk=attempt.lead_id, status=Lead.Status.REACHED).update(
+                status=Lead.Status.CONVERTED
+            )
+
+
+def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> None:
+    """Suppress who asked for it; rest, pause or halt what this outcome says must not go on."""
+    reason = change.after.disconnection_reason
+    if outcome.suppresses:
+        _suppress(attempt, change, now)
+    if outcome.stops == Stops.NUMBER:
+        rest_number(
+            phone_number=attempt.from_number, until=now + NUMBER_RESTS, reason=reason, now=now
+        )
+    elif outcome.stops == Stops.CAMPAIGN:
+        scam = reason == waiting.PAUSED_SCAM
+        halt_launch(
+            batch_call_id=attempt.batch_call_id,
+            reason=waiting.PAUSED_SCAM if scam else waiting.PAUSED_TELEPHONY,
+            detail="",
+            now=now,
+        )
+    elif outcome.stops == Stops.EVERYTHING:
+        halt_everything(reason=waiting.PAUSED_PAYMENT, now=now)
+
+
+def _suppress(attempt: Attempt, change: CallChange, now: datetime) -> None:
+    suppress(
+        level=Suppression.Level.CLIENT,
+        client_id=attempt.client_id,
+        campaign_id=None,
+        phone_number=attempt.phone_number,
+        source=Suppression.Source.CALL,
+        reason=change.after.disconnection_reason,
+        call_id=change.call_id,
+        actor=DISPATCHER,
+        now=now,
+    )
+    # Out of every line of this client at once; the decision would deny them anyway.
+    waiting_elsewhere = Enrolment.objects.filter(
+        lead_id=attempt.lead_id, status=Status.QUEUED
+    ).values_list("pk", flat=True)
+    for enrolment_id in list(waiting_elsewhere):
+        move_enrolment(
+            enrolment_id=enrolment_id,
+            from_statuses=(Status.QUEUED,),
+            to_status=Status.SUPPRESSED,
+            now=now,
+        )
+
+
+def _summarise(attempt: Attempt, change: CallChange, now: datetime) -> None:
+    """Write on the lead what its lists show."""
+    enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
+    attempts = Enrolment.objects.filter(lead_id=attempt.lead_id).aggregate(
+        number=Sum("attempts_count")
+    )
+    status = _LEAD_STATUS.get(Status(enrolment.status), Lead.Status.CALLED)
+    if enrolment.is_converted and status == Lead.Status.REACHED:
+        status = Lead.Status.CONVERTED
+    record_summary(
+        lead_id=attempt.lead_id,
+        now=now,
+        status=status,
+        last_outcome=enrolment.last_outcome,
+        attempts_count=attempts["number"] or 0,
+        last_attempted_at=attempt.created_at,
+        next_attempt_at=enrolment.next_attempt_at if enrolment.status == Status.QUEUED else None,
+        last_call_id=change.call_id,
+    )
