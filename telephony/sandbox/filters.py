@@ -68,8 +68,8 @@ def matches(criterion: Criterion, value: Any) -> bool:
 
     :raises Refused: if type and op don't go together
     """
-    kind, op = criterion.get("type"), criterion.get("op")
-    if op not in _OPERATORS.get(str(kind), set()):
+    kind, op = str(criterion.get("type")), str(criterion.get("op"))
+    if op not in _OPERATORS.get(kind, set()):
         raise bad_request(f"Filter type {kind} has no operator {op}.")
     if kind == "present":
         return (value is not None) == (op == "pr")
@@ -79,7 +79,7 @@ def matches(criterion: Criterion, value: Any) -> bool:
     # True is no number, and "5" no 5: metadata may hold anything.
     if kind in {"number", "range"} and (isinstance(value, bool) or not _is_number(value)):
         return False
-    return _COMPARE[str(op)](value, wanted)
+    return _COMPARE[op](value, wanted)
 
 
 def _is_number(value: Any) -> bool:

@@ -30,7 +30,7 @@ class KnowledgeBases:
     def create(self, name: str, sources: Sequence[Document], options: Document) -> Document:
         if not 0 < len(name) < _NAME_LENGTH:
             raise bad_request("knowledge_base_name must be shorter than 40 characters.")
-        base = {
+        base: Document = {
             "knowledge_base_id": new_id("knowledge_base_", 16),
             "knowledge_base_name": name,
             "sources": list(sources),

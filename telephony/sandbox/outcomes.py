@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from telephony.sandbox.config import Profile
 
 type Settings = dict[str, Any]
@@ -227,5 +229,5 @@ def _sentiment(rng: random.Random, reason: str) -> str:
     return _choose(rng, _SENTIMENTS)
 
 
-def _choose(rng: random.Random, weights: dict[str, float]) -> str:
+def _choose(rng: random.Random, weights: Mapping[str, float]) -> str:
     return rng.choices(list(weights), weights=list(weights.values()))[0]

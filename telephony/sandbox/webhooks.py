@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 
 from telephony.sandbox.deliveries import Delivery, prepare, shape
+from telephony.sandbox.posting import Poster, PostFailed
 from telephony.signatures import sign
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class Courier:
         self._held: dict[str, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
-        self._client = httpx.AsyncClient(limits=limits, headers={"user-agent": "axios/1.7.9"})
+        self._poster = Poster()
 
     @property
     def pending(self) -> int:
@@ -46,7 +46,7 @@ class Courier:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.aclose()
+        await self._poster.close()
 
     def wants_second_analysis(self, call: Call) -> bool:
         return self._faults.strikes("cost_revised", number=call.to_number) is not None
@@ -107,14 +107,15 @@ class Courier:
             signature = sign(delivery.body, key.encode(), stamp)
             if delivery.spoil_signature:
                 signature = signature[:-4] + "0000"
-            headers = {"content-type": "application/json", "x-retell-signature": signature}
+            headers = {
+                "content-type": "application/json",
+                "user-agent": "axios/1.7.9",
+                "x-retell-signature": signature,
+            }
             try:
-                response = await self._client.post(
-                    delivery.url,
-                    content=delivery.body,
-                    headers=headers,
-                    timeout=delivery.timeout_seconds,
+                status = await self._poster.post(
+                    delivery.url, delivery.body, headers, delivery.timeout_seconds
                 )
-            except httpx.HTTPError:
+            except PostFailed:
                 return False
-            return response.is_success
+            return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES

@@ -93,7 +93,9 @@ async def publish_agent_version(request: Request) -> Response:
     body = await body_of(request)
     if not isinstance(body.get("version"), int):
         raise bad_request("version is required.")
-    titles = {name: body[name] for name in ("version_title", "version_description") if name in body}
+    titles: Document = {
+        name: body[name] for name in ("version_title", "version_description") if name in body
+    }
     world.agents.publish(request.path_params["id"], body["version"], titles)
     world.changed()
     return nothing(200)

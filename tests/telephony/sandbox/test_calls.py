@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from retell import BadRequestError, RateLimitError, UnprocessableEntityError
 
-from tests.telephony.sandbox.conftest import FROM, wait_for
+from tests.telephony.sandbox.harness import FROM, wait_for
 
 if TYPE_CHECKING:
-    from tests.telephony.sandbox.conftest import Receiver, Sandbox
+    from tests.telephony.sandbox.harness import Receiver, Sandbox
 
 OUTCOMES = {
     "0001": ("ended", "agent_hangup"),
@@ -108,7 +108,7 @@ def test_costs_are_per_second_and_rise_with_the_analysis(
 
 
 def test_analyses_each_field_with_a_value_of_its_type(sandbox: Sandbox) -> None:
-    draft = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
+    draft: Any = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
     fields: Any = [
         {"type": "string", "name": "next step", "description": "d"},
         {"type": "enum", "name": "größe", "description": "d", "choices": ["S", "M"]},
@@ -225,7 +225,7 @@ def test_stops_a_live_call_once(sandbox: Sandbox, receiver: Receiver) -> None:
 
 def test_a_live_call_shows_what_has_been_said_so_far(sandbox: Sandbox) -> None:
     placed = sandbox.dial("+14155550011")
-    seen = wait_for(
+    seen: Any = wait_for(
         lambda: (it := sandbox.sdk.call.retrieve(placed.call_id)).transcript_object and it
     )
     assert (seen.call_status, seen.end_timestamp) == ("ongoing", None)
@@ -238,7 +238,7 @@ def test_a_transfer_and_each_turn_are_reported_to_who_asks(
     sandbox: Sandbox, receiver: Receiver
 ) -> None:
     events: Any = ["call_ended", "transcript_updated", "transfer_started", "transfer_bridged"]
-    draft = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
+    draft: Any = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
     sandbox.sdk.agent.update(sandbox.agent_id, version=draft.version, webhook_events=events)
     call = sandbox.finished(
         sandbox.dial("+14155550015", override_agent_version=draft.version).call_id

@@ -18,12 +18,12 @@ from telephony.provider import (
 )
 from telephony.retell import RetellGateway
 from telephony.signatures import verify_signature
-from tests.telephony.sandbox.conftest import FROM, WEBHOOK_KEY, wait_for
+from tests.telephony.sandbox.harness import FROM, WEBHOOK_KEY, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.telephony.sandbox.conftest import Receiver, Sandbox
+    from tests.telephony.sandbox.harness import Receiver, Sandbox
 
 QUIET = "+14155550005"  # busy: over at once
 

@@ -11,10 +11,10 @@ from retell import BadRequestError
 from telephony.sandbox.filters import matches
 from telephony.sandbox.outcomes import plan_call
 from telephony.sandbox.refusals import Refused
-from tests.telephony.sandbox.conftest import FROM, wait_for
+from tests.telephony.sandbox.harness import FROM, wait_for
 
 if TYPE_CHECKING:
-    from tests.telephony.sandbox.conftest import Sandbox
+    from tests.telephony.sandbox.harness import Sandbox
 
 
 @pytest.fixture

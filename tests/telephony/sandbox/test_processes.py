@@ -15,7 +15,7 @@ import pytest
 from convomono.lib.clock import Clock
 from telephony.sandbox.batches import _is_open
 from telephony.sandbox.config import Config, ProductionKeyRefused
-from tests.telephony.sandbox.conftest import FROM, Served, free_port, furnish, visit, wait_for
+from tests.telephony.sandbox.harness import FROM, Served, free_port, furnish, visit, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,7 +141,7 @@ def test_plays_a_thousand_calls_at_once_on_one_core() -> None:
 
         wait_for(up, 30)
         for sandbox in visit(url):
-            furnish(sandbox, "", max_call_duration_ms=600_000)
+            furnish(sandbox, "", max_call_duration_ms=200_000)
             asyncio.run(_place_thousand(url, sandbox.agent_id))
             state = sandbox.state()
             assert state["peak_live"] >= 1_000

@@ -8,10 +8,15 @@ import httpx
 import pytest
 from retell import AuthenticationError, BadRequestError, Retell, UnprocessableEntityError
 
-from tests.telephony.sandbox.conftest import FROM, wait_for
+from tests.telephony.sandbox.harness import FROM, wait_for
 
 if TYPE_CHECKING:
-    from tests.telephony.sandbox.conftest import Sandbox
+    from tests.telephony.sandbox.harness import Sandbox
+
+
+def new_draft(sandbox: Sandbox) -> int:
+    draft: Any = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
+    return int(draft.version)
 
 
 def test_an_agent_goes_from_draft_to_published_and_on(sandbox: Sandbox) -> None:
@@ -46,10 +51,10 @@ def test_lists_and_deletes_agents_and_prompts(sandbox: Sandbox) -> None:
     assert [it.llm_id for it in sandbox.sdk.llm.list().items] == [sandbox.llm_id]
     with pytest.raises(BadRequestError):
         sandbox.sdk.llm.delete(sandbox.llm_id)
-    draft = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
-    sandbox.sdk.agent.delete_version(sandbox.agent_id, version=draft.version)
+    draft = new_draft(sandbox)
+    sandbox.sdk.agent.delete_version(sandbox.agent_id, version=draft)
     with pytest.raises(UnprocessableEntityError):
-        sandbox.sdk.agent.retrieve(sandbox.agent_id, version=draft.version)
+        sandbox.sdk.agent.retrieve(sandbox.agent_id, version=draft)
     sandbox.sdk.agent.delete(sandbox.agent_id)
     sandbox.sdk.llm.delete(sandbox.llm_id)
     with pytest.raises(UnprocessableEntityError, match="Cannot find requested asset"):
@@ -61,9 +66,9 @@ def test_lists_and_deletes_agents_and_prompts(sandbox: Sandbox) -> None:
     [("voice_speed", 3), ("max_call_duration_ms", 1_000), ("ring_duration_ms", 1), ("volume", -1)],
 )
 def test_refuses_settings_out_of_range(sandbox: Sandbox, setting: str, value: Any) -> None:
-    draft = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
+    draft = new_draft(sandbox)
     with pytest.raises(BadRequestError, match=setting):
-        sandbox.sdk.agent.update(sandbox.agent_id, version=draft.version, **{setting: value})
+        sandbox.sdk.agent.update(sandbox.agent_id, version=draft, **{setting: value})
 
 
 def test_a_knowledge_base_takes_a_while(empty: Sandbox) -> None:
@@ -77,7 +82,7 @@ def test_a_knowledge_base_takes_a_while(empty: Sandbox) -> None:
         enable_auto_refresh=True,
     )
     assert (base.status, base.knowledge_base_sources) == ("in_progress", None)
-    done = wait_for(
+    done: Any = wait_for(
         lambda: (it := bases.retrieve(base.knowledge_base_id)).status == "complete" and it
     )
     sources = done.knowledge_base_sources or []
