@@ -17,7 +17,7 @@ import httpx
 from bench.rig.servers import cpu_seconds, supervisor
 from deploy.runs import free_port, is_ok
 from deploy.site import Sandbox, SharedClock, Site
-from deploy.supervisor import Program, Supervisor
+from deploy.supervisor import Program, Stopped, Supervisor
 from deploy.valkey import Valkey
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Retell:
     def reset(self) -> None:
         self.client.post("/_sandbox/reset").raise_for_status()
 
-    def first(self, path: str, name: str) -> str:
-        rows = self.client.get(path).json()
-        return str((rows["items"] if isinstance(rows, dict) else rows)[0][name])
+    def first(self, method: str, path: str, name: str) -> str:
+        answer = self.client.request(method, path)
+        return str(answer.raise_for_status().json()["items"][0][name])
 
 
 def observe(
@@ -87,8 +87,8 @@ def observe(
 
 def bare_loop(retell: Retell, *, lines: int) -> Callable[[], None]:
     """Return the control's step: fill the free lines and nothing else, no database, no rule."""
-    agent_id = retell.first("/list-agents", "agent_id")
-    from_number = retell.first("/list-phone-numbers", "phone_number")
+    agent_id = retell.first("POST", "/v2/list-agents", "agent_id")
+    from_number = retell.first("GET", "/v2/list-phone-numbers", "phone_number")
     placed = 0
 
     def step() -> None:
@@ -204,9 +204,12 @@ def main() -> int:
             "LOG_LEVEL": "WARNING",
             "RETELL_CALLS_PER_SECOND": str(options.calls_per_second),
         }
-        with supervisor(env) as watcher:
-            prepare(watcher, site, options)
-            control, product, state = measure(watcher, site, options)
+        try:
+            with supervisor(env) as watcher:
+                prepare(watcher, site, options)
+                control, product, state = measure(watcher, site, options)
+        except Stopped:
+            return 130
     figures = report(control, product, state, lines=options.lines)
     print(json.dumps(figures))
     return 1 if figures["over_limit"] or figures["double_dials"] or not product.live else 0

@@ -140,7 +140,8 @@ class Supervisor:
 
     def __enter__(self) -> Self:
         for number in STOP_SIGNALS:
-            signal.signal(number, self._on_signal)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, self._on_signal)
         guard = str(Path(__file__).resolve().with_name("guard.py"))
         self.guard = subprocess.Popen(
             [sys.executable, guard, str(self.stop_seconds)],
