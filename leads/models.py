@@ -263,6 +263,15 @@ class LeadImport(ClientOwned):
     def __str__(self) -> str:
         return self.file_name
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be cancelled."""
+        ended = (self.Status.COMMITTED, self.Status.CANCELLED, self.Status.FAILED)
+        return self.status not in ended
+
+
+SHOWN_COLUMNS = 6
+
 
 class LeadImportRow(ClientOwned):
     """
@@ -292,3 +301,9 @@ class LeadImportRow(ClientOwned):
 
     def __str__(self) -> str:
         return f"{self.row_number}: {self.verdict}"
+
+    @property
+    def shown_values(self) -> list[str]:
+        """As many cells as the lists of rows have columns, six; short rows are filled up."""
+        width = min(len(self.lead_import.detected["header"]), SHOWN_COLUMNS)
+        return [*self.values, *[""] * width][:width]

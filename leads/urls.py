@@ -4,8 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.urls import path
+
+from leads.views import imports, people, suppressions, uploads
+
 if TYPE_CHECKING:
     from django.urls import URLPattern
 
-client_face: tuple[list[URLPattern], str] = ([], "leads")
+_IMPORT = "imports/<uuid:import_id>/"
+
+client_face: tuple[list[URLPattern], str] = (
+    [
+        path("leads/", people.lead_list, name="lead-list"),
+        path("leads/new/", people.lead_create, name="lead-create"),
+        path("leads/export/", people.lead_export, name="lead-export"),
+        path("imports/", imports.import_list, name="import-list"),
+        path("imports/new/", uploads.import_create, name="import-create"),
+        path(_IMPORT, imports.import_detail, name="import-detail"),
+        path(f"{_IMPORT}check/", imports.import_check, name="import-check"),
+        path(f"{_IMPORT}commit/", imports.import_commit, name="import-commit"),
+        path(f"{_IMPORT}cancel/", imports.import_cancel, name="import-cancel"),
+        path(f"{_IMPORT}rows/<slug:verdict>/", imports.import_rows, name="import-rows"),
+        path(f"{_IMPORT}errors/", imports.import_errors, name="import-errors"),
+        path("do-not-call/", suppressions.suppression_list, name="suppression-list"),
+        path("do-not-call/add/", suppressions.suppression_create, name="suppression-create"),
+        path(
+            "do-not-call/<uuid:suppression_id>/lift/",
+            suppressions.suppression_lift,
+            name="suppression-lift",
+        ),
+    ],
+    "leads",
+)
 agency_face: tuple[list[URLPattern], str] = ([], "agency-leads")

@@ -29,8 +29,18 @@ STATUS_LOOKS: dict[str, tuple[str, str]] = {
     "checked": ("info", "clipboard-document-check"),
     "importing": ("accent", "arrow-path"),
     "imported": ("ok", "check-circle"),
+    "committing": ("accent", "arrow-path"),
+    "committed": ("ok", "check-circle"),
     "failed": ("bad", "x-circle"),
     "retrying": ("warn", "arrow-path"),
+    # A lead in a client's list, and what they agreed to
+    "new": ("quiet", "user"),
+    "called": ("info", "phone"),
+    "reached": ("ok", "chat-bubble-left-right"),
+    "converted": ("ok", "star"),
+    "given": ("ok", "check"),
+    "none": ("quiet", "minus-circle"),
+    "revoked": ("bad", "no-symbol"),
     # A lead in a campaign, one try, and the call it became
     "dialling": ("accent", "phone-arrow-up-right"),
     "in_call": ("accent", "phone"),

@@ -172,7 +172,7 @@ class RowReader:
         defaults, places = self.plan.options["defaults"], self.plan.mapping["variables"]
         for name in self.plan.variables:
             place = places.get(name)
-            value = self._cell(cells, place) if place is not None else row.fields.get(name, "")
+            value = self._cell(cells, place) if place is not None else _own(row, name)
             if place is not None and not self._is_safe(row, value, place, MAX_VARIABLE):
                 return
             value = value or defaults.get(name, "")
@@ -196,6 +196,15 @@ class RowReader:
                 reason=_("Two braces, {{ or }}, may not stand in a cell: the agent reads it."),
             )
         return not row.verdict
+
+
+def _own(row: ReadRow, name: str) -> str:
+    """Return what the person's own fields say of a variable of that name."""
+    if name == "full_name":
+        return f"{row.fields.get('first_name', '')} {row.fields.get('last_name', '')}".strip()
+    if name == "phone_number" and row.phone is not None:
+        return row.phone.e164
+    return row.fields.get(name, "")
 
 
 def _country(said: str) -> str:

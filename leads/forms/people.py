@@ -1,0 +1,180 @@
+"""One lead, filters of the list, and the do-not-call list, as people type them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from convomono.lib.phone import NumberRefused, parse_number
+from leads.forms.consent import COUNTRIES, ConsentFields
+from leads.imports.verdicts import REASONS, Verdict
+from leads.models import Lead, Suppression
+from leads.queries import SORTS, import_choices
+from leads.services.people import LeadFields
+
+
+class LeadForm(ConsentFields):
+    """One lead, typed by hand."""
+
+    phone_number = forms.CharField(
+        label=_("Phone number"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
+    )
+    country = forms.ChoiceField(
+        label=_("Country"),
+        choices=COUNTRIES,
+        initial="US",
+        help_text=_("For numbers without + and a country code."),
+    )
+    first_name = forms.CharField(label=_("First name"), max_length=120, required=False)
+    last_name = forms.CharField(label=_("Last name"), max_length=120, required=False)
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    company = forms.CharField(label=_("Company"), max_length=200, required=False)
+    time_zone = forms.CharField(
+        label=_("Time zone"),
+        max_length=64,
+        required=False,
+        help_text=_("Such as America/Chicago. Else the number's own zones count."),
+    )
+    tags = forms.CharField(
+        label=_("Tags"), max_length=200, required=False, help_text=_("Separated by commas.")
+    )
+    field_order = (
+        "phone_number",
+        "country",
+        "first_name",
+        "last_name",
+        "email",
+        "company",
+        "time_zone",
+        "tags",
+    )
+
+    def clean_time_zone(self) -> str:
+        zone: str = self.cleaned_data["time_zone"].strip()
+        if zone and zone not in available_timezones():
+            raise forms.ValidationError(_("This is no time zone. Such as: America/Chicago."))
+        return zone
+
+    def clean_tags(self) -> list[str]:
+        tags = dict.fromkeys(tag.strip() for tag in self.cleaned_data["tags"].split(","))
+        return [tag[:40] for tag in tags if tag][:10]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        for name, value in data.items():
+            if isinstance(value, str) and ("{{" in value or "}}" in value):
+                self.add_error(name, _("Two braces may not stand here: the agent reads it."))
+        if data.get("phone_number") and data.get("country"):
+            try:
+                parse_number(data["phone_number"], data["country"])
+            except NumberRefused as exc:
+                self.add_error("phone_number", REASONS[Verdict(exc.reason)])
+        return data
+
+    def lead_fields(self) -> LeadFields:
+        """Return what a valid form says of the person."""
+        names = ("first_name", "last_name", "email", "company", "time_zone")
+        return LeadFields(**{name: self.cleaned_data[name] for name in names})
+
+
+class LeadFilters(forms.Form):
+    """Which leads the list shows, and in what order."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=100,
+        widget=forms.SearchInput(attrs={"placeholder": _("Name, company, e-mail, number")}),
+    )
+    status = forms.ChoiceField(
+        label=_("Status"), required=False, choices=[("", _("Any")), *Lead.Status.choices]
+    )
+    consent = forms.ChoiceField(
+        label=_("Consent"), required=False, choices=[("", _("Any")), *Lead.ConsentStatus.choices]
+    )
+    tag = forms.CharField(label=_("Tag"), required=False, max_length=40)
+    lead_import = forms.ChoiceField(label=_("Import"), required=False)
+    sort = forms.ChoiceField(
+        label=_("Order"),
+        required=False,
+        choices=list(
+            zip(
+                SORTS,
+                (_("Newest"), _("Oldest"), _("Name"), _("Most attempts"), _("Last called")),
+                strict=True,
+            )
+        ),
+    )
+
+    def __init__(self, *args: Any, client_id: UUID, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", _("Any")), *import_choices(client_id=client_id)]
+        asked = str(self.data.get("lead_import", ""))
+        if asked not in dict(choices) and _is_uuid(asked):
+            choices.append((asked, _("The import you came from")))
+        self.fields["lead_import"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+
+    def active(self) -> dict[str, Any]:
+        """Return what is asked for; what is no valid filter is left out."""
+        self.is_valid()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+class SuppressionForm(forms.Form):
+    """A number that must not be called any more."""
+
+    phone_number = forms.CharField(
+        label=_("Phone number"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
+    )
+    country = forms.ChoiceField(label=_("Country"), choices=COUNTRIES, initial="US")
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=Suppression._meta.get_field("reason").max_length,
+        help_text=_("Who asked, and how."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("phone_number") and data.get("country"):
+            try:
+                data["e164"] = parse_number(data["phone_number"], data["country"]).e164
+            except NumberRefused as exc:
+                self.add_error("phone_number", REASONS[Verdict(exc.reason)])
+        return data
+
+
+class SuppressionSearch(forms.Form):
+    """Which entries of the list are shown."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=40,
+        widget=forms.SearchInput(attrs={"placeholder": _("A part of the number")}),
+    )
+
+
+class LiftForm(forms.Form):
+    """Why a number may be called again."""
+
+    reason = forms.CharField(
+        label=_("Why may it be called again?"),
+        max_length=200,
+        help_text=_("It is kept in the audit log with your name."),
+    )

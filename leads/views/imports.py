@@ -1,0 +1,203 @@
+"""An import after its upload: columns, dry run, verdicts, commit, receipt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from convomono.lib import clock
+from convomono.lib.htmx import render_page
+from convomono.lib.pages import list_page
+from leads.forms.imports import MappingForm
+from leads.imports.columns import guess_mapping
+from leads.imports.error_file import error_lines
+from leads.imports.targets import find_target
+from leads.imports.verdicts import Verdict
+from leads.models import SHOWN_COLUMNS, Consent, LeadImport
+from leads.queries import (
+    import_progress,
+    import_steps,
+    import_sums,
+    recent_imports,
+    remembered_import,
+    rows_with_verdict,
+    same_file_before,
+    verdict_counts,
+)
+from leads.services.imports import ImportMovedOn, cancel_import, check_import, commit_import
+from leads.views.people import csv_answer
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse, StreamingHttpResponse
+
+    from accounts.access import ClientRequest
+
+Status = LeadImport.Status
+_PAGES = {
+    Status.UPLOADED: "leads/import_map.html",
+    Status.CHECKING: "leads/import_progress.html",
+    Status.COMMITTING: "leads/import_progress.html",
+    Status.CHECKED: "leads/import_review.html",
+}
+_RECEIPT = "leads/import_receipt.html"
+
+
+@client_viewer
+@require_GET
+def import_list(request: ClientRequest) -> HttpResponse:
+    context = {
+        "page": list_page(recent_imports(viewer=request.user), request.GET.get("page")),
+        "can_manage": can_manage(request.user),
+        "zone": request.tenant.time_zone,
+    }
+    return render_page(request, "leads/import_list.html", context, partial="import-table")
+
+
+@client_viewer
+@require_GET
+def import_detail(request: ClientRequest, import_id: UUID) -> HttpResponse:
+    """Show where the import stands; `?columns` goes back to the mapping of a checked one."""
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    wants_map = row.status == Status.CHECKED and "columns" in request.GET
+    if row.status == Status.UPLOADED or wants_map:
+        return _map_page(request, row, _mapping_form(row))
+    return _stage(request, row)
+
+
+def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
+    target = find_target(client_id=row.client_id, campaign_id=row.campaign_id)
+    context = {
+        "row": row,
+        "target": target,
+        "steps": import_steps(row),
+        "verdicts": verdict_counts(row),
+        "progress": import_progress(row),
+        "sums": import_sums(row),
+        "consent": dict(Consent.Kind.choices).get(row.options.get("consent_kind", "")),
+        "can_manage": can_manage(request.user),
+        "zone": request.tenant.time_zone,
+    }
+    template = _PAGES.get(Status(row.status), _RECEIPT)
+    if request.htmx and template != "leads/import_progress.html":  # type: ignore[attr-defined]
+        # The page that polled shows progress; what comes next is another page.
+        response = render_page(request, template, context, partial="import-stage")
+        response["HX-Redirect"] = request.path
+        return response
+    return render_page(request, template, context, partial="import-stage")
+
+
+def _mapping_form(row: LeadImport, data: Any = None) -> MappingForm:
+    target = find_target(client_id=row.client_id, campaign_id=row.campaign_id)
+    variables = list(target.variables) if target else []
+    earlier = row if row.mapping else remembered_import(row)
+    mapping = guess_mapping(
+        row.detected, variables=variables, remembered=earlier.mapping if earlier else None
+    )
+    options = row.options
+    if earlier is not None and earlier is not row:
+        kept = ("country", "duplicates", "existing", "defaults")
+        options = options | {name: earlier.options[name] for name in kept}
+    return MappingForm(
+        data, found=row.detected, variables=variables, mapping=mapping, options=options
+    )
+
+
+def _map_page(
+    request: ClientRequest, row: LeadImport, form: MappingForm, *, status: int = 200
+) -> HttpResponse:
+    context = {
+        "row": row,
+        "form": form,
+        "target": find_target(client_id=row.client_id, campaign_id=row.campaign_id),
+        "steps": import_steps(row),
+        "same_file": same_file_before(row),
+        "can_manage": can_manage(request.user),
+        "zone": request.tenant.time_zone,
+    }
+    return render_page(
+        request, "leads/import_map.html", context, partial="import-stage", status=status
+    )
+
+
+@client_manager
+@require_POST
+def import_check(request: ClientRequest, import_id: UUID) -> HttpResponse:
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    form = _mapping_form(row, request.POST)
+    if not form.is_valid():
+        return _map_page(request, row, form, status=422)
+    try:
+        check_import(
+            lead_import=row,
+            mapping=form.mapping(),
+            options=form.import_options(),
+            now=clock.now(),
+            real_now=clock.real_now(),
+        )
+    except ImportMovedOn:
+        messages.info(request, _("This import has moved on; here is where it stands."))
+    return redirect("leads:import-detail", import_id=row.pk)
+
+
+@client_manager
+@require_POST
+def import_commit(request: ClientRequest, import_id: UUID) -> HttpResponse:
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    try:
+        commit_import(
+            lead_import=row, actor=request.user, now=clock.now(), real_now=clock.real_now()
+        )
+    except ImportMovedOn:
+        messages.info(request, _("This import has moved on; here is where it stands."))
+    return redirect("leads:import-detail", import_id=row.pk)
+
+
+@client_manager
+@require_POST
+def import_cancel(request: ClientRequest, import_id: UUID) -> HttpResponse:
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    try:
+        cancel_import(lead_import=row, actor=request.user, now=clock.now())
+    except ImportMovedOn:
+        messages.info(request, _("This import has ended; there was nothing to cancel."))
+    return redirect("leads:import-detail", import_id=row.pk)
+
+
+@client_viewer
+@require_GET
+def import_rows(request: ClientRequest, import_id: UUID, verdict: str) -> HttpResponse:
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    context = {
+        "row": row,
+        "verdict": _verdict(verdict),
+        "header": row.detected["header"][:SHOWN_COLUMNS],
+        "page": list_page(
+            rows_with_verdict(lead_import=row, verdict=verdict), request.GET.get("page")
+        ),
+    }
+    return render_page(request, "leads/import_rows.html", context, partial="row-table")
+
+
+@client_manager
+@require_GET
+def import_errors(request: ClientRequest, import_id: UUID) -> StreamingHttpResponse:
+    """Stream the rows that can be mended, or those of `?verdict=`, with what is wrong."""
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    asked = request.GET.get("verdict", "")
+    verdict = _verdict(asked).value if asked else ""
+    return csv_answer(error_lines(lead_import=row, verdict=verdict), "rows-to-mend.csv")
+
+
+def _verdict(text: str) -> Verdict:
+    try:
+        return Verdict(text)
+    except ValueError:
+        raise Http404 from None
