@@ -67,7 +67,7 @@ class LeadForm(ConsentFields):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()
-        for name, value in data.items():
+        for name, value in list(data.items()):
             if isinstance(value, str) and ("{{" in value or "}}" in value):
                 self.add_error(name, _("Two braces may not stand here: the agent reads it."))
         if data.get("phone_number") and data.get("country"):

@@ -1,0 +1,246 @@
+"""The list of leads, adding one, the export, and the do-not-call list."""
+
+from __future__ import annotations
+
+import pytest
+
+from audit.models import AuditLog
+from convomono.lib.ids import uuid7
+from leads.models import Consent, Lead, Suppression
+from tests.factories.leads import LeadFactory, SuppressionFactory
+
+HTMX = {"HX-Request": "true"}
+LEAD = {
+    "phone_number": "(212) 555-0101",
+    "country": "US",
+    "first_name": "Ada",
+    "tags": "vip, spring",
+    "consent_kind": "express",
+    "consent_source": "On the phone",
+    "consent_on": "2026-11-02",
+}
+
+
+def test_lists_the_clients_own_leads_alone(browse, vera, acme, rival):
+    LeadFactory(client=acme, first_name="Ada")
+    LeadFactory(client=rival, first_name="Stranger")
+
+    page = browse(vera).get("/app/leads/").text
+
+    assert "Ada" in page
+    assert "Stranger" not in page
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=BYRON", "Ada"),
+        ("q=ltd+ada", "Ada"),
+        ("q=555-0101", "Ada"),
+        ("q=%2B1+212", "Ada"),
+        ("q=ada@x.test", "Ada"),
+        ("status=called", "Grace"),
+        ("consent=none", "Grace"),
+        ("tag=VIP", "Grace"),
+    ],
+)
+def test_finds_leads(browse, vera, acme, query, found):
+    LeadFactory(
+        client=acme,
+        first_name="Ada",
+        last_name="Byron",
+        company="Engine Ltd",
+        email="ada@x.test",
+        phone_number="+12125550101",
+    )
+    LeadFactory(
+        client=acme,
+        first_name="Grace",
+        phone_number="+13125550142",
+        status="called",
+        consent_status="none",
+        tags=["VIP"],
+        search_text="grace +13125550142 #vip ",
+    )
+
+    page = browse(vera).get(f"/app/leads/?{query}", headers=HTMX).text
+
+    assert found in page
+    assert page.count('<th scope="row">') == 1
+
+
+def test_ignores_filters_that_make_no_sense(browse, vera, acme):
+    LeadFactory(client=acme, first_name="Ada")
+
+    answer = browse(vera).get("/app/leads/?status=odd&lead_import=x&sort=pk&page=-4")
+
+    assert answer.status_code == 200
+    assert "Ada" in answer.text
+
+
+def test_answers_htmx_with_the_table_and_a_boosted_link_with_the_page(browse, vera):
+    browser = browse(vera)
+
+    assert "<html" not in browser.get("/app/leads/", headers=HTMX).text
+    assert "<html" in browser.get("/app/leads/", headers=HTMX | {"HX-Boosted": "true"}).text
+
+
+def test_keeps_the_number_of_queries(browse, vera, acme, django_assert_num_queries):
+    browser = browse(vera)
+    for rows in (1, 20):
+        LeadFactory.create_batch(rows, client=acme)
+        with django_assert_num_queries(6):
+            browser.get("/app/leads/")
+
+
+def test_turns_pages(browse, vera, acme):
+    LeadFactory.create_batch(51, client=acme)
+
+    first, second = (browse(vera).get(f"/app/leads/?page={n}").text for n in (1, 2))
+
+    assert "1–50 of 51" in first
+    assert "51–51 of 51" in second
+
+
+def test_exports_what_is_filtered_without_formulas(browse, mia, acme, rival):
+    LeadFactory(client=acme, first_name="=HYPERLINK()", phone_number="+12125550101")
+    LeadFactory(client=acme, first_name="Grace", status="called")
+    LeadFactory(client=rival, first_name="Stranger")
+
+    answer = browse(mia).get("/app/leads/export/?status=new")
+
+    text = b"".join(answer.streaming_content).decode()
+    assert answer["Content-Disposition"] == 'attachment; filename="leads.csv"'
+    assert "'+12125550101,'=HYPERLINK()," in text
+    assert "Grace" not in text
+    assert "Stranger" not in text
+    assert AuditLog.objects.get().action == "leads.exported"
+
+
+def test_adds_a_lead_with_consent(browse, mia, acme):
+    answer = browse(mia).post("/app/leads/new/", LEAD)
+
+    assert answer["Location"] == "/app/leads/"
+    lead = Lead.objects.get(client=acme)
+    assert (lead.phone_number, lead.tags, lead.consent_status) == (
+        "+12125550101",
+        ["vip", "spring"],
+        "given",
+    )
+    assert Consent.objects.get(lead=lead).recorded_by_email == "mia@acme.test"
+    assert AuditLog.objects.get().action == "lead.added"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"phone_number": "12"}, "too few digits"),
+        ({"first_name": "{{x}}"}, "Two braces"),
+        ({"consent_kind": ""}, "This field is required"),
+        ({"time_zone": "Mars/Base"}, "no time zone"),
+    ],
+)
+def test_refuses_a_lead_that_is_wrong_and_keeps_what_was_typed(browse, mia, change, sentence):
+    answer = browse(mia).post("/app/leads/new/", LEAD | change)
+
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert "On the phone" in answer.text
+
+
+def test_says_who_has_the_number_already(browse, mia, acme, rival):
+    LeadFactory(client=rival, phone_number="+12125550101")
+    browser = browse(mia)
+    assert browser.post("/app/leads/new/", LEAD).status_code == 302
+
+    answer = browser.post("/app/leads/new/", LEAD)
+
+    assert answer.status_code == 422
+    assert "Ada has this number already." in answer.text
+    assert Lead.objects.filter(client=acme).count() == 1
+
+
+def test_puts_a_number_on_the_list_once(browse, mia, acme):
+    lead = LeadFactory(client=acme, phone_number="+12125550101")
+    data = {"phone_number": "212 555 0101", "country": "US", "reason": "Asked by mail"}
+    browser = browse(mia)
+
+    for _time in range(2):
+        assert browser.post("/app/do-not-call/add/", data).status_code == 302
+
+    row = Suppression.objects.get()
+    lead.refresh_from_db()
+    assert (row.client, row.level, row.reason) == (acme, "client", "Asked by mail")
+    assert lead.status == "suppressed"
+    entry = AuditLog.objects.get()
+    assert entry.action == "number.suppressed"
+    assert "2125550101" not in entry.resource
+
+
+def test_refuses_what_is_no_number(browse, mia):
+    answer = browse(mia).post("/app/do-not-call/add/", {"phone_number": "12", "country": "US"})
+
+    assert answer.status_code == 422
+    assert "too few digits" in answer.text
+
+
+def test_takes_a_number_off_with_a_reason(browse, mia, acme):
+    row = SuppressionFactory(client=acme)
+    address = f"/app/do-not-call/{row.pk}/lift/"
+    browser = browse(mia)
+
+    assert browser.get(address).status_code == 200
+    assert browser.post(address, {"reason": ""}).status_code == 422
+    assert browser.post(address, {"reason": "A mistake"}).status_code == 302
+
+    assert not Suppression.objects.exists()
+    assert AuditLog.objects.get().details["reason"] == "A mistake"
+
+
+def test_searches_the_list_by_a_part_of_the_number(browse, vera, acme, rival):
+    SuppressionFactory(client=acme, phone_number="+12125550101", reason="First")
+    SuppressionFactory(client=acme, phone_number="+12125550102", reason="Second")
+    SuppressionFactory(client=rival, phone_number="+12125550101", reason="Theirs")
+
+    page = browse(vera).get("/app/do-not-call/?q=0101", headers=HTMX).text
+
+    assert "First" in page
+    assert "Second" not in page
+    assert "Theirs" not in page
+
+
+def test_keeps_the_number_of_queries_of_the_list(browse, vera, acme, django_assert_num_queries):
+    browser = browse(vera)
+    for rows in (1, 20):
+        SuppressionFactory.create_batch(rows, client=acme)
+        with django_assert_num_queries(5):
+            browser.get("/app/do-not-call/")
+
+
+def test_hides_another_clients_entries(browse, charlie, acme):
+    row = SuppressionFactory(client=acme)
+
+    assert browse(charlie).post(f"/app/do-not-call/{row.pk}/lift/").status_code == 404
+    assert browse(charlie).get(f"/app/do-not-call/{uuid7()}/lift/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "/app/leads/new/"),
+        ("post", "/app/leads/new/"),
+        ("get", "/app/leads/export/"),
+        ("post", "/app/do-not-call/add/"),
+        ("get", f"/app/do-not-call/{uuid7()}/lift/"),
+    ],
+)
+def test_lets_managers_alone_change_and_export(browse, vera, bob, method, path):
+    assert getattr(browse(vera), method)(path).status_code == 403
+    assert getattr(browse(bob), method)(path).status_code == 403
+    assert getattr(browse(), method)(path)["Location"].startswith("/account/login/")
+
+
+@pytest.mark.parametrize("path", ["/app/leads/", "/app/leads/export/", "/app/do-not-call/"])
+def test_refuses_other_verbs(browse, mia, path):
+    assert browse(mia).post(path).status_code == 405
+    assert browse(mia).get("/app/do-not-call/add/").status_code == 405
