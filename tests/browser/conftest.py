@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from playwright.sync_api import Error as BrowserFailed, sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from playwright._impl._api_structures import SetCookieParam
     from playwright.sync_api import (
         Browser as Chromium,
         BrowserContext,
@@ -43,8 +43,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDTHS = {"desk": 1280, "phone": 390, "narrow": 320}
 OUR_SCHEMES = {"about", "blob", "data"}
 
@@ -95,7 +93,7 @@ class Watch:
         if message.type != "error":
             return
         # The browser reports the status of the page itself as an error too.
-        if any(f"status of {status}" in message.text for status in self.expected_statuses):
+        if any(str(status) in message.text for status in self.expected_statuses):
             return
         self.wrongs.append(f"console: {message.text}")
 
@@ -105,7 +103,7 @@ def open_page(chromium: Chromium, live_server: LiveServer) -> Iterator[Callable[
     """
     Open an address as somebody: `open_page("/app/", user=alice, width="phone", theme="dark")`.
 
-    `status` is what the address answers. What the page did wrong fails the test at its end.
+    `status` is what the address answers, `fails_with` what a request of the page may. What the page did wrong fails the test at its end.
     """
     contexts: list[BrowserContext] = []
     watches: list[Watch] = []
@@ -117,6 +115,7 @@ def open_page(chromium: Chromium, live_server: LiveServer) -> Iterator[Callable[
         width: str = "desk",
         theme: Any = "light",
         status: int = 200,
+        fails_with: int = 200,
         javascript: bool = True,
     ) -> Page:
         context = chromium.new_context(
@@ -128,8 +127,10 @@ def open_page(chromium: Chromium, live_server: LiveServer) -> Iterator[Callable[
         )
         contexts.append(context)
         if user is not None:
-            context.add_cookies([{**session_cookie(user), "url": live_server.url}])
-        watch = Watch(urlsplit(live_server.url).netloc, expected_statuses={status} - {200})
+            context.add_cookies([session_cookie(user, live_server.url)])
+        watch = Watch(
+            urlsplit(live_server.url).netloc, expected_statuses={status, fails_with} - {200}
+        )
         watches.append(watch)
         page = context.new_page()
         watch.follow(page)
@@ -145,24 +146,9 @@ def open_page(chromium: Chromium, live_server: LiveServer) -> Iterator[Callable[
     assert not [wrong for watch in watches for wrong in watch.wrongs]
 
 
-def session_cookie(user: User) -> Any:
+def session_cookie(user: User, url: str) -> SetCookieParam:
     """Sign somebody in as the test client does, and return their session's cookie."""
     browser = Browser()
     browser.force_login(user)
     name = settings.SESSION_COOKIE_NAME
-    return {"name": name, "value": browser.cookies[name].value}
-
-
-def axe_violations(page: Page) -> list[str]:
-    """Return what axe finds wrong on the page, one line each with the elements concerned."""
-    page.evaluate(AXE)  # through the debugger: the content security policy stays in force
-    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
-    return [
-        f"{violation['id']}: {violation['help']} ({', '.join(str(node['target']) for node in violation['nodes'][:5])})"
-        for violation in found["violations"]
-    ]
-
-
-def is_wider_than_window(page: Page) -> bool:
-    """Tell whether the page scrolls sideways."""
-    return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+    return {"name": name, "value": browser.cookies[name].value, "url": url}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import axe_violations, is_wider_than_window
+from tests.browser.checks import axe_violations, is_wider_than_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -96,6 +96,30 @@ def test_drops_a_file_onto_its_field(open_page: Callable[..., Page]) -> None:
     assert page.evaluate("document.querySelector('[data-drop] input').files[0].name") == "leads.csv"
 
 
+def test_says_so_when_a_request_fails_and_only_once(open_page: Callable[..., Page]) -> None:
+    page = open_page("/account/login/", fails_with=404)
+
+    for _time in range(2):
+        page.evaluate("htmx.ajax('GET', '/nothing-here/', '.demo, .card')")
+
+    flash = page.locator(".flash[data-level=error]")
+    flash.wait_for()
+    assert flash.count() == 1
+    assert flash.get_attribute("role") == "alert"
+    assert page.get_by_role("heading", level=1).inner_text() == "Sign in"
+
+
+def test_shows_a_refused_form_that_htmx_sent(open_page: Callable[..., Page]) -> None:
+    page = open_page("/account/login/", fails_with=422)
+    page.route(
+        "**/refused/", lambda route: route.fulfill(status=422, body="<p id='refused'>Refused</p>")
+    )
+
+    page.evaluate("htmx.ajax('POST', '/refused/', '.card')")
+
+    page.wait_for_selector("#refused")
+
+
 def test_every_control_is_large_enough_to_hit(open_page: Callable[..., Page]) -> None:
     page = open_page("/styleguide/", width="phone")
     small = page.evaluate(

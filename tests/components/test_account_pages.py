@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -11,8 +11,6 @@ from django.test import Client as Browser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from pytest_django.fixtures import SettingsWrapper
 
     from accounts.models import User
 
@@ -71,7 +69,7 @@ def test_offers_no_demo_people_outside_a_trial(db: None) -> None:
     assert "Try it as" not in Browser().get("/account/login/").content.decode()
 
 
-def test_signs_a_demo_person_in_with_one_plain_form(settings: SettingsWrapper, alice: User) -> None:
+def test_signs_a_demo_person_in_with_one_plain_form(settings: Any, alice: User) -> None:
     settings.SHOW_DEMO_SIGN_INS = True
     alice.set_password("demo-password")
     alice.save()

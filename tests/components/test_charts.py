@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from convomono.lib.charts import Point, bar_chart, line_chart, share_chart
+from convomono.lib.charts import BarChart, Point, bar_chart, line_chart, share_chart
 
 COUNTS = st.lists(st.integers(min_value=0, max_value=10**9), max_size=60)
 
 
-def bars(*values: float):
+def bars(*values: float) -> BarChart:
     points = [(f"day {number}", value) for number, value in enumerate(values, 1)]
     return bar_chart(chart_id="c", title="Dials", category="Day", name="Dials", points=points)
 
