@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from django.urls import URLPattern, path
 
-if TYPE_CHECKING:
-    from django.urls import URLPattern
+from telephony import views
 
-agency_face: tuple[list[URLPattern], str] = ([], "agency-telephony")
+agency_face: tuple[list[URLPattern], str] = (
+    [
+        path("numbers/", views.number_list, name="number-list"),
+        path("numbers/add/", views.number_add, name="number-add"),
+        path("numbers/buy/", views.number_buy, name="number-buy"),
+        path("numbers/<uuid:number_id>/", views.number_detail, name="number-detail"),
+        path("numbers/<uuid:number_id>/assign/", views.number_assign, name="number-assign"),
+        path("numbers/<uuid:number_id>/release/", views.number_release, name="number-release"),
+    ],
+    "agency-telephony",
+)

@@ -1,0 +1,150 @@
+"""Numbers, agents and calls in the back office."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+
+from audit.admin import ReadOnlyAdmin
+from convomono.lib import clock
+from telephony.models import Call, CallDetail, NumberOrder, PhoneNumber, VoiceAgent
+from telephony.services import release_number
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+    from accounts.models import User
+
+
+@admin.register(PhoneNumber)
+class PhoneNumberAdmin(ModelAdmin):
+    """Numbers in a table; they are bought, lent and added on the agency's pages."""
+
+    list_display = [
+        "phone_number",
+        "client",
+        "provider",
+        "type",
+        "last_used_at",
+        "resting_until",
+        "active",
+    ]
+    list_filter = ["provider", "type"]
+    list_select_related = ["client"]
+    search_fields = ["phone_number", "nickname", "client__name"]
+    fields = [
+        "phone_number",
+        "client",
+        "provider",
+        "type",
+        "imported",
+        "nickname",
+        "rent_micros",
+        "daily_cap",
+        "resting_until",
+        "resting_reason",
+        "created_at",
+        "released_at",
+    ]
+    readonly_fields = [
+        "phone_number",
+        "client",
+        "provider",
+        "type",
+        "imported",
+        "created_at",
+        "released_at",
+    ]
+    ordering = ["phone_number"]
+    actions = ["release"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("in use"), boolean=True)
+    def active(self, number: PhoneNumber) -> bool:
+        return number.is_active
+
+    @action(description=_("Release the chosen numbers"), permissions=["change"])
+    def release(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> None:
+        chosen = list(queryset.filter(released_at=None))
+        for number in chosen:
+            release_number(number=number, actor=cast("User", request.user), now=clock.now())
+        self.message_user(request, _("Released %(count)d numbers.") % {"count": len(chosen)})
+
+
+@admin.register(NumberOrder)
+class NumberOrderAdmin(ReadOnlyAdmin):
+    """What was bought at Retell, and what became of it."""
+
+    list_display = ["created_at", "status", "area_code", "phone_number", "ordered_by_email"]
+    list_filter = ["status"]
+    search_fields = ["phone_number", "ordered_by_email"]
+    ordering = ["-created_at", "pk"]
+
+
+@admin.register(VoiceAgent)
+class VoiceAgentAdmin(ReadOnlyAdmin):
+    """The agents as they exist at Retell."""
+
+    list_display = ["provider_agent_id", "client", "published_version", "published_at"]
+    list_select_related = ["client"]
+    search_fields = ["provider_agent_id", "provider_llm_id", "client__name"]
+    ordering = ["-created_at", "pk"]
+
+
+@admin.register(Call)
+class CallAdmin(ReadOnlyAdmin):
+    """Every call; its transcript stands under call details."""
+
+    list_display = [
+        "created_at",
+        "client",
+        "to_number",
+        "status",
+        "outcome_class",
+        "disconnection_reason",
+        "duration_seconds",
+        "provider_call_id",
+    ]
+    list_filter = ["status", "outcome_class", "direction"]
+    list_select_related = ["client"]
+    search_fields = ["provider_call_id", "to_number"]
+    date_hierarchy = None
+    ordering = ["-created_at", "pk"]
+    show_full_result_count = False
+    list_per_page = 50
+
+
+@admin.register(CallDetail)
+class CallDetailAdmin(ReadOnlyAdmin):
+    """The large parts of a call; the list leaves them where they are."""
+
+    list_display = ["provider_call_id", "client"]
+    list_select_related = ["call__client"]
+    search_fields = ["call__provider_call_id"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+    list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CallDetail]:
+        rows: QuerySet[CallDetail] = super().get_queryset(request)
+        if request.resolver_match and request.resolver_match.url_name.endswith("_changelist"):
+            return rows.only("pk", "call__provider_call_id", "call__client__name")
+        return rows
+
+    @admin.display(description=_("call"))
+    def provider_call_id(self, detail: CallDetail) -> str:
+        return detail.call.provider_call_id
+
+    @admin.display(description=_("client"))
+    def client(self, detail: CallDetail) -> str:
+        return detail.call.client.name

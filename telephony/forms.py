@@ -1,0 +1,104 @@
+"""What the agency types about numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client
+from convomono.lib.ids import uuid7
+from convomono.lib.phone import NumberRefused, parse_number
+from telephony.models import PhoneNumber
+from telephony.queries import STATES
+
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
+
+
+def caller_number(text: str) -> str:
+    """
+    Return a number to call from, in E.164.
+
+    Other than a lead's it may be toll-free.
+
+    :raises NumberRefused: if it is none
+    """
+    try:
+        return parse_number(text).e164
+    except NumberRefused as error:
+        compact = re.sub(r"[^\d+]", "", text)
+        if error.reason == "phone_toll_free" and _E164.fullmatch(compact):
+            return compact
+        raise
+
+
+class NumberFilterForm(forms.Form):
+    """What the list of numbers is narrowed by."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        widget=forms.SearchInput(attrs={"placeholder": _("Number or name")}),
+    )
+    state = forms.ChoiceField(
+        label=_("State"), required=False, choices=[("", _("In use")), *STATES.items()]
+    )
+
+
+class NumberAddForm(forms.Form):
+    """A number that exists at Retell already."""
+
+    phone_number = forms.CharField(
+        label=_("Number"),
+        max_length=32,
+        help_text=_("As Retell shows it, with the country: +1 415 555 0100."),
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
+    )
+    provider = forms.ChoiceField(label=_("Carrier"), choices=PhoneNumber.Provider.choices)
+    type = forms.ChoiceField(label=_("Kind"), choices=PhoneNumber.Type.choices)
+    nickname = forms.CharField(label=_("Name"), max_length=80, required=False)
+
+    def clean_phone_number(self) -> str:
+        try:
+            return caller_number(self.cleaned_data["phone_number"])
+        except NumberRefused:
+            raise forms.ValidationError(
+                _("This is no phone number. Write it with its country, such as +1 415 555 0100.")
+            ) from None
+
+
+class NumberBuyForm(forms.Form):
+    """A new number from Retell; `key` makes pressing the button twice one purchase."""
+
+    area_code = forms.IntegerField(
+        label=_("Area code"),
+        min_value=200,
+        max_value=999,
+        required=False,
+        help_text=_("Three digits, United States. Without one Retell chooses."),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    toll_free = forms.BooleanField(label=_("Toll-free"), required=False)
+    nickname = forms.CharField(label=_("Name"), max_length=80, required=False)
+    is_agreed = forms.BooleanField(
+        label=_("Buy it now: Retell charges the first month's rent at once"),
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
+
+
+class NumberAssignForm(forms.Form):
+    """Which client calls from the number; nobody means stock."""
+
+    client = forms.ModelChoiceField(
+        label=_("Client"),
+        queryset=Client.objects.none(),
+        required=False,
+        empty_label=_("Nobody, keep it in stock"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        active = Client.objects.filter(status=Client.Status.ACTIVE)
+        self.fields["client"].queryset = active.order_by("name")  # type: ignore[attr-defined]  # a ModelChoiceField

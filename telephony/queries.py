@@ -1,0 +1,83 @@
+"""Numbers as the agency's pages show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from telephony.models import NumberOrder, PhoneNumber
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+    from django.utils.functional import _StrPromise
+
+STATES: dict[str, _StrPromise] = {
+    "active": _("Lent"),
+    "ready": _("In stock"),
+    "resting": _("Resting"),
+    "archived": _("Released"),
+}
+ORDERS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class NumberRow:
+    """A number with what it does today; `state` is a word of STATES."""
+
+    number: PhoneNumber
+    state: str
+    dials_today: int
+
+    @property
+    def state_label(self) -> _StrPromise:
+        return STATES[self.state]
+
+
+def numbers(*, now: datetime, search: str = "", state: str = "") -> QuerySet[PhoneNumber]:
+    """Return numbers with their clients, by number; released ones only if they are asked for."""
+    rows = PhoneNumber.objects.select_related("client").order_by("phone_number", "pk")
+    if search:
+        rows = rows.filter(Q(phone_number__contains=search) | Q(nickname__icontains=search))
+    if state == "archived":
+        return rows.filter(released_at__isnull=False)
+    rows = rows.filter(released_at=None)
+    if state == "resting":
+        return rows.filter(resting_until__gt=now)
+    if state == "active":
+        return rows.filter(client__isnull=False)
+    if state == "ready":
+        return rows.filter(client=None)
+    return rows
+
+
+def number_row(number: PhoneNumber, *, now: datetime) -> NumberRow:
+    """Say what a number is doing; the day of its dials is UTC's."""
+    dials_today = number.used_count if number.used_on == now.date() else 0
+    return NumberRow(number, _state(number, now), dials_today)
+
+
+def number_rows(found: Iterable[PhoneNumber], *, now: datetime) -> list[NumberRow]:
+    """Say what each number is doing."""
+    return [number_row(number, now=now) for number in found]
+
+
+def open_orders() -> list[NumberOrder]:
+    """Return the newest purchases that brought no number yet, or nobody knows whether."""
+    unclear = (NumberOrder.Status.ASKED, NumberOrder.Status.UNKNOWN)
+    return list(
+        NumberOrder.objects.filter(status__in=unclear).order_by("-created_at")[:ORDERS_SHOWN]
+    )
+
+
+def _state(number: PhoneNumber, now: datetime) -> str:
+    if number.released_at is not None:
+        return "archived"
+    if number.resting_until is not None and number.resting_until > now:
+        return "resting"
+    return "active" if number.client_id else "ready"

@@ -1,0 +1,155 @@
+"""The agency's pages about numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import agency_permission, get_or_404
+from convomono.lib import clock
+from convomono.lib.htmx import render_page
+from convomono.lib.phone import display_number
+from telephony import queries
+from telephony.forms import NumberAddForm, NumberAssignForm, NumberBuyForm, NumberFilterForm
+from telephony.models import NumberOrder, PhoneNumber
+from telephony.retell import retell_gateway
+from telephony.services import (
+    NumberExists,
+    NumberIsReleased,
+    add_number,
+    assign_number,
+    buy_number,
+    release_number,
+)
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.access import UserRequest
+
+PAGE_SIZE = 50
+INVALID = 422
+
+
+@agency_permission("manage_phone_numbers")
+@require_GET
+def number_list(request: UserRequest) -> HttpResponse:
+    now = clock.now()
+    form = NumberFilterForm(request.GET)
+    chosen = form.cleaned_data if form.is_valid() else {}
+    found = queries.numbers(now=now, search=chosen.get("q", ""), state=chosen.get("state", ""))
+    paginator = Paginator(found, PAGE_SIZE)
+    page = paginator.get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "is_filtered": any(chosen.values()),
+        "page": page,
+        "rows": queries.number_rows(page.object_list, now=now),
+        "total": paginator.count,
+        "orders": queries.open_orders(),
+    }
+    return render_page(request, "telephony/number_list.html", context, partial="number-table")
+
+
+@agency_permission("manage_phone_numbers")
+@require_http_methods(["GET", "POST"])
+def number_add(request: UserRequest) -> HttpResponse:
+    form = NumberAddForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            number = add_number(**form.cleaned_data, actor=request.user, now=clock.now())
+        except NumberExists:
+            form.add_error("phone_number", _("This number is in the list already."))
+        else:
+            messages.success(request, _("Added. Now choose the client who calls from it."))
+            return redirect("agency-telephony:number-detail", number.pk)
+    status = INVALID if request.method == "POST" else 200
+    return render(request, "telephony/number_add.html", {"form": form}, status=status)
+
+
+@agency_permission("manage_phone_numbers")
+@require_http_methods(["GET", "POST"])
+def number_buy(request: UserRequest) -> HttpResponse:
+    form = NumberBuyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        order = buy_number(
+            gateway=retell_gateway(),
+            key=form.cleaned_data["key"],
+            area_code=form.cleaned_data["area_code"],
+            toll_free=form.cleaned_data["toll_free"],
+            nickname=form.cleaned_data["nickname"],
+            actor=request.user,
+            now=clock.now(),
+        )
+        if order.status == NumberOrder.Status.REFUSED:
+            form = NumberBuyForm(initial=form.cleaned_data | {"key": form.fields["key"].initial()})
+            messages.error(request, _("Retell sold no number: %(why)s") % {"why": order.error})
+        else:
+            _tell_of(request, order)
+            return redirect("agency-telephony:number-list")
+    status = INVALID if request.method == "POST" else 200
+    return render(request, "telephony/number_buy.html", {"form": form}, status=status)
+
+
+def _tell_of(request: HttpRequest, order: NumberOrder) -> None:
+    if order.status == NumberOrder.Status.BOUGHT:
+        number = display_number(order.phone_number)
+        messages.success(request, _("%(number)s is bought and in stock.") % {"number": number})
+    else:
+        messages.warning(
+            request,
+            _(
+                "Retell's answer was lost, so a number may have been bought. Look at the numbers in"
+                " Retell's dashboard before you buy another one, and add it here."
+            ),
+        )
+
+
+@agency_permission("manage_phone_numbers")
+@require_GET
+def number_detail(request: UserRequest, number_id: UUID) -> HttpResponse:
+    number = get_or_404(PhoneNumber.objects.select_related("client"), number_id)
+    return _detail(request, number, NumberAssignForm(initial={"client": number.client_id}))
+
+
+@agency_permission("manage_phone_numbers")
+@require_POST
+def number_assign(request: UserRequest, number_id: UUID) -> HttpResponse:
+    number = get_or_404(PhoneNumber.objects.select_related("client"), number_id)
+    form = NumberAssignForm(request.POST)
+    if not form.is_valid():
+        return _detail(request, number, form, status=INVALID)
+    client = form.cleaned_data["client"]
+    try:
+        assign_number(number=number, client=client, actor=request.user, now=clock.now())
+    except NumberIsReleased:
+        messages.error(request, _("Somebody changed this number meanwhile. Look again."))
+        return redirect("agency-telephony:number-detail", number.pk)
+    said = (
+        _("%(client)s calls from it now.") % {"client": client} if client else _("In stock again.")
+    )
+    messages.success(request, said)
+    return redirect("agency-telephony:number-list")
+
+
+@agency_permission("manage_phone_numbers")
+@require_POST
+def number_release(request: UserRequest, number_id: UUID) -> HttpResponse:
+    number = get_or_404(PhoneNumber.objects.all(), number_id)
+    release_number(number=number, actor=request.user, now=clock.now())
+    messages.success(request, _("Released. Cancel its rent in Retell's dashboard."))
+    return redirect("agency-telephony:number-list")
+
+
+def _detail(
+    request: HttpRequest, number: PhoneNumber, form: NumberAssignForm, *, status: int = 200
+) -> HttpResponse:
+    context = {"row": queries.number_row(number, now=clock.now()), "number": number, "form": form}
+    return render(request, "telephony/number_detail.html", context, status=status)
