@@ -97,9 +97,10 @@ def move_enrolment(
             return False
         before, batch_call_id = row
         # Compare-and-set on what was read: another process may have moved it since.
-        moved = Enrolment.objects.filter(
-            pk=enrolment_id, status=before, batch_call_id=batch_call_id, **(guards or {})
-        ).update(status=to_status, **written)
+        same = {**(guards or {}), "status": before, "batch_call_id": batch_call_id}
+        moved = Enrolment.objects.filter(pk=enrolment_id, **same).update(
+            status=to_status, **written
+        )
         if moved and batch_call_id:
             _count(batch_call_id, before=before, after=to_status, number=1)
         return bool(moved)

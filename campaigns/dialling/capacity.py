@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
     from datetime import datetime
 
+    from campaigns.dialling.pacing import CallsPerSecond
     from campaigns.dialling.sending import Gateway
     from telephony.provider import PlacedCall
 
@@ -31,7 +32,7 @@ class Capacity:
     The platform is asked on the executor's threads: a question that hangs holds up nothing.
     """
 
-    def __init__(self, *, gateway: Gateway, executor: Executor, calls_per_second: float) -> None:
+    def __init__(self, *, gateway: Gateway, executor: Executor, speed: CallsPerSecond) -> None:
         self._gateway = gateway
         self._executor = executor
         self._speed = speed
