@@ -9,7 +9,9 @@ from __future__ import annotations
 from django.core.management import call_command
 
 from convomono.lib.jobs import periodic
+from leads.jobs import resume_imports
 
 DAY = 24 * 3600
 
 periodic(call_command, "clearsessions", every_seconds=DAY)
+periodic(resume_imports, every_seconds=60)

@@ -100,8 +100,7 @@ class VerdictCount:
     verdict: str
     label: _StrPromise | str
     count: int
-    tone: str
-    icon: str
+    looks: str  # the status word whose badge it wears
     has_rows: bool
 
 
@@ -114,8 +113,7 @@ def verdict_counts(lead_import: LeadImport) -> list[VerdictCount]:
             verdict=verdict,
             label=verdict.label,
             count=count,
-            tone=(tone := _tone(verdict)),
-            icon=_ICONS[tone],
+            looks=_looks(verdict),
             has_rows=verdict != Verdict.NEW,
         )
         for verdict in order
@@ -123,13 +121,10 @@ def verdict_counts(lead_import: LeadImport) -> list[VerdictCount]:
     ]
 
 
-_ICONS = {"ok": "check-circle", "warn": "minus-circle", "bad": "x-circle"}
-
-
-def _tone(verdict: Verdict) -> str:
+def _looks(verdict: Verdict) -> str:
     if verdict in {Verdict.NEW, Verdict.UPDATE}:
-        return "ok"
-    return "bad" if verdict in MENDABLE else "warn"
+        return "ready"
+    return "failed" if verdict in MENDABLE else "suppressed"
 
 
 @dataclass(frozen=True)

@@ -59,12 +59,12 @@ class ConsentFields(forms.Form):
     consent_source = forms.CharField(
         label=_("Where"),
         max_length=200,
-        required=False,
+        error_messages={"required": _("Say where they agreed.")},
         help_text=_("A form, a page, an event: where somebody could look it up."),
     )
     consent_on = forms.DateField(
         label=_("When"),
-        required=False,
+        error_messages={"required": _("Say when they agreed.")},
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     consent_wording = forms.CharField(
@@ -80,14 +80,12 @@ class ConsentFields(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("consent_kind") in {"", NO_CONSENT, None}:
+        if data.get("consent_kind") == NO_CONSENT:
+            for name in ("consent_source", "consent_on"):
+                self.errors.pop(name, None)  # nothing to say where and when of
             return data
-        if not data.get("consent_source") and "consent_source" not in self.errors:
-            self.add_error("consent_source", _("Say where they agreed."))
         day = data.get("consent_on")
-        if day is None and "consent_on" not in self.errors:
-            self.add_error("consent_on", _("Say when they agreed."))
-        elif day is not None and day > self.today:
+        if day is not None and day > self.today:
             self.add_error("consent_on", _("This day is in the future."))
         return data
 

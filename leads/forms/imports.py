@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from leads.models import Detected, ImportMapping, ImportOptions
 
+MEGABYTE = 1024 * 1024
 _FIELD, _VARIABLE = "field:", "variable:"
 
 
@@ -37,7 +38,7 @@ class UploadForm(ConsentFields):
         self.max_bytes = max_bytes
         self.fields["file"].help_text = _(
             "CSV, TSV or Excel (.xlsx), up to %(size)d MB. Columns are matched in the next step."
-        ) % {"size": max(max_bytes // 1_000_000, 1)}
+        ) % {"size": max(max_bytes // MEGABYTE, 1)}
 
     def clean_file(self) -> UploadedFile:
         upload: UploadedFile = self.cleaned_data["file"]
@@ -50,7 +51,7 @@ def too_large(max_bytes: int) -> str:
     """Return what to do about a file above the cap."""
     return str(
         _("The file is larger than %d MB. Split it, or delete columns that aren't needed.")
-        % max(max_bytes // 1_000_000, 1)
+        % max(max_bytes // MEGABYTE, 1)
     )
 
 

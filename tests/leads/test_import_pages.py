@@ -138,7 +138,7 @@ def test_says_what_to_do_about_a_file_it_cannot_read(browse, mia, content, name,
 
 
 def test_refuses_a_file_above_the_cap_without_keeping_it(browse, mia, settings):
-    settings.LEAD_UPLOAD_MAX_BYTES = 2_000_000
+    settings.LEAD_UPLOAD_MAX_BYTES = 2 * 1024 * 1024
 
     answer = browse(mia).post("/app/imports/new/", {"file": a_file(b"a,b\n" * 900_000), **CONSENT})
 
@@ -155,7 +155,10 @@ def test_asks_for_the_consent(browse, mia):
         "/app/imports/new/", {"file": a_file(), **CONSENT, "consent_on": "2999-01-01"}
     )
 
+    none = browser.post("/app/imports/new/", {"file": a_file(), "consent_kind": "none"})
+
     assert [answer.status_code for answer in (without, half, late)] == [422] * 3
+    assert none.status_code == 302
     assert "Say where they agreed." in half.text
     assert "in the future" in late.text
 
