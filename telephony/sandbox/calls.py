@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from telephony.sandbox.documents import (
@@ -11,6 +11,7 @@ from telephony.sandbox.documents import (
     started_document,
     turn_ends,
 )
+from telephony.sandbox.outcomes import Plan
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from telephony.sandbox.clock import SandboxClock
     from telephony.sandbox.counters import Counters
-    from telephony.sandbox.outcomes import Plan
     from telephony.sandbox.versions import Document
     from telephony.sandbox.webhooks import Courier
 
@@ -67,10 +67,13 @@ class Call:
 
     def dump(self) -> dict[str, Any]:
         """Return what a later run needs; agent and prompt are found again by id and version."""
-        names = {item.name for item in fields(self)} - {"agent", "llm", "plan"}
-        saved = {name: getattr(self, name) for name in names}
+        saved = {name: getattr(self, name) for name in _SAVED}
         key = {"agent_id": self.agent["agent_id"], "agent_version": self.agent["version"]}
-        return {**saved, **key, "plan": asdict(self.plan)}
+        return {**saved, **key, "plan": {name: getattr(self.plan, name) for name in _PLANNED}}
+
+
+_SAVED = [item.name for item in fields(Call) if item.name not in {"agent", "llm", "plan"}]
+_PLANNED = [item.name for item in fields(Plan)]
 
 
 class Switchboard:
@@ -118,6 +121,9 @@ class Switchboard:
             self._counters.calls_to[call.to_number] += 1
             if call.live:
                 self._resume(call)
+            elif not call.analysed:
+                # It may have been reported before; receivers know how to take it twice.
+                self._report_end(call)
 
     def stop(self, call: Call) -> bool:
         """Hang up on purpose; False if the call was over already."""
@@ -132,6 +138,8 @@ class Switchboard:
         self._cancel(call)
         self.live.discard(call.call_id)
         del self.calls[call.call_id]
+        if self._by_key.get(call.idempotency_key or "") is call:
+            del self._by_key[call.idempotency_key or ""]
 
     def clear(self) -> None:
         for call in list(self.calls.values()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from telephony.sandbox.faults import Fault
 
 _SIX_MINUTES_MS = 360_000
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ESSENTIAL = (
     "call_id",
     "call_type",
@@ -37,6 +39,19 @@ class Delivery:
     signed_ms_ago: int = 0
     key: str = ""
     spoil_signature: bool = False
+
+
+def webhook_address(of_agent: str | None, of_run: str) -> str:
+    """
+    Return where to deliver: the agent's own address, or else the one this run was started with.
+
+    An agent remembered from a run on another port of this machine is found at this run's.
+    """
+    if not of_agent or not of_run:
+        return of_agent or of_run
+    agent, run = urlsplit(of_agent), urlsplit(of_run)
+    both_here = agent.hostname in _LOOPBACK and run.hostname in _LOOPBACK
+    return of_run if both_here and agent.path == run.path else of_agent
 
 
 def shape(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -27,24 +29,35 @@ class Snapshot:
         self._world = world
         self._path = path
         self._timer: asyncio.TimerHandle | None = None
+        self._seconds = 0.0
         world.changed = self._soon
 
     def load(self) -> None:
-        """Restore the last state; a missing file is an empty state."""
-        if self._path.exists():
+        """Restore the last state; a missing file is an empty state, a spoilt one is set aside."""
+        if not self._path.exists():
+            return
+        try:
             _restore(self._world, orjson.loads(self._path.read_bytes()))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            self._world.reset(everything=True)
+            aside = self._path.replace(self._path.with_suffix(".unreadable"))
+            sys.stderr.write(f"The sandbox begins empty: {aside} can't be read ({error}).\n")
 
     def save(self) -> None:
         self._timer = None
+        begun = time.monotonic()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".tmp")
         draft.write_bytes(orjson.dumps(_state(self._world)))
         draft.replace(self._path)  # whole or not at all
+        self._seconds = time.monotonic() - begun
 
     def _soon(self) -> None:
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_DEBOUNCE_SECONDS, self.save)
+            # Under load it is written less often: never more than a twentieth of the time.
+            delay = max(_DEBOUNCE_SECONDS, 20 * self._seconds)
+            self._timer = loop.call_later(delay, self.save)
 
     def close(self) -> None:
         if self._timer is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from telephony.sandbox.deliveries import Delivery, prepare, shape
+from telephony.sandbox.deliveries import Delivery, prepare, shape, webhook_address
 from telephony.sandbox.posting import Poster, PostFailed
 from telephony.signatures import sign
 
@@ -23,6 +23,7 @@ _DEFAULT_EVENTS = ("call_started", "call_ended", "call_analyzed")
 _RETRY_SECONDS = (1, 5, 15)  # simulated; Retell documents "up to 3 times", not how far apart
 _TIMEOUT_SECONDS = 10.0
 _AT_ONCE = 64
+_HELD_MS = 60_000
 
 
 class Courier:
@@ -55,7 +56,7 @@ class Courier:
         """Deliver an event if this call's agent listens to it; returns at once."""
         if event == "call_ended":
             self._counters.reasons[str(call.reason)] += 1
-        url = call.agent.get("webhook_url") or self._config.webhook_url
+        url = webhook_address(call.agent.get("webhook_url"), self._config.webhook_url)
         wanted = call.agent.get("webhook_events") or _DEFAULT_EVENTS
         if not url or event not in wanted or not call.plan.webhooks:
             return
@@ -76,10 +77,17 @@ class Courier:
         earlier = self._held.pop(call.call_id, None)
         if hold and earlier is None:
             self._held[call.call_id] = delivery
+            self._clock.wake(self._clock.now_ms() + _HELD_MS, self._release, call.call_id)
             return
         self._start(delivery)
         if earlier is not None:
             self._start(earlier)
+
+    def _release(self, call_id: str) -> None:
+        """Let go what was held back for an event that never followed."""
+        held = self._held.pop(call_id, None)
+        if held is not None:
+            self._start(held)
 
     def _start(self, delivery: Delivery) -> None:
         for _ in range(delivery.copies):

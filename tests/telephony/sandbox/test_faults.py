@@ -17,6 +17,7 @@ from telephony.provider import (
     UnknownOutcome,
 )
 from telephony.retell import RetellGateway
+from telephony.sandbox.deliveries import webhook_address
 from telephony.signatures import verify_signature
 from tests.telephony.sandbox.harness import FROM, WEBHOOK_KEY, wait_for
 
@@ -200,6 +201,28 @@ def test_reorders_and_delays_events(sandbox: Sandbox, receiver: Receiver) -> Non
     assert set(receiver.events(call_id)) == {"call_started", "call_ended", "call_analyzed"}
 
 
+def test_lets_go_of_a_last_event_that_it_held_back(sandbox: Sandbox, receiver: Receiver) -> None:
+    call_id = analysed(sandbox, receiver, webhook_reorder={"events": ["call_analyzed"]})
+    assert receiver.events(call_id)[-1] == "call_analyzed"
+
+
+@pytest.mark.parametrize(
+    ("of_agent", "of_run", "address"),
+    [
+        ("http://127.0.0.1:8000/hook", "http://127.0.0.1:8001/hook", "http://127.0.0.1:8001/hook"),
+        ("http://127.0.0.1:8000/mine", "http://127.0.0.1:8001/hook", "http://127.0.0.1:8000/mine"),
+        ("https://acme.example/hook", "http://127.0.0.1:8001/hook", "https://acme.example/hook"),
+        (None, "http://127.0.0.1:8001/hook", "http://127.0.0.1:8001/hook"),
+        ("http://127.0.0.1:8000/hook", "", "http://127.0.0.1:8000/hook"),
+        (None, "", ""),
+    ],
+)
+def test_finds_an_agent_of_an_earlier_run_at_this_runs_port(
+    of_agent: str | None, of_run: str, address: str
+) -> None:
+    assert webhook_address(of_agent, of_run) == address
+
+
 @pytest.mark.parametrize("fault", ["webhook_bad_signature", "webhook_other_key", "webhook_stale"])
 def test_signs_wrongly(sandbox: Sandbox, receiver: Receiver, fault: str) -> None:
     analysed(sandbox, receiver, **{fault: {}})
@@ -230,7 +253,7 @@ def test_sends_bodies_one_has_to_cope_with(sandbox: Sandbox, receiver: Receiver)
 def test_revises_and_raises_costs(sandbox: Sandbox, receiver: Receiver) -> None:
     plain = analysed(sandbox, receiver)
     call_id = analysed(sandbox, receiver, cost_factor={"factor": 2}, cost_revised={})
-    first, second = (
+    first, second = sorted(
         body["call"]["call_cost"]["combined_cost"]
         for body in receiver.bodies(call_id, "call_analyzed")
     )

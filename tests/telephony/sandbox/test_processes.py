@@ -106,6 +106,18 @@ def test_knows_its_things_and_goes_on_with_its_calls_after_a_restart(tmp_path: P
     second.stop()
 
 
+def test_begins_empty_where_its_memory_is_spoilt(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text('{"agents": 7}')
+    served = Served(state_file=path)
+    for sandbox in visit(served.url):
+        assert sandbox.state()["agents"] == 0
+        furnish(sandbox, "")
+    served.stop()
+    assert path.with_suffix(".unreadable").read_text() == '{"agents": 7}'
+    assert '"+14155550100"' in path.read_text()
+
+
 def opted_out_text(sandbox: Any) -> str:
     item = next(it for it in sandbox.sdk.call.list().items if it.to_number.endswith("0008"))
     return str(sandbox.sdk.call.retrieve(item.call_id).transcript)
