@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.invariants import audit_ledger
 from billing.ledger import InsufficientCredits, KeyReused
 from billing.services.holds import (
     Charge,
@@ -33,6 +34,7 @@ __all__ = [
     "ReservationEmpty",
     "ReservationEnded",
     "adjust",
+    "audit_ledger",
     "change_rate",
     "close_reservation",
     "consume",

@@ -1,0 +1,82 @@
+"""Every charge has its dial and its call, every purchase its payment, and the other way round."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import batched
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db.models import Sum
+
+from billing.models import CallHold, Payment, Transaction
+from telephony.models import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from billing.invariants.lines import Finding
+    from billing.models import Wallet
+
+CHUNK = 500
+
+
+def check_charges(wallet: Wallet) -> Iterator[Finding]:
+    """Yield charges without their hold, holds without their charge, and refunds above the charge."""
+    mine = Transaction.objects.filter(client=wallet.client_id)
+    charges = mine.filter(type=Transaction.Type.CONSUME).iterator(chunk_size=CHUNK)
+    for some in batched(charges, CHUNK):
+        yield from _check_dials(wallet, some)
+    posted = CallHold.objects.filter(
+        client=wallet.client_id, status=CallHold.Status.POSTED, posted_seconds__gt=0
+    )
+    for holds in batched(posted.iterator(chunk_size=CHUNK), CHUNK):
+        keys = {f"consume:{row.call_id}": row for row in holds}
+        found = dict(mine.filter(key__in=keys).values_list("key", "reserved_delta"))
+        for key, row in keys.items():
+            if -found.get(key, 0) < row.posted_seconds:
+                yield "L4", f"hold of attempt {row.attempt_id} posted more than line {key} says"
+    refunds = mine.filter(type=Transaction.Type.REFUND).values_list("call_id")
+    for call_id, total in refunds.annotate(total=Sum("seconds")):
+        billed = mine.filter(key=f"consume:{call_id}").values_list("seconds", flat=True).first()
+        if total > (billed or 0):
+            yield "L13", f"call {call_id} was refunded {total} s of {billed or 0}"
+
+
+def check_payments(wallet: Wallet) -> Iterator[Finding]:
+    """Yield payments and purchases that don't match one to one."""
+    lines = Transaction.objects.filter(client=wallet.client_id, type=Transaction.Type.PURCHASE)
+    payments = Payment.objects.filter(client=wallet.client_id)
+    for some in batched(payments.iterator(chunk_size=CHUNK), CHUNK):
+        found = {
+            line.payment_id: line
+            for line in lines.filter(key__in=[f"purchase:{paid.pk}" for paid in some])
+        }
+        for paid in some:
+            line = found.get(paid.pk)
+            if line is None or (line.seconds, line.amount_micros) != (
+                paid.seconds,
+                paid.amount_micros,
+            ):
+                yield "L1", f"payment {paid.reference} is not what the ledger says of it"
+    if lines.count() != payments.count():
+        yield "L1", f"{lines.count()} purchases stand against {payments.count()} payments"
+
+
+def _check_dials(wallet: Wallet, charges: tuple[Transaction, ...]) -> Iterator[Finding]:
+    attempts = list(_uuids(line.reference_id for line in charges))
+    rows = CallHold.objects.filter(client=wallet.client_id, attempt_id__in=attempts)
+    holds = {(str(row.attempt_id), row.call_id) for row in rows}
+    for line in charges:
+        if (line.reference_id, line.call_id) not in holds:
+            yield "L4", f"line {line.key} has no dial that was billed for it"
+    calls = Call.objects.filter(pk__in=[line.call_id for line in charges])
+    for call_id in calls.exclude(client=wallet.client_id).values_list("pk", flat=True):
+        yield "L14", f"call {call_id} is billed here but is another client's"
+
+
+def _uuids(texts: Iterable[str]) -> Iterator[UUID]:
+    """Yield what is a key; a changed line may hold anything."""
+    for text in texts:
+        with suppress(ValueError):
+            yield UUID(text)

@@ -1,0 +1,135 @@
+"""Lines against themselves and against their wallet: conservation, order, prices, keys."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from billing import rules
+from billing.models import Rate, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from billing.models import Wallet
+
+type Finding = tuple[str, str]
+
+ACCOUNTS = ("funding", "available", "reserved", "consumed", "debt", "expired")
+NEVER_NEGATIVE = ("available", "reserved", "consumed", "debt", "expired")
+CHUNK = 500
+
+Type = Transaction.Type
+# What a line of each type does with its seconds; consume is the one that has a choice.
+SHAPES: dict[str, dict[str, int]] = {
+    Type.PURCHASE: {"funding": -1, "available": 1},
+    Type.RESERVE: {"available": -1, "reserved": 1},
+    Type.RELEASE: {"reserved": -1, "available": 1},
+    Type.REFUND: {"consumed": -1, "available": 1},
+    Type.ADJUST: {"funding": -1, "available": 1},
+    Type.EXPIRE: {"available": -1, "expired": 1},
+    Type.REPAY: {"available": -1, "debt": -1},
+    Type.REVERSE: {"funding": 1, "available": -1},
+}
+CAUSES = {Type.CONSUME: "call_id", Type.PURCHASE: "payment_id", Type.RESERVE: "reference_id"}
+
+
+class LaunchSums(defaultdict["UUID", Counter[str]]):
+    """What the lines say of each reservation: seconds granted, released and posted."""
+
+    def __init__(self) -> None:
+        super().__init__(Counter)
+
+    def add(self, line: Transaction) -> None:
+        if line.reservation_id is None:
+            return
+        mine = self[line.reservation_id]
+        if line.type == Type.RESERVE:
+            mine["granted"] += line.reserved_delta
+        elif line.type == Type.RELEASE:
+            mine["released"] -= line.reserved_delta
+        elif line.type == Type.CONSUME:
+            mine["posted"] -= line.reserved_delta
+
+
+def check_lines(wallet: Wallet, sums: LaunchSums) -> Iterator[Finding]:
+    """Yield what is wrong with a wallet's lines, and collect what they say of its launches."""
+    running: Counter[str] = Counter()
+    last = 0
+    for line in wallet.transactions.order_by("seq").iterator(chunk_size=CHUNK):
+        sums.add(line)
+        for account in ACCOUNTS:
+            running[account] += getattr(line, f"{account}_delta")
+        yield from _check_line(line)
+        if line.client_id != wallet.client_id:
+            yield "L14", f"line {line.key} belongs to another client"
+        if line.seq != last + 1:
+            yield "L15", f"line {line.key} has number {line.seq} after {last}"
+        if line.balance_after_seconds != running["available"]:
+            told = line.balance_after_seconds
+            yield "L15", f"line {line.key} says {told} s are available, not {running['available']}"
+        for account in NEVER_NEGATIVE:
+            if running[account] < 0:
+                yield "L2", f"{account} falls to {running[account]} s by line {line.key}"
+        last = line.seq or last
+    yield from _check_wallet(wallet, running, last)
+
+
+def _check_wallet(wallet: Wallet, running: Counter[str], last: int) -> Iterator[Finding]:
+    for account in ("available", "reserved", "consumed", "debt"):
+        kept = getattr(wallet, f"{account}_seconds")
+        if kept != running[account]:
+            yield "L1", f"the wallet has {kept} s {account}, its lines {running[account]}"
+        if kept < 0:
+            yield "L2", f"the wallet has {kept} s {account}"
+    if wallet.debt_seconds > 0 and wallet.available_seconds > 0:
+        yield "L9", f"{wallet.debt_seconds} s are owed while {wallet.available_seconds} are free"
+    if wallet.seq != last:
+        yield "L15", f"the wallet counts {wallet.seq} lines, the newest is {last}"
+    newest = Rate.objects.filter(client=wallet.client_id).order_by("-effective_from").first()
+    if newest is None or newest.price_per_minute_micros != wallet.price_per_minute_micros:
+        yield "L10", "the wallet's price is not that of its newest rate"
+
+
+def _check_line(line: Transaction) -> Iterator[Finding]:
+    moved = {account: getattr(line, f"{account}_delta") for account in ACCOUNTS}
+    if sum(moved.values()) != 2 * moved["debt"]:  # debt counts against the others
+        yield "L1", f"line {line.key} does not sum to zero"
+    if not _is_shaped(line, moved):
+        yield "L1", f"line {line.key} moves other seconds than a {line.type} of {line.seconds}"
+    cause = getattr(line, CAUSES[Type(line.type)]) if line.type in CAUSES else ""
+    if not line.key.startswith(f"{line.type}:{cause}"):
+        yield "L6", f"line {line.key} does not name its cause"
+    if line.type == Type.CONSUME:
+        yield from _check_price(line)
+    if line.type == Type.ADJUST and not (line.reason and line.actor_email):
+        yield "L5", f"line {line.key} corrects without a reason or a name"
+
+
+def _is_shaped(line: Transaction, moved: dict[str, int]) -> bool:
+    if line.type == Type.CONSUME:
+        return (
+            moved["consumed"] == line.seconds > 0
+            and moved["reserved"] <= 0
+            and moved["available"] <= 0
+            and moved["debt"] >= 0
+            and not moved["funding"]
+            and not moved["expired"]
+        )
+    shape = SHAPES.get(line.type)
+    if shape is None:
+        return False
+    if line.seconds <= 0 and line.type != Type.ADJUST:
+        return False
+    return all(moved[account] == shape.get(account, 0) * line.seconds for account in ACCOUNTS)
+
+
+def _check_price(line: Transaction) -> Iterator[Finding]:
+    terms = rules.Terms(
+        line.price_per_minute_micros, line.increment_seconds or 1, line.minimum_seconds
+    )
+    if rules.billable_seconds(duration_ms=line.seconds * 1000, terms=terms) != line.seconds:
+        yield "L10", f"line {line.key} bills {line.seconds} s, which its terms never do"
+    if rules.price_micros(seconds=line.seconds, terms=terms) != line.amount_micros:
+        yield "L10", f"line {line.key} costs {line.amount_micros} micros, which its price is not"
