@@ -27,7 +27,9 @@ MOST_LABELS_ON_PHONES = 4
 MOST_DOTS = 31
 STEPS = 4
 """Grid lines above the base line."""
-SERIES = 6
+PAPER = ("#2d55d8", "#0f8a8a", "#b36b00", "#7a828f", "#c5384c", "#7b4bb8")
+"""The light theme's chart colours: a PDF's pictures don't read style sheets, only attributes."""
+SERIES = len(PAPER)
 
 type Formatter = Callable[[float], str]
 
@@ -104,6 +106,7 @@ class Bar:
     height: float
     label: str
     text: str
+    ink: str = PAPER[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,10 @@ class Segment:
     x2: float
     y2: float
 
+    @property
+    def ink(self) -> str:
+        return PAPER[self.series - 1]
+
 
 @dataclass(frozen=True, slots=True)
 class Dot:
@@ -129,12 +136,21 @@ class Dot:
     label: str
     text: str
 
+    @property
+    def ink(self) -> str:
+        return PAPER[self.series - 1]
+
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
     axes: Axes
     segments: tuple[Segment, ...]
     dots: tuple[Dot, ...]
+
+    @property
+    def keys(self) -> list[tuple[int, str, str]]:
+        """Number, colour on paper and name of each line."""
+        return [(n, PAPER[n - 1], name) for n, name in enumerate(self.axes.names, 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +162,10 @@ class Part:
     width: float
     series: int
     url: str
+
+    @property
+    def ink(self) -> str:
+        return PAPER[self.series - 1]
 
 
 @dataclass(frozen=True, slots=True)

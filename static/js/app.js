@@ -72,13 +72,15 @@ function flashFailure() {
 
 document.addEventListener("htmx:sendError", flashFailure);
 document.addEventListener("htmx:responseError", flashFailure);
-document.addEventListener("htmx:afterOnLoad", () => document.querySelector("[data-failure]")?.remove());
 document.addEventListener("htmx:load", (event) => {
   reveal(event.detail.elt);
   age(event.detail.elt);
 });
 document.addEventListener("htmx:beforeRequest", (event) => event.detail.target?.setAttribute("aria-busy", "true"));
-document.addEventListener("htmx:afterRequest", (event) => event.detail.target?.removeAttribute("aria-busy"));
+document.addEventListener("htmx:afterRequest", (event) => {
+  event.detail.target?.removeAttribute("aria-busy");
+  if (event.detail.successful) document.querySelector("[data-failure]")?.remove();
+});
 
 reveal(document);
 age(document);

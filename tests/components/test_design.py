@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 
+from convomono.lib.charts import PAPER
+
 STATIC = settings.BASE_DIR / "static"
 TOKENS = {
     name: {"light": light, "dark": dark}
@@ -65,6 +67,13 @@ def test_text_is_legible(text: str, ground: str, theme: str) -> None:
 @pytest.mark.parametrize(("mark", "ground"), MARK_PAIRS)
 def test_controls_and_marks_stand_out(mark: str, ground: str, theme: str) -> None:
     assert contrast(TOKENS[mark][theme], TOKENS[ground][theme]) >= 3
+
+
+def test_pictures_on_paper_have_the_light_themes_colours() -> None:
+    assert list(PAPER) == [TOKENS[f"chart-{number}"]["light"] for number in range(1, 7)]
+    light = {shades["light"] for shades in TOKENS.values()}
+    for path in (settings.BASE_DIR / "templates/components").glob("*.html"):
+        assert set(re.findall(r'"(#[0-9a-f]{6})"', path.read_text())) <= light, path.name
 
 
 def test_raw_colours_live_in_the_tokens_alone() -> None:
