@@ -183,7 +183,7 @@ def start_valkey(supervisor: Supervisor, site: Site) -> str:
 def prepare_data(supervisor: Supervisor, command: Sequence[str], what: str) -> None:
     name = command[2].partition("_")[0]
     if status := supervisor.run(Program(name, command)):
-        raise Unstartable(f"{what} failed with status {status}; the lines above say why.")
+        raise Unstartable(f"{what} failed with status {status}; its lines say why.")
 
 
 def say_what_differs(supervisor: Supervisor, site: Site, *, port: int) -> None:

@@ -155,7 +155,7 @@ def test_run_stops_with_a_sentence_when_the_migrations_fail(
         output, _ = process.communicate(timeout=LONG)
 
     assert process.returncode == 1
-    assert "The migrations failed with status 3; the lines above say why." in output
+    assert "The migrations failed with status 3; its lines say why." in output
     assert not still_running(tmp_path / "var")
 
 
