@@ -180,10 +180,11 @@ def test_lets_the_latest_of_several_reasons_bind() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(
-    at=st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),
+    minutes=st.integers(0, 2 * 365 * 24 * 60),
     zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=4, unique=True),
 )
-def test_never_calls_outside_hours_anywhere(at: datetime, zones: list[str]) -> None:
+def test_never_calls_outside_hours_anywhere(minutes: int, zones: list[str]) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
     decision = verdict(zones=tuple(zones), now=at)
 
     local = [at.astimezone(ZoneInfo(zone)) for zone in zones]
