@@ -142,7 +142,8 @@ def _parse_any(raw: str, country: str) -> ParsedNumber:
 
 def _checked(number: phonenumbers.PhoneNumber, country: str) -> ParsedNumber:
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    if is_fictional(e164):
+    is_toll_free = phonenumbers.number_type(number) == PhoneNumberType.TOLL_FREE
+    if is_fictional(e164) and not is_toll_free:
         return ParsedNumber(e164, _country(number, country), "unknown")
     possible = phonenumbers.is_possible_number_with_reason(number)
     if possible in _LENGTHS:
