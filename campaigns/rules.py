@@ -39,7 +39,6 @@ DAY = timedelta(hours=24)
 NEVER_OPEN_RETRY = timedelta(days=1)
 # Not an attempt (no line free, carrier away): again after this.
 REQUEUE_SECONDS = 60
-DECLINED_SECONDS = 24 * 3600
 
 type End = Literal["suppressed", "invalid", "exhausted"]
 
@@ -79,6 +78,7 @@ class DialPolicy:
     busy_delay_seconds: int = 20 * 60
     no_answer_delay_seconds: int = 4 * 3600
     voicemail_delay_seconds: int = 24 * 3600
+    declined_delay_seconds: int = 24 * 3600
     technical_delay_seconds: int = 15 * 60
 
 
@@ -259,7 +259,7 @@ def _delay_seconds(retry: RetryRule, policy: DialPolicy) -> int:
         RetryRule.BUSY: policy.busy_delay_seconds,
         RetryRule.NO_ANSWER: policy.no_answer_delay_seconds,
         RetryRule.VOICEMAIL: policy.voicemail_delay_seconds,
-        RetryRule.DECLINED: max(DECLINED_SECONDS, policy.no_answer_delay_seconds),
+        RetryRule.DECLINED: policy.declined_delay_seconds,
         RetryRule.TECHNICAL: policy.technical_delay_seconds,
     }.get(retry, REQUEUE_SECONDS)
 

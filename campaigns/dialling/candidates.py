@@ -141,6 +141,7 @@ def dial_policy(batch_call: BatchCall) -> DialPolicy:
         busy_delay_seconds=row.busy_delay_seconds,
         no_answer_delay_seconds=row.no_answer_delay_seconds,
         voicemail_delay_seconds=row.voicemail_delay_seconds,
+        declined_delay_seconds=row.declined_delay_seconds,
         technical_delay_seconds=row.technical_delay_seconds,
     )
 

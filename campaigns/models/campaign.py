@@ -160,6 +160,8 @@ class RetryPolicy(ClientOwned):
     busy_delay_seconds = models.PositiveIntegerField(default=20 * 60)
     no_answer_delay_seconds = models.PositiveIntegerField(default=4 * 3600)
     voicemail_delay_seconds = models.PositiveIntegerField(default=24 * 3600)
+    # Somebody who pressed the call away wants a longer pause.
+    declined_delay_seconds = models.PositiveIntegerField(default=24 * 3600)
     technical_delay_seconds = models.PositiveIntegerField(default=15 * 60)
     # The least time between two calls to one person, over all campaigns and clients.
     gap_seconds = models.PositiveIntegerField(default=15 * 60)

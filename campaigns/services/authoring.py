@@ -58,6 +58,7 @@ class CampaignContent:
     busy_delay_seconds: int = 20 * 60
     no_answer_delay_seconds: int = 4 * 3600
     voicemail_delay_seconds: int = 24 * 3600
+    declined_delay_seconds: int = 24 * 3600
 
 
 _CAMPAIGN = ("name", "goal", "script_raw", "opening_line", "voice_id", "voice_name")
@@ -67,6 +68,7 @@ _RETRY = (
     "busy_delay_seconds",
     "no_answer_delay_seconds",
     "voicemail_delay_seconds",
+    "declined_delay_seconds",
 )
 # An edit of these needs a new version at Retell; hours and attempts hold at once, for every call.
 _SPOKEN = ("script_raw", "opening_line", "voice_id", "settings", "knowledge_text")

@@ -65,6 +65,7 @@ def content(name: str, *, max_attempts: int = 2) -> CampaignContent:
         busy_delay_seconds=QUICK_RETRY_SECONDS,
         no_answer_delay_seconds=QUICK_RETRY_SECONDS,
         voicemail_delay_seconds=QUICK_RETRY_SECONDS,
+        declined_delay_seconds=QUICK_RETRY_SECONDS,
     )
 
 

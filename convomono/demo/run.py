@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db.models import Sum
 
-from billing.audit import audit_ledger
+from billing.invariants import audit_ledger
 from billing.models import Transaction, Wallet
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Campaign
