@@ -337,6 +337,20 @@ class Transaction(AppendOnly):
     def __str__(self) -> str:
         return f"{self.type} {self.seconds} s"
 
+    # The seed's fields.
+
+    @property
+    def minutes(self) -> Decimal:
+        return money.minutes(self.seconds)
+
+    @property
+    def amount_usd(self) -> Decimal:
+        return money.dollars(self.amount_micros)
+
+    @property
+    def balance_after_minutes(self) -> Decimal:
+        return money.minutes(self.balance_after_seconds or 0)
+
 
 def _terms_of(row: Rate | Reservation) -> Terms:
     return Terms(row.price_per_minute_micros, row.increment_seconds, row.minimum_seconds)

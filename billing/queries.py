@@ -13,7 +13,6 @@ from django.db.models.functions import TruncHour
 
 from billing.models import Payment, Rate, Transaction, Wallet
 from billing.rules import runway_hours
-from convomono.lib import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -118,9 +117,9 @@ def ledger_table(lines: QuerySet[Transaction]) -> Iterator[Iterable[object]]:
             line.pk,
             line.created_at.isoformat(timespec="seconds"),
             line.type,
-            money.minutes(line.seconds),
-            money.dollars(line.amount_micros),
-            money.minutes(line.balance_after_seconds or 0),
+            line.minutes,
+            line.amount_usd,
+            line.balance_after_minutes,
             line.campaign_id or "",
             line.call_id or "",
             line.reference_id,

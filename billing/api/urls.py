@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from django.urls import URLPattern, path
 
-if TYPE_CHECKING:
-    from django.urls import URLPattern
+from billing.api import views
 
-client_api: list[URLPattern] = []
-admin_api: list[URLPattern] = []
+client_api: list[URLPattern] = [
+    path("transactions/", views.ClientTransactionList.as_view(), name="transaction-list"),
+    path("wallet/", views.ClientWallet.as_view(), name="wallet"),
+]
+admin_api: list[URLPattern] = [
+    path("transactions/", views.AdminTransactionList.as_view(), name="transaction-list"),
+]

@@ -1,0 +1,169 @@
+"""Money in the back office: to read. What changes it stands on the agency's pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from audit.admin import ReadOnlyAdmin
+from billing.models import CallHold, Payment, Rate, Reservation, Transaction, Wallet
+from convomono.lib.display import minutes, usd
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class MoneyAdmin(ReadOnlyAdmin):
+    """Rows about money, for those who look after it or may see it."""
+
+    list_select_related = ["client"]
+    show_full_result_count = False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        user = request.user
+        return user.is_authenticated and (
+            user.has_agency_permission("manage_billing")
+            or user.has_agency_permission("view_finance")
+        )
+
+
+@admin.register(Wallet)
+class WalletAdmin(MoneyAdmin):
+    """Balances, the lowest first."""
+
+    list_display = ["client", "available", "reserved", "consumed", "debt", "price", "seq"]
+    search_fields = ["client__name"]
+    ordering = ["available_seconds", "pk"]
+
+    @admin.display(description=_("available min"), ordering="available_seconds")
+    def available(self, wallet: Wallet) -> str:
+        return minutes(wallet.available_seconds)
+
+    @admin.display(description=_("reserved min"), ordering="reserved_seconds")
+    def reserved(self, wallet: Wallet) -> str:
+        return minutes(wallet.reserved_seconds)
+
+    @admin.display(description=_("consumed min"), ordering="consumed_seconds")
+    def consumed(self, wallet: Wallet) -> str:
+        return minutes(wallet.consumed_seconds)
+
+    @admin.display(description=_("owed min"), ordering="debt_seconds")
+    def debt(self, wallet: Wallet) -> str:
+        return minutes(wallet.debt_seconds)
+
+    @admin.display(description=_("price per min"), ordering="price_per_minute_micros")
+    def price(self, wallet: Wallet) -> str:
+        return usd(wallet.price_per_minute_micros)
+
+
+@admin.register(Transaction)
+class TransactionAdmin(MoneyAdmin):
+    """The ledger; a correction is a new line, from the wallet's page."""
+
+    list_display = [
+        "created_at",
+        "client",
+        "type",
+        "minutes_shown",
+        "amount",
+        "balance",
+        "reference_id",
+        "reason",
+        "actor_email",
+    ]
+    list_filter = ["type", "client"]
+    search_fields = ["client__name", "reference_id", "key", "reason"]
+    ordering = ["-created_at", "-seq"]
+    date_hierarchy = "created_at"
+
+    @admin.display(description=_("minutes"), ordering="seconds")
+    def minutes_shown(self, line: Transaction) -> str:
+        return minutes(line.seconds)
+
+    @admin.display(description=_("amount"), ordering="amount_micros")
+    def amount(self, line: Transaction) -> str:
+        return usd(line.amount_micros)
+
+    @admin.display(description=_("available after"))
+    def balance(self, line: Transaction) -> str:
+        return minutes(line.balance_after_seconds)
+
+
+@admin.register(Payment)
+class PaymentAdmin(MoneyAdmin):
+    """What clients paid, and for how many minutes."""
+
+    list_display = ["created_at", "client", "reference", "method", "sold", "amount", "status"]
+    list_filter = ["method", "status"]
+    search_fields = ["client__name", "reference"]
+    ordering = ["-created_at", "pk"]
+
+    @admin.display(description=_("minutes"), ordering="seconds")
+    def sold(self, payment: Payment) -> str:
+        return minutes(payment.seconds)
+
+    @admin.display(description=_("amount"), ordering="amount_micros")
+    def amount(self, payment: Payment) -> str:
+        return usd(payment.amount_micros)
+
+
+@admin.register(Rate)
+class RateAdmin(MoneyAdmin):
+    """Prices, dated."""
+
+    list_display = [
+        "client",
+        "price",
+        "increment_seconds",
+        "minimum_seconds",
+        "effective_from",
+        "created_by_email",
+    ]
+    search_fields = ["client__name"]
+    ordering = ["-effective_from", "pk"]
+
+    @admin.display(description=_("price per min"), ordering="price_per_minute_micros")
+    def price(self, rate: Rate) -> str:
+        return usd(rate.price_per_minute_micros)
+
+
+@admin.register(Reservation)
+class ReservationAdmin(MoneyAdmin):
+    """What launches set aside, in seconds."""
+
+    list_display = [
+        "created_at",
+        "client",
+        "status",
+        "granted_seconds",
+        "free_seconds",
+        "held_seconds",
+        "posted_seconds",
+        "released_seconds",
+    ]
+    list_filter = ["status"]
+    search_fields = ["client__name", "batch_call_id"]
+    ordering = ["-created_at", "pk"]
+
+
+@admin.register(CallHold)
+class CallHoldAdmin(MoneyAdmin):
+    """What dials hold, in seconds."""
+
+    list_display = [
+        "created_at",
+        "client",
+        "status",
+        "seconds",
+        "posted_seconds",
+        "expires_at",
+        "resolved_at",
+    ]
+    list_filter = ["status"]
+    search_fields = ["client__name", "attempt_id", "call_id"]
+    ordering = ["-created_at", "pk"]

@@ -1,0 +1,74 @@
+"""Money in the seed's field names: minutes and dollars as decimals in strings."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from billing.models import Transaction, Wallet
+
+
+class TransactionSerializer(serializers.ModelSerializer[Transaction]):
+    """
+    One line of a ledger.
+
+    `amount_usd` is what was paid for minutes, or what a call cost the client. Minutes are negative
+    only where an adjustment takes some.
+    """
+
+    tx_id = serializers.UUIDField(source="pk")
+    client_id = serializers.UUIDField()
+    minutes = serializers.DecimalField(14, 2)
+    amount_usd = serializers.DecimalField(16, 4)
+    balance_after_minutes = serializers.DecimalField(14, 2)
+
+    class Meta:
+        model = Transaction
+        fields = [
+            "tx_id",
+            "client_id",
+            "campaign_id",
+            "call_id",
+            "type",
+            "minutes",
+            "amount_usd",
+            "balance_after_minutes",
+            "reference_id",
+            "reason",
+            "status",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class WalletSerializer(serializers.ModelSerializer[Wallet]):
+    """A client's credits, and its price in US dollars per minute."""
+
+    client_id = serializers.UUIDField()
+    credits_total_minutes = serializers.DecimalField(14, 2, source="total_minutes")
+    credits_available_minutes = serializers.DecimalField(14, 2, source="available_minutes")
+    credits_reserved_minutes = serializers.DecimalField(14, 2, source="reserved_minutes")
+    credits_consumed_minutes = serializers.DecimalField(14, 2, source="consumed_minutes")
+    billing_rate = serializers.DecimalField(12, 4)
+
+    class Meta:
+        model = Wallet
+        fields = [
+            "client_id",
+            "credits_total_minutes",
+            "credits_available_minutes",
+            "credits_reserved_minutes",
+            "credits_consumed_minutes",
+            "billing_rate",
+        ]
+        read_only_fields = fields
+
+
+class LedgerQuerySerializer(serializers.Serializer[None]):
+    """Which lines are wanted."""
+
+    type = serializers.ChoiceField(choices=Transaction.Type.choices, required=False)
+    client_id = serializers.UUIDField(required=False, help_text="For the agency.")
+    campaign_id = serializers.UUIDField(required=False)
+    call_id = serializers.UUIDField(required=False)
+    created_from = serializers.DateTimeField(required=False, source="created_at__gte")
+    created_before = serializers.DateTimeField(required=False, source="created_at__lt")
