@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from django.urls import URLPattern, path
 
-if TYPE_CHECKING:
-    from django.urls import URLPattern
+from campaigns.views import calls, campaigns, launch, leads, live
 
-client_face: tuple[list[URLPattern], str] = ([], "campaigns")
+_CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+
+client_face: tuple[list[URLPattern], str] = (
+    [
+        path("campaigns/", campaigns.campaign_list, name="campaign-list"),
+        path("campaigns/new/", campaigns.campaign_create, name="campaign-create"),
+        path("campaigns/script-check/", campaigns.script_check, name="script-check"),
+        path(_CAMPAIGN, live.campaign_detail, name="campaign-detail"),
+        path(f"{_CAMPAIGN}edit/", campaigns.campaign_edit, name="campaign-edit"),
+        path(f"{_CAMPAIGN}prepare/", campaigns.campaign_prepare, name="campaign-prepare"),
+        path(f"{_CAMPAIGN}duplicate/", campaigns.campaign_duplicate, name="campaign-duplicate"),
+        path(f"{_CAMPAIGN}archive/", campaigns.campaign_archive, name="campaign-archive"),
+        path(f"{_CAMPAIGN}leads/", live.campaign_leads, name="campaign-leads"),
+        path(f"{_CAMPAIGN}launch/", launch.campaign_launch, name="campaign-launch"),
+        path(f"{_CAMPAIGN}pause/", live.campaign_pause, name="campaign-pause"),
+        path(f"{_CAMPAIGN}resume/", live.campaign_resume, name="campaign-resume"),
+        path(f"{_CAMPAIGN}stop/", live.campaign_stop, name="campaign-stop"),
+        path("calls/", calls.call_list, name="call-list"),
+        path("calls/<uuid:call_id>/", calls.call_detail, name="call-detail"),
+        path("calls/<uuid:call_id>/suppress/", calls.call_suppress, name="call-suppress"),
+        path("leads/<uuid:lead_id>/", leads.lead_detail, name="lead-detail"),
+        path("leads/<uuid:lead_id>/suppress/", leads.lead_suppress, name="lead-suppress"),
+    ],
+    "campaigns",
+)
 agency_face: tuple[list[URLPattern], str] = ([], "agency-campaigns")

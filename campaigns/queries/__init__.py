@@ -1,0 +1,1 @@
+"""Reads of the campaigns room, each shaped for one screen."""

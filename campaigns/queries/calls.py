@@ -1,0 +1,176 @@
+"""Lists of calls, and one call with everything that is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils.timezone import get_current_timezone
+from django.utils.translation import gettext as _
+
+from campaigns.models import Attempt, Campaign
+from leads.models import Lead
+from leads.services import suppressed_numbers
+from telephony.models import Call, CallDetail
+
+if TYPE_CHECKING:
+    from datetime import date
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+
+@dataclass(frozen=True)
+class CallFilter:
+    """What somebody asked for; empty means all."""
+
+    outcome: str = ""
+    status: str = ""
+    campaign_id: UUID | None = None
+    since: date | None = None
+    until: date | None = None
+    number: str = ""
+
+
+def call_list(calls: QuerySet[Call], asked: CallFilter) -> QuerySet[Call]:
+    """Return calls newest first, without transcripts; days are those of the zone in force."""
+    exact = {
+        "outcome_class": asked.outcome,
+        "status": asked.status,
+        "campaign_id": asked.campaign_id,
+    }
+    rows = calls.filter(**{name: value for name, value in exact.items() if value})
+    if asked.since:
+        rows = rows.filter(created_at__gte=_midnight(asked.since))
+    if asked.until:
+        rows = rows.filter(created_at__lt=_midnight(asked.until + timedelta(days=1)))
+    if digits := "".join(char for char in asked.number if char.isdigit()):
+        rows = rows.filter(to_number__contains=digits)
+    return rows.order_by("-created_at", "-pk")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), get_current_timezone())
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One thing said; `at_seconds` counts from the answer."""
+
+    speaker: str
+    text: str
+    at_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of a call's time line."""
+
+    title: str
+    at: datetime
+    text: str = ""
+    icon: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One thing the analysis read out of the call."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class CallPage:
+    """One call; `detail` is empty until the first event with a transcript."""
+
+    call: Call
+    detail: CallDetail | None
+    campaign: Campaign | None
+    lead: Lead | None
+    attempt: Attempt | None
+    turns: list[Turn]
+    timeline: list[Moment]
+    answers: list[Answer]
+    is_suppressed: bool
+
+
+def call_page(call: Call) -> CallPage:
+    """Read everything about one call; five queries."""
+    detail = CallDetail.objects.filter(call=call).first()
+    campaign = Campaign.objects.filter(client_id=call.client_id, pk=call.campaign_id).first()
+    lead = Lead.objects.filter(client_id=call.client_id, pk=call.lead_id).first()
+    attempt = Attempt.objects.filter(client_id=call.client_id, pk=call.attempt_id).first()
+    listed = suppressed_numbers(
+        client_id=call.client_id, campaign_id=call.campaign_id, phone_numbers=[call.to_number]
+    )
+    return CallPage(
+        call=call,
+        detail=detail,
+        campaign=campaign,
+        lead=lead,
+        attempt=attempt,
+        turns=_turns(detail),
+        timeline=_timeline(call, attempt),
+        answers=_answers(detail),
+        is_suppressed=bool(listed),
+    )
+
+
+def _turns(detail: CallDetail | None) -> list[Turn]:
+    if detail is None:
+        return []
+    turns = []
+    for item in detail.transcript_object:
+        text = str(item.get("content") or "").strip()
+        if text and item.get("role") in {"agent", "user"}:
+            turns.append(Turn(item["role"], text, _first_word_at(item)))
+    return turns
+
+
+def _first_word_at(item: dict[str, Any]) -> float | None:
+    words = item.get("words")
+    if not isinstance(words, list) or not words or not isinstance(words[0], dict):
+        return None
+    start = words[0].get("start")
+    return float(start) if isinstance(start, int | float) else None
+
+
+def _answers(detail: CallDetail | None) -> list[Answer]:
+    data = detail.call_analysis.get("custom_analysis_data") if detail else None
+    if not isinstance(data, dict):
+        return []
+    yes_no = {True: _("yes"), False: _("no")}
+    return [
+        Answer(
+            name=str(name).replace("_", " ").capitalize(),
+            value=yes_no[value] if isinstance(value, bool) else str(value),
+        )
+        for name, value in data.items()
+    ]
+
+
+def _timeline(call: Call, attempt: Attempt | None) -> list[Moment]:
+    lines: list[tuple[str, datetime | None, str, str, str]] = []
+    if attempt is not None:
+        allowed = _("Allowed by %(rules)s") % {
+            "rules": ", ".join(attempt.decision.get("rules", []))
+        }
+        title = _("Decided: attempt %(number)d") % {"number": attempt.number}
+        lines += [(title, attempt.created_at, allowed, "scale", "info")]
+        lines += [(_("Dialled"), attempt.placed_at, "", "phone-arrow-up-right", "accent")]
+    else:
+        lines += [(_("Dialled"), call.created_at, "", "phone-arrow-up-right", "accent")]
+    over = call.disconnection_reason.replace("_", " ")
+    lines += [
+        (_("Answered"), call.started_at, "", "phone", "ok"),
+        (_("Ended"), call.ended_at, over, "phone-x-mark", ""),
+        (_("Analysed"), call.analyzed_at, "", "sparkles", "info"),
+    ]
+    return [
+        Moment(title, at, text, icon, tone)
+        for title, at, text, icon, tone in lines
+        if at is not None
+    ]

@@ -1,0 +1,145 @@
+"""The live page of a campaign: launches, minutes, calls in progress and just ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count
+
+from billing.models import Reservation
+from billing.rules import price_micros
+from campaigns.models import BatchCall, Enrolment
+from campaigns.queries import progress as progress_of
+from leads.models import Lead
+from telephony.models import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from campaigns.models import Campaign
+    from campaigns.queries.progress import Progress
+
+LIVE_ROWS = 20
+RECENT_ROWS = 8
+_LIVE_CALL = (Call.Status.REGISTERED, Call.Status.ONGOING)
+_OVER = (Call.Status.ENDED, Call.Status.NOT_CONNECTED, Call.Status.ERROR)
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """What the launches reserved and what became of it, in seconds; `cost_micros` is the client's."""
+
+    granted: int
+    held: int
+    consumed: int
+    free: int
+    cost_micros: int
+
+    @property
+    def left(self) -> int:
+        """Reserved and not used yet."""
+        return self.free + self.held
+
+
+@dataclass(frozen=True)
+class CallRow:
+    """A call with the name of whom it reached."""
+
+    call: Call
+    name: str
+    talk_seconds: int | None
+
+
+@dataclass(frozen=True)
+class LivePage:
+    """All that the live page shows; eight queries whatever the number of leads and calls."""
+
+    status: str
+    label: str
+    sentence: str
+    progress: Progress
+    minutes: Minutes
+    launches: list[BatchCall]
+    live_calls: list[CallRow]
+    recent_calls: list[CallRow]
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in {"running", "paused", "scheduled"}
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the page has something to ask for again."""
+        return self.is_live or self.status == "preparing" or bool(self.progress.live)
+
+
+def live_page(campaign: Campaign, *, now: datetime) -> LivePage:
+    """Read what a campaign does at `now`."""
+    launches = progress_of.launches_of([campaign]).get(campaign.pk, [])
+    waiting = Enrolment.objects.filter(
+        client_id=campaign.client_id,
+        campaign=campaign,
+        status=Enrolment.Status.QUEUED,
+        batch_call=None,
+    ).aggregate(number=Count("pk"))["number"]
+    progress = progress_of.add_up(launches, waiting=waiting)
+    status = progress_of.shown_status(campaign, launches)
+    live, recent = _live_calls(launches), _recent_calls(campaign)
+    names = _names([*live, *recent])
+    return LivePage(
+        status=status,
+        label=progress_of.status_label(status),
+        sentence=progress_of.why(campaign, launches, progress),
+        progress=progress,
+        minutes=_minutes(launches),
+        launches=launches[::-1],
+        live_calls=[_row(call, names, now) for call in live],
+        recent_calls=[_row(call, names, now) for call in recent],
+    )
+
+
+def _live_calls(launches: Sequence[BatchCall]) -> list[Call]:
+    ids = [row.pk for row in launches if row.dialling_count or row.in_call_count]
+    calls = Call.objects.filter(batch_call_id__in=ids, status__in=_LIVE_CALL)
+    return list(calls.order_by("-created_at", "-pk")[:LIVE_ROWS])
+
+
+def _recent_calls(campaign: Campaign) -> list[Call]:
+    calls = Call.objects.filter(
+        client_id=campaign.client_id, campaign_id=campaign.pk, status__in=_OVER
+    )
+    return list(calls.order_by("-created_at", "-pk")[:RECENT_ROWS])
+
+
+def _names(calls: Iterable[Call]) -> dict[UUID, str]:
+    """Return the names of the leads behind these calls; one query."""
+    leads = Lead.objects.filter(pk__in={call.lead_id for call in calls if call.lead_id})
+    return {row.pk: row.full_name for row in leads.only("first_name", "last_name")}
+
+
+def _row(call: Call, names: dict[UUID, str], now: datetime) -> CallRow:
+    seconds = call.duration_seconds
+    if seconds is None and call.started_at and not call.is_over:
+        seconds = max(0, int((now - call.started_at).total_seconds()))
+    name = names.get(call.lead_id, "") if call.lead_id else ""
+    return CallRow(call=call, name=name, talk_seconds=seconds)
+
+
+def call_rows(calls: Sequence[Call], *, now: datetime) -> list[CallRow]:
+    """Return calls with the names of their leads; one query."""
+    names = _names(calls)
+    return [_row(call, names, now) for call in calls]
+
+
+def _minutes(launches: Sequence[BatchCall]) -> Minutes:
+    rows = list(Reservation.objects.filter(batch_call_id__in=[row.pk for row in launches]))
+    return Minutes(
+        granted=sum(row.granted_seconds for row in rows),
+        held=sum(row.held_seconds for row in rows),
+        consumed=sum(row.posted_seconds for row in rows),
+        free=sum(row.free_seconds for row in rows),
+        cost_micros=sum(price_micros(seconds=row.posted_seconds, terms=row.terms) for row in rows),
+    )

@@ -1,0 +1,1 @@
+"""Pages of the campaigns room, by noun."""

@@ -1,0 +1,85 @@
+"""The list of calls, and the page of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from campaigns.forms.lists import CallFilterForm
+from campaigns.models import Campaign
+from campaigns.queries.calls import CallFilter, call_list as listed, call_page
+from campaigns.queries.live import call_rows
+from convomono.lib import clock
+from convomono.lib.htmx import render_page
+from convomono.lib.pages import list_page
+from leads.services import suppress
+from telephony.models import Call
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse
+
+    from accounts.access import ClientRequest
+
+MOST_CAMPAIGNS = 200
+
+
+@client_viewer
+@require_GET
+def call_list(request: ClientRequest) -> HttpResponse:
+    campaigns = Campaign.objects.visible_to(request.user).order_by("-created_at", "-pk")
+    names = dict(campaigns.values_list("pk", "name")[:MOST_CAMPAIGNS])
+    form = CallFilterForm(request.GET, campaigns=list(names.items()))
+    asked = form.cleaned_data if form.is_valid() else {}
+    wanted = CallFilter(
+        outcome=asked.get("outcome", ""),
+        status=asked.get("status", ""),
+        campaign_id=asked.get("campaign"),
+        since=asked.get("since"),
+        until=asked.get("until"),
+        number=asked.get("number", ""),
+    )
+    page = list_page(listed(Call.objects.visible_to(request.user), wanted), request.GET.get("page"))
+    context = {
+        "form": form,
+        "page": page,
+        "rows": [
+            (row, names.get(row.call.campaign_id, ""))
+            for row in call_rows(page.rows, now=clock.now())
+        ],
+        "is_filtered": any(asked.values()),
+    }
+    return render_page(request, "campaigns/call_list.html", context, partial="call-table")
+
+
+@client_viewer
+@require_GET
+def call_detail(request: ClientRequest, call_id: UUID) -> HttpResponse:
+    call = get_visible_or_404(request, Call.objects.all(), call_id)
+    context = {"page": call_page(call), "may_manage": can_manage(request.user)}
+    return render(request, "campaigns/call_detail.html", context)
+
+
+@client_manager
+@require_POST
+def call_suppress(request: ClientRequest, call_id: UUID) -> HttpResponse:
+    call = get_visible_or_404(request, Call.objects.all(), call_id)
+    suppress(
+        level="client",
+        client_id=call.client_id,
+        campaign_id=None,
+        phone_number=call.to_number,
+        source="person",
+        reason=_("From the page of a call"),
+        call_id=call.pk,
+        actor=request.user,
+        now=clock.now(),
+    )
+    messages.success(request, _("Nobody at your company will call this number again."))
+    return redirect("campaigns:call-detail", call.pk)

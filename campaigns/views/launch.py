@@ -1,0 +1,112 @@
+"""The pre-flight check, and the button that launches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import client_launcher, get_visible_or_404
+from billing.services import InsufficientCredits
+from campaigns.forms.campaign import LaunchForm
+from campaigns.models import Campaign
+from campaigns.preflight import preflight
+from campaigns.services import lifecycle
+from convomono.lib import clock
+from convomono.lib.ids import uuid7
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse
+
+    from accounts.access import ClientRequest
+    from campaigns.models import BatchCall
+    from campaigns.preflight import Preflight
+
+CONFLICT = 409
+
+
+@client_launcher
+@require_http_methods(["GET", "POST"])
+def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(
+        request,
+        Campaign.objects.select_related("client", "retry_policy", "calling_window"),
+        campaign_id,
+    )
+    form = LaunchForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            batch_call = _launch(request, campaign, form)
+        except lifecycle.LaunchRefused:
+            messages.error(request, _("Something has changed: it can't be launched like this."))
+        except lifecycle.CampaignNotReady:
+            messages.error(request, _("Somebody edited the campaign: make it ready again."))
+        except (lifecycle.LaunchInProgress, lifecycle.NobodyWaits):
+            messages.info(request, _("Somebody else has just launched these leads."))
+        except InsufficientCredits:
+            messages.error(request, _("The balance has changed: look at the figures again."))
+        else:
+            messages.success(request, _("Launched. The first calls start now."))
+            return redirect("campaigns:campaign-detail", batch_call.campaign_id)
+        return redirect("campaigns:campaign-launch", campaign.pk)
+    check = _check(campaign)
+    status = CONFLICT if request.method == "POST" else 200
+    return render(request, "campaigns/launch.html", _context(campaign, check), status=status)
+
+
+def _launch(request: ClientRequest, campaign: Campaign, form: LaunchForm) -> BatchCall:
+    return lifecycle.launch_campaign(
+        campaign=campaign,
+        launch_key=form.cleaned_data["launch_key"],
+        seconds=form.cleaned_data["seconds"],
+        actor=request.user,
+        now=clock.now(),
+        is_sandbox=settings.SANDBOX,
+    )
+
+
+def _check(campaign: Campaign) -> Preflight:
+    return preflight(
+        campaign,
+        clock.now(),
+        is_sandbox=settings.SANDBOX,
+        calls_per_second=settings.RETELL_CALLS_PER_SECOND,
+    )
+
+
+def _context(campaign: Campaign, check: Preflight) -> dict[str, object]:
+    return {
+        "campaign": campaign,
+        "check": check,
+        "form": LaunchForm(
+            initial={
+                "launch_key": uuid7(),
+                "leads": check.counts.callable,
+                "seconds": check.reserve_seconds,
+            }
+        ),
+        "fixes": fixes(campaign),
+    }
+
+
+def fixes(campaign: Campaign) -> dict[str, tuple[str, str]]:
+    """Return where each kind of finding is put right: address and label."""
+    return {
+        "edit": (reverse("campaigns:campaign-edit", args=[campaign.pk]), _("Edit the campaign")),
+        "prepare": (
+            reverse("campaigns:campaign-detail", args=[campaign.pk]),
+            _("Make it ready"),
+        ),
+        "upload": (
+            f"{reverse('leads:import-create')}?campaign={campaign.pk}",
+            _("Upload leads"),
+        ),
+        "billing": (reverse("billing:wallet"), _("Billing")),
+    }

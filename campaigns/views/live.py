@@ -1,0 +1,120 @@
+"""The live page of a campaign, and the buttons on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _, ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import (
+    can_manage,
+    client_launcher,
+    client_manager,
+    client_viewer,
+    get_visible_or_404,
+)
+from campaigns.forms.lists import EnrolmentFilterForm
+from campaigns.models import Campaign
+from campaigns.queries.leads import enrolment_list, with_sentences
+from campaigns.queries.live import live_page
+from campaigns.services import lifecycle
+from convomono.lib import clock
+from convomono.lib.htmx import render_page
+from convomono.lib.pages import list_page
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse
+
+    from accounts.access import ClientRequest
+
+
+@client_viewer
+@require_GET
+def campaign_detail(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    context = {
+        "campaign": campaign,
+        "page": live_page(campaign, now=clock.now()),
+        "may_manage": can_manage(request.user),
+        "may_launch": can_manage(request.user) and request.user.can_launch,
+        # "Hold still" on the page: for those who read more slowly than it changes.
+        "updates": request.GET.get("updates") != "off",
+    }
+    return render_page(request, "campaigns/campaign_detail.html", context, partial="campaign-live")
+
+
+@client_viewer
+@require_GET
+def campaign_leads(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    form = EnrolmentFilterForm(request.GET)
+    asked = form.cleaned_data if form.is_valid() else {}
+    rows = enrolment_list(
+        campaign,
+        status=asked.get("status", ""),
+        search=asked.get("q", ""),
+        launched=asked.get("launched", ""),
+    )
+    page = list_page(rows, request.GET.get("page"))
+    context = {
+        "campaign": campaign,
+        "form": form,
+        "page": page,
+        "rows": with_sentences(page.rows),
+        "is_filtered": any(asked.values()),
+        "may_manage": can_manage(request.user),
+    }
+    return render_page(request, "campaigns/campaign_leads.html", context, partial="enrolment-table")
+
+
+@client_manager
+@require_POST
+def campaign_pause(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    try:
+        lifecycle.pause_campaign(campaign=campaign, actor=request.user, now=clock.now())
+    except lifecycle.BatchCallNotRunning:
+        messages.info(request, _("It wasn't dialling."))
+    else:
+        messages.success(request, _("Paused. Calls in progress go on; no new one starts."))
+    return redirect("campaigns:campaign-detail", campaign.pk)
+
+
+@client_launcher
+@require_POST
+def campaign_resume(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    try:
+        lifecycle.resume_campaign(campaign=campaign, actor=request.user, now=clock.now())
+    except lifecycle.BatchCallNotPaused:
+        messages.info(request, _("It wasn't paused."))
+    else:
+        messages.success(request, _("It goes on where it stopped."))
+    return redirect("campaigns:campaign-detail", campaign.pk)
+
+
+@client_manager
+@require_http_methods(["GET", "POST"])
+def campaign_stop(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    if request.method == "GET":
+        context = {"campaign": campaign, "page": live_page(campaign, now=clock.now())}
+        return render(request, "campaigns/campaign_stop.html", context)
+    try:
+        stopped = lifecycle.stop_campaign(campaign=campaign, actor=request.user, now=clock.now())
+    except lifecycle.BatchCallOver:
+        messages.info(request, _("It was over already."))
+    else:
+        waiting = sum(row.queued_count for row in stopped)
+        sentence = ngettext(
+            "Stopped: %(n)d lead is no longer called.",
+            "Stopped: %(n)d leads are no longer called.",
+            waiting,
+        )
+        messages.success(request, sentence % {"n": waiting})
+    return redirect("campaigns:campaign-detail", campaign.pk)

@@ -1,0 +1,55 @@
+"""The voices to choose from: Retell's list, kept for an hour so that the form never waits for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from django.core.cache import cache
+
+from telephony.provider import ProviderError
+
+if TYPE_CHECKING:
+    from telephony.retell import RetellGateway
+
+KEPT_SECONDS = 3600
+# The last list that was had, in case Retell is away when the hour is over.
+SPARE_SECONDS = 30 * 24 * 3600
+_KEY, _SPARE = "voices", "voices:spare"
+
+
+@dataclass(frozen=True)
+class VoiceChoice:
+    """A voice as the form shows it."""
+
+    voice_id: str
+    name: str
+    about: str  # gender, accent, age
+    preview_url: str
+
+
+def voice_choices(gateway: RetellGateway) -> list[VoiceChoice]:
+    """Return the voices by name; the last known ones, or none, while Retell doesn't answer."""
+    kept = cache.get(_KEY)
+    if kept is None:
+        try:
+            kept = [asdict(choice) for choice in _ask(gateway)]
+        except ProviderError:
+            kept = cache.get(_SPARE, [])
+        else:
+            cache.set(_KEY, kept, KEPT_SECONDS)
+            cache.set(_SPARE, kept, SPARE_SECONDS)
+    return [VoiceChoice(**row) for row in kept]
+
+
+def _ask(gateway: RetellGateway) -> list[VoiceChoice]:
+    found = [
+        VoiceChoice(
+            voice_id=voice.voice_id,
+            name=voice.name,
+            about=", ".join(part for part in (voice.gender, voice.accent, voice.age) if part),
+            preview_url=voice.preview_audio_url,
+        )
+        for voice in gateway.list_voices()
+    ]
+    return sorted(found, key=lambda choice: (choice.name.casefold(), choice.voice_id))
