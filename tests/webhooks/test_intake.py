@@ -353,7 +353,6 @@ class TestLockedDatabase:
         assert stored() == []
 
 
-
 @pytest.mark.sqlite_only("breaks the file's table")
 def test_answers_503_when_nothing_can_be_written(post: Post, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(inbox, "_INSERT", "INSERT INTO nowhere VALUES (?,?,?,?,?,?,?,?,?,?)")
