@@ -80,7 +80,7 @@ def checks(bin_folder: Path) -> list[Check]:
         manage("manage.py check", *strict, env=DEVELOPMENT),
         manage("check --deploy", *strict, "--deploy", env=PRODUCTION),
         manage("makemigrations", "makemigrations", "--check", "--dry-run", env=DEVELOPMENT),
-        tool("djlint", "templates", "--check", "--lint", "--quiet"),
+        tool("djlint", "templates", "--check", "--lint"),
         tool("djade", "--check", "--target-version", "6.1", *templates),
         tool("ruff", "format", "--check", ".", label="ruff format"),
         tool("ruff", "check", "--quiet", ".", label="ruff check"),
