@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leads.imports.rows import ReadRow
     from leads.imports.work import Pace, Work
 
-SLICE_ROWS = 50  # a lead and a consent each: within 10 ms on SQLite
+SLICE_ROWS = 40  # a lead and a consent each: within 10 ms on SQLite
 _FIELDS = (
     "first_name",
     "last_name",

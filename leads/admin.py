@@ -1,0 +1,178 @@
+"""Leads, consent, do-not-call and imports in the back office."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from import_export.admin import ImportExportModelAdmin
+from unfold.admin import ModelAdmin
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+
+from audit.admin import ReadOnlyAdmin
+from convomono.lib import clock
+from convomono.lib.phone import NumberRefused, parse_number
+from leads.imports.verdicts import REASONS, Verdict
+from leads.models import Consent, Lead, LeadImport, Suppression
+from leads.resources import LeadResource, SuppressionResource
+from leads.services.suppressions import lift_suppression, suppress
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+    from accounts.models import User
+
+
+@admin.register(Lead)
+class LeadAdmin(ModelAdmin, ImportExportModelAdmin):
+    """Every client's leads; numbers and what calls said of them aren't edited."""
+
+    resource_classes = [LeadResource]
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    list_display = [
+        "phone_number",
+        "full_name",
+        "client",
+        "status",
+        "consent_status",
+        "attempts_count",
+        "created_at",
+    ]
+    list_filter = ["status", "consent_status", "client"]
+    list_select_related = ["client"]
+    search_fields = ["search_text"]
+    ordering = ["-created_at", "-pk"]
+    show_full_result_count = False
+    fields = [
+        "client",
+        "phone_number",
+        ("first_name", "last_name"),
+        ("email", "company"),
+        ("country", "region", "postal_code"),
+        ("time_zone", "zone_candidates"),
+        "external_id",
+        "tags",
+        "status",
+        "consent_status",
+        ("attempts_count", "last_outcome"),
+        ("last_attempted_at", "next_attempt_at"),
+        ("created_at", "updated_at"),
+    ]
+    readonly_fields = [
+        "client",
+        "phone_number",
+        "country",
+        "zone_candidates",
+        "status",
+        "consent_status",
+        "attempts_count",
+        "last_outcome",
+        "last_attempted_at",
+        "next_attempt_at",
+        "created_at",
+        "updated_at",
+    ]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
+    ) -> tuple[QuerySet[Lead], bool]:
+        return super().get_search_results(request, queryset, search_term.casefold())
+
+    def save_model(self, request: HttpRequest, obj: Lead, form: Any, change: Any) -> None:
+        obj.search_text, obj.updated_at = obj.searchable(), clock.now()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ModelAdmin, ImportExportModelAdmin):
+    """The three do-not-call lists; an entry is added or lifted, never changed."""
+
+    resource_classes = [SuppressionResource]
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    list_display = ["phone_number", "level", "client", "source", "reason", "created_at"]
+    list_filter = ["level", "source", "client"]
+    list_select_related = ["client"]
+    search_fields = ["phone_number", "reason"]
+    ordering = ["-created_at", "-pk"]
+    show_full_result_count = False
+    fields = ["client", "phone_number", "reason"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: Any = False, **kw: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kw)
+        if "phone_number" in form.base_fields:
+            form.base_fields["phone_number"].help_text = _("With + and the country code.")
+            form.base_fields["phone_number"].validators.append(_is_number)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: Any) -> None:
+        """Add through the service; without a client the number is on the agency's list."""
+        row = suppress(
+            level=Suppression.Level.CLIENT if obj.client_id else Suppression.Level.AGENCY,
+            client_id=obj.client_id,
+            campaign_id=None,
+            phone_number=parse_number(obj.phone_number).e164,
+            source=Suppression.Source.PERSON,
+            reason=obj.reason,
+            actor=cast("User", request.user),
+            now=clock.now(),
+        )
+        obj.pk = row.pk
+
+    def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
+        lift_suppression(
+            suppression=obj,
+            reason=str(_("Lifted in the back office")),
+            actor=cast("User", request.user),
+            now=clock.now(),
+        )
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+
+def _is_number(text: str) -> None:
+    try:
+        parse_number(text)
+    except NumberRefused as exc:
+        raise ValidationError(REASONS[Verdict(exc.reason)]) from None
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin):
+    """Proofs of consent, to look up."""
+
+    list_display = ["lead", "client", "kind", "source", "given_at", "revoked_at"]
+    list_filter = ["kind", "client"]
+    list_select_related = ["lead", "client"]
+    search_fields = ["source", "lead__phone_number"]
+    ordering = ["-given_at", "-pk"]
+    show_full_result_count = False
+
+
+@admin.register(LeadImport)
+class LeadImportAdmin(ReadOnlyAdmin):
+    """Receipts of uploads."""
+
+    list_display = ["file_name", "client", "status", "rows_total", "created_by_email", "created_at"]
+    list_filter = ["status", "client"]
+    list_select_related = ["client"]
+    search_fields = ["file_name", "sha256", "created_by_email"]
+    ordering = ["-created_at", "-pk"]
+    exclude = ["stored_name"]
