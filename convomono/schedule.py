@@ -10,8 +10,13 @@ from django.core.management import call_command
 
 from convomono.lib.jobs import periodic
 from leads.jobs import resume_imports
+from webhooks.jobs import expire_lost_holds, resolve_lost_answers, sweep_calls, sweep_parked
 
 DAY = 24 * 3600
 
 periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
+periodic(sweep_calls, every_seconds=30, queue="calls")
+periodic(sweep_parked, every_seconds=60, queue="calls")
+periodic(expire_lost_holds, every_seconds=60)
+periodic(resolve_lost_answers, every_seconds=15, queue="calls")
