@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 
-from convomono.lib.charts import PAPER
+from convomono.lib.shapes import PAPER
 
 STATIC = settings.BASE_DIR / "static"
 TOKENS = {
