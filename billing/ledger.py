@@ -49,15 +49,18 @@ def once[Result](*, find: Callable[[], Result | None], block: Callable[[], Resul
     """
     Return the first result if there is one, else run the block in a transaction.
 
-    `find` checks that the arguments are those of the first time. Inside a caller's transaction a
-    lost race leaves the outermost block, because an error has ended that transaction on MongoDB;
-    the caller runs it again.
+    `find` checks that the arguments are those of the first time. It looks inside the transaction:
+    what the first time used up must not be asked for again. Within a caller's transaction a lost
+    race leaves the outermost block, because an error has ended that transaction on MongoDB; the
+    caller runs it again.
     """
-    first = find()
-    if first is not None:
-        return first
+
+    def found_or_done() -> Result:
+        first = find()
+        return block() if first is None else first
+
     try:
-        return run_atomic(block)
+        return run_atomic(found_or_done)
     except (IntegrityError, Overtaken):
         if in_transaction():
             raise
