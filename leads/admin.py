@@ -86,7 +86,10 @@ class LeadAdmin(ModelAdmin, ImportExportModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
     ) -> tuple[QuerySet[Lead], bool]:
-        return super().get_search_results(request, queryset, search_term.casefold())
+        found: tuple[QuerySet[Lead], bool] = super().get_search_results(
+            request, queryset, search_term.casefold()
+        )
+        return found
 
     def save_model(self, request: HttpRequest, obj: Lead, form: Any, change: Any) -> None:
         obj.search_text, obj.updated_at = obj.searchable(), clock.now()

@@ -78,9 +78,9 @@ class LeadResource(_SafeResource):
         instance.country, instance.line_type = parsed.country, parsed.line_type
         instance.zone_candidates = list(time_zones(parsed.e164))
         instance.search_text = instance.searchable()
-        now = clock.now()
-        instance.created_at = instance.created_at or now
-        instance.updated_at = now
+        instance.updated_at = clock.now()
+        if getattr(instance, "created_at", None) is None:
+            instance.created_at = instance.updated_at
 
 
 class SuppressionResource(_SafeResource):
@@ -117,7 +117,8 @@ class SuppressionResource(_SafeResource):
     ) -> None:
         instance.level = _level(instance.client)
         instance.source = Suppression.Source.IMPORT
-        instance.created_at = instance.created_at or clock.now()
+        if getattr(instance, "created_at", None) is None:
+            instance.created_at = clock.now()
 
 
 def _level(client: Client | None) -> Suppression.Level:

@@ -40,8 +40,8 @@ class UploadForm(ConsentFields):
             "CSV, TSV or Excel (.xlsx), up to %(size)d MB. Columns are matched in the next step."
         ) % {"size": max(max_bytes // MEGABYTE, 1)}
 
-    def clean_file(self) -> UploadedFile:
-        upload: UploadedFile = self.cleaned_data["file"]
+    def clean_file(self) -> UploadedFile[bytes]:
+        upload: UploadedFile[bytes] = self.cleaned_data["file"]
         if (upload.size or 0) > self.max_bytes:
             raise forms.ValidationError(too_large(self.max_bytes))
         return upload
@@ -115,7 +115,7 @@ class MappingForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.found, self.variables, self.options = found, variables, options
         for name in ("country", "duplicates", "existing", "tag"):
-            self.fields[name].initial = options[name]  # type: ignore[literal-required]
+            self.fields[name].initial = options[name]
         meanings = {place: _FIELD + name for name, place in mapping["fields"].items()}
         meanings |= {place: _VARIABLE + name for name, place in mapping["variables"].items()}
         choices = self._choices()

@@ -104,7 +104,7 @@ def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept
 @atomic
 def _insert(row: Suppression, *, actor: Actor, now: datetime) -> None:
     row.save(force_insert=True)
-    if row.level == Level.CLIENT:
+    if row.level == Level.CLIENT and row.client_id is not None:
         Lead.objects.filter(client_id=row.client_id, phone_number=row.phone_number).update(
             status=Lead.Status.SUPPRESSED, updated_at=now
         )
@@ -123,7 +123,7 @@ def lift_suppression(*, suppression: Suppression, reason: str, actor: Actor, now
     deleted, _ = Suppression.objects.filter(pk=suppression.pk).delete()
     if not deleted:
         return False
-    if suppression.level == Level.CLIENT:
+    if suppression.level == Level.CLIENT and suppression.client_id is not None:
         leads = Lead.objects.filter(
             client_id=suppression.client_id,
             phone_number=suppression.phone_number,

@@ -23,6 +23,8 @@ from leads.queries import lead_lines, leads_matching
 from leads.services.people import LeadExists, create_lead
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
@@ -60,7 +62,7 @@ def lead_export(request: ClientRequest) -> StreamingHttpResponse:
     return csv_answer(csv_lines(lead_lines(rows)), "leads.csv")
 
 
-def csv_answer(lines: object, file_name: str) -> StreamingHttpResponse:
+def csv_answer(lines: Iterator[str], file_name: str) -> StreamingHttpResponse:
     """Answer with a file that is made while it is sent, never shown inside a page."""
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file_name}"'

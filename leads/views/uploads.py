@@ -64,7 +64,7 @@ def import_create(request: HttpRequest) -> HttpResponseBase:
 def _import_create(request: ClientRequest) -> HttpResponse:
     target = _target(request)
     now, zone = clock.now(), request.tenant.time_zone
-    known = {
+    known: dict[str, Any] = {
         "zone": zone,
         "today": now.astimezone(ZoneInfo(zone)).date(),
         "max_bytes": settings.LEAD_UPLOAD_MAX_BYTES,

@@ -28,6 +28,21 @@ if TYPE_CHECKING:
 CONSENT = ConsentStatement("written", "Web form", "Yes, call me.", NOW)
 
 
+def _searchable(row: Any) -> str:
+    names = ("first_name", "last_name", "company", "email", "phone_number")
+    said = [str(getattr(row, name, "")) for name in names]
+    return " ".join(filter(None, said)).casefold() + " "
+
+
+def _scope_key(row: Any) -> str:
+    return scope_key(
+        level=row.level,
+        client_id=row.client.pk if row.client else None,
+        campaign_id=getattr(row, "campaign_id", None),
+        phone_number=row.phone_number,
+    )
+
+
 class LeadFactory(DjangoModelFactory[Lead]):
     """A lead with a fictional number and consent."""
 
@@ -35,21 +50,12 @@ class LeadFactory(DjangoModelFactory[Lead]):
     phone_number = factory.Sequence(lambda n: f"+1{200 + n // 100 % 800}5550{100 + n % 100}")
     country = "US"
     consent_status = "given"
+    search_text = factory.LazyAttribute(_searchable)
     created_at = NOW
     updated_at = NOW
 
     class Meta:
         model = Lead
-
-    @factory.lazy_attribute
-    def search_text(self) -> str:
-        names = (self.first_name, self.last_name, self.company, self.email, self.phone_number)
-        return " ".join(str(name) for name in names if name).casefold() + " "
-
-    first_name = ""
-    last_name = ""
-    company = ""
-    email = ""
 
 
 class ConsentFactory(DjangoModelFactory[Consent]):
@@ -73,20 +79,12 @@ class SuppressionFactory(DjangoModelFactory[Suppression]):
     level = "client"
     client = factory.SubFactory(ClientFactory)
     phone_number = factory.Sequence(lambda n: f"+13125550{100 + n % 100}")
+    scope_key = factory.LazyAttribute(_scope_key)
     source = "person"
     created_at = NOW
 
     class Meta:
         model = Suppression
-
-    @factory.lazy_attribute
-    def scope_key(self) -> str:
-        return scope_key(
-            level=self.level,
-            client_id=self.client.pk if self.client else None,
-            campaign_id=getattr(self, "campaign_id", None),
-            phone_number=self.phone_number,
-        )
 
 
 @dataclass

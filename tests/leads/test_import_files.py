@@ -16,13 +16,14 @@ from convomono.lib import csvio
 from convomono.lib.phone import NumberRefused, _parse_any, parse_number, time_zones
 from leads.imports.columns import guess_mapping
 from leads.imports.source import FileRefused, detect
-from leads.models import Lead, LeadImport
-from tests.factories.leads import NOW, upload
+from leads.models import Detected, Lead, LeadImport
+from tests.factories.accounts import NOW
+from tests.factories.leads import upload
 
 PEOPLE = "Vorname;Nachname;Telefon\nJosé;Müller;(212) 555-0101\nZoë;Ünal;212 555 0102\n"
 
 
-def workbook(*rows: list) -> bytes:
+def workbook(*rows: list[object]) -> bytes:
     book = openpyxl.Workbook()
     for row in rows:
         book.active.append(row)
@@ -31,7 +32,7 @@ def workbook(*rows: list) -> bytes:
     return out.getvalue()
 
 
-def found_in(data: bytes) -> dict:
+def found_in(data: bytes) -> Detected:
     sniffer = csvio.TextSniffer()
     sniffer.feed(data)
     return detect(io.BytesIO(data), sniffer)
@@ -235,7 +236,7 @@ def test_counts_what_a_plain_count_counts(imported, acme, numbers, known, keep):
 
     Lead.objects.all().delete()
     for number in known:
-        LeadFactory(client=acme, phone_number=number, created_at=NOW)
+        LeadFactory.create(client=acme, phone_number=number, created_at=NOW)
 
     done = imported(
         "n,phone\n" + "".join(f"P{n},{one}\n" for n, one in enumerate(numbers)), duplicates=keep

@@ -15,8 +15,8 @@ from leads.imports.dry_run import check_rows
 from leads.imports.work import Pace
 from leads.models import Consent, Lead, LeadImport, LeadImportRow
 from leads.services.imports import cancel_import
+from tests.factories.accounts import NOW
 from tests.factories.leads import (
-    NOW,
     LeadFactory,
     SuppressionFactory,
     ask_check,
@@ -71,7 +71,7 @@ def run_killed(lead_import: LeadImport, step, offsets: list[int]) -> int:
     return kills
 
 
-def world(target) -> tuple:
+def world(target) -> tuple[object, ...]:
     """Everything an import leaves behind, over natural keys."""
     leads = sorted(Lead.objects.values_list("phone_number", "first_name", "consent_status"))
     consents = sorted(Consent.objects.values_list("lead__phone_number", "source"))
@@ -86,7 +86,7 @@ def prepare(alice, acme, target) -> LeadImport:
     target.variables = ["first_name"]
     if not Lead.objects.exists():
         known = content().splitlines()[1].split(",")[1]
-        LeadFactory(client=acme, phone_number=f"+1{known}", consent_status="none")
+        LeadFactory.create(client=acme, phone_number=f"+1{known}", consent_status="none")
     lead_import = upload(alice, content(), campaign_id=target.campaign_id)
     ask_check(lead_import)
     return lead_import
@@ -219,7 +219,7 @@ def test_imports_once_from_two_workers_at_once(acme, alice, target):
     lead_import = prepare(alice, acme, target)
     check_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
     ask_commit(lead_import, alice)
-    SuppressionFactory(client=acme, phone_number="+12025550101")
+    SuppressionFactory.create(client=acme, phone_number="+12025550101")
     errors: list[BaseException] = []
 
     def work() -> None:

@@ -76,7 +76,7 @@ def test_keeps_the_last_row_of_a_number_when_asked(imported):
     ],
 )
 def test_treats_a_known_lead_as_asked(imported, acme, existing, verdict, first, company):
-    lead = LeadFactory(client=acme, phone_number="+12125550101", first_name="Known")
+    lead = LeadFactory.create(client=acme, phone_number="+12125550101", first_name="Known")
 
     done = imported("first name,company,phone\nAda,Byron Ltd,212 555 0101\n", existing=existing)
 
@@ -87,7 +87,7 @@ def test_treats_a_known_lead_as_asked(imported, acme, existing, verdict, first, 
 
 
 def test_leaves_another_clients_lead_with_the_same_number_alone(imported, rival):
-    other = LeadFactory(client=rival, phone_number="+12125550101", first_name="Theirs")
+    other = LeadFactory.create(client=rival, phone_number="+12125550101", first_name="Theirs")
 
     assert imported(FILE).counts["new"] == 2
 
@@ -96,10 +96,10 @@ def test_leaves_another_clients_lead_with_the_same_number_alone(imported, rival)
 
 
 def test_never_enrols_who_must_not_be_called(imported, acme, rival, target):
-    SuppressionFactory(client=acme, phone_number="+12125550101")
-    SuppressionFactory(client=None, level="agency", phone_number="+12125550102")
-    SuppressionFactory(client=rival, phone_number="+12125550103")
-    SuppressionFactory(
+    SuppressionFactory.create(client=acme, phone_number="+12125550101")
+    SuppressionFactory.create(client=None, level="agency", phone_number="+12125550102")
+    SuppressionFactory.create(client=rival, phone_number="+12125550103")
+    SuppressionFactory.create(
         client=acme, level="campaign", campaign_id=target.campaign_id, phone_number="+12125550104"
     )
 
@@ -146,8 +146,8 @@ def test_skips_who_is_in_the_campaign_already(imported, target):
 
 
 def test_keeps_people_without_consent_as_leads_and_never_enrols_them(imported, acme, target):
-    LeadFactory(client=acme, phone_number="+12125550102", consent_status="given")
-    LeadFactory(client=acme, phone_number="+12125550103", consent_status="none")
+    LeadFactory.create(client=acme, phone_number="+12125550102", consent_status="given")
+    LeadFactory.create(client=acme, phone_number="+12125550103", consent_status="none")
 
     done = imported(
         "phone\n2125550101\n2125550102\n2125550103\n", campaign_id=target.campaign_id, consent=None
@@ -159,7 +159,7 @@ def test_keeps_people_without_consent_as_leads_and_never_enrols_them(imported, a
 
 
 def test_never_undoes_a_consent_that_was_taken_back(imported, acme, target):
-    lead = LeadFactory(client=acme, phone_number="+12125550101", consent_status="revoked")
+    lead = LeadFactory.create(client=acme, phone_number="+12125550101", consent_status="revoked")
 
     done = imported("phone\n2125550101\n", campaign_id=target.campaign_id)
 
@@ -212,7 +212,7 @@ def test_counts_a_number_that_got_on_the_list_after_the_dry_run(
     imported, acme, alice, run_jobs, django_capture_on_commit_callbacks
 ):
     lead_import = imported(FILE, commit=False)
-    SuppressionFactory(client=acme, phone_number="+12125550102")
+    SuppressionFactory.create(client=acme, phone_number="+12125550102")
 
     with django_capture_on_commit_callbacks(execute=True):
         ask_commit(lead_import, alice)

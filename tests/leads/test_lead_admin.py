@@ -23,8 +23,8 @@ def clerk(bob):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_shows_each_table_to_those_who_manage_campaigns(browse, clerk, root, alice, table):
-    lead = ConsentFactory().lead
-    SuppressionFactory(client=lead.client)
+    lead = ConsentFactory.create().lead
+    SuppressionFactory.create(client=lead.client)
     upload(alice, "phone\n2125550101\n")
 
     for person in (clerk, root):
@@ -55,7 +55,7 @@ def test_puts_a_number_on_the_agencys_list_through_the_service(browse, clerk):
 
 
 def test_lifts_an_entry_through_the_service(browse, clerk, acme):
-    row = SuppressionFactory(client=acme)
+    row = SuppressionFactory.create(client=acme)
 
     browse(clerk).post(f"/admin/leads/suppression/{row.pk}/delete/", {"post": "yes"})
 
@@ -64,7 +64,7 @@ def test_lifts_an_entry_through_the_service(browse, clerk, acme):
 
 
 def test_imports_leads_with_the_same_checks(browse, clerk, acme):
-    LeadFactory(client=acme, phone_number="+12125550101", first_name="Old")
+    LeadFactory.create(client=acme, phone_number="+12125550101", first_name="Old")
     content = (
         "client,phone_number,first_name,status\n"
         f"{acme.name},212 555 0101,Ada,converted\n{acme.name},'+12125550102,Grace,\n"
@@ -86,7 +86,7 @@ def test_imports_leads_with_the_same_checks(browse, clerk, acme):
 
 
 def test_names_a_bad_number_in_an_import(acme):
-    import tablib
+    import tablib  # type: ignore[import-untyped]  # has none
 
     data = tablib.Dataset([acme.name, "12"], headers=["client", "phone_number"])
 
@@ -97,7 +97,7 @@ def test_names_a_bad_number_in_an_import(acme):
 
 
 def test_exports_without_formulas(acme):
-    LeadFactory(client=acme, phone_number="+12125550101", first_name="=1+1")
+    LeadFactory.create(client=acme, phone_number="+12125550101", first_name="=1+1")
 
     text = LeadResource().export().csv
 

@@ -22,8 +22,8 @@ LEAD = {
 
 
 def test_lists_the_clients_own_leads_alone(browse, vera, acme, rival):
-    LeadFactory(client=acme, first_name="Ada")
-    LeadFactory(client=rival, first_name="Stranger")
+    LeadFactory.create(client=acme, first_name="Ada")
+    LeadFactory.create(client=rival, first_name="Stranger")
 
     page = browse(vera).get("/app/leads/").text
 
@@ -45,7 +45,7 @@ def test_lists_the_clients_own_leads_alone(browse, vera, acme, rival):
     ],
 )
 def test_finds_leads(browse, vera, acme, query, found):
-    LeadFactory(
+    LeadFactory.create(
         client=acme,
         first_name="Ada",
         last_name="Byron",
@@ -53,7 +53,7 @@ def test_finds_leads(browse, vera, acme, query, found):
         email="ada@x.test",
         phone_number="+12125550101",
     )
-    LeadFactory(
+    LeadFactory.create(
         client=acme,
         first_name="Grace",
         phone_number="+13125550142",
@@ -70,7 +70,7 @@ def test_finds_leads(browse, vera, acme, query, found):
 
 
 def test_ignores_filters_that_make_no_sense(browse, vera, acme):
-    LeadFactory(client=acme, first_name="Ada")
+    LeadFactory.create(client=acme, first_name="Ada")
 
     answer = browse(vera).get("/app/leads/?status=odd&lead_import=x&sort=pk&page=-4")
 
@@ -103,9 +103,9 @@ def test_turns_pages(browse, vera, acme):
 
 
 def test_exports_what_is_filtered_without_formulas(browse, mia, acme, rival):
-    LeadFactory(client=acme, first_name="=HYPERLINK()", phone_number="+12125550101")
-    LeadFactory(client=acme, first_name="Grace", status="called")
-    LeadFactory(client=rival, first_name="Stranger")
+    LeadFactory.create(client=acme, first_name="=HYPERLINK()", phone_number="+12125550101")
+    LeadFactory.create(client=acme, first_name="Grace", status="called")
+    LeadFactory.create(client=rival, first_name="Stranger")
 
     answer = browse(mia).get("/app/leads/export/?status=new")
 
@@ -149,7 +149,7 @@ def test_refuses_a_lead_that_is_wrong_and_keeps_what_was_typed(browse, mia, chan
 
 
 def test_says_who_has_the_number_already(browse, mia, acme, rival):
-    LeadFactory(client=rival, phone_number="+12125550101")
+    LeadFactory.create(client=rival, phone_number="+12125550101")
     browser = browse(mia)
     assert browser.post("/app/leads/new/", LEAD).status_code == 302
 
@@ -161,7 +161,7 @@ def test_says_who_has_the_number_already(browse, mia, acme, rival):
 
 
 def test_puts_a_number_on_the_list_once(browse, mia, acme):
-    lead = LeadFactory(client=acme, phone_number="+12125550101")
+    lead = LeadFactory.create(client=acme, phone_number="+12125550101")
     data = {"phone_number": "212 555 0101", "country": "US", "reason": "Asked by mail"}
     browser = browse(mia)
 
@@ -185,7 +185,7 @@ def test_refuses_what_is_no_number(browse, mia):
 
 
 def test_takes_a_number_off_with_a_reason(browse, mia, acme):
-    row = SuppressionFactory(client=acme)
+    row = SuppressionFactory.create(client=acme)
     address = f"/app/do-not-call/{row.pk}/lift/"
     browser = browse(mia)
 
@@ -198,9 +198,9 @@ def test_takes_a_number_off_with_a_reason(browse, mia, acme):
 
 
 def test_searches_the_list_by_a_part_of_the_number(browse, vera, acme, rival):
-    SuppressionFactory(client=acme, phone_number="+12125550101", reason="First")
-    SuppressionFactory(client=acme, phone_number="+12125550102", reason="Second")
-    SuppressionFactory(client=rival, phone_number="+12125550101", reason="Theirs")
+    SuppressionFactory.create(client=acme, phone_number="+12125550101", reason="First")
+    SuppressionFactory.create(client=acme, phone_number="+12125550102", reason="Second")
+    SuppressionFactory.create(client=rival, phone_number="+12125550101", reason="Theirs")
 
     page = browse(vera).get("/app/do-not-call/?q=0101", headers=HTMX).text
 
@@ -218,7 +218,7 @@ def test_keeps_the_number_of_queries_of_the_list(browse, vera, acme, django_asse
 
 
 def test_hides_another_clients_entries(browse, charlie, acme):
-    row = SuppressionFactory(client=acme)
+    row = SuppressionFactory.create(client=acme)
 
     assert browse(charlie).post(f"/app/do-not-call/{row.pk}/lift/").status_code == 404
     assert browse(charlie).get(f"/app/do-not-call/{uuid7()}/lift/").status_code == 404
