@@ -107,6 +107,9 @@ class CampaignForm(forms.Form):
     voicemail_minutes = forms.IntegerField(
         label=_("Voicemail: again after (minutes)"), min_value=15, max_value=10_080
     )
+    declined_minutes = forms.IntegerField(
+        label=_("Declined: again after (minutes)"), min_value=15, max_value=10_080
+    )
     voicemail_action = forms.ChoiceField(label=_("When a machine answers"), choices=VOICEMAIL)
     voicemail_message = forms.CharField(
         label=_("Message to leave"),
@@ -191,6 +194,7 @@ class CampaignForm(forms.Form):
             busy_delay_seconds=data["busy_minutes"] * 60,
             no_answer_delay_seconds=data["no_answer_minutes"] * 60,
             voicemail_delay_seconds=data["voicemail_minutes"] * 60,
+            declined_delay_seconds=data["declined_minutes"] * 60,
         )
 
 
@@ -222,6 +226,7 @@ def initial_of(content: CampaignContent) -> dict[str, Any]:
         "busy_minutes": content.busy_delay_seconds // 60,
         "no_answer_minutes": content.no_answer_delay_seconds // 60,
         "voicemail_minutes": content.voicemail_delay_seconds // 60,
+        "declined_minutes": content.declined_delay_seconds // 60,
         "voicemail_action": chosen["voicemail_action"],
         "voicemail_message": chosen["voicemail_message"],
         "max_call_minutes": chosen["max_call_duration_ms"] // 60_000,

@@ -45,7 +45,7 @@ Acme Dental, 12 Maple Street. Open Monday to Friday, 8:00 to 18:00.
 A check-up takes 30 minutes and costs $90, a cleaning 45 minutes and $120.
 Parking is free behind the building. Patients can reschedule until the evening before.
 """
-QUICK_RETRY_SECONDS = 10 * 60
+QUICK_RETRY_SECONDS = 15 * 60
 
 
 def content(name: str, *, max_attempts: int = 2) -> CampaignContent:

@@ -43,6 +43,7 @@ def typed(**fields):
         "busy_minutes": "20",
         "no_answer_minutes": "240",
         "voicemail_minutes": "1440",
+        "declined_minutes": "1440",
         "voicemail_action": "hangup",
         "voicemail_message": "",
         "max_call_minutes": "5",
