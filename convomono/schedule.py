@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from django.core.management import call_command
 
+from campaigns.jobs import resume_campaigns
 from convomono.lib.jobs import periodic
 from leads.jobs import resume_imports
+from reporting.jobs import resume_reports
 from webhooks.jobs import expire_lost_holds, resolve_lost_answers, sweep_calls, sweep_parked
 
 DAY = 24 * 3600
@@ -20,3 +22,5 @@ periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(expire_lost_holds, every_seconds=60)
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
+periodic(resume_campaigns, every_seconds=5)
+periodic(resume_reports, every_seconds=60)
