@@ -1,0 +1,173 @@
+"""The sweeper: calls whose news was lost end all the same, once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from billing.invariants import audit_ledger
+from billing.models import CallHold
+from campaigns.models import Attempt, Enrolment
+from telephony.models import Call
+from telephony.provider import Unavailable
+from tests.factories.telephony import CallFactory
+from tests.factories.webhooks import delivery
+from tests.webhooks.conftest import Ringing, deliver, without
+from webhooks import jobs
+from webhooks.drain import step
+from webhooks.models import WebhookEvent
+from webhooks.sweeper import sweep_calls, sweep_parked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from tests.campaigns.dialling.conftest import Rig
+
+LATER = timedelta(hours=1)
+
+
+def retell_has(rig: Rig, call: Ringing, reason: str = "user_hangup", **fields: Any) -> None:
+    """Let Retell hold the call as it ended, although no webhook told us."""
+    told = orjson.loads(call.says(reason)["analyzed"])["call"] | fields
+    del told["call_id"]
+    rig.retell.becomes(call.call_id, **told)
+
+
+class TestSilentCalls:
+    def test_are_fetched_and_billed(self, ringing: Ringing, rig: Rig, now: datetime):
+        retell_has(rig, ringing)
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 1
+        event = WebhookEvent.objects.get()
+        assert (event.source, event.event_type) == ("sweep", "call_swept")
+        step(now=now + LATER)
+        call = Call.objects.get()
+        assert (call.status, call.outcome_class, call.billed_seconds) == ("ended", "human", 30)
+        assert call.detail.call_summary == "They talked."
+        assert Enrolment.objects.get().status == "done"
+        assert list(audit_ledger()) == []
+
+    def test_are_left_alone_while_they_may_last(self, ringing: Ringing, rig: Rig, now: datetime):
+        """300 s at most, two minutes to ring, ten minutes of grace."""
+        retell_has(rig, ringing)
+        assert sweep_calls(gateway=rig.retell, now=now + timedelta(minutes=16)) == 0
+        assert sweep_calls(gateway=rig.retell, now=now + timedelta(minutes=18)) == 1
+
+    def test_are_fetched_once(self, ringing: Ringing, rig: Rig, now: datetime):
+        retell_has(rig, ringing)
+        for _ in range(2):
+            sweep_calls(gateway=rig.retell, now=now + LATER)
+        assert WebhookEvent.objects.count() == 1
+
+    def test_are_asked_for_again_while_they_still_run(
+        self, ringing: Ringing, rig: Rig, now: datetime
+    ):
+        rig.retell.becomes(ringing.call_id, call_status="ongoing")
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 0
+        retell_has(rig, ringing)
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 1
+
+    def test_end_when_retell_knows_nothing_of_them(self, ringing: Ringing, rig: Rig, now: datetime):
+        rig.retell.placed.clear()
+        sweep_calls(gateway=rig.retell, now=now + LATER)
+        step(now=now + LATER)
+        call = Call.objects.get()
+        assert (call.status, call.outcome_class) == ("error", "technical")
+        assert call.disconnection_reason == "lost_by_provider"
+        assert CallHold.objects.get().status == "posted"
+        assert list(audit_ledger()) == []
+
+    def test_wait_for_a_retell_that_is_away(self, ringing: Ringing, rig: Rig, now: datetime):
+        retell_has(rig, ringing)
+        rig.retell.fail("retrieve_call", Unavailable("Connection refused."))
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 0
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 1
+
+    @pytest.mark.parametrize("first", ["swept", "delivered"])
+    def test_are_billed_once_when_the_webhook_comes_after_all(
+        self, ringing: Ringing, rig: Rig, now: datetime, first: str
+    ):
+        retell_has(rig, ringing)
+        said = ringing.says("user_hangup")
+        moves: list[Callable[[], Any]] = [
+            lambda: sweep_calls(gateway=rig.retell, now=now + LATER),
+            lambda: [deliver(body) for body in said.values()],
+        ]
+        for move in moves if first == "swept" else reversed(moves):
+            move()
+            step(now=now + LATER)
+        assert Call.objects.get().billed_seconds == 30
+        assert list(audit_ledger()) == []
+
+
+class TestHalfToldCalls:
+    def test_are_completed(self, ringing: Ringing, rig: Rig, now: datetime):
+        """An end without a duration bills nothing; what Retell says when asked does."""
+        blind = ("duration_ms", "end_timestamp", "start_timestamp")
+        deliver(without(ringing.says("user_hangup")["ended"], *blind))
+        step(now=now)
+        assert Call.objects.get().billed_seconds == 0
+        retell_has(rig, ringing)
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 1
+        step(now=now + LATER)
+        assert Call.objects.get().billed_seconds == 30
+
+    def test_count_as_nothing_when_retell_knows_no_more(
+        self, ringing: Ringing, rig: Rig, now: datetime
+    ):
+        deliver(delivery("call_ended", call_id=ringing.call_id, call_status="error"))
+        step(now=now)
+        rig.retell.becomes(ringing.call_id, call_status="error")
+        sweep_calls(gateway=rig.retell, now=now + LATER)
+        step(now=now + LATER)
+        call = Call.objects.get()
+        assert (call.outcome_class, call.disconnection_reason) == ("technical", "not_reported")
+        assert CallHold.objects.get().status == "posted"
+
+
+class TestParkedEvents:
+    @pytest.fixture
+    def orphan(self, ringing: Ringing, now: datetime) -> Ringing:
+        """An event without metadata for a call whose row was never written."""
+        Call.objects.all().delete()
+        Attempt.objects.update(status=Attempt.Status.UNKNOWN, provider_call_id="", call_id=None)
+        deliver(without(ringing.says("user_hangup")["ended"], "metadata"))
+        step(now=now)
+        assert WebhookEvent.objects.get().status == "parked"
+        return ringing
+
+    def test_find_their_call_at_retell(self, orphan: Ringing, rig: Rig, now: datetime):
+        retell_has(rig, orphan)
+        assert sweep_parked(gateway=rig.retell, now=now + LATER) == 1
+        while step(now=now + LATER):
+            pass
+        assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
+        assert Call.objects.get().attempt_id == orphan.attempt.pk
+        assert Call.objects.get().billed_seconds == 30
+
+    def test_are_given_time_first(self, orphan: Ringing, rig: Rig, now: datetime):
+        retell_has(rig, orphan)
+        assert sweep_parked(gateway=rig.retell, now=now + timedelta(minutes=1)) == 0
+
+    def test_are_asked_about_once(self, orphan: Ringing, rig: Rig, now: datetime):
+        retell_has(rig, orphan)
+        for _ in range(2):
+            sweep_parked(gateway=rig.retell, now=now + LATER)
+        assert WebhookEvent.objects.filter(source="sweep").count() == 1
+
+
+def test_jobs_run_with_nothing_to_do(rig: Rig, db: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs, "retell_gateway", lambda: rig.retell)
+    assert jobs.sweep_calls(of_a_later_version=1) == 0
+    assert jobs.sweep_parked() == 0
+    assert jobs.expire_lost_holds() == 0
+    jobs.resolve_lost_answers()
+
+
+def test_a_call_without_an_attempt_is_given_retells_longest(rig: Rig, db: None, now: datetime):
+    CallFactory.create(attempt_id=None)
+    assert sweep_calls(gateway=rig.retell, now=now + timedelta(hours=2)) == 0
+    assert sweep_calls(gateway=rig.retell, now=now + timedelta(hours=3)) == 1
