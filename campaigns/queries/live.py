@@ -55,7 +55,7 @@ class CallRow:
 
 @dataclass(frozen=True)
 class LivePage:
-    """All that the live page shows; eight queries whatever the number of leads and calls."""
+    """All that the live page shows; six queries whatever the number of leads and calls."""
 
     status: str
     label: str

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from campaigns.models import BatchCall
     from campaigns.preflight import Preflight
 
-CONFLICT = 409
+INVALID = 422
 
 
 @client_launcher
@@ -57,7 +57,7 @@ def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             return redirect("campaigns:campaign-detail", batch_call.campaign_id)
         return redirect("campaigns:campaign-launch", campaign.pk)
     check = _check(campaign)
-    status = CONFLICT if request.method == "POST" else 200
+    status = INVALID if request.method == "POST" else 200
     return render(request, "campaigns/launch.html", _context(campaign, check), status=status)
 
 

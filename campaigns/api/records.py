@@ -1,0 +1,153 @@
+"""Calls and leads for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.db.models import Prefetch
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.serializers import UUIDField
+
+from accounts.access import get_or_404
+from accounts.api.pagination import NewestFirst
+from accounts.api.permissions import ClientFace
+from campaigns.api.serializers import (
+    CallDetailSerializer,
+    CallSerializer,
+    LeadSerializer,
+    LeadWriteSerializer,
+)
+from campaigns.models import Campaign, Enrolment
+from campaigns.services.enrolment import enrol_lead
+from convomono.lib import clock
+from convomono.lib.phone import NumberRefused
+from leads.models import Lead
+from leads.services import ConsentStatement, LeadExists, LeadFields, create_lead
+from telephony.models import Call
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+    from accounts.models import Client, User
+
+_CAMPAIGN = OpenApiParameter("campaign_id", str, description="Only those of this campaign.")
+_STATUS = OpenApiParameter("status", str, description="Only those in this status.")
+
+
+def _asked_id(request: Request, name: str) -> Any:
+    """Return the id in the query string; None without one."""
+    value = request.query_params.get(name)
+    return UUIDField().run_validation(value) if value else None
+
+
+@extend_schema(parameters=[_CAMPAIGN, _STATUS])
+class CallList(generics.ListAPIView[Call]):
+    """Your calls, the newest first, without transcripts."""
+
+    permission_classes = [ClientFace]
+    serializer_class = CallSerializer
+    pagination_class = NewestFirst
+    queryset = Call.objects.all()
+
+    def get_queryset(self) -> QuerySet[Call]:
+        rows = Call.objects.visible_to(cast("User", self.request.user))
+        if campaign_id := _asked_id(self.request, "campaign_id"):
+            rows = rows.filter(campaign_id=campaign_id)
+        if status := self.request.query_params.get("status"):
+            rows = rows.filter(status=status)
+        return rows
+
+
+class CallDetail(generics.RetrieveAPIView[Call]):
+    """One call with its transcript and analysis."""
+
+    permission_classes = [ClientFace]
+    serializer_class = CallDetailSerializer
+    lookup_url_kwarg = "call_id"
+    queryset = Call.objects.all()
+
+    def get_queryset(self) -> QuerySet[Call]:
+        return Call.objects.visible_to(cast("User", self.request.user)).select_related("detail")
+
+
+def _leads(user: User) -> QuerySet[Lead]:
+    newest = Enrolment.objects.order_by("-created_at", "-pk")
+    return Lead.objects.visible_to(user).prefetch_related(
+        Prefetch("enrolments", queryset=newest, to_attr="newest_enrolments")
+    )
+
+
+class LeadList(generics.ListAPIView[Lead]):
+    """Your leads, the newest first."""
+
+    permission_classes = [ClientFace]
+    serializer_class = LeadSerializer
+    pagination_class = NewestFirst
+    queryset = Lead.objects.all()
+
+    def get_queryset(self) -> QuerySet[Lead]:
+        rows = _leads(cast("User", self.request.user))
+        if campaign_id := _asked_id(self.request, "campaign_id"):
+            rows = rows.filter(enrolments__campaign_id=campaign_id)
+        if status := self.request.query_params.get("status"):
+            rows = rows.filter(status=status)
+        return rows
+
+    @extend_schema(parameters=[_CAMPAIGN, _STATUS])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        request=LeadWriteSerializer, responses={201: LeadSerializer, 200: LeadSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Add a lead and, with a campaign, enrol it; 200 if the client has this number already."""
+        sent = LeadWriteSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        user, data = cast("User", request.user), sent.validated_data
+        campaign = None
+        if campaign_id := data.get("campaign_id"):
+            campaign = get_or_404(Campaign.objects.visible_to(user), campaign_id)
+        lead, is_new = _find_or_add(user, data)
+        if campaign is not None:
+            enrol_lead(
+                campaign=campaign, lead=lead, dynamic_vars=data["dynamic_vars"], now=clock.now()
+            )
+        shown = LeadSerializer(_leads(user).get(pk=lead.pk)).data
+        return Response(shown, status=201 if is_new else 200)
+
+
+def _find_or_add(user: User, data: dict[str, Any]) -> tuple[Lead, bool]:
+    names = ("first_name", "last_name", "email", "company")
+    consent = data.get("consent")
+    try:
+        lead = create_lead(
+            client=cast("Client", user.client),
+            phone_number=data["phone_number"],
+            country=data["country"],
+            fields=LeadFields(**{name: data[name] for name in names}),
+            consent=ConsentStatement(**consent) if consent else None,
+            actor=user,
+            now=clock.now(),
+        )
+    except NumberRefused as refused:
+        raise ValidationError({"phone_number": refused.reason}, code=refused.reason) from refused
+    except LeadExists as there:
+        return there.lead, False
+    return lead, True
+
+
+class LeadDetail(generics.RetrieveAPIView[Lead]):
+    """One lead with its campaigns."""
+
+    permission_classes = [ClientFace]
+    serializer_class = LeadSerializer
+    lookup_url_kwarg = "lead_id"
+    queryset = Lead.objects.all()
+
+    def get_queryset(self) -> QuerySet[Lead]:
+        return _leads(cast("User", self.request.user))

@@ -1,0 +1,209 @@
+"""Campaigns, calls and leads for programs: the seed's names, the pages' rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.models import BatchCall, Campaign, Enrolment
+from convomono.lib.ids import uuid7
+from leads.models import Lead
+from telephony.models import Call
+from tests.factories.campaigns import (
+    NOW,
+    SCRIPT,
+    enrol,
+    launch,
+    make_draft,
+    make_lead,
+    make_ready,
+    run_batch,
+)
+
+API = "/api/v1/client/"
+
+
+def send(browser, path, method="post", **body):
+    return getattr(browser, method)(f"{API}{path}", body, content_type="application/json")
+
+
+def test_writes_reads_and_changes_a_campaign(browse, mia):
+    browser = browse(mia)
+    made = send(
+        browser, "campaigns/", name="Winter", script_raw=SCRIPT, settings={"language": "es-ES"}
+    )
+
+    body = made.json()
+    assert made.status_code == 201
+    assert body["client_id"] == str(mia.client_id)
+    assert body["settings"]["language"] == "es-ES"
+    assert body["settings"]["max_call_duration_ms"] == 300_000
+    changed = send(browser, f"campaigns/{body['campaign_id']}/", "patch", max_attempts=5)
+    assert changed.status_code == 200
+    assert changed.json()["script_raw"] == SCRIPT
+    assert Campaign.objects.get().retry_policy.max_attempts == 5
+    [listed] = browser.get(f"{API}campaigns/").json()["results"]
+    assert listed["campaign_id"] == body["campaign_id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "name"),
+        ({"name": "A", "script_raw": "{{two words}}"}, "script_raw"),
+        ({"name": "A", "opens_minute": 600, "closes_minute": 600}, "closes_minute"),
+        ({"name": "A", "settings": {"voice_speed": 9}}, "settings"),
+    ],
+)
+def test_names_the_field_that_is_wrong(browse, mia, body, field):
+    answer = send(browse(mia), "campaigns/", **body)
+
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+    assert field in answer.json()["fields"]
+
+
+def test_launches_once_and_steers(browse, alice, equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 2)
+    browser, path, key = browse(alice), f"campaigns/{campaign.pk}/", str(uuid7())
+
+    first = send(browser, f"{path}launch/", launch_key=key, minutes="30.00")
+    again = send(browser, f"{path}launch/", launch_key=key)
+
+    assert first.status_code == 201
+    assert first.json()["batch_id"] == again.json()["batch_id"]
+    assert first.json()["tasks_count"] == 2
+    assert send(browser, f"{path}pause/").json()[0]["status"] == "paused"
+    assert send(browser, f"{path}resume/").json()[0]["status"] == "scheduled"
+    assert send(browser, f"{path}stop/").json()[0]["cancelled_count"] == 2
+    over = send(browser, f"{path}stop/")
+    assert (over.status_code, over.json()["code"]) == (409, "over")
+
+
+def test_says_why_it_does_not_launch_or_prepare(browse, alice, equipped):
+    browser = browse(alice)
+    ready, draft = make_ready(equipped), make_draft(equipped, voice_id="")
+
+    launched = send(browser, f"campaigns/{ready.pk}/launch/", launch_key=str(uuid7()))
+    prepared = send(browser, f"campaigns/{draft.pk}/prepare/")
+
+    assert (launched.status_code, launched.json()["code"]) == (409, "no_leads")
+    assert (prepared.status_code, prepared.json()["code"]) == (409, "voice_missing")
+    assert not BatchCall.objects.exists()
+
+
+def test_asks_for_an_agent(browse, mia):
+    campaign = make_draft(mia.client)
+
+    answer = send(browse(mia), f"campaigns/{campaign.pk}/prepare/")
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "preparing")
+
+
+def test_lists_calls_without_retells_cost(browse, vera, django_assert_num_queries):
+    browser = browse(vera)
+    for number in range(3):
+        call = Call.objects.create(
+            client=vera.client,
+            provider_call_id=f"call_{number}",
+            from_number="+12125550199",
+            to_number="+12125550100",
+            duration_ms=1500,
+            client_cost_micros=10_000,
+            retell_cost_micros=77_000,
+            created_at=NOW,
+        )
+        with django_assert_num_queries(3):
+            body = browser.get(f"{API}calls/").json()
+
+    assert len(body["results"]) == 3
+    shown = body["results"][0]
+    assert (shown["from"], shown["to"]) == ("+12125550199", "+12125550100")
+    assert (shown["duration_seconds"], shown["client_cost"]) == (2, "0.01")
+    assert "retell_cost" not in shown and "0.077" not in str(body)
+    detail = browser.get(f"{API}calls/{call.pk}/").json()
+    assert (detail["transcript"], detail["call_analysis"]) == ("", {})
+
+
+def test_adds_a_lead_and_enrols_it_once(browse, mia):
+    campaign = make_draft(mia.client)
+    browser = browse(mia)
+    body = {
+        "phone_number": "(212) 555-0142",
+        "first_name": "Ada",
+        "campaign_id": str(campaign.pk),
+        "dynamic_vars": {"plan": "gold"},
+        "consent": {"kind": "written", "source": "Form", "given_at": "2026-11-01T10:00:00Z"},
+    }
+
+    first = send(browser, "leads/", **body)
+    again = send(browser, "leads/", **body)
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    shown = first.json()
+    assert shown["phone_number"] == "+12125550142"
+    assert (shown["campaign_id"], shown["status"]) == (str(campaign.pk), "queued")
+    assert shown["dynamic_vars"]["plan"] == "gold"
+    assert Lead.objects.get().consent_status == "given"
+    assert Enrolment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"phone_number": "123"}, "phone_number"),
+        ({"phone_number": "+12125550142", "dynamic_vars": {"a": "{{b}}"}}, "dynamic_vars"),
+    ],
+)
+def test_refuses_numbers_and_variables_that_could_harm(browse, mia, body, field):
+    answer = send(browse(mia), "leads/", **body)
+
+    assert answer.status_code == 400
+    assert field in answer.json()["fields"]
+
+
+def test_lists_leads_of_a_campaign(browse, vera, django_assert_num_queries):
+    campaign = make_draft(vera.client)
+    make_lead(vera.client, 90)
+    browser = browse(vera)
+    for number in range(3):
+        enrol(campaign, 1, start=number)
+        with django_assert_num_queries(4):
+            body = browser.get(f"{API}leads/?campaign_id={campaign.pk}").json()
+
+    assert len(body["results"]) == 3
+    assert {row["campaign_id"] for row in body["results"]} == {str(campaign.pk)}
+    assert len(browser.get(f"{API}leads/").json()["results"]) == 4
+    assert browser.get(f"{API}leads/?campaign_id=x").status_code == 400
+
+
+def test_keeps_clients_and_roles_apart(browse, alice, mia, vera, charlie, equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign)
+    batch_call = run_batch(launch(campaign, seconds=300))
+    path = f"campaigns/{campaign.pk}/"
+
+    assert browse(charlie).get(f"{API}{path}").status_code == 404
+    assert browse(charlie).get(f"{API}campaigns/").json()["results"] == []
+    assert browse(charlie).get(f"{API}leads/").json()["results"] == []
+    for action in ("prepare", "pause", "stop", "launch", "resume"):
+        sent = {"launch_key": str(uuid7())}
+        assert send(browse(charlie), f"{path}{action}/", **sent).status_code == 404
+        assert send(browse(vera), f"{path}{action}/", **sent).status_code == 403
+    assert send(browse(mia), f"{path}launch/", launch_key=str(uuid7())).status_code == 403
+    assert (
+        send(
+            browse(charlie), "leads/", phone_number="+12125550143", campaign_id=str(campaign.pk)
+        ).status_code
+        == 404
+    )
+    assert browse().get(f"{API}campaigns/").status_code in {401, 403}
+    batch_call.refresh_from_db()
+    assert batch_call.status == "running"
+
+
+def test_describes_itself(browse, root):
+    schema = browse(root).get("/api/v1/schema/")
+
+    assert schema.status_code == 200
+    assert "/api/v1/client/campaigns/{campaign_id}/launch/" in schema.content.decode()

@@ -1,0 +1,309 @@
+"""The live page, the launch page, the pages of calls and of one lead."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from campaigns.models import Attempt, BatchCall
+from campaigns.queries.progress import add_up, shown_status, why
+from leads.models import Suppression
+from telephony.models import Call, CallDetail
+from tests.factories.billing import balances
+from tests.factories.campaigns import (
+    NOW,
+    enrol,
+    launch,
+    make_draft,
+    make_ready,
+    run_batch,
+)
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def running(equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 4)
+    return run_batch(launch(campaign, seconds=3000))
+
+
+def make_call(batch_call, enrolment, number=1, **fields):
+    attempt = Attempt.objects.create(
+        client=batch_call.client,
+        enrolment=enrolment,
+        number=number,
+        campaign_id=batch_call.campaign_id,
+        batch_call_id=batch_call.pk,
+        version_id=batch_call.version_id,
+        lead_id=enrolment.lead_id,
+        phone_number=enrolment.phone_number,
+        status="ended",
+        decision={"verdict": "allow", "rules": ["us.states.hours"], "inputs": {"country": "US"}},
+        created_at=NOW,
+        placed_at=NOW,
+    )
+    return Call.objects.create(
+        client=batch_call.client,
+        provider_call_id=f"call_{attempt.pk.hex}",
+        campaign_id=batch_call.campaign_id,
+        batch_call_id=batch_call.pk,
+        enrolment_id=enrolment.pk,
+        attempt_id=attempt.pk,
+        lead_id=enrolment.lead_id,
+        to_number=enrolment.phone_number,
+        from_number="+12125550199",
+        created_at=NOW,
+        **{
+            "status": "ended",
+            "outcome_class": "human",
+            "duration_ms": 74_000,
+            "billed_seconds": 74,
+            "client_cost_micros": 370_000,
+            "retell_cost_micros": 98_765,
+            **fields,
+        },
+    )
+
+
+def url(batch_call, path=""):
+    return f"/app/campaigns/{batch_call.campaign_id}/{path}"
+
+
+# -- Live ------------------------------------------------------------------------------------------
+
+
+def test_shows_progress_and_asks_again_while_it_dials(browse, vera, running):
+    page = browse(vera).get(url(running)).content.decode()
+
+    assert 'hx-trigger="every 2s"' in page
+    assert "0 of 4 leads done" in page
+    assert "Adds up" in page
+    assert "status=exhausted" in page
+    assert "Pause" not in page  # viewers look
+
+
+def test_holds_still_when_asked_to(browse, vera, running):
+    page = browse(vera).get(url(running, "?updates=off")).content.decode()
+
+    assert "every 2s" not in page
+    assert "Go live again" in page
+
+
+def test_answers_htmx_with_the_live_part_alone(browse, alice, running):
+    page = browse(alice).get(url(running), **HTMX).content.decode()
+
+    assert page.lstrip().startswith("<div")
+    assert "<html" not in page
+    assert "Pause" in page
+
+
+def test_asks_as_many_queries_for_many_calls(browse, alice, running, django_assert_num_queries):
+    browser = browse(alice)
+    rows = list(running.enrolments.all())
+    for number, row in enumerate(rows):
+        make_call(running, row)
+        make_call(running, row, number=2, status="ongoing", outcome_class="")
+        if number in {0, 3}:
+            BatchCall.objects.update(in_call_count=number + 1)
+            browser.get(url(running))
+            with django_assert_num_queries(10):
+                browser.get(url(running))
+
+
+def test_pauses_resumes_and_stops_by_plain_forms(browse, alice, running):
+    browser = browse(alice)
+
+    assert "no new one starts" in browser.post(url(running, "pause/"), follow=True).content.decode()
+    assert "Paused by alice@acme.test" in browser.get(url(running)).content.decode()
+    browser.post(url(running, "resume/"))
+    assert BatchCall.objects.get().status == "running"
+    asked = browser.get(url(running, "stop/")).content.decode()
+    assert "Stop calling 4 leads" in asked
+    assert "50.00" in asked
+    page = browser.post(url(running, "stop/"), follow=True).content.decode()
+    assert "Stopped: 4 leads are no longer called." in page
+    assert balances(running.client)[:2] == (60_000, 0)
+
+
+def test_tells_of_leads_that_wait_for_the_next_launch(browse, alice, running):
+    enrol(running.campaign, 2, start=4)
+
+    page = browse(alice).get(url(running)).content.decode()
+
+    assert "2 leads were added since" in page
+    assert url(running, "launch/") in page
+
+
+def test_lists_the_leads_behind_a_number(browse, vera, running):
+    row = running.enrolments.first()
+    row.status, row.last_attempted_at = "done", NOW
+    row.save()
+
+    page = browse(vera).get(url(running, "leads/?status=done")).content.decode()
+
+    assert page.count("/app/leads/") >= 1
+    assert str(row.lead_id) in page
+    assert str(running.enrolments.last().lead_id) not in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"status": "scheduled", "attached_at": None}, "put in line"),
+        ({"status": "scheduled"}, "Starts at"),
+        ({"waiting_reason": "credit"}, "Buy minutes"),
+        ({"waiting_reason": "window", "waiting_until": NOW}, "open at 23 Nov, 15:00"),
+        ({"waiting_reason": "", "dialling_count": 2}, "2 calls in progress."),
+        ({"waiting_reason": ""}, "about to start"),
+        ({"status": "paused", "paused_by_email": "a@b.c", "paused_at": NOW}, "Paused by a@b.c"),
+        ({"status": "paused", "pause_reason": "provider_key"}, "refused our key"),
+        ({"status": "paused", "pause_reason": "of a newer version"}, "Resume it"),
+        ({"status": "finished", "finished_at": NOW, "done_count": 3}, "3 people were reached"),
+        ({"status": "cancelled", "finished_at": NOW}, "Stopped at"),
+    ],
+)
+def test_always_says_why(running, fields, words):
+    for name, value in fields.items():
+        setattr(running, name, value)
+
+    sentence = why(running.campaign, [running], add_up([running]))
+
+    assert words in sentence
+
+
+@pytest.mark.parametrize("status", ["draft", "preparing", "ready", "archived"])
+def test_always_says_why_without_a_launch(alice, status):
+    campaign = make_draft(alice.client)
+    campaign.status = status
+
+    assert why(campaign, [], add_up([]))
+    assert shown_status(campaign, []) == status
+
+
+# -- Launch ----------------------------------------------------------------------------------------
+
+
+def fields_of(page):
+    return dict(re.findall(r'name="(launch_key|leads|seconds)" value="([^"]+)"', page))
+
+
+def test_launches_what_the_button_says(browse, alice, equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 3)
+    browser, address = browse(alice), f"/app/campaigns/{campaign.pk}/launch/"
+    page = browser.get(address).content.decode()
+    sent = fields_of(page)
+
+    assert re.search(r"Launch 3 leads, reserve [\d.]+ minutes", page)
+    first = browser.post(address, sent, follow=True)
+    second = browser.post(address, sent)
+
+    assert "Launched. The first calls start now." in first.content.decode()
+    assert second.status_code == 302
+    assert BatchCall.objects.get().tasks_count == 3
+    assert balances(equipped)[1] == int(sent["seconds"])
+
+
+def test_shows_what_stands_in_the_way_instead_of_the_button(browse, alice, acme):
+    campaign = make_draft(acme)
+
+    page = browse(alice).get(f"/app/campaigns/{campaign.pk}/launch/").content.decode()
+
+    assert "First put this right" in page
+    assert "No lead waits for a launch." in page
+    assert "no phone number" in page
+    assert "launch_key" not in page
+
+
+def test_asks_again_when_the_numbers_are_no_longer_true(browse, alice, equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 3)
+    browser, address = browse(alice), f"/app/campaigns/{campaign.pk}/launch/"
+    sent = fields_of(browser.get(address).content.decode())
+
+    refused = browser.post(address, {**sent, "seconds": "999999"}, follow=True)
+    broken = browser.post(address, {"seconds": "x"})
+
+    assert "The balance has changed" in refused.content.decode()
+    assert broken.status_code == 422
+    assert not BatchCall.objects.exists()
+
+
+# -- Calls and leads -------------------------------------------------------------------------------
+
+
+def test_lists_and_filters_calls(browse, vera, running, django_assert_num_queries):
+    browser = browse(vera)
+    for number, row in enumerate(running.enrolments.all()):
+        make_call(running, row, outcome_class="human" if number else "machine")
+        if number in {0, 3}:
+            browser.get("/app/calls/")
+            with django_assert_num_queries(7):
+                page = browser.get("/app/calls/").content.decode()
+
+    assert page.count("/app/calls/0") >= 4
+    assert "$0.37" in page
+    assert "0.098765" not in page and "0.0988" not in page  # Retell's cost is the agency's
+    found = browser.get("/app/calls/?outcome=machine", **HTMX).content.decode()
+    assert found.count("Voicemail") == 1
+    number = running.enrolments.last().phone_number[-4:]
+    assert browser.get(f"/app/calls/?number={number}", **HTMX).content.decode().count("1:14") == 1
+    assert "No call matches" in browser.get("/app/calls/?until=2026-11-22").content.decode()
+
+
+def test_shows_a_call_with_what_was_said(browse, vera, running):
+    call = make_call(running, running.enrolments.first(), started_at=NOW, ended_at=NOW)
+    CallDetail.objects.create(
+        call=call,
+        call_summary="They agreed to Tuesday.",
+        transcript_object=[
+            {"role": "agent", "content": "Hi <b>", "words": [{"word": "Hi", "start": 0.4}]},
+            {"role": "user", "content": "Hello", "words": []},
+            {"role": "tool", "content": "x"},
+        ],
+        call_analysis={"custom_analysis_data": {"converted": True}},
+    )
+
+    page = browse(vera).get(f"/app/calls/{call.pk}/").content.decode()
+
+    assert "They agreed to Tuesday." in page
+    assert "Hi &lt;b&gt;" in page
+    assert "Converted" in page
+    assert "Decided: attempt 1" in page
+    assert "Never call this number again" not in page
+
+
+def test_puts_a_number_on_the_list_once(browse, mia, running):
+    call = make_call(running, running.enrolments.first())
+    browser = browse(mia)
+
+    browser.post(f"/app/calls/{call.pk}/suppress/")
+    page = browser.post(f"/app/leads/{call.lead_id}/suppress/", follow=True).content.decode()
+
+    assert Suppression.objects.get().phone_number == call.to_number
+    assert "On the do-not-call list" in page
+
+
+def test_shows_a_lead_with_each_decision(browse, vera, running):
+    call = make_call(running, running.enrolments.first())
+
+    page = browse(vera).get(f"/app/leads/{call.lead_id}/").content.decode()
+
+    assert "us.states.hours" in page
+    assert "Attempt 1" in page
+    assert f"/app/calls/{call.pk}/" in page
+
+
+@pytest.mark.parametrize("path", ["calls/{call}/", "leads/{lead}/"])
+def test_hides_another_clients_calls_and_leads(browse, charlie, vera, mia, running, path):
+    call = make_call(running, running.enrolments.first())
+    address = "/app/" + path.format(call=call.pk, lead=call.lead_id)
+
+    assert browse(charlie).get(address).status_code == 404
+    assert browse(charlie).post(f"{address}suppress/").status_code == 404
+    assert browse(vera).post(f"{address}suppress/").status_code == 403
+    assert browse(mia).get(f"{address}suppress/").status_code == 405
+    assert str(call.pk) not in browse(charlie).get("/app/calls/").content.decode()
