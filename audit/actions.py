@@ -38,6 +38,7 @@ CAMPAIGN_PAUSED = "campaign.paused"
 CAMPAIGN_RESUMED = "campaign.resumed"
 CAMPAIGN_STOPPED = "campaign.stopped"
 REPORT_REQUESTED = "report.requested"
+WEBHOOK_REPLAYED = "webhook.replayed"
 
 SENTENCES = {
     CLIENT_CREATED: _("Created the client"),
@@ -74,4 +75,5 @@ SENTENCES = {
     CAMPAIGN_RESUMED: _("Resumed the campaign"),
     CAMPAIGN_STOPPED: _("Stopped the campaign"),
     REPORT_REQUESTED: _("Asked for a report"),
+    WEBHOOK_REPLAYED: _("Replayed a webhook event"),
 }

@@ -1,0 +1,153 @@
+"""The inbox as the monitor shows it; rows never load their bodies for a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import orjson
+
+from convomono.lib.pages import capped_count
+from telephony.models import Call
+from webhooks.doorbell import refusals_on
+from webhooks.models import WebhookEvent
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from django.db.models import QuerySet
+
+_Status = WebhookEvent.Status
+_SAMPLE: Final = 500
+# What somebody said, who they are, and where it can be heard: not for a page about plumbing.
+_NUMBERS: Final = frozenset({"from_number", "to_number", "transfer_destination"})
+_TALK: Final = frozenset(
+    {
+        "transcript",
+        "content",
+        "word",
+        "arguments",
+        "call_summary",
+        "recording_url",
+        "recording_multi_channel_url",
+        "public_log_url",
+        "access_token",
+    }
+)
+_ANSWERS: Final = frozenset(
+    {"retell_llm_dynamic_variables", "collected_dynamic_variables", "custom_analysis_data"}
+)
+_SHOWN_DIGITS: Final = 4
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How the inbox does: per minute of real time, lags in real milliseconds, refusals of today."""
+
+    received_count: int
+    per_minute: float
+    pending: str
+    parked: str
+    dead: str
+    lag_p50_ms: int | None
+    lag_p95_ms: int | None
+    duplicates: int
+    refused: int
+    skewed: int
+
+
+def figures(*, now: datetime, today: date, window: timedelta, factor: float) -> Figures:
+    """
+    Return the inbox's figures over `window` of real time.
+
+    Rows carry the clock of the dialling, which runs `factor` times as fast; five queries.
+    """
+    since = now - window * factor
+    received = WebhookEvent.objects.filter(created_at__gt=since).count()
+    lags = _lags_ms(since, factor)
+    refusals = refusals_on(today)
+    duplicates, skewed = refusals.pop("duplicate", 0), refusals.get("skew", 0)
+    return Figures(
+        received_count=received,
+        per_minute=received / (window / timedelta(minutes=1)),
+        pending=_count(_Status.PENDING),
+        parked=_count(_Status.PARKED),
+        dead=_count(_Status.DEAD),
+        lag_p50_ms=_percentile(lags, 50),
+        lag_p95_ms=_percentile(lags, 95),
+        duplicates=duplicates,
+        refused=sum(refusals.values()),
+        skewed=skewed,
+    )
+
+
+def events(*, search: str = "", status: str = "") -> QuerySet[WebhookEvent]:
+    """Return events, the newest first; `search` is a call's id, Retell's or ours."""
+    rows = WebhookEvent.objects.defer("body").order_by("-created_at", "-pk")
+    if search:
+        rows = rows.filter(provider_call_id=_provider_call_id(search))
+    if status:
+        rows = rows.filter(status=status)
+    return rows
+
+
+def redacted_body(event: WebhookEvent) -> str:
+    """Return the body for people to read: its shape and states, without numbers and what was said."""
+    try:
+        return orjson.dumps(_redacted(event.payload), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return f"{len(event.body)} characters that are no JSON"
+
+
+def _count(status: str) -> str:
+    return capped_count(WebhookEvent.objects.filter(status=status))
+
+
+def _lags_ms(since: datetime, factor: float) -> list[int]:
+    """Return how long the newest applied events waited, shortest first."""
+    applied = WebhookEvent.objects.filter(
+        created_at__gt=since, status=_Status.APPLIED, source=WebhookEvent.Source.DELIVERY
+    ).order_by("-created_at")
+    pairs = applied.values_list("created_at", "processed_at")[:_SAMPLE]
+    return sorted(
+        round((processed_at - created_at) / timedelta(milliseconds=1) / factor)
+        for created_at, processed_at in pairs
+        if processed_at is not None
+    )
+
+
+def _percentile(values: list[int], percent: int) -> int | None:
+    """Return the nearest-rank percentile of sorted values."""
+    if not values:
+        return None
+    return values[max(0, -(-len(values) * percent // 100) - 1)]
+
+
+def _provider_call_id(search: str) -> str:
+    """Read our own call id as Retell's for the same call."""
+    try:
+        ours = UUID(search)
+    except ValueError:
+        return search.strip()
+    found = Call.objects.filter(pk=ours).values_list("provider_call_id", flat=True).first()
+    return found or search
+
+
+def _redacted(value: Any, name: str = "") -> Any:
+    if isinstance(value, str):
+        return _redacted_text(value, name)
+    if isinstance(value, dict):
+        hidden = name in _ANSWERS
+        return {key: "…" if hidden else _redacted(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        words = name == "words"
+        return f"({len(value)} words)" if words else [_redacted(item, name) for item in value]
+    return value
+
+
+def _redacted_text(value: str, name: str) -> str:
+    if name in _NUMBERS:
+        return f"…{value[-_SHOWN_DIGITS:]}"
+    return f"({len(value)} characters)" if name in _TALK else value
