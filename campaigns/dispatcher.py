@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 # Real time. A claim outlives the longest request (5 s to connect, 30 s to answer) by far.
 CLAIM_LASTS = timedelta(seconds=60)
 UPKEEP_EVERY = timedelta(seconds=0.5)
+# Which launches run, and their clients' numbers; arming a call checks its launch again.
+LAUNCHES_LAST = timedelta(seconds=0.2)
 
 
 class Dispatcher:
@@ -76,6 +78,8 @@ class Dispatcher:
         self._due = DueLeads(is_sandbox=is_sandbox)
         self._rota = Rota()
         self._resends: list[Attempt] = []
+        self._launches: list[BatchCall] = []
+        self._launches_read_at: datetime | None = None
         self._pools: dict[UUID, NumberPool] = {}
         self._upkept_at: datetime | None = None
 
@@ -92,19 +96,27 @@ class Dispatcher:
         """
         done = self.write_answers(now=now)
         if not self._lease.acquire(real_now=self._real_now()):
-            self._due.keep(())
+            self._launches_read_at = None
             return done
-        done += situation.start_due(now=now)
-        launches = situation.running_launches()
+        launches = self._running(now)
         own = count_own_calls(self._dials.attempts)
-        self._pools = {}
-        self._due.keep({one.pk for one in launches})
         if launches:
             self._capacity.ask(own=own.total, real_now=self._real_now())
             done += self._resend(launches, own, now) + self._dial(launches, own, now)
         if self._is_upkeep_due():
             done += self._upkeep(launches, own, now)
         return done
+
+    def _running(self, now: datetime) -> list[BatchCall]:
+        """Return the running launches, as read a moment ago."""
+        real_now = self._real_now()
+        if self._launches_read_at is None or real_now - self._launches_read_at >= LAUNCHES_LAST:
+            situation.start_due(now=now)
+            self._launches = situation.running_launches()
+            self._launches_read_at = real_now
+            self._pools = {}
+            self._due.keep({one.pk for one in self._launches})
+        return self._launches
 
     def write_answers(self, *, now: datetime) -> int:
         """Write down the answers that have come; return how many."""
@@ -171,13 +183,14 @@ class Dispatcher:
             self._due.forget(launch.pk)
             return False
         self._rota.served(launch)
-        return self._send(attempt, claim, own=own, now=now)
+        return self._send(attempt, own=own, now=now)
 
-    def _send(self, attempt: Attempt, claim: Claim, *, own: OwnCalls, now: datetime) -> bool:
+    def _send(self, attempt: Attempt, *, own: OwnCalls, now: datetime) -> bool:
         try:
-            arm(attempt=attempt, claim=claim, now=now)
+            arm(attempt=attempt, now=now)
         except Forbidden:
             stand_down(attempt=attempt, reason="It was stopped before it was sent.", now=now)
+            self._launches_read_at = None
             self._due.forget(attempt.batch_call_id)
             return False
         except Overtaken:

@@ -13,7 +13,7 @@ from accounts.notifications import notify
 from billing.services import close_reservation
 from campaigns import rules
 from campaigns.models import BatchCall, Enrolment
-from convomono.lib.db import run_atomic
+from convomono.lib.db import in_transaction, run_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,13 +71,15 @@ def move_enrolment(
     to_status: str,
     now: datetime,
     guards: dict[str, Any] | None = None,
+    batch_call_id: UUID | None = None,
     **columns: Any,
 ) -> bool:
     """
     Move an enrolment by compare-and-set, its launch's counters with it, in one atomic block.
 
     `columns` are written with it and `guards` are further values the row must still have. The lease
-    ends unless `columns` sets one; an end sets `completed_at`. False: it was in none of
+    ends unless `columns` sets one; an end sets `completed_at`. Who knows the launch says so: with a
+    single status to come from, nothing needs to be read then. False: it was in none of
     `from_statuses` (any more), and nothing was written.
 
     :raises MoveRefused: if the table of moves forbids one of them
@@ -88,24 +90,23 @@ def move_enrolment(
     written = {"lease": None, "lease_until": None, **_end(to_status, now), **columns}
 
     def block() -> bool:
-        row = (
-            Enrolment.objects.filter(pk=enrolment_id, status__in=wanted, **(guards or {}))
-            .values_list("status", "batch_call_id")
-            .first()
-        )
-        if row is None:
-            return False
-        before, batch_call_id = row
+        same = {"pk": enrolment_id, **(guards or {})}
+        row = (wanted[0], batch_call_id)
+        if batch_call_id is None or len(wanted) > 1:
+            found = Enrolment.objects.filter(**same, status__in=wanted)
+            read = found.values_list("status", "batch_call_id").first()
+            if read is None:
+                return False
+            row = read
         # Compare-and-set on what was read: another process may have moved it since.
-        same = {**(guards or {}), "status": before, "batch_call_id": batch_call_id}
-        moved = Enrolment.objects.filter(pk=enrolment_id, **same).update(
-            status=to_status, **written
-        )
-        if moved and batch_call_id:
-            _count(batch_call_id, before=before, after=to_status, number=1)
+        same |= {"status": row[0], "batch_call_id": row[1]}
+        moved = Enrolment.objects.filter(**same).update(status=to_status, **written)
+        if moved and row[1]:
+            _count(row[1], before=row[0], after=to_status, number=1)
         return bool(moved)
 
-    return run_atomic(block)
+    # Inside a caller's block errors leave the outermost one, so a savepoint would serve nobody.
+    return block() if in_transaction() else run_atomic(block)
 
 
 def completeness(batch_call_id: UUID) -> Completeness:

@@ -101,6 +101,7 @@ def record_placed(*, attempt: Attempt, provider_call_id: str, now: datetime) -> 
             to_status=Status.IN_CALL,
             now=now,
             guards={"attempt_number": attempt.number},
+            batch_call_id=attempt.batch_call_id,
             last_call_id=call.pk,
             last_attempted_at=now,
         )

@@ -11,7 +11,7 @@ from campaigns import script
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.settings_schema import max_call_seconds, with_defaults
-from convomono.lib.db import IntegrityError, atomic, run_atomic
+from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
 from leads.services import suppressed_numbers
 from telephony.services import PlacedAttempt, touch_number
@@ -82,7 +82,7 @@ def prepare_attempt(
     return attempt
 
 
-def arm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:
+def arm(*, attempt: Attempt, now: datetime) -> None:
     """
     Check a last time that it may be sent and count the sending; the next step is the network.
 
@@ -90,25 +90,23 @@ def arm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:
     in the database: after a pause is committed nothing more is armed.
 
     :raises Forbidden: if the launch doesn't run any more, or the number was suppressed
-    :raises Overtaken: if the claim was lost
+    :raises Overtaken: if another dispatcher has sent it
     """
     sends = attempt.sends_count
     levels = {"client_id": attempt.client_id, "campaign_id": attempt.campaign_id}
 
-    @atomic
     def block() -> None:
         running = BatchCall.objects.filter(
             pk=attempt.batch_call_id, status=BatchCall.Status.RUNNING
         ).update(last_dialled_at=now)
         if not running or suppressed_numbers(**levels, phone_numbers=[attempt.phone_number]):
             raise Forbidden
-        mine = Enrolment.objects.filter(
-            pk=attempt.enrolment_id, status=Status.DIALLING, lease=claim.lease
-        ).update(lease_until=claim.until, last_attempted_at=now)
+        # Two dispatchers may hold one attempt for a moment, the slower one after its claim ran out:
+        # the count lets one of them send.
         counted = Attempt.objects.filter(
             pk=attempt.pk, status=Attempt.Status.DIALLING, sends_count=sends
         ).update(sends_count=sends + 1)
-        if not (mine and counted):
+        if not counted:
             raise Overtaken
 
     run_atomic(block)
@@ -124,7 +122,6 @@ def rearm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:
     :raises HoldResolved: if its seconds were given back
     """
 
-    @atomic
     def block() -> None:
         hold(
             attempt_id=attempt.pk,
@@ -142,7 +139,7 @@ def rearm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:
             raise Overtaken
 
     run_atomic(block)
-    arm(attempt=attempt, claim=claim, now=now)
+    arm(attempt=attempt, now=now)
 
 
 def stand_down(*, attempt: Attempt, reason: str, now: datetime) -> None:
@@ -176,6 +173,7 @@ def return_to_line(
         to_status=Status.CANCELLED if stopped else Status.QUEUED,
         now=now,
         guards={"attempt_number": attempt.number},
+        batch_call_id=attempt.batch_call_id,
         next_attempt_at=due_at,
         waiting_reason="" if stopped else waiting_reason,
     )
@@ -226,9 +224,9 @@ def _claim(candidate: Candidate, attempt: Attempt, claim: Claim, now: datetime) 
         now=now,
         guards={
             "attempt_number": candidate.enrolment.attempt_number,
-            "batch_call_id": candidate.batch_call.pk,
             "next_attempt_at": candidate.enrolment.next_attempt_at,
         },
+        batch_call_id=candidate.batch_call.pk,
         attempt_number=attempt.number,
         lease=claim.lease,
         lease_until=claim.until,

@@ -1,0 +1,353 @@
+"""Killed between any two statements, doubled, raced: never two calls for one attempt."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.db import connection, connections
+
+from billing.invariants.__init__ import audit_ledger
+from campaigns.enrolments import completeness
+from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
+from campaigns.services.steering import pause_by_system
+from leads.models import Suppression
+from tests.campaigns.dialling.conftest import statuses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accounts.models import Client
+    from tests.campaigns.dialling.conftest import Rig
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+class KillAt:
+    """Ends the process before its n-th statement."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+        return execute(sql, params, many, context)
+
+
+def nothing_doubled(rig: Rig) -> None:
+    """Each attempt rang once at most, and each lead has one call that rings."""
+    by_attempt = [call.metadata["attempt_id"] for call in rig.retell.placed.values()]
+    assert len(by_attempt) == len(set(by_attempt))
+    by_number = [call.payload["to_number"] for call in rig.retell.placed.values()]
+    assert len(by_number) == len(set(by_number))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("answer", ["place", "lose_answer", "rate_limit", "reject"])
+def test_survives_a_kill_before_any_statement(
+    rig: Rig, ready: Callable[..., BatchCall], answer: str
+) -> None:
+    batch_call = ready(leads=12)
+    killed = 0
+    for number in range(0, 60, 5):
+        if answer == "reject":
+            rig.retell.reject(400, "to_number is no phone number.")
+        else:
+            getattr(rig.retell, answer)()
+        dispatcher = rig.dispatcher()
+        rig.tick(100)  # the dead one's lease and claims have run out
+        try:
+            with connection.execute_wrapper(KillAt(number)):
+                dispatcher.step(now=rig.now)
+                dispatcher.write_answers(now=rig.now)
+        except Killed:
+            killed += 1
+        rig.dispatchers.clear()
+
+    assert killed > 5
+    for _ in range(40):
+        rig.step(seconds=40)
+    nothing_doubled(rig)
+    rang = len(rig.retell.placed)
+    assert statuses(batch_call).get("in_call", 0) == rang
+    assert not Attempt.objects.filter(status__in=("dialling", "unknown")).exists()
+    for attempt in rig.ringing():
+        rig.end(attempt)
+    rig.run(ends={})
+    batch_call.refresh_from_db()
+    assert batch_call.status == "finished"
+    assert completeness(batch_call.pk).holds
+    assert list(audit_ledger()) == []
+
+
+@pytest.mark.django_db
+def test_takes_up_what_was_claimed_and_never_sent(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_call = ready()
+
+    def killed(**_arguments: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.dispatcher.arm", killed)
+        with pytest.raises(Killed):
+            rig.step()
+    assert statuses(batch_call) == {"dialling": 1}
+    key = str(Attempt.objects.get().pk)
+    rig.step(rig.dispatcher(), seconds=30)
+    assert rig.retell.dials == []  # the claim is good for a minute
+
+    for _ in range(3):
+        rig.step(rig.dispatcher(), seconds=31)
+
+    assert [dial.idempotency_key for dial in rig.retell.dials] == [key]
+    assert Attempt.objects.get().status == "placed"
+
+
+@pytest.mark.django_db
+def test_lets_one_dispatcher_dial_and_another_take_over(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    ready(leads=4)
+    first, second = rig.dispatcher(), rig.dispatcher()
+
+    assert rig.step(first) > 0
+    assert rig.step(second) == 0
+    assert len(rig.retell.dials) == 1
+    rig.step(second, seconds=6)
+    assert len(rig.retell.dials) == 1
+    rig.step(second, seconds=3)  # the first hasn't renewed for more than eight seconds
+    assert len(rig.retell.dials) == 2
+    rig.step(first)
+    assert len(rig.retell.dials) == 2
+    second.release()
+    rig.step(first)
+    assert len(rig.retell.dials) > 2
+
+
+@pytest.mark.django_db
+def test_sends_nothing_when_it_may_have_lost_the_lease(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready()
+    dispatcher = rig.dispatcher()
+
+    def held_up(*_arguments: object) -> int:
+        rig.real += timedelta(seconds=20)
+        return 0
+
+    monkeypatch.setattr(dispatcher, "_resend", held_up)
+    dispatcher.step(now=rig.now)
+
+    assert rig.retell.dials == []
+
+
+@pytest.mark.django_db
+def test_honours_a_pause_between_decision_and_sending(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from campaigns import dispatcher as module
+
+    batch_call = ready(leads=3)
+    prepare = module.prepare_attempt
+
+    def paused_meanwhile(**arguments: Any) -> Attempt:
+        attempt = prepare(**arguments)
+        pause_by_system(batch_call_id=batch_call.pk, reason="telephony", now=rig.now)
+        return attempt
+
+    monkeypatch.setattr(module, "prepare_attempt", paused_meanwhile)
+    rig.step()
+
+    assert rig.retell.dials == []
+    assert statuses(batch_call) == {"queued": 3}
+    assert Attempt.objects.get().status == "not_placed"
+    assert list(audit_ledger()) == []
+
+
+@pytest.mark.django_db
+def test_honours_a_do_not_call_between_decision_and_sending(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from campaigns import dispatcher as module
+
+    batch_call = ready()
+    prepare = module.prepare_attempt
+
+    def asked_meanwhile(**arguments: Any) -> Attempt:
+        attempt = prepare(**arguments)
+        Suppression.objects.create(
+            level="agency",
+            phone_number=attempt.phone_number,
+            scope_key=f"agency:{attempt.phone_number}",
+            source="person",
+            created_at=rig.now,
+        )
+        return attempt
+
+    monkeypatch.setattr(module, "prepare_attempt", asked_meanwhile)
+    rig.step()
+    rig.step()
+
+    assert rig.retell.dials == []
+    assert statuses(batch_call) == {"suppressed": 1}
+
+
+@pytest.mark.django_db
+def test_does_not_send_again_for_a_paused_launch(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from campaigns import dispatcher as module
+
+    batch_call = ready()
+    rig.retell.lose_answer(placed=False)
+    rearm = module.rearm
+
+    def paused_meanwhile(**arguments: Any) -> None:
+        pause_by_system(batch_call_id=batch_call.pk, reason="telephony", now=rig.now)
+        rearm(**arguments)
+
+    monkeypatch.setattr(module, "rearm", paused_meanwhile)
+    for _ in range(100):
+        rig.step()
+
+    assert len(rig.retell.dials) == 1
+    assert Attempt.objects.get().status == "unknown"
+
+
+@pytest.mark.django_db
+def test_lets_go_of_a_kept_attempt_of_a_stopped_launch(
+    rig: Rig, ready: Callable[..., BatchCall], alice: object
+) -> None:
+    from campaigns.services.lifecycle import stop_batch_call
+
+    batch_call = ready()
+    rig.retell.rate_limit(600)
+    rig.step()
+    assert Attempt.objects.get().status == "dialling"
+    batch_call.refresh_from_db()
+    stop_batch_call(batch_call=batch_call, actor=alice, now=rig.now)
+
+    rig.step()
+    rig.step()
+
+    assert Attempt.objects.get().status == "not_placed"
+    assert statuses(batch_call) == {"cancelled": 1}
+    assert list(audit_ledger()) == []
+
+
+@pytest.mark.django_db
+def test_dials_afresh_when_a_kept_attempt_was_not_taken_for_long(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    ready()
+    rig.retell.rate_limit(1200)
+    rig.step()
+
+    rig.step(seconds=700)
+    assert Attempt.objects.get().status == "not_placed"
+    rig.step(seconds=600)
+    rig.step()
+
+    assert [row.status for row in Attempt.objects.order_by("number")] == ["not_placed", "placed"]
+    assert list(audit_ledger()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite_only("counts on SQLite's one writer at a time for its timing")
+def test_dials_once_from_many_threads(rig: Rig, ready: Callable[..., BatchCall]) -> None:
+    batch_call = ready(leads=6)
+    rig.dispatcher().release()
+    together = threading.Barrier(4)
+
+    def dial(_number: int) -> None:
+        dispatcher = rig.dispatcher()
+        dispatcher._lease.acquire = lambda **_now: True  # type: ignore[method-assign]
+        dispatcher._lease.is_safe = lambda **_now: True  # type: ignore[method-assign]
+        together.wait()
+        for _ in range(6):
+            dispatcher.step(now=rig.now)
+            rig.now += timedelta(milliseconds=10)
+        dispatcher.write_answers(now=rig.now)
+        connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(dial, range(4)))
+
+    nothing_doubled(rig)
+    assert len({dial.idempotency_key for dial in rig.retell.dials}) == len(rig.retell.dials)
+    assert statuses(batch_call) == {"in_call": 6}
+    assert list(audit_ledger()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite_only("counts on SQLite's one writer at a time for its timing")
+def test_calls_a_person_once_however_many_campaigns_want_to(
+    rig: Rig, ready: Callable[..., BatchCall], acme: Client, rival: Client
+) -> None:
+    launches = [ready(), ready(client=rival, number="+12125550177")]
+    together = threading.Barrier(2)
+
+    def dial(launch: BatchCall) -> None:
+        dispatcher = rig.dispatcher()
+        dispatcher._lease.acquire = lambda **_now: True  # type: ignore[method-assign]
+        dispatcher._lease.is_safe = lambda **_now: True  # type: ignore[method-assign]
+        launch.status = "running"
+        launch.save()
+        due = dispatcher._due._queue(launch, now=rig.now, real_now=rig.real)
+        assert len(due.candidates) == 1
+        together.wait()  # both have read that nobody called this person
+        for _ in range(3):
+            dispatcher.step(now=rig.now)
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(dial, launches))
+
+    assert len(rig.retell.dials) == 1
+    assert PersonPace.objects.count() == 1
+    assert Enrolment.objects.filter(status="queued").count() == 1
+
+
+@pytest.mark.django_db
+def test_serves_a_small_client_beside_a_large_one(
+    rig: Rig, ready: Callable[..., BatchCall], acme: Client, rival: Client
+) -> None:
+    large = ready(leads=40)
+    rig.retell.limit = 10
+    dispatcher = rig.dispatcher(per_second=5)
+    for _ in range(5):
+        rig.step(dispatcher)
+    assert statuses(large)["in_call"] == 10
+    small = ready(leads=3, client=rival, start=60, number="+12125550177")
+
+    rig.end(rig.ringing()[0])
+    rig.step(dispatcher)
+    assert statuses(small).get("in_call") == 1
+
+    for attempt in rig.ringing()[:8]:
+        rig.end(attempt)
+    rig.step(dispatcher)
+    rig.step(dispatcher)
+    assert statuses(small).get("in_call", 0) + statuses(small).get("done", 0) == 3
+
+
+@pytest.mark.django_db
+def test_never_starts_more_calls_a_second_than_allowed(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    ready(leads=30)
+    dispatcher = rig.dispatcher(per_second=2)
+
+    for _ in range(50):
+        rig.step(dispatcher, seconds=0.1)
+
+    assert len(rig.retell.dials) in {10, 11}
