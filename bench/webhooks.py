@@ -162,6 +162,7 @@ def main() -> int:
         database = folder / "product.sqlite3"
         env = {**os.environ, **PRODUCTION, "DATABASE_URL": f"sqlite:///{database}"}
         env |= {"VAR_DIR": name, "RETELL_WEBHOOK_KEY": KEY, "ALLOWED_HOSTS": "127.0.0.1"}
+        env["PYTHONWARNINGS"] = "ignore"  # no static files are collected here
         with supervisor(env) as watcher:
             apart(os.getpid(), LOAD_CORE)
             control, product = start(watcher, folder)
