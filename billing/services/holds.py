@@ -210,7 +210,7 @@ def _first_charge(*, attempt_id: UUID, call_id: UUID, duration_ms: int) -> Charg
         raise KeyReused("The call was billed to another attempt.")
     if row.call_id not in {None, call_id}:
         raise KeyReused("The attempt was billed for another call.")
-    if line is None and row.status != CallHold.Status.POSTED:
+    if row.call_id is None:
         return None
     billed, cost = (line.seconds, line.amount_micros) if line else (0, 0)
     told = rules.billable_seconds(duration_ms=duration_ms, terms=row.reservation.terms)

@@ -268,6 +268,15 @@ def test_bills_a_call_that_turns_up_after_its_hold_was_let_go(launch, acme, is_o
         Dial(dial.attempt_id).end(30)
 
 
+def test_keeps_the_first_word_on_a_call_that_turns_up_late_and_unconnected(launch, acme):
+    dial = launch.dial()
+    dial.void()
+
+    assert dial.end(0) == services.Charge(0, 0)
+    assert dial.end(30) == services.Charge(0, 0, differs=True)
+    assert balances(acme) == (700, 300, 0, 0)
+
+
 def test_voids_once_and_only_what_was_held(launch, acme):
     dial = launch.dial()
 
