@@ -52,7 +52,7 @@ class ConsentFields(forms.Form):
     """How these people agreed to be called; asked wherever people are added."""
 
     consent_kind = forms.ChoiceField(
-        label=_("How did these people agree to be called?"),
+        label=_("How did they agree to be called?"),
         choices=[("", _("Choose …")), *Consent.Kind.choices, (NO_CONSENT, _("They haven't yet"))],
         help_text=_("Without consent they are kept as leads, and nobody calls them."),
     )

@@ -67,11 +67,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of the script, the default for empty cells, and whether anything fills it."""
+    """A variable of the script, the default for empty cells, and what fills it."""
 
     name: str
     field: forms.BoundField
     is_mapped: bool
+    has_default: bool
 
 
 class MappingForm(forms.Form):
@@ -217,7 +218,12 @@ class MappingForm(forms.Form):
         }
         taken = dict.fromkeys(chosen, "")
         return [
-            Variable(name, self[f"default_{number}"], self._fills(name, taken))
+            Variable(
+                name,
+                self[f"default_{number}"],
+                is_mapped=self._fills(name, taken),
+                has_default=bool(self[f"default_{number}"].value()),
+            )
             for number, name in enumerate(self.variables)
         ]
 
