@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from campaigns.dialling.pacing import CallsPerSecond
 from campaigns.dialling.sending import AtOnce
 from campaigns.dispatcher import Dispatcher
 from campaigns.jobs import WEBHOOK_PATH
@@ -43,7 +44,7 @@ STEP = timedelta(seconds=30)
 LONGEST_LAUNCH = timedelta(hours=12)
 ENDED_AFTER = timedelta(seconds=1)
 # How many days ago a campaign was launched, and with how many leads.
-LAUNCHES = ((29, 48), (25, 40), (22, 56), (18, 36), (15, 64), (11, 44), (8, 60), (4, 52))
+LAUNCHES = ((29, 24), (25, 18), (22, 30), (18, 16), (15, 34), (11, 22), (8, 32), (4, 26))
 _NAMES = (
     "Spring recall",
     "Whitening offer",
@@ -148,6 +149,8 @@ def write_history(*, agency: Agency, now: datetime) -> int:
     calls = 0
     for name, (days_ago, size) in zip(_NAMES, LAUNCHES, strict=True):
         part, leads = leads[:size], leads[size:]
+        if Campaign.objects.filter(client=agency.acme, name=name).exists():
+            continue
         start = (now - timedelta(days=days_ago)).replace(hour=14, minute=0, second=0, microsecond=0)
         campaign = create_campaign(
             client=agency.acme, content=content(name), actor=agency.alice, now=start
@@ -171,9 +174,9 @@ def _run(campaign: Campaign, agency: Agency, start: datetime) -> int:
     dispatcher = Dispatcher(
         gateway=phone,
         executor=AtOnce(),
-        calls_per_second=1,
+        speed=CallsPerSecond(1, burst_seconds=STEP.total_seconds()),
         is_sandbox=True,
-        real_now=clock.real_now,
+        real_now=lambda: phone.now,  # its lease and its pauses are of that day too
     )
     drain = Drain()
     now, placed = start, 0
@@ -185,7 +188,7 @@ def _run(campaign: Campaign, agency: Agency, start: datetime) -> int:
         while drain.step(now=now):
             pass
         now += STEP
-    dispatcher.close()
+    dispatcher.release()
     return placed
 
 

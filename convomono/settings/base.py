@@ -15,6 +15,8 @@ VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 
 DEBUG = False
 TESTING = False  # the test settings alone say yes
+SHOW_STYLEGUIDE = False
+SHOW_DEMO_SIGN_INS = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 PUBLIC_BASE_URL = env.text("PUBLIC_BASE_URL", "http://127.0.0.1:8000")
 

@@ -6,7 +6,9 @@ from convomono.lib import env
 from convomono.settings.base import *
 
 VAR_DIR.mkdir(parents=True, exist_ok=True)
-DEBUG = env.flag("DEBUG", default=True)
+DEBUG = env.flag("DEBUG")  # a trial shows the pages that people would see
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
 SECRET_KEY = env.text("SECRET_KEY", "only-for-development-and-never-for-anything-else-at-all")
 FIELD_ENCRYPTION_KEYS = FIELD_ENCRYPTION_KEYS or ["ZGV2ZWxvcG1lbnQtb25seS1rZXktbm90LXNlY3JldC0="]
 RETELL_BASE_URL = env.text("RETELL_BASE_URL", "http://127.0.0.1:8010")
@@ -14,4 +16,5 @@ RETELL_API_KEY = RETELL_API_KEY or "sandbox"
 RETELL_WEBHOOK_KEY = RETELL_WEBHOOK_KEY or "sandbox-webhook"
 SANDBOX = urlsplit(RETELL_BASE_URL).hostname in {"127.0.0.1", "localhost", "::1"}
 SHOW_DEMO_SIGN_INS = True
+SHOW_STYLEGUIDE = True
 INSTALLED_APPS += ["convomono.demo"]

@@ -13,7 +13,6 @@ ALLOWED_HOSTS = env.names("ALLOWED_HOSTS") or [urlsplit(PUBLIC_BASE_URL).hostnam
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 RETELL_API_KEY = env.text("RETELL_API_KEY")
 RETELL_WEBHOOK_KEY = env.text("RETELL_WEBHOOK_KEY")
-SHOW_DEMO_SIGN_INS = False
 
 if not FIELD_ENCRYPTION_KEYS:
     raise env.EnvironmentInvalid(

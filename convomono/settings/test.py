@@ -28,7 +28,7 @@ RETELL_WEBHOOK_KEY = "key_test_convomono_webhook"
 RETELL_WEBHOOK_KEY_PREVIOUS = ""
 RETELL_BASE_URL = "http://127.0.0.1:9"
 SANDBOX = True
-SHOW_DEMO_SIGN_INS = False
+SHOW_STYLEGUIDE = True
 LOGGING = logging_config(as_json=False, level="WARNING")
 WHITENOISE_AUTOREFRESH = True
 INSTALLED_APPS += ["convomono.demo"]
