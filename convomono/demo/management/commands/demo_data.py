@@ -15,6 +15,7 @@ from convomono.demo.people import AREAS_READY, people
 from convomono.lib import clock
 from leads.models import Lead
 from leads.services.suppressions import suppress
+from telephony.models import Call
 
 READY = "Winter check-ups"
 LEADS = 500
@@ -36,7 +37,8 @@ class Command(BaseCommand):
         now = clock.now()
         agency = find_agency() or make_agency(now=now - timedelta(days=DAYS), minutes=MINUTES)
         self.stdout.write("Making 30 days of history …")
-        calls = write_history(agency=agency, now=now)
+        for name in write_history(agency=agency, now=now):
+            self.stdout.write(f"  {name}")
         self.stdout.write("Making the campaign that is ready to launch …")
         campaign = write_campaign(client=agency.acme, name=READY, actor=agency.alice, now=now)
         rows = people(LEADS, areas=AREAS_READY, seed=1)
@@ -58,4 +60,4 @@ class Command(BaseCommand):
             now=now,
         )
         make_ready(campaign=campaign, actor=agency.alice, now=now)
-        return f"Made {calls} past calls and {Lead.objects.count()} leads."
+        return f"Made {Call.objects.count()} past calls and {Lead.objects.count()} leads."
