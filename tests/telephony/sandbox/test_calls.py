@@ -37,6 +37,11 @@ OUTCOMES = {
 }
 
 
+def lasting(minutes: int) -> dict[str, Any]:
+    """Let a call go on so long that nothing else is too slow for it: ten minutes are a second."""
+    return {"agent": {"max_call_duration_ms": minutes * 60_000}}
+
+
 @pytest.mark.parametrize(("digits", "outcome"), OUTCOMES.items())
 def test_magic_digits_decide_the_outcome(
     sandbox: Sandbox, receiver: Receiver, digits: str, outcome: tuple[str, str]
@@ -45,11 +50,11 @@ def test_magic_digits_decide_the_outcome(
     assert placed.call_status == "registered"
     call = sandbox.finished(placed.call_id)
     assert (call.call_status, call.disconnection_reason) == outcome
-    events = wait_for(
-        lambda: (it := receiver.events(call.call_id)) and it[-1] == "call_analyzed" and it
-    )
     connected = call.start_timestamp is not None
-    assert events == [*(["call_started"] if connected else []), "call_ended", "call_analyzed"]
+    expected = {"call_ended", "call_analyzed"} | ({"call_started"} if connected else set())
+    # At this speed milliseconds lie between them: they may overtake each other.
+    wait_for(lambda: set(receiver.events(call.call_id)) >= expected)
+    assert sorted(receiver.events(call.call_id)) == sorted(expected)
     if connected:
         assert call.end_timestamp - call.start_timestamp == call.duration_ms > 0
         assert call.call_cost.combined_cost > 0
@@ -97,7 +102,7 @@ def test_costs_are_per_second_and_rise_with_the_analysis(
 ) -> None:
     call = sandbox.finished(sandbox.dial("+14155550001").call_id)
     analysed = wait_for(lambda: receiver.bodies(call.call_id, "call_analyzed"))[0]["call"]
-    ended = receiver.bodies(call.call_id, "call_ended")[0]["call"]
+    ended = wait_for(lambda: receiver.bodies(call.call_id, "call_ended"))[0]["call"]
     lines = analysed["call_cost"]["product_costs"]
     assert analysed["call_cost"]["combined_cost"] == pytest.approx(sum(it["cost"] for it in lines))
     timed = [it for it in lines if "unit_price" in it]
@@ -156,7 +161,7 @@ def test_a_key_is_forgotten_after_an_hour(sandbox: Sandbox) -> None:
 def test_refuses_beyond_its_concurrency(sandbox: Sandbox) -> None:
     sandbox.faults(capacity={"concurrency": 2})
     for number in ("+14155550011", "+12125550011"):
-        sandbox.dial(number)
+        sandbox.dial(number, agent_override=lasting(120))
     with pytest.raises(RateLimitError):
         sandbox.dial("+13125550011")
     assert sandbox.sdk.concurrency.retrieve().current_concurrency == 2
@@ -211,20 +216,20 @@ def test_needs_an_agent_on_the_number_or_in_the_call(sandbox: Sandbox) -> None:
 
 
 def test_stops_a_live_call_once(sandbox: Sandbox, receiver: Receiver) -> None:
-    placed = sandbox.dial("+14155550011")
+    placed = sandbox.dial("+14155550011", agent_override=lasting(120))
     wait_for(lambda: sandbox.sdk.call.retrieve(placed.call_id).call_status == "ongoing")
     sandbox.sdk.call.stop(placed.call_id)
     call = sandbox.finished(placed.call_id)
     assert (call.call_status, call.disconnection_reason) == ("ended", "manual_stopped")
-    assert call.duration_ms < 120_000
+    assert call.duration_ms < 7_200_000
     with pytest.raises(BadRequestError):
         sandbox.sdk.call.stop(placed.call_id)
-    wait_for(lambda: "call_analyzed" in receiver.events(placed.call_id))
+    wait_for(lambda: {"call_ended", "call_analyzed"} <= set(receiver.events(placed.call_id)))
     assert receiver.events(placed.call_id).count("call_ended") == 1
 
 
 def test_a_live_call_shows_what_has_been_said_so_far(sandbox: Sandbox) -> None:
-    placed = sandbox.dial("+14155550011")
+    placed = sandbox.dial("+14155550011", agent_override=lasting(20))
     seen: Any = wait_for(
         lambda: (it := sandbox.sdk.call.retrieve(placed.call_id)).transcript_object and it
     )
@@ -243,10 +248,9 @@ def test_a_transfer_and_each_turn_are_reported_to_who_asks(
     call = sandbox.finished(
         sandbox.dial("+14155550015", override_agent_version=draft.version).call_id
     )
-    wait_for(lambda: "call_ended" in receiver.events(call.call_id))
+    wait_for(lambda: set(receiver.events(call.call_id)) >= set(events))
     got = receiver.events(call.call_id)
-    assert set(got) <= set(events)
-    assert "transfer_started" in got and "transfer_bridged" in got
+    assert set(got) == set(events)
     assert got.count("transcript_updated") >= 3
 
 
