@@ -30,6 +30,8 @@ BELL = "dispatcher"
 # Real seconds between two looks: while calls are placed, while nothing is to do, after an error.
 BUSY_SECONDS = 0.025
 IDLE_SECONDS = 0.5
+# How late a look may be without losing calls to the pacing: a fast clock has many seconds in that.
+LATE_SECONDS = 0.4
 # So long a stopping dispatcher waits for answers; later ones are looked up by the next.
 LAST_ANSWERS_SECONDS = 40.0
 
@@ -64,8 +66,8 @@ class Command(BaseCommand):
 
 
 def _speed() -> CallsPerSecond:
-    """Allow what falls between two looks: at real speed a second's worth, else four looks' worth."""
-    burst = max(1.0, 4 * BUSY_SECONDS * clock.CLOCK.factor)
+    """Allow what falls between two looks of a busy machine; at real speed that is one second's worth."""
+    burst = max(1.0, LATE_SECONDS * clock.CLOCK.factor)
     return CallsPerSecond(settings.RETELL_CALLS_PER_SECOND, burst_seconds=burst)
 
 
