@@ -25,8 +25,8 @@ class Figures:
     """
     What the formulas stand on, all over one filter.
 
-    People are counted by enrolment: loaded, eligible (loaded less invalid, suppressed, cancelled),
-    dialled at least once, reached (spoke to a person), converted, exhausted, opted out. Dials,
+    People are counted by enrolment: loaded, eligible (loaded less those who were invalid, suppressed
+    or cancelled before any dial), dialled at least once, reached (spoke to a person), converted, exhausted, opted out. Dials,
     connects, humans and machines count calls. Source of the symbols: docs/kpis.md.
     """
 
@@ -117,7 +117,7 @@ def wilson(part: int, whole: int) -> Interval | None:
     """
     if not whole:
         return None
-    share, z2 = part / whole, Z_95 * Z_95
+    share, z2 = min(part, whole) / whole, Z_95 * Z_95
     centre = share + z2 / (2 * whole)
     spread = Z_95 * sqrt(share * (1 - share) / whole + z2 / (4 * whole * whole))
     scale = 1 + z2 / whole
@@ -306,16 +306,3 @@ class Margin:
     @property
     def margin_ratio(self) -> float | None:
         return ratio(self.margin_micros, self.charged_micros)
-
-
-def runway_hours(
-    *, available_seconds: int, burned_seconds: int, running_hours: int
-) -> float | None:
-    """
-    Return how many hours the balance lasts at the latest burn; None when nothing burns.
-
-    Source: product.md 5.2, KPI 23: balance ÷ mean burn of the last 24 running hours.
-    """
-    if not burned_seconds or not running_hours:
-        return None
-    return available_seconds / (burned_seconds / running_hours)

@@ -35,7 +35,8 @@ def campaign_figures(*, client_id: UUID, campaign_id: UUID) -> Figures:
     """Return everything counted of one campaign since it began; two queries."""
     people = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id).aggregate(
         loaded=Count("pk"),
-        eligible=Count("pk", filter=~Q(status__in=_NOT_ELIGIBLE)),
+        # Who opts out on a call was eligible when it was placed.
+        eligible=Count("pk", filter=~Q(status__in=_NOT_ELIGIBLE) | Q(attempts_count__gt=0)),
         dialled=Count("pk", filter=Q(attempts_count__gt=0)),
         reached=Count("pk", filter=Q(was_reached=True)),
         converted=Count("pk", filter=Q(is_converted=True)),

@@ -11,10 +11,11 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from accounts.models import Client, Notification
-from billing.models import Wallet
+from billing.queries import wallet_overview
+from billing.services import current_rate
 from campaigns.models import BatchCall, Campaign
 from convomono.lib.display import MISSING
-from reporting.metrics import Figures, runway_hours
+from reporting.metrics import Figures
 from reporting.queries.figures import agency_days, client_totals, daily_figures
 from telephony.models import Call
 
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from billing.models import Wallet
+
 WEEK = timedelta(days=7)
 HISTORY_DAYS = 30
 HOURS_PER_DAY = 24
 LIVE = (Call.Status.REGISTERED, Call.Status.ONGOING)
 NOTIFICATIONS = 5
+READY_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class ClientHome:
     wallet: Wallet
     runway: float | None
     running: list[RunningCampaign]
+    ready: list[Campaign]
     today: Figures
     week_ago: Figures
     history: list[Day]
@@ -62,11 +67,9 @@ class ClientHome:
 
     @property
     def runway_text(self) -> str:
-        """How long the balance lasts, in days or hours; a dash when nothing was used yet."""
+        """How many hours of calling the balance lasts; a dash when nothing was used yet."""
         if self.runway is None:
             return MISSING
-        if self.runway >= 2 * HOURS_PER_DAY:
-            return _("%(days)d days") % {"days": self.runway // HOURS_PER_DAY}
         return _("%(hours)d h") % {"hours": self.runway}
 
 
@@ -75,11 +78,12 @@ def client_home(*, client: Client, now: datetime) -> ClientHome:
     today = now.astimezone(ZoneInfo(client.time_zone)).date()
     first = today - timedelta(days=HISTORY_DAYS - 1)
     per_day = daily_figures(client_id=client.pk, first=first, last=today)
-    wallet = Wallet.objects.get(client=client)
+    money = wallet_overview(client=client, rate=current_rate(client=client, now=now), now=now)
     return ClientHome(
-        wallet=wallet,
-        runway=_runway(wallet, per_day),
+        wallet=money.wallet,
+        runway=money.runway,
         running=running_campaigns(client_id=client.pk),
+        ready=ready_campaigns(client_id=client.pk),
         today=per_day.get(today, Figures()),
         week_ago=per_day.get(today - WEEK, Figures()),
         history=_days(per_day, first, today),
@@ -113,16 +117,12 @@ def running_campaigns(*, client_id: UUID) -> list[RunningCampaign]:
     ]
 
 
-def _runway(wallet: Wallet, per_day: dict[date, Figures]) -> float | None:
-    """Take the mean burn of the newest day that burned anything as that of its running hours."""
-    burned = [(day, row.billed_seconds) for day, row in per_day.items() if row.billed_seconds]
-    if not burned:
-        return None
-    _day, seconds = max(burned)
-    return runway_hours(
-        available_seconds=wallet.available_seconds,
-        burned_seconds=seconds,
-        running_hours=HOURS_PER_DAY,
+def ready_campaigns(*, client_id: UUID) -> list[Campaign]:
+    """Return the newest campaigns that were never launched since they became ready; at most three."""
+    return list(
+        Campaign.objects.filter(client_id=client_id, status=Campaign.Status.READY)
+        .filter(batch_calls__isnull=True)
+        .order_by("-created_at", "pk")[:READY_SHOWN]
     )
 
 

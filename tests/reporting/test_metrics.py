@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from reporting.metrics import Figures, Margin, kpis, runway_hours, wilson
+from reporting.metrics import Figures, Margin, kpis, wilson
 
 FIGURES = Figures(
     loaded=100,
@@ -85,11 +85,6 @@ def test_earns_the_charge_less_the_cost():
     assert FIGURES.margin == Margin(charged_micros=15_000_000, cost_micros=7_200_000)
     assert FIGURES.margin.margin_micros == 7_800_000
     assert FIGURES.margin.margin_ratio == pytest.approx(0.52)
-
-
-def test_lasts_as_long_as_the_burn_lets_it():
-    assert runway_hours(available_seconds=7200, burned_seconds=3600, running_hours=24) == 48
-    assert runway_hours(available_seconds=7200, burned_seconds=0, running_hours=24) is None
 
 
 def _kpi(figures, code):
