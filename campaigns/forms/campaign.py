@@ -99,16 +99,16 @@ class CampaignForm(forms.Form):
     )
     max_attempts = forms.IntegerField(label=_("Attempts per lead"), min_value=1, max_value=10)
     busy_minutes = forms.IntegerField(
-        label=_("Busy: again after (minutes)"), min_value=5, max_value=1440
+        label=_("After busy"), min_value=5, max_value=1440
     )
     no_answer_minutes = forms.IntegerField(
-        label=_("No answer: again after (minutes)"), min_value=15, max_value=10_080
+        label=_("After no answer"), min_value=15, max_value=10_080
     )
     voicemail_minutes = forms.IntegerField(
-        label=_("Voicemail: again after (minutes)"), min_value=15, max_value=10_080
+        label=_("After voicemail"), min_value=15, max_value=10_080
     )
     declined_minutes = forms.IntegerField(
-        label=_("Declined: again after (minutes)"), min_value=15, max_value=10_080
+        label=_("After declined"), min_value=15, max_value=10_080
     )
     voicemail_action = forms.ChoiceField(label=_("When a machine answers"), choices=VOICEMAIL)
     voicemail_message = forms.CharField(
@@ -121,7 +121,6 @@ class CampaignForm(forms.Form):
         label=_("Longest call (minutes)"),
         min_value=settings_schema.CALL_MINUTES[0],
         max_value=settings_schema.CALL_MINUTES[1],
-        help_text=_("Each dial sets aside so many minutes; what isn't used comes back at once."),
     )
     ring_seconds = forms.IntegerField(
         label=_("Let it ring (seconds)"),
