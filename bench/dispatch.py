@@ -147,19 +147,19 @@ def measure(
             cpu=time.process_time,
         )
         retell.reset()
-        started = {
-            program.name: watcher.start(program)
-            for program in site.programs()
-            if program.name in {"web", "drain", "dispatcher"}
-        }
-        session = started["dispatcher"].process.pid
+        for program in site.programs():
+            if program.name in {"web", "drain", "dispatcher"}:
+                watcher.start(program)
+        dispatcher = watcher.children["dispatcher"]
         product = observe(
             retell,
             lines=options.lines,
             leads=options.leads,
             between=watcher.step,
-            cpu=lambda: cpu_seconds(session),
+            cpu=lambda: cpu_seconds(dispatcher.process.pid),
         )
+        if watcher.children.get("dispatcher") is not dispatcher:
+            raise SystemExit("The dispatcher crashed: the figures would say nothing.")
         return control, product, retell.state()
 
 
