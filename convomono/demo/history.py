@@ -183,6 +183,7 @@ def _run(campaign: Campaign, agency: Agency, start: datetime) -> None:
     while now < start + LONGEST_LAUNCH and _is_going_on(campaign):
         phone.now = now
         dispatcher.step(now=now)
+        dispatcher.write_answers(now=now)
         for body in phone.due_news(now):
             store(read_delivery(body), now=now)
         while drain.step(now=now):
