@@ -74,19 +74,19 @@ class Requests[Value]:
     def finished(self) -> list[Answer[Value]]:
         """Return the answers that have come; each is the caller's until `forget`."""
         done = [entry for entry in self._under_way.values() if entry[1].done()]
-        return [Answer(attempt, _result(future)) for attempt, future in done]
+        return [_answer(attempt, future) for attempt, future in done]
 
     def forget(self, attempt: Attempt) -> None:
         """Drop an answer that was written down."""
         del self._under_way[attempt.pk]
 
 
-def _result[Value](future: Future[Value]) -> Value | ProviderError:
+def _answer[Value](attempt: Attempt, future: Future[Value]) -> Answer[Value]:
     error = future.exception()
     if error is None:
-        return future.result()
+        return Answer(attempt, future.result())
     if isinstance(error, ProviderError):
-        return error
+        return Answer(attempt, error)
     # A fault of our own after the request may have left: whoever looks it up finds out.
-    log.error("dial.failed", exc_info=error)
-    return UnknownOutcome(f"{type(error).__name__}")
+    log.error("dial.failed", attempt_id=str(attempt.pk), exc_info=error)
+    return Answer(attempt, UnknownOutcome(type(error).__name__))

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, connections
 
 from billing.invariants.__init__ import audit_ledger
+from campaigns.dialling.placing import Overtaken, arm
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.steering import pause_by_system
@@ -351,3 +352,27 @@ def test_never_starts_more_calls_a_second_than_allowed(
         rig.step(dispatcher, seconds=0.1)
 
     assert len(rig.retell.dials) in {10, 11}
+
+
+@pytest.mark.django_db
+def test_lets_one_of_two_holders_of_an_attempt_send_it(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready()
+    held_up: list[Attempt] = []
+
+    def falls_asleep(*, attempt: Attempt, **_arguments: object) -> None:
+        held_up.append(attempt)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.dispatcher.arm", falls_asleep)
+        with pytest.raises(Killed):
+            rig.step()
+    for _ in range(3):  # another one takes over and sends it
+        rig.step(rig.dispatcher(), seconds=31)
+    assert len(rig.retell.dials) == 1
+    Attempt.objects.update(status="dialling")  # whose answer hasn't come yet
+
+    with pytest.raises(Overtaken):
+        arm(attempt=held_up[0], now=rig.now)
