@@ -3,7 +3,7 @@
 Runs, tests and checks ConvoMono with one command from a fresh clone.
 
     python3 dev.py run        the whole product with demo data and a Retell sandbox
-    python3 dev.py test       all tests
+    python3 dev.py test       all tests, on SQLite and on MongoDB
     python3 dev.py demo       a campaign of 500 leads from upload to ledger, then its figures
     python3 dev.py check      format, lint, types, layers, templates, settings, security
     python3 dev.py bench      benchmarks; names the ones there are
@@ -267,16 +267,40 @@ def demo_command(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def test_command(options: argparse.Namespace, rest: list[str]) -> int:
+    """Test on SQLite, then on MongoDB; a part that is asked for on one of the two only."""
     prepare(DEVELOPMENT)
-    command = [str(VENV_PYTHON), "-m", "pytest", *pytest_arguments(rest, is_long=options.long)]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    status = 0
+    if not options.mongo:
+        words = pytest_arguments(rest, is_long=options.long)
+        status = subprocess.run(
+            [str(VENV_PYTHON), "-m", "pytest", *words], cwd=ROOT, check=False
+        ).returncode
+    if options.mongo or not is_part(rest):
+        status = test_on_mongodb(rest, is_long=options.long) or status
+    return status
+
+
+def test_on_mongodb(rest: Sequence[str], *, is_long: bool) -> int:
+    from deploy import mongodb  # noqa: PLC0415 # its syntax needs the newer Python
+
+    workers = 1 if is_part(rest) else os.cpu_count() or 2
+    # Coverage is the business of the run on SQLite, which runs everything.
+    words = [word for word in rest if not word.startswith("--cov")]
+    words = [*(["-m", ""] if is_long else []), *words]
+    try:
+        return mongodb.test(words, python=VENV_PYTHON, workers=workers)
+    except mongodb.NoServer as problem:
+        raise Failed(str(problem)) from None
+
+
+def is_part(rest: Sequence[str]) -> bool:
+    return any(word.startswith(PYTEST_RESTRICTS) or word[:1] != "-" for word in rest)
 
 
 def pytest_arguments(rest: Sequence[str], *, is_long: bool) -> list[str]:
     """Use all cores for a whole run; a part of it or a debugger wants one process."""
-    restricts = any(word.startswith(PYTEST_RESTRICTS) or word[:1] != "-" for word in rest)
     chosen = ["-m", ""] if is_long else []  # the fast suite leaves out browser and load
-    return [*([] if restricts else ["-n", "auto"]), *chosen, *rest]
+    return [*([] if is_part(rest) else ["-n", "auto"]), *chosen, *rest]
 
 
 def check_command(options: argparse.Namespace, rest: list[str]) -> int:
@@ -312,6 +336,7 @@ def arguments() -> argparse.ArgumentParser:
         "test", allow_abbrev=False, help="all tests; further arguments go to pytest"
     )
     test.add_argument("--long", action="store_true", help="also what takes long or a browser")
+    test.add_argument("--mongo", action="store_true", help="only on MongoDB, and only what uses it")
     test.set_defaults(does=test_command)
     demo = commands.add_parser(
         "demo", allow_abbrev=False, help="one campaign from upload to ledger"

@@ -102,9 +102,13 @@ if ON_MONGODB:
         "default": {
             "ENGINE": "convomono.lib.mongodb",
             "HOST": DATABASE_URL,
-            "NAME": urlsplit(DATABASE_URL).path.lstrip("/") or "convomono",
+            "NAME": urlsplit(DATABASE_URL).path.lstrip("/"),
         }
     }
+    if not DATABASES["default"]["NAME"]:
+        raise env.EnvironmentInvalid(
+            "DATABASE_URL names no database: write mongodb://host:27017/convomono."
+        )
     INSTALLED_APPS += ["django_mongodb_backend"]
     SILENCED_SYSTEM_CHECKS = ["models.W027"]  # check constraints aren't created there
     IMPORT_EXPORT_USE_TRANSACTIONS = False  # otherwise import-export refuses to start

@@ -15,7 +15,12 @@ FIELD_ENCRYPTION_KEYS = ["ZGV2ZWxvcG1lbnQtb25seS1rZXktbm90LXNlY3JldC0="]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 STORAGES["default"]["OPTIONS"] = {"location": str(TEST_DIR / "files")}
-if not ON_MONGODB:
+if ON_MONGODB:
+    # The test servers are slow: `dev.py test` starts one for each worker of pytest-xdist.
+    if servers := env.names("TEST_MONGODB_URLS"):
+        worker = int(env.text("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        DATABASES["default"]["HOST"] = servers[worker % len(servers)]
+else:
     # A file and not memory: races need several connections, and WAL.
     DATABASES["default"]["TEST"] = {"NAME": str(TEST_DIR / "test.sqlite3")}
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
