@@ -103,6 +103,7 @@ def demo(*, python: Path, leads: int) -> int:
         with log_path.open("w") as log:
             output = DemoOutput(sys.stdout, log)
             with Supervisor(env, output) as supervisor:
+                set_clock(supervisor, site)
                 start_site(supervisor, site, has_demo_data=False)
                 show = Program("demo", site.manage("run_demo", f"--leads={leads}"))
                 status = supervisor.run(show)
@@ -124,15 +125,11 @@ def run_site(supervisor: Supervisor, site: Site) -> None:
 
     :raises Stopped: when somebody asks for it
     """
-    clock = start_site(supervisor, site, has_demo_data=site.sandbox is not None)
-    supervisor.say(f"Ready: {site.url}/")
-    if site.sandbox:
-        for email, person in SIGN_INS:
-            supervisor.say(f"  {email:<20} {person}")
-        supervisor.say(f"  The password of each is {PASSWORD}")
-    supervisor.say("Ctrl-C stops everything.")
+    clock = set_clock(supervisor, site)
     saved = time.monotonic()
     try:
+        start_site(supervisor, site, has_demo_data=site.sandbox is not None)
+        say_ready(supervisor, site)
         while True:
             supervisor.step()
             if clock and time.monotonic() - saved > CLOCK_SAVED_SECONDS:
@@ -143,18 +140,32 @@ def run_site(supervisor: Supervisor, site: Site) -> None:
             clock.save(now=time.time())
 
 
-def start_site(supervisor: Supervisor, site: Site, *, has_demo_data: bool) -> SharedClock | None:
+def say_ready(supervisor: Supervisor, site: Site) -> None:
+    supervisor.say(f"Ready: {site.url}/")
+    if site.sandbox:
+        for email, person in SIGN_INS:
+            supervisor.say(f"  {email:<20} {person}")
+        supervisor.say(f"  The password of each is {PASSWORD}")
+    supervisor.say("Ctrl-C stops everything.")
+
+
+def set_clock(supervisor: Supervisor, site: Site) -> SharedClock | None:
+    """Give the children one clock beside a sandbox; real calls live in real time."""
+    if site.sandbox is None:
+        return None
+    path = site.var / "clock.json"
+    clock = SharedClock.at(path, factor=site.sandbox.clock_factor, now=time.time())
+    supervisor.env.update(clock.environment())
+    return clock
+
+
+def start_site(supervisor: Supervisor, site: Site, *, has_demo_data: bool) -> None:
     """
     Start the processes in their order and wait until the site is ready.
 
     :raises NotReady: if one of them doesn't come up
     :raises Unstartable: if the database can't be prepared
     """
-    clock = None
-    if site.sandbox:
-        path = site.var / "clock.json"
-        clock = SharedClock.at(path, factor=site.sandbox.clock_factor, now=time.time())
-        supervisor.env.update(clock.environment())
     if not supervisor.env.get("REDIS_URL"):
         supervisor.env["REDIS_URL"] = start_valkey(supervisor, site)
     if site.sandbox:
@@ -167,7 +178,6 @@ def start_site(supervisor: Supervisor, site: Site, *, has_demo_data: bool) -> Sh
     for program in site.programs():
         supervisor.start(program)
     supervisor.wait_until(lambda: is_ok(f"{site.url}/readyz"), f"{site.url}/readyz", seconds=120)
-    return clock
 
 
 def start_valkey(supervisor: Supervisor, site: Site) -> str:

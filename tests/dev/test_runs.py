@@ -156,6 +156,7 @@ def test_run_stops_with_a_sentence_when_the_migrations_fail(
 
     assert process.returncode == 1
     assert "The migrations failed with status 3; its lines say why." in output
+    assert (tmp_path / "var" / "clock.json").exists(), "what was written has later times than now"
     assert not still_running(tmp_path / "var")
 
 
