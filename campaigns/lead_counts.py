@@ -16,6 +16,7 @@ from leads.models import Lead
 from leads.services import suppressed_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from campaigns.models import Campaign, Enrolment
@@ -92,7 +93,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
     )
 
 
-def _fate(row: Enrolment, stopped: dict[str, object]) -> str:
+def _fate(row: Enrolment, stopped: Mapping[str, object]) -> str:
     if row.phone_number in stopped:
         return "suppressed"
     if row.lead.status == Lead.Status.INVALID:

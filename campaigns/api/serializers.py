@@ -276,7 +276,7 @@ class ConsentSerializer(serializers.Serializer[Any]):
     """How the person agreed to be called."""
 
     kind = serializers.ChoiceField(Consent.Kind.choices)
-    source = serializers.CharField(max_length=200)
+    source = serializers.CharField(max_length=200)  # type: ignore[assignment] # the field's name
     wording = serializers.CharField(max_length=2000, allow_blank=True, default="")
     given_at = serializers.DateTimeField()
 

@@ -48,6 +48,13 @@ REFUSALS: dict[type[Exception], tuple[str, str]] = {
 }
 
 
+REFUSED: tuple[type[Exception], ...] = (
+    lifecycle.LaunchRefused,
+    lifecycle.ScriptRefused,
+    *REFUSALS,
+)
+
+
 def _as_conflict(error: Exception) -> Conflict:
     if isinstance(error, lifecycle.LaunchRefused):
         sentences = " ".join(finding.sentence for finding in error.findings)
@@ -67,7 +74,7 @@ def attempt[T](change: Callable[[], T]) -> T:
     """
     try:
         return change()
-    except (lifecycle.LaunchRefused, lifecycle.ScriptRefused, *REFUSALS) as error:
+    except REFUSED as error:
         raise _as_conflict(error) from error
 
 

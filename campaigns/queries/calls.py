@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from django.db.models import QuerySet
+    from django.db.models import Model, QuerySet
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,9 @@ class CallPage:
 def call_page(call: Call) -> CallPage:
     """Read everything about one call; five queries."""
     detail = CallDetail.objects.filter(call=call).first()
-    campaign = Campaign.objects.filter(client_id=call.client_id, pk=call.campaign_id).first()
-    lead = Lead.objects.filter(client_id=call.client_id, pk=call.lead_id).first()
-    attempt = Attempt.objects.filter(client_id=call.client_id, pk=call.attempt_id).first()
+    campaign = _find(Campaign.objects.filter(client_id=call.client_id), call.campaign_id)
+    lead = _find(Lead.objects.filter(client_id=call.client_id), call.lead_id)
+    attempt = _find(Attempt.objects.filter(client_id=call.client_id), call.attempt_id)
     listed = suppressed_numbers(
         client_id=call.client_id, campaign_id=call.campaign_id, phone_numbers=[call.to_number]
     )
@@ -117,6 +117,10 @@ def call_page(call: Call) -> CallPage:
         answers=_answers(detail),
         is_suppressed=bool(listed),
     )
+
+
+def _find[Row: Model](rows: QuerySet[Row], row_id: UUID | None) -> Row | None:
+    return None if row_id is None else rows.filter(pk=row_id).first()
 
 
 def _turns(detail: CallDetail | None) -> list[Turn]:

@@ -21,6 +21,7 @@ from convomono.lib.db import atomic
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from uuid import UUID
 
     from accounts.models import Client
     from audit.services import Actor
@@ -220,9 +221,7 @@ def knowledge_text(campaign: Campaign) -> str:
     return source.text if source else ""
 
 
-def _knowledge(
-    *, client_id: object, content: CampaignContent, now: datetime
-) -> KnowledgeBase | None:
+def _knowledge(*, client_id: UUID, content: CampaignContent, now: datetime) -> KnowledgeBase | None:
     """Make a new knowledge base: one that Retell has indexed can't be changed."""
     if not content.knowledge_text:
         return None

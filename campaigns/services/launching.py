@@ -82,9 +82,9 @@ def open_batch_call(
 
     def block() -> BatchCall:
         version = CampaignVersion.objects.filter(
-            campaign=campaign, number=campaign.published_version
+            campaign=campaign, number=campaign.published_version or 0
         ).first()
-        if version is None:
+        if version is None:  # it was never published
             raise CampaignNotReady
         batch_call = BatchCall.objects.create(
             client_id=campaign.client_id,

@@ -50,7 +50,7 @@ def call_list(request: ClientRequest) -> HttpResponse:
         "form": form,
         "page": page,
         "rows": [
-            (row, names.get(row.call.campaign_id, ""))
+            (row, names.get(row.call.campaign_id, "") if row.call.campaign_id else "")
             for row in call_rows(page.rows, now=clock.now())
         ],
         "is_filtered": any(asked.values()),
