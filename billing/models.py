@@ -241,7 +241,9 @@ class CallHold(ClientOwned):
         return f"{self.seconds} s"
 
 
-class TransactionQuerySet(AppendOnlyQuerySet["Transaction"], ClientOwnedQuerySet["Transaction"]):
+class TransactionQuerySet(  # type: ignore[override]  # the plugin's view of as_manager
+    AppendOnlyQuerySet["Transaction"], ClientOwnedQuerySet["Transaction"]
+):
     """Lines of the ledger: scoped by who looks, fixed once they are numbered."""
 
     def number(self, row_id: UUID, *, seq: int, balance_after_seconds: int) -> None:

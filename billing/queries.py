@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.paginator import Paginator
 from django.db.models import Sum
@@ -73,7 +74,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at ru
 
     @cached_property
     def count(self) -> int:
-        return int(self.object_list[:COUNTED_AT_MOST].count())  # type: ignore[union-attr]  # a QuerySet
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows[:COUNTED_AT_MOST].count()
 
     @property
     def is_capped(self) -> bool:
@@ -151,24 +153,27 @@ def wallets(*, search: str = "", sort: str = "low") -> QuerySet[Wallet]:
 
 
 def with_use(rows: Iterable[Wallet], *, now: datetime) -> list[WalletRow]:
-    """Add what each wallet used in the last 24 hours, in one query for all."""
+    """Add what each wallet used in the last 24 hours and how long it lasts, in one query for all."""
     found = list(rows)
-    used = dict(
+    hours: defaultdict[UUID, list[int]] = defaultdict(list)
+    per_hour = (
         Transaction.objects.filter(
             client__in=[wallet.client_id for wallet in found],
             type=Transaction.Type.CONSUME,
-            created_at__gt=now - timedelta(hours=24),
+            created_at__gt=now - timedelta(hours=RUNNING_HOURS),
         )
-        .values_list("client_id")
+        .annotate(hour=TruncHour("created_at"))
+        .values("client_id", "hour")
         .annotate(total=Sum("seconds"))
     )
+    for row in per_hour:
+        hours[row["client_id"]].append(row["total"])
     return [
         WalletRow(
             wallet=wallet,
-            used_seconds=used.get(wallet.client_id, 0),
+            used_seconds=sum(hours[wallet.client_id]),
             runway=runway_hours(
-                usable_seconds=wallet.usable_seconds,
-                hourly_seconds=[used.get(wallet.client_id, 0) / 24],
+                usable_seconds=wallet.usable_seconds, hourly_seconds=hours[wallet.client_id]
             ),
         )
         for wallet in found

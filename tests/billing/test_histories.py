@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings, strategies as st
@@ -17,10 +18,13 @@ from hypothesis.stateful import (
 
 from billing import services
 from billing.invariants import audit_ledger
-from billing.models import Reservation, Wallet
+from billing.models import Reservation
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import ClientFactory
 from tests.factories.billing import NOW, TESTS, Dial, Launch, balances, open_wallet, sell
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 FAR = NOW.replace(year=2027)
 picks = st.integers(0, 10_000)
@@ -31,10 +35,10 @@ class Purses:
     """The model: seconds lie in purses, and each event says from which to which they go."""
 
     def __init__(self):
-        self.of = Counter()
-        self.is_open = {}
-        self.launch_of = {}
-        self.billed = {}
+        self.of: Counter[object] = Counter()
+        self.is_open: dict[UUID, bool] = {}
+        self.launch_of: dict[UUID, UUID] = {}
+        self.billed: dict[UUID, int] = {}
 
     def move(self, source, target, seconds):
         self.of[source] -= seconds
@@ -192,7 +196,6 @@ class Histories(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, "client"):
             assert audit_ledger(client_id=self.client.pk) == []
-            assert Wallet.objects.get(client=self.client).transactions.count() >= 0
 
 
 def run(examples, steps):
