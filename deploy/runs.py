@@ -30,6 +30,7 @@ VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var")
 SANDBOX_PORT = 8010
 CLOCK_FACTOR = 20.0
 DEMO_CLOCK_FACTOR = 60.0
+RUN_LIMITS = (("concurrency", 40),)  # 500 leads end in under two minutes
 DEMO_LIMITS = (("concurrency", 60), ("calls-per-second", 10))
 CLOCK_SAVED_SECONDS = 3.0
 PORTS_TRIED = 50
@@ -71,7 +72,7 @@ def run(*, python: Path, port: int, is_fresh: bool, has_sandbox: bool) -> int:
             if is_fresh:
                 throw_data_away(var)
             factor = float(os.environ.get("SANDBOX_CLOCK_FACTOR") or CLOCK_FACTOR)
-            sandbox = Sandbox(free_port(SANDBOX_PORT), factor) if has_sandbox else None
+            sandbox = Sandbox(free_port(SANDBOX_PORT), factor, RUN_LIMITS) if has_sandbox else None
             site = Site(python, var, free_port(port), sandbox)
             lock.write(site.url)
             lock.flush()

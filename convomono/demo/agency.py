@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from accounts.models import Client, User
-from accounts.services import Rights, add_client_user
+from accounts.services import Rights, add_client_user, change_client
 from billing.clients.services import open_account
 from billing.services import purchase
 from convomono.lib.ids import uuid7
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 PASSWORD = "demo-password"  # noqa: S105 - of the demonstration, printed for everybody
 # Area codes of the numbers each client calls from.
-CALLERS = (202, 646, 312)
+# Calls that were called spam rest the number they came from, so that a campaign needs several.
+CALLERS = (202, 646, 312, 213, 305, 404, 512, 602, 617, 702, 713, 916)
 RIVAL_CALLERS = (323,)
+CALLS_AT_ONCE = 60
 
 
 class NoTrial(Exception):
