@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from leads.imports.work import Pace, Work
 
 Status = LeadImport.Status
-_DELETE_ROWS = 500
 
 
 def check_rows(*, lead_import: LeadImport, pace: Pace, now: datetime) -> None:
@@ -30,8 +29,6 @@ def check_rows(*, lead_import: LeadImport, pace: Pace, now: datetime) -> None:
     """
     if lead_import.status != Status.CHECKING:
         return
-    if lead_import.rows_done == 0:
-        forget_rows(lead_import=lead_import, pace=pace)
     try:
         with opened(lead_import) as work:
             if not _check_all(work, pace):
@@ -42,14 +39,6 @@ def check_rows(*, lead_import: LeadImport, pace: Pace, now: datetime) -> None:
     LeadImport.objects.filter(
         pk=lead_import.pk, status=Status.CHECKING, rows_done=lead_import.rows_done
     ).update(status=Status.CHECKED, rows_total=lead_import.rows_done, finished_at=now)
-
-
-def forget_rows(*, lead_import: LeadImport, pace: Pace) -> None:
-    """Delete the verdicts of an earlier dry run, in small transactions."""
-    rows = LeadImportRow.objects.filter(lead_import=lead_import)
-    while keys := list(rows.values_list("pk", flat=True)[:_DELETE_ROWS]):
-        LeadImportRow.objects.filter(pk__in=keys).delete()
-        pace.rest()
 
 
 def _check_all(work: Work, pace: Pace) -> bool:
@@ -81,6 +70,10 @@ def _save_chunk(
             pk=lead_import.pk, status=Status.CHECKING, rows_done=start
         ).update(**progress)
         if changed:
+            # An earlier dry run, with another mapping, may have said something else of them.
+            LeadImportRow.objects.filter(
+                lead_import=lead_import, row_number__range=(chunk[0].number, chunk[-1].number)
+            ).delete()
             LeadImportRow.objects.bulk_create(verdict_rows(lead_import, chunk))
         return bool(changed)
 

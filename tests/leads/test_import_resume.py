@@ -10,11 +10,12 @@ import pytest
 from django.db import connection
 
 from leads import jobs
+from leads.imports import targets
 from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
 from leads.imports.work import Pace
 from leads.models import Consent, Lead, LeadImport, LeadImportRow
-from leads.services.imports import cancel_import
+from leads.services.imports import cancel_import, check_import
 from tests.factories.accounts import NOW
 from tests.factories.leads import (
     LeadFactory,
@@ -143,6 +144,59 @@ def test_counts_a_chunk_once_when_it_is_written_twice(alice, acme, target, monke
     assert "dup_campaign" not in done.counts
     assert not rows.filter(verdict="dup_campaign").exists()
     assert done.counts["new"] == len(target.enrolled) - done.counts.get("update", 0)
+
+
+def test_enrols_whom_it_added_before_it_was_killed(alice, acme, target, monkeypatch):
+    """Known leads are left out, but those that this very import made are no known leads."""
+    lead_import = upload(alice, content(), campaign_id=target.campaign_id)
+    ask_check(lead_import, existing="skip")
+    check_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
+    ask_commit(lead_import, alice)
+    checked = fresh(lead_import)
+
+    def die(**_kwargs):
+        raise Killed
+
+    monkeypatch.setattr(target, "enrol", die)
+    with pytest.raises(Killed):
+        commit_rows(lead_import=checked, pace=CALM, now=NOW)
+    monkeypatch.undo()
+    monkeypatch.setattr(targets, "_factories", [target.find])
+    commit_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
+
+    assert len(target.enrolled) == Lead.objects.count() == fresh(lead_import).counts["new"]
+
+
+def test_leaves_the_dry_run_to_the_worker_that_is_ahead(alice, acme, target):
+    lead_import = prepare(alice, acme, target)
+    behind = fresh(lead_import)
+    with pytest.raises(Killed):
+        check_rows(lead_import=fresh(lead_import), pace=killer(0), now=NOW)
+    rows = list(LeadImportRow.objects.values_list("pk", flat=True))
+
+    check_rows(lead_import=behind, pace=CALM, now=NOW)
+
+    assert list(LeadImportRow.objects.values_list("pk", flat=True)) == rows
+    assert fresh(lead_import).rows_done == 200
+
+
+def test_forgets_the_verdicts_of_an_earlier_dry_run(
+    alice, acme, run_jobs, django_capture_on_commit_callbacks
+):
+    lead_import = upload(alice, "phone,country\n2125550101,US\n2125550102,Narnia\n")
+    for fields in ({"phone_number": 1}, {"phone_number": 0, "country": 1}):
+        with django_capture_on_commit_callbacks(execute=True):
+            check_import(
+                lead_import=fresh(lead_import),
+                mapping={"fields": fields, "variables": {}},
+                options=lead_import.options,
+                now=NOW,
+                real_now=NOW,
+            )
+        run_jobs()
+
+    assert fresh(lead_import).counts == {"new": 1, "phone_unknown_country": 1}
+    assert LeadImportRow.objects.get().row_number == 3
 
 
 def test_stops_when_cancelled_and_keeps_what_it_imported(alice, acme, target):
