@@ -96,11 +96,21 @@ def _client(
     name: str, time_zone: str, dollars: str, root: User, now: datetime, minutes: int
 ) -> Client:
     price = micros_from_dollars(dollars)
+    contact_email = f"billing@{name.split(maxsplit=1)[0].lower()}.test"
     client = open_account(
         name=name,
         time_zone=time_zone,
-        contact_email=f"billing@{name.split(maxsplit=1)[0].lower()}.test",
+        contact_email=contact_email,
         price_per_minute_micros=price,
+        actor=root,
+        now=now,
+    )
+    change_client(
+        client=client,
+        name=name,
+        time_zone=time_zone,
+        contact_email=contact_email,
+        concurrency_limit=CALLS_AT_ONCE,
         actor=root,
         now=now,
     )
