@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 # Real time. A claim outlives the longest request (5 s to connect, 30 s to answer) by far.
 CLAIM_LASTS = timedelta(seconds=60)
 UPKEEP_EVERY = timedelta(seconds=0.5)
+EXPLAINED_AT_ONCE = 20
 # Which launches run, and their clients' numbers; arming a call checks its launch again.
 LAUNCHES_LAST = timedelta(seconds=0.2)
 
@@ -82,6 +83,7 @@ class Dispatcher:
         self._launches_read_at: datetime | None = None
         self._pools: dict[UUID, NumberPool] = {}
         self._upkept_at: datetime | None = None
+        self._explained = 0
 
     @property
     def under_way(self) -> int:
@@ -269,9 +271,19 @@ class Dispatcher:
         self._look_ups.start(now=now)
         self._resends = self._look_ups.collect(now=now)
         for launch in launches:
-            done += finish_if_complete(batch_call_id=launch.pk, now=now)
+            if not launch.in_progress_count:
+                done += finish_if_complete(batch_call_id=launch.pk, now=now)
+        for launch in self._some_of(launches):
             self._explain(launch, own, now)
         return done
+
+    def _some_of(self, launches: list[BatchCall]) -> list[BatchCall]:
+        """Return those whose sentence is looked at this time: with very many they take turns."""
+        if len(launches) <= EXPLAINED_AT_ONCE:
+            return launches
+        start = self._explained % len(launches)
+        self._explained += EXPLAINED_AT_ONCE
+        return (launches + launches)[start : start + EXPLAINED_AT_ONCE]
 
     def _explain(self, launch: BatchCall, own: OwnCalls, now: datetime) -> None:
         lines = self._capacity.lines

@@ -81,7 +81,7 @@ class Capacity:
         if until is not None:
             return Reason(code=self._breaker.code, until=until)
         if not self._lines.is_known(real_now=real_now):
-            return Reason(code=waiting.PROVIDER_AWAY, until=now)
+            return Reason(code=waiting.PROVIDER_SILENT)
         return Reason()
 
     @property

@@ -85,6 +85,8 @@ class Breaker:
     def failed(self, *, now: datetime) -> datetime:
         """Count a failure; return when the next call may be tried."""
         self._failures += 1
+        if (until := self.until(now=now)) is not None:
+            return until  # sent before it opened: no news
         if self._failures < FAILURES_TO_OPEN:
             return now + timedelta(seconds=SLOW_DOWN_SECONDS[self._failures])
         pause = BREAKER_SECONDS[min(self._opened, len(BREAKER_SECONDS) - 1)]
@@ -93,6 +95,8 @@ class Breaker:
 
     def slowed_down(self, *, wait_seconds: float | None, now: datetime) -> datetime:
         """Obey a 429; return when the next call may be tried."""
+        if wait_seconds is None and (until := self.until(now=now)) is not None:
+            return until  # sent before the first refusal: no news
         ours = SLOW_DOWN_SECONDS[min(self._slowed, len(SLOW_DOWN_SECONDS) - 1)]
         self._slowed += 1
         pause = ours if wait_seconds is None else wait_seconds

@@ -34,6 +34,7 @@ CLIENT_INACTIVE = "client_inactive"
 # Waiting for the voice platform, or for ourselves.
 PROVIDER_BUSY = "provider_busy"
 PROVIDER_AWAY = "provider_away"
+PROVIDER_SILENT = "provider_silent"
 DISPATCHER_AWAY = "dispatcher_away"
 # Paused: codes of BatchCall.pause_reason. A person who paused stands in `paused_by_email`.
 PAUSED_BY_PERSON = "person"
@@ -67,6 +68,7 @@ WAITING: dict[str, _StrPromise] = {
     CLIENT_INACTIVE: _("The account is inactive. Ask the agency to activate it."),
     PROVIDER_BUSY: _("The voice platform asked us to slow down. Dialling goes on at %(until)s."),
     PROVIDER_AWAY: _("The voice platform doesn't answer. The next try is at %(until)s."),
+    PROVIDER_SILENT: _("The voice platform doesn't answer. Dialling goes on as soon as it does."),
     DISPATCHER_AWAY: _("The dialling process isn't running. The agency has been told."),
     PAUSED_BY_PERSON: _("Somebody paused it. Resume it to go on."),
     PAUSED_KEY: _("The voice platform refused our key. The agency must mend it, then resume."),

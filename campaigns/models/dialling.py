@@ -81,6 +81,11 @@ class BatchCall(ClientOwned):
     def is_over(self) -> bool:
         return self.status in {self.Status.FINISHED, self.Status.CANCELLED}
 
+    @property
+    def in_progress_count(self) -> int:
+        """How many leads have not come to an end."""
+        return self.queued_count + self.dialling_count + self.in_call_count
+
 
 class Enrolment(ClientOwned):
     """

@@ -223,7 +223,7 @@ def test_provider_busy(rig: Rig, ready: Callable[..., BatchCall]) -> None:
     assert until is not None and until > rig.now + timedelta(seconds=50)
 
 
-def test_provider_away_when_its_lines_are_unknown(
+def test_provider_silent_while_its_lines_are_unknown(
     rig: Rig, ready: Callable[..., BatchCall]
 ) -> None:
     batch_call = ready()
@@ -231,7 +231,7 @@ def test_provider_away_when_its_lines_are_unknown(
         rig.retell.fail("concurrency", Unavailable("down"))
 
     settle(rig)
-    assert why(batch_call)[0] == "provider_away"
+    assert why(batch_call)[0] == "provider_silent"
     assert rig.retell.dials == []
     settle(rig)
     assert len(rig.retell.dials) == 1
@@ -268,3 +268,16 @@ def test_denies_and_finishes_a_launch_nobody_of_may_be_called(
     }
     assert set(Attempt.objects.values_list("status", flat=True)) == {"denied"}
     assert rig.retell.dials == []
+
+
+def test_explains_very_many_launches_in_turns(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.dispatcher.EXPLAINED_AT_ONCE", 1)
+    launches = [
+        ready(start=number * 10, name=f"Campaign {number}", number=None) for number in range(3)
+    ]
+
+    settle(rig, 3)
+
+    assert {why(one)[0] for one in launches} == {"no_number"}
