@@ -80,7 +80,8 @@ class Lead(ClientOwned):
         ]
 
     def __str__(self) -> str:
-        return self.full_name or self.phone_number
+        # The audit trail keeps this, and holds no whole number.
+        return self.full_name or f"…{self.phone_number[-4:]}"
 
     @property
     def full_name(self) -> str:
@@ -164,7 +165,7 @@ class Suppression(BaseModel):
         ]
 
     def __str__(self) -> str:
-        return f"…{self.phone_number[-4:]}"  # logs and the audit trail hold no whole number
+        return f"…{self.phone_number[-4:]}"  # as with a lead's
 
 
 class Detected(TypedDict):

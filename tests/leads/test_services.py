@@ -1,0 +1,168 @@
+"""Do-not-call, consent and the summary of a lead: what other rooms ask for."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+
+from audit.models import AuditLog
+from audit.services import System
+from convomono.lib.db import atomic
+from convomono.lib.ids import uuid7
+from leads.services import (
+    LeadExists,
+    LeadFields,
+    create_lead,
+    has_consent,
+    lift_suppression,
+    record_summary,
+    suppress,
+    suppressed_numbers,
+)
+from tests.factories.accounts import NOW
+from tests.factories.leads import CONSENT, LeadFactory, SuppressionFactory
+
+if TYPE_CHECKING:
+    from leads.models import Lead, Suppression
+
+NUMBER = "+12125550101"
+
+
+def put(client, *, level="client", campaign_id=None, number=NUMBER) -> Suppression:
+    return suppress(
+        level=level,
+        client_id=client.pk,
+        campaign_id=campaign_id,
+        phone_number=number,
+        source="call",
+        reason="Asked",
+        call_id=uuid7(),
+        actor=System("dispatcher"),
+        now=NOW,
+    )
+
+
+def test_tells_the_widest_list_a_number_is_on(acme, rival):
+    campaign_id = uuid7()
+    put(acme, level="campaign", campaign_id=campaign_id)
+    put(acme)
+    put(rival, number="+12125550102")
+    put(acme, level="agency", number="+12125550103")
+    put(acme, level="campaign", campaign_id=uuid7(), number="+12125550104")
+    numbers = [f"+1212555010{n}" for n in range(6)]
+
+    asked = {"client_id": acme.pk, "phone_numbers": numbers}
+    assert suppressed_numbers(campaign_id=campaign_id, **asked) == {
+        NUMBER: "client",
+        "+12125550103": "agency",
+    }
+    assert suppressed_numbers(campaign_id=None, **asked) == {
+        NUMBER: "client",
+        "+12125550103": "agency",
+    }
+
+
+def test_asks_once_for_each_300_numbers(acme, django_assert_num_queries):
+    numbers = [f"+1212{n:07}" for n in range(700)]
+
+    with django_assert_num_queries(3):
+        suppressed_numbers(client_id=acme.pk, campaign_id=uuid7(), phone_numbers=numbers)
+
+
+def test_puts_a_number_on_a_list_once(acme):
+    with atomic():
+        first = put(acme)
+
+    assert put(acme) == first
+    assert AuditLog.objects.count() == 1
+    assert first.added_by_email == "dispatcher"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_puts_a_number_on_a_list_once_from_four_threads(acme):
+    rows: list[Suppression] = []
+
+    def work() -> None:
+        try:
+            rows.append(put(acme))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(rows) == 4
+    assert len({row.pk for row in rows}) == 1
+    assert AuditLog.objects.count() == 1
+
+
+@pytest.mark.parametrize(("attempts", "status"), [(0, "new"), (2, "called")])
+def test_gives_the_lead_its_status_back_when_lifted(acme, alice, attempts, status):
+    lead = LeadFactory.create(client=acme, phone_number=NUMBER, attempts_count=attempts)
+    row = put(acme)
+
+    assert lift_suppression(suppression=row, reason="Mistake", actor=alice, now=NOW)
+    assert not lift_suppression(suppression=row, reason="Mistake", actor=alice, now=NOW)
+
+    lead.refresh_from_db()
+    assert lead.status == status
+
+
+def test_keeps_the_newest_attempt_in_the_summary(acme):
+    lead = LeadFactory.create(client=acme)
+    late = {"status": "reached", "attempts_count": 2, "last_attempted_at": NOW}
+    early = {"status": "called", "attempts_count": 1, "last_attempted_at": NOW - timedelta(hours=1)}
+
+    for summary in (late, early, late):
+        record_summary(lead_id=lead.pk, now=NOW, **summary)
+
+    lead.refresh_from_db()
+    assert (lead.status, lead.attempts_count) == ("reached", 2)
+    assert not record_summary(lead_id=lead.pk, now=NOW, **early)
+
+
+def test_adds_a_lead_once_for_each_client(acme, rival, alice):
+    def add(client) -> Lead:
+        return create_lead(
+            client=client,
+            phone_number="(212) 555-0101",
+            country="US",
+            fields=LeadFields(first_name="Ada"),
+            consent=CONSENT,
+            actor=alice,
+            now=NOW,
+        )
+
+    lead = add(acme)
+    add(rival)
+
+    assert has_consent(lead)
+    assert lead.consents.get().source == "Web form"
+    with pytest.raises(LeadExists) as refused:
+        add(acme)
+    assert refused.value.lead == lead
+
+
+def test_never_writes_a_whole_number_into_the_audit_log(acme, alice):
+    lead = create_lead(
+        client=acme,
+        phone_number=NUMBER,
+        country="US",
+        fields=LeadFields(),
+        consent=None,
+        actor=alice,
+        now=NOW,
+    )
+    row = SuppressionFactory.create(client=acme, phone_number="+12125550102")
+    lift_suppression(suppression=row, reason="Mistake", actor=alice, now=NOW)
+
+    assert not has_consent(lead)
+    for entry in AuditLog.objects.all():
+        assert "212555" not in f"{entry.resource} {entry.details}"
