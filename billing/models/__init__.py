@@ -1,0 +1,17 @@
+"""Prepaid minutes: the wallet, its append-only ledger, what a launch reserves and a dial holds."""
+
+from __future__ import annotations
+
+from billing.models.reservations import CallHold, Reservation
+from billing.models.transactions import Transaction, TransactionQuerySet
+from billing.models.wallets import Payment, Rate, Wallet
+
+__all__ = [
+    "CallHold",
+    "Payment",
+    "Rate",
+    "Reservation",
+    "Transaction",
+    "TransactionQuerySet",
+    "Wallet",
+]
