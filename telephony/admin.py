@@ -73,7 +73,9 @@ class PhoneNumberAdmin(ModelAdmin):
     def active(self, number: PhoneNumber) -> bool:
         return number.is_active
 
-    @action(description=_("Release the chosen numbers"), permissions=["change"])
+    @action(  # type: ignore[untyped-decorator]  # unfold ships no types
+        description=_("Release the chosen numbers"), permissions=["change"]
+    )
     def release(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> None:
         chosen = list(queryset.filter(released_at=None))
         for number in chosen:
@@ -137,7 +139,7 @@ class CallDetailAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallDetail]:
         rows: QuerySet[CallDetail] = super().get_queryset(request)
-        if request.resolver_match and request.resolver_match.url_name.endswith("_changelist"):
+        if request.resolver_match and str(request.resolver_match.url_name).endswith("_changelist"):
             return rows.only("pk", "call__provider_call_id", "call__client__name")
         return rows
 

@@ -49,7 +49,7 @@ def is_same_news(first: str, second: str) -> bool:
     if first == second:
         return True
     try:
-        return _news(parse(first)) == _news(parse(second))
+        return bool(_news(parse(first)) == _news(parse(second)))
     except PayloadUnusable:
         return False
 

@@ -73,7 +73,11 @@ def refusals_on(day: date) -> dict[str, int]:
         tally = redis_connection().hgetall(_tally_name(day))
     except RedisError:
         return {}
-    return {reason.decode(): int(count) for reason, count in tally.items()}
+    return {_text(reason): int(count) for reason, count in tally.items()}
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()
 
 
 def _add(reason: str, count: int) -> None:

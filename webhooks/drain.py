@@ -64,9 +64,9 @@ class Drain:
 
     def step(self, *, now: datetime) -> int:
         """Apply up to 200 events that are due; return how many were dealt with."""
-        rows = list(_due(now))
+        rows = _due(now)
         if len(rows) < BATCH and _unpark(now):
-            rows = list(_due(now))
+            rows = _due(now)
         # The order they came in, for each call; the index gives the order they are due in.
         rows.sort(key=lambda row: (row.created_at, row.pk))
         news = [_News(row, event) for row in rows if (event := _read(row, now)) is not None]
@@ -136,9 +136,9 @@ def _let_others_write(seconds: float) -> None:
         time.sleep(min(max(seconds, _SHORTEST_PAUSE), _LONGEST_PAUSE))
 
 
-def _due(now: datetime) -> Sequence[WebhookEvent]:
+def _due(now: datetime) -> list[WebhookEvent]:
     due = WebhookEvent.objects.filter(status=_Status.PENDING, next_try_at__lte=now)
-    return due.order_by("next_try_at", "created_at", "pk")[:BATCH]
+    return list(due.order_by("next_try_at", "created_at", "pk")[:BATCH])
 
 
 def _read(row: WebhookEvent, now: datetime) -> CallEvent | None:

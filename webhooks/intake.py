@@ -25,13 +25,13 @@ from webhooks.doorbell import DOORBELL
 from webhooks.inbox import NotStored, store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     type Message = MutableMapping[str, Any]
     type Receive = Callable[[], Awaitable[Message]]
     type Send = Callable[[Message], Awaitable[None]]
-    type AsgiApplication = Callable[[Message, Receive, Send], Awaitable[None]]
+    type AsgiApplication = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger()
 

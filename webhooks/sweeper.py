@@ -7,7 +7,7 @@ What it finds goes through the inbox like any delivery, so that there is one way
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 import structlog
@@ -25,8 +25,9 @@ from webhooks.models import WebhookEvent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from uuid import UUID
 
-    from telephony.retell import RetellGateway
+    from telephony.provider import ProviderCall
 
 log = structlog.get_logger()
 
@@ -42,7 +43,13 @@ _STILL_SETTLED_LATE: Final = timedelta(days=2)
 _LOST: Final = {"call_status": "error", "disconnection_reason": "lost_by_provider"}
 
 
-def sweep_calls(*, gateway: RetellGateway, now: datetime) -> int:
+class Gateway(Protocol):
+    """What the sweeper asks of Retell's gateway."""
+
+    def retrieve_call(self, *, call_id: str) -> ProviderCall: ...
+
+
+def sweep_calls(*, gateway: Gateway, now: datetime) -> int:
     """
     Fetch calls of which there has been no news for as long as they may last; return how many told us something.
 
@@ -52,7 +59,7 @@ def sweep_calls(*, gateway: RetellGateway, now: datetime) -> int:
     return _fetch_all(gateway, overdue, now)
 
 
-def sweep_parked(*, gateway: RetellGateway, now: datetime) -> int:
+def sweep_parked(*, gateway: Gateway, now: datetime) -> int:
     """
     Fetch the calls that parked events tell of: Retell may say in full whose they are.
 
@@ -85,8 +92,12 @@ def _silent(now: datetime) -> list[str]:
     return [
         provider_call_id
         for provider_call_id, attempt_id, created_at in found
-        if created_at + _RING + longest.get(attempt_id, _LONGEST_CALL) + _MARGIN < now
+        if created_at + _RING + _longest(attempt_id, longest) + _MARGIN < now
     ]
+
+
+def _longest(attempt_id: UUID | None, longest: Mapping[UUID, timedelta]) -> timedelta:
+    return longest.get(attempt_id, _LONGEST_CALL) if attempt_id else _LONGEST_CALL
 
 
 def _half_told(now: datetime) -> list[str]:
@@ -100,7 +111,7 @@ def _half_told(now: datetime) -> list[str]:
     return list(over.order_by("created_at").values_list("provider_call_id", flat=True)[:BATCH])
 
 
-def _fetch_all(gateway: RetellGateway, call_ids: Iterable[str], now: datetime) -> int:
+def _fetch_all(gateway: Gateway, call_ids: Iterable[str], now: datetime) -> int:
     told = 0
     for call_id in call_ids:
         try:
@@ -113,7 +124,7 @@ def _fetch_all(gateway: RetellGateway, call_ids: Iterable[str], now: datetime) -
     return told
 
 
-def _fetch(gateway: RetellGateway, call_id: str, now: datetime) -> bool:
+def _fetch(gateway: Gateway, call_id: str, now: datetime) -> bool:
     try:
         found = gateway.retrieve_call(call_id=call_id)
         payload: Mapping[str, Any] = found.payload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from django.db.models import Case, F, Q, Value, When
 
@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
     from accounts.models import Client
     from audit.services import Actor
-    from telephony.retell import RetellGateway
+    from telephony.provider import Number
+
+
+class Gateway(Protocol):
+    """What buying asks of Retell's gateway."""
+
+    def create_phone_number(
+        self,
+        *,
+        area_code: int | None = None,
+        country_code: str = "US",
+        toll_free: bool = False,
+        nickname: str = "",
+    ) -> Number: ...
 
 
 class NumberExists(Exception):
@@ -76,7 +89,7 @@ def assign_number(
     """
     # Compare-and-set: of two people who assign it at once, the second overwrites nobody unseen.
     changed = PhoneNumber.objects.filter(
-        pk=number.pk, released_at=None, client_id=number.client_id
+        pk=number.pk, released_at=None, client=number.client
     ).update(client=client)
     if not changed:
         raise NumberIsReleased(number.phone_number)
@@ -103,7 +116,7 @@ def release_number(*, number: PhoneNumber, actor: Actor, now: datetime) -> None:
 
 def buy_number(
     *,
-    gateway: RetellGateway,
+    gateway: Gateway,
     key: UUID,
     area_code: int | None,
     actor: Actor,

@@ -84,8 +84,10 @@ ANALYZED_AGAIN = replace(
 
 def rows(provider_call_id: str = "call_1") -> tuple[dict[str, Any], dict[str, Any]]:
     """Return everything the two tables say of the call, apart from keys."""
-    call = Call.objects.values().get(provider_call_id=provider_call_id)
-    detail = CallDetail.objects.filter(call_id=call.pop("id")).values().first() or {}
+    call: dict[str, Any] = dict(Call.objects.values().get(provider_call_id=provider_call_id))
+    detail: dict[str, Any] = dict(
+        CallDetail.objects.filter(call_id=call.pop("id")).values().first() or {}
+    )
     for row_key in ("id", "call_id"):
         detail.pop(row_key, None)
     for copied in ("attempt_id", "provider_call_id", "client_id", "campaign_id"):

@@ -67,9 +67,9 @@ class Ringing:
     def says(self, reason: str, *, seconds: int = 30, **call: Any) -> dict[str, bytes]:
         status = status_of(reason)
         connected = status == "ended"
-        basic = {"call_id": self.call_id, "attempt_id": self.attempt.pk}
+        basic: dict[str, Any] = {"call_id": self.call_id, "attempt_id": self.attempt.pk}
         if connected:
-            over = {
+            over: dict[str, Any] = {
                 "start_timestamp": STARTED_MS,
                 "end_timestamp": STARTED_MS + seconds * 1000,
                 "duration_ms": seconds * 1000,
@@ -91,7 +91,7 @@ class Ringing:
             ),
         }
         if connected:
-            started = {"call_status": "ongoing", "start_timestamp": STARTED_MS}
+            started: dict[str, Any] = {"call_status": "ongoing", "start_timestamp": STARTED_MS}
             bodies["started"] = delivery("call_started", **basic, **started, event_ms=STARTED_MS)
         return bodies
 

@@ -20,6 +20,7 @@ from tests.factories.webhooks import delivery
 from tests.webhooks.conftest import Ringing, deliver, without
 from webhooks import drain
 from webhooks.drain import BACKOFF_SECONDS, Drain, step
+from webhooks.handlers.retell import handle
 from webhooks.models import WebhookEvent
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from telephony.events import CallEvent
     from tests.campaigns.dialling.conftest import Rig
 
-OVER = {"call_status": "ended", "disconnection_reason": "user_hangup", "duration_ms": 30_000}
+OVER: dict[str, Any] = {
+    "call_status": "ended",
+    "disconnection_reason": "user_hangup",
+    "duration_ms": 30_000,
+}
 
 
 def statuses() -> list[str]:
@@ -39,7 +44,7 @@ def statuses() -> list[str]:
 
 def poison(monkeypatch: pytest.MonkeyPatch, call_id: str) -> list[str]:
     """Make the events of one call fail; return the list of calls that were handled."""
-    handle, handled = drain.handle, []
+    handled: list[str] = []
 
     def poisoned(*, event: CallEvent, now: datetime) -> Any:
         if event.provider_call_id == call_id:

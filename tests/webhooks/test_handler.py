@@ -225,9 +225,7 @@ OPTIONAL = [
 def fresh(number: int) -> list[Ringing]:
     """Return calls that nothing was told of yet."""
     quiet = Call.objects.filter(status="registered").order_by("pk")[:number]
-    return [
-        Ringing(Attempt.objects.get(pk=call.attempt_id), call.provider_call_id) for call in quiet
-    ]
+    return [Ringing(Attempt.objects.get(call_id=call.pk), call.provider_call_id) for call in quiet]
 
 
 class TestOvertaking:
@@ -294,7 +292,11 @@ class TestStrangers:
 
     def test_are_recorded_without_a_campaign_when_they_called_us(self, acme: Client, now: datetime):
         PhoneNumberFactory.create(phone_number="+14155550100", client=acme)
-        over = {"call_status": "ended", "disconnection_reason": "user_hangup", "duration_ms": 5000}
+        over: dict[str, Any] = {
+            "call_status": "ended",
+            "disconnection_reason": "user_hangup",
+            "duration_ms": 5000,
+        }
         tell(delivery("call_ended", direction="inbound", to_number="+14155550100", **over), now)
         call = Call.objects.get()
         assert (call.campaign_id, call.outcome_class, call.billed_seconds) == (None, "human", 0)
