@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+import openpyxl
 import pytest
 
 from leads.imports.error_file import error_lines
@@ -222,3 +225,26 @@ def test_counts_a_number_that_got_on_the_list_after_the_dry_run(
     assert (lead_import.counts["new"], lead_import.counts["suppressed_client"]) == (1, 1)
     assert verdicts(lead_import)[3] == "suppressed_client"
     assert not Lead.objects.filter(phone_number="+12125550102").exists()
+
+
+def test_tags_new_and_known_leads(imported, acme):
+    LeadFactory.create(client=acme, phone_number="+12125550101", tags=["old"])
+
+    imported(FILE, tag="Spring")
+
+    tags = dict(Lead.objects.values_list("phone_number", "tags"))
+    assert tags == {"+12125550101": ["old", "Spring"], "+12125550102": ["Spring"]}
+    assert "#spring " in Lead.objects.get(phone_number="+12125550101").search_text
+
+
+def test_keeps_the_last_row_of_a_workbook_too(imported):
+    out = io.BytesIO()
+    book = openpyxl.Workbook()
+    for row in (["name", "phone"], ["Ada", 2125550101], ["Grace", 2125550101]):
+        book.active.append(row)
+    book.save(out)
+
+    done = imported(out.getvalue(), duplicates="last")
+
+    assert done.counts == {"dup_file": 1, "new": 1}
+    assert Lead.objects.get().first_name == "Grace"

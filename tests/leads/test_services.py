@@ -28,6 +28,7 @@ from tests.factories.leads import CONSENT, LeadFactory, SuppressionFactory
 
 if TYPE_CHECKING:
     from leads.models import Lead, Suppression
+    from leads.services.people import Summary
 
 NUMBER = "+12125550101"
 
@@ -117,8 +118,12 @@ def test_gives_the_lead_its_status_back_when_lifted(acme, alice, attempts, statu
 
 def test_keeps_the_newest_attempt_in_the_summary(acme):
     lead = LeadFactory.create(client=acme)
-    late = {"status": "reached", "attempts_count": 2, "last_attempted_at": NOW}
-    early = {"status": "called", "attempts_count": 1, "last_attempted_at": NOW - timedelta(hours=1)}
+    late: Summary = {"status": "reached", "attempts_count": 2, "last_attempted_at": NOW}
+    early: Summary = {
+        "status": "called",
+        "attempts_count": 1,
+        "last_attempted_at": NOW - timedelta(hours=1),
+    }
 
     for summary in (late, early, late):
         record_summary(lead_id=lead.pk, now=NOW, **summary)
