@@ -14,17 +14,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, overload
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connections, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models import Model
 
 __all__ = [
     "IntegrityError",
     "atomic",
+    "database_problem",
+    "deadline",
     "in_transaction",
     "insert_once",
     "is_transient",
@@ -41,17 +42,14 @@ POSTGRES_STATES = ("40001", "40P01")
 ATTEMPTS = 30
 
 
-def _has_mongo_transactions(connection: BaseDatabaseWrapper) -> bool:
-    return connection.vendor == "mongodb" and bool(connection.features._supports_transactions)
-
-
 @contextmanager
 def _atomic(using: str) -> Iterator[None]:
     connection = connections[using]
     block: AbstractContextManager[object]
-    if _has_mongo_transactions(connection):
+    if connection.vendor == "mongodb":
         from django_mongodb_backend.transaction import atomic as mongo_atomic
 
+        require_transactions(using)
         block = mongo_atomic(using=using)
     else:
         block = transaction.atomic(using=using)
@@ -157,4 +155,30 @@ def require_transactions(using: str = DEFAULT_DB_ALIAS) -> None:
     """
     connection = connections[using]
     if connection.vendor == "mongodb" and not connection.features._supports_transactions:
-        raise ImproperlyConfigured("MongoDB has to run as a replica set (one member is enough).")
+        from convomono.lib.mongodb.errors import NO_TRANSACTIONS
+
+        raise ImproperlyConfigured(NO_TRANSACTIONS)
+
+
+def database_problem(using: str = DEFAULT_DB_ALIAS) -> str | None:
+    """Return in a sentence why the database can't be used, or None if it can."""
+    connection = connections[using]
+    if connection.vendor == "mongodb":
+        from convomono.lib.mongodb.health import server_problem
+
+        return server_problem(connection)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as problem:
+        return f"The database does not answer: {problem}."
+    return None
+
+
+def deadline(seconds: float, using: str = DEFAULT_DB_ALIAS) -> AbstractContextManager[object]:
+    """Give up what is asked of MongoDB inside this block after so long; SQLite has its own limit."""
+    if connections[using].vendor != "mongodb":
+        return nullcontext()
+    from convomono.lib.mongodb.base import timeout
+
+    return timeout(seconds)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from campaigns.models import Attempt, BatchCall, DispatcherLease, Enrolment
 from convomono.lib import redis
-from convomono.lib.db import require_transactions
+from convomono.lib.db import database_problem
 from convomono.lib.jobs import queue_lengths
 
 if TYPE_CHECKING:
@@ -41,15 +40,10 @@ class Check:
 def readiness() -> list[str]:
     """Return a sentence per thing that keeps the process from working; empty when it is ready."""
     problems = []
-    try:
-        connection.ensure_connection()
-        require_transactions()
-        if connection.vendor == "sqlite" and _pending_migrations():
-            problems.append("The database's tables are older than the code: run manage.py migrate.")
-    except ImproperlyConfigured as exc:
-        problems.append(str(exc))
-    except DatabaseError:
-        problems.append("The database does not answer.")
+    if problem := database_problem():
+        problems.append(problem)
+    elif _pending_migrations():
+        problems.append("The database's tables are older than the code: run manage.py migrate.")
     if not redis.is_reachable():
         problems.append("Redis does not answer: check REDIS_URL.")
     return problems

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
 from django.db import DatabaseError
 from django.db.backends.base.validation import BaseDatabaseValidation
 from django.db.backends.utils import debug_transaction
-from django_mongodb_backend import base, operations
+from django.utils.functional import cached_property
+from django_mongodb_backend import base, features, operations
+from pymongo import timeout
 from pymongo.errors import PyMongoError
+
+from convomono.lib.mongodb.errors import as_database_errors, sentence
+
+__all__ = ["DatabaseWrapper", "timeout"]
+
+# Shorter than the five seconds within which the sender of a webhook hears that it should come again.
+PATIENCE = {"serverSelectionTimeoutMS": 4000, "connectTimeoutMS": 4000}
+
+
+class DatabaseFeatures(features.DatabaseFeatures):
+    """Upstream's; asking an unreachable server raises Django's error."""
+
+    @cached_property
+    def _supports_transactions(self) -> bool:
+        with as_database_errors():
+            return bool(super()._supports_transactions)
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -24,9 +45,32 @@ class DatabaseWrapper(base.DatabaseWrapper):
         "BigAutoField": "long",
         "SmallAutoField": "int",
     }
+    features_class = DatabaseFeatures
     ops_class = DatabaseOperations
     # Upstream's validation class forbids the three integer AutoFields that this engine provides.
     validation_class = BaseDatabaseValidation
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Add our time limits to what the address doesn't say itself."""
+        params: dict[str, Any] = super().get_connection_params()
+        said = {name.lower() for name, _ in parse_qsl(urlsplit(params["host"] or "").query)}
+        ours = {name: limit for name, limit in PATIENCE.items() if name.lower() not in said}
+        return {**ours, **params}
+
+    def connect(self) -> None:
+        """
+        Connect and look at the server's version.
+
+        :raises DatabaseError: with a sentence, if it can't be reached or is too old
+        """
+        try:
+            with as_database_errors():
+                super().connect()
+        except Exception:
+            # Upstream would count as connected from here on and never ask for the version again.
+            self.connection = None
+            self.__dict__.pop("database", None)
+            raise
 
     def commit_mongo(self) -> None:
         """
@@ -44,7 +88,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     self.session.commit_transaction()
             except PyMongoError as exc:
                 self.run_on_commit = []
-                raise DatabaseError(str(exc)) from exc
+                raise DatabaseError(sentence(exc)) from exc
             finally:
                 self._end_session()
         self.run_and_clear_commit_hooks()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson import Int64
 from django.db import NotSupportedError
 from django.db.models.sql import DeleteQuery, Query
 from django_mongodb_backend import compiler as upstream
-from django_mongodb_backend.compiler import SQLAggregateCompiler, SQLCompiler
 from django_mongodb_backend.query import wrap_database_errors
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
+
+from convomono.lib.mongodb.errors import as_database_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "SQLAggregateCompiler",
@@ -25,7 +29,27 @@ COUNTERS = "django_sequences"
 DELETE_CHUNK = 1000
 
 
-class SQLInsertCompiler(upstream.SQLInsertCompiler):
+class ClearErrors:
+    """Raises the driver's errors as Django's with a sentence, also while rows are being fetched."""
+
+    def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
+        with as_database_errors():
+            return super().execute_sql(*args, **kwargs)  # type: ignore[misc] # a mixin's super
+
+    def cursor_iter(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        with as_database_errors():
+            yield from super().cursor_iter(*args, **kwargs)  # type: ignore[misc] # a mixin's super
+
+
+class SQLCompiler(ClearErrors, upstream.SQLCompiler):
+    """Reads as upstream does."""
+
+
+class SQLAggregateCompiler(ClearErrors, upstream.SQLAggregateCompiler):
+    """Aggregates as upstream does."""
+
+
+class SQLInsertCompiler(ClearErrors, upstream.SQLInsertCompiler):
     """Gives third-party rows the next integer of their table."""
 
     def _integer_auto_field(self) -> Any:
@@ -76,7 +100,7 @@ class SQLInsertCompiler(upstream.SQLInsertCompiler):
         return [(int(doc[column]),) for doc in docs] if returning_fields else []
 
 
-class SQLDeleteCompiler(upstream.SQLDeleteCompiler):
+class SQLDeleteCompiler(ClearErrors, upstream.SQLDeleteCompiler):
     """Deletes with a joined filter too."""
 
     def execute_sql(self, result_type: Any = upstream.MULTI) -> Any:
@@ -103,7 +127,7 @@ class SQLDeleteCompiler(upstream.SQLDeleteCompiler):
         return deleted
 
 
-class SQLUpdateCompiler(upstream.SQLUpdateCompiler):
+class SQLUpdateCompiler(ClearErrors, upstream.SQLUpdateCompiler):
     """Refuses what upstream gets silently wrong."""
 
     def build_query(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,0 +1,77 @@
+"""What is wrong with a MongoDB server, in one sentence that a person can act on."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.db import DatabaseError, IntegrityError
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNAUTHORISED, WRONG_PASSWORD = 13, 18
+NOT_PRIMARY = {10107, 13435, 11602, 189}
+
+UNREACHABLE = "MongoDB does not answer: check DATABASE_URL and that the server runs."
+READ_ONLY = "MongoDB takes no writes: the replica set has no primary that can be reached."
+NO_TRANSACTIONS = "MongoDB has to run as a replica set (one member is enough)."
+_OF_CODE = {
+    UNAUTHORISED: "MongoDB's user in DATABASE_URL may not read and write this database.",
+    WRONG_PASSWORD: "MongoDB refuses the user name or the password in DATABASE_URL.",
+}
+
+
+def sentence(problem: PyMongoError) -> str:
+    """
+    Say what a failure of the driver means.
+
+    Known failures get a sentence without host names or credentials, all others the driver's own
+    first line.
+    """
+    code = getattr(problem, "code", None)
+    if code in _OF_CODE:
+        return _OF_CODE[code]
+    if isinstance(problem, NotPrimaryError) or code in NOT_PRIMARY or _has_no_primary(problem):
+        return READ_ONLY
+    if isinstance(problem, AutoReconnect):  # and all that inherit: refused, reset, timed out
+        return UNREACHABLE
+    if isinstance(problem, ConfigurationError):
+        return f"DATABASE_URL is not understood: {problem}"
+    if isinstance(problem, OperationFailure):
+        return f"MongoDB refused: {str(problem).partition(', full error:')[0]}"
+    return str(problem).partition("\n")[0]
+
+
+def _has_no_primary(problem: PyMongoError) -> bool:
+    """Tell a replica set that answers but has no primary from one that doesn't answer."""
+    # The driver puts the difference nowhere but into its text.
+    return isinstance(problem, ServerSelectionTimeoutError) and "No primary" in str(problem)
+
+
+@contextmanager
+def as_database_errors() -> Iterator[None]:
+    """
+    Raise the driver's errors as Django's, with a sentence; the driver's error is the cause.
+
+    :raises DatabaseError: for any error of the driver
+    """
+    try:
+        yield
+    except PyMongoError as problem:
+        raise DatabaseError(sentence(problem)) from problem
+    except IntegrityError:
+        raise
+    except DatabaseError as raised:
+        # Upstream has wrapped it already, with the driver's whole text.
+        if isinstance(raised.__cause__, PyMongoError):
+            raise DatabaseError(sentence(raised.__cause__)) from raised.__cause__
+        raise
