@@ -263,7 +263,9 @@ def demo_command(options: argparse.Namespace, rest: list[str]) -> int:
     prepare(RUNTIME)
     from deploy import runs  # noqa: PLC0415 # its syntax needs the newer Python
 
-    return runs.demo(python=VENV_PYTHON, leads=options.leads)
+    # The MongoDB test server is slow.
+    leads = options.leads or (100 if options.database == "mongodb" else 500)
+    return runs.demo(python=VENV_PYTHON, leads=leads, database=options.database)
 
 
 def test_command(options: argparse.Namespace, rest: list[str]) -> int:
@@ -341,7 +343,8 @@ def arguments() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo", allow_abbrev=False, help="one campaign from upload to ledger"
     )
-    demo.add_argument("--leads", type=int, default=500)
+    demo.add_argument("--leads", type=int, help="500, or 100 on MongoDB's test server")
+    demo.add_argument("--database", choices=("sqlite", "mongodb"), default="sqlite")
     demo.set_defaults(does=demo_command)
     check = commands.add_parser(
         "check", allow_abbrev=False, help="the whole gate, or the checks that are named"

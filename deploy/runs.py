@@ -15,15 +15,17 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO
 
+from deploy import mongodb
 from deploy.site import HOST, Sandbox, SharedClock, Site
 from deploy.supervisor import NotReady, Output, Program, Stopped, Supervisor
 from deploy.valkey import NoValkey, Valkey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var")
@@ -87,7 +89,7 @@ def run(*, python: Path, port: int, is_fresh: bool, has_sandbox: bool) -> int:
     return 0
 
 
-def demo(*, python: Path, leads: int) -> int:
+def demo(*, python: Path, leads: int, database: str = "sqlite") -> int:
     """Run one campaign in a place of its own, quickly, and return its verdict as exit status."""
     VAR.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=VAR))
@@ -96,12 +98,12 @@ def demo(*, python: Path, leads: int) -> int:
         sandbox = Sandbox(free_port(0), DEMO_CLOCK_FACTOR, DEMO_LIMITS)
         site = Site(python, folder, free_port(0), sandbox)
         # A database and queues of its own: other workers would take the demo's jobs.
-        env = site.environment() | {"DATABASE_URL": f"sqlite:///{folder / 'demo.sqlite3'}"}
-        env |= {
+        env = site.environment() | {
             "REDIS_URL": "",
             "RETELL_CALLS_PER_SECOND": str(dict(DEMO_LIMITS)["calls-per-second"]),
         }
-        with log_path.open("w") as log:
+        with log_path.open("w") as log, demo_database(database, folder, python, log) as url:
+            env["DATABASE_URL"] = url
             output = DemoOutput(sys.stdout, log)
             with Supervisor(env, output) as supervisor:
                 set_clock(supervisor, site)
@@ -110,7 +112,7 @@ def demo(*, python: Path, leads: int) -> int:
                 status = supervisor.run(show)
     except Stopped:
         status = 130
-    except (NotReady, NoValkey, Unstartable) as problem:
+    except (NotReady, NoValkey, Unstartable, mongodb.NoServer) as problem:
         print(problem, flush=True)
         status = 1
     finally:
@@ -118,6 +120,17 @@ def demo(*, python: Path, leads: int) -> int:
     if status:
         print(f"The demo failed. What the processes said is in {log_path}.")
     return status
+
+
+@contextmanager
+def demo_database(kind: str, folder: Path, python: Path, log: TextIO) -> Iterator[str]:
+    """Give the address of an empty database that is thrown away afterwards."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'demo.sqlite3'}"
+        return
+    print(f"MongoDB: {mongodb.WHAT_IT_IS}", flush=True)
+    with mongodb.servers(1, python=python, log=log) as addresses:
+        yield addresses[0]
 
 
 def run_site(supervisor: Supervisor, site: Site) -> None:
