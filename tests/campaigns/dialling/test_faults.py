@@ -15,6 +15,7 @@ from campaigns.dialling.placing import Overtaken, arm
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.steering import pause_by_system
+from convomono.lib.ids import uuid7
 from leads.models import Suppression
 from tests.campaigns.dialling.conftest import statuses
 
@@ -291,10 +292,15 @@ def test_dials_once_from_many_threads(rig: Rig, ready: Callable[..., BatchCall])
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite_only("counts on SQLite's one writer at a time for its timing")
+@pytest.mark.parametrize("was_called_before", [False, True])
 def test_calls_a_person_once_however_many_campaigns_want_to(
-    rig: Rig, ready: Callable[..., BatchCall], acme: Client, rival: Client
+    rig: Rig, ready: Callable[..., BatchCall], rival: Client, was_called_before: bool
 ) -> None:
     launches = [ready(), ready(client=rival, number="+12125550177")]
+    if was_called_before:
+        PersonPace.objects.create(
+            phone_number="+12015550100", attempt_id=uuid7(), changed_at=rig.now
+        )
     together = threading.Barrier(2)
 
     def dial(launch: BatchCall) -> None:
