@@ -351,3 +351,10 @@ def test_tells_nobody_when_minutes_are_only_reserved_or_released(wallet, acme):
     Launch(acme, 1000).close()
 
     assert not Notification.objects.exists()
+
+
+def test_tells_of_a_low_balance_that_a_correction_made(wallet, acme):
+    services.adjust(client=acme, seconds=-850, reason="Typo", key="1", actor=TESTS, now=NOW)
+    services.adjust(client=acme, seconds=40, reason="Typo", key="2", actor=TESTS, now=NOW)
+
+    assert [row.title for row in Notification.objects.all()] == ["20% of your minutes are left"]
