@@ -15,6 +15,7 @@ from campaigns import jobs
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.services import launching, lifecycle
 from convomono.lib.clock import now as clock_now
+from convomono.lib.db import atomic
 from convomono.lib.ids import uuid7
 from leads.services import suppress
 from tests.factories.billing import balances, open_wallet
@@ -167,6 +168,20 @@ def test_undoes_the_slice_when_it_is_stopped_meanwhile(alice, equipped):
     assert Enrolment.objects.filter(batch_call=None, status="queued").count() == 2
     assert Campaign.objects.get().launching_id is None
     assert balances(equipped)[:2] == (60_000, 0)
+
+
+def test_attaches_nobody_to_a_launch_that_was_stopped_since_it_was_read(alice, equipped):
+    campaign = make_ready(equipped)
+    rows = enrol(campaign, 2)
+    batch_call = launching.open_batch_call(
+        campaign=campaign, launch_key=uuid7(), seconds=600, actor=alice, now=NOW
+    )
+    BatchCall.objects.update(status="cancelled")  # another process; ours was read before
+
+    with pytest.raises(launching.LaunchOver), atomic():
+        launching._attach(batch_call=batch_call, keys=[row.pk for row in rows], now=NOW)
+
+    assert Enrolment.objects.filter(batch_call=None).count() == 2
 
 
 def test_leaves_later_leads_for_the_next_launch(alice, equipped):
