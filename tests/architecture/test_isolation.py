@@ -1,0 +1,187 @@
+"""Every address of ours, asked by every member of the cast; a new address without a row fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
+
+from accounts.models import User
+from billing.services import open_wallet
+from convomono.lib.ids import uuid7
+from leads.models import Suppression
+from reporting.models import Report
+from telephony.models import Call, PhoneNumber
+from tests.architecture.routes import FOREIGN, ROUTES
+from tests.factories.campaigns import make_ready
+from tests.factories.leads import LeadFactory, upload
+from webhooks.models import WebhookEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NO_ENTRY = {403}
+# What a person with the right gets: a page, a redirect, or a refusal of the empty request itself.
+ENTRY = {200, 201, 204, 302, 400, 404, 405, 409, 411, 422}
+CAST = ("nobody", "vera", "mia", "alice", "charlie", "bob", "granted", "root")
+
+
+def _addresses(patterns, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            yield f"{namespace}{pattern.name}", pattern
+        else:
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from _addresses(pattern.url_patterns, inner)
+
+
+OURS = {
+    name: pattern
+    for name, pattern in _addresses(get_resolver().url_patterns)
+    if not name.startswith(FOREIGN) and not name.endswith(":None") and name != "None"
+}
+
+
+def test_has_a_row_for_each_address():
+    assert set(OURS) == set(ROUTES)
+
+
+@pytest.fixture
+def ids(acme, rival, root, alice, vera, now):
+    """One row of acme's for each kind of id that an address may take."""
+    for client in (acme, rival):
+        open_wallet(client=client, price_per_minute_micros=250_000, actor=root, now=now)
+    campaign = make_ready(acme)
+    lead = LeadFactory.create(client=acme)
+    call = Call.objects.create(client=acme, provider_call_id="call_1", created_at=now)
+    lead_import = upload(alice, "Phone,Name\n(212) 555-0101,Ada\n")
+    suppression = Suppression.objects.create(
+        level="client",
+        client=acme,
+        phone_number="+12125550100",
+        scope_key=f"client:{acme.pk}:+12125550100",
+        source="person",
+        created_at=now,
+    )
+    report = Report.objects.create(
+        client=acme, kind="csv", requested_by_email=vera.email, created_at=now
+    )
+    number = PhoneNumber.objects.create(phone_number="+12025550110", created_at=now)
+    event = WebhookEvent.objects.create(
+        key="k", event_type="call_ended", body="{}", next_try_at=now, created_at=now
+    )
+    return {
+        "campaign_id": campaign.pk,
+        "lead_id": lead.pk,
+        "call_id": call.pk,
+        "import_id": lead_import.pk,
+        "suppression_id": suppression.pk,
+        "report_id": report.pk,
+        "client_id": acme.pk,
+        "user_id": vera.pk,
+        "number_id": number.pk,
+        "event_id": event.pk,
+        "verdict": "new",
+    }
+
+
+@pytest.fixture
+def cast(vera, mia, alice, charlie, bob, root):
+    granted = User.objects.create_user(
+        email="granted@convomono.test",
+        password=None,
+        role="admin",
+        manage_clients=True,
+        manage_campaigns=True,
+        manage_phone_numbers=True,
+        manage_billing=True,
+        view_finance=True,
+    )
+    people = {"vera": vera, "mia": mia, "alice": alice, "charlie": charlie}
+    return people | {"bob": bob, "granted": granted, "root": root, "nobody": None}
+
+
+STAFF, CLIENTS = {"bob", "granted", "root"}, {"vera", "mia", "alice", "charlie"}
+LET_IN = {
+    "public": set(CAST),
+    "anyone": STAFF | CLIENTS,
+    "viewer": CLIENTS,
+    "manager": CLIENTS - {"vera"},
+    "launcher": {"alice", "charlie"},
+    "owner": {"alice", "charlie"},
+    "staff": STAFF,
+}
+
+
+def _lets_in(gate: str, who: str) -> bool:
+    """Tell whether the gate opens for this member of the cast, were the row their own."""
+    return who in LET_IN.get(gate, {"granted", "root"})
+
+
+def _gate(name: str, method: str) -> str:
+    """Viewers of the API read; what they may not write is refused before the method is looked at."""
+    gate = ROUTES[name]
+    return "manager" if (gate, method, name[:4]) == ("viewer", "post", "api-") else gate
+
+
+def _ask(browser, name: str, ids: dict[str, object], method: str) -> int:
+    names = OURS[name].pattern.converters
+    address = reverse(name, kwargs={key: ids[key] for key in names})
+    kind = "application/json" if name.startswith("api-") else None
+    send = getattr(browser, method)
+    return (
+        send(address, content_type=kind) if kind and method == "post" else send(address)
+    ).status_code
+
+
+@pytest.mark.parametrize("name", sorted(set(OURS) & set(ROUTES)))
+def test_opens_to_whom_it_should_and_to_nobody_else(name, ids, cast, browse, client_rows):
+    for who in CAST:
+        browser = browse(cast[who])
+        browser.raise_request_exception = False
+        for method in ("get", "post"):
+            status = _ask(browser, name, ids, method)
+            told = f"{method.upper()} {name} as {who}: {status}"
+            if status == 405:
+                continue
+            if not _lets_in(_gate(name, method), who):
+                away = {302, 401, 403} if who == "nobody" else NO_ENTRY
+                assert status in away, told
+            elif who == "charlie" and set(OURS[name].pattern.converters) & client_rows:
+                assert status == 404, told
+            else:
+                assert status in ENTRY, told
+
+
+@pytest.fixture
+def client_rows():
+    """The ids that name a row of one client."""
+    return {
+        "campaign_id",
+        "lead_id",
+        "call_id",
+        "import_id",
+        "suppression_id",
+        "report_id",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(set(OURS) & set(ROUTES)))
+def test_answers_404_for_an_id_that_nobody_has(name, ids, cast, browse):
+    names = OURS[name].pattern.converters
+    if not any(key.endswith("_id") for key in names):
+        return
+    browser = browse(cast["alice" if ROUTES[name] in {"viewer", "manager", "launcher"} else "root"])
+    nobody = {key: (uuid7() if key.endswith("_id") else ids[key]) for key in names}
+    for method in ("get", "post"):
+        status = _ask(browser, name, nobody, method)
+        assert status in {404, 405}, f"{method.upper()} {name}: {status}"
+
+
+def test_knows_no_address_by_another_name():
+    for name in ROUTES:
+        try:
+            reverse(name)
+        except NoReverseMatch:
+            assert OURS[name].pattern.converters, name
