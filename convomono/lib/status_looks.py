@@ -73,6 +73,7 @@ STATUS_LOOKS: dict[str, tuple[str, str]] = {
     "applied": ("ok", "check-circle"),
     "ignored": ("quiet", "minus-circle"),
     "parked": ("warn", "pause"),
+    "dead": ("bad", "x-circle"),
     "healthy": ("ok", "check-circle"),
     "at_risk": ("warn", "exclamation-triangle"),
     "resting": ("quiet", "moon"),
