@@ -15,9 +15,9 @@ from unfold.decorators import action
 from accounts.models import Client, Notification, User
 from accounts.services import activate_client, deactivate_client
 from audit import actions
-from audit.admin import ReadOnlyAdmin
 from audit.services import record
 from convomono.lib import clock
+from convomono.lib.back_office import ReadOnlyAdmin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

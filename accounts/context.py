@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.urls import NoReverseMatch, reverse
-from django.utils.translation import gettext as _, gettext_lazy as _lazy
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _lazy
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -26,21 +26,21 @@ class NavItem:
 
 
 _CLIENT_NAV = (
-    ("reporting:home", "home", "Home"),
-    ("campaigns:campaign-list", "megaphone", "Campaigns"),
-    ("leads:lead-list", "users", "Leads"),
-    ("leads:import-list", "arrow-up-tray", "Imports"),
-    ("campaigns:call-list", "phone", "Calls"),
-    ("billing:wallet", "credit-card", "Billing"),
+    ("reporting:home", "home", _lazy("Home")),
+    ("campaigns:campaign-list", "megaphone", _lazy("Campaigns")),
+    ("leads:lead-list", "users", _lazy("Leads")),
+    ("leads:import-list", "arrow-up-tray", _lazy("Imports")),
+    ("campaigns:call-list", "phone", _lazy("Calls")),
+    ("billing:wallet", "credit-card", _lazy("Billing")),
 )
 _AGENCY_NAV = (
-    ("agency-reporting:home", "home", "Home", ""),
-    ("agency-clients:client-list", "building-office-2", "Clients", "manage_clients"),
-    ("agency-telephony:number-list", "phone", "Numbers", "manage_phone_numbers"),
-    ("agency-billing:wallet-list", "banknotes", "Money", "manage_billing"),
-    ("agency-webhooks:monitor", "signal", "Webhooks", ""),
-    ("agency-reporting:health", "heart", "Health", ""),
-    ("admin:index", "wrench-screwdriver", "Back office", ""),
+    ("agency-reporting:home", "home", _lazy("Home"), ()),
+    ("agency-clients:client-list", "building-office-2", _lazy("Clients"), ("manage_clients",)),
+    ("agency-telephony:number-list", "phone", _lazy("Numbers"), ("manage_phone_numbers",)),
+    ("agency-billing:wallet-list", "banknotes", _lazy("Money"), ("manage_billing", "view_finance")),
+    ("agency-webhooks:monitor", "signal", _lazy("Webhooks"), ()),
+    ("agency-reporting:health", "heart", _lazy("Health"), ()),
+    ("admin:index", "wrench-screwdriver", _lazy("Back office"), ()),
 )
 
 DEMO_PASSWORD = "demo-password"  # noqa: S105  # of the demo data, printed for everybody
@@ -63,7 +63,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "navigation": _navigation(request),
         # A callable: fragments that don't show the balance don't ask for it.
         "balance_seconds": lambda: _balance(request),
-        "balance_url": _url("billing:wallet"),
+        "balance_url": reverse("billing:wallet"),
         "demo_sign_ins": _demo_sign_ins(),
     }
 
@@ -80,7 +80,8 @@ def _demo_sign_ins() -> list[dict[str, str]]:
 
 def _balance(request: HttpRequest) -> int | None:
     client = getattr(request.user, "client", None)
-    return None if client is None else client.wallet.available_seconds
+    wallet = getattr(client, "wallet", None)
+    return None if wallet is None else wallet.available_seconds
 
 
 def _navigation(request: HttpRequest) -> list[NavItem]:
@@ -90,21 +91,14 @@ def _navigation(request: HttpRequest) -> list[NavItem]:
     if user.is_agency_staff:
         entries = [
             (name, icon, label)
-            for name, icon, label, permission in _AGENCY_NAV
-            if not permission or user.has_agency_permission(permission)
+            for name, icon, label, permissions in _AGENCY_NAV
+            if not permissions or any(map(user.has_agency_permission, permissions))
         ]
     else:
         entries = list(_CLIENT_NAV)
-    found = [(_url(name), icon, _(label)) for name, icon, label in entries if _url(name)]
+    found = [(reverse(name), icon, str(label)) for name, icon, label in entries]
     # The longest address that the current one begins with is where we are.
     current = max(
         (url for url, _icon, _label in found if request.path.startswith(url)), key=len, default=""
     )
     return [NavItem(label, url, icon, url == current) for url, icon, label in found]
-
-
-def _url(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""

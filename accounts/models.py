@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from uuid import UUID
 
-    from billing.models import Wallet
-
 
 class Viewer(Protocol):
     """What `visible_to` needs to know of a person."""
@@ -24,6 +22,23 @@ class Viewer(Protocol):
     def is_agency_staff(self) -> bool: ...
     @property
     def client_id(self) -> UUID | None: ...
+
+
+class Credits(Protocol):
+    """What a client shows of its wallet (`billing.models.Wallet`), in minutes with two decimals."""
+
+    @property
+    def total_minutes(self) -> Decimal: ...
+    @property
+    def available_minutes(self) -> Decimal: ...
+    @property
+    def reserved_minutes(self) -> Decimal: ...
+    @property
+    def consumed_minutes(self) -> Decimal: ...
+    @property
+    def billing_rate(self) -> Decimal: ...
+    @property
+    def available_seconds(self) -> int: ...
 
 
 class Client(BaseModel):
@@ -46,7 +61,7 @@ class Client(BaseModel):
     note = models.TextField(blank=True)
     created_at = models.DateTimeField()
 
-    wallet: Wallet  # the other end of billing.Wallet.client
+    wallet: Credits  # the other end of billing.Wallet.client
 
     class Meta:
         indexes = [models.Index(fields=["status", "name"], name="client_by_status")]

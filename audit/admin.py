@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.contrib import admin
-from unfold.admin import ModelAdmin
 
 from audit.actions import SENTENCES
 from audit.models import AuditLog
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows that the back office shows and nobody edits there."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from convomono.lib.back_office import ReadOnlyAdmin
 
 
 @admin.register(AuditLog)

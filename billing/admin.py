@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from audit.admin import ReadOnlyAdmin
 from billing.models import CallHold, Payment, Rate, Reservation, Transaction, Wallet
+from convomono.lib.back_office import ReadOnlyAdmin
 from convomono.lib.display import minutes, usd
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from unfold.admin import TabularInline
 
-from audit.admin import ReadOnlyAdmin
 from campaigns.models import (
     Attempt,
     BatchCall,
@@ -20,6 +19,7 @@ from campaigns.models import (
     KnowledgeSource,
     RetryPolicy,
 )
+from convomono.lib.back_office import ReadOnlyAdmin
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

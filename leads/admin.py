@@ -11,8 +11,8 @@ from import_export.admin import ImportExportModelAdmin
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
-from audit.admin import ReadOnlyAdmin
 from convomono.lib import clock
+from convomono.lib.back_office import ReadOnlyAdmin
 from convomono.lib.phone import NumberRefused, parse_number
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Consent, Lead, LeadImport, Suppression

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from audit.admin import ReadOnlyAdmin
+from convomono.lib.back_office import ReadOnlyAdmin
 from reporting.models import DailyStat, Report
 
 

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from audit.admin import ReadOnlyAdmin
 from convomono.lib import clock
+from convomono.lib.back_office import ReadOnlyAdmin
 from telephony.models import Call, CallDetail, NumberOrder, PhoneNumber, VoiceAgent
 from telephony.services import release_number
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 
-from audit.admin import ReadOnlyAdmin
+from convomono.lib.back_office import ReadOnlyAdmin
 from webhooks.models import WebhookEvent
 from webhooks.queries import redacted_body
 

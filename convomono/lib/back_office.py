@@ -1,0 +1,23 @@
+"""What the back office's record pages share: rows that are shown and never edited there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from unfold.admin import ModelAdmin
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that the back office shows and nobody edits there."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
