@@ -225,3 +225,18 @@ def test_knows_nothing_of_calls_without_an_attempt(
     for attempt_id in (None, uuid7()):
         stranger = replace(change, attempt_id=attempt_id)
         assert record_outcome(change=stranger, charge=None, now=rig.now) is None
+
+
+def test_does_not_pause_again_what_a_person_resumed(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready(leads=3)
+    rig.step()
+    (attempt,) = rig.ringing()
+    rig.end(attempt, "sip_routing_error", seconds=0)
+    BatchCall.objects.update(status="running", pause_reason="")
+
+    rig.end(attempt, "sip_routing_error", seconds=0)
+
+    batch_call.refresh_from_db()
+    assert batch_call.status == "running"
