@@ -32,9 +32,10 @@ NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # a Monday, 10:00 in New York
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On MongoDB run what touches data, except where a mark gives a reason."""
+    """Skip where a mark says why; on MongoDB leave out what touches no data."""
     if settings.ON_MONGODB:
         mongo.leave_out(config, items)
+    mongo.skip_what_belongs_elsewhere(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

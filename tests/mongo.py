@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import TestCase, TransactionTestCase
 from pymongo import monitoring
@@ -24,13 +25,18 @@ def touches_data(item: pytest.Item) -> bool:
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what touches no data: it has run on SQLite. Skip what says that it can't run here."""
+    """Deselect what touches no data: it has run on SQLite."""
     without = [item for item in items if not touches_data(item)]
     items[:] = [item for item in items if touches_data(item)]
     config.hook.pytest_deselected(items=without)
+
+
+def skip_what_belongs_elsewhere(items: list[pytest.Item]) -> None:
+    """Skip what is marked for the other engine, with the reason that the mark gives."""
+    mark_name = "sqlite_only" if settings.ON_MONGODB else "mongodb_only"
     for item in items:
-        if mark := item.get_closest_marker("sqlite_only"):
-            item.add_marker(pytest.mark.skip(reason=f"sqlite_only: {mark.args[0]}"))
+        if mark := item.get_closest_marker(mark_name):
+            item.add_marker(pytest.mark.skip(reason=f"{mark_name}: {mark.args[0]}"))
 
 
 class WrittenCollections(monitoring.CommandListener):

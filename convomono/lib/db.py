@@ -11,6 +11,7 @@ import random
 import sqlite3
 import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
 from typing import TYPE_CHECKING, overload
 
 from django.core.exceptions import ImproperlyConfigured
@@ -39,7 +40,8 @@ on_commit = transaction.on_commit  # inside `atomic` it waits for the commit on 
 MONGO_LABELS = ("TransientTransactionError", "UnknownTransactionCommitResult")
 SQLITE_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 POSTGRES_STATES = ("40001", "40P01")
-ATTEMPTS = 30
+PATIENCE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 0.128
 
 
 @contextmanager
@@ -94,10 +96,10 @@ def is_transient(exc: BaseException) -> bool:
 
 
 def run_atomic[R](
-    block: Callable[[], R], *, using: str = DEFAULT_DB_ALIAS, attempts: int = ATTEMPTS
+    block: Callable[[], R], *, using: str = DEFAULT_DB_ALIAS, patience: float = PATIENCE_SECONDS
 ) -> R:
     """
-    Run block() in a transaction; run it again after a write conflict.
+    Run block() in a transaction; run it again after a write conflict, for `patience` seconds.
 
     The outcome of a commit can stay unknown, and then the block runs a second time although the
     first run took effect. So the block must be idempotent: it writes a row with its unique key, and
@@ -107,7 +109,8 @@ def run_atomic[R](
     if in_transaction(using):  # only the outermost block can be repeated
         with atomic(using):
             return block()
-    for attempt in range(attempts):
+    give_up_at = time.monotonic() + patience
+    for attempt in count():
         committed: list[bool] = []
         try:
             with atomic(using):
@@ -116,9 +119,11 @@ def run_atomic[R](
                 on_commit(lambda done=committed: done.append(True), using=using)
                 return block()
         except Exception as exc:
-            if committed or attempt == attempts - 1 or not is_transient(exc):
+            if committed or time.monotonic() > give_up_at or not is_transient(exc):
                 raise
-        time.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 6)))
+        # MongoDB doesn't queue for a row: the pause has to outgrow the other's transaction.
+        pause = min(0.002 * 2 ** min(attempt, 6), LONGEST_PAUSE_SECONDS)
+        time.sleep(random.uniform(0, pause))
     raise AssertionError("unreachable")
 
 

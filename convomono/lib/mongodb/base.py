@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,6 +20,32 @@ __all__ = ["DatabaseWrapper", "timeout"]
 
 # Shorter than the five seconds within which the sender of a webhook hears that it should come again.
 PATIENCE = {"serverSelectionTimeoutMS": 4000, "connectTimeoutMS": 4000}
+
+
+class WatchedCollection:
+    """A collection whose commands pass through the connection's execute wrappers."""
+
+    COMMANDS = frozenset({"aggregate", "delete_many", "insert_many", "update_many", "update_one"})
+
+    def __init__(self, connection: DatabaseWrapper, collection: Any) -> None:
+        self.connection = connection
+        self.collection = collection
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.collection, name)
+        if name not in self.COMMANDS:
+            return method
+
+        def send(*args: Any, **kwargs: Any) -> Any:
+            def execute(_text: str, _params: Any, _many: bool, _context: dict[str, Any]) -> Any:
+                return method(*args, **kwargs)
+
+            for wrapper in reversed(self.connection.execute_wrappers):
+                execute = partial(wrapper, execute)
+            text = f"db.{self.collection.name}.{name}"
+            return execute(text, None, False, {"connection": self.connection, "cursor": None})
+
+        return send
 
 
 class DatabaseFeatures(features.DatabaseFeatures):
@@ -71,6 +98,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.connection = None
             self.__dict__.pop("database", None)
             raise
+
+    def get_collection(self, name: str, **kwargs: Any) -> Any:
+        """Return the collection; `execute_wrapper`, which Django documents, sees what is sent."""
+        collection = super().get_collection(name, **kwargs)
+        return WatchedCollection(self, collection) if self.execute_wrappers else collection
 
     def commit_mongo(self) -> None:
         """
