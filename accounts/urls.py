@@ -8,5 +8,6 @@ from accounts import views
 
 shared: list[URLPattern] = [
     path("", views.home, name="home"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("theme/", views.set_theme, name="theme-set"),
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
@@ -24,6 +25,13 @@ ONE_YEAR_SECONDS = 365 * 24 * 3600
 def home(request: UserRequest) -> HttpResponse:
     """Send people to the face that is theirs."""
     return redirect("agency-reporting:home" if request.user.is_agency_staff else "reporting:home")
+
+
+@login_not_required
+@require_GET
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Send browsers that ask at the old place to our icon."""
+    return HttpResponseRedirect(static("img/icon.svg"))
 
 
 @login_not_required

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.decorators import login_not_required
-from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 import accounts.api.urls
@@ -40,11 +37,6 @@ _admin_api = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(accounts.urls.shared)),
     path("", include(reporting.urls.probes)),
-    path(
-        "favicon.ico",
-        login_not_required(RedirectView.as_view(url=static("img/icon.svg"))),
-        name="favicon",
-    ),
     path("account/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("app/", include(_client_face)),

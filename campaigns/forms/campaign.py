@@ -98,18 +98,14 @@ class CampaignForm(forms.Form):
         help_text=_("For trials: holds for the fictional numbers 555-01xx alone."),
     )
     max_attempts = forms.IntegerField(label=_("Attempts per lead"), min_value=1, max_value=10)
-    busy_minutes = forms.IntegerField(
-        label=_("After busy"), min_value=5, max_value=1440
-    )
+    busy_minutes = forms.IntegerField(label=_("After busy"), min_value=5, max_value=1440)
     no_answer_minutes = forms.IntegerField(
         label=_("After no answer"), min_value=15, max_value=10_080
     )
     voicemail_minutes = forms.IntegerField(
         label=_("After voicemail"), min_value=15, max_value=10_080
     )
-    declined_minutes = forms.IntegerField(
-        label=_("After declined"), min_value=15, max_value=10_080
-    )
+    declined_minutes = forms.IntegerField(label=_("After declined"), min_value=15, max_value=10_080)
     voicemail_action = forms.ChoiceField(label=_("When a machine answers"), choices=VOICEMAIL)
     voicemail_message = forms.CharField(
         label=_("Message to leave"),

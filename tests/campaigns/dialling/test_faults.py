@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection, connections
 
-from billing.invariants.__init__ import audit_ledger
+from billing.invariants import audit_ledger
 from campaigns.dialling.placing import Overtaken, arm
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
