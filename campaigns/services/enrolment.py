@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from campaigns import script
 from campaigns.models import Campaign, Enrolment
-from convomono.lib.db import IntegrityError, atomic, insert_once
+from convomono.lib.db import IntegrityError, insert_once, run_atomic
 from leads.imports.targets import EnrolRow
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class CampaignTarget:
         fresh = {row.lead_id: row for row in rows if row.lead_id not in known}
         enrolments = [self._enrolment(row, now) for row in fresh.values()]
         try:
-            with atomic():
-                Enrolment.objects.bulk_create(enrolments)
+            run_atomic(lambda: Enrolment.objects.bulk_create(enrolments))
         except IntegrityError:  # another import was quicker with some of them
             again = (self._enrolment(row, now) for row in fresh.values())
             return sum(insert_once(row, "campaign_id", "lead_id") for row in again)

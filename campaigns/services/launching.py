@@ -11,7 +11,7 @@ from audit.services import record
 from billing.services import reserve
 from campaigns.enrolments import finish_if_complete
 from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment
-from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
+from convomono.lib.db import IntegrityError, on_commit, run_atomic
 from convomono.lib.redis import ring
 
 if TYPE_CHECKING:
@@ -175,12 +175,15 @@ def _attach(*, batch_call: BatchCall, keys: list[UUID], now: datetime) -> None:
 
 def _let_go(*, batch_call: BatchCall, now: datetime) -> None:
     """End the time in which leads are put in line: the launch may start, another may begin."""
-    with atomic():
+
+    def block() -> None:
         BatchCall.objects.filter(pk=batch_call.pk, attached_at=None).update(attached_at=now)
         Campaign.objects.filter(pk=batch_call.campaign_id, launching_id=batch_call.pk).update(
             launching_id=None
         )
         on_commit(lambda: ring("dispatcher"))
+
+    run_atomic(block)
     finish_if_complete(batch_call_id=batch_call.pk, now=now)
 
 

@@ -11,8 +11,9 @@ import random
 import sqlite3
 import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import wraps
 from itertools import count
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connections, transaction
@@ -37,11 +38,19 @@ __all__ = [
 
 on_commit = transaction.on_commit  # inside `atomic` it waits for the commit on both engines
 
-MONGO_LABELS = ("TransientTransactionError", "UnknownTransactionCommitResult")
+UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
+MONGO_LABELS = ("TransientTransactionError", UNKNOWN_COMMIT)
 SQLITE_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 POSTGRES_STATES = ("40001", "40P01")
 PATIENCE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 0.128
+
+
+@runtime_checkable
+class Labelled(Protocol):
+    """An error of MongoDB's driver."""
+
+    def has_error_label(self, label: str) -> bool: ...
 
 
 @contextmanager
@@ -67,12 +76,25 @@ def atomic(using: object = DEFAULT_DB_ALIAS) -> object:
     """
     Open a transaction on either engine: a context manager, or a decorator without brackets.
 
+    A decorated function runs again after a write conflict that undid it, as MongoDB's writers don't
+    wait for each other; a `with` block can't, so contended ones go through `run_atomic`.
     A nested block is a savepoint on SQL and has no effect on MongoDB. So let errors leave the
     outermost block: an IntegrityError caught inside has already ended a MongoDB transaction.
     """
     if callable(using):
-        return _atomic(DEFAULT_DB_ALIAS)(using)
+        return _decorated(using)
     return _atomic(str(using))
+
+
+def _decorated[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        # Not after a commit whose outcome is unknown: nobody promised that it may take effect twice.
+        return _repeat(
+            lambda: function(*args, **kwargs), using=DEFAULT_DB_ALIAS, may_repeat=was_undone
+        )
+
+    return run
 
 
 def in_transaction(using: str = DEFAULT_DB_ALIAS) -> bool:
@@ -86,13 +108,22 @@ def in_transaction(using: str = DEFAULT_DB_ALIAS) -> bool:
 def is_transient(exc: BaseException) -> bool:
     """Tell whether the database undid the block and running all of it again may succeed."""
     for error in (exc, exc.__cause__):
-        if hasattr(error, "has_error_label"):
+        if isinstance(error, Labelled):
             return any(error.has_error_label(label) for label in MONGO_LABELS)
         if (code := getattr(error, "sqlite_errorcode", None)) is not None:
             return code & 0xFF in SQLITE_CODES
         if (state := getattr(error, "sqlstate", None)) is not None:
             return state in POSTGRES_STATES
     return False
+
+
+def was_undone(exc: BaseException) -> bool:
+    """Tell whether the database undid the block for certain, so that it had no effect."""
+    return is_transient(exc) and not any(
+        error.has_error_label(UNKNOWN_COMMIT)
+        for error in (exc, exc.__cause__)
+        if isinstance(error, Labelled)
+    )
 
 
 def run_atomic[R](
@@ -106,6 +137,16 @@ def run_atomic[R](
     the caller treats the IntegrityError of that row as "done before". Side effects belong in
     `on_commit`, whose own errors never repeat the block.
     """
+    return _repeat(block, using=using, patience=patience, may_repeat=is_transient)
+
+
+def _repeat[R](
+    block: Callable[[], R],
+    *,
+    using: str,
+    patience: float = PATIENCE_SECONDS,
+    may_repeat: Callable[[BaseException], bool],
+) -> R:
     if in_transaction(using):  # only the outermost block can be repeated
         with atomic(using):
             return block()
@@ -119,7 +160,7 @@ def run_atomic[R](
                 on_commit(lambda done=committed: done.append(True), using=using)
                 return block()
         except Exception as exc:
-            if committed or time.monotonic() > give_up_at or not is_transient(exc):
+            if committed or time.monotonic() > give_up_at or not may_repeat(exc):
                 raise
         # MongoDB doesn't queue for a row: the pause has to outgrow the other's transaction.
         pause = min(0.002 * 2 ** min(attempt, 6), LONGEST_PAUSE_SECONDS)

@@ -100,6 +100,11 @@ def instant(value: datetime | None, zone: str = "") -> SafeString:
     )
 
 
+def brief_instant(value: datetime | None) -> str:
+    """Say an instant inside a sentence, in the zone in force: "24 Nov, 09:00"; empty for None."""
+    return date_format(timezone.localtime(value), "j M, H:i") if value else ""
+
+
 @register.filter
 def ago(value: datetime | None, now: datetime) -> str:
     """Show how long before `now` an instant was, in its largest unit: "5 min ago"."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import batched
 from typing import TYPE_CHECKING
 
-from convomono.lib.db import IntegrityError, atomic
+from convomono.lib.db import IntegrityError, run_atomic
 from leads.imports.verdicts import KEPT, Verdict
 from leads.models import Consent, Lead
 
@@ -57,10 +57,13 @@ def _create(work: Work, rows: Sequence[ReadRow], *, now: datetime) -> list[ReadR
     for row, lead in zip(rows, leads, strict=True):
         row.lead = lead
     consents = [_consent(work, lead, now=now) for lead in leads if _states_consent(work)]
+
+    def block() -> None:
+        Lead.objects.bulk_create(leads)
+        Consent.objects.bulk_create(consents)
+
     try:
-        with atomic():
-            Lead.objects.bulk_create(leads)
-            Consent.objects.bulk_create(consents)
+        run_atomic(block)
     except IntegrityError:
         # A duplicate spoils the whole slice, so one by one.
         return [row for row in rows if not _create_one(work, row, now=now)]
@@ -70,11 +73,14 @@ def _create(work: Work, rows: Sequence[ReadRow], *, now: datetime) -> list[ReadR
 def _create_one(work: Work, row: ReadRow, *, now: datetime) -> bool:
     lead = row.lead
     assert lead is not None  # just made
+
+    def block() -> None:
+        lead.save(force_insert=True)
+        if _states_consent(work):
+            _consent(work, lead, now=now).save(force_insert=True)
+
     try:
-        with atomic():
-            lead.save(force_insert=True)
-            if _states_consent(work):
-                _consent(work, lead, now=now).save(force_insert=True)
+        run_atomic(block)
     except IntegrityError:
         row.lead = Lead.objects.get(client_id=lead.client_id, phone_number=lead.phone_number)
         return False
@@ -137,13 +143,16 @@ def _change(work: Work, rows: Sequence[ReadRow], *, now: datetime) -> None:
     consents = [_consent(work, lead, now=now) for lead in stated]
     keys = [consent.pk for consent in consents]
     there = set(Consent.objects.filter(pk__in=keys).values_list("pk", flat=True))
-    with atomic():
+
+    def block() -> None:
         Lead.objects.bulk_update(leads, _CHANGEABLE)
         # Guarded: somebody may have taken their consent back since we read the row.
         Lead.objects.filter(
             pk__in=[lead.pk for lead in stated], consent_status=Lead.ConsentStatus.NONE
         ).update(consent_status=Lead.ConsentStatus.GIVEN)
         Consent.objects.bulk_create([one for one in consents if one.pk not in there])
+
+    run_atomic(block)
 
 
 def _states_consent(work: Work) -> bool:

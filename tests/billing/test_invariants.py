@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F, QuerySet
 
+from accounts.models import Client
 from billing import services
 from billing.invariants import audit_ledger
 from billing.models import CallHold, Payment, Reservation, Transaction, Wallet
@@ -85,8 +86,12 @@ def change(rows, **values):
     assert QuerySet.update(rows, **values)
 
 
+def acme_id():
+    return Client.objects.get(name="Acme Dental").pk
+
+
 def line(key):
-    return Transaction.objects.filter(client__name="Acme Dental", key__startswith=key)
+    return Transaction.objects.filter(client_id=acme_id(), key__startswith=key)
 
 
 def one(rows):
@@ -94,7 +99,7 @@ def one(rows):
 
 
 def wallet():
-    return Wallet.objects.filter(client__name="Acme Dental")
+    return Wallet.objects.filter(client_id=acme_id())
 
 
 def reservation(status):

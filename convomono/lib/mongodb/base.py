@@ -124,3 +124,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             finally:
                 self._end_session()
         self.run_and_clear_commit_hooks()
+
+    def run_and_clear_commit_hooks(self) -> None:
+        """
+        Run what waited for the commit, inside a block of Django's own atomic() too.
+
+        Such a block, which the admin's views open, commits nothing on MongoDB; Django would refuse
+        to run hooks before its end, after ours has been committed.
+        """
+        was_in_block, self.in_atomic_block = self.in_atomic_block, False
+        try:
+            super().run_and_clear_commit_hooks()
+        finally:
+            self.in_atomic_block = was_in_block
