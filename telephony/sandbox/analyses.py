@@ -21,7 +21,16 @@ _SUMMARIES = {
     "max_duration_reached": "{agent} and {lead} talked about {topic} until the time was up.",
 }
 _OTHERWISE_TRUE = 0.3  # share of yes where success says nothing
-_GOOD_NEWS = ("interested", "agreed", "confirmed", "appointment", "booked", "qualified", "consent")
+_GOOD_NEWS = (
+    "convert",
+    "interested",
+    "agreed",
+    "confirmed",
+    "appointment",
+    "booked",
+    "qualified",
+    "consent",
+)
 
 
 def empty_analysis() -> dict[str, Any]:

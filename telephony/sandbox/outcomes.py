@@ -131,16 +131,19 @@ def plan_call(*, to_number: str, seed: str, profile: Profile, agent: Settings) -
     elif talk_ms >= longest:
         talk_ms, reason = longest, "max_duration_reached"
     human = connects and not undetected and reason not in {"voicemail_reached", "ivr_reached"}
+    seed_of_talk = rng.getrandbits(48)
+    analysis_ms = round(rng.uniform(2_000, 10_000))
+    successful = digits == "0001" or (human and _succeeds(rng, reason, talk_ms))
     return Plan(
-        seed=rng.getrandbits(48),
+        seed=seed_of_talk,
         reason=reason,
         final_status=_final_status(reason, connects=connects),
         ring_ms=ring_ms,
         talk_ms=talk_ms,
-        analysis_ms=round(rng.uniform(2_000, 10_000)),
-        successful=digits == "0001" or (human and _succeeds(rng, reason, talk_ms)),
+        analysis_ms=analysis_ms,
+        successful=successful,
         in_voicemail=undetected or reason == "voicemail_reached",
-        sentiment=_sentiment(rng, reason) if human else "Unknown",
+        sentiment=_sentiment(rng, reason, successful=successful) if human else "Unknown",
         webhooks=digits != SILENT_DIGITS,
     )
 
@@ -223,10 +226,11 @@ def _succeeds(rng: random.Random, reason: str, talk_ms: int) -> bool:
     return talk_ms >= _SHORTEST_SUCCESS_MS and rng.random() < chance
 
 
-def _sentiment(rng: random.Random, reason: str) -> str:
+def _sentiment(rng: random.Random, reason: str, *, successful: bool) -> str:
     if reason == "user_requested_dnc":
         return "Negative"
-    return _choose(rng, _SENTIMENTS)
+    drawn = _choose(rng, _SENTIMENTS)
+    return "Positive" if successful and drawn == "Negative" else drawn
 
 
 def _choose(rng: random.Random, weights: Mapping[str, float]) -> str:
