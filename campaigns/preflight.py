@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _, ngettext
 
 from billing.models import Wallet
@@ -16,6 +14,7 @@ from campaigns.forecast import Forecast, forecast, profile_of
 from campaigns.lead_counts import LeadCounts, count_leads
 from campaigns.models import Campaign
 from campaigns.settings_schema import max_call_seconds
+from convomono.lib.display import brief_instant
 from telephony.models import Call, PhoneNumber
 
 if TYPE_CHECKING:
@@ -192,7 +191,7 @@ def _lead_findings(counts: LeadCounts) -> list[Finding]:
         found.append(Finding("no_consent", "warning", sentence, "upload"))
     if counts.waits and not counts.callable_now and (opens := _first_opening(counts)):
         sentence = _("Nobody can be called now: the first hours open %(when)s.") % {
-            "when": date_format(localtime(opens), "j M, H:i")
+            "when": brief_instant(opens)
         }
         found.append(Finding("closed_now", "warning", sentence, "edit"))
     return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 
 from campaigns.models import Attempt, Campaign
@@ -15,7 +14,7 @@ from leads.services import suppressed_numbers
 from telephony.models import Call, CallDetail
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, tzinfo
     from uuid import UUID
 
     from django.db.models import Model, QuerySet
@@ -33,8 +32,8 @@ class CallFilter:
     number: str = ""
 
 
-def call_list(calls: QuerySet[Call], asked: CallFilter) -> QuerySet[Call]:
-    """Return calls newest first, without transcripts; days are those of the zone in force."""
+def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> QuerySet[Call]:
+    """Return calls newest first, without transcripts; days are those of the zone."""
     exact = {
         "outcome_class": asked.outcome,
         "status": asked.status,
@@ -42,16 +41,16 @@ def call_list(calls: QuerySet[Call], asked: CallFilter) -> QuerySet[Call]:
     }
     rows = calls.filter(**{name: value for name, value in exact.items() if value})
     if asked.since:
-        rows = rows.filter(created_at__gte=_midnight(asked.since))
+        rows = rows.filter(created_at__gte=_midnight(asked.since, zone))
     if asked.until:
-        rows = rows.filter(created_at__lt=_midnight(asked.until + timedelta(days=1)))
+        rows = rows.filter(created_at__lt=_midnight(asked.until + timedelta(days=1), zone))
     if digits := "".join(char for char in asked.number if char.isdigit()):
         rows = rows.filter(to_number__contains=digits)
     return rows.order_by("-created_at", "-pk")
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), get_current_timezone())
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), zone)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
-
 from campaigns.models import Attempt, Enrolment
 from campaigns.rules import waiting_sentence
+from convomono.lib.display import brief_instant
 from leads.models import Consent, Lead
 from leads.services import suppressed_numbers
 from telephony.models import Call
@@ -54,8 +52,7 @@ def with_sentences(enrolments: list[Enrolment]) -> list[EnrolmentRow]:
 def _sentence(row: Enrolment) -> str:
     if row.status != Enrolment.Status.QUEUED or not row.waiting_reason:
         return ""
-    until = date_format(localtime(row.next_attempt_at), "j M, H:i")
-    return waiting_sentence(row.waiting_reason, until=until, facts={})
+    return waiting_sentence(row.waiting_reason, until=brief_instant(row.next_attempt_at), facts={})
 
 
 @dataclass(frozen=True)

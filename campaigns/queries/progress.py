@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db.models import Count
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _, ngettext
 
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.rules import waiting_sentence
+from convomono.lib.display import brief_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -142,13 +141,13 @@ def _running(row: BatchCall) -> str:
 def _paused(row: BatchCall) -> str:
     if not row.paused_by_email:
         return waiting_sentence(row.pause_reason, facts={}) or _("Paused. Resume it to go on.")
-    said = {"who": row.paused_by_email, "when": _instant(row.paused_at)}
+    said = {"who": row.paused_by_email, "when": brief_instant(row.paused_at)}
     return _("Paused by %(who)s at %(when)s. Calls in progress go on; no new one starts.") % said
 
 
 def _scheduled(row: BatchCall) -> str:
     code = "attaching" if row.attached_at is None else "scheduled"
-    return waiting_sentence(code, until=_instant(row.scheduled_at), facts={})
+    return waiting_sentence(code, until=brief_instant(row.scheduled_at), facts={})
 
 
 def _ready(batch_calls: Sequence[BatchCall], progress: Progress) -> str:
@@ -159,7 +158,7 @@ def _ready(batch_calls: Sequence[BatchCall], progress: Progress) -> str:
     if not batch_calls:
         return _("Ready to launch. Upload leads first: nobody is enrolled yet.")
     last = batch_calls[-1]
-    said = {"when": _instant(last.finished_at), "done": progress.by_status["done"]}
+    said = {"when": brief_instant(last.finished_at), "done": progress.by_status["done"]}
     if last.status == Status.CANCELLED:
         return _("Stopped at %(when)s. %(done)d people were reached.") % said
     return _("Finished at %(when)s. %(done)d people were reached.") % said
@@ -167,12 +166,8 @@ def _ready(batch_calls: Sequence[BatchCall], progress: Progress) -> str:
 
 def _sentence(row: BatchCall) -> str:
     return waiting_sentence(
-        row.waiting_reason, until=_instant(row.waiting_until), facts=row.waiting_facts
+        row.waiting_reason, until=brief_instant(row.waiting_until), facts=row.waiting_facts
     )
-
-
-def _instant(moment: datetime | None) -> str:
-    return date_format(localtime(moment), "j M, H:i") if moment else ""
 
 
 # -- The list --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.shortcuts import redirect, render
+from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -45,7 +46,8 @@ def call_list(request: ClientRequest) -> HttpResponse:
         until=asked.get("until"),
         number=asked.get("number", ""),
     )
-    page = list_page(listed(Call.objects.visible_to(request.user), wanted), request.GET.get("page"))
+    calls = listed(Call.objects.visible_to(request.user), wanted, zone=get_current_timezone())
+    page = list_page(calls, request.GET.get("page"))
     context = {
         "form": form,
         "page": page,
