@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, cast
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest
 
 from accounts.models import User
@@ -40,7 +40,7 @@ type AnyView[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 def _client_face[**P](view: View[ClientRequest, P], allowed: Callable[[User], bool]) -> AnyView[P]:
     @wraps(view)
-    def gate(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def gate(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         user = cast("User", request.user)
         if user.client is None or not user.client.is_active or not allowed(user):
             raise PermissionDenied
@@ -94,7 +94,7 @@ def agency_permission[**P](
 
 def _agency_face[**P](view: View[UserRequest, P], allowed: Callable[[User], bool]) -> AnyView[P]:
     @wraps(view)
-    def gate(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def gate(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         user = cast("User", request.user)
         if not allowed(user):
             raise PermissionDenied
@@ -122,5 +122,5 @@ def get_or_404[Row: Model](rows: QuerySet[Row], row_id: UUID) -> Row:
     """
     try:
         return rows.get(pk=row_id)
-    except (rows.model.DoesNotExist, ValidationError):
+    except (ObjectDoesNotExist, ValidationError):
         raise Http404 from None

@@ -54,7 +54,9 @@ class ClientAdmin(ModelAdmin):
             details=details,
         )
 
-    @action(description=_("Activate the chosen clients"), permissions=["change"])
+    @action(  # type: ignore[untyped-decorator]  # unfold ships no types
+        description=_("Activate the chosen clients"), permissions=["change"]
+    )
     def activate(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
         done = [
             activate_client(client=client, actor=_actor(request), now=clock.now())
@@ -62,7 +64,9 @@ class ClientAdmin(ModelAdmin):
         ]
         self.message_user(request, _("Activated %(count)d clients.") % {"count": sum(done)})
 
-    @action(description=_("Deactivate the chosen clients"), permissions=["change"])
+    @action(  # type: ignore[untyped-decorator]  # unfold ships no types
+        description=_("Deactivate the chosen clients"), permissions=["change"]
+    )
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
         done = [
             deactivate_client(client=client, actor=_actor(request), now=clock.now())

@@ -84,7 +84,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at ru
 
 def ledger_lines(*, client: Client, chosen: LedgerFilter) -> QuerySet[Transaction]:
     """Return a client's lines, the newest first."""
-    rows = Transaction.objects.filter(client=client, wallet=client.wallet)
+    rows = Transaction.objects.filter(client=client, wallet=Wallet.of(client))
     if chosen.type:
         rows = rows.filter(type=chosen.type)
     if chosen.campaign_id:
@@ -132,12 +132,13 @@ def ledger_table(lines: QuerySet[Transaction]) -> Iterator[Iterable[object]]:
 
 def wallet_overview(*, client: Client, rate: Rate, now: datetime) -> WalletOverview:
     """Return balances, price, latest payments and how many hours the balance lasts."""
+    wallet = Wallet.of(client)
     payments = Payment.objects.filter(client=client).order_by("-created_at", "-pk")
     return WalletOverview(
-        wallet=client.wallet,
+        wallet=wallet,
         rate=rate,
         runway=runway_hours(
-            usable_seconds=client.wallet.usable_seconds,
+            usable_seconds=wallet.usable_seconds,
             hourly_seconds=_running_hours(client, now),
         ),
         payments=list(payments[:RECENT_PAYMENTS]),

@@ -45,6 +45,7 @@ def write_report(report: Report, *, now: datetime) -> tuple[str, dict[str, Any]]
 
     :raises PdfUnavailable: where the machine can't make PDFs
     """
+    assert report.campaign_id is not None  # both kinds are a campaign's
     campaign = Campaign.objects.get(pk=report.campaign_id, client_id=report.client_id)
     page = campaign_report(campaign=campaign, client=report.client, now=now)
     metrics = {kpi.code: kpi.value for kpi in page.kpis}

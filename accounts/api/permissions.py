@@ -19,7 +19,7 @@ class ClientFace(BasePermission):
     """A client's people read; its managers and owners write."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        user = cast("User", request.user)
+        user = request.user
         if not user.is_authenticated or user.client is None or not user.client.is_active:
             return False
         return request.method in SAFE_METHODS or can_manage(user)
@@ -37,7 +37,7 @@ class AgencyFace(BasePermission):
     """The agency's people; the view's `agency_permission` names what they need besides."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        user = cast("User", request.user)
+        user = request.user
         if not user.is_authenticated or not user.is_agency_staff:
             return False
         name = getattr(view, "agency_permission", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -51,6 +51,11 @@ class Wallet(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.available_seconds} s"
+
+    @classmethod
+    def of(cls, client: Client) -> Wallet:
+        """Return a client's wallet; no query where it was fetched together with the client."""
+        return cast("Wallet", client.wallet)  # accounts, below, promises no more than `Credits`
 
     @property
     def total_seconds(self) -> int:

@@ -198,7 +198,7 @@ def _holdable(batch_call_id: UUID) -> Reservation:
         .first()
     )
     # Debt is bounded because nothing new is dialled while there is some.
-    if reservation is None or reservation.client.wallet.debt_seconds:
+    if reservation is None or Wallet.of(reservation.client).debt_seconds:
         raise ReservationEmpty
     return reservation
 

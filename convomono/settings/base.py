@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
@@ -97,6 +98,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # third-party models; ours
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'convomono.sqlite3'}")
 ON_MONGODB = DATABASE_URL.startswith(("mongodb://", "mongodb+srv://"))
 
+DATABASES: dict[str, dict[str, Any]]
 if ON_MONGODB:
     DATABASES = {
         "default": {
@@ -144,7 +146,7 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 RQ = {"WORKER_CLASS": "convomono.lib.jobs.MaintainedWorker"}
 RQ_QUEUES = {name: {"URL": REDIS_URL} for name in ("calls", "imports", "reports", "default")}
 
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(VAR_DIR / "files")},
@@ -202,7 +204,7 @@ USE_TZ = True
 # -- Mail ------------------------------------------------------------------------------------------
 
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "ConvoMono <noreply@localhost>")
-MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+MAILERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
 
 # -- The voice platform ----------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from convomono.lib import env
 from convomono.settings.base import *
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import sentry_sdk
 
 from convomono.lib import clock, env
 from convomono.settings.base import *
+from convomono.settings.logs import logging_config
 
 SECRET_KEY = env.text("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 
 from convomono.lib import env
 from convomono.settings.base import *
+from convomono.settings.logs import logging_config
 
 TEST_DIR = Path(tempfile.mkdtemp(prefix="convomono-test-"))
 TESTING = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q, Sum
 
@@ -11,6 +11,7 @@ from reporting.metrics import Figures
 from reporting.models import DailyStat
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
     from uuid import UUID
 
@@ -68,9 +69,7 @@ def client_totals(*, first: date, last: date) -> dict[UUID, Figures]:
         .values("client_id")
         .annotate(**{f"{name}_sum": Sum(name) for name in _SUMS})
     )
-    return {
-        row["client_id"]: _figures({name: row[f"{name}_sum"] for name in _SUMS}) for row in rows
-    }
+    return {row["client_id"]: _summed(row) for row in rows}
 
 
 def agency_days(*, first: date, last: date) -> dict[date, Figures]:
@@ -80,12 +79,16 @@ def agency_days(*, first: date, last: date) -> dict[date, Figures]:
         .values("day")
         .annotate(**{f"{name}_sum": Sum(name) for name in _SUMS})
     )
-    return {row["day"]: _figures({name: row[f"{name}_sum"] for name in _SUMS}) for row in rows}
+    return {row["day"]: _summed(row) for row in rows}
 
 
 def _sums(rows: QuerySet[DailyStat]) -> dict[str, int]:
     found = rows.aggregate(**{name: Sum(name) for name in _SUMS})
     return {name: value or 0 for name, value in found.items()}
+
+
+def _summed(row: Mapping[str, Any]) -> Figures:
+    return _figures({name: row[f"{name}_sum"] for name in _SUMS})
 
 
 def _figures(sums: dict[str, int]) -> Figures:

@@ -21,6 +21,8 @@ from webhooks.models import WebhookEvent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.test import Client as Browser
+
 NO_ENTRY = {403}
 # What a person with the right gets: a page, a redirect, or a refusal of the empty request itself.
 ENTRY = {200, 201, 204, 302, 400, 404, 405, 409, 411, 422}
@@ -125,14 +127,14 @@ def _gate(name: str, method: str) -> str:
     return "manager" if (gate, method, name[:4]) == ("viewer", "post", "api-") else gate
 
 
-def _ask(browser, name: str, ids: dict[str, object], method: str) -> int:
+def _ask(browser: Browser, name: str, ids: dict[str, object], method: str) -> int:
     names = OURS[name].pattern.converters
     address = reverse(name, kwargs={key: ids[key] for key in names})
     kind = "application/json" if name.startswith("api-") else None
     send = getattr(browser, method)
-    return (
-        send(address, content_type=kind) if kind and method == "post" else send(address)
-    ).status_code
+    arguments = {"content_type": kind} if kind and method == "post" else {}
+    status: int = send(address, **arguments).status_code
+    return status
 
 
 @pytest.mark.parametrize("name", sorted(set(OURS) & set(ROUTES)))

@@ -58,6 +58,7 @@ def test_says_when_the_first_hours_open(equipped):
 
     assert codes(check) == ["closed_now"]
     assert "14:00" in check.findings[0].sentence  # 9:00 in New York, on a page in UTC
+    assert check.forecast.first_pass_at is not None
     assert check.forecast.first_pass_at > datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
 
 
@@ -194,4 +195,5 @@ def test_keeps_to_the_calls_per_second_in_its_estimate(leads, minutes):
         profile=DEFAULT_PROFILE,
     )
 
+    assert found.first_pass_at is not None
     assert found.first_pass_at < NOW + timedelta(minutes=minutes)

@@ -73,7 +73,8 @@ def test_pauses_by_the_product_with_its_reason(running):
 
 
 def test_stops_waiting_leads_and_frees_their_minutes(alice, running):
-    Enrolment.objects.filter(pk=Enrolment.objects.first().pk).update(status="in_call")
+    one = Enrolment.objects.all()[0]
+    Enrolment.objects.filter(pk=one.pk).update(status="in_call")
     BatchCall.objects.update(queued_count=3, in_call_count=1)
 
     lifecycle.stop_batch_call(batch_call=running, actor=alice, now=NOW)

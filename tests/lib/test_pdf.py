@@ -7,7 +7,9 @@ import pytest
 from convomono.lib.pdf import render_pdf
 
 weasyprint_urls = pytest.importorskip(
-    "weasyprint.urls", reason="Pango is not installed", exc_type=OSError
+    "weasyprint.urls",
+    reason="Pango is not installed",
+    exc_type=OSError,  # type: ignore[arg-type]  # the stubs forget what importorskip allows
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, connections
 
 from billing.invariants import audit_ledger
-from campaigns.dialling.placing import Overtaken, arm
+from campaigns.dialling.placing import Overtaken, arm, prepare_attempt, rearm
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.steering import pause_by_system
@@ -22,7 +22,7 @@ from tests.campaigns.dialling.conftest import statuses
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accounts.models import Client
+    from accounts.models import Client, User
     from tests.campaigns.dialling.conftest import Rig
 
 
@@ -156,17 +156,14 @@ def test_sends_nothing_when_it_may_have_lost_the_lease(
 def test_honours_a_pause_between_decision_and_sending(
     rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from campaigns import dispatcher as module
-
     batch_call = ready(leads=3)
-    prepare = module.prepare_attempt
 
     def paused_meanwhile(**arguments: Any) -> Attempt:
-        attempt = prepare(**arguments)
+        attempt = prepare_attempt(**arguments)
         pause_by_system(batch_call_id=batch_call.pk, reason="telephony", now=rig.now)
         return attempt
 
-    monkeypatch.setattr(module, "prepare_attempt", paused_meanwhile)
+    monkeypatch.setattr("campaigns.dispatcher.prepare_attempt", paused_meanwhile)
     rig.step()
 
     assert rig.retell.dials == []
@@ -179,13 +176,10 @@ def test_honours_a_pause_between_decision_and_sending(
 def test_honours_a_do_not_call_between_decision_and_sending(
     rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from campaigns import dispatcher as module
-
     batch_call = ready()
-    prepare = module.prepare_attempt
 
     def asked_meanwhile(**arguments: Any) -> Attempt:
-        attempt = prepare(**arguments)
+        attempt = prepare_attempt(**arguments)
         Suppression.objects.create(
             level="agency",
             phone_number=attempt.phone_number,
@@ -195,7 +189,7 @@ def test_honours_a_do_not_call_between_decision_and_sending(
         )
         return attempt
 
-    monkeypatch.setattr(module, "prepare_attempt", asked_meanwhile)
+    monkeypatch.setattr("campaigns.dispatcher.prepare_attempt", asked_meanwhile)
     rig.step()
     rig.step()
 
@@ -207,17 +201,14 @@ def test_honours_a_do_not_call_between_decision_and_sending(
 def test_does_not_send_again_for_a_paused_launch(
     rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from campaigns import dispatcher as module
-
     batch_call = ready()
     rig.retell.lose_answer(placed=False)
-    rearm = module.rearm
 
     def paused_meanwhile(**arguments: Any) -> None:
         pause_by_system(batch_call_id=batch_call.pk, reason="telephony", now=rig.now)
         rearm(**arguments)
 
-    monkeypatch.setattr(module, "rearm", paused_meanwhile)
+    monkeypatch.setattr("campaigns.dispatcher.rearm", paused_meanwhile)
     for _ in range(100):
         rig.step()
 
@@ -227,7 +218,7 @@ def test_does_not_send_again_for_a_paused_launch(
 
 @pytest.mark.django_db
 def test_lets_go_of_a_kept_attempt_of_a_stopped_launch(
-    rig: Rig, ready: Callable[..., BatchCall], alice: object
+    rig: Rig, ready: Callable[..., BatchCall], alice: User
 ) -> None:
     from campaigns.services.lifecycle import stop_batch_call
 

@@ -16,6 +16,7 @@ from tests.campaigns.dialling.conftest import statuses
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from accounts.models import User
     from tests.campaigns.dialling.conftest import Rig
 
 pytestmark = pytest.mark.django_db
@@ -194,7 +195,7 @@ def test_retries_once_what_is_retried_once(rig: Rig, ready: Callable[..., BatchC
 
 
 def test_ends_the_lead_of_a_stopped_launch_with_its_call(
-    rig: Rig, ready: Callable[..., BatchCall], alice: object
+    rig: Rig, ready: Callable[..., BatchCall], alice: User
 ) -> None:
     from campaigns.services.lifecycle import stop_batch_call
 

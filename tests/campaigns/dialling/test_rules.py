@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +16,9 @@ from campaigns.dialling.windows import Hours, is_open, next_opening
 from campaigns.models import Enrolment
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide, next_step
 from telephony.rules import OUTCOMES, OutcomeClass, RetryRule, classify
+
+if TYPE_CHECKING:
+    from campaigns.calling_rules import CallingRules
 
 MONDAY_10_NY = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 WEEK = frozenset(range(7))
@@ -30,8 +34,8 @@ def verdict(
     now: datetime = MONDAY_10_NY,
     window: DialWindow = WINDOW,
     is_sandbox: bool = True,
-    law: object = US,
-    **changes: object,
+    law: CallingRules = US,
+    **changes: Any,
 ) -> rules.Decision:
     return decide(
         facts=replace(facts, **changes),
@@ -65,7 +69,7 @@ def test_allows_and_says_by_which_rules() -> None:
         ({"attempts_count": 4}, "attempts.cap", "exhausted"),
     ],
 )
-def test_denies_for_good(changes: dict[str, object], rule: str, ends_as: str) -> None:
+def test_denies_for_good(changes: dict[str, Any], rule: str, ends_as: str) -> None:
     decision = verdict(**changes)
 
     assert decision.verdict == Verdict.DENY
@@ -239,7 +243,7 @@ def test_applies_a_rule_from_its_day_on() -> None:
 # What follows from a call
 
 
-def step_after(reason: str, *, attempts: int = 1, had: bool = False, **call: object) -> str:
+def step_after(reason: str, *, attempts: int = 1, had: bool = False, **call: Any) -> str:
     outcome = classify(
         disconnection_reason=reason,
         **{
