@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import time
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
     from accounts.models import Client, User
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # a Monday, 10:00 in New York
+
+
+def pytest_configure() -> None:
+    """Make this process's own folder, which the settings only name."""
+    shutil.rmtree(settings.TEST_DIR, ignore_errors=True)  # of a process killed long ago
+    settings.TEST_DIR.mkdir(mode=0o700)
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(settings.TEST_DIR, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

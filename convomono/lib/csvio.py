@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -156,8 +157,14 @@ def clean_cell(cell: str) -> str:
 
 
 def safe_cell(value: object) -> str:
-    """Return the value as a cell that no spreadsheet takes for a formula; `clean_cell` undoes it."""
+    """
+    Return the value as a cell that no spreadsheet takes for a formula; `clean_cell` undoes it.
+
+    A number stays one: a correction of -5.00 minutes can be added up.
+    """
     text = "" if value is None else str(value)
+    if isinstance(value, int | float | Decimal):
+        return text
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

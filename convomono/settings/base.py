@@ -204,7 +204,9 @@ USE_TZ = True
 # -- Mail ------------------------------------------------------------------------------------------
 
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "ConvoMono <noreply@localhost>")
-MAILERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+MAILERS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+}
 
 # -- The voice platform ----------------------------------------------------------------------------
 
@@ -261,6 +263,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # Several kinds of row have a status; without these the schema would number them.
+    "ENUM_NAME_OVERRIDES": {
+        "CallStatusEnum": "telephony.models.Call.Status",
+        "CampaignStatusEnum": "campaigns.models.Campaign.Status",
+        "ClientStatusEnum": "accounts.models.Client.Status",
+    },
 }
 
 UNFOLD = {"SITE_TITLE": "ConvoMono", "SITE_HEADER": "ConvoMono", "SITE_SUBHEADER": "Back office"}

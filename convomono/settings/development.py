@@ -8,6 +8,7 @@ from convomono.lib import env
 from convomono.settings.base import *
 
 VAR_DIR.mkdir(parents=True, exist_ok=True)
+STATIC_ROOT = VAR_DIR / "static"
 DEBUG = env.flag("DEBUG")  # a trial shows the pages that people would see
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True

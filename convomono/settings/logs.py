@@ -44,7 +44,9 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "event"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            "django.server": {"level": "WARNING"},
+            # Django gave it handlers of its own, which would print each line a second time.
+            "django": {"handlers": [], "propagate": True},
+            "django.server": {"level": "WARNING", "propagate": True},
             "httpx": {"level": "WARNING"},
             "rq": {"level": "WARNING"},
             "weasyprint": {"level": "ERROR"},

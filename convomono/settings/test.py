@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from convomono.lib import env
 from convomono.settings.base import *
 from convomono.settings.logs import logging_config
 
-TEST_DIR = Path(tempfile.mkdtemp(prefix="convomono-test-"))
+# A folder for each process of pytest-xdist. tests/conftest.py makes it and takes it away.
+TEST_DIR = Path(tempfile.gettempdir()) / f"convomono-test-{os.getpid()}"
+STATIC_ROOT = TEST_DIR / "static"
 TESTING = True
 SECRET_KEY = "test-only-and-long-enough-for-the-hash-of-a-token"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
