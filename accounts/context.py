@@ -97,8 +97,10 @@ def _navigation(request: HttpRequest) -> list[NavItem]:
     else:
         entries = list(_CLIENT_NAV)
     found = [(reverse(name), icon, str(label)) for name, icon, label in entries]
-    # The longest address that the current one begins with is where we are.
-    current = max(
-        (url for url, _icon, _label in found if request.path.startswith(url)), key=len, default=""
-    )
+    # The longest address that the current one begins with is where we are; home is only itself.
+    path = request.path.replace(reverse("leads:suppression-list"), reverse("leads:lead-list"))
+    home, *others = (url for url, _icon, _label in found)
+    current = max((url for url in others if path.startswith(url)), key=len, default="")
+    if path == home:
+        current = home
     return [NavItem(label, url, icon, url == current) for url, icon, label in found]

@@ -47,6 +47,22 @@ def usd(micros: int | None) -> str:
 
 
 @register.filter
+def rounded_usd(micros: int | None) -> str:
+    """Show micros as dollars and whole cents, for a figure that heads a page: 1258300 is "$1.26"."""
+    if micros is None:
+        return MISSING
+    amount = money.dollars(abs(micros)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    sign = "-" if micros < 0 and amount else ""
+    return f"{sign}${number_format(amount, 2, use_l10n=True, force_grouping=True)}"
+
+
+@register.filter
+def words(code: str) -> str:
+    """Show an outside system's code as words: "user_hangup" is "User hangup"."""
+    return code.replace("_", " ").capitalize()
+
+
+@register.filter
 def duration(seconds: int | None) -> str:
     """Show seconds as people say them: 74 is "1 min 14 s"."""
     if seconds is None:

@@ -74,6 +74,12 @@ STATUS_LOOKS: dict[str, tuple[str, str]] = {
     "ignored": ("quiet", "minus-circle"),
     "parked": ("warn", "pause"),
     "dead": ("bad", "x-circle"),
+    # How well something is, and how much a notice matters
+    "ok": ("ok", "check-circle"),
+    "warn": ("warn", "exclamation-triangle"),
+    "warning": ("warn", "exclamation-triangle"),
+    "bad": ("bad", "x-circle"),
+    "info": ("info", "information-circle"),
     "healthy": ("ok", "check-circle"),
     "at_risk": ("warn", "exclamation-triangle"),
     "resting": ("quiet", "moon"),
