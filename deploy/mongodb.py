@@ -43,9 +43,10 @@ def install(python: Path) -> None:
         return
     print(f"Installing {PACKAGE} into .venv-mongo (once) …", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
-    pip = [python, "-m", "pip", "--python", VENV / "bin" / "python", "install", "--quiet"]
+    inside = str(VENV / "bin" / "python")
+    pip = [str(python), "-m", "pip", "--python", inside, "install", "--quiet"]
     for command in (
-        [python, "-m", "venv", "--without-pip", VENV],
+        [str(python), "-m", "venv", "--without-pip", str(VENV)],
         [*pip, "--no-input", "--disable-pip-version-check", PACKAGE],
     ):
         if subprocess.run(command, cwd=ROOT, check=False).returncode:

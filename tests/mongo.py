@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
@@ -72,10 +72,11 @@ def quick_cleanup() -> Iterator[None]:
         written.names.clear()
         _empty(names)
 
-    original = TransactionTestCase._fixture_teardown
-    TransactionTestCase._fixture_teardown = empty
+    cases: Any = TransactionTestCase  # the method is Django's own
+    original = cases._fixture_teardown
+    cases._fixture_teardown = empty
     yield
-    TransactionTestCase._fixture_teardown = original
+    cases._fixture_teardown = original
 
 
 def _all_collections() -> Iterable[str]:

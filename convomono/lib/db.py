@@ -11,9 +11,9 @@ import random
 import sqlite3
 import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import wraps
+from functools import partial, wraps
 from itertools import count
-from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connections, transaction
@@ -101,13 +101,13 @@ def in_transaction(using: str = DEFAULT_DB_ALIAS) -> bool:
     """Tell whether a transaction is open on this thread's connection."""
     connection = connections[using]
     if connection.vendor == "mongodb":
-        return bool(connection.in_atomic_block_mongo)
+        return bool(connection.in_atomic_block_mongo)  # type: ignore[attr-defined]  # MongoDB's has it
     return connection.in_atomic_block
 
 
 def is_transient(exc: BaseException) -> bool:
     """Tell whether the database undid the block and running all of it again may succeed."""
-    for error in (exc, exc.__cause__):
+    for error in _with_cause(exc):
         if isinstance(error, Labelled):
             return any(error.has_error_label(label) for label in MONGO_LABELS)
         if (code := getattr(error, "sqlite_errorcode", None)) is not None:
@@ -117,11 +117,16 @@ def is_transient(exc: BaseException) -> bool:
     return False
 
 
+def _with_cause(exc: BaseException) -> tuple[object, object]:
+    # Django wraps the driver's error, which is the one that says what happened.
+    return exc, exc.__cause__
+
+
 def was_undone(exc: BaseException) -> bool:
     """Tell whether the database undid the block for certain, so that it had no effect."""
     return is_transient(exc) and not any(
         error.has_error_label(UNKNOWN_COMMIT)
-        for error in (exc, exc.__cause__)
+        for error in _with_cause(exc)
         if isinstance(error, Labelled)
     )
 
@@ -157,7 +162,7 @@ def _repeat[R](
             with atomic(using):
                 # The first hook to run: an error that comes later is another hook's, not the
                 # transaction's.
-                on_commit(lambda done=committed: done.append(True), using=using)
+                on_commit(partial(committed.append, True), using=using)
                 return block()
         except Exception as exc:
             if committed or time.monotonic() > give_up_at or not may_repeat(exc):
@@ -200,7 +205,10 @@ def require_transactions(using: str = DEFAULT_DB_ALIAS) -> None:
     :raises ImproperlyConfigured: on a standalone server, where the ledger could not be kept
     """
     connection = connections[using]
-    if connection.vendor == "mongodb" and not connection.features._supports_transactions:
+    if connection.vendor != "mongodb":
+        return
+    features: Any = connection.features  # upstream's property, which Django's class lacks
+    if not features._supports_transactions:
         from convomono.lib.mongodb.errors import NO_TRANSACTIONS
 
         raise ImproperlyConfigured(NO_TRANSACTIONS)

@@ -29,6 +29,6 @@ def test_guards_text_and_leaves_numbers_alone(value, cell):
 
 
 def test_writes_lines_that_a_spreadsheet_adds_up():
-    rows = [["minutes", "reason"], [Decimal("-5.00"), "-5 by mistake"]]
+    rows: list[list[object]] = [["minutes", "reason"], [Decimal("-5.00"), "-5 by mistake"]]
 
     assert list(csv_lines(rows)) == ["\ufeff", "minutes,reason\r\n", "-5.00,'-5 by mistake\r\n"]

@@ -72,6 +72,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         "BigAutoField": "long",
         "SmallAutoField": "int",
     }
+    in_atomic_block: bool
     features_class = DatabaseFeatures
     ops_class = DatabaseOperations
     # Upstream's validation class forbids the three integer AutoFields that this engine provides.
@@ -119,7 +120,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 with debug_transaction(self, "session.commit_transaction()"):
                     self.session.commit_transaction()
             except PyMongoError as exc:
-                self.run_on_commit = []
+                self.run_on_commit: list[Any] = []
                 raise DatabaseError(sentence(exc)) from exc
             finally:
                 self._end_session()

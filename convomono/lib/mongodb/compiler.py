@@ -79,7 +79,7 @@ class SQLInsertCompiler(ClearErrors, upstream.SQLInsertCompiler):
             {"_id": table}, {"$max": {"seq": Int64(highest)}}, upsert=True
         )
 
-    @wrap_database_errors
+    @wrap_database_errors  # type: ignore[untyped-decorator]  # upstream has no types
     def insert(self, docs: list[dict[str, Any]], returning_fields: Any = None) -> list[Any]:
         field = self._integer_auto_field()
         if field is None:
