@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from accounts.models import Client
 from billing.ledger import Overtaken as LedgerOvertaken
 from billing.services import hold, void
 from campaigns import script
@@ -31,7 +32,7 @@ class Overtaken(Exception):
 
 
 class Forbidden(Exception):
-    """Between the decision and the sending the launch was paused or the person asked not to be called."""
+    """Since the decision the launch was paused, its client deactivated, or the person opted out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,17 +90,16 @@ def arm(*, attempt: Attempt, now: datetime) -> None:
     The launch's row is written under the condition that it runs, so that a pause and a dial collide
     in the database: after a pause is committed nothing more is armed.
 
-    :raises Forbidden: if the launch doesn't run any more, or the number was suppressed
+    :raises Forbidden: if launch or client isn't active any more, or the number was suppressed
     :raises Overtaken: if another dispatcher has sent it
     """
     sends = attempt.sends_count
-    levels = {"client_id": attempt.client_id, "campaign_id": attempt.campaign_id}
 
     def block() -> None:
         running = BatchCall.objects.filter(
             pk=attempt.batch_call_id, status=BatchCall.Status.RUNNING
         ).update(last_dialled_at=now)
-        if not running or suppressed_numbers(**levels, phone_numbers=[attempt.phone_number]):
+        if not running or not _is_allowed(attempt):
             raise Forbidden
         # Two dispatchers may hold one attempt for a moment, the slower one after its claim ran out:
         # the count lets one of them send.
@@ -117,7 +117,7 @@ def rearm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:
     """
     Make ready to send an attempt again whose answer was lost, under the same key.
 
-    :raises Forbidden: if the launch doesn't run any more, or the number was suppressed
+    :raises Forbidden: if launch or client isn't active any more, or the number was suppressed
     :raises Overtaken: if its outcome became known
     :raises HoldResolved: if its seconds were given back
     """
@@ -193,6 +193,13 @@ def placed_attempt(attempt: Attempt) -> PlacedAttempt:
         from_number=attempt.from_number,
         to_number=attempt.phone_number,
     )
+
+
+def _is_allowed(attempt: Attempt) -> bool:
+    """Look at what forbids a call from one moment to the next."""
+    levels = {"client_id": attempt.client_id, "campaign_id": attempt.campaign_id}
+    is_active = Client.objects.filter(pk=attempt.client_id, status=Client.Status.ACTIVE).exists()
+    return is_active and not suppressed_numbers(**levels, phone_numbers=[attempt.phone_number])
 
 
 def _new_attempt(

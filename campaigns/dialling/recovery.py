@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from accounts.models import Client
 from billing.services import void
 from campaigns.dialling.answers import record_lost, record_placed
 from campaigns.dialling.placing import return_to_line, stand_down
@@ -127,7 +128,9 @@ def settle_unknown(*, attempt: Attempt, page: CallPage, now: datetime) -> Settle
 
 def _runs(attempt: Attempt) -> bool:
     return BatchCall.objects.filter(
-        pk=attempt.batch_call_id, status=BatchCall.Status.RUNNING
+        pk=attempt.batch_call_id,
+        status=BatchCall.Status.RUNNING,
+        client__status=Client.Status.ACTIVE,
     ).exists()
 
 
