@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
 DISPATCHER = System("dispatcher")
 # A refusal that is about the number that was called, not about the campaign.
 _BAD_DESTINATION = re.compile(
@@ -66,7 +68,8 @@ def apply_answer(
     Write what the answer to a dial means; `retry_at` is when a call that was not taken is due again.
 
     Only a refusal of an attempt whose every sending was answered proves that nothing rings. After a
-    lost answer anything but a placed call leaves the attempt unknown, for the look-up to settle.
+    lost answer anything but a placed call leaves the attempt unknown, for the look-up to settle. A
+    refusal says nothing of a later sending either: then somebody else waits for that one's answer.
     """
     if isinstance(answer, PlacedCall):
         record_placed(attempt=attempt, provider_call_id=answer.call_id, now=now)
@@ -77,7 +80,7 @@ def apply_answer(
     else:
         busy = isinstance(answer, RateLimited)
         reason = waiting.PROVIDER_BUSY if busy else waiting.PROVIDER_AWAY
-        return_to_line(attempt=attempt, due_at=retry_at, waiting_reason=reason, now=now)
+        _record_put_off(attempt, answer, due_at=retry_at, waiting_reason=reason, now=now)
 
 
 def record_placed(*, attempt: Attempt, provider_call_id: str, now: datetime) -> None:
@@ -116,7 +119,7 @@ def record_lost(*, attempt: Attempt, error: str) -> None:
     """Note that nobody knows whether the phone rings; the hold stays and nobody redials."""
 
     def block() -> None:
-        lost = Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.DIALLING).update(
+        lost = _as_sent(attempt).update(
             status=Attempt.Status.UNKNOWN, was_lost=True, error=error[:400]
         )
         if lost:
@@ -163,9 +166,32 @@ def halt_launch(*, batch_call_id: UUID, reason: str, detail: str, now: datetime)
     return True
 
 
+def _as_sent(attempt: Attempt) -> QuerySet[Attempt]:
+    """Return the attempt's row while its latest sending is the one that `attempt` knows of."""
+    return Attempt.objects.filter(
+        pk=attempt.pk, status=Attempt.Status.DIALLING, sends_count=attempt.sends_count
+    )
+
+
+def _record_put_off(
+    attempt: Attempt,
+    error: ProviderError,
+    *,
+    due_at: datetime,
+    waiting_reason: str,
+    now: datetime,
+) -> None:
+    def block() -> None:
+        # A write and not a look: it collides with whoever sends the attempt again.
+        if _as_sent(attempt).update(error=str(error)[:400]):
+            return_to_line(attempt=attempt, due_at=due_at, waiting_reason=waiting_reason, now=now)
+
+    run_atomic(block)
+
+
 def _record_refused(*, attempt: Attempt, error: Rejected, now: datetime) -> None:
     def block() -> None:
-        refused = Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.DIALLING).update(
+        refused = _as_sent(attempt).update(
             status=Attempt.Status.NOT_PLACED, error=error.message[:400], ended_at=now
         )
         if refused:

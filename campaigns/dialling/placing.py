@@ -105,12 +105,12 @@ def arm(*, attempt: Attempt, now: datetime) -> None:
         # the count lets one of them send.
         counted = Attempt.objects.filter(
             pk=attempt.pk, status=Attempt.Status.DIALLING, sends_count=sends
-        ).update(sends_count=sends + 1)
+        ).update(sends_count=sends + 1, sent_at=now)
         if not counted:
             raise Overtaken
 
     run_atomic(block)
-    attempt.sends_count = sends + 1
+    attempt.sends_count, attempt.sent_at = sends + 1, now
 
 
 def rearm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:

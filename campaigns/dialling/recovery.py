@@ -24,12 +24,12 @@ Status = Enrolment.Status
 AT_ONCE = 50
 # An attempt that was never taken is sent under its own key for so long, then let go.
 KEEP = timedelta(minutes=10)
-# A request that timed out may still be on its way: it is looked for after this, and then again.
+# A request that timed out may still be on its way: it is looked for so long after its sending.
 FIRST_LOOK = timedelta(seconds=30)
 # Retell keeps an idempotency key for an hour; after most of it nothing is sent under it any more.
 RESEND_WITHIN = timedelta(minutes=50)
 MOST_SENDS = 5
-# A call that Retell doesn't know of after this long was never placed.
+# A call that Retell doesn't list so long after its last sending was never placed.
 GIVE_UP = timedelta(minutes=15)
 
 type Settled = Literal["placed", "resend", "given_up", "wait"]
@@ -100,11 +100,10 @@ _OVER = (Status.CANCELLED, Status.SUPPRESSED, Status.INVALID, Status.EXHAUSTED, 
 
 def unknown_attempts(*, now: datetime) -> list[Attempt]:
     """Return attempts whose answer was lost long enough ago to look for them, oldest first."""
-    return list(
-        Attempt.objects.filter(
-            status=Attempt.Status.UNKNOWN, created_at__lte=now - FIRST_LOOK
-        ).order_by("created_at", "pk")[:AT_ONCE]
-    )
+    found = Attempt.objects.filter(
+        status=Attempt.Status.UNKNOWN, created_at__lte=now - FIRST_LOOK
+    ).order_by("created_at", "pk")
+    return [attempt for attempt in found[:AT_ONCE] if _since_sent(attempt, now) >= FIRST_LOOK]
 
 
 def settle_unknown(*, attempt: Attempt, page: CallPage, now: datetime) -> Settled:
@@ -120,10 +119,13 @@ def settle_unknown(*, attempt: Attempt, page: CallPage, now: datetime) -> Settle
     age = now - attempt.created_at
     if age < RESEND_WITHIN and attempt.sends_count < MOST_SENDS and _runs(attempt):
         return "resend"
-    if age < GIVE_UP:
+    if _since_sent(attempt, now) < GIVE_UP or not _give_up(attempt, now):
         return "wait"
-    _give_up(attempt, now)
     return "given_up"
+
+
+def _since_sent(attempt: Attempt, now: datetime) -> timedelta:
+    return now - (attempt.sent_at or attempt.created_at)
 
 
 def _runs(attempt: Attempt) -> bool:
@@ -134,14 +136,17 @@ def _runs(attempt: Attempt) -> bool:
     ).exists()
 
 
-def _give_up(attempt: Attempt, now: datetime) -> None:
-    def block() -> None:
-        ended = Attempt.objects.filter(pk=attempt.pk, status=Attempt.Status.UNKNOWN).update(
-            status=Attempt.Status.NOT_PLACED, ended_at=now
-        )
+def _give_up(attempt: Attempt, now: datetime) -> bool:
+    def block() -> bool:
+        # Sent again since Retell was asked? Then its list says nothing of that sending.
+        ended = Attempt.objects.filter(
+            pk=attempt.pk, status=Attempt.Status.UNKNOWN, sends_count=attempt.sends_count
+        ).update(status=Attempt.Status.NOT_PLACED, ended_at=now)
         if ended:
             void(attempt_id=attempt.pk, now=now)
             return_to_line(attempt=attempt, due_at=now, waiting_reason="", now=now)
+        return bool(ended)
 
-    run_atomic(block)
+    ended = run_atomic(block)
     finish_if_complete(batch_call_id=attempt.batch_call_id, now=now)
+    return ended

@@ -185,6 +185,7 @@ class Attempt(ClientOwned):
     request = models.JSONField(default=dict)
     held_seconds = models.PositiveIntegerField(default=0)
     sends_count = models.PositiveIntegerField(default=0)  # how often the request was sent
+    sent_at = models.DateTimeField(null=True, blank=True)  # the last time
     provider_call_id = models.CharField(max_length=100, blank=True)
     call_id = models.UUIDField(null=True, blank=True)
     outcome_class = models.CharField(max_length=16, blank=True)
