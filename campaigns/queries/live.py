@@ -104,7 +104,8 @@ def live_page(campaign: Campaign, *, now: datetime) -> LivePage:
 def _live_calls(launches: Sequence[BatchCall]) -> list[Call]:
     ids = [row.pk for row in launches if row.dialling_count or row.in_call_count]
     calls = Call.objects.filter(batch_call_id__in=ids, status__in=_LIVE_CALL)
-    return list(calls.order_by("-created_at", "-pk")[:LIVE_ROWS])
+    # "ongoing" comes before "registered": who talks stands above who is being rung.
+    return list(calls.order_by("status", "-created_at", "-pk")[:LIVE_ROWS])
 
 
 def _recent_calls(campaign: Campaign) -> list[Call]:
