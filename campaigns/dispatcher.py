@@ -166,6 +166,9 @@ class Dispatcher:
     ) -> bool:
         """Call one lead; False if the launch has nothing more to offer in this step."""
         kept = candidate.kept
+        if kept is not None and recovery.is_kept_too_long(kept, now=now):
+            stand_down(attempt=kept, reason=recovery.NOT_TAKEN, now=now)
+            return True
         number = kept.from_number if kept else None
         number = number or self._pool(launch, now).choose(preferred=candidate.preferred_number)
         if number is None:

@@ -151,7 +151,10 @@ def stand_down(*, attempt: Attempt, reason: str, now: datetime) -> None:
 
     def block() -> None:
         ended = Attempt.objects.filter(
-            pk=attempt.pk, status=Attempt.Status.DIALLING, was_lost=False
+            pk=attempt.pk,
+            status=Attempt.Status.DIALLING,
+            was_lost=False,
+            sends_count=attempt.sends_count,
         ).update(status=Attempt.Status.NOT_PLACED, error=reason[:400], ended_at=now)
         if ended:
             void(attempt_id=attempt.pk, now=now)

@@ -24,6 +24,7 @@ Status = Enrolment.Status
 AT_ONCE = 50
 # An attempt that was never taken is sent under its own key for so long, then let go.
 KEEP = timedelta(minutes=10)
+NOT_TAKEN = "It was not taken in time."
 # A request that timed out may still be on its way: it is looked for so long after its sending.
 FIRST_LOOK = timedelta(seconds=30)
 # Retell keeps an idempotency key for an hour; after most of it nothing is sent under it any more.
@@ -89,10 +90,15 @@ def let_go_of_kept(*, now: datetime) -> int:
     ).select_related("enrolment")
     done = 0
     for attempt in waiting.order_by("created_at", "pk")[:AT_ONCE]:
-        if attempt.enrolment.status != Status.QUEUED or attempt.created_at <= now - KEEP:
-            stand_down(attempt=attempt, reason="It was not taken in time.", now=now)
+        if attempt.enrolment.status != Status.QUEUED or is_kept_too_long(attempt, now=now):
+            stand_down(attempt=attempt, reason=NOT_TAKEN, now=now)
             done += 1
     return done
+
+
+def is_kept_too_long(attempt: Attempt, *, now: datetime) -> bool:
+    """Tell whether an attempt that was never taken is too old to be sent under its own key."""
+    return attempt.created_at <= now - KEEP
 
 
 _OVER = (Status.CANCELLED, Status.SUPPRESSED, Status.INVALID, Status.EXHAUSTED, Status.DONE)
