@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import DatabaseError, connection
 
-from convomono.lib.db import insert_once
+from convomono.lib.db import deadline, insert_once
 from convomono.lib.ids import uuid7
 from webhooks.deliveries import Delivery, body_digest, is_same_news
 from webhooks.models import WebhookEvent
@@ -78,7 +78,8 @@ def _insert_row(delivery: Delivery, now: datetime) -> bool:
         processed_at=_processed_at(delivery, now),
     )
     try:
-        return insert_once(row, "key")
+        with deadline(LOCK_SECONDS):
+            return insert_once(row, "key")
     except DatabaseError as error:
         raise NotStored(str(error)) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +19,8 @@ from convomono.lib.mongodb.errors import as_database_errors, sentence
 
 __all__ = ["DatabaseWrapper", "timeout"]
 
+COMMIT_SECONDS = 10.0
+COMMIT_PAUSE_SECONDS = 0.05
 # Shorter than the five seconds within which the sender of a webhook hears that it should come again.
 PATIENCE = {"serverSelectionTimeoutMS": 4000, "connectTimeoutMS": 4000}
 
@@ -107,9 +110,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def commit_mongo(self) -> None:
         """
-        Commit the open transaction.
+        Commit the open transaction; ask again while nobody knows whether it did.
 
-        Upstream lets the driver's exception through, past the `except DatabaseError` of its
+        To commit twice is harmless, and an open transaction that nobody ends would keep its rows
+        from every writer for a minute. Upstream lets the driver's exception through, past the `except DatabaseError` of its
         atomic(), and a session whose commit failed can't be aborted either: it would stay on this
         connection and swallow the next block.
 
@@ -118,13 +122,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.session:
             try:
                 with debug_transaction(self, "session.commit_transaction()"):
-                    self.session.commit_transaction()
+                    self._commit_until_known()
             except PyMongoError as exc:
                 self.run_on_commit: list[Any] = []
                 raise DatabaseError(sentence(exc)) from exc
             finally:
                 self._end_session()
         self.run_and_clear_commit_hooks()
+
+    def _commit_until_known(self) -> None:
+        give_up_at = time.monotonic() + COMMIT_SECONDS
+        while True:
+            try:
+                self.session.commit_transaction()
+            except PyMongoError as exc:
+                unknown = exc.has_error_label("UnknownTransactionCommitResult")
+                if not unknown or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(COMMIT_PAUSE_SECONDS)
+            else:
+                return
 
     def run_and_clear_commit_hooks(self) -> None:
         """

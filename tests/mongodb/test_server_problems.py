@@ -1,0 +1,183 @@
+"""Servers that can't be used: one clear sentence each, 503, and nothing half written."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
+from django.test import Client as Browser
+from pymongo import MongoClient
+
+from accounts.models import Client
+from convomono.lib.db import atomic, database_problem, deadline
+from convomono.wsgi import application
+from deploy.mongodb import ROOT
+from tests.factories.accounts import ClientFactory
+from tests.factories.webhooks import delivery, signature
+from tests.mongodb.conftest import AFTER, BEFORE
+from webhooks import inbox
+from webhooks.intake import PATH
+from webhooks.models import WebhookEvent
+
+on_mongodb = pytest.mark.mongodb_only("needs servers of MongoDB with something wrong")
+pytestmark = pytest.mark.django_db(transaction=True)
+NOBODY = "mongodb://127.0.0.1:9/convomono?serverSelectionTimeoutMS=300"
+UNREACHABLE = "MongoDB does not answer: check DATABASE_URL and that the server runs."
+
+
+def readyz():
+    answer = Browser().get("/readyz")
+    return answer.status_code, json.loads(answer.content)["problems"]
+
+
+def deliver(call_id="call_1"):
+    body = delivery("call_ended", call_id=call_id, call_status="ended")
+    seen = []
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": PATH,
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_X_RETELL_SIGNATURE": signature(body),
+        "wsgi.input": io.BytesIO(body),
+    }
+    application(environ, lambda status, headers: seen.append((int(status[:3]), dict(headers))))
+    return seen[0]
+
+
+def test_is_ready_on_either_engine():
+    assert database_problem() is None
+    assert readyz() == (200, [])
+
+
+@on_mongodb
+def test_says_that_the_server_is_unreachable(point_to):
+    point_to(NOBODY)
+
+    assert readyz() == (503, [UNREACHABLE])
+    status, headers = deliver()
+    assert (status, headers["Retry-After"]) == (503, "5")
+    with pytest.raises(DatabaseError, match="does not answer"):
+        Client.objects.count()
+
+
+@on_mongodb
+def test_waits_less_than_the_sender_of_a_webhook(point_to):
+    point_to("mongodb://127.0.0.1:9/convomono")
+
+    assert connection.get_connection_params()["serverSelectionTimeoutMS"] < 5000
+
+
+@on_mongodb
+def test_says_that_there_is_no_primary_to_write_to(point_to, spare_server):
+    address = spare_server()
+    point_to(address)
+    assert deliver("call_1")[0] == 204
+    with MongoClient(address) as admin:
+        admin.admin.command("replSetStepDown", 60, force=True)
+
+    status, problems = readyz()
+
+    assert status == 503
+    assert problems[0].startswith("MongoDB takes no writes")
+    assert deliver("call_2")[0] == 503
+    assert list(WebhookEvent.objects.values_list("provider_call_id", flat=True)) == ["call_1"]
+
+
+@on_mongodb
+def test_refuses_a_server_without_transactions(point_to, spare_server):
+    point_to(spare_server("--standalone"))
+
+    assert readyz() == (503, ["MongoDB has to run as a replica set (one member is enough)."])
+    with pytest.raises(ImproperlyConfigured, match="replica set"), atomic():
+        pytest.fail("a block without a transaction ran")
+
+
+@on_mongodb
+def test_refuses_a_server_that_is_too_old_each_time(point_to, monkeypatch):
+    point_to(connection.settings_dict["HOST"])
+    monkeypatch.setattr(type(connection.features), "minimum_database_version", (99, 0))
+
+    for _ in range(2):
+        status, [problem] = readyz()
+        assert status == 503
+        assert problem.startswith("MongoDB 99.0 or later is required")
+
+
+@on_mongodb
+def test_says_that_the_password_is_wrong(point_to, spare_server):
+    address = spare_server()
+    with MongoClient(address) as admin:
+        admin.admin.command("createUser", "app", pwd="right", roles=["readWriteAnyDatabase"])
+    point_to(address.replace("//", "//app:wrong@") + "&authSource=admin")
+
+    assert readyz() == (503, ["MongoDB refuses the user name or the password in DATABASE_URL."])
+
+
+@on_mongodb
+@pytest.mark.parametrize("when", [BEFORE, AFTER])
+def test_stores_a_delivery_once_over_a_line_that_breaks(line, when):
+    ClientFactory.create(name="Before")
+    line.cut("webhooks_webhookevent", when, times=2)
+
+    assert deliver()[0] == 204
+    assert line.cut_count == 2
+    assert WebhookEvent.objects.count() == 1
+
+
+@on_mongodb
+def test_takes_the_next_delivery_after_the_server_hung(line, monkeypatch):
+    monkeypatch.setattr(inbox, "LOCK_SECONDS", 0.5)
+    ClientFactory.create(name="Before")
+    line.hang("webhooks_webhookevent")
+
+    status, headers = deliver()
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert not WebhookEvent.objects.exists()
+
+    assert deliver()[0] == 204
+    assert WebhookEvent.objects.count() == 1
+    assert readyz() == (200, [])
+
+
+@on_mongodb
+def test_gives_up_at_the_deadline(line):
+    ClientFactory.create(name="Before")
+    line.hang("accounts_client")
+
+    with pytest.raises(DatabaseError, match="does not answer"), deadline(0.3):
+        Client.objects.count()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mongodb://127.0.0.1:27017", "DATABASE_URL names no database"),
+        ("mongodb://127.0.0.1:27017/?replicaSet=rs0", "DATABASE_URL names no database"),
+        ("postgres://127.0.0.1/x", "DATABASE_URL must begin with mongodb:// or sqlite:///"),
+    ],
+)
+def test_names_a_wrong_address_at_the_start(url, sentence):
+    env = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "convomono.settings.test",
+    }  # a process of its own
+    program = "import django; django.setup()"
+
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert sentence in result.stderr.splitlines()[-1]
