@@ -6,6 +6,8 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import structlog
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import Notification
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.db.models import QuerySet
+
+log = structlog.get_logger()
 
 DISPATCHER = System("dispatcher")
 # A refusal that is about the number that was called, not about the campaign.
@@ -84,35 +88,73 @@ def apply_answer(
 
 
 def record_placed(*, attempt: Attempt, provider_call_id: str, now: datetime) -> None:
-    """Note that a call rings; its first events may have told so before. Twice is once."""
+    """
+    Note that a call rings; its first events may have told so before. Twice is once.
+
+    A second call for one attempt is the platform's fault and the agency's concern: it stops nobody.
+    """
 
     def block() -> None:
         call = record_placed_call(
             provider_call_id=provider_call_id, attempt=placed_attempt(attempt), now=now
         )
         named = {"provider_call_id": provider_call_id, "call_id": call.pk}
-        open_ = (Attempt.Status.DIALLING, Attempt.Status.UNKNOWN)
-        placed = Attempt.objects.filter(pk=attempt.pk, status__in=open_).update(
-            status=Attempt.Status.PLACED, placed_at=now, error="", **named
-        )
-        if not placed:
+        if not note_placed(attempt=attempt, now=now, **named):
             Attempt.objects.filter(pk=attempt.pk, provider_call_id="").update(**named)
-            return
-        move_enrolment(
-            enrolment_id=attempt.enrolment_id,
-            from_statuses=(Status.DIALLING,),
-            to_status=Status.IN_CALL,
-            now=now,
-            guards={"attempt_number": attempt.number},
-            batch_call_id=attempt.batch_call_id,
-            last_call_id=call.pk,
-            last_attempted_at=now,
-        )
 
     try:
         run_atomic(block)
     except IntegrityError:
-        run_atomic(block)  # the event that overtook us has made the call meanwhile
+        try:
+            run_atomic(block)  # the event that overtook us has made the call meanwhile
+        except IntegrityError:
+            _tell_of_second_call(attempt=attempt, provider_call_id=provider_call_id, now=now)
+
+
+def note_placed(*, attempt: Attempt, provider_call_id: str, call_id: UUID, now: datetime) -> bool:
+    """
+    Mark an attempt and its lead as ringing, inside the caller's block; False if it is known already.
+
+    Also one that was given up as never placed: somebody is on the phone after all, and isn't in line.
+    """
+    given_up = Q(status=Attempt.Status.NOT_PLACED, outcome_class="")
+    waits = Q(status__in=(Attempt.Status.DIALLING, Attempt.Status.UNKNOWN))
+    placed = Attempt.objects.filter(given_up | waits, pk=attempt.pk).update(
+        status=Attempt.Status.PLACED,
+        placed_at=now,
+        ended_at=None,
+        error="",
+        provider_call_id=provider_call_id,
+        call_id=call_id,
+    )
+    if placed:
+        for before in (Status.DIALLING, Status.QUEUED):
+            if move_enrolment(
+                enrolment_id=attempt.enrolment_id,
+                from_statuses=(before,),
+                to_status=Status.IN_CALL,
+                now=now,
+                guards={"attempt_number": attempt.number},
+                batch_call_id=attempt.batch_call_id,
+                last_call_id=call_id,
+                last_attempted_at=now,
+            ):
+                break
+    return bool(placed)
+
+
+def _tell_of_second_call(*, attempt: Attempt, provider_call_id: str, now: datetime) -> None:
+    log.error("dial.second_call", attempt_id=str(attempt.pk), provider_call_id=provider_call_id)
+    notify(
+        client=None,
+        level=Notification.Level.BAD,
+        title=_("The voice platform made two calls of one attempt"),
+        body=_("Look at call %(call)s there: it belongs to no lead here.")
+        % {"call": provider_call_id},
+        url="/agency/health/",
+        key=f"dial.second_call:{provider_call_id}",
+        now=now,
+    )
 
 
 def record_lost(*, attempt: Attempt, error: str) -> None:

@@ -11,7 +11,7 @@ from django.db.models import F, Sum
 from campaigns import rules
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling import recovery, waiting
-from campaigns.dialling.answers import DISPATCHER, halt_everything, halt_launch
+from campaigns.dialling.answers import DISPATCHER, halt_everything, halt_launch, note_placed
 from campaigns.dialling.candidates import dial_policy
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from telephony.rules import Outcome
 
 Status = Enrolment.Status
-_OPEN = (Attempt.Status.DIALLING, Attempt.Status.UNKNOWN)
 NUMBER_RESTS = timedelta(hours=24)
 _LEAD_STATUS = {
     Status.DONE: Lead.Status.REACHED,
@@ -74,7 +73,11 @@ def record_outcome(
     )
     if attempt is None:
         return None
-    _note_placed(attempt, change, now)
+    # Its news may overtake the answer to the dial, or replace a lost one.
+    if note_placed(
+        attempt=attempt, provider_call_id=change.provider_call_id, call_id=change.call_id, now=now
+    ):
+        attempt.status = Attempt.Status.PLACED
     if change.outcome is None:
         return None
     on_commit(lambda: ring("dispatcher"))  # a line has fallen free
@@ -105,27 +108,6 @@ def resolve_unknown_attempts(*, now: datetime) -> int:
         done = recovery.settle_unknown(attempt=attempt, page=page, now=now)
         settled += done in {"placed", "given_up"}
     return settled
-
-
-def _note_placed(attempt: Attempt, change: CallChange, now: datetime) -> None:
-    """Note that the call rings, if its news overtook the answer to the dial or replaces a lost one."""
-    placed = Attempt.objects.filter(pk=attempt.pk, status__in=_OPEN).update(
-        status=Attempt.Status.PLACED,
-        placed_at=now,
-        provider_call_id=change.provider_call_id,
-        call_id=change.call_id,
-    )
-    if placed:
-        attempt.status = Attempt.Status.PLACED
-        move_enrolment(
-            enrolment_id=attempt.enrolment_id,
-            from_statuses=(Status.DIALLING,),
-            to_status=Status.IN_CALL,
-            now=now,
-            guards={"attempt_number": attempt.number},
-            last_call_id=change.call_id,
-            last_attempted_at=now,
-        )
 
 
 def _end_attempt(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> bool:

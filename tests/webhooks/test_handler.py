@@ -53,6 +53,7 @@ NAMES_OF_ROWS = {
     # When each was dialled, which the dispatcher spread over some seconds.
     "created_at",
     "placed_at",
+    "sent_at",
     "last_attempted_at",
     "expires_at",
 }
