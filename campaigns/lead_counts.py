@@ -78,7 +78,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
             if fate != "callable":
                 continue
             fictional = is_fictional(row.phone_number)
-            places[row.lead.country, tuple(row.zones), fictional] += 1
+            places[row.lead.country, tuple(row.lead.zones or row.zones), fictional] += 1
             missing.update(name for name in names if not row.dynamic_vars.get(name))
     open_now, waits = _by_zone(campaign, places, now, is_sandbox=is_sandbox)
     return LeadCounts(

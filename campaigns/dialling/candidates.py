@@ -101,7 +101,8 @@ def load_candidates(
             facts=DialFacts(
                 phone_number=one.phone_number,
                 country=_country(one),
-                zones=tuple(one.zones),
+                # Those of the lead as it is now: somebody may have set its zone since it was enrolled.
+                zones=tuple(one.lead.zones or one.zones),
                 suppressed_on=str(suppressed.get(one.phone_number, "")),
                 has_consent=has_consent(one.lead),
                 attempts_count=one.attempts_count,
