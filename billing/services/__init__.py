@@ -19,6 +19,7 @@ from billing.services.reservations import (
     ReservationEnded,
     close_reservation,
     free_seconds,
+    open_launches,
     reserve,
 )
 from billing.services.wallets import ReasonMissing, adjust, open_wallet, purchase
@@ -42,6 +43,7 @@ __all__ = [
     "expire_holds",
     "free_seconds",
     "hold",
+    "open_launches",
     "open_wallet",
     "purchase",
     "reserve",

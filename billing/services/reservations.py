@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from audit.services import Actor
 
 BILLING = System("billing")
@@ -159,6 +161,13 @@ def free_seconds(*, batch_call_id: UUID) -> int:
         return 0
     free, debt = found
     return 0 if debt else int(free)
+
+
+def open_launches() -> QuerySet[Reservation, UUID]:
+    """Return the ids of the launches whose minutes are still set aside for more calls."""
+    return Reservation.objects.filter(status=Reservation.Status.OPEN).values_list(
+        "batch_call_id", flat=True
+    )
 
 
 def _new_reservation(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from audit import actions
 from audit.services import System, record
-from billing.services import close_reservation
+from billing.services import close_reservation, open_launches
 from campaigns.dialling import waiting
 from campaigns.enrolments import finish_if_complete
 from campaigns.models import BatchCall, Campaign, Enrolment
@@ -139,8 +139,9 @@ def _cancel(*, batch_call_id: UUID, keys: list[UUID], now: datetime) -> None:
 
 
 def left_behind() -> QuerySet[BatchCall, UUID]:
-    """Return the ids of stopped launches that still have leads in line."""
-    return BatchCall.objects.filter(status=Status.CANCELLED, queued_count__gt=0).values_list(
+    """Return the ids of stopped launches that still have leads in line, or minutes set aside."""
+    unfinished = Q(queued_count__gt=0) | Q(pk__in=list(open_launches()))
+    return BatchCall.objects.filter(unfinished, status=Status.CANCELLED).values_list(
         "pk", flat=True
     )
 

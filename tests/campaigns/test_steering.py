@@ -101,6 +101,27 @@ def test_goes_on_where_a_killed_stop_broke_off(
     assert balances(running.client)[:2] == (60_000, 0)
 
 
+@pytest.mark.parametrize("waiting", [4, 0])
+def test_frees_the_minutes_of_a_stop_that_was_killed_before_it_did(
+    alice, running, run_jobs, django_capture_on_commit_callbacks, waiting
+):
+    if not waiting:  # everybody was called, and nobody had to be taken out of the line
+        Enrolment.objects.update(status="done")
+        BatchCall.objects.update(queued_count=0, done_count=4)
+    steering.stop_batch_call(batch_call=running, actor=alice, now=NOW)
+    if waiting:
+        steering.cancel_slice(batch_call_id=running.pk, now=NOW)  # and here it was killed
+    assert balances(running.client)[:2] == (57_000, 3000)
+
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            jobs.resume_campaigns()
+        run_jobs()
+
+    assert balances(running.client)[:2] == (60_000, 0)
+    assert not steering.left_behind().exists()
+
+
 def test_steers_every_launch_of_a_campaign(alice, equipped):
     campaign = make_ready(equipped)
     for start in (0, 2):
