@@ -36,14 +36,16 @@ def minutes(seconds: int | None) -> str:
 
 
 @register.filter
-def usd(micros: int | None) -> str:
-    """Show micros as dollars with two to four decimals: 1250000 is "$1.25"."""
+def usd(micros: int | None, decimals: int | None = None) -> str:
+    """Show micros as dollars with two to four decimals: 1250000 is "$1.25"; totals with `usd:2`."""
     if micros is None:
         return MISSING
     amount = money.dollars(abs(micros))
-    decimals = -int(amount.as_tuple().exponent)
-    sign = "-" if micros < 0 else ""
-    return f"{sign}${number_format(amount, decimals, use_l10n=True, force_grouping=True)}"
+    if decimals is not None:
+        amount = amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    shown = -int(amount.as_tuple().exponent)
+    sign = "-" if micros < 0 and amount else ""
+    return f"{sign}${number_format(amount, shown, use_l10n=True, force_grouping=True)}"
 
 
 @register.filter

@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.ClientMiddleware",
+    "accounts.middleware.back_office_policy",
 ]
 
 ROOT_URLCONF = "convomono.urls"
@@ -237,6 +238,13 @@ SECURE_CSP = {
     "form-action": [CSP.SELF],
     "frame-ancestors": [CSP.NONE],
 }
+# The back office's own scripts evaluate expressions and set styles; nothing of clients is shown there
+# unescaped. The API's page only sets styles.
+BACK_OFFICE_CSP = SECURE_CSP | {
+    "script-src": [CSP.SELF, CSP.UNSAFE_INLINE, CSP.UNSAFE_EVAL],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+}
+API_PAGE_CSP = SECURE_CSP | {"style-src": [CSP.SELF, CSP.UNSAFE_INLINE]}
 FIELD_ENCRYPTION_KEYS = env.names("FIELD_ENCRYPTION_KEYS")
 
 # -- API -------------------------------------------------------------------------------------------
