@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from convomono.lib.checks import check_portability
 
 
 class ReportingConfig(AppConfig):
@@ -10,3 +13,7 @@ class ReportingConfig(AppConfig):
 
     name = "reporting"
     verbose_name = "Reporting"
+
+    def ready(self) -> None:
+        # The library is no app; the room that watches over the others wires its check.
+        register(check_portability, Tags.models)

@@ -1,0 +1,102 @@
+"""Which indexes our tables should have, which of them a database lacks, and how it gets them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, connections, models
+
+from convomono.lib.checks import is_ours
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One index of a model: from its Meta, or made here for a field that is unique or a key."""
+
+    model: type[models.Model]
+    rule: models.Index | models.UniqueConstraint
+    columns: tuple[str, ...]
+
+    @property
+    def is_unique(self) -> bool:
+        return isinstance(self.rule, models.UniqueConstraint)
+
+    def __str__(self) -> str:
+        kind = "unique " if self.is_unique else ""
+        return f"{kind}{self.model._meta.db_table} ({', '.join(self.columns)})"
+
+
+def wanted_indexes() -> Iterator[Wanted]:
+    """Yield the indexes of every model of ours, unique keys included."""
+    for config in apps.get_app_configs():
+        if is_ours(config):
+            for model in config.get_models():
+                yield from _of_model(model)
+
+
+def _of_model(model: type[models.Model]) -> Iterator[Wanted]:
+    def columns(names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(model._meta.get_field(name.lstrip("-")).column for name in names)
+
+    for index in model._meta.indexes:
+        yield Wanted(model, index, columns(index.fields))
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint):
+            yield Wanted(model, constraint, columns(constraint.fields))
+    for field in model._meta.local_fields:
+        name = f"{model._meta.db_table}_{field.column}"[:24]
+        if field.unique and not field.primary_key:
+            rule = models.UniqueConstraint(fields=[field.name], name=f"{name}_uniq")
+            yield Wanted(model, rule, (field.column,))
+        elif field.db_index and not field.primary_key:
+            yield Wanted(
+                model, models.Index(fields=[field.name], name=f"{name}_idx"), (field.column,)
+            )
+
+
+def missing_indexes(using: str = DEFAULT_DB_ALIAS) -> list[Wanted]:
+    """
+    Return what the database lacks.
+
+    An index counts by its columns in their order and whether it is unique, not by its name:
+    renaming a field doesn't rename its index on MongoDB.
+    """
+    connection = connections[using]
+    there: dict[str, set[tuple[tuple[str, ...], bool]]] = {}
+    missing = []
+    for wanted in wanted_indexes():
+        table = wanted.model._meta.db_table
+        if table not in there:
+            there[table] = set(_existing(connection, table))
+        if (wanted.columns, wanted.is_unique) not in there[table]:
+            missing.append(wanted)
+    return missing
+
+
+def _existing(
+    connection: BaseDatabaseWrapper, table: str
+) -> Iterator[tuple[tuple[str, ...], bool]]:
+    with connection.cursor() as cursor:
+        constraints = connection.introspection.get_constraints(cursor, table)
+    for found in constraints.values():
+        if found["index"] or found["unique"]:
+            yield tuple(found["columns"]), bool(found["unique"])
+
+
+def ensure_indexes(using: str = DEFAULT_DB_ALIAS) -> list[Wanted]:
+    """Create what is missing and return it; a second time creates nothing."""
+    missing = missing_indexes(using)
+    with connections[using].schema_editor(atomic=False) as editor:
+        for wanted in missing:
+            if isinstance(wanted.rule, models.UniqueConstraint):
+                editor.add_constraint(wanted.model, wanted.rule)
+            else:
+                editor.add_index(wanted.model, wanted.rule)
+    return missing

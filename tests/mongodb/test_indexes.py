@@ -1,0 +1,105 @@
+"""Every index is there, and the queries that run all day use one, on either engine."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from audit.models import AuditLog
+from billing.models import CallHold, Transaction
+from campaigns.models import Attempt, BatchCall, Campaign, Enrolment
+from convomono.lib.ids import uuid7
+from convomono.lib.indexes import missing_indexes
+from leads.models import Lead, Suppression
+from reporting.models import DailyStat
+from telephony.models import Call, PhoneNumber
+from tests.factories.accounts import NOW, ClientFactory
+from webhooks.models import WebhookEvent
+
+pytestmark = pytest.mark.django_db
+ID = uuid7()
+
+HOT = {
+    "claim: due leads of a launch": lambda: Enrolment.objects.filter(
+        batch_call_id=ID, status="queued", next_attempt_at__lte=NOW
+    ).order_by("next_attempt_at")[:50],
+    "claim: mine": lambda: Enrolment.objects.filter(lease=ID),
+    "claim: lost leases": lambda: Enrolment.objects.filter(status="dialling", lease_until__lt=NOW),
+    "claim: launches to start": lambda: BatchCall.objects.filter(
+        status="scheduled", scheduled_at__lte=NOW
+    ),
+    "claim: attempts of a person": lambda: Attempt.objects.filter(
+        phone_number="+12125550100", created_at__gte=NOW - timedelta(days=1)
+    ),
+    "claim: unknown attempts": lambda: Attempt.objects.filter(status="unknown", created_at__lt=NOW),
+    "claim: numbers to call from": lambda: PhoneNumber.objects.filter(
+        client_id=ID, released_at=None
+    ).order_by("last_used_at"),
+    "claim: do-not-call lists": lambda: Suppression.objects.filter(scope_key__in=["a", "b"]),
+    "ledger: by its cause": lambda: Transaction.objects.filter(client_id=ID, key="consume:1"),
+    "ledger: overdue holds": lambda: CallHold.objects.filter(status="held", expires_at__lt=NOW),
+    "ledger: statement": lambda: Transaction.objects.filter(client_id=ID).order_by("-created_at")[
+        :50
+    ],
+    "list: campaigns": lambda: Campaign.objects.filter(client_id=ID).order_by("-created_at")[:25],
+    "list: leads": lambda: Lead.objects.filter(client_id=ID).order_by("-created_at")[:25],
+    "list: leads by status": lambda: Lead.objects.filter(client_id=ID, status="new").order_by(
+        "-created_at"
+    )[:25],
+    "list: calls": lambda: Call.objects.filter(client_id=ID).order_by("-created_at")[:25],
+    "list: calls of a campaign": lambda: Call.objects.filter(client_id=ID, campaign_id=ID).order_by(
+        "-created_at"
+    )[:25],
+    "list: what was done": lambda: AuditLog.objects.filter(client_id=ID).order_by("-created_at")[
+        :25
+    ],
+    "inbox: due": lambda: WebhookEvent.objects.filter(
+        status="pending", next_try_at__lte=NOW
+    ).order_by("next_try_at", "created_at")[:200],
+    "inbox: by key": lambda: WebhookEvent.objects.filter(key="call_1:call_ended"),
+    "inbox: of a call": lambda: WebhookEvent.objects.filter(provider_call_id="call_1"),
+    "inbox: monitor": lambda: WebhookEvent.objects.order_by("-created_at")[:25],
+    "report: days": lambda: DailyStat.objects.filter(client_id=ID, day__gte=NOW.date()),
+}
+
+
+def uses_an_index(rows):
+    plan = rows.explain()
+    if connection.vendor == "sqlite":
+        return "USING INDEX" in plan or "USING COVERING INDEX" in plan
+    return "IXSCAN" in plan and "COLLSCAN" not in plan
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_finds_what_it_looks_for_all_day_by_an_index(name):
+    rows = HOT[name]()
+
+    assert uses_an_index(rows), rows.explain()
+
+
+def test_would_notice_a_query_without_an_index():
+    ClientFactory.create()
+
+    assert not uses_an_index(WebhookEvent.objects.filter(error="x"))
+
+
+def test_has_every_index():
+    assert missing_indexes() == []
+    call_command("ensure_indexes", check=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_names_a_missing_index_and_creates_it(capsys):
+    index = next(one for one in Lead._meta.indexes if one.name == "lead_by_age")
+    with connection.schema_editor() as editor:
+        editor.remove_index(Lead, index)
+    with pytest.raises(CommandError, match=r"leads_lead \(client_id, created_at\)"):
+        call_command("ensure_indexes", check=True)
+
+    call_command("ensure_indexes")
+
+    assert "1 of them new" in capsys.readouterr().out
+    assert missing_indexes() == []
