@@ -64,6 +64,11 @@ def refuse_unread(*, method: str, content_length: str, limit: int) -> HTTPStatus
     return None
 
 
+def _announced(content_length: str) -> str:
+    """Drop the zeros in front: there may be any number of them, and they hide how long a body is."""
+    return content_length.lstrip("0") or content_length[:1]
+
+
 def receive(*, body: bytes, signature: bytes) -> HTTPStatus:
     """
     Verify and store a delivery; 204 once it is committed, also when it was there before.
@@ -131,7 +136,7 @@ def wsgi_intake(application: WSGIApplication) -> WSGIApplication:
 
 
 def _wsgi_answer(environ: WSGIEnvironment) -> HTTPStatus:
-    length = environ.get("CONTENT_LENGTH") or ""
+    length = _announced(environ.get("CONTENT_LENGTH") or "")
     limit = settings.WEBHOOK_MAX_BYTES
     refused = refuse_unread(method=environ["REQUEST_METHOD"], content_length=length, limit=limit)
     if refused:
@@ -198,7 +203,7 @@ async def _asgi_answer(scope: Message, receive_message: Receive) -> HTTPStatus:
     for name, value in scope["headers"]:  # a doubled header is joined, as WSGI servers do
         headers[name] = headers[name] + b"," + value if name in headers else value
     limit = settings.WEBHOOK_MAX_BYTES
-    length = headers.get(b"content-length", b"").decode("latin-1")
+    length = _announced(headers.get(b"content-length", b"").decode("latin-1"))
     refused = refuse_unread(method=scope["method"], content_length=length, limit=limit)
     if refused:
         return refused

@@ -289,6 +289,13 @@ def test_takes_posts_alone(post: Post, method: str):
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
 
 
+@pytest.mark.parametrize("zeros", [18, 5000])
+def test_takes_no_zeros_for_a_small_body(post: Post, zeros: int):
+    assert post(length="0" * zeros + "999999999").status == 413
+    assert post(length="0" * zeros + str(len(BODY))).status == 204
+    assert len(stored()) == 1
+
+
 @pytest.mark.parametrize("length", ["", "-1", "ten", "1e3", "²"])
 def test_asks_how_long_the_body_is(post: Post, length: str):
     if length == "²" and post is post_wsgi:
