@@ -134,14 +134,17 @@ else:
     raise env.EnvironmentInvalid("DATABASE_URL must begin with mongodb:// or sqlite:///.")
 
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+CACHES: dict[str, dict[str, Any]] = {
+    name: {
+        "BACKEND": f"convomono.lib.cache.{backend}",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "convomono",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
     }
+    for name, backend in (("default", "SteadyCache"), ("sessions", "SessionCache"))
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 
 RQ = {"WORKER_CLASS": "convomono.lib.jobs.MaintainedWorker"}

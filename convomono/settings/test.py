@@ -31,7 +31,10 @@ else:
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 # tests/conftest.py starts a Valkey there unless TEST_REDIS_URL names a server.
 REDIS_URL = env.text("TEST_REDIS_URL", f"unix://{TEST_DIR / 'valkey.sock'}")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {
+    name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}
+    for name in CACHES
+}
 RQ_QUEUES = {name: {"URL": REDIS_URL} for name in RQ_QUEUES}
 RETELL_API_KEY = "test"
 RETELL_WEBHOOK_KEY = "key_test_convomono_webhook"
