@@ -1,0 +1,187 @@
+"""Home pages, a campaign's report, its files, and what machines ask."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from audit.models import AuditLog
+from billing.services import open_wallet
+from campaigns.models import Enrolment
+from convomono.lib.files import open_stored
+from reporting.models import DailyStat, Report
+from tests.factories.campaigns import enrol, make_ready
+from tests.factories.telephony import CallFactory
+
+
+@pytest.fixture
+def wallets(acme, rival, root, now):
+    for client in (acme, rival):
+        open_wallet(client=client, price_per_minute_micros=250_000, actor=root, now=now)
+
+
+@pytest.fixture
+def campaign(acme, wallets, now):
+    """A campaign with two leads, one of them reached, and a call that was charged."""
+    row = make_ready(acme, name="Winter check-ups")
+    enrol(row, 2)
+    Enrolment.objects.filter(pk=Enrolment.objects.order_by("pk")[0].pk).update(
+        attempts_count=1, was_reached=True, is_converted=True
+    )
+    DailyStat.objects.create(
+        client=acme,
+        campaign_id=row.pk,
+        day=now.date(),
+        dials_count=4,
+        connects_count=3,
+        humans_count=1,
+        client_cost_micros=250_000,
+        retell_cost_micros=120_000,
+    )
+    CallFactory.create(
+        client=acme,
+        campaign_id=row.pk,
+        status="ended",
+        outcome_class="human",
+        to_number="+12125550101",
+        duration_ms=60_000,
+        retell_cost_micros=987_654,
+    )
+    return row
+
+
+def report_page(campaign):
+    return reverse("reporting:campaign-report", args=[campaign.pk])
+
+
+@pytest.fixture
+def make(run_jobs, django_capture_on_commit_callbacks):
+    """Order a file and let a worker make it."""
+
+    def ordered_and_made(browser, campaign, kind):
+        with django_capture_on_commit_callbacks(execute=True):
+            order(browser, campaign, kind)
+        run_jobs()
+
+    return ordered_and_made
+
+
+def order(browser, campaign, kind):
+    return browser.post(reverse("reporting:report-create", args=[campaign.pk]), {"kind": kind})
+
+
+def test_shows_a_newcomer_the_first_step(browse, alice, wallets):
+    page = browse(alice).get("/app/").content.decode()
+
+    assert "Set up your first campaign" in page
+
+
+def test_offers_what_is_ready_to_launch(browse, alice, campaign):
+    page = browse(alice).get("/app/").content.decode()
+
+    assert reverse("campaigns:campaign-launch", args=[campaign.pk]) in page
+
+
+def test_shows_each_figure_with_its_formula(browse, vera, campaign):
+    page = browse(vera).get(report_page(campaign)).content.decode()
+
+    assert "Pick-up rate" in page
+    assert "Calls a person answered ÷ dials" in page
+    assert "25.0%" in page
+
+
+def test_asks_the_same_number_of_queries_at_any_size(
+    browse, alice, campaign, django_assert_num_queries
+):
+    browser = browse(alice)
+    for address, queries in (("/app/", 11), (report_page(campaign), 9)):
+        with django_assert_num_queries(queries):
+            browser.get(address)
+        enrol(campaign, 20, start=50)
+        with django_assert_num_queries(queries):
+            browser.get(address)
+        Enrolment.objects.filter(phone_number__gte="+12125550150").delete()
+
+
+def test_hides_a_report_from_another_client(browse, charlie, campaign):
+    assert browse(charlie).get(report_page(campaign)).status_code == 404
+    assert order(browse(charlie), campaign, "csv").status_code == 404
+
+
+def test_answers_htmx_with_the_files_alone(browse, vera, campaign):
+    page = browse(vera).get(report_page(campaign), headers={"HX-Request": "true"})
+
+    assert page.content.decode().strip().startswith('<div id="report-files"')
+
+
+@pytest.mark.parametrize("kind", ["csv", "pdf"])
+def test_makes_a_file_that_only_its_client_gets(browse, vera, charlie, campaign, make, kind):
+    make(browse(vera), campaign, kind)
+
+    report = Report.objects.get()
+    assert report.status == "done", report.error
+    assert report.metrics["pick_up_rate"] == 0.25
+    address = reverse("reporting:report-download", args=[report.pk])
+    content = b"".join(browse(vera).get(address).streaming_content)
+    assert content.startswith(b"%PDF-" if kind == "pdf" else b"\xef\xbb\xbfcall_id,")
+    assert browse(charlie).get(address).status_code == 404
+    assert AuditLog.objects.filter(action="report.requested").count() == 1
+
+
+def test_never_puts_retells_cost_into_a_clients_file(browse, vera, campaign, make):
+    make(browse(vera), campaign, "csv")
+
+    with open_stored(Report.objects.get().stored_name) as stored:
+        content = stored.read()
+    assert b"+12125550101" in content
+    assert b"987654" not in content
+    assert b"0.98" not in content
+
+
+def test_makes_a_file_once_however_often_the_job_runs(browse, vera, campaign, make):
+    make(browse(vera), campaign, "csv")
+    first = Report.objects.get().stored_name
+
+    from reporting.jobs import make_report
+
+    make_report(report_id=str(Report.objects.get().pk))
+    assert Report.objects.get().stored_name == first
+
+
+def test_refuses_a_kind_of_file_there_is_not(browse, vera, campaign):
+    response = order(browse(vera), campaign, "exe")
+
+    assert response.status_code == 422
+    assert not Report.objects.exists()
+
+
+def test_says_404_for_a_file_that_is_not_made_yet(browse, vera, campaign):
+    order(browse(vera), campaign, "csv")
+
+    address = reverse("reporting:report-download", args=[Report.objects.get().pk])
+    assert browse(vera).get(address).status_code == 404
+
+
+def test_shows_money_of_the_agency_to_those_who_may_see_it(browse, bob, root, campaign):
+    assert "Margin today" in browse(root).get("/agency/").content.decode()
+    assert "Margin today" not in browse(bob).get("/agency/").content.decode()
+
+
+def test_shows_each_part_of_the_system(browse, bob, db):
+    page = browse(bob).get("/agency/health/").content.decode()
+
+    assert "Dispatcher" in page
+    assert "Has never run" in page
+
+
+def test_is_ready_when_database_and_redis_answer(browse, db):
+    assert browse().get("/readyz").json() == {"ready": True, "problems": []}
+    assert browse().get("/healthz").content == b"ok\n"
+
+
+def test_says_what_is_missing_when_redis_is_away(browse, db, monkeypatch):
+    monkeypatch.setattr("convomono.lib.redis.is_reachable", lambda: False)
+    answer = browse().get("/readyz")
+
+    assert answer.status_code == 503
+    assert "Redis does not answer" in answer.json()["problems"][0]
