@@ -1,0 +1,114 @@
+"""Eight processes at one wallet, one queue and one inbox: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections
+
+from billing import services
+from billing.invariants import audit_ledger
+from billing.models import Reservation, Transaction
+from campaigns.models import Enrolment
+from convomono.lib.ids import uuid7
+from tests.factories.accounts import NOW, ClientFactory
+from tests.factories.billing import TESTS, balances, open_wallet
+from tests.factories.campaigns import enrol, make_draft
+from tests.factories.webhooks import delivery
+from webhooks import inbox
+from webhooks.deliveries import read_delivery
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork"),
+]
+PROCESSES = 8
+FORK = multiprocessing.get_context("fork")
+
+
+def race(work):
+    """Run work() in eight processes that begin together; return what each returned."""
+    connections.close_all()
+    inbox.close()
+    if connection.vendor == "mongodb":
+        connection.close_pool()  # its client must not live through a fork
+    gate, answers = FORK.Barrier(PROCESSES), FORK.Queue()
+
+    def run():
+        gate.wait(60)
+        answers.put(work())
+        connections.close_all()
+
+    running = [FORK.Process(target=run) for _ in range(PROCESSES)]
+    for process in running:
+        process.start()
+    found = [answers.get(timeout=90) for _ in running]
+    for process in running:
+        process.join(30)
+    assert [process.exitcode for process in running] == [0] * PROCESSES
+    return found
+
+
+def test_reserves_each_launch_once_and_never_below_zero():
+    client = ClientFactory.create()
+    open_wallet(client, seconds=600)
+    launches = [uuid7() for _ in range(12)]  # the same twelve in each process
+
+    def reserve():
+        done = []
+        for launch in launches:
+            try:
+                services.reserve(
+                    client_id=client.pk,
+                    batch_call_id=launch,
+                    campaign_id=launch,
+                    seconds=60,
+                    actor=TESTS,
+                    now=NOW,
+                )
+            except services.InsufficientCredits:
+                continue
+            done.append(launch)
+        return done
+
+    answers = race(reserve)
+
+    assert balances(client) == (0, 600, 0, 0)
+    reserved = set(Reservation.objects.values_list("batch_call_id", flat=True))
+    assert len(reserved) == Transaction.objects.filter(type="reserve").count() == 10
+    assert {launch for done in answers for launch in done} == reserved
+    assert audit_ledger() == []
+
+
+def test_claims_each_enrolment_once(acme):
+    enrolments = enrol(make_draft(acme), 40)
+
+    def claim():
+        mine = []
+        due = Enrolment.objects.filter(status="queued").order_by("next_attempt_at")
+        while keys := list(due.values_list("pk", flat=True)[:5]):
+            lease = uuid7()
+            Enrolment.objects.filter(pk__in=keys, status="queued").update(
+                status="dialling", lease=lease, lease_until=NOW + timedelta(minutes=1)
+            )
+            mine += Enrolment.objects.filter(lease=lease).values_list("pk", flat=True)
+        return mine
+
+    claimed = [key for mine in race(claim) for key in mine]
+
+    assert len(claimed) == len(set(claimed)) == 40
+    assert set(claimed) == {row.pk for row in enrolments}
+
+
+def test_stores_each_delivery_once():
+    deliveries = [
+        read_delivery(delivery("call_ended", call_id=f"call_{number}", call_status="ended"))
+        for number in range(20)
+    ]
+
+    answers = race(lambda: [inbox.store(one, now=NOW) for one in deliveries])
+
+    assert [sum(was_new) for was_new in zip(*answers, strict=True)] == [1] * 20
+    assert inbox.WebhookEvent.objects.count() == 20
