@@ -94,13 +94,13 @@ def test_asks_the_same_number_of_queries_at_any_size(
     browse, alice, campaign, django_assert_num_queries
 ):
     browser = browse(alice)
-    for address, queries in (("/app/", 11), (report_page(campaign), 9)):
+    addresses = (("/app/", 11), (report_page(campaign), 9))
+    for start, (address, queries) in enumerate(addresses, start=1):
         with django_assert_num_queries(queries):
             browser.get(address)
-        enrol(campaign, 20, start=50)
+        enrol(campaign, 20, start=start * 100)
         with django_assert_num_queries(queries):
             browser.get(address)
-        Enrolment.objects.filter(phone_number__gte="+12125550150").delete()
 
 
 def test_hides_a_report_from_another_client(browse, charlie, campaign):
