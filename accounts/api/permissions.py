@@ -20,7 +20,8 @@ class ClientFace(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
-        if not user.is_authenticated or user.client is None or not user.client.is_active:
+        # A token outlives the moment in which its owner is kept out, so that is asked each time.
+        if not (user.is_authenticated and user.is_active and user.client and user.client.is_active):
             return False
         return request.method in SAFE_METHODS or can_manage(user)
 
@@ -38,7 +39,7 @@ class AgencyFace(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
-        if not user.is_authenticated or not user.is_agency_staff:
+        if not (user.is_authenticated and user.is_active and user.is_agency_staff):
             return False
         name = getattr(view, "agency_permission", "")
         return not name or user.has_agency_permission(name)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from accounts.services import Rights, change_client_user, deactivate_client
+from tests.conftest import NOW
+
 LOGIN = "/_allauth/app/v1/auth/login"
 REFRESH = "/_allauth/app/v1/tokens/refresh"
 CLIENTS = "/api/v1/admin/clients/"
+CAMPAIGNS = "/api/v1/client/campaigns/"
 PASSWORD = "a-password-for-tests-1"
 
 
@@ -27,6 +31,30 @@ def call(browse, token, path=CLIENTS):
 
 def test_lets_a_program_in_with_an_access_token(browse, tokens):
     assert call(browse, tokens["access_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("column", ["is_active", "client"])
+def test_keeps_out_at_once_whom_the_agency_keeps_out(browse, alice, root, column):
+    alice.set_password(PASSWORD)
+    alice.save()
+    typed = {"email": alice.email, "password": PASSWORD}
+    answer = browse().post(LOGIN, typed, content_type="application/json")
+    token = answer.json()["meta"]["access_token"]
+    assert call(browse, token, CAMPAIGNS).status_code == 200
+
+    if column == "client":
+        deactivate_client(client=alice.client, actor=root, now=NOW)
+    else:
+        rights = Rights(client_role="owner", can_launch=True)
+        change_client_user(user=alice, rights=rights, is_active=False, actor=root, now=NOW)
+
+    assert call(browse, token, CAMPAIGNS).status_code in {401, 403}
+    again = browse().post(LOGIN, typed, content_type="application/json")
+    assert "access_token" not in again.json().get("meta", {})
+    asked = {"refresh_token": answer.json()["meta"]["refresh_token"]}
+    fresh = browse().post(REFRESH, asked, content_type="application/json")
+    renewed = fresh.json().get("data", {}).get("access_token", "")
+    assert call(browse, renewed, CAMPAIGNS).status_code in {401, 403}
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "eyJhbGciOiJub25lIn0.e30."])
