@@ -281,15 +281,28 @@ class ConsentSerializer(serializers.Serializer[Any]):
     given_at = serializers.DateTimeField()
 
 
+def _without_braces(text: str) -> None:
+    if "{{" in text or "}}" in text:
+        raise serializers.ValidationError("Two braces may not stand here.", code="variable")
+
+
+class SpokenField(serializers.CharField):
+    """A text that the agent may say: nothing in it is taken for a variable."""
+
+    default_validators = [_without_braces]
+
+
 class LeadWriteSerializer(serializers.Serializer[Any]):
     """One lead; with `campaign_id` it is enrolled too, and waits for that campaign's next launch."""
 
     phone_number = serializers.CharField(max_length=40)
     country = serializers.RegexField("^[A-Z]{2}$", default="US")
-    first_name = serializers.CharField(max_length=120, allow_blank=True, default="")
-    last_name = serializers.CharField(max_length=120, allow_blank=True, default="")
-    email = serializers.EmailField(allow_blank=True, default="")
-    company = serializers.CharField(max_length=200, allow_blank=True, default="")
+    first_name = SpokenField(max_length=120, allow_blank=True, default="")
+    last_name = SpokenField(max_length=120, allow_blank=True, default="")
+    email = serializers.EmailField(
+        max_length=254, allow_blank=True, default="", validators=[_without_braces]
+    )
+    company = SpokenField(max_length=200, allow_blank=True, default="")
     campaign_id = serializers.UUIDField(required=False)
     dynamic_vars = serializers.DictField(
         child=serializers.RegexField(r"^(?!.*(\{\{|\}\})).*$", max_length=500), default=dict

@@ -40,6 +40,7 @@ REFUSALS: dict[type[Exception], tuple[str, str]] = {
     lifecycle.CampaignNotDraft: ("not_draft", "The campaign is ready already, or archived."),
     lifecycle.CampaignNotReady: ("not_ready", "The campaign was edited: prepare it again."),
     lifecycle.LaunchInProgress: ("launch_in_progress", "Another launch is under way."),
+    lifecycle.LaunchKeyUsed: ("key_used", "This key has launched another campaign."),
     lifecycle.NobodyWaits: ("no_leads", "No lead waits for a launch."),
     lifecycle.BatchCallNotRunning: ("not_running", "No launch of the campaign is dialling."),
     lifecycle.BatchCallNotPaused: ("not_paused", "No launch of the campaign is paused."),

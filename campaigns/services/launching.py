@@ -43,6 +43,10 @@ class LaunchInProgress(Exception):
     """Another launch of this campaign is still putting its leads in line."""
 
 
+class LaunchKeyUsed(Exception):
+    """The key has launched another campaign."""
+
+
 class NobodyWaits(Exception):
     """No lead waits for a launch (any more): another launch took them."""
 
@@ -77,6 +81,7 @@ def open_batch_call(
     :raises CampaignNotReady: if it was edited or archived since
     :raises LaunchInProgress: if another launch of it is under way
     :raises NobodyWaits: if another launch has taken the leads meanwhile
+    :raises LaunchKeyUsed: if the key has launched another campaign
     :raises InsufficientCredits: if the wallet has less
     """
 
@@ -118,9 +123,11 @@ def open_batch_call(
         return run_atomic(block)
     except IntegrityError:
         earlier = find_launch(campaign=campaign, launch_key=launch_key)
-        if earlier is None:
-            raise
-        return earlier
+        if earlier is not None:
+            return earlier
+        if BatchCall.objects.filter(launch_key=launch_key).exists():
+            raise LaunchKeyUsed from None
+        raise
 
 
 def _take_campaign(*, campaign: Campaign, batch_call: BatchCall) -> None:

@@ -19,6 +19,7 @@ from campaigns.services.authoring import (
 from campaigns.services.launching import (
     CampaignNotReady,
     LaunchInProgress,
+    LaunchKeyUsed,
     LaunchRefused,
     NobodyWaits,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "CampaignNotDraft",
     "CampaignNotReady",
     "LaunchInProgress",
+    "LaunchKeyUsed",
     "LaunchRefused",
     "NobodyWaits",
     "ScriptRefused",
@@ -104,6 +106,7 @@ def launch_campaign(
     :raises CampaignNotReady: if it was edited or archived since
     :raises LaunchInProgress: if another launch of it is still putting its leads in line
     :raises NobodyWaits: if another launch has taken the leads meanwhile
+    :raises LaunchKeyUsed: if the key has launched another campaign
     :raises InsufficientCredits: if the wallet has less than that many seconds
     """
     earlier = launching.find_launch(campaign=campaign, launch_key=launch_key)

@@ -48,6 +48,8 @@ def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             messages.error(request, _("Something has changed: it can't be launched like this."))
         except lifecycle.CampaignNotReady:
             messages.error(request, _("Somebody edited the campaign: make it ready again."))
+        except lifecycle.LaunchKeyUsed:
+            messages.error(request, _("This page belongs to another launch: press again."))
         except (lifecycle.LaunchInProgress, lifecycle.NobodyWaits):
             messages.info(request, _("Somebody else has just launched these leads."))
         except InsufficientCredits:

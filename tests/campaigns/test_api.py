@@ -80,6 +80,26 @@ def test_launches_once_and_steers(browse, alice, equipped):
     assert (over.status_code, over.json()["code"]) == (409, "over")
 
 
+def test_takes_a_launch_key_for_one_campaign_only(browse, alice, equipped, charlie):
+    first, second = make_ready(equipped), make_ready(equipped)
+    key = str(uuid7())
+    for start, campaign in enumerate((first, second)):
+        enrol(campaign, start=start)
+    assert send(browse(alice), f"campaigns/{first.pk}/launch/", launch_key=key).status_code == 201
+
+    answer = send(browse(alice), f"campaigns/{second.pk}/launch/", launch_key=key)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "key_used")
+    assert BatchCall.objects.count() == 1
+    page = browse(alice).post(
+        f"/app/campaigns/{second.pk}/launch/",
+        {"launch_key": key, "leads": "1", "seconds": "300"},
+        follow=True,
+    )
+    assert page.status_code == 200
+    assert BatchCall.objects.count() == 1
+
+
 def test_says_why_it_does_not_launch_or_prepare(browse, alice, equipped):
     browser = browse(alice)
     ready, draft = make_ready(equipped), make_draft(equipped, voice_id="")
@@ -153,6 +173,10 @@ def test_adds_a_lead_and_enrols_it_once(browse, mia):
     [
         ({"phone_number": "123"}, "phone_number"),
         ({"phone_number": "+12125550142", "dynamic_vars": {"a": "{{b}}"}}, "dynamic_vars"),
+        ({"phone_number": "+12125550142", "first_name": "{{current_time}}"}, "first_name"),
+        ({"phone_number": "+12125550142", "last_name": "}}"}, "last_name"),
+        ({"phone_number": "+12125550142", "company": "{{x}}"}, "company"),
+        ({"phone_number": "+12125550142", "email": "{{x}}@example.com"}, "email"),
     ],
 )
 def test_refuses_numbers_and_variables_that_could_harm(browse, mia, body, field):
@@ -160,6 +184,39 @@ def test_refuses_numbers_and_variables_that_could_harm(browse, mia, body, field)
 
     assert answer.status_code == 400
     assert field in answer.json()["fields"]
+
+
+def test_writes_only_what_may_be_written(browse, mia, rival):
+    campaign = make_draft(mia.client)
+    theirs = {"client_id": str(rival.pk), "client": str(rival.pk), "created_at": "2020-01-01"}
+
+    lead = send(
+        browse(mia),
+        "leads/",
+        phone_number="+12125550142",
+        status="converted",
+        consent_status="given",
+        lead_id=str(uuid7()),
+        attempts_count=9,
+        **theirs,
+    )
+    changed = send(
+        browse(mia),
+        f"campaigns/{campaign.pk}/",
+        "patch",
+        status="ready",
+        published_version=7,
+        is_any_hour=True,
+        **theirs,
+    )
+
+    assert (lead.status_code, changed.status_code) == (201, 200)
+    row = Lead.objects.get()
+    assert (row.client, row.status, row.consent_status) == (mia.client, "new", "none")
+    campaign = Campaign.objects.select_related("calling_window").get()
+    assert (campaign.client, campaign.status) == (mia.client, "draft")
+    assert campaign.published_version is None
+    assert not campaign.calling_window.is_any_hour
 
 
 def test_lists_leads_of_a_campaign(browse, vera, django_assert_num_queries):
