@@ -98,9 +98,12 @@ def record_placed(*, attempt: Attempt, provider_call_id: str, now: datetime) -> 
         call = record_placed_call(
             provider_call_id=provider_call_id, attempt=placed_attempt(attempt), now=now
         )
-        named = {"provider_call_id": provider_call_id, "call_id": call.pk}
-        if not note_placed(attempt=attempt, now=now, **named):
-            Attempt.objects.filter(pk=attempt.pk, provider_call_id="").update(**named)
+        if not note_placed(
+            attempt=attempt, provider_call_id=provider_call_id, call_id=call.pk, now=now
+        ):
+            Attempt.objects.filter(pk=attempt.pk, provider_call_id="").update(
+                provider_call_id=provider_call_id, call_id=call.pk
+            )
 
     try:
         run_atomic(block)

@@ -45,8 +45,17 @@ STEP = timedelta(seconds=30)
 LONGEST_LAUNCH = timedelta(hours=12)
 ENDED_AFTER = timedelta(seconds=1)
 # How many days ago a campaign was launched, and with how many leads.
-LAUNCHES = ((29, 24), (25, 18), (22, 30), (18, 16), (15, 34), (11, 22), (8, 32), (4, 26))
-_NAMES = (
+LAUNCHES: tuple[tuple[int, int], ...] = (
+    (29, 24),
+    (25, 18),
+    (22, 30),
+    (18, 16),
+    (15, 34),
+    (11, 22),
+    (8, 32),
+    (4, 26),
+)
+_NAMES: tuple[str, ...] = (
     "Spring recall",
     "Whitening offer",
     "New patients",

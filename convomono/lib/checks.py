@@ -48,9 +48,9 @@ def model_findings(model: type[models.Model]) -> Iterator[Finding]:
         yield _finding(
             model, KEY, "its key is no UUID in the column _id", "Derive it from BaseModel."
         )
-    for field in model._meta.local_many_to_many:
+    for many in model._meta.local_many_to_many:
         hint = "Write a through model; MongoDB can't prefetch over it."
-        yield _finding(model, MANY_TO_MANY, f"{field.name} is many-to-many", hint)
+        yield _finding(model, MANY_TO_MANY, f"{many.name} is many-to-many", hint)
     for field in model._meta.local_fields:
         if isinstance(field, models.GeneratedField) or field.db_default is not NOT_PROVIDED:
             hint = "MongoDB computes nothing on writing: let a service do it."
@@ -68,7 +68,8 @@ def model_findings(model: type[models.Model]) -> Iterator[Finding]:
 def _uniqueness(
     model: type[models.Model], constraint: models.UniqueConstraint
 ) -> Iterator[Finding]:
-    if constraint.expressions or constraint.include or constraint.deferrable:
+    include = constraint.include  # type: ignore[attr-defined]  # the stubs forget it
+    if constraint.expressions or include or constraint.deferrable:
         hint = "MongoDB silently creates nothing: store a normalised column."
         what = f"{constraint.name} has expressions, include or deferrable"
         yield _finding(model, CONSTRAINT, what, hint)

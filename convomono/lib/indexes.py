@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from convomono.lib.checks import is_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -42,8 +42,10 @@ def wanted_indexes() -> Iterator[Wanted]:
 
 
 def _of_model(model: type[models.Model]) -> Iterator[Wanted]:
-    def columns(names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(model._meta.get_field(name.lstrip("-")).column for name in names)
+    column_of = {field.name: field.column or "" for field in model._meta.local_fields}
+
+    def columns(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(column_of[name.lstrip("-")] for name in names)
 
     for index in model._meta.indexes:
         yield Wanted(model, index, columns(index.fields))
@@ -54,11 +56,10 @@ def _of_model(model: type[models.Model]) -> Iterator[Wanted]:
         name = f"{model._meta.db_table}_{field.column}"[:24]
         if field.unique and not field.primary_key:
             rule = models.UniqueConstraint(fields=[field.name], name=f"{name}_uniq")
-            yield Wanted(model, rule, (field.column,))
-        elif field.db_index and not field.primary_key:
-            yield Wanted(
-                model, models.Index(fields=[field.name], name=f"{name}_idx"), (field.column,)
-            )
+            yield Wanted(model, rule, columns([field.name]))
+        elif getattr(field, "db_index", False) and not field.primary_key:
+            index = models.Index(fields=[field.name], name=f"{name}_idx")
+            yield Wanted(model, index, columns([field.name]))
 
 
 def missing_indexes(using: str = DEFAULT_DB_ALIAS) -> list[Wanted]:

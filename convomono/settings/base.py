@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.utils.csp import CSP
 
 from convomono.lib import env
+from convomono.lib.databases import database_settings, is_mongodb
 from convomono.settings.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -97,41 +98,12 @@ TEMPLATES = [
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # third-party models; ours have UUIDs
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'convomono.sqlite3'}")
-ON_MONGODB = DATABASE_URL.startswith(("mongodb://", "mongodb+srv://"))
-
-DATABASES: dict[str, dict[str, Any]]
+ON_MONGODB = is_mongodb(DATABASE_URL)
+DATABASES = {"default": database_settings(DATABASE_URL)}
 if ON_MONGODB:
-    DATABASES = {
-        "default": {
-            "ENGINE": "convomono.lib.mongodb",
-            "HOST": DATABASE_URL,
-            "NAME": urlsplit(DATABASE_URL).path.lstrip("/"),
-        }
-    }
-    if not DATABASES["default"]["NAME"]:
-        raise env.EnvironmentInvalid(
-            "DATABASE_URL names no database: write mongodb://host:27017/convomono."
-        )
     INSTALLED_APPS += ["django_mongodb_backend"]
     SILENCED_SYSTEM_CHECKS = ["models.W027"]  # check constraints aren't created there
     IMPORT_EXPORT_USE_TRANSACTIONS = False  # otherwise import-export refuses to start
-elif DATABASE_URL.startswith("sqlite:///"):
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATABASE_URL.removeprefix("sqlite:///"),
-            "OPTIONS": {
-                "timeout": 20,
-                # Take the write lock at the start: a block can't fail half-way by upgrading a read.
-                "transaction_mode": "IMMEDIATE",
-                "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
-                "PRAGMA mmap_size=134217728;PRAGMA journal_size_limit=27103364;"
-                "PRAGMA cache_size=2000;",
-            },
-        }
-    }
-else:
-    raise env.EnvironmentInvalid("DATABASE_URL must begin with mongodb:// or sqlite:///.")
 
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 CACHES: dict[str, dict[str, Any]] = {
@@ -228,7 +200,7 @@ WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 10_000_000, at_least=1000)
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CSP = {
+SECURE_CSP: dict[str, list[str]] = {
     "default-src": [CSP.SELF],
     "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF, CSP.NONCE],
@@ -243,11 +215,11 @@ SECURE_CSP = {
 }
 # The back office's own scripts evaluate expressions and set styles; nothing of clients is shown there
 # unescaped. The API's page only sets styles.
-BACK_OFFICE_CSP = SECURE_CSP | {
+BACK_OFFICE_CSP: dict[str, list[str]] = SECURE_CSP | {
     "script-src": [CSP.SELF, CSP.UNSAFE_INLINE, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
 }
-API_PAGE_CSP = SECURE_CSP | {"style-src": [CSP.SELF, CSP.UNSAFE_INLINE]}
+API_PAGE_CSP: dict[str, list[str]] = SECURE_CSP | {"style-src": [CSP.SELF, CSP.UNSAFE_INLINE]}
 FIELD_ENCRYPTION_KEYS = env.names("FIELD_ENCRYPTION_KEYS")
 
 # -- API -------------------------------------------------------------------------------------------

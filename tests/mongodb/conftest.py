@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -77,17 +77,18 @@ class BreakingLine:
 def point_to() -> Iterator[Callable[[str], None]]:
     """Let the default connection use another address until the end of the test."""
     before = connection.settings_dict["HOST"]
+    on_mongodb: Any = connection  # MongoDB's wrapper has a pool
 
     def use(address: str) -> None:
         connection.ensure_connection()
-        connection.close_pool()
+        on_mongodb.close_pool()
         connection.settings_dict["HOST"] = address
         connection.features.__dict__.pop("_supports_transactions", None)
         RAN_DB_VERSION_CHECK.discard(connection.alias)
 
     yield use
-    connection.close_pool()
-    if unused := connection._connection_pools.pop(connection.alias, None):
+    on_mongodb.close_pool()
+    if unused := on_mongodb._connection_pools.pop(connection.alias, None):
         unused.close()
     connection.settings_dict["HOST"] = before
     connection.features.__dict__.pop("_supports_transactions", None)

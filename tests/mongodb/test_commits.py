@@ -113,7 +113,7 @@ def make(name, *, then):
 @pytest.fixture
 def failing_commit(monkeypatch):
     """Let commits fail in a way that nothing repeats, as often as told."""
-    left = []
+    left: list[bool] = []
     commit = ClientSession.commit_transaction
 
     def fail(session):
@@ -132,7 +132,7 @@ def test_works_on_after_a_failed_commit(failing_commit):
     with pytest.raises(DatabaseError, match="injected"), atomic():
         ClientFactory.create(name="Lost")
 
-    assert connection.session is None
+    assert connection.session is None  # type: ignore[attr-defined]  # MongoDB's wrapper has it
     assert not Client.objects.filter(name="Lost").exists()
     with pytest.raises(ZeroDivisionError):
         make("Undone", then=lambda: 1 / 0)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -46,7 +47,11 @@ def deliver(call_id="call_1"):
         "HTTP_X_RETELL_SIGNATURE": signature(body),
         "wsgi.input": io.BytesIO(body),
     }
-    application(environ, lambda status, headers: seen.append((int(status[:3]), dict(headers))))
+
+    def start_response(status: str, headers: Any, _error: Any = None, /) -> Any:
+        seen.append((int(status[:3]), dict(headers)))
+
+    application(environ, start_response)
     return seen[0]
 
 
@@ -78,6 +83,7 @@ def test_says_that_there_is_no_primary_to_write_to(point_to, spare_server):
     address = spare_server()
     point_to(address)
     assert deliver("call_1")[0] == 204
+    admin: MongoClient[dict[str, Any]]
     with MongoClient(address) as admin:
         admin.admin.command("replSetStepDown", 60, force=True)
 
@@ -112,6 +118,7 @@ def test_refuses_a_server_that_is_too_old_each_time(point_to, monkeypatch):
 @on_mongodb
 def test_says_that_the_password_is_wrong(point_to, spare_server):
     address = spare_server()
+    admin: MongoClient[dict[str, Any]]
     with MongoClient(address) as admin:
         admin.admin.command("createUser", "app", pwd="right", roles=["readWriteAnyDatabase"])
     point_to(address.replace("//", "//app:wrong@") + "&authSource=admin")
