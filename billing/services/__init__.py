@@ -20,6 +20,7 @@ from billing.services.reservations import (
     close_reservation,
     free_seconds,
     open_launches,
+    owed_seconds,
     reserve,
 )
 from billing.services.wallets import ReasonMissing, adjust, open_wallet, purchase
@@ -45,6 +46,7 @@ __all__ = [
     "hold",
     "open_launches",
     "open_wallet",
+    "owed_seconds",
     "purchase",
     "reserve",
     "void",

@@ -163,6 +163,12 @@ def free_seconds(*, batch_call_id: UUID) -> int:
     return 0 if debt else int(free)
 
 
+def owed_seconds(*, client_id: UUID) -> int:
+    """Return what a client owes; while it does nothing is reserved or dialled for it."""
+    owed = Wallet.objects.filter(client_id=client_id).values_list("debt_seconds", flat=True)
+    return owed.first() or 0
+
+
 def open_launches() -> QuerySet[Reservation, UUID]:
     """Return the ids of the launches whose minutes are still set aside for more calls."""
     return Reservation.objects.filter(status=Reservation.Status.OPEN).values_list(

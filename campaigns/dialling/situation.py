@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from billing.rules import SHORTEST_HOLD_SECONDS
-from billing.services import free_seconds
+from billing.services import free_seconds, owed_seconds
 from campaigns.dialling import waiting
 from campaigns.models import BatchCall, Enrolment
 
@@ -65,7 +65,8 @@ def explain(*, batch_call: BatchCall, around: Surroundings, now: datetime) -> Re
     if around.stopped.code:
         return around.stopped
     if free_seconds(batch_call_id=batch_call.pk) < SHORTEST_HOLD_SECONDS:
-        return Reason(code=waiting.CREDIT)
+        owes = owed_seconds(client_id=batch_call.client_id)
+        return Reason(code=waiting.DEBT if owes else waiting.CREDIT)
     if around.pool.code:
         return Reason(code=around.pool.code, until=around.pool.until)
     return _lines(batch_call, around)

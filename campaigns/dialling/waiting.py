@@ -27,6 +27,7 @@ IN_PROGRESS = "in_progress"
 SETTLING = "settling"
 # Waiting for somebody to do something.
 CREDIT = "credit"
+DEBT = "debt"
 NO_NUMBER = "no_number"
 NUMBERS_RESTING = "numbers_resting"
 NUMBERS_CAPPED = "numbers_capped"
@@ -62,6 +63,10 @@ WAITING: dict[str, _StrPromise] = {
     IN_PROGRESS: _("The last calls are in progress; nobody else is waiting."),
     SETTLING: _("The outcome of the last calls isn't known yet; it is being looked up."),
     CREDIT: _("The minutes reserved for this launch are used up. Buy minutes, then launch again."),
+    DEBT: _(
+        "The account owes minutes, because calls were longer than what was left. "
+        "Dialling goes on once minutes are bought."
+    ),
     NO_NUMBER: _("There is no phone number to call from. Ask the agency to assign one."),
     NUMBERS_RESTING: _("The phone numbers are resting after complaints, until %(until)s."),
     NUMBERS_CAPPED: _("The phone numbers have made all their calls of today."),
