@@ -1,0 +1,129 @@
+"""Copies a whole database into another, on either engine; it goes on where it was stopped."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, connections, models
+
+from convomono.lib.databases import database_settings
+from convomono.lib.db import run_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHUNK = 200
+# Made by the migrations on each side with numbers of their own, and of no worth to anybody else.
+LEFT_OUT = {
+    "contenttypes.ContentType",
+    "auth.Permission",
+    "auth.Group_permissions",
+    "sessions.Session",
+    "admin.LogEntry",
+}
+
+
+def use_database(alias: str, url: str) -> None:
+    """
+    Make a database known to this process under an alias.
+
+    :raises EnvironmentInvalid: if the address can't be understood
+    """
+    wanted = {DEFAULT_DB_ALIAS: {}, alias: database_settings(url)}
+    connections.settings[alias] = connections.configure_settings(wanted)[alias]
+
+
+class CountsDiffer(Exception):
+    """The copy lacks rows or has others; the message names the tables."""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """One table: how many rows it has, and how many of them came now."""
+
+    table: str
+    rows: int
+    new: int
+
+
+def copy_database(
+    source: str, target: str, *, tell: Callable[[Copied], None] = lambda copied: None
+) -> int:
+    """
+    Copy every row under its key; return how many are new.
+
+    Both databases are migrated, and nothing writes to either meanwhile. Rows whose key is there
+    already are left as they are, so a second run goes on after the first was stopped.
+
+    :raises CountsDiffer: if the two don't hold equally many rows in the end
+    """
+    total, wrong = 0, []
+    with _keys_unchecked(target), _instants_kept():
+        for model in tables():
+            new = sum(_copy_chunk(model, rows, target) for rows in _chunks(model, source))
+            have = model._base_manager.using(target).count()
+            wanted = model._base_manager.using(source).count()
+            if have != wanted:
+                wrong.append(f"{model._meta.db_table}: {wanted} rows there, {have} here")
+            tell(Copied(model._meta.db_table, have, new))
+            total += new
+    if wrong:
+        raise CountsDiffer("\n".join(wrong))
+    return total
+
+
+def tables() -> list[type[models.Model]]:
+    """Return every model whose rows are copied, through tables included."""
+    every = apps.get_models(include_auto_created=True)
+    return [
+        one
+        for one in every
+        if one._meta.managed and not one._meta.proxy and one._meta.label not in LEFT_OUT
+    ]
+
+
+@contextmanager
+def _keys_unchecked(using: str) -> Iterator[None]:
+    """Tables come in any order: SQLite would refuse a row whose parent is still to come."""
+    connection = connections[using]
+    with connection.constraint_checks_disabled():
+        yield
+
+
+@contextmanager
+def _instants_kept() -> Iterator[None]:
+    """Don't let columns that note the present take the time of the copy."""
+    noting = [
+        (field, name)
+        for model in tables()
+        for field in model._meta.local_fields
+        for name in ("auto_now", "auto_now_add")
+        if getattr(field, name, False)
+    ]
+    for field, name in noting:
+        setattr(field, name, False)
+    try:
+        yield
+    finally:
+        for field, name in noting:
+            setattr(field, name, True)
+
+
+def _chunks(model: type[models.Model], source: str) -> Iterator[list[models.Model]]:
+    rows = model._base_manager.using(source).order_by("pk")
+    last = None
+    while chunk := list((rows if last is None else rows.filter(pk__gt=last))[:CHUNK]):
+        yield chunk
+        last = chunk[-1].pk
+
+
+def _copy_chunk(model: type[models.Model], rows: list[models.Model], target: str) -> int:
+    manager = model._base_manager.using(target)
+    there = set(manager.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
+    fresh = [row for row in rows if row.pk not in there]
+    if fresh:
+        run_atomic(lambda: manager.bulk_create(fresh), using=target)
+    return len(fresh)

@@ -1,0 +1,42 @@
+"""Moves a trial to another database: `manage.py copy_database FROM TO`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management import BaseCommand, CommandError, call_command
+
+from convomono.lib.copying import CountsDiffer, copy_database, tables, use_database
+from convomono.lib.env import EnvironmentInvalid
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from convomono.lib.copying import Copied
+
+
+class Command(BaseCommand):
+    help = "Copy every row from one database to another; run it again to go on."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        for name in ("source", "target"):
+            parser.add_argument(name, help="sqlite:///path or mongodb://host/name")
+        parser.add_argument("--dry-run", action="store_true", help="only name the tables")
+
+    def handle(self, *_args: Any, source: str, target: str, dry_run: bool, **_options: Any) -> str:
+        for alias, url in (("source", source), ("target", target)):
+            try:
+                use_database(alias, url)
+            except EnvironmentInvalid as problem:
+                raise CommandError(str(problem).replace("DATABASE_URL", alias)) from None
+        if dry_run:
+            return "\n".join(model._meta.db_table for model in tables())
+        call_command("migrate", database="target", verbosity=0)
+        try:
+            new = copy_database("source", "target", tell=self.tell)
+        except CountsDiffer as problem:
+            raise CommandError(f"The copy isn't complete.\n{problem}") from None
+        return f"Copied {new} rows; both hold equally many."
+
+    def tell(self, copied: Copied) -> None:
+        self.stdout.write(f"{copied.table:<40} {copied.rows:>8} rows, {copied.new} new")
