@@ -85,7 +85,7 @@ class RawSqlite:
     def list_page(self) -> None:
         self.run(f"SELECT * FROM {TABLE} ORDER BY created_at DESC LIMIT 25")  # noqa: S608 # constants
 
-    def run(self, text: str, *values: object) -> list[Any]:
+    def run(self, text: str, *values: Any) -> list[Any]:
         with connection.cursor() as cursor:
             cursor.execute(text, values)
             return cursor.fetchall() if text.startswith("SELECT") else []
@@ -98,7 +98,12 @@ class RawMongo:
         self.rows: Any = connection.database[TABLE]  # type: ignore[attr-defined]  # MongoDB's wrapper has it
 
     def insert(self) -> None:
-        row = {"_id": uuid7().hex, "key": uuid7().hex, "event_type": "x", "body": "{}"}
+        row: dict[str, Any] = {
+            "_id": uuid7().hex,
+            "key": uuid7().hex,
+            "event_type": "x",
+            "body": "{}",
+        }
         row |= {"provider_call_id": "", "source": "delivery", "error": "", "processed_at": None}
         row |= {"status": "pending", "attempts": 0, "next_try_at": NOW, "created_at": NOW}
         self.rows.insert_one(row)
@@ -138,7 +143,7 @@ def main(rounds: int) -> None:
             "claim": (claim, raw.claim),
             "list_page": (list_page, raw.list_page),
         }
-        figures = {}
+        figures: dict[str, Any] = {}
         for name, (ours, theirs) in pairs.items():
             # Best of three, alternately: another process disturbs both alike.
             both = [(rate(ours, rounds), rate(theirs, rounds)) for _ in range(3)]
