@@ -1,0 +1,1 @@
+"""Management of the reporting room, and of what belongs to no room."""

@@ -1,0 +1,1 @@
+"""Commands: indexes, and the move to another database."""
