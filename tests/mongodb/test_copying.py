@@ -12,7 +12,7 @@ from billing.invariants import audit_ledger
 from billing.models import Transaction
 from billing.triggers import drop_triggers
 from convomono.lib import copying
-from convomono.lib.copying import CountsDiffer, copy_database
+from convomono.lib.copying import Copied, CountsDiffer, copy_database
 from tests.factories.accounts import ClientFactory, UserFactory
 from tests.factories.billing import Launch, open_wallet
 
@@ -57,7 +57,7 @@ def rows(model, using):
 
 
 def test_copies_every_row_as_it_is(books, target):
-    told = []
+    told: list[Copied] = []
 
     new = copy_database("default", target, tell=told.append)
 

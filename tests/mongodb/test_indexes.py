@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,10 +20,15 @@ from telephony.models import Call, PhoneNumber
 from tests.factories.accounts import NOW, ClientFactory
 from webhooks.models import WebhookEvent
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import QuerySet
+
 pytestmark = pytest.mark.django_db
 ID = uuid7()
 
-HOT = {
+HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     "claim: due leads of a launch": lambda: Enrolment.objects.filter(
         batch_call_id=ID, status="queued", next_attempt_at__lte=NOW
     ).order_by("next_attempt_at")[:50],
@@ -79,7 +85,8 @@ def has_fitting_index(rows):
     conditions = [(one.lhs.target.column, one.lookup_name) for one in rows.query.where.children]
     equal = {column for column, lookup in conditions if lookup in {"exact", "in", "isnull"}}
     first = equal or {name.lstrip("-") for name in rows.query.order_by[:1]}
-    table = connection.get_collection(rows.model._meta.db_table)
+    on_mongodb: Any = connection  # its wrapper has collections
+    table = on_mongodb.get_collection(rows.model._meta.db_table)
     keys = [[name for name, _ in one["key"]] for one in table.index_information().values()]
     return bool(first) and any(set(names[: len(first)]) == first for names in keys)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection, connections
@@ -19,6 +20,10 @@ from tests.factories.campaigns import enrol, make_draft
 from tests.factories.webhooks import delivery
 from webhooks import inbox
 from webhooks.deliveries import read_delivery
+from webhooks.models import WebhookEvent
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -33,7 +38,8 @@ def race(work):
     connections.close_all()
     inbox.close()
     if connection.vendor == "mongodb":
-        connection.close_pool()  # its client must not live through a fork
+        on_mongodb: Any = connection
+        on_mongodb.close_pool()  # its client must not live through a fork
     gate, answers = FORK.Barrier(PROCESSES), FORK.Queue()
 
     def run():
@@ -86,7 +92,7 @@ def test_claims_each_enrolment_once(acme):
     enrolments = enrol(make_draft(acme), 40)
 
     def claim():
-        mine = []
+        mine: list[UUID] = []
         due = Enrolment.objects.filter(status="queued").order_by("next_attempt_at")
         while keys := list(due.values_list("pk", flat=True)[:5]):
             lease = uuid7()
@@ -111,4 +117,4 @@ def test_stores_each_delivery_once():
     answers = race(lambda: [inbox.store(one, now=NOW) for one in deliveries])
 
     assert [sum(was_new) for was_new in zip(*answers, strict=True)] == [1] * 20
-    assert inbox.WebhookEvent.objects.count() == 20
+    assert WebhookEvent.objects.count() == 20
