@@ -210,6 +210,12 @@ class Call(ClientOwned):
         return None if self.duration_ms is None else -(-self.duration_ms // 1000)
 
     @property
+    def person_number(self) -> str:
+        """The number of the person we talked with, whoever called; empty for a call on the web."""
+        inbound = self.direction == self.Direction.INBOUND
+        return self.from_number if inbound else self.to_number
+
+    @property
     def is_over(self) -> bool:
         return self.status in self.OVER
 

@@ -103,7 +103,7 @@ def call_page(call: Call) -> CallPage:
     lead = _find(Lead.objects.filter(client_id=call.client_id), call.lead_id)
     attempt = _find(Attempt.objects.filter(client_id=call.client_id), call.attempt_id)
     listed = suppressed_numbers(
-        client_id=call.client_id, campaign_id=call.campaign_id, phone_numbers=[call.to_number]
+        client_id=call.client_id, campaign_id=call.campaign_id, phone_numbers=[call.person_number]
     )
     return CallPage(
         call=call,
@@ -127,8 +127,10 @@ def _turns(detail: CallDetail | None) -> list[Turn]:
         return []
     turns = []
     for item in detail.transcript_object:
+        if not isinstance(item, dict):
+            continue
         text = str(item.get("content") or "").strip()
-        if text and item.get("role") in {"agent", "user"}:
+        if text and item.get("role") in ("agent", "user"):
             turns.append(Turn(item["role"], text, _first_word_at(item)))
     return turns
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
@@ -72,11 +73,13 @@ def call_detail(request: ClientRequest, call_id: UUID) -> HttpResponse:
 @require_POST
 def call_suppress(request: ClientRequest, call_id: UUID) -> HttpResponse:
     call = get_visible_or_404(request, Call.objects.all(), call_id)
+    if not call.person_number:
+        raise Http404
     suppress(
         level="client",
         client_id=call.client_id,
         campaign_id=None,
-        phone_number=call.to_number,
+        phone_number=call.person_number,
         source="person",
         reason=_("From the page of a call"),
         call_id=call.pk,
