@@ -288,7 +288,8 @@ def test_on_mongodb(rest: Sequence[str], *, is_long: bool) -> int:
     workers = 1 if is_part(rest) else os.cpu_count() or 2
     # Coverage is the business of the run on SQLite, which runs everything.
     words = [word for word in rest if not word.startswith("--cov")]
-    words = [*(["-m", ""] if is_long else []), *words]
+    # What failed is remembered apart for each database, for --last-failed.
+    words = ["-o", "cache_dir=.pytest_cache/mongodb", *(["-m", ""] if is_long else []), *words]
     try:
         return mongodb.test(words, python=VENV_PYTHON, workers=workers)
     except mongodb.NoServer as problem:
