@@ -40,7 +40,7 @@ def test_counts_each_lead_once_by_what_becomes_of_it(alice, equipped):
     )
     Lead.objects.filter(pk=rows[1].lead_id).update(status="invalid")
     Lead.objects.filter(pk=rows[2].lead_id).update(consent_status="revoked")
-    Enrolment.objects.filter(pk=rows[3].pk).update(zones=["America/Los_Angeles"])
+    Lead.objects.filter(pk=rows[3].lead_id).update(time_zone="America/Los_Angeles")
 
     counts = count_leads(campaign, NOW, is_sandbox=False)
 
@@ -65,7 +65,7 @@ def test_says_when_the_first_hours_open(equipped):
 def test_blocks_hours_that_never_open(equipped):
     campaign = make_ready(equipped, opens_minute=9 * 60, closes_minute=10 * 60)
     enrol(campaign, 2)
-    Enrolment.objects.update(zones=["America/New_York", "Pacific/Honolulu"])
+    Lead.objects.update(time_zone="", zone_candidates=["America/New_York", "Pacific/Honolulu"])
 
     [finding] = preflight(campaign, NOW).blockers
 
