@@ -225,7 +225,10 @@ def _converted(change: CallChange) -> bool:
 
 
 def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome) -> None:
-    """Keep what the analysis found out about a call that was counted before."""
+    """Keep what later news found out about a call that was counted before."""
+    if change.ended_at and attempt.ended_at != change.ended_at:
+        # The news that ended it came without the time.
+        Attempt.objects.filter(pk=attempt.pk).update(ended_at=change.ended_at)
     if outcome.outcome_class == OutcomeClass.HUMAN and _converted(change):
         changed = Enrolment.objects.filter(pk=attempt.enrolment_id, is_converted=False).update(
             is_converted=True

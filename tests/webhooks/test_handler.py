@@ -188,6 +188,18 @@ class TestEveryOrder:
             assert outcome == outcomes[0], order
         check_the_books()
 
+    def test_learns_late_when_a_call_ended(
+        self, launched: Callable[[int], list[Ringing]], now: datetime
+    ):
+        """An analysis without the time comes first: the attempt ended when Retell says, not now."""
+        first, second = launched(2)
+        for call, order in ((first, ["ended", "analyzed"]), (second, ["analyzed", "ended"])):
+            said = call.says("agent_hangup")
+            said["analyzed"] = without(said["analyzed"], "end_timestamp")
+            tell_all((said[name] for name in order), now)
+
+        assert outcome_of(first.attempt)["attempt"] == outcome_of(second.attempt)["attempt"]
+
     @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_gives_the_same_rows_however_often_and_sparse(
