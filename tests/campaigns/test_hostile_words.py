@@ -34,7 +34,7 @@ def call(equipped) -> Call:
     Lead.objects.update(
         first_name=EVIL, last_name=EVIL, company=EVIL[:40], tags=[EVIL], last_outcome=EVIL[:20]
     )
-    row = make_call(run, enrolment, disconnection_reason=EVIL, user_sentiment=EVIL[:16])
+    row: Call = make_call(run, enrolment, disconnection_reason=EVIL, user_sentiment=EVIL[:16])
     CallDetail.objects.create(
         call=row,
         call_summary=EVIL,
