@@ -61,11 +61,6 @@ def client_manager[**P](view: View[ClientRequest, P]) -> AnyView[P]:
     return _client_face(view, can_manage)
 
 
-def client_owner[**P](view: View[ClientRequest, P]) -> AnyView[P]:
-    """Let in a client's owners."""
-    return _client_face(view, lambda user: user.client_role == User.ClientRole.OWNER)
-
-
 def client_launcher[**P](view: View[ClientRequest, P]) -> AnyView[P]:
     """Let in the people of a client who may spend its minutes."""
     return _client_face(view, lambda user: can_manage(user) and user.can_launch)

@@ -1,0 +1,178 @@
+"""What may be run again, what is inserted once, and what the database is asked before all that."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from django.db import DatabaseError, IntegrityError, OperationalError, connection
+
+from accounts.models import Client, Notification
+from convomono.lib import db
+from tests.factories.accounts import NOW, ClientFactory
+
+
+class DriverError(Exception):
+    """What a driver raises; Django's error has it as its cause."""
+
+    def __init__(self, **said):
+        super().__init__("driver")
+        vars(self).update(said)
+
+
+class MongoError(Exception):
+    """What MongoDB's driver raises, with its labels."""
+
+    def __init__(self, *labels):
+        super().__init__("mongodb")
+        self.labels = labels
+
+    def has_error_label(self, label):
+        return label in self.labels
+
+
+def wrapped(cause):
+    error = OperationalError("from the driver")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_transient", "was_undone"),
+    [
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY), True, True),
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY_SNAPSHOT), True, True),
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_FULL), False, False),
+        (DriverError(sqlstate="40001"), True, True),
+        (DriverError(sqlstate="23505"), False, False),
+        (MongoError("TransientTransactionError"), True, True),
+        (MongoError("UnknownTransactionCommitResult"), True, False),
+        (MongoError(), False, False),
+        (ValueError("ours"), False, False),
+    ],
+)
+def test_knows_what_may_be_run_again(error, is_transient, was_undone):
+    for seen in (error, wrapped(error)):
+        assert db.is_transient(seen) == is_transient
+        assert db.was_undone(seen) == was_undone
+
+
+BUSY = wrapped(DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY))
+UNKNOWN = wrapped(MongoError("UnknownTransactionCommitResult"))
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRunningAgain:
+    def test_runs_a_block_again_after_a_conflict(self):
+        runs = []
+
+        def block():
+            runs.append(ClientFactory.create(name=f"Run {len(runs)}").name)
+            if len(runs) < 3:
+                raise BUSY
+            return "done"
+
+        assert db.run_atomic(block) == "done"
+        assert runs == ["Run 0", "Run 1", "Run 2"]
+        assert Client.objects.get().name == "Run 2"
+
+    def test_gives_up_when_its_patience_ends(self):
+        runs = []
+
+        def block():
+            runs.append(1)
+            raise BUSY
+
+        with pytest.raises(OperationalError):
+            db.run_atomic(block, patience=0)
+        assert runs == [1]
+
+    def test_runs_nothing_again_for_an_error_of_a_hook(self):
+        runs = []
+
+        def hook():
+            raise BUSY
+
+        def block():
+            runs.append(ClientFactory.create().pk)
+            db.on_commit(hook)
+
+        with pytest.raises(OperationalError):
+            db.run_atomic(block)
+        assert [row.pk for row in Client.objects.all()] == runs
+
+    def test_leaves_repeating_to_the_outermost_block(self):
+        runs = []
+
+        def inner():
+            runs.append(1)
+            if len(runs) == 1:
+                raise BUSY
+
+        db.run_atomic(lambda: db.run_atomic(inner))
+
+        assert len(runs) == 2
+
+    @pytest.mark.parametrize(("error", "times"), [(BUSY, 2), (UNKNOWN, 1)])
+    def test_repeats_a_decorated_function_only_if_it_had_no_effect(self, error, times):
+        runs = []
+
+        @db.atomic
+        def work():
+            runs.append(1)
+            if len(runs) == 1:
+                raise error
+
+        if times == 1:
+            with pytest.raises(OperationalError):
+                work()
+        else:
+            work()
+        assert len(runs) == times
+
+
+@pytest.mark.django_db(transaction=True)
+class TestInsertingOnce:
+    def notice(self, key="low"):
+        return Notification(title="Low", key=key, created_at=NOW)
+
+    def test_tells_whether_it_was_the_first(self):
+        assert db.insert_once(self.notice(), "key")
+        assert not db.insert_once(self.notice(), "key")
+        assert Notification.objects.count() == 1
+
+    def test_raises_for_another_constraint(self):
+        db.insert_once(self.notice(), "key")
+        twin = self.notice(key="other")
+        twin.pk = Notification.objects.get().pk
+
+        with pytest.raises(IntegrityError):
+            db.insert_once(twin, "key")
+
+    @pytest.mark.sqlite_only("MongoDB refuses it: a duplicate would end the transaction")
+    def test_leaves_the_callers_block_alone(self):
+        db.insert_once(self.notice(), "key")
+
+        with db.atomic():
+            assert not db.insert_once(self.notice(), "key")
+            ClientFactory.create(name="After")
+
+        assert Client.objects.filter(name="After").exists()
+
+
+@pytest.mark.django_db
+def test_says_in_a_sentence_why_the_database_can_not_be_used(monkeypatch):
+    def broken():
+        raise DatabaseError("disk I/O error")
+
+    assert db.database_problem() is None
+    if connection.vendor == "sqlite":
+        monkeypatch.setattr(connection, "cursor", broken)
+        assert db.database_problem() == "The database does not answer: disk I/O error."
+
+
+@pytest.mark.django_db
+def test_asks_for_transactions_and_time_limits_on_either_engine():
+    db.require_transactions()
+    with db.deadline(1):
+        assert not Client.objects.exists()
