@@ -118,7 +118,12 @@ class MappingForm(forms.Form):
         for name in ("country", "duplicates", "existing", "tag"):
             self.fields[name].initial = options[name]
         meanings = {place: _FIELD + name for name, place in mapping["fields"].items()}
-        meanings |= {place: _VARIABLE + name for name, place in mapping["variables"].items()}
+        # A variable that is a field of the lead is filled as that field.
+        meanings |= {
+            place: _VARIABLE + name
+            for name, place in mapping["variables"].items()
+            if name not in FIELDS
+        }
         choices = self._choices()
         for place, name in enumerate(found["header"]):
             self.fields[f"column_{place}"] = forms.ChoiceField(
