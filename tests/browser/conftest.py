@@ -1,15 +1,23 @@
 """
 A real browser for the tests that need one; skipped, with the reason, where Chromium isn't installed.
 
+They come last, and in one process where several share the suite: the browser's driver leaves an
+event loop in its thread, beside which asynchronous tests don't run, and one site serves them all.
+
 Every page opened here is watched: a request to another host, a violation of the content security policy, an error in the
 console or an exception in a script fails the test that opened it.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,6 +25,8 @@ import pytest
 from django.conf import settings
 from django.test import Client as Browser
 from playwright.sync_api import Error as BrowserFailed, sync_playwright
+
+from tests.browser.checks import HEIGHT, WIDTHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,15 +53,21 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WIDTHS = {"desk": 1280, "phone": 390, "narrow": 320}
 OUR_SCHEMES = {"about", "blob", "data"}
+FOLDER = Path(__file__).resolve().parent
+SITE_SECONDS = 240.0
+DEMO_PASSWORD = "demo-password"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder."""
-    for item in items:
-        if item.path.is_relative_to(settings.BASE_DIR / "tests/browser"):
-            item.add_marker(pytest.mark.browser)
+    """Mark every test of this folder and put it behind all others."""
+    ours = [item for item in items if item.path.is_relative_to(FOLDER)]
+    for item in ours:
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.xdist_group("browser"))
+        if settings.ON_MONGODB:
+            item.add_marker(pytest.mark.skip(reason="The pages are the same on SQLite."))
+    items.sort(key=lambda item: item.path.is_relative_to(FOLDER))
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +136,7 @@ def open_page(chromium: Chromium, live_server: LiveServer) -> Iterator[Callable[
     ) -> Page:
         context = chromium.new_context(
             base_url=live_server.url,
-            viewport={"width": WIDTHS[width], "height": 860},
+            viewport={"width": WIDTHS[width], "height": HEIGHT},
             color_scheme=theme,
             reduced_motion="reduce",
             java_script_enabled=javascript,
@@ -152,3 +168,79 @@ def session_cookie(user: User, url: str) -> SetCookieParam:
     browser.force_login(user)
     name = settings.SESSION_COOKIE_NAME
     return {"name": name, "value": browser.cookies[name].value, "url": url}
+
+
+@dataclass(frozen=True)
+class WholeSite:
+    """A running installation with every process, and the id of a row of each kind."""
+
+    url: str
+    ids: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def whole_site(chromium: Chromium, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSite]:
+    """The whole product, once for all tests: they add rows, and change none that another looks at."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, str(FOLDER / "whole_site.py"), str(folder)]
+    with subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        is_ready, _, _ = select.select([process.stdout], [], [], SITE_SECONDS)
+        line = process.stdout.readline() if is_ready else b""
+        try:
+            assert line, (folder / "site.log").read_text()[-4000:]
+            yield WholeSite(**json.loads(line))
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def contexts(
+    chromium: Chromium, whole_site: WholeSite
+) -> Iterator[Callable[[str], BrowserContext]]:
+    """A window of the whole site for each person, signed in once; without an e-mail a fresh one."""
+    opened: dict[str, BrowserContext] = {}
+
+    def of(email: str) -> BrowserContext:
+        if email and email in opened:
+            return opened[email]
+        context = chromium.new_context(base_url=whole_site.url, reduced_motion="reduce")
+        opened[email or str(len(opened))] = context
+        if email:
+            page = context.new_page()
+            page.goto("/account/login/")
+            page.get_by_label("Email").fill(email)
+            page.get_by_label("Password", exact=True).fill(DEMO_PASSWORD)
+            page.keyboard.press("Enter")
+            page.wait_for_url(lambda url: "login" not in url)
+            page.close()
+        return context
+
+    yield of
+    for context in opened.values():
+        context.close()
+
+
+@pytest.fixture
+def visit(
+    contexts: Callable[[str], BrowserContext], whole_site: WholeSite
+) -> Iterator[Callable[..., Page]]:
+    """Open an address of the whole site as somebody; what its page did wrong fails the test."""
+    watch = Watch(urlsplit(whole_site.url).netloc)
+    pages: list[Page] = []
+
+    def visit_it(path: str, *, email: str = "", status: int = 200) -> Page:
+        page = contexts(email).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": WIDTHS["desk"], "height": HEIGHT})
+        watch.expected_statuses.add(status)
+        watch.follow(page)
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == status
+        return page
+
+    yield visit_it
+    for page in pages:
+        page.close()
+    assert not watch.wrongs

@@ -1,0 +1,117 @@
+"""
+Fills an empty site with rows for every page: `python -m tests.browser.small_agency IDS_FILE`.
+
+The demonstration's agency with one past campaign, one that is ready and one draft, and a
+spreadsheet in each stage of its import. Writes the ids that addresses name as JSON.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import django
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from campaigns.models import Campaign
+    from convomono.demo.agency import Agency
+    from leads.models import LeadImport
+
+FILE = "First Name,Mobile,Service\nAda,(212) 555-0171,check-up\nBob,555 01,\nCid,(212) 555-0172,\n"
+
+
+def furnish() -> dict[str, str]:
+    """Make the rows and return the id of one of each kind."""
+    from accounts.models import Client
+    from campaigns.models import Campaign
+    from convomono.demo import history
+    from convomono.demo.agency import make_agency
+    from convomono.demo.campaigns import make_ready, upload, write_campaign
+    from convomono.demo.people import people
+    from convomono.lib import clock
+    from leads.models import Suppression
+    from leads.services.suppressions import suppress
+    from telephony.models import Call, PhoneNumber
+    from webhooks.models import WebhookEvent
+
+    now = clock.now()
+    agency = make_agency(now=now - timedelta(days=9), minutes=1_000)
+    history.LAUNCHES, history._NAMES = ((4, 12),), ("Autumn recall",)
+    list(history.write_history(agency=agency, now=now))
+    past = Campaign.objects.get()
+    ready = write_campaign(client=agency.acme, name="Winter check-ups", actor=agency.alice, now=now)
+    draft = write_campaign(client=agency.acme, name="Spring offer", actor=agency.alice, now=now)
+    rows = people(20, areas=(212, 305, 415), seed=3)
+    done = upload(campaign=ready, rows=rows, actor=agency.alice, now=now, real_now=clock.real_now())
+    suppress(
+        level="client",
+        client_id=agency.acme.pk,
+        campaign_id=None,
+        phone_number=rows[3].phone_number,
+        source="person",
+        reason="Asked at the front desk",
+        actor=agency.alice,
+        now=now,
+    )
+    make_ready(campaign=ready, actor=agency.alice, now=now)
+    call = Call.objects.filter(outcome_class=Call.OutcomeClass.HUMAN).order_by("pk")[0]
+    found = {
+        "client": agency.acme,
+        "user": agency.alice,
+        "past": past,
+        "ready": ready,
+        "draft": draft,
+        "mapping": _begin(agency, ready, now),
+        "checked": _begin(agency, ready, now, is_checked=True),
+        "imported": done,
+        "call": call,
+        "lead": call.lead_id,
+        "suppression": Suppression.objects.order_by("pk")[0],
+        "number": PhoneNumber.objects.filter(client=agency.acme).order_by("pk")[0],
+        "event": WebhookEvent.objects.order_by("pk")[0],
+        "rival": Client.objects.get(name="Rival Roofing"),
+    }
+    return {name: str(getattr(row, "pk", row)) for name, row in found.items()}
+
+
+def _begin(
+    agency: Agency, campaign: Campaign, now: datetime, *, is_checked: bool = False
+) -> LeadImport:
+    """Upload a spreadsheet, and go no further than the columns or the check."""
+    from convomono.lib import clock
+    from leads import jobs
+    from leads.services.imports import check_import, start_import
+
+    row = start_import(
+        client=agency.acme,
+        campaign_id=campaign.pk,
+        file_name="walk-ins.csv",
+        stream=io.BytesIO(FILE.encode()),
+        consent=None,
+        actor=agency.alice,
+        now=now,
+    )
+    if is_checked:
+        check_import(
+            lead_import=row,
+            mapping={
+                "fields": {"first_name": 0, "phone_number": 1},
+                "variables": {"first_name": 0, "service": 2},
+            },
+            options=row.options,
+            now=now,
+            real_now=clock.real_now(),
+        )
+        jobs.check_import(import_id=row.pk)
+    return row
+
+
+if __name__ == "__main__":
+    django.setup()
+    Path(sys.argv[1]).write_text(json.dumps(furnish()))

@@ -1,0 +1,116 @@
+"""Every page of both faces, with rows in it, in every look; a new page adds its line to a table below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.checks import wrongs_in_every_look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import WholeSite
+
+ALICE, ROOT = "alice@acme.test", "root@convomono.test"
+# Names in braces stand for the id of a row, as `small_agency.furnish` calls it.
+OF_A_CLIENT = (
+    "/app/",
+    "/app/campaigns/",
+    "/app/campaigns/?q=nothing-like-it",
+    "/app/campaigns/new/",
+    "/app/campaigns/{draft}/",
+    "/app/campaigns/{past}/",
+    "/app/campaigns/{ready}/edit/",
+    "/app/campaigns/{ready}/launch/",
+    "/app/campaigns/{draft}/launch/",
+    "/app/campaigns/{ready}/leads/",
+    "/app/campaigns/{past}/leads/",
+    "/app/campaigns/{past}/report/",
+    "/app/campaigns/{draft}/report/",
+    "/app/calls/",
+    "/app/calls/{call}/",
+    "/app/leads/",
+    "/app/leads/new/",
+    "/app/leads/{lead}/",
+    "/app/imports/",
+    "/app/imports/new/?campaign={ready}",
+    "/app/imports/{mapping}/",
+    "/app/imports/{checked}/",
+    "/app/imports/{checked}/rows/phone_too_short/",
+    "/app/imports/{imported}/",
+    "/app/do-not-call/",
+    "/app/do-not-call/{suppression}/lift/",
+    "/app/billing/",
+    "/account/password/change/",
+    "/account/2fa/",
+    "/account/logout/",
+)
+OF_THE_AGENCY = (
+    "/agency/",
+    "/agency/health/",
+    "/agency/clients/",
+    "/agency/clients/new/",
+    "/agency/clients/{client}/",
+    "/agency/clients/{client}/change/",
+    "/agency/clients/{client}/people/new/",
+    "/agency/clients/{client}/wallet/",
+    "/agency/clients/{client}/sell/",
+    "/agency/clients/{client}/adjust/",
+    "/agency/clients/{client}/rate/",
+    "/agency/numbers/",
+    "/agency/numbers/add/",
+    "/agency/numbers/buy/",
+    "/agency/numbers/{number}/",
+    "/agency/money/",
+    "/agency/webhooks/",
+    "/agency/webhooks/{event}/",
+    "/account/2fa/",
+)
+PAGES = [
+    *((ALICE, path, 200) for path in OF_A_CLIENT),
+    *((ROOT, path, 200) for path in OF_THE_AGENCY),
+    ("charlie@rival.test", "/app/", 200),
+    ("charlie@rival.test", "/app/campaigns/", 200),
+    ("charlie@rival.test", "/app/calls/", 200),
+    ("charlie@rival.test", "/app/leads/", 200),
+    ("charlie@rival.test", "/app/imports/", 200),
+    (ALICE, "/agency/", 403),
+    (ALICE, "/app/campaigns/{client}/", 404),
+]
+
+
+@pytest.mark.parametrize(("email", "path", "status"), PAGES)
+def test_leaves_nobody_out(
+    visit: Callable[..., Page], whole_site: WholeSite, email: str, path: str, status: int
+) -> None:
+    page = visit(path.format(**whole_site.ids), email=email, status=status)
+
+    assert wrongs_in_every_look(page) == []
+
+
+@pytest.mark.parametrize(("email", "path"), [(ALICE, "/app/"), (ROOT, "/agency/")])
+def test_has_every_section_within_a_thumbs_reach(
+    visit: Callable[..., Page], email: str, path: str
+) -> None:
+    page = visit(path, email=email)
+    page.set_viewport_size({"width": 320, "height": 640})
+
+    hidden = page.evaluate(
+        """() => [...document.querySelectorAll("nav .nav__link")]
+          .map((link) => [link.innerText, link.getBoundingClientRect(), link.scrollWidth])
+          .filter(([, box, wide]) => box.left < 0 || box.right > 320 || box.bottom > 640 ||
+            box.width < 24 || box.height < 24 || wide > box.width + 1)
+          .map(([text]) => text)"""
+    )
+
+    assert hidden == []
+
+
+def test_marks_where_one_is(visit: Callable[..., Page]) -> None:
+    page = visit("/app/do-not-call/", email=ALICE)
+
+    assert page.locator("nav [aria-current=page]").inner_text() == "Leads"
