@@ -37,6 +37,7 @@ WIDTHS = {"desk": 1280, "phone": 390, "narrow": 320}
 HEIGHT = 860
 OVERLAPS = """() => {
   const found = [...document.querySelectorAll("main :is(a, button, input, select, textarea, summary)")]
+    .filter((one) => !one.closest(".choices")) // scrolls: what is cut off lies over nothing
     .filter((one) => one.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
     .map((one) => [one, [...one.getClientRects()].filter((box) => box.width > 1 && box.height > 1)]);
   const meet = (a, b) =>
