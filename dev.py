@@ -43,6 +43,7 @@ NO_PYTHON = (
     "ConvoMono needs Python 3.12 or newer and found none: install one from "
     "https://www.python.org/downloads/ or with `uv python install 3.12`, then try again."
 )
+MONGODB_ALONE_FAILED = 20
 PYTEST_RESTRICTS = (
     "-k",
     "-m",
@@ -269,7 +270,11 @@ def demo_command(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def test_command(options: argparse.Namespace, rest: list[str]) -> int:
-    """Test on SQLite, then on MongoDB; a part that is asked for on one of the two only."""
+    """
+    Test on SQLite, then on MongoDB; a part that is asked for on one of the two only.
+
+    The status is pytest's, and 20 if all passed on SQLite and something failed on MongoDB.
+    """
     prepare(DEVELOPMENT)
     status = 0
     if not options.mongo:
@@ -278,7 +283,8 @@ def test_command(options: argparse.Namespace, rest: list[str]) -> int:
             [str(VENV_PYTHON), "-m", "pytest", *words], cwd=ROOT, check=False
         ).returncode
     if options.mongo or not is_part(rest):
-        status = test_on_mongodb(rest, is_long=options.long) or status
+        failed = test_on_mongodb(rest, is_long=options.long)
+        status = status or (MONGODB_ALONE_FAILED if failed and not options.mongo else failed)
     return status
 
 
