@@ -99,6 +99,9 @@ def test_has_every_section_within_a_thumbs_reach(
     page = visit(path, email=email)
     page.set_viewport_size({"width": 320, "height": 640})
 
+    # A resize is laid out a moment later.
+    page.wait_for_function("() => document.documentElement.clientWidth === 320")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
     hidden = page.evaluate(
         """() => [...document.querySelectorAll("nav .nav__link")]
           .map((link) => [link.innerText, link.getBoundingClientRect(), link.scrollWidth])
