@@ -1,0 +1,125 @@
+"""People to call, where they came from, and what they agreed to."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ClientOwned, ClientOwnedQuerySet
+
+
+class Lead(ClientOwned):
+    """
+    A person in a client's list; a number stands once in it.
+
+    `time_zone` is what the file or a person said; without it `zone_candidates` lists every zone the
+    number may be in and a dial needs all of them open. `consent_status` is copied from the latest
+    Consent. The summary columns (from `status` on) are written by the campaigns room through
+    `leads.services.record_summary`.
+    """
+
+    class ConsentStatus(models.TextChoices):
+        NONE = "none", _("No consent")
+        GIVEN = "given", _("Consent given")
+        REVOKED = "revoked", _("Consent revoked")
+
+    class Status(models.TextChoices):
+        NEW = "new", _("New")
+        QUEUED = "queued", _("Queued")
+        CALLED = "called", _("Called")
+        REACHED = "reached", _("Reached")
+        CONVERTED = "converted", _("Converted")
+        EXHAUSTED = "exhausted", _("Not reached")
+        INVALID = "invalid", _("Invalid number")
+        SUPPRESSED = "suppressed", _("Do not call")
+
+    phone_number = models.CharField(max_length=16)
+    first_name = models.CharField(max_length=120, blank=True)
+    last_name = models.CharField(max_length=120, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    company = models.CharField(max_length=200, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    region = models.CharField(max_length=64, blank=True)
+    postal_code = models.CharField(max_length=16, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    zone_candidates = models.JSONField(default=list)
+    line_type = models.CharField(max_length=16, default="unknown")
+    external_id = models.CharField(max_length=120, blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    # What `searchable()` makes: the search box looks in it, alike on both databases.
+    search_text = models.CharField(max_length=1200, blank=True)
+    consent_status = models.CharField(
+        max_length=8, choices=ConsentStatus, default=ConsentStatus.NONE
+    )
+    lead_import = models.ForeignKey(
+        "LeadImport", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    status = models.CharField(max_length=16, choices=Status, default=Status.NEW)
+    last_outcome = models.CharField(max_length=32, blank=True)
+    attempts_count = models.PositiveIntegerField(default=0)
+    last_attempted_at = models.DateTimeField(null=True, blank=True)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    last_call_id = models.UUIDField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client", "phone_number"], name="lead_number_once"),
+        ]
+        indexes = [
+            models.Index(fields=["client", "-created_at"], name="lead_by_age"),
+            models.Index(fields=["client", "status", "-created_at"], name="lead_by_status"),
+            models.Index(fields=["client", "lead_import"], name="lead_by_import"),
+        ]
+
+    def __str__(self) -> str:
+        # The audit trail keeps this, and holds no whole number.
+        return self.full_name or f"…{self.phone_number[-4:]}"
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def searchable(self) -> str:
+        """Return name, company, e-mail, number and tags (each "#tag "), case-folded."""
+        words = (self.full_name, self.company, self.email, self.phone_number, self.external_id)
+        marks = "".join(f"#{tag} " for tag in self.tags)
+        return f"{' '.join(filter(None, words))} {marks}".casefold()[:1200]
+
+    @property
+    def zones(self) -> list[str]:
+        """The zones that must all be open for a dial; empty if none is known."""
+        return [self.time_zone] if self.time_zone else list(self.zone_candidates)
+
+
+class Consent(ClientOwned):
+    """Proof that a person agreed to be called, how and when; revoking fills `revoked_at`."""
+
+    class Kind(models.TextChoices):
+        WRITTEN = "written", _("Prior express written consent")
+        EXPRESS = "express", _("Prior express consent")
+        EXISTING = "existing", _("Existing business relationship")
+
+    lead = models.ForeignKey(Lead, models.CASCADE, related_name="consents")
+    kind = models.CharField(max_length=16, choices=Kind)
+    source = models.CharField(max_length=200)
+    wording = models.TextField(blank=True)
+    given_at = models.DateTimeField()
+    lead_import = models.ForeignKey(
+        "LeadImport", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    recorded_by_email = models.CharField(max_length=254)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "lead", "-given_at"], name="consent_by_lead")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.source}"

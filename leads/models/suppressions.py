@@ -1,0 +1,49 @@
+"""Who must not be called."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client
+from convomono.lib.models import BaseModel
+
+
+class Suppression(BaseModel):
+    """
+    A number that must not be called: by anybody, by one client, or by one campaign.
+
+    `scope_key` is "agency:<number>", "client:<id>:<number>" or "campaign:<id>:<number>" and makes
+    a number stand once on each list. It doesn't expire.
+    """
+
+    class Level(models.TextChoices):
+        AGENCY = "agency", _("Agency")
+        CLIENT = "client", _("Client")
+        CAMPAIGN = "campaign", _("Campaign")
+
+    class Source(models.TextChoices):
+        CALL = "call", _("Asked on a call")
+        PERSON = "person", _("Added by hand")
+        IMPORT = "import", _("Imported")
+        API = "api", _("API")
+
+    level = models.CharField(max_length=8, choices=Level)
+    client = models.ForeignKey(Client, models.PROTECT, null=True, blank=True, db_index=False)
+    campaign_id = models.UUIDField(null=True, blank=True)
+    phone_number = models.CharField(max_length=16)
+    scope_key = models.CharField(max_length=80, unique=True)
+    source = models.CharField(max_length=8, choices=Source)
+    reason = models.CharField(max_length=200, blank=True)
+    call_id = models.UUIDField(null=True, blank=True)
+    added_by_email = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "-created_at"], name="suppression_by_client"),
+            models.Index(fields=["phone_number"], name="suppression_by_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"…{self.phone_number[-4:]}"  # as with a lead's
