@@ -61,6 +61,11 @@ def calling_rules(country: str, on: date) -> CallingRules:
     )
 
 
+def find_rule(rule_id: str) -> dict[str, Any] | None:
+    """Return a line of the file by its id; None if this edition has no such."""
+    return next((rule for rule in _load()["rules"] if rule["id"] == rule_id), None)
+
+
 def _in_force(data: dict[str, Any], country: str, on: date) -> list[dict[str, Any]]:
     day = on.isoformat()
     dated = [

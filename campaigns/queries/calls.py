@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from campaigns.dialling.wording import reasons
 from campaigns.models import Attempt, Campaign
 from leads.models import Lead
 from leads.services import suppressed_numbers
@@ -160,9 +161,7 @@ def _answers(detail: CallDetail | None) -> list[Answer]:
 def _timeline(call: Call, attempt: Attempt | None) -> list[Moment]:
     lines: list[tuple[str, datetime | None, str, str, str]] = []
     if attempt is not None:
-        allowed = _("Allowed by %(rules)s") % {
-            "rules": ", ".join(attempt.decision.get("rules", []))
-        }
+        allowed = " ".join(reason.sentence for reason in reasons(attempt.decision))
         title = _("Decided: attempt %(number)d") % {"number": attempt.number}
         lines += [(title, attempt.created_at, allowed, "scale", "info")]
         lines += [(_("Dialled"), attempt.placed_at, "", "phone-arrow-up-right", "accent")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from campaigns.dialling.wording import Reason, inputs, reasons
 from campaigns.models import Attempt, Enrolment
 from campaigns.rules import waiting_sentence
 from convomono.lib.display import brief_instant
@@ -62,7 +63,7 @@ class AttemptRow:
     attempt: Attempt
     call: Call | None
     verdict: str
-    rules: list[str]
+    reasons: list[Reason]
     inputs: list[tuple[str, str]]
 
 
@@ -116,17 +117,6 @@ def _attempt_row(attempt: Attempt, call: Call | None) -> AttemptRow:
         attempt=attempt,
         call=call,
         verdict=str(decision.get("verdict", "")),
-        rules=[str(rule) for rule in decision.get("rules", [])],
-        inputs=[
-            (name.replace("_", " ").capitalize(), _text(value))
-            for name, value in decision.get("inputs", {}).items()
-        ],
+        reasons=reasons(decision),
+        inputs=inputs(decision),
     )
-
-
-def _text(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(one)}" for name, one in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "–" if value in {"", None} else str(value)

@@ -292,7 +292,7 @@ def test_shows_a_lead_with_each_decision(browse, vera, running):
 
     page = browse(vera).get(f"/app/leads/{call.lead_id}/").content.decode()
 
-    assert "us.states.hours" in page
+    assert "It was within calling hours there: 9:00 to 20:00." in page
     assert "Attempt 1" in page
     assert f"/app/calls/{call.pk}/" in page
 

@@ -1,0 +1,126 @@
+"""Decisions in words: every rule's sentence, and what a decision looked at, for people who read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _, gettext_lazy
+
+from campaigns.calling_rules import find_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.utils.functional import _StrPromise
+
+_HOUR = 60
+
+# What a rule of ours says when it stops a call, or puts it off.
+RULES: dict[str, _StrPromise] = {
+    "suppressed.agency": gettext_lazy("This number is on the do-not-call list."),
+    "suppressed.client": gettext_lazy("This number is on your do-not-call list."),
+    "suppressed.campaign": gettext_lazy("This person asked not to be called for this campaign."),
+    "number.invalid": gettext_lazy("This is no number that can be dialled."),
+    "zone.unknown": gettext_lazy(
+        "Nobody knows which time zone this number is in, so no hour is certain to be allowed."
+    ),
+    "consent.missing": gettext_lazy("There is no proof that this person agreed to be called."),
+    "attempts.cap": gettext_lazy("All attempts that the campaign allows were made."),
+    "person.gap": gettext_lazy(
+        "This person was called a short while ago, by this or another list."
+    ),
+    "sandbox.any_hour": gettext_lazy(
+        "Sandbox: a number kept for fiction may be called at any hour, nothing rings."
+    ),
+}
+# What the same rules say of a call that was allowed.
+_KEPT: dict[str, _StrPromise] = {
+    "person.gap": gettext_lazy("The last call to this person is long enough ago."),
+    "sandbox.any_hour": RULES["sandbox.any_hour"],
+}
+_INPUTS: dict[str, _StrPromise] = {
+    "rules_version": gettext_lazy("Edition of the calling rules"),
+    "country": gettext_lazy("Country of the number"),
+    "zones": gettext_lazy("Local time"),
+    "zones_from": gettext_lazy("Time zone known from"),
+    "any_hour": gettext_lazy("Any hour allowed (sandbox)"),
+    "suppressed_on": gettext_lazy("On a do-not-call list"),
+    "has_consent": gettext_lazy("Agreed to be called"),
+    "attempts_count": gettext_lazy("Attempts in this campaign before"),
+    "calls_in_24_hours": gettext_lazy("Calls to this person in the last 24 hours"),
+}
+_VALUES: dict[tuple[str, str], _StrPromise] = {
+    ("zones_from", "number"): gettext_lazy("the lead or its number"),
+    ("zones_from", "country"): gettext_lazy("the country: all its zones have to be open"),
+    ("suppressed_on", ""): gettext_lazy("no"),
+    ("suppressed_on", "agency"): gettext_lazy("yes"),
+    ("suppressed_on", "client"): gettext_lazy("yes, yours"),
+    ("suppressed_on", "campaign"): gettext_lazy("yes, of this campaign"),
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One rule of a decision: the sentence people read, its id, and where it is written."""
+
+    rule_id: str
+    sentence: str
+    citation: str = ""
+
+
+def reasons(decision: Mapping[str, Any]) -> list[Reason]:
+    """Return a kept decision's rules in words; a rule that is gone from the file is named by its id."""
+    allowed = decision.get("verdict") == "allow"
+    ids = [one for rule in decision.get("rules", []) for one in str(rule).split()]
+    return [_reason(rule_id, allowed=allowed) for rule_id in dict.fromkeys(ids)]
+
+
+def inputs(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what a kept decision looked at, as names and values for a reader."""
+    return [
+        (str(_INPUTS.get(name, name.replace("_", " ").capitalize())), _value(name, value))
+        for name, value in decision.get("inputs", {}).items()
+    ]
+
+
+def _reason(rule_id: str, *, allowed: bool) -> Reason:
+    if allowed and rule_id in _KEPT:
+        return Reason(rule_id, str(_KEPT[rule_id]))
+    if rule_id in RULES:
+        return Reason(rule_id, str(RULES[rule_id]))
+    rule = find_rule(rule_id)
+    if rule is None:
+        return Reason(rule_id, _("Rule %(id)s, of an earlier edition.") % {"id": rule_id})
+    return Reason(rule_id, _by_law(rule, allowed=allowed), str(rule.get("citation", "")))
+
+
+def _by_law(rule: Mapping[str, Any], *, allowed: bool) -> str:
+    value = rule["value"]
+    if rule["kind"] == "hours":
+        span = {"opens": _wall(value["opens_minute"]), "closes": _wall(value["closes_minute"])}
+        if allowed:
+            return _("It was within calling hours there: %(opens)s to %(closes)s.") % span
+        return _("It was outside calling hours there: %(opens)s to %(closes)s.") % span
+    if rule["kind"] == "cap":
+        times = {"calls": value["calls_per_day"]}
+        if allowed:
+            return _("At most %(calls)s calls to a person in 24 hours: not reached.") % times
+        return _("At most %(calls)s calls to a person in 24 hours: reached.") % times
+    return str(rule.get("citation") or rule["id"])
+
+
+def _wall(minute: int) -> str:
+    return f"{minute // _HOUR}:{minute % _HOUR:02d}"
+
+
+def _value(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, str) and (name, value) in _VALUES:
+        return str(_VALUES[name, value])
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_value('', one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "–" if value in ("", None) else str(value)
