@@ -194,6 +194,9 @@ RETELL_TIMEOUT_SECONDS = env.number("RETELL_TIMEOUT_SECONDS", 30, at_least=1)
 RETELL_CALLS_PER_SECOND = env.number("RETELL_CALLS_PER_SECOND", 1, at_least=0.1)
 # True when what we talk to is the local stand-in: nothing rings and the pages say so.
 SANDBOX = urlsplit(RETELL_BASE_URL).hostname in {"127.0.0.1", "localhost", "::1"}
+# Where requests to addresses that people typed may go although it is no public https host: host:port.
+_OWN_HOSTS = [urlsplit(RETELL_BASE_URL).netloc] if SANDBOX else []
+OUTBOUND_TRUSTED = frozenset([*env.names("OUTBOUND_TRUSTED"), *_OWN_HOSTS])
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 10_000_000, at_least=1000)
 
 # -- Safety ----------------------------------------------------------------------------------------
