@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accounts.models import Notification
+import structlog
+from django.core.mail import send_mail
+
+from accounts.models import Notification, User
 from convomono.lib.db import in_transaction, insert_once
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from accounts.models import Client
+
+log = structlog.get_logger()
 
 
 def notify(
@@ -38,3 +43,19 @@ def notify(
         return False
     row.save(force_insert=True)
     return True
+
+
+def mail_agency(*, subject: str, text: str) -> int:
+    """
+    Mail the agency's super admins, outside of any transaction; return how many were told.
+
+    A mail server that is away is logged and no error: what was to be told stands in the app too.
+    """
+    to = User.objects.filter(role=User.Role.SUPER_ADMIN, is_active=True)
+    addresses = list(to.values_list("email", flat=True)[:50])
+    try:
+        # One mail each: nobody learns the others' addresses.
+        return sum(send_mail(subject, text, None, [address]) for address in addresses)
+    except OSError:  # smtplib's errors are of its kind
+        log.exception("mail.not_sent", subject=subject)
+        return 0

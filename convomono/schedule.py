@@ -12,7 +12,15 @@ from campaigns.jobs import resume_campaigns
 from convomono.lib.jobs import periodic
 from leads.jobs import resume_imports
 from reporting.jobs import resume_reports
-from webhooks.jobs import expire_lost_holds, resolve_lost_answers, sweep_calls, sweep_parked
+from webhooks.jobs import (
+    expire_lost_holds,
+    give_up_parked,
+    purge_events,
+    resolve_lost_answers,
+    sweep_calls,
+    sweep_parked,
+    watch_webhooks,
+)
 
 DAY = 24 * 3600
 
@@ -20,6 +28,9 @@ periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
+periodic(watch_webhooks, every_seconds=60, queue="calls")
+periodic(give_up_parked, every_seconds=3600)
+periodic(purge_events, every_seconds=3600)
 periodic(expire_lost_holds, every_seconds=60)
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
 periodic(resume_campaigns, every_seconds=5)

@@ -12,7 +12,7 @@ from convomono.lib.redis import RedisError, redis_connection, ring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
+    from datetime import date, datetime
 
 BELL: Final = "drain"
 # A burst of events is one ring; the drain takes whatever is there when it comes.
@@ -69,11 +69,28 @@ class Doorbell:
 
 def refusals_on(day: date) -> dict[str, int]:
     """Return how many deliveries were refused on a UTC day of the real world, by reason."""
+    tally: Counter[str] = Counter()
+    for (_hour, reason), count in _tally(day).items():
+        tally[reason] += count
+    return dict(tally)
+
+
+def refusals_in_hour(moment: datetime) -> dict[str, int]:
+    """Return how many were refused in the UTC hour of that moment of the real world, by reason."""
+    return {
+        reason: count
+        for (hour, reason), count in _tally(moment.date()).items()
+        if hour == f"{moment:%H}"
+    }
+
+
+def _tally(day: date) -> dict[tuple[str, str], int]:
     try:
         tally = redis_connection().hgetall(_tally_name(day))
     except RedisError:
         return {}
-    return {_text(reason): int(count) for reason, count in tally.items()}
+    parts = ((_text(name).partition(":"), int(count)) for name, count in tally.items())
+    return {(hour, reason): count for (hour, _colon, reason), count in parts}
 
 
 def _text(value: bytes | str) -> str:
@@ -81,9 +98,10 @@ def _text(value: bytes | str) -> str:
 
 
 def _add(reason: str, count: int) -> None:
-    name = _tally_name(clock.real_now().date())
+    now = clock.real_now()
+    name = _tally_name(now.date())
     try:
-        redis_connection().hincrby(name, reason, count)
+        redis_connection().hincrby(name, f"{now:%H}:{reason}", count)
         redis_connection().expire(name, _TALLY_SECONDS)
     except RedisError:
         return  # the log has each of them

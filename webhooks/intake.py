@@ -12,6 +12,7 @@ import functools
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,7 @@ from telephony.signatures import verify_signature
 from webhooks.deliveries import read_delivery
 from webhooks.doorbell import DOORBELL
 from webhooks.inbox import NotStored, store
+from webhooks.sources import is_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
@@ -49,17 +51,32 @@ _HEADERS: Final[dict[int, list[tuple[str, str]]]] = {
 _NO_BODY: Final = [("Content-Length", "0")]
 
 
-def refuse_unread(*, method: str, content_length: str, limit: int) -> HTTPStatus | None:
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What is known of a delivery before its body is read."""
+
+    method: str
+    content_length: str
+    peer: str
+    forwarded: str
+
+
+def refuse_unread(head: _Head) -> HTTPStatus | None:
     """
     Return why the body need not even be read; None if it should be.
 
     A body of unannounced length (chunked) is refused too: Retell always says how long.
     """
-    if method != "POST":
+    if head.method != "POST":
         return HTTPStatus.METHOD_NOT_ALLOWED
-    if not (content_length.isascii() and content_length.isdigit()):
+    allowed = settings.WEBHOOK_SOURCES
+    if not is_allowed(peer=head.peer, forwarded=head.forwarded, allowed=allowed):
+        log.warning("webhook.wrong_source")
+        DOORBELL.count("source")
+        return HTTPStatus.FORBIDDEN
+    if not (head.content_length.isascii() and head.content_length.isdigit()):
         return HTTPStatus.LENGTH_REQUIRED
-    if int(content_length[:20]) > limit:
+    if int(head.content_length[:20]) > settings.WEBHOOK_MAX_BYTES:
         return _too_large()
     return None
 
@@ -137,8 +154,13 @@ def wsgi_intake(application: WSGIApplication) -> WSGIApplication:
 
 def _wsgi_answer(environ: WSGIEnvironment) -> HTTPStatus:
     length = _announced(environ.get("CONTENT_LENGTH") or "")
-    limit = settings.WEBHOOK_MAX_BYTES
-    refused = refuse_unread(method=environ["REQUEST_METHOD"], content_length=length, limit=limit)
+    head = _Head(
+        environ["REQUEST_METHOD"],
+        length,
+        environ.get("REMOTE_ADDR", ""),
+        environ.get("HTTP_X_FORWARDED_FOR", ""),
+    )
+    refused = refuse_unread(head)
     if refused:
         return refused
     body = _wsgi_body(environ, int(length))
@@ -202,13 +224,14 @@ async def _asgi_answer(scope: Message, receive_message: Receive) -> HTTPStatus:
     headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:  # a doubled header is joined, as WSGI servers do
         headers[name] = headers[name] + b"," + value if name in headers else value
-    limit = settings.WEBHOOK_MAX_BYTES
     length = _announced(headers.get(b"content-length", b"").decode("latin-1"))
-    refused = refuse_unread(method=scope["method"], content_length=length, limit=limit)
+    forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+    peer = (scope.get("client") or ("",))[0]
+    refused = refuse_unread(_Head(scope["method"], length, peer, forwarded))
     if refused:
         return refused
     try:
-        body = await _asgi_body(receive_message, limit)
+        body = await _asgi_body(receive_message, settings.WEBHOOK_MAX_BYTES)
     except _TooLarge:
         return _too_large()
     if len(body) != int(length):

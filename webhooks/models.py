@@ -16,14 +16,15 @@ class WebhookEvent(BaseModel):
     One event of the voice platform, stored before it is acknowledged.
 
     `key` makes a delivery that comes twice one row. Status: `pending` waits for the drain, `parked`
-    for a call nobody knows yet, `applied` took effect, `ignored` is of no concern, `dead` failed
-    five times or can't be read. `body` is the raw request, as it was signed; with source `sweep`
+    for a call nobody knows yet, `orphan` waited three days for one, `applied` took effect, `ignored`
+    is of no concern, `dead` failed five times or can't be read. `body` is the raw request, as it was signed; with source `sweep`
     it is the call as we fetched it, because its news never came.
     """
 
     class Status(models.TextChoices):
         PENDING = "pending", _("Waiting")
         PARKED = "parked", _("Parked")
+        ORPHAN = "orphan", _("Nobody's call")
         APPLIED = "applied", _("Applied")
         IGNORED = "ignored", _("Ignored")
         DEAD = "dead", _("Failed")

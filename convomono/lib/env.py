@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from typing import overload
 
@@ -78,3 +79,18 @@ def integer(name: str, default: int, *, at_least: int | None = None) -> int:
 def names(name: str, default: str = "") -> list[str]:
     """Return a list that stands comma-separated in the variable."""
     return [part.strip() for part in (_raw(name) or default).split(",") if part.strip()]
+
+
+def networks(name: str) -> list[str]:
+    """
+    Return a list of IP addresses and networks (CIDR).
+
+    :raises EnvironmentInvalid: if one of them is none
+    """
+    found = names(name)
+    for one in found:
+        try:
+            ipaddress.ip_network(one, strict=False)
+        except ValueError:
+            raise EnvironmentInvalid(f"{name} must list IP addresses, not {one!r}.") from None
+    return found

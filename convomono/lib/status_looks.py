@@ -73,6 +73,7 @@ STATUS_LOOKS: dict[str, tuple[str, str]] = {
     "applied": ("ok", "check-circle"),
     "ignored": ("quiet", "minus-circle"),
     "parked": ("warn", "pause"),
+    "orphan": ("quiet", "question-mark-circle"),
     "dead": ("bad", "x-circle"),
     # How well something is, and how much a notice matters
     "ok": ("ok", "check-circle"),

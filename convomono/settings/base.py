@@ -198,6 +198,8 @@ SANDBOX = urlsplit(RETELL_BASE_URL).hostname in {"127.0.0.1", "localhost", "::1"
 _OWN_HOSTS = [urlsplit(RETELL_BASE_URL).netloc] if SANDBOX else []
 OUTBOUND_TRUSTED = frozenset([*env.names("OUTBOUND_TRUSTED"), *_OWN_HOSTS])
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 10_000_000, at_least=1000)
+WEBHOOK_SOURCES = env.networks("WEBHOOK_SOURCES")
+WEBHOOK_RETENTION_DAYS = env.integer("WEBHOOK_RETENTION_DAYS", 90, at_least=7)
 
 # -- Safety ----------------------------------------------------------------------------------------
 

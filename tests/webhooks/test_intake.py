@@ -57,11 +57,15 @@ def post_wsgi(
     method: str = "POST",
     length: str | None = None,
     source: io.BytesIO | None = None,
+    peer: str = "127.0.0.1",
+    forwarded: str = "",
 ) -> Answer:
     header = signature(body) if signed is None else signed
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "PATH_INFO": PATH,
+        "REMOTE_ADDR": peer,
+        "HTTP_X_FORWARDED_FOR": forwarded,
         "CONTENT_LENGTH": str(len(body)) if length is None else length,
         "wsgi.input": source or io.BytesIO(body),
     }
@@ -85,10 +89,14 @@ def post_asgi(
     method: str = "POST",
     length: str | None = None,
     chunks: list[bytes] | None = None,
+    peer: str = "127.0.0.1",
+    forwarded: str = "",
 ) -> Answer:
     values = signature(body) if signed is None else signed
     signatures = [values] if isinstance(values, str) else values
     headers = [(b"x-retell-signature", value.encode()) for value in signatures if value]
+    if forwarded:
+        headers.append((b"x-forwarded-for", forwarded.encode()))
     if length != "":
         headers.append((b"content-length", (length or str(len(body))).encode()))
     parts = [body] if chunks is None else chunks
@@ -102,6 +110,7 @@ def post_asgi(
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": PATH, "headers": headers}
+    scope["client"] = (peer, 40_000)
     asyncio.run(asgi_application(scope, receive, send))
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     assert sent[1]["body"] == b""
@@ -302,6 +311,52 @@ def test_asks_how_long_the_body_is(post: Post, length: str):
         length = "\xb2"
     assert post(length=length).status == 411
     assert stored() == []
+
+
+RETELL = "100.20.5.228"
+
+
+class TestSources:
+    """Where the installation lists who may deliver."""
+
+    @pytest.fixture(autouse=True)
+    def listed(self, settings: Any) -> None:
+        settings.WEBHOOK_SOURCES = [RETELL, "2001:db8:7::/48"]
+
+    @pytest.mark.parametrize(
+        ("peer", "forwarded"),
+        [
+            (RETELL, ""),
+            (f"::ffff:{RETELL}", ""),
+            ("2001:db8:7::1", ""),
+            ("127.0.0.1", RETELL),
+            ("10.0.0.2", f"203.0.113.9, {RETELL}"),
+        ],
+    )
+    def test_take_what_is_listed(self, post: Post, peer: str, forwarded: str):
+        assert post(peer=peer, forwarded=forwarded).status == 204
+
+    @pytest.mark.parametrize(
+        ("peer", "forwarded"),
+        [
+            ("100.20.5.229", ""),
+            ("8.8.8.8", RETELL),  # a stranger says who he is
+            ("127.0.0.1", f"{RETELL}, 8.8.8.8"),  # our proxy adds last what it saw
+            ("127.0.0.1", ""),
+            ("127.0.0.1", "nonsense"),
+            ("", ""),
+            ("a-socket", RETELL),
+        ],
+    )
+    def test_refuse_everybody_else(self, post: Post, peer: str, forwarded: str):
+        source = CountedBody(BODY)
+        more = {"source": source} if post is post_wsgi else {}
+        assert post(peer=peer, forwarded=forwarded, **more).status == 403
+        assert (stored(), source.taken) == ([], 0)
+
+    def test_take_everybody_when_nothing_is_listed(self, post: Post, settings: Any):
+        settings.WEBHOOK_SOURCES = []
+        assert post(peer="8.8.8.8").status == 204
 
 
 class TestSize:

@@ -1,0 +1,159 @@
+"""What tells somebody that events don't come, aren't taken or aren't applied: in the app and by mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Notification
+from accounts.notifications import mail_agency, notify
+from telephony.models import Call
+from webhooks.doorbell import refusals_in_hour
+from webhooks.models import WebhookEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+MONITOR: Final = "/agency/webhooks/"
+LAG_SECONDS: Final = 30  # an event is applied within one
+WINDOW: Final = timedelta(minutes=15)
+FAILED_COUNT: Final = 5
+FAILED_RATIO: Final = 0.02
+BAD_SIGNATURES: Final = 20  # in an hour
+# A call has been answered or has failed by then, and Retell has said so.
+_RANG_OUT: Final = timedelta(minutes=5)
+_STILL_OF_CONCERN: Final = timedelta(hours=1)
+SILENT_CALLS: Final = 3
+_REPEATED_AFTER_HOURS: Final = 6
+_Status = WebhookEvent.Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What the alerts go by; lag in real seconds, counts of the last quarter or full hour."""
+
+    lag_seconds: float = 0
+    received_count: int = 0
+    failed_count: int = 0
+    bad_signature_count: int = 0
+    skewed_count: int = 0
+    silent_calls_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One thing that somebody has to look into; `kind` names its cause."""
+
+    kind: str
+    title: str
+    body: str
+
+
+def alerts(signals: Signals) -> Iterator[Alert]:
+    """Tell what is wrong by these signals."""
+    if signals.lag_seconds > LAG_SECONDS:
+        yield Alert(
+            "lag",
+            _("Webhook events aren't applied in time"),
+            _("The oldest has waited for %(seconds)d seconds. Is the drain running?")
+            % {"seconds": signals.lag_seconds},
+        )
+    most = max(FAILED_COUNT, FAILED_RATIO * signals.received_count)
+    if signals.failed_count >= most:
+        yield Alert(
+            "failures",
+            _("Webhook events fail"),
+            _("%(count)d failed in a quarter of an hour. Look at the error they have in common.")
+            % {"count": signals.failed_count},
+        )
+    if signals.skewed_count:
+        yield Alert(
+            "skew",
+            _("Webhooks are refused because of the time"),
+            _("Their signatures are right and their times aren't: set this server's clock."),
+        )
+    if signals.bad_signature_count >= BAD_SIGNATURES:
+        yield Alert(
+            "signature",
+            _("Webhooks with wrong signatures"),
+            _(
+                "%(count)d within an hour. If no call gets any news, the webhook key at Retell was "
+                "changed; otherwise somebody is trying."
+            )
+            % {"count": signals.bad_signature_count},
+        )
+    if signals.silent_calls_count >= SILENT_CALLS:
+        yield Alert(
+            "silence",
+            _("Calls run and no webhook arrives"),
+            _("%(count)d calls without any news. Does Retell reach this server's address?")
+            % {"count": signals.silent_calls_count},
+        )
+
+
+def read_signals(*, now: datetime, real_now: datetime, factor: float) -> Signals:
+    """Measure; rows carry the clock of the dialling, which runs `factor` times as fast. Six queries."""
+    refusals = refusals_in_hour(real_now)
+    recent = WebhookEvent.objects.filter(created_at__gt=now - WINDOW * factor)
+    return Signals(
+        lag_seconds=_lag_seconds(now) / factor,
+        received_count=recent.count(),
+        failed_count=recent.filter(attempts__gt=0).count(),
+        bad_signature_count=refusals.get("signature", 0),
+        skewed_count=refusals.get("skew", 0),
+        silent_calls_count=_silent_calls_count(now),
+    )
+
+
+def raise_alerts(
+    signals: Signals, *, now: datetime, real_now: datetime, base_url: str
+) -> list[str]:
+    """
+    Tell the agency in the app and by mail; return the kinds that were new.
+
+    The same trouble is told once in six hours. Outside of any transaction: it sends mail.
+    """
+    told = []
+    part = f"{real_now:%Y-%m-%d}:{real_now.hour // _REPEATED_AFTER_HOURS}"
+    for alert in alerts(signals):
+        is_new = notify(
+            client=None,
+            level=Notification.Level.BAD,
+            title=alert.title,
+            body=alert.body,
+            url=MONITOR,
+            key=f"webhook-alert:{alert.kind}:{part}",
+            now=now,
+        )
+        if is_new:
+            text = f"{alert.body}\n\n{base_url.rstrip('/')}{MONITOR}\n"
+            mail_agency(subject=alert.title, text=text)
+            told.append(alert.kind)
+    return told
+
+
+def _lag_seconds(now: datetime) -> float:
+    """Return how long the event that has been due the longest has been due."""
+    due = WebhookEvent.objects.filter(status=_Status.PENDING, next_try_at__lte=now)
+    first = due.order_by("next_try_at").values_list("next_try_at", flat=True).first()
+    return (now - first).total_seconds() if first else 0.0
+
+
+def _silent_calls_count(now: datetime) -> int:
+    """Count calls that must have been answered or failed, if no event came since they were placed."""
+    silent = Call.objects.filter(
+        status=Call.Status.REGISTERED,
+        created_at__lt=now - _RANG_OUT,
+        created_at__gt=now - _STILL_OF_CONCERN,
+    ).order_by("created_at")
+    placed = list(silent.values_list("created_at", flat=True)[:100])
+    if not placed:
+        return 0
+    heard = WebhookEvent.objects.filter(
+        source=WebhookEvent.Source.DELIVERY, created_at__gt=placed[0]
+    )
+    return 0 if heard.exists() else len(placed)
