@@ -37,6 +37,8 @@ CAMPAIGN_LAUNCHED = "campaign.launched"
 CAMPAIGN_PAUSED = "campaign.paused"
 CAMPAIGN_RESUMED = "campaign.resumed"
 CAMPAIGN_STOPPED = "campaign.stopped"
+LIMITS_CHANGED = "limits.changed"
+RULE_REVIEWED = "rule.reviewed"
 REPORT_REQUESTED = "report.requested"
 WEBHOOK_REPLAYED = "webhook.replayed"
 
@@ -74,6 +76,8 @@ SENTENCES = {
     CAMPAIGN_PAUSED: _("Paused the campaign"),
     CAMPAIGN_RESUMED: _("Resumed the campaign"),
     CAMPAIGN_STOPPED: _("Stopped the campaign"),
+    LIMITS_CHANGED: _("Changed the account's own calling limits"),
+    RULE_REVIEWED: _("Marked a calling rule as reviewed"),
     REPORT_REQUESTED: _("Asked for a report"),
     WEBHOOK_REPLAYED: _("Replayed a webhook event"),
 }

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from campaigns import script
-from campaigns.calling_rules import calling_rules
+from campaigns.calling_rules.places import Place, place_of, zones_allowed
+from campaigns.dialling.candidates import rules_in
 from campaigns.dialling.windows import Hours
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide
 from campaigns.services.launching import waiting_leads
+from campaigns.services.limits import client_limits
 from convomono.lib.phone import is_fictional
 from leads.models import Lead
 from leads.services import suppressed_numbers
@@ -60,7 +62,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
     """Sort the leads that wait for a launch by what becomes of them, with the dispatcher's rules."""
     names = script.own_variables(campaign.opening_line, campaign.script_raw)
     tally: Counter[str] = Counter()
-    places: Counter[tuple[str, tuple[str, ...], bool]] = Counter()
+    places: Counter[tuple[Place, tuple[str, ...], bool]] = Counter()
     missing: Counter[str] = Counter()
     rows = waiting_leads(campaign).select_related("lead").order_by("pk")
     last = None
@@ -78,7 +80,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
             if fate != "callable":
                 continue
             fictional = is_fictional(row.phone_number)
-            places[row.lead.country, tuple(row.lead.zones or row.zones), fictional] += 1
+            places[_place(row), _zones(row), fictional] += 1
             missing.update(name for name in names if not row.dynamic_vars.get(name))
     open_now, waits = _by_zone(campaign, places, now, is_sandbox=is_sandbox)
     return LeadCounts(
@@ -89,7 +91,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
         callable_now=open_now,
         waits=waits,
         without_variable=tuple((name, missing[name]) for name in names if missing[name]),
-        has_real_number=any(not fictional for _country, _zones, fictional in places),
+        has_real_number=any(not fictional for _where, _when, fictional in places),
     )
 
 
@@ -103,9 +105,22 @@ def _fate(row: Enrolment, stopped: Mapping[str, object]) -> str:
     return "callable"
 
 
+def _place(row: Enrolment) -> Place:
+    lead = row.lead
+    return place_of(country=lead.country, region=lead.region, phone_number=row.phone_number)
+
+
+def _zones(row: Enrolment) -> tuple[str, ...]:
+    return zones_allowed(
+        told=row.lead.time_zone,
+        candidates=row.lead.zone_candidates or row.zones,
+        phone_number=row.phone_number,
+    )
+
+
 def _by_zone(
     campaign: Campaign,
-    places: Counter[tuple[str, tuple[str, ...], bool]],
+    places: Counter[tuple[Place, tuple[str, ...], bool]],
     now: datetime,
     *,
     is_sandbox: bool,
@@ -114,17 +129,18 @@ def _by_zone(
     stored = campaign.calling_window
     hours = Hours(frozenset(stored.weekdays), stored.opens_minute, stored.closes_minute)
     window = DialWindow(hours=hours, is_any_hour=stored.is_any_hour)
+    limits = client_limits(campaign.client_id)
     open_now, waits = 0, []
-    for (country, zones, fictional), count in places.items():
+    for (place, zones, fictional), count in places.items():
         decision = decide(
             facts=DialFacts(
                 phone_number="+12025550100" if fictional else "+12025551000",
-                country=country,
+                country=place.country,
                 zones=zones,
             ),
             policy=DialPolicy(),
             window=window,
-            rules=calling_rules(country, now.date()),
+            rules=rules_in(place, zones=zones, limits=limits, now=now),
             is_sandbox=is_sandbox,
             now=now,
         )

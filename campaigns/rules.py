@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from campaigns.dialling import waiting
 from campaigns.dialling.waiting import WAITING, waiting_sentence
-from campaigns.dialling.windows import Hours, is_open, known_zones, local_time, next_opening
+from campaigns.dialling.windows import (
+    Hours,
+    closed_for,
+    is_open,
+    known_zones,
+    local_time,
+    next_opening,
+)
 from convomono.lib.phone import is_fictional
 from telephony.rules import Outcome, OutcomeClass, RetryRule
 
@@ -57,7 +64,7 @@ class DialFacts:
     What is known of a person at the moment of the decision.
 
     `suppressed_on` names the widest do-not-call list the number is on. `recent_attempts` are the
-    dials to this number in the last 24 hours by anybody: all campaigns, all clients.
+    dials to this number by anybody, all campaigns, all clients, as far back as the rules remember.
     """
 
     phone_number: str
@@ -152,10 +159,16 @@ def decide(
             waiting_code=latest.waiting_code,
             not_before=latest.not_before,
         )
-    hours_rule = "sandbox.any_hour" if any_hour else rules.hours_rule
-    return Decision(
-        verdict=Verdict.ALLOW, rule_ids=(hours_rule, rules.cap_rule, "person.gap"), inputs=inputs
-    )
+    allowed_by = _allowed_by(rules, any_hour=any_hour)
+    return Decision(verdict=Verdict.ALLOW, rule_ids=allowed_by, inputs=inputs)
+
+
+def _allowed_by(rules: CallingRules, *, any_hour: bool) -> tuple[str, ...]:
+    """Name every rule that was looked at and kept."""
+    of_days = (rules.hours_rule, rules.days_rule, rules.holidays_rule)
+    times = ("sandbox.any_hour",) if any_hour else of_days
+    found = (*times, *rules.cap_rules, "person.gap", rules.gap_rule, rules.consent_rule)
+    return tuple(name for name in found if name)
 
 
 def _zones(facts: DialFacts, rules: CallingRules) -> tuple[str, ...]:
@@ -180,27 +193,42 @@ def _denial(facts: DialFacts, policy: DialPolicy, has_hours: object) -> tuple[st
 def _pace(
     facts: DialFacts, policy: DialPolicy, rules: CallingRules, now: datetime
 ) -> list[_Deferral]:
-    recent = sorted(at for at in facts.recent_attempts if at > now - DAY)
+    recent = sorted(facts.recent_attempts)
     deferrals = []
-    if recent and recent[-1] + timedelta(seconds=policy.gap_seconds) > now:
-        until = recent[-1] + timedelta(seconds=policy.gap_seconds)
-        deferrals.append(_Deferral("person.gap", waiting.PERSON_GAP, until))
-    if len(recent) >= rules.calls_per_day:
-        until = recent[-rules.calls_per_day] + DAY
-        deferrals.append(_Deferral(rules.cap_rule, waiting.PERSON_CAP, until))
+    for rule_id, gap in (("person.gap", policy.gap_seconds), (rules.gap_rule, rules.gap_seconds)):
+        if gap and recent and recent[-1] + timedelta(seconds=gap) > now:
+            until = recent[-1] + timedelta(seconds=gap)
+            deferrals.append(_Deferral(rule_id, waiting.PERSON_GAP, until))
+    for cap in rules.caps:
+        within = [at for at in recent if at > now - timedelta(hours=cap.hours)]
+        if len(within) >= cap.calls:
+            until = within[-cap.calls] + timedelta(hours=cap.hours)
+            deferrals.append(_Deferral(cap.rule_id, waiting.PERSON_CAP, until))
     return deferrals
 
 
 def _closed(
     window: DialWindow, zones: tuple[str, ...], rules: CallingRules, now: datetime
 ) -> _Deferral | None:
-    hours = window.hours.within(opens_minute=rules.opens_minute, closes_minute=rules.closes_minute)
+    hours = window.hours.within(rules)
     if is_open(hours=hours, zones=zones, at=now):
         return None
+    binding = _binding(window, zones, rules, now)
     opening = next_opening(hours=hours, zones=zones, after=now)
     if opening is None:
-        return _Deferral(rules.hours_rule, waiting.NEVER_OPEN, now + NEVER_OPEN_RETRY)
-    return _Deferral(rules.hours_rule, waiting.WINDOW, opening)
+        return _Deferral(binding, waiting.NEVER_OPEN, now + NEVER_OPEN_RETRY)
+    closed = closed_for(hours=hours, zones=zones, at=now)
+    code = waiting.CLOSED_DAY if closed - {"hours"} else waiting.WINDOW
+    return _Deferral(binding, code, opening)
+
+
+def _binding(window: DialWindow, zones: tuple[str, ...], rules: CallingRules, now: datetime) -> str:
+    """Name the lines that close the zones now; the campaign's own hours only if no law does."""
+    law = Hours(rules.weekdays, rules.opens_minute, rules.closes_minute, rules.holidays)
+    names = {"hours": rules.hours_rule, "days": rules.days_rule, "holidays": rules.holidays_rule}
+    closed = closed_for(hours=law, zones=zones, at=now)
+    found = [names[kind] for kind in names if kind in closed]
+    return " ".join(found) or "campaign.hours"
 
 
 def _inputs(
@@ -209,6 +237,7 @@ def _inputs(
     return {
         "rules_version": rules.version,
         "country": rules.country,
+        "jurisdictions": list(rules.jurisdictions),
         "zones": {zone: local_time(zone, now) for zone in zones},
         "zones_from": "number" if known_zones(facts.zones) else "country",
         "any_hour": any_hour,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from campaigns.views import calls, campaigns, launch, leads, live
+from campaigns.views import calling_rules, calls, campaigns, launch, leads, live
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 
@@ -23,6 +23,8 @@ client_face: tuple[list[URLPattern], str] = (
         path(f"{_CAMPAIGN}pause/", live.campaign_pause, name="campaign-pause"),
         path(f"{_CAMPAIGN}resume/", live.campaign_resume, name="campaign-resume"),
         path(f"{_CAMPAIGN}stop/", live.campaign_stop, name="campaign-stop"),
+        path("calling-rules/", calling_rules.calling_rules, name="calling-rules"),
+        path("calling-rules/limits/", calling_rules.limits_edit, name="limits-edit"),
         path("calls/", calls.call_list, name="call-list"),
         path("calls/<uuid:call_id>/", calls.call_detail, name="call-detail"),
         path("calls/<uuid:call_id>/suppress/", calls.call_suppress, name="call-suppress"),
@@ -31,4 +33,11 @@ client_face: tuple[list[URLPattern], str] = (
     ],
     "campaigns",
 )
-agency_face: tuple[list[URLPattern], str] = ([], "agency-campaigns")
+agency_face: tuple[list[URLPattern], str] = (
+    [
+        path("rules/", calling_rules.rule_list, name="rule-list"),
+        path("rules/<str:rule_id>/", calling_rules.rule_detail, name="rule-detail"),
+        path("rules/<str:rule_id>/review/", calling_rules.rule_review, name="rule-review"),
+    ],
+    "agency-campaigns",
+)

@@ -24,7 +24,7 @@ import telephony.urls
 import webhooks.urls
 
 _ROOMS_OF_CLIENTS = (reporting, campaigns, leads, billing)
-_ROOMS_OF_THE_AGENCY = (reporting, billing.clients, telephony, billing, webhooks)
+_ROOMS_OF_THE_AGENCY = (reporting, billing.clients, telephony, campaigns, billing, webhooks)
 _ROOMS_WITH_API = (accounts, telephony, leads, billing, campaigns, reporting)
 
 _client_face = [path("", include(room.urls.client_face)) for room in _ROOMS_OF_CLIENTS]

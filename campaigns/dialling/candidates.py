@@ -7,16 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from campaigns.calling_rules import CallingRules, calling_rules
-from campaigns.dialling.windows import Hours
+from campaigns.calling_rules import CallingRules, calling_rules, country_zones, tightened
+from campaigns.calling_rules.places import place_of, zones_allowed
+from campaigns.dialling.windows import Hours, days_in, known_zones
 from campaigns.models import Attempt, BatchCall, CallingWindow, Enrolment, PersonPace, RetryPolicy
 from campaigns.rules import Decision, DialFacts, DialPolicy, DialWindow, decide
+from campaigns.services.limits import client_limits
 from leads.services import has_consent, suppressed_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from campaigns.calling_rules import Limits
+    from campaigns.calling_rules.places import Place
 
 # What counts as a call to a person: it rang, or may have.
 RANG = (
@@ -25,7 +30,6 @@ RANG = (
     Attempt.Status.UNKNOWN,
     Attempt.Status.ENDED,
 )
-_LOOK_BACK = timedelta(hours=24)
 _NANP = "+1"
 
 
@@ -74,7 +78,7 @@ def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[
 def load_candidates(
     *, batch_call: BatchCall, enrolments: Sequence[Enrolment], now: datetime
 ) -> list[Candidate]:
-    """Read what decisions about these enrolments need; five queries, however many they are."""
+    """Read what decisions about these enrolments need; six queries, however many they are."""
     if not enrolments:
         return []
     numbers = sorted({one.phone_number for one in enrolments})
@@ -88,7 +92,11 @@ def load_candidates(
     kept = {
         key: rows[-1] for key, rows in earlier.items() if rows[-1].status == Attempt.Status.DIALLING
     }
-    rang = _calls_to(numbers, now=now, apart_from={one.pk for one in kept.values()})
+    limits = client_limits(batch_call.client_id)
+    places = {one.pk: _where(one, limits, now) for one in enrolments}
+    memory = max(rules.longest_memory for _zones, rules in places.values())
+    memory = max(memory, timedelta(seconds=dial_policy(batch_call).gap_seconds))
+    rang = _calls_to(numbers, since=now - memory, apart_from={one.pk for one in kept.values()})
     suppressed = suppressed_numbers(
         client_id=batch_call.client_id,
         campaign_id=batch_call.campaign_id,
@@ -101,14 +109,13 @@ def load_candidates(
             facts=DialFacts(
                 phone_number=one.phone_number,
                 country=_country(one),
-                # Those of the lead as it is now: somebody may have set its zone since it was enrolled.
-                zones=tuple(one.lead.zones or one.zones),
+                zones=places[one.pk][0],
                 suppressed_on=str(suppressed.get(one.phone_number, "")),
                 has_consent=has_consent(one.lead),
                 attempts_count=one.attempts_count,
                 recent_attempts=tuple(rang[one.phone_number]),
             ),
-            rules=calling_rules(_country(one), now.date()),
+            rules=places[one.pk][1],
             kept=kept.get(one.pk),
             pace_of=turns.get(one.phone_number),
             preferred_number=_last_number(earlier.get(one.pk, ())),
@@ -166,12 +173,34 @@ def _attempts_of(enrolments: Iterable[Enrolment]) -> dict[UUID, list[Attempt]]:
     return found
 
 
+def _where(
+    enrolment: Enrolment, limits: Limits, now: datetime
+) -> tuple[tuple[str, ...], CallingRules]:
+    """Return the zones a person may be in and the rules that bind there, as the lead is now."""
+    lead, number = enrolment.lead, enrolment.phone_number
+    zones = zones_allowed(
+        told=lead.time_zone,
+        candidates=lead.zone_candidates or enrolment.zones,
+        phone_number=number,
+    )
+    place = place_of(country=_country(enrolment), region=lead.region, phone_number=number)
+    return zones, rules_in(place, zones=zones, limits=limits, now=now)
+
+
+def rules_in(
+    place: Place, *, zones: tuple[str, ...], limits: Limits, now: datetime
+) -> CallingRules:
+    """Return the rules of a place on the days it is there now, with a client's own limits."""
+    first, last = days_in(known_zones(zones) or country_zones(place.country), now)
+    return tightened(calling_rules(place, first, last), limits)
+
+
 def _calls_to(
-    numbers: list[str], *, now: datetime, apart_from: set[UUID]
+    numbers: list[str], *, since: datetime, apart_from: set[UUID]
 ) -> dict[str, list[datetime]]:
     found: dict[str, list[datetime]] = defaultdict(list)
     rows = Attempt.objects.filter(
-        phone_number__in=numbers, created_at__gt=now - _LOOK_BACK, status__in=RANG
+        phone_number__in=numbers, created_at__gt=since, status__in=RANG
     ).values_list("pk", "phone_number", "created_at", "placed_at")
     for pk, number, created_at, placed_at in rows:
         if pk not in apart_from:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SCHEDULED = "scheduled"
 ATTACHING = "attaching"
 WINDOW = "window"
+CLOSED_DAY = "closed_day"
 NEVER_OPEN = "never_open"
 RETRY = "retry"
 PERSON_GAP = "person_gap"
@@ -50,6 +51,10 @@ WAITING: dict[str, _StrPromise] = {
     SCHEDULED: _("Starts at %(until)s."),
     ATTACHING: _("The leads are being put in line; dialling starts when all are."),
     WINDOW: _("Outside calling hours where these leads live. The next hours open at %(until)s."),
+    CLOSED_DAY: _(
+        "No calls today where these leads live: a closed day or a holiday. "
+        "The next hours open at %(until)s."
+    ),
     NEVER_OPEN: _(
         "No hour is open in every time zone these numbers may be in. "
         "Set the leads' time zone, or widen the campaign's calling hours."

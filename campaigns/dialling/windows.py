@@ -8,33 +8,45 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from campaigns.calling_rules import DAY_MINUTES, is_holiday
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
-DAY_MINUTES = 24 * 60
-# A week finds each weekday once; a day more for the zones that are still in the day before.
-DAYS_AHEAD = 8
+    from campaigns.calling_rules import CallingRules
+
+# A week finds each weekday once, a day more is for the zones that are still in the day before; where
+# the days that are left are holidays, the weeks after that are looked at too.
+DAYS_AHEAD = (8, 29)
 
 
 @dataclass(frozen=True)
 class Hours:
     """
-    Weekdays (Monday is 0) and minutes since local midnight, the last one excluded.
+    Weekdays (Monday is 0) and minutes since local midnight, the last one excluded, but for holidays.
 
-    Hours that close before they open are never open.
+    Hours that close before they open are never open. Holidays are those of `is_holiday`.
     """
 
     weekdays: frozenset[int]
     opens_minute: int
     closes_minute: int
+    holidays: tuple[str, ...] = ()
 
-    def within(self, *, opens_minute: int, closes_minute: int) -> Hours:
+    def within(self, rules: CallingRules) -> Hours:
         """Return these hours, tightened to what the law allows."""
         return Hours(
-            weekdays=self.weekdays,
-            opens_minute=max(self.opens_minute, opens_minute),
-            closes_minute=min(self.closes_minute, closes_minute),
+            weekdays=self.weekdays & rules.weekdays,
+            opens_minute=max(self.opens_minute, rules.opens_minute),
+            closes_minute=min(self.closes_minute, rules.closes_minute),
+            holidays=rules.holidays,
         )
+
+    def is_open_on(self, day: date) -> bool:
+        """Tell whether there are calling hours on a day at all."""
+        is_weekday = day.weekday() in self.weekdays
+        return is_weekday and not (self.holidays and is_holiday(self.holidays, day))
 
 
 def is_open(*, hours: Hours, zones: Iterable[str], at: datetime) -> bool:
@@ -44,19 +56,43 @@ def is_open(*, hours: Hours, zones: Iterable[str], at: datetime) -> bool:
 
 def next_opening(*, hours: Hours, zones: Iterable[str], after: datetime) -> datetime | None:
     """
-    Return the first instant from `after` on at which all zones are open; None within eight days.
+    Return the first instant from `after` on at which all zones are open; None within four weeks.
 
     Zones too far apart, or hours too short, may never be open together.
     """
     places = tuple(zones)
     if is_open(hours=hours, zones=places, at=after):
         return after
-    # All are open together first when one of them opens.
-    openings = {one for zone in places for one in _openings(hours, zone, after)}
-    for moment in sorted(openings):
-        if moment > after and is_open(hours=hours, zones=places, at=moment):
-            return moment
+    for days in DAYS_AHEAD:
+        # All are open together first when one of them opens.
+        openings = {one for zone in places for one in _openings(hours, zone, after, days)}
+        for moment in sorted(openings):
+            if moment > after and is_open(hours=hours, zones=places, at=moment):
+                return moment
+        if not hours.holidays:
+            break
     return None
+
+
+def days_in(zones: Iterable[str], at: datetime) -> tuple[date, date]:
+    """Return the first and the last day that an instant is on in any of the zones."""
+    days = [at.astimezone(_zone(zone)).date() for zone in zones] or [at.date()]
+    return min(days), max(days)
+
+
+def closed_for(*, hours: Hours, zones: Iterable[str], at: datetime) -> set[str]:
+    """Say what closes the zones at an instant: "hours", "days", "holidays"; empty if all are open."""
+    found = set()
+    for zone in zones:
+        local = at.astimezone(_zone(zone))
+        minute = local.hour * 60 + local.minute
+        if not hours.opens_minute <= minute < hours.closes_minute:
+            found.add("hours")
+        if local.weekday() not in hours.weekdays:
+            found.add("days")
+        if hours.holidays and is_holiday(hours.holidays, local.date()):
+            found.add("holidays")
+    return found
 
 
 def local_time(zone: str, at: datetime) -> str:
@@ -71,15 +107,15 @@ def known_zones(names: Iterable[str]) -> tuple[str, ...]:
 
 def _is_open_locally(hours: Hours, local: datetime) -> bool:
     minute = local.hour * 60 + local.minute
-    return local.weekday() in hours.weekdays and hours.opens_minute <= minute < hours.closes_minute
+    return hours.opens_minute <= minute < hours.closes_minute and hours.is_open_on(local.date())
 
 
-def _openings(hours: Hours, zone: str, after: datetime) -> list[datetime]:
+def _openings(hours: Hours, zone: str, after: datetime, days_ahead: int) -> list[datetime]:
     if hours.opens_minute >= DAY_MINUTES:
         return []
     first = after.astimezone(_zone(zone)).date()
     opens = time(hours.opens_minute // 60, hours.opens_minute % 60)
-    days = (first + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1))
+    days = (first + timedelta(days=ahead) for ahead in range(days_ahead + 1))
     # An hour that the clock jumps over opens at the moment of the jump's other side; is_open checks.
     return [datetime.combine(day, opens, _zone(zone)).astimezone(UTC) for day in days]
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from django.utils.functional import _StrPromise
 
+    from campaigns.calling_rules import CallingRule
+
 _HOUR = 60
 
 # What a rule of ours says when it stops a call, or puts it off.
@@ -30,6 +32,11 @@ RULES: dict[str, _StrPromise] = {
     "person.gap": gettext_lazy(
         "This person was called a short while ago, by this or another list."
     ),
+    "campaign.hours": gettext_lazy("It was outside the campaign's own calling hours."),
+    "client.hours": gettext_lazy("It was outside the hours that your account allows itself."),
+    "client.days": gettext_lazy("It was a day on which your account doesn't call."),
+    "client.cap": gettext_lazy("Your account's own number of calls to a person was reached."),
+    "client.gap": gettext_lazy("Your account's own pause between two calls wasn't over."),
     "sandbox.any_hour": gettext_lazy(
         "Sandbox: a number kept for fiction may be called at any hour, nothing rings."
     ),
@@ -37,11 +44,25 @@ RULES: dict[str, _StrPromise] = {
 # What the same rules say of a call that was allowed.
 _KEPT: dict[str, _StrPromise] = {
     "person.gap": gettext_lazy("The last call to this person is long enough ago."),
+    "client.hours": gettext_lazy("It was within the hours that your account allows itself."),
+    "client.days": gettext_lazy("It was a day on which your account calls."),
+    "client.cap": gettext_lazy("Your account's own number of calls to a person wasn't reached."),
+    "client.gap": gettext_lazy("Your account's own pause between two calls was over."),
     "sandbox.any_hour": RULES["sandbox.any_hour"],
+}
+_ALLOWED_DAYS: dict[str, _StrPromise] = {
+    "days": gettext_lazy("It was a weekday on which calls are allowed there."),
+    "holidays": gettext_lazy("It was no holiday there."),
+    "consent": gettext_lazy("This person agreed to be called, as the law there asks."),
+}
+_CLOSED_DAYS: dict[str, _StrPromise] = {
+    "days": gettext_lazy("It was a weekday on which nobody is called there."),
+    "holidays": gettext_lazy("It was a holiday on which nobody is called there."),
 }
 _INPUTS: dict[str, _StrPromise] = {
     "rules_version": gettext_lazy("Edition of the calling rules"),
     "country": gettext_lazy("Country of the number"),
+    "jurisdictions": gettext_lazy("Places whose rules bind"),
     "zones": gettext_lazy("Local time"),
     "zones_from": gettext_lazy("Time zone known from"),
     "any_hour": gettext_lazy("Any hour allowed (sandbox)"),
@@ -92,22 +113,27 @@ def _reason(rule_id: str, *, allowed: bool) -> Reason:
     rule = find_rule(rule_id)
     if rule is None:
         return Reason(rule_id, _("Rule %(id)s, of an earlier edition.") % {"id": rule_id})
-    return Reason(rule_id, _by_law(rule, allowed=allowed), str(rule.get("citation", "")))
+    return Reason(rule_id, _by_law(rule, allowed=allowed), rule.citation)
 
 
-def _by_law(rule: Mapping[str, Any], *, allowed: bool) -> str:
-    value = rule["value"]
-    if rule["kind"] == "hours":
+def _by_law(rule: CallingRule, *, allowed: bool) -> str:
+    value = rule.value
+    if rule.kind == "hours":
         span = {"opens": _wall(value["opens_minute"]), "closes": _wall(value["closes_minute"])}
         if allowed:
             return _("It was within calling hours there: %(opens)s to %(closes)s.") % span
         return _("It was outside calling hours there: %(opens)s to %(closes)s.") % span
-    if rule["kind"] == "cap":
-        times = {"calls": value["calls_per_day"]}
+    if rule.kind == "cap":
         if allowed:
-            return _("At most %(calls)s calls to a person in 24 hours: not reached.") % times
-        return _("At most %(calls)s calls to a person in 24 hours: reached.") % times
-    return str(rule.get("citation") or rule["id"])
+            return _("At most %(calls)s calls to a person in %(hours)s hours: not reached.") % value
+        return _("At most %(calls)s calls to a person in %(hours)s hours: reached.") % value
+    if rule.kind == "gap":
+        pause = {"hours": f"{value['seconds'] / 3600:g}"}
+        if allowed:
+            return _("Automated calls are at least %(hours)s hours apart there: kept.") % pause
+        return _("Automated calls are at least %(hours)s hours apart there: not over yet.") % pause
+    said = _ALLOWED_DAYS if allowed else _CLOSED_DAYS
+    return str(said.get(rule.kind) or f"{rule.citation.rstrip(".")}.")
 
 
 def _wall(minute: int) -> str:

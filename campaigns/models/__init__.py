@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaigns.models.calling_rules import ClientLimits, RuleReview
 from campaigns.models.campaign import (
     CallingWindow,
     Campaign,
@@ -18,10 +19,12 @@ __all__ = [
     "CallingWindow",
     "Campaign",
     "CampaignVersion",
+    "ClientLimits",
     "DispatcherLease",
     "Enrolment",
     "KnowledgeBase",
     "KnowledgeSource",
     "PersonPace",
     "RetryPolicy",
+    "RuleReview",
 ]

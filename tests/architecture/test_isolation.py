@@ -85,6 +85,7 @@ def ids(acme, rival, root, alice, vera, now):
         "number_id": number.pk,
         "event_id": event.pk,
         "verdict": "new",
+        "rule_id": "us.fl.hours",
     }
 
 

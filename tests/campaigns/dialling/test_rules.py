@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from campaigns import rules
 from campaigns.calling_rules import calling_rules
+from campaigns.calling_rules.places import Place
 from campaigns.dialling.windows import Hours, is_open, next_opening
 from campaigns.models import Enrolment
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide, next_step
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 MONDAY_10_NY = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 WEEK = frozenset(range(7))
-US = calling_rules("US", date(2026, 11, 23))
+US = calling_rules(Place("US", ("NY",)), date(2026, 11, 23))
 ZONES = ("America/New_York", "America/Chicago", "America/Los_Angeles", "Pacific/Honolulu")
 FACTS = DialFacts(phone_number="+12125550100", country="US", zones=("America/New_York",))
 WINDOW = DialWindow(hours=Hours(WEEK, 9 * 60, 20 * 60))
@@ -51,9 +52,14 @@ def test_allows_and_says_by_which_rules() -> None:
     decision = verdict()
 
     assert decision.verdict == Verdict.ALLOW
-    assert decision.rule_ids == ("us.states.hours", "us.states.cap", "person.gap")
+    assert decision.rule_ids == (
+        "us.tsr.310.4.hours",
+        "any.cap",
+        "person.gap",
+        "us.fcc.24-17",
+    )
     assert decision.inputs["zones"] == {"America/New_York": "Mon 10:00"}
-    assert decision.as_json()["inputs"]["rules_version"] == "2026-11"
+    assert decision.as_json()["inputs"]["rules_version"] == "2026-11-25"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,7 @@ def test_denies_for_good(changes: dict[str, Any], rule: str, ends_as: str) -> No
 
 
 def test_denies_what_nobody_knows_the_hours_of() -> None:
-    decision = verdict(zones=(), law=calling_rules("ZZ", date(2026, 11, 23)))
+    decision = verdict(zones=(), law=calling_rules(Place("ZZ"), date(2026, 11, 23)))
 
     assert (decision.verdict, decision.rule_ids) == (Verdict.DENY, ("zone.unknown",))
 
@@ -113,7 +119,11 @@ def test_lets_a_client_only_tighten_the_hours_of_the_law() -> None:
     early = verdict(window=night, now=datetime(2026, 11, 23, 13, 30, tzinfo=UTC))
     noon = DialWindow(hours=Hours(WEEK, 12 * 60, 13 * 60))
 
-    assert early.not_before == datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+    assert early.verdict == "allow"  # 8:30: the law allows it
+    assert verdict(window=night, now=MONDAY_10_NY - timedelta(hours=3)).rule_ids == (
+        "us.tsr.310.4.hours",
+    )
+    assert verdict(window=noon).rule_ids == ("campaign.hours",)
     assert verdict(window=noon).not_before == datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 
 
@@ -172,10 +182,10 @@ def test_calls_a_person_three_times_a_day_at_most() -> None:
 
 
 def test_lets_the_latest_of_several_reasons_bind() -> None:
-    late = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # 20:00: closed until 9:00
+    late = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)  # 21:00: closed until 9:00
     decision = verdict(now=late, recent_attempts=(late - timedelta(minutes=1),))
 
-    assert decision.rule_ids == ("person.gap", "us.states.hours")
+    assert decision.rule_ids == ("person.gap", "us.tsr.310.4.hours")
     assert (decision.waiting_code, decision.not_before) == (
         "window",
         datetime(2026, 11, 24, 14, 0, tzinfo=UTC),
@@ -226,18 +236,6 @@ def test_never_opens_with_hours_out_of_the_day() -> None:
     hours = Hours(WEEK, 24 * 60, 25 * 60)
 
     assert next_opening(hours=hours, zones=["Europe/Rome"], after=MONDAY_10_NY) is None
-
-
-@pytest.mark.parametrize("country", ["US", "CA", "GB", "ZZ"])
-def test_has_hours_and_a_cap_for_every_country(country: str) -> None:
-    found = calling_rules(country, date(2026, 11, 23))
-
-    assert (found.opens_minute, found.closes_minute, found.calls_per_day) == (540, 1200, 3)
-
-
-def test_applies_a_rule_from_its_day_on() -> None:
-    assert calling_rules("US", date(2021, 6, 30)).opens_minute == 480
-    assert calling_rules("US", date(2021, 7, 1)).opens_minute == 540
 
 
 # What follows from a call

@@ -49,7 +49,7 @@ def test_says_each_rule_in_words(rule_id, verdict):
 
 def test_says_whether_the_rule_was_kept_or_stopped_the_call():
     kept, stopped = (
-        reasons({"verdict": verdict, "rules": ["us.states.cap"]})[0].sentence
+        reasons({"verdict": verdict, "rules": ["us.fl.cap"]})[0].sentence
         for verdict in ("allow", "defer")
     )
 
@@ -59,9 +59,9 @@ def test_says_whether_the_rule_was_kept_or_stopped_the_call():
 
 
 def test_takes_two_rules_apart_that_bind_together_and_says_each_once():
-    told = reasons({"verdict": "allow", "rules": ["us.states.hours any.cap", "any.cap"]})
+    told = reasons({"verdict": "allow", "rules": ["us.fl.hours any.cap", "any.cap"]})
 
-    assert [one.rule_id for one in told] == ["us.states.hours", "any.cap"]
+    assert [one.rule_id for one in told] == ["us.fl.hours", "any.cap"]
 
 
 def test_names_a_rule_of_an_earlier_edition():
