@@ -124,16 +124,16 @@ def _by_law(rule: CallingRule, *, allowed: bool) -> str:
             return _("It was within calling hours there: %(opens)s to %(closes)s.") % span
         return _("It was outside calling hours there: %(opens)s to %(closes)s.") % span
     if rule.kind == "cap":
-        if allowed:
-            return _("At most %(calls)s calls to a person in %(hours)s hours: not reached.") % value
-        return _("At most %(calls)s calls to a person in %(hours)s hours: reached.") % value
+        kept = _("At most %(calls)s calls to a person in %(hours)s hours: not reached.")
+        broken = _("At most %(calls)s calls to a person in %(hours)s hours: reached.")
+        return (kept if allowed else broken) % value
     if rule.kind == "gap":
         pause = {"hours": f"{value['seconds'] / 3600:g}"}
-        if allowed:
-            return _("Automated calls are at least %(hours)s hours apart there: kept.") % pause
-        return _("Automated calls are at least %(hours)s hours apart there: not over yet.") % pause
+        kept = _("Automated calls are at least %(hours)s hours apart there: kept.")
+        broken = _("Automated calls are at least %(hours)s hours apart there: not over yet.")
+        return (kept if allowed else broken) % pause
     said = _ALLOWED_DAYS if allowed else _CLOSED_DAYS
-    return str(said.get(rule.kind) or f"{rule.citation.rstrip(".")}.")
+    return str(said.get(rule.kind) or f"{rule.citation.rstrip('.')}.")
 
 
 def _wall(minute: int) -> str:
