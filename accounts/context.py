@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _lazy
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+    from accounts.acting import Acting
+
 THEMES = ("auto", "light", "dark")
 
 
@@ -62,10 +64,24 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "auto",
         "sandbox_mode": settings.SANDBOX,
         "navigation": _navigation(request),
+        "impersonation": _impersonation(request),
         # A callable: fragments that don't show the balance don't ask for it.
         "balance_seconds": lambda: _balance(request),
         "balance_url": reverse("billing:wallet"),
         "demo_sign_ins": _demo_sign_ins(),
+    }
+
+
+def _impersonation(request: HttpRequest) -> dict[str, Any] | None:
+    acting: Acting | None = getattr(request, "acting", None)
+    if acting is None:
+        return None
+    return {
+        "client": acting.client,
+        "actor": acting.actor,
+        "person": acting.session.acted_for,
+        "until": acting.session.ends_at,
+        "stop_url": reverse("acting-stop"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Puts a client's zone in force, ends sessions of inactive clients, and lets the back office's scripts run."""
+"""Who a page is for: people at work as a client, the client's zone, closed accounts, the back office."""
 
 from __future__ import annotations
 
@@ -14,10 +14,37 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csp import csp_override
 
+from accounts.acting import SESSION_KEY, Acting, acting_user, find_acting
+from accounts.models import User
+from convomono.lib import clock
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponse
+
+
+class ActingMiddleware:
+    """Shows the client's pages to somebody of the agency who works as that client, for its time."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if not isinstance(user, User) or not user.is_agency_staff:
+            return self.get_response(request)
+        session_id = request.session.get(SESSION_KEY)
+        if session_id is None or not request.path.startswith(reverse("reporting:home")):
+            return self.get_response(request)
+        session = find_acting(session_id=session_id, user=user, real_now=clock.real_now())
+        if session is None:
+            del request.session[SESSION_KEY]
+            messages.warning(request, _("Your time as a client is over. Begin anew to go on."))
+            return redirect("agency-reporting:home")
+        request.acting = Acting(session, user)  # type: ignore[attr-defined]  # for the banner
+        request.user = acting_user(user, session)
+        return self.get_response(request)
 
 
 class ClientMiddleware:

@@ -258,6 +258,28 @@ ADMIN_PERMISSION = {
 }
 
 
+class ActingSession(BaseModel):
+    """
+    A time in which one of the agency's people works as a client; `acted_for` is whose rights they have.
+
+    Over at `ends_at` (real time) or earlier, at `ended_at`.
+    """
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
+    acted_for = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    reason = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "-started_at"], name="acting_by_client")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} as {self.client_id}"
+
+
 class Notification(BaseModel):
     """
     Something the product tells a client's people, or the agency when `client` is empty.

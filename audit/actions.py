@@ -27,6 +27,26 @@ LEADS_IMPORTED = "leads.imported"
 LEADS_IMPORT_CANCELLED = "leads.import_cancelled"
 NUMBER_SUPPRESSED = "number.suppressed"
 SUPPRESSION_LIFTED = "suppression.lifted"
+LEAD_CHANGED = "lead.changed"
+LEAD_ERASED = "lead.erased"
+LEAD_NOTED = "lead.noted"
+LEADS_OPERATION_STARTED = "leads.operation_started"
+LEADS_OPERATION_UNDONE = "leads.operation_undone"
+LEADS_OPERATION_CANCELLED = "leads.operation_cancelled"
+VIEW_SAVED = "leads.view_saved"
+VIEW_DELETED = "leads.view_deleted"
+SCORE_WEIGHTS_CHANGED = "leads.weights_changed"
+CONSENT_RECORDED = "consent.recorded"
+CONSENT_REVOKED = "consent.revoked"
+SUPPRESSIONS_IMPORTED = "suppressions.imported"
+SUPPRESSIONS_EXPORTED = "suppressions.exported"
+FOLLOW_UP_CREATED = "follow_up.created"
+FOLLOW_UP_CHANGED = "follow_up.changed"
+FOLLOW_UP_CLOSED = "follow_up.closed"
+FOLLOW_UP_RULE_ADDED = "follow_up.rule_added"
+FOLLOW_UP_RULE_REMOVED = "follow_up.rule_removed"
+ACTING_STARTED = "acting.started"
+ACTING_ENDED = "acting.ended"
 CAMPAIGN_CREATED = "campaign.created"
 CAMPAIGN_CHANGED = "campaign.changed"
 CAMPAIGN_PREPARED = "campaign.prepared"
@@ -66,6 +86,26 @@ SENTENCES = {
     LEADS_IMPORT_CANCELLED: _("Cancelled an import"),
     NUMBER_SUPPRESSED: _("Put a number on the do-not-call list"),
     SUPPRESSION_LIFTED: _("Took a number off the do-not-call list"),
+    LEAD_CHANGED: _("Changed a lead"),
+    LEAD_ERASED: _("Erased a lead"),
+    LEAD_NOTED: _("Wrote a note about a lead"),
+    LEADS_OPERATION_STARTED: _("Changed many leads"),
+    LEADS_OPERATION_UNDONE: _("Undid a change of many leads"),
+    LEADS_OPERATION_CANCELLED: _("Cancelled a change of many leads"),
+    VIEW_SAVED: _("Saved a view of the leads"),
+    VIEW_DELETED: _("Deleted a view of the leads"),
+    SCORE_WEIGHTS_CHANGED: _("Changed the weights of the lead score"),
+    CONSENT_RECORDED: _("Recorded a consent"),
+    CONSENT_REVOKED: _("Recorded that a consent was taken back"),
+    SUPPRESSIONS_IMPORTED: _("Imported a do-not-call list"),
+    SUPPRESSIONS_EXPORTED: _("Exported a do-not-call list"),
+    FOLLOW_UP_CREATED: _("Made a follow-up"),
+    FOLLOW_UP_CHANGED: _("Changed a follow-up"),
+    FOLLOW_UP_CLOSED: _("Closed a follow-up"),
+    FOLLOW_UP_RULE_ADDED: _("Added a rule for follow-ups"),
+    FOLLOW_UP_RULE_REMOVED: _("Removed a rule for follow-ups"),
+    ACTING_STARTED: _("Began to work as a client"),
+    ACTING_ENDED: _("Stopped working as a client"),
     CAMPAIGN_CREATED: _("Created the campaign"),
     CAMPAIGN_CHANGED: _("Changed the campaign"),
     CAMPAIGN_PREPARED: _("Asked for the campaign's agent"),

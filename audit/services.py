@@ -51,10 +51,15 @@ def record(
     client_id = getattr(resource, "client_id", None)
     if client_id is None and resource._meta.label == "accounts.Client":
         client_id = resource.pk
+    # Somebody of the agency at work for a client's person: both are named.
+    acted_for: Actor | None = getattr(actor, "acted_for", None)
+    person = acted_for or actor
     return AuditLog.objects.create(
-        user_id=actor.actor_id,
-        user_email=actor.actor_email,
-        user_type=actor.actor_type,
+        user_id=person.actor_id,
+        user_email=person.actor_email,
+        user_type=person.actor_type,
+        impersonator_id=actor.actor_id if acted_for else None,
+        impersonator_email=actor.actor_email if acted_for else "",
         client_id=client_id,
         action=action,
         resource_type=resource._meta.label_lower,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,9 @@ from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
-from leads.imports.work import Pace
-from leads.models import LeadImport
+from leads.imports.work import PAUSE_SECONDS, Pace
+from leads.models import Lead, LeadImport
+from leads.services.scoring import SLICE, rescore, weighing_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,6 +31,18 @@ def commit_import(*, import_id: UUID, **_later: object) -> None:
     """Run, or go on with, the commit of an import; nothing if it is over or gone."""
     if row := LeadImport.objects.filter(pk=import_id).first():
         commit_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
+
+
+def score_leads(*, client_id: UUID, **_later: object) -> int:
+    """Compute every score of a client anew, 200 leads at a time; returns how many changed."""
+    weighing = weighing_of(client_id)
+    changed, last = 0, None
+    rows = Lead.objects.filter(client_id=client_id).order_by("pk")
+    while chunk := list((rows.filter(pk__gt=last) if last else rows)[:SLICE]):
+        changed += rescore(leads=chunk, weighing=weighing)
+        last = chunk[-1].pk
+        time.sleep(PAUSE_SECONDS)  # webhooks on the same SQLite file get their turn
+    return changed
 
 
 def resume_imports(**_later: object) -> int:

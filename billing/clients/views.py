@@ -91,6 +91,7 @@ def client_detail(request: UserRequest, client_id: UUID) -> HttpResponse:
         "client": client,
         "people": queries.people(client),
         "rate": current_rate(client=client, now=clock.now()),
+        "may_act": request.user.has_agency_permission("manage_campaigns"),
     }
     return render(request, "clients/client_detail.html", context)
 

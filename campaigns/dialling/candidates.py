@@ -63,7 +63,7 @@ class Candidate:
 
 
 def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[Enrolment]:
-    """Return who is due, the longest waiting first, with their leads."""
+    """Return who is due, the longest waiting first and of those the highest score, with their leads."""
     return list(
         Enrolment.objects.filter(
             batch_call_id=batch_call.pk,
@@ -71,7 +71,7 @@ def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[
             next_attempt_at__lte=now,
         )
         .select_related("lead")
-        .order_by("next_attempt_at", "pk")[:limit]
+        .order_by("next_attempt_at", "-priority", "pk")[:limit]
     )
 
 

@@ -12,6 +12,7 @@ from campaigns.models.campaign import (
     RetryPolicy,
 )
 from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrolment, PersonPace
+from campaigns.models.follow_ups import FollowUp, FollowUpRule
 
 __all__ = [
     "Attempt",
@@ -22,6 +23,8 @@ __all__ = [
     "ClientLimits",
     "DispatcherLease",
     "Enrolment",
+    "FollowUp",
+    "FollowUpRule",
     "KnowledgeBase",
     "KnowledgeSource",
     "PersonPace",

@@ -122,6 +122,8 @@ class Enrolment(ClientOwned):
     attempts_count = models.PositiveIntegerField(default=0)  # attempts that count against the cap
     attempt_number = models.PositiveIntegerField(default=0)  # the newest Attempt's number
     next_attempt_at = models.DateTimeField()
+    # The lead's score when it was put in line: of those due at one instant the highest goes first.
+    priority = models.PositiveSmallIntegerField(default=0)
     waiting_reason = models.CharField(max_length=64, blank=True)
     decision = models.JSONField(default=dict)  # the latest decision, with its rules and inputs
     lease = models.UUIDField(null=True, blank=True)
@@ -143,7 +145,10 @@ class Enrolment(ClientOwned):
         ]
         indexes = [
             models.Index(fields=["client", "campaign", "status"], name="enrolment_by_status"),
-            models.Index(fields=["batch_call", "status", "next_attempt_at"], name="enrolment_due"),
+            models.Index(
+                fields=["batch_call", "status", "next_attempt_at", "-priority"],
+                name="enrolment_due_first",
+            ),
             models.Index(fields=["lease"], name="enrolment_by_lease"),
             models.Index(fields=["status", "lease_until"], name="enrolment_lost"),
         ]

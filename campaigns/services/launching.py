@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from django.db.models import F
@@ -170,14 +171,26 @@ def attach_slice(*, batch_call_id: UUID, now: datetime) -> bool:
 
 
 def _attach(*, batch_call: BatchCall, keys: list[UUID], now: datetime) -> None:
-    attached = Enrolment.objects.filter(
-        pk__in=keys, status=Enrolment.Status.QUEUED, batch_call=None
-    ).update(batch_call=batch_call, next_attempt_at=now, waiting_reason="")
+    # One instant for all slices of a launch, so that the score alone says who goes first.
+    due_at = max(batch_call.created_at, batch_call.scheduled_at)
+    attached = 0
+    for score, ids in _by_score(keys).items():
+        attached += Enrolment.objects.filter(
+            pk__in=ids, status=Enrolment.Status.QUEUED, batch_call=None
+        ).update(batch_call=batch_call, next_attempt_at=due_at, priority=score, waiting_reason="")
     live = BatchCall.objects.filter(pk=batch_call.pk, status__in=LIVE, attached_at=None)
     if not live.update(
         queued_count=F("queued_count") + attached, tasks_count=F("tasks_count") + attached
     ):
         raise LaunchOver  # undoes the slice
+
+
+def _by_score(keys: list[UUID]) -> dict[int, list[UUID]]:
+    found: dict[int, list[UUID]] = defaultdict(list)
+    rows = Enrolment.objects.filter(pk__in=keys).values_list("pk", "lead__score")
+    for key, score in rows:
+        found[score].append(key)
+    return found
 
 
 def _let_go(*, batch_call: BatchCall, now: datetime) -> None:

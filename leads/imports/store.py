@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from convomono.lib.db import IntegrityError, run_atomic
 from leads.imports.verdicts import KEPT, Verdict
 from leads.models import Consent, Lead
+from leads.services.scoring import weighing_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,9 @@ def store_people(
 def _create(work: Work, rows: Sequence[ReadRow], *, now: datetime) -> list[ReadRow]:
     """Add the leads; return the rows that somebody else was quicker to add."""
     leads = [_new_lead(work, row, now=now) for row in rows]
+    weighing = weighing_of(work.lead_import.client_id)
+    for lead in leads:
+        lead.score = weighing.score(lead).points
     for row, lead in zip(rows, leads, strict=True):
         row.lead = lead
     consents = [_consent(work, lead, now=now) for lead in leads if _states_consent(work)]

@@ -10,11 +10,21 @@ from leads.models.imports import (
     LeadImport,
     LeadImportRow,
 )
-from leads.models.people import Consent, Lead
+from leads.models.operations import (
+    UNDO_FOR,
+    LeadNote,
+    LeadOperation,
+    LeadOperationRow,
+    OperationParams,
+    SavedView,
+    ScoreWeights,
+)
+from leads.models.people import Consent, Lead, zone_mark
 from leads.models.suppressions import Suppression
 
 __all__ = [
     "SHOWN_COLUMNS",
+    "UNDO_FOR",
     "Consent",
     "Detected",
     "ImportMapping",
@@ -22,5 +32,12 @@ __all__ = [
     "Lead",
     "LeadImport",
     "LeadImportRow",
+    "LeadNote",
+    "LeadOperation",
+    "LeadOperationRow",
+    "OperationParams",
+    "SavedView",
+    "ScoreWeights",
     "Suppression",
+    "zone_mark",
 ]

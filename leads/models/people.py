@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ClientOwned, ClientOwnedQuerySet
 
 
+def zone_mark(zone: str) -> str:
+    """Return the word that stands for a zone in `search_text`: no search for "chicago" finds it."""
+    return f"~{crc32(zone.encode()):08x} "
+
+
 class Lead(ClientOwned):
     """
     A person in a client's list; a number stands once in it.
+
+    `score` (0 to 100) is what `leads.scoring` makes of the other columns with the client's weights.
+    After an erasure (`erased_at`) nothing of the person is left: the number is a made-up word.
 
     `time_zone` is what the file or a person said; without it `zone_candidates` lists every zone the
     number may be in and a dial needs all of them open. `consent_status` is copied from the latest
@@ -63,6 +73,8 @@ class Lead(ClientOwned):
     last_attempted_at = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     last_call_id = models.UUIDField(null=True, blank=True)
+    score = models.PositiveSmallIntegerField(default=0)
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     objects = ClientOwnedQuerySet.as_manager()
 
@@ -71,7 +83,18 @@ class Lead(ClientOwned):
             models.UniqueConstraint(fields=["client", "phone_number"], name="lead_number_once"),
         ]
         indexes = [
-            models.Index(fields=["client", "-created_at"], name="lead_by_age"),
+            # Wide enough that a page of a filtered list is found without reading a lead that
+            # isn't on it: rare matches among a million rows take a scan of this index alone.
+            models.Index(
+                fields=[
+                    *("client", "-created_at", "-id", "status", "consent_status"),
+                    *("last_outcome", "attempts_count", "score", "search_text"),
+                ],
+                name="lead_scan",
+            ),
+            models.Index(fields=["client", "-score", "-created_at"], name="lead_by_score"),
+            models.Index(fields=["client", "-last_attempted_at"], name="lead_by_last_call"),
+            models.Index(fields=["client", "last_name", "first_name"], name="lead_by_name"),
             models.Index(fields=["client", "status", "-created_at"], name="lead_by_status"),
             models.Index(fields=["client", "lead_import"], name="lead_by_import"),
         ]
@@ -85,9 +108,9 @@ class Lead(ClientOwned):
         return f"{self.first_name} {self.last_name}".strip()
 
     def searchable(self) -> str:
-        """Return name, company, e-mail, number and tags (each "#tag "), case-folded."""
+        """Return name, company, e-mail, number, tags (each "#tag ") and zones, case-folded."""
         words = (self.full_name, self.company, self.email, self.phone_number, self.external_id)
-        marks = "".join(f"#{tag} " for tag in self.tags)
+        marks = "".join([f"#{tag} " for tag in self.tags] + [zone_mark(one) for one in self.zones])
         return f"{' '.join(filter(None, words))} {marks}".casefold()[:1200]
 
     @property
@@ -113,7 +136,11 @@ class Consent(ClientOwned):
         "LeadImport", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
     recorded_by_email = models.CharField(max_length=254)
+    proof_name = models.CharField(max_length=200, blank=True)  # as the file was called
+    proof_stored = models.CharField(max_length=200, blank=True)  # where it is kept
     revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by_email = models.CharField(max_length=254, blank=True)
+    revoked_how = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
 
     objects = ClientOwnedQuerySet.as_manager()

@@ -14,7 +14,8 @@ class Suppression(BaseModel):
     A number that must not be called: by anybody, by one client, or by one campaign.
 
     `scope_key` is "agency:<number>", "client:<id>:<number>" or "campaign:<id>:<number>" and makes
-    a number stand once on each list. It doesn't expire.
+    a number stand once on each list. It doesn't expire. Of an erased person only the number's hash is
+    kept: `phone_number` is empty then and the key ends in "#<hash>".
     """
 
     class Level(models.TextChoices):
@@ -27,15 +28,19 @@ class Suppression(BaseModel):
         PERSON = "person", _("Added by hand")
         IMPORT = "import", _("Imported")
         API = "api", _("API")
+        SPOKEN = "spoken", _("Asked by word of mouth")
+        BULK = "bulk", _("From the list of leads")
+        ERASURE = "erasure", _("Erased person")
 
     level = models.CharField(max_length=8, choices=Level)
     client = models.ForeignKey(Client, models.PROTECT, null=True, blank=True, db_index=False)
     campaign_id = models.UUIDField(null=True, blank=True)
-    phone_number = models.CharField(max_length=16)
+    phone_number = models.CharField(max_length=16, blank=True)
     scope_key = models.CharField(max_length=80, unique=True)
     source = models.CharField(max_length=8, choices=Source)
     reason = models.CharField(max_length=200, blank=True)
     call_id = models.UUIDField(null=True, blank=True)
+    operation_id = models.UUIDField(null=True, blank=True)  # the bulk change that added it
     added_by_email = models.CharField(max_length=254, blank=True)
     created_at = models.DateTimeField()
 
@@ -46,4 +51,6 @@ class Suppression(BaseModel):
         ]
 
     def __str__(self) -> str:
+        if not self.phone_number:
+            return str(_("An erased person's number"))
         return f"…{self.phone_number[-4:]}"  # as with a lead's

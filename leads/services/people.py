@@ -12,6 +12,7 @@ from audit.services import record
 from convomono.lib.db import IntegrityError, atomic
 from convomono.lib.phone import parse_number, time_zones
 from leads.models import Consent, Lead
+from leads.services.scoring import rescore_lead, weighing_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -97,6 +98,7 @@ def create_lead(
         **asdict(fields),
     )
     lead.search_text = lead.searchable()
+    lead.score = weighing_of(client.pk).score(lead).points
     try:
         _insert(lead, consent=consent, actor=actor, now=now)
     except IntegrityError:
@@ -135,4 +137,7 @@ def record_summary(*, lead_id: UUID, now: datetime, **summary: Unpack[Summary]) 
         rows = rows.filter(
             Q(last_attempted_at__isnull=True) | Q(last_attempted_at__lte=attempted_at)
         )
-    return bool(rows.update(updated_at=now, **summary))
+    written = bool(rows.update(updated_at=now, **summary))
+    if written:
+        rescore_lead(lead_id)
+    return written

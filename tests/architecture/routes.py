@@ -23,6 +23,8 @@ type Gate = Literal[
 ROUTES: dict[str, Gate] = {
     "home": "anyone",
     "theme-set": "public",
+    "acting-start": "manage_campaigns",
+    "acting-stop": "staff",
     "healthz": "public",
     "readyz": "public",
     "favicon": "public",

@@ -21,10 +21,12 @@ ACROSS_CLIENTS = {
     "call_live_in_batch",
     "call_overdue",
     "enrolment_by_lease",
-    "enrolment_due",
+    "enrolment_due_first",
     "enrolment_lost",
+    "follow_up_due",
     "hold_overdue",
     "import_unfinished",
+    "operation_unfinished",
     "report_unfinished",
     "suppression_by_number",
 }

@@ -1,0 +1,63 @@
+"""Beginning and ending the work as a client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import agency_permission, agency_staff, get_or_404
+from accounts.acting import SESSION_KEY, ActingRefused, find_acting, start_acting, stop_acting
+from accounts.forms import ActingForm
+from accounts.models import Client
+from convomono.lib import clock
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse
+
+    from accounts.access import UserRequest
+
+
+@agency_permission("manage_campaigns")
+@require_http_methods(["GET", "POST"])
+def acting_start(request: UserRequest, client_id: UUID) -> HttpResponse:
+    client = get_or_404(Client.objects.all(), client_id)
+    form = ActingForm(request.POST or None, client=client)
+    if request.method == "POST" and form.is_valid():
+        try:
+            session = start_acting(
+                client=client,
+                acted_for=form.cleaned_data["acted_for"],
+                reason=form.cleaned_data["reason"],
+                minutes=form.cleaned_data["minutes"],
+                actor=request.user,
+                now=clock.now(),
+                real_now=clock.real_now(),
+            )
+        except ActingRefused:
+            form.add_error(None, _("The account of this client is closed. Activate it first."))
+        else:
+            request.session[SESSION_KEY] = str(session.pk)
+            return redirect("reporting:home")
+    status = 422 if form.errors else 200
+    return render(
+        request, "accounts/acting_start.html", {"form": form, "client": client}, status=status
+    )
+
+
+@agency_staff
+@require_POST
+def acting_stop(request: UserRequest) -> HttpResponse:
+    session_id = request.session.pop(SESSION_KEY, None)
+    if session_id:
+        session = find_acting(session_id=session_id, user=request.user, real_now=clock.real_now())
+        if session and stop_acting(
+            session=session, actor=request.user, now=clock.now(), real_now=clock.real_now()
+        ):
+            messages.success(request, _("You no longer work as %s.") % session.client)
+    return redirect("agency-reporting:home")

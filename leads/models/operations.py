@@ -1,0 +1,182 @@
+"""Changes to many leads at once, that can be taken back; and the views of the list people keep."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypedDict
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ClientOwned, ClientOwnedQuerySet, User
+from leads.models.people import Lead
+
+UNDO_FOR = timedelta(days=30)
+
+
+class OperationParams(TypedDict, total=False):
+    """
+    What an operation does, and to which leads: `ids`, or all that match `filters` (as in the list).
+
+    `tag`, `campaign_id` and `campaign` (its name), `reason`, `format` ("csv", "xlsx") and `columns`
+    belong to one kind each.
+    """
+
+    ids: list[str]
+    filters: dict[str, str]
+    tag: str
+    campaign_id: str
+    campaign: str
+    reason: str
+    format: str
+    columns: list[str]
+
+
+class LeadOperation(ClientOwned):
+    """
+    One change to many leads, done by a job in slices; it can be undone for 30 days.
+
+    Status: `queued`, `running`, then `done`, or `cancelled` by somebody on the way, or `failed` with
+    `error`. `undoing` and `undone` follow a person's wish. `cursor_at` and `cursor_id` are the age
+    and id of the last lead looked at: where a killed worker goes on, in each direction. The counts are
+    leads: changed, left alone (`skipped_count`), and on undo taken back and kept as they are.
+    `progressed_at` is in real time.
+    """
+
+    class Kind(models.TextChoices):
+        TAG = "tag", _("Tag")
+        UNTAG = "untag", _("Remove tag")
+        ENROL = "enrol", _("Enrol in a campaign")
+        SUPPRESS = "suppress", _("Do not call")
+        DELETE = "delete", _("Delete")
+        EXPORT = "export", _("Export")
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        CANCELLED = "cancelled", _("Cancelled")
+        FAILED = "failed", _("Failed")
+        UNDOING = "undoing", _("Being undone")
+        UNDONE = "undone", _("Undone")
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    params = models.JSONField(default=dict)  # OperationParams
+    total_count = models.PositiveIntegerField(default=0)
+    changed_count = models.PositiveIntegerField(default=0)
+    skipped_count = models.PositiveIntegerField(default=0)
+    undone_count = models.PositiveIntegerField(default=0)
+    kept_count = models.PositiveIntegerField(default=0)
+    cursor_at = models.DateTimeField(null=True, blank=True)
+    cursor_id = models.UUIDField(null=True, blank=True)
+    stored_name = models.CharField(max_length=200, blank=True)
+    error = models.CharField(max_length=400, blank=True)
+    created_by_email = models.CharField(max_length=254)
+    undone_by_email = models.CharField(max_length=254, blank=True)
+    progressed_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "-created_at"], name="operation_by_age"),
+            models.Index(fields=["status", "progressed_at"], name="operation_unfinished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}"
+
+    @property
+    def is_working(self) -> bool:
+        return self.status in {self.Status.QUEUED, self.Status.RUNNING, self.Status.UNDOING}
+
+    @property
+    def looked_at_count(self) -> int:
+        """How many leads it has been through, in the direction it goes now."""
+        if self.status in {self.Status.UNDOING, self.Status.UNDONE}:
+            return self.undone_count + self.kept_count
+        return self.changed_count + self.skipped_count
+
+
+class LeadOperationRow(ClientOwned):
+    """
+    What an operation did to one lead: what has to be put back, and what it looked like afterwards.
+
+    `note` says why the lead was left alone, or why an undo kept it as it is; empty otherwise.
+    """
+
+    operation = models.ForeignKey(
+        LeadOperation, models.CASCADE, related_name="rows", db_index=False
+    )
+    lead_id = models.UUIDField()
+    label = models.CharField(max_length=200, blank=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    note = models.CharField(max_length=32, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["operation", "lead_id"], name="operation_row_once"),
+        ]
+        indexes = [
+            models.Index(fields=["client", "operation", "note", "id"], name="operation_row_note"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class SavedView(ClientOwned):
+    """A search of the list that somebody kept; without `user` all of the client's people see it."""
+
+    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="+")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000)
+    created_by_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "user", "name"], name="view_by_user")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScoreWeights(ClientOwned):
+    """A client's weights of the lead score, by the names of `leads.scoring`; absent ones are usual."""
+
+    weights = models.JSONField(default=dict)
+    changed_by_email = models.CharField(max_length=254)
+    changed_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["client"], name="weights_once")]
+
+    def __str__(self) -> str:
+        return str(self.client_id)
+
+
+class LeadNote(ClientOwned):
+    """What somebody wrote down about a lead."""
+
+    lead = models.ForeignKey(Lead, models.CASCADE, related_name="notes", db_index=False)
+    text = models.CharField(max_length=2000)
+    author_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "lead", "-created_at"], name="note_by_lead")]
+
+    def __str__(self) -> str:
+        return self.text[:40]

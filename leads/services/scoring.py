@@ -1,0 +1,60 @@
+"""The score of leads: kept on them, computed anew when they change."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from convomono.lib.db import atomic
+from leads.models import Lead, ScoreWeights
+from leads.scoring import Score, score_of, weights_with
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from uuid import UUID
+
+SLICE = 200
+TAG_NAME = "tag_name"  # beside the numbers in `ScoreWeights.weights`
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """A client's weights and the tag that counts; empty if none does."""
+
+    weights: Mapping[str, int]
+    tag: str
+
+    def score(self, lead: Lead) -> Score:
+        return score_of(lead, weights=self.weights, tag=self.tag)
+
+
+def weighing_of(client_id: UUID) -> Weighing:
+    """Return how this client's leads are weighed; one query."""
+    chosen = ScoreWeights.objects.filter(client_id=client_id).values_list("weights", flat=True)
+    found = chosen.first() or {}
+    return Weighing(weights=weights_with(found), tag=str(found.get(TAG_NAME, "")))
+
+
+def rescore(*, leads: Iterable[Lead], weighing: Weighing) -> int:
+    """Write the scores of at most 200 leads that have another now; return how many."""
+    changed: dict[int, list[UUID]] = defaultdict(list)
+    for lead in leads:
+        points = weighing.score(lead).points
+        if points != lead.score:
+            changed[points].append(lead.pk)
+    if changed:
+        _write(changed)
+    return sum(map(len, changed.values()))
+
+
+@atomic
+def _write(changed: Mapping[int, list[UUID]]) -> None:
+    for points, ids in changed.items():
+        Lead.objects.filter(pk__in=ids).update(score=points)
+
+
+def rescore_lead(lead_id: UUID) -> bool:
+    """Compute one lead's score anew, inside the caller's transaction; True if it is another."""
+    lead = Lead.objects.filter(pk=lead_id).first()
+    return lead is not None and bool(rescore(leads=[lead], weighing=weighing_of(lead.client_id)))

@@ -1,0 +1,152 @@
+"""The agency's people at work as a client: banner, rights, time limit, both names in the audit log."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from accounts.acting import acting_user, find_acting
+from accounts.models import ActingSession, User
+from audit.models import AuditLog
+from convomono.lib.ids import uuid7
+from leads.models import Lead
+from tests.factories.leads import LeadFactory
+
+LEAD = {
+    "phone_number": "(212) 555-0101",
+    "country": "US",
+    "first_name": "Ada",
+    "consent_kind": "none",
+}
+
+
+@pytest.fixture
+def helper(bob) -> User:
+    """Bob, who may work for clients."""
+    User.objects.filter(pk=bob.pk).update(manage_campaigns=True)
+    bob.refresh_from_db()
+    return bob
+
+
+@pytest.fixture
+def begin(browse, helper, acme):
+    """Sign Bob in and let him work as somebody of acme's."""
+
+    def work_as(person, **fields):
+        browser = browse(helper)
+        data = {"acted_for": person.pk, "reason": "Autumn list", "minutes": 30, **fields}
+        answer = browser.post(f"/agency/clients/{acme.pk}/act/", data)
+        assert answer.status_code == 302, answer.text
+        return browser
+
+    return work_as
+
+
+def test_shows_the_clients_pages_with_a_banner_on_each(begin, mia, acme, rival):
+    LeadFactory.create(client=acme, first_name="Ours")
+    theirs = LeadFactory.create(client=rival, first_name="Theirs")
+    browser = begin(mia)
+
+    page = browser.get("/app/leads/").text
+
+    assert "Ours" in page
+    assert "Theirs" not in page
+    assert "are viewing as Acme Dental" in page
+    assert "With the rights of Mia" in page
+    assert browser.get(f"/app/leads/{theirs.pk}/").status_code == 404
+
+
+def test_names_both_people_in_the_audit_log_and_the_one_who_acts_on_the_row(begin, mia, acme):
+    browser = begin(mia)
+
+    assert browser.post("/app/leads/new/", LEAD).status_code == 302
+
+    assert Lead.objects.get(client=acme)
+    for action in ("acting.started", "lead.added"):
+        entry = AuditLog.objects.get(action=action)
+        assert (entry.user_email, entry.impersonator_email) == (
+            "mia@acme.test",
+            "bob@convomono.test",
+        )
+    assert AuditLog.objects.get(action="acting.started").details["reason"] == "Autumn list"
+
+
+def test_gives_no_more_rights_than_that_person_has(begin, vera):
+    browser = begin(vera)
+
+    assert browser.get("/app/leads/").status_code == 200
+    assert browser.post("/app/leads/new/", LEAD).status_code == 403
+
+
+def test_leaves_the_agencys_pages_as_they_are(begin, mia):
+    browser = begin(mia)
+
+    assert browser.get("/agency/health/").status_code == 200
+    assert "are viewing as" not in browser.get("/agency/health/").text
+
+
+def test_stops_when_asked_and_when_the_time_is_over(begin, mia):
+    browser = begin(mia)
+    assert browser.post("/agency/acting/stop/").status_code == 302
+    assert browser.get("/app/leads/").status_code == 403
+    assert AuditLog.objects.filter(action="acting.ended").count() == 1
+    assert browser.post("/agency/acting/stop/").status_code == 302
+    assert AuditLog.objects.filter(action="acting.ended").count() == 1
+
+    browser = begin(mia)
+    ActingSession.objects.update(ends_at=ActingSession.objects.latest("pk").started_at)
+
+    assert browser.get("/app/leads/")["Location"] == "/agency/"
+    assert browser.get("/app/leads/").status_code == 403
+
+
+def test_stops_when_the_client_or_that_person_is_closed(begin, mia, acme):
+    browser = begin(mia)
+    User.objects.filter(pk=mia.pk).update(is_active=False)
+
+    assert browser.get("/app/leads/")["Location"] == "/agency/"
+
+    acme.status = "inactive"
+    acme.save()
+    answer = browser.post(
+        f"/agency/clients/{acme.pk}/act/", {"acted_for": mia.pk, "reason": "x", "minutes": 15}
+    )
+    assert answer.status_code == 422
+    assert browser.get("/agency/health/").status_code == 200  # still signed in
+
+
+@pytest.mark.parametrize("change", [{"reason": ""}, {"minutes": 600}, {"acted_for": str(uuid7())}])
+def test_asks_for_a_reason_a_time_and_one_of_the_clients_people(browse, helper, acme, mia, change):
+    data = {"acted_for": mia.pk, "reason": "List", "minutes": 30} | change
+
+    assert browse(helper).post(f"/agency/clients/{acme.pk}/act/", data).status_code == 422
+
+
+def test_refuses_people_of_another_client_and_staff_without_the_permission(
+    browse, helper, bob, acme, charlie, mia, alice
+):
+    data = {"acted_for": charlie.pk, "reason": "List", "minutes": 30}
+    assert browse(helper).post(f"/agency/clients/{acme.pk}/act/", data).status_code == 422
+    User.objects.filter(pk=bob.pk).update(manage_campaigns=False)
+
+    assert browse(bob).get(f"/agency/clients/{acme.pk}/act/").status_code == 403
+    assert browse(alice).get(f"/agency/clients/{acme.pk}/act/").status_code == 403
+
+
+def test_opens_nobody_elses_session(begin, mia, root):
+    begin(mia)
+    session = ActingSession.objects.get()
+
+    found = find_acting(
+        session_id=session.pk, user=root, real_now=session.started_at + timedelta(minutes=1)
+    )
+
+    assert found is None
+
+
+def test_never_saves_the_copy(begin, mia, helper):
+    begin(mia)
+
+    with pytest.raises(RuntimeError):
+        acting_user(helper, ActingSession.objects.get()).save()
