@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('campaigns', '0001_initial'),
+        ('campaigns', '0002_calling_limits'),
         ('leads', '0002_lead_table_and_score'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
