@@ -41,7 +41,7 @@ def make_call(batch_call, enrolment, number=1, **fields):
         lead_id=enrolment.lead_id,
         phone_number=enrolment.phone_number,
         status="ended",
-        decision={"verdict": "allow", "rules": ["us.states.hours"], "inputs": {"country": "US"}},
+        decision={"verdict": "allow", "rules": ["us.tsr.310.4.hours"], "inputs": {"country": "US"}},
         created_at=NOW,
         placed_at=NOW,
     )
@@ -292,7 +292,7 @@ def test_shows_a_lead_with_each_decision(browse, vera, running):
 
     page = browse(vera).get(f"/app/leads/{call.lead_id}/").content.decode()
 
-    assert "It was within calling hours there: 9:00 to 20:00." in page
+    assert "It was within calling hours there: 8:00 to 21:00." in page
     assert "Attempt 1" in page
     assert f"/app/calls/{call.pk}/" in page
 
