@@ -15,7 +15,14 @@ WALLET_CREDITED = "wallet.credited"
 WALLET_RESERVED = "wallet.reserved"
 WALLET_ADJUSTED = "wallet.adjusted"
 RATE_CHANGED = "rate.changed"
+RATE_WITHDRAWN = "rate.withdrawn"
 CALL_REFUNDED = "call.refunded"
+PAYMENT_AWAITED = "payment.awaited"
+PAYMENT_FAILED = "payment.failed"
+PAYMENT_REFUNDED = "payment.refunded"
+CREDIT_ASKED = "credit.asked"
+CREDIT_APPROVED = "credit.approved"
+CREDIT_REFUSED = "credit.refused"
 NUMBER_ADDED = "number.added"
 NUMBER_ASSIGNED = "number.assigned"
 NUMBER_RELEASED = "number.released"
@@ -74,7 +81,14 @@ SENTENCES = {
     WALLET_RESERVED: _("Reserved minutes for a launch"),
     WALLET_ADJUSTED: _("Adjusted the balance"),
     RATE_CHANGED: _("Changed the price"),
+    RATE_WITHDRAWN: _("Took back a price that had not begun"),
     CALL_REFUNDED: _("Refunded a call"),
+    PAYMENT_AWAITED: _("Noted a payment that is still to come"),
+    PAYMENT_FAILED: _("Noted that a payment failed"),
+    PAYMENT_REFUNDED: _("Paid a client back"),
+    CREDIT_ASKED: _("Asked for minutes above the limit"),
+    CREDIT_APPROVED: _("Approved minutes above the limit"),
+    CREDIT_REFUSED: _("Refused minutes above the limit"),
     NUMBER_ADDED: _("Added a phone number"),
     NUMBER_ASSIGNED: _("Assigned a phone number"),
     NUMBER_RELEASED: _("Released a phone number"),

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Client
 from billing.models import Payment, Transaction
 from billing.queries import LedgerFilter
 from billing.rules import Terms, price_micros
@@ -54,6 +55,11 @@ class SellForm(OnceForm):
         required=False,
     )
     method = forms.ChoiceField(label=_("Paid by"), choices=Payment.Method.choices)
+    is_pending = forms.BooleanField(
+        label=_("The payment is still to come"),
+        required=False,
+        help_text=_("The minutes are there once you say that it was paid."),
+    )
     reference = forms.CharField(
         label=_("Reference"),
         max_length=120,
@@ -110,8 +116,71 @@ class AdjustForm(OnceForm):
         return money.seconds_from_minutes(self.cleaned_data["minutes"])
 
 
+class RefundForm(OnceForm):
+    """A charge to give back, in part or in whole."""
+
+    minutes = forms.DecimalField(
+        label=_("Minutes"),
+        min_value=0,
+        max_value=MOST_MINUTES,
+        decimal_places=2,
+        required=False,
+        help_text=_("Leave it empty to give back all that is left of the charge."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        help_text=_("The client sees it in its ledger. One reason refunds a call once."),
+    )
+
+    @property
+    def seconds(self) -> int | None:
+        typed = self.cleaned_data["minutes"]
+        return None if typed is None else money.seconds_from_minutes(typed)
+
+    def clean_minutes(self) -> Decimal | None:
+        minutes: Decimal | None = self.cleaned_data["minutes"]
+        if minutes is not None and not money.seconds_from_minutes(minutes):
+            raise ValidationError(_("Give back at least a second."))
+        return minutes
+
+
+class ReasonForm(forms.Form):
+    """Why money goes back."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, help_text=_("The client sees it in its ledger.")
+    )
+
+
+class GrantForm(OnceForm):
+    """Minutes for nothing, for several clients at once."""
+
+    clients = forms.ModelMultipleChoiceField(
+        label=_("Clients"),
+        queryset=Client.objects.filter(wallet__isnull=False).order_by("name"),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    minutes = forms.DecimalField(
+        label=_("Minutes for each"), min_value=0, max_value=MOST_MINUTES, decimal_places=2
+    )
+    reason = forms.CharField(
+        label=_("Reason"), max_length=100, help_text=_("The clients see it in their ledgers.")
+    )
+
+    def clean_minutes(self) -> Decimal:
+        minutes: Decimal = self.cleaned_data["minutes"]
+        if not money.seconds_from_minutes(minutes):
+            raise ValidationError(_("Give at least a few seconds."))
+        return minutes
+
+    @property
+    def seconds(self) -> int:
+        return money.seconds_from_minutes(self.cleaned_data["minutes"])
+
+
 class RateForm(forms.Form):
-    """A client's price from now on."""
+    """A client's price from now on, or from a later day."""
 
     price_per_minute = forms.DecimalField(
         label=_("Price per minute (US dollars)"), min_value=0, max_value=100, decimal_places=4
@@ -132,6 +201,26 @@ class RateForm(forms.Form):
         max_value=300,
         help_text=_("Of each call that connected. 0 for no minimum."),
     )
+    bills_voicemail = forms.TypedChoiceField(
+        label=_("What is billed"),
+        coerce=lambda value: value == "True",
+        choices=[
+            (True, _("Every call that connected, voicemail too")),
+            (False, _("Only calls that a person answered: voicemail is free")),
+        ],
+        required=False,
+    )
+    starts_on = forms.DateField(
+        label=_("From the beginning of"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("Empty: from now on."),
+    )
+
+    @property
+    def starts_at(self) -> datetime | None:
+        day = self.cleaned_data["starts_on"]
+        return _midnight(day) if day else None
 
     @property
     def terms(self) -> Terms:
@@ -141,6 +230,7 @@ class RateForm(forms.Form):
             ),
             increment_seconds=self.cleaned_data["increment_seconds"],
             minimum_seconds=self.cleaned_data["minimum_seconds"],
+            bills_voicemail=self.cleaned_data["bills_voicemail"] is not False,
         )
 
     @staticmethod
@@ -150,6 +240,7 @@ class RateForm(forms.Form):
             "price_per_minute": money.dollars(terms.price_per_minute_micros),
             "increment_seconds": terms.increment_seconds,
             "minimum_seconds": terms.minimum_seconds,
+            "bills_voicemail": terms.bills_voicemail,
         }
 
 

@@ -21,12 +21,13 @@ class Terms:
     The price of talk: micros of a dollar per minute, and how its seconds are rounded.
 
     `increment_seconds` 1 bills to the second; a call that connected is billed `minimum_seconds` at
-    least.
+    least. Without `bills_voicemail` a call that only a machine answered is free.
     """
 
     price_per_minute_micros: int
     increment_seconds: int = 1
     minimum_seconds: int = 0
+    bills_voicemail: bool = True
 
     def __post_init__(self) -> None:
         if self.increment_seconds < 1 or self.minimum_seconds < 0:
@@ -35,14 +36,16 @@ class Terms:
             raise ValueError("A price is never negative.")
 
 
-def billable_seconds(*, duration_ms: int, terms: Terms) -> int:
+def billable_seconds(*, duration_ms: int, terms: Terms, is_machine: bool = False) -> int:
     """
     Round connected time up to what the client pays for; 0 for a call that never connected.
+
+    A machine's call is free where the terms say so.
 
     Begun seconds count whole, then the minimum, then begun increments. It never falls when the
     duration grows. This is the only place that rounds talk.
     """
-    if duration_ms <= 0:
+    if duration_ms <= 0 or (is_machine and not terms.bills_voicemail):
         return 0
     seconds = max(_round_up(duration_ms, 1000) // 1000, terms.minimum_seconds)
     return _round_up(seconds, terms.increment_seconds)
@@ -81,6 +84,24 @@ def crossed_percent(*, before_seconds: int, after_seconds: int, full_seconds: in
         if after_seconds * 100 <= line < before_seconds * 100:
             return percent
     return None
+
+
+def needs_second_person(*, seconds: int, limit_seconds: int) -> bool:
+    """Tell whether moving so many seconds, up or down, is more than one person may; 0: no limit."""
+    return 0 < limit_seconds < abs(seconds)
+
+
+def refund_micros(
+    *, seconds: int, left_seconds: int, left_micros: int, price_per_minute_micros: int
+) -> int:
+    """
+    Return what giving back some seconds of a charge is worth, never more than is left of it.
+
+    Giving back the last of them gives back the last micro, so that no rounding stays behind.
+    """
+    if seconds >= left_seconds:
+        return left_micros
+    return min(left_micros, seconds * price_per_minute_micros // 60)
 
 
 def runway_hours(*, usable_seconds: int, hourly_seconds: Sequence[float]) -> float | None:

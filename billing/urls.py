@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import agency, client
+from billing.views import agency, client, credit, payments
+
+CLIENT = "clients/<uuid:client_id>"
+PAYMENT = f"{CLIENT}/payments/<uuid:payment_id>"
 
 client_face = (
     [
@@ -16,15 +19,29 @@ client_face = (
 agency_face = (
     [
         path("money/", agency.wallet_list, name="wallet-list"),
-        path("clients/<uuid:client_id>/wallet/", agency.wallet_detail, name="wallet-detail"),
+        path(f"{CLIENT}/wallet/", agency.wallet_detail, name="wallet-detail"),
+        path(f"{CLIENT}/wallet/ledger.csv", agency.ledger_export, name="ledger-export"),
+        path("money/grant/", credit.grant, name="grant"),
+        path("money/requests/", payments.request_list, name="request-list"),
         path(
-            "clients/<uuid:client_id>/wallet/ledger.csv",
-            agency.ledger_export,
-            name="ledger-export",
+            "money/requests/<uuid:request_id>/approve/",
+            payments.request_approve,
+            name="request-approve",
         ),
-        path("clients/<uuid:client_id>/sell/", agency.wallet_credit, name="wallet-credit"),
-        path("clients/<uuid:client_id>/adjust/", agency.wallet_adjust, name="wallet-adjust"),
-        path("clients/<uuid:client_id>/rate/", agency.rate_change, name="rate-change"),
+        path(
+            "money/requests/<uuid:request_id>/refuse/",
+            payments.request_refuse,
+            name="request-refuse",
+        ),
+        path(f"{CLIENT}/sell/", credit.wallet_credit, name="wallet-credit"),
+        path(f"{CLIENT}/adjust/", credit.wallet_adjust, name="wallet-adjust"),
+        path(f"{CLIENT}/rate/", credit.rate_change, name="rate-change"),
+        path(f"{CLIENT}/rate/<uuid:rate_id>/withdraw/", credit.rate_withdraw, name="rate-withdraw"),
+        path(f"{CLIENT}/charges/<uuid:call_id>/refund/", credit.call_refund, name="call-refund"),
+        path(f"{CLIENT}/payments/", payments.payment_list, name="payment-list"),
+        path(f"{PAYMENT}/settle/", payments.payment_settle, name="payment-settle"),
+        path(f"{PAYMENT}/fail/", payments.payment_fail, name="payment-fail"),
+        path(f"{PAYMENT}/refund/", payments.payment_refund, name="payment-refund"),
     ],
     "agency-billing",
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.core.management import call_command
 
+from billing.jobs import show_due_rates
 from campaigns.jobs import resume_campaigns
 from convomono.lib.jobs import periodic
 from leads.jobs import resume_imports
@@ -32,6 +33,7 @@ periodic(watch_webhooks, every_seconds=60, queue="calls")
 periodic(give_up_parked, every_seconds=3600)
 periodic(purge_events, every_seconds=3600)
 periodic(expire_lost_holds, every_seconds=60)
+periodic(show_due_rates, every_seconds=60)
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
 periodic(resume_reports, every_seconds=60)

@@ -75,7 +75,7 @@ def _check(wallet_id: UUID, now: datetime | None) -> Iterator[Violation]:
     wallet = Wallet.objects.select_related("client").get(pk=wallet_id)
     sums = LaunchSums()
     for findings in (
-        check_lines(wallet, sums),
+        check_lines(wallet, sums, now),
         check_reservations(wallet, sums, now),
         check_charges(wallet),
         check_payments(wallet),

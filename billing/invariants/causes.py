@@ -15,6 +15,8 @@ from telephony.models import Call
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from django.db.models import QuerySet
+
     from billing.invariants.lines import Finding
     from billing.models import Wallet
 
@@ -36,31 +38,48 @@ def check_charges(wallet: Wallet) -> Iterator[Finding]:
         for key, row in keys.items():
             if -found.get(key, 0) < row.posted_seconds:
                 yield "L4", f"hold of attempt {row.attempt_id} posted more than line {key} says"
-    refunds = mine.filter(type=Transaction.Type.REFUND).values_list("call_id")
-    for call_id, total in refunds.annotate(total=Sum("seconds")):
-        billed = mine.filter(key=f"consume:{call_id}").values_list("seconds", flat=True).first()
-        if total > (billed or 0):
-            yield "L13", f"call {call_id} was refunded {total} s of {billed or 0}"
+    yield from _check_refunds(mine)
+
+
+def _check_refunds(mine: QuerySet[Transaction]) -> Iterator[Finding]:
+    sums = (
+        mine.filter(type=Transaction.Type.REFUND)
+        .values("call_id")
+        .annotate(total=Sum("seconds"), micros=Sum("amount_micros"))
+        .order_by()
+    )
+    for some in batched(sums.iterator(chunk_size=CHUNK), CHUNK):
+        keys = [f"consume:{row['call_id']}" for row in some]
+        billed = {line.call_id: line for line in mine.filter(key__in=keys)}
+        for row in some:
+            charge = billed.get(row["call_id"])
+            most = (charge.seconds, charge.amount_micros) if charge else (0, 0)
+            if row["total"] > most[0] or row["micros"] > most[1]:
+                yield "L13", f"call {row['call_id']} was refunded {row['total']} s of {most[0]}"
 
 
 def check_payments(wallet: Wallet) -> Iterator[Finding]:
-    """Yield payments and purchases that don't match one to one."""
-    lines = Transaction.objects.filter(client=wallet.client_id, type=Transaction.Type.PURCHASE)
+    """Yield payments and their lines that don't match one to one, each by the payment's status."""
+    mine = Transaction.objects.filter(client=wallet.client_id)
     payments = Payment.objects.filter(client=wallet.client_id)
     for some in batched(payments.iterator(chunk_size=CHUNK), CHUNK):
-        found = {
-            line.payment_id: line
-            for line in lines.filter(key__in=[f"purchase:{paid.pk}" for paid in some])
-        }
+        keys = [f"{kind}:{paid.pk}" for paid in some for kind in ("purchase", "reverse")]
+        found = {line.key: line for line in mine.filter(key__in=keys)}
         for paid in some:
-            line = found.get(paid.pk)
-            if line is None or (line.seconds, line.amount_micros) != (
-                paid.seconds,
-                paid.amount_micros,
-            ):
+            sold, back = found.get(f"purchase:{paid.pk}"), found.get(f"reverse:{paid.pk}")
+            has_both = {
+                Payment.Status.PAID: (True, False),
+                Payment.Status.REFUNDED: (True, True),
+            }.get(Payment.Status(paid.status), (False, False))
+            amounts = {(line.seconds, line.amount_micros) for line in (sold, back) if line}
+            if (bool(sold), bool(back)) != has_both or amounts - {
+                (paid.seconds, paid.amount_micros)
+            }:
                 yield "L1", f"payment {paid.reference} is not what the ledger says of it"
-    if lines.count() != payments.count():
-        yield "L1", f"{lines.count()} purchases stand against {payments.count()} payments"
+    brought = payments.filter(status__in=(Payment.Status.PAID, Payment.Status.REFUNDED)).count()
+    sales = mine.filter(type=Transaction.Type.PURCHASE).count()
+    if sales != brought:
+        yield "L1", f"{sales} purchases stand against {brought} payments"
 
 
 def _check_dials(wallet: Wallet, charges: tuple[Transaction, ...]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from billing import rules
@@ -10,6 +11,7 @@ from billing.models import Rate, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from uuid import UUID
 
     from billing.models import Wallet
@@ -19,6 +21,7 @@ type Finding = tuple[str, str]
 ACCOUNTS = ("funding", "available", "reserved", "consumed", "debt", "expired")
 NEVER_NEGATIVE = ("available", "reserved", "consumed", "debt", "expired")
 CHUNK = 500
+SHOWN_AFTER = timedelta(minutes=10)
 
 Type = Transaction.Type
 # What a line of each type does with its seconds; consume is the one that has a choice.
@@ -32,7 +35,14 @@ SHAPES: dict[str, dict[str, int]] = {
     Type.REPAY: {"available": -1, "debt": -1},
     Type.REVERSE: {"funding": 1, "available": -1},
 }
-CAUSES = {Type.CONSUME: "call_id", Type.PURCHASE: "payment_id", Type.RESERVE: "reference_id"}
+CAUSES = {
+    Type.CONSUME: "call_id",
+    Type.PURCHASE: "payment_id",
+    Type.RESERVE: "reference_id",
+    Type.REFUND: "call_id",
+    Type.REVERSE: "payment_id",
+}
+CORRECTIONS = {Type.ADJUST, Type.REFUND, Type.REVERSE}
 
 
 class LaunchSums(defaultdict["UUID", Counter[str]]):
@@ -53,7 +63,7 @@ class LaunchSums(defaultdict["UUID", Counter[str]]):
             mine["posted"] -= line.reserved_delta
 
 
-def check_lines(wallet: Wallet, sums: LaunchSums) -> Iterator[Finding]:
+def check_lines(wallet: Wallet, sums: LaunchSums, now: datetime | None) -> Iterator[Finding]:
     """Yield what is wrong with a wallet's lines, and collect what they say of its launches."""
     running: Counter[str] = Counter()
     last = 0
@@ -73,10 +83,12 @@ def check_lines(wallet: Wallet, sums: LaunchSums) -> Iterator[Finding]:
             if running[account] < 0:
                 yield "L2", f"{account} falls to {running[account]} s by line {line.key}"
         last = line.seq or last
-    yield from _check_wallet(wallet, running, last)
+    yield from _check_wallet(wallet, running, last, now)
 
 
-def _check_wallet(wallet: Wallet, running: Counter[str], last: int) -> Iterator[Finding]:
+def _check_wallet(
+    wallet: Wallet, running: Counter[str], last: int, now: datetime | None
+) -> Iterator[Finding]:
     for account in ("available", "reserved", "consumed", "debt"):
         kept = getattr(wallet, f"{account}_seconds")
         if kept != running[account]:
@@ -87,9 +99,19 @@ def _check_wallet(wallet: Wallet, running: Counter[str], last: int) -> Iterator[
         yield "L9", f"{wallet.debt_seconds} s are owed while {wallet.available_seconds} are free"
     if wallet.seq != last:
         yield "L15", f"the wallet counts {wallet.seq} lines, the newest is {last}"
-    newest = Rate.objects.filter(client=wallet.client_id).order_by("-effective_from").first()
-    if newest is None or newest.price_per_minute_micros != wallet.price_per_minute_micros:
+    if not _shows_its_price(wallet, now):
         yield "L10", "the wallet's price is not that of its newest rate"
+
+
+def _shows_its_price(wallet: Wallet, now: datetime | None) -> bool:
+    """Tell whether lists show the price in force; one that begins now is shown within minutes."""
+    rates = Rate.objects.filter(client=wallet.client_id).order_by("effective_from")
+    dated = list(rates.values_list("effective_from", "price_per_minute_micros"))
+    if now:
+        dated = [row for row in dated if row[0] <= now]
+        begun = [row for row in dated if row[0] <= now - SHOWN_AFTER] or dated[:1]
+        dated = begun[-1:] + [row for row in dated if row[0] > now - SHOWN_AFTER]
+    return wallet.price_per_minute_micros in {price for _from, price in dated}
 
 
 def _check_line(line: Transaction) -> Iterator[Finding]:
@@ -103,8 +125,10 @@ def _check_line(line: Transaction) -> Iterator[Finding]:
         yield "L6", f"line {line.key} does not name its cause"
     if line.type == Type.CONSUME:
         yield from _check_price(line)
-    if line.type == Type.ADJUST and not (line.reason and line.actor_email):
+    if line.type in CORRECTIONS and not (line.reason and line.actor_email):
         yield "L5", f"line {line.key} corrects without a reason or a name"
+    if line.type in {Type.REFUND, Type.REVERSE} and line.corrects_id is None:
+        yield "L5", f"line {line.key} does not name the line that it corrects"
 
 
 def _is_shaped(line: Transaction, moved: dict[str, int]) -> bool:

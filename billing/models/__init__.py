@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from billing.models.requests import CreditRequest
 from billing.models.reservations import CallHold, Reservation
 from billing.models.transactions import Transaction, TransactionQuerySet
 from billing.models.wallets import Payment, Rate, Wallet
 
 __all__ = [
     "CallHold",
+    "CreditRequest",
     "Payment",
     "Rate",
     "Reservation",

@@ -35,6 +35,7 @@ class Reservation(ClientOwned):
     price_per_minute_micros = models.PositiveBigIntegerField()
     increment_seconds = models.PositiveIntegerField()
     minimum_seconds = models.PositiveIntegerField()
+    bills_voicemail = models.BooleanField(default=True)
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -57,7 +58,12 @@ class Reservation(ClientOwned):
 
     @property
     def terms(self) -> Terms:
-        return Terms(self.price_per_minute_micros, self.increment_seconds, self.minimum_seconds)
+        return Terms(
+            self.price_per_minute_micros,
+            self.increment_seconds,
+            self.minimum_seconds,
+            bills_voicemail=self.bills_voicemail,
+        )
 
 
 class CallHold(ClientOwned):

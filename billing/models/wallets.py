@@ -97,13 +97,14 @@ class Rate(ClientOwned):
     """
     A client's price from an instant on: per minute, how talk is rounded, what the least is.
 
-    `increment_seconds` 1 bills to the second. `client.billing_rate` of the seed is the price in
-    force.
+    `increment_seconds` 1 bills to the second; without `bills_voicemail` a call that only a machine
+    answered is free. `client.billing_rate` of the seed is the price in force.
     """
 
     price_per_minute_micros = models.PositiveBigIntegerField()
     increment_seconds = models.PositiveIntegerField(default=1)
     minimum_seconds = models.PositiveIntegerField(default=0)
+    bills_voicemail = models.BooleanField(default=True)
     effective_from = models.DateTimeField()
     created_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
@@ -120,11 +121,21 @@ class Rate(ClientOwned):
 
     @property
     def terms(self) -> Terms:
-        return Terms(self.price_per_minute_micros, self.increment_seconds, self.minimum_seconds)
+        return Terms(
+            self.price_per_minute_micros,
+            self.increment_seconds,
+            self.minimum_seconds,
+            bills_voicemail=self.bills_voicemail,
+        )
 
 
 class Payment(ClientOwned):
-    """Money a client paid for minutes; `reference` is the agency's own (an invoice, a transfer)."""
+    """
+    Money a client pays for minutes; `reference` is the agency's own (an invoice, a transfer).
+
+    Its minutes are there while it is `paid`: a `pending` one has brought none yet, a `failed` one
+    never will, and those of a `refunded` one were taken back.
+    """
 
     class Method(models.TextChoices):
         BANK = "bank", _("Bank transfer")
@@ -133,7 +144,9 @@ class Payment(ClientOwned):
         GRANT = "grant", _("Free of charge")
 
     class Status(models.TextChoices):
+        PENDING = "pending", _("Pending")
         PAID = "paid", _("Paid")
+        FAILED = "failed", _("Failed")
         REFUNDED = "refunded", _("Refunded")
 
     seconds = models.PositiveBigIntegerField()
@@ -143,6 +156,8 @@ class Payment(ClientOwned):
     status = models.CharField(max_length=8, choices=Status, default=Status.PAID)
     created_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)  # it failed, or was paid back
 
     objects = ClientOwnedQuerySet.as_manager()
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from billing.invariants import audit_ledger
 from billing.ledger import InsufficientCredits, KeyReused
+from billing.services.approvals import (
+    OwnRequest,
+    RequestDecided,
+    approve_credit,
+    ask_credit,
+    refuse_credit,
+)
 from billing.services.holds import (
     Charge,
     HoldMissing,
@@ -14,7 +21,35 @@ from billing.services.holds import (
     hold,
     void,
 )
-from billing.services.rates import RateMissing, change_rate, current_rate
+from billing.services.payments import (
+    PaymentNotPaid,
+    PaymentNotPending,
+    await_payment,
+    fail_payment,
+    grant,
+    purchase,
+    refund_payment,
+    settle_payment,
+)
+from billing.services.rates import (
+    RateInForce,
+    RateInPast,
+    RateMissing,
+    RateTaken,
+    change_rate,
+    current_rate,
+    price_book,
+    show_due_rates,
+    withdraw_rate,
+)
+from billing.services.refunds import (
+    ChargeLeft,
+    NotCharged,
+    RefundTooLarge,
+    charge_left,
+    forgive_machine,
+    refund_call,
+)
 from billing.services.reservations import (
     ReservationEnded,
     close_reservation,
@@ -23,31 +58,55 @@ from billing.services.reservations import (
     owed_seconds,
     reserve,
 )
-from billing.services.wallets import ReasonMissing, adjust, open_wallet, purchase
+from billing.services.wallets import ReasonMissing, adjust, open_wallet
 
 __all__ = [
     "Charge",
+    "ChargeLeft",
     "HoldMissing",
     "HoldResolved",
     "InsufficientCredits",
     "KeyReused",
+    "NotCharged",
+    "OwnRequest",
+    "PaymentNotPaid",
+    "PaymentNotPending",
+    "RateInForce",
+    "RateInPast",
     "RateMissing",
+    "RateTaken",
     "ReasonMissing",
+    "RefundTooLarge",
+    "RequestDecided",
     "ReservationEmpty",
     "ReservationEnded",
     "adjust",
+    "approve_credit",
+    "ask_credit",
     "audit_ledger",
+    "await_payment",
     "change_rate",
+    "charge_left",
     "close_reservation",
     "consume",
     "current_rate",
     "expire_holds",
+    "fail_payment",
+    "forgive_machine",
     "free_seconds",
+    "grant",
     "hold",
     "open_launches",
     "open_wallet",
     "owed_seconds",
+    "price_book",
     "purchase",
+    "refund_call",
+    "refund_payment",
+    "refuse_credit",
     "reserve",
+    "settle_payment",
+    "show_due_rates",
     "void",
+    "withdraw_rate",
 ]

@@ -105,9 +105,13 @@ def hold(
     return once(find=find, block=block)
 
 
-def consume(*, attempt_id: UUID, call_id: UUID, duration_ms: int, now: datetime) -> Charge:
+def consume(
+    *, attempt_id: UUID, call_id: UUID, duration_ms: int, now: datetime, is_machine: bool = False
+) -> Charge:
     """
     Bill an ended call, once, at its launch's terms, and give back what its hold had to spare.
+
+    `is_machine` tells that only a machine answered: some terms bill nothing for that.
 
     A call longer than its hold takes what its launch has free, then what the client has available,
     then becomes debt. So does a call that turns up after its hold was voided or expired: it was
@@ -118,12 +122,14 @@ def consume(*, attempt_id: UUID, call_id: UUID, duration_ms: int, now: datetime)
     """
 
     def find() -> Charge | None:
-        return _first_charge(attempt_id=attempt_id, call_id=call_id, duration_ms=duration_ms)
+        return _first_charge(
+            attempt_id=attempt_id, call_id=call_id, duration_ms=duration_ms, is_machine=is_machine
+        )
 
     def block() -> Charge:
         row = _get_hold(attempt_id)
         terms = row.reservation.terms
-        used = rules.billable_seconds(duration_ms=duration_ms, terms=terms)
+        used = rules.billable_seconds(duration_ms=duration_ms, terms=terms, is_machine=is_machine)
         wallet = Wallet.objects.get(client_id=row.client_id)
         taken = _take(used, row, wallet)
         cost = rules.price_micros(seconds=used, terms=terms)
@@ -203,7 +209,9 @@ def _holdable(batch_call_id: UUID) -> Reservation:
     return reservation
 
 
-def _first_charge(*, attempt_id: UUID, call_id: UUID, duration_ms: int) -> Charge | None:
+def _first_charge(
+    *, attempt_id: UUID, call_id: UUID, duration_ms: int, is_machine: bool
+) -> Charge | None:
     row = _get_hold(attempt_id)
     line = find_line(client_id=row.client_id, key=f"consume:{call_id}")
     if line and line.reference_id != str(attempt_id):
@@ -213,7 +221,9 @@ def _first_charge(*, attempt_id: UUID, call_id: UUID, duration_ms: int) -> Charg
     if row.call_id is None:
         return None
     billed, cost = (line.seconds, line.amount_micros) if line else (0, 0)
-    told = rules.billable_seconds(duration_ms=duration_ms, terms=row.reservation.terms)
+    told = rules.billable_seconds(
+        duration_ms=duration_ms, terms=row.reservation.terms, is_machine=is_machine
+    )
     if told != billed:
         log.warning("ledger.duration_differs", call_id=str(call_id), billed=billed, told=told)
     return Charge(billed, cost, differs=told != billed)

@@ -188,6 +188,7 @@ def _new_reservation(
         price_per_minute_micros=rate.price_per_minute_micros,
         increment_seconds=rate.increment_seconds,
         minimum_seconds=rate.minimum_seconds,
+        bills_voicemail=rate.bills_voicemail,
         created_at=now,
     )
 

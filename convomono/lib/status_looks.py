@@ -85,6 +85,9 @@ STATUS_LOOKS: dict[str, tuple[str, str]] = {
     "at_risk": ("warn", "exclamation-triangle"),
     "resting": ("quiet", "moon"),
     # Money
+    "refunded": ("warn", "arrow-uturn-left"),
+    "approved": ("ok", "check-circle"),
+    "refused": ("quiet", "no-symbol"),
     "purchase": ("ok", "plus"),
     "reserve": ("info", "lock-closed"),
     "release": ("quiet", "lock-open"),

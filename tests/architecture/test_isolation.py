@@ -8,7 +8,7 @@ import pytest
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
 from accounts.models import User
-from billing.services import open_wallet
+from billing.services import ask_credit, current_rate, open_wallet, purchase
 from convomono.lib.ids import uuid7
 from leads.models import Suppression
 from reporting.models import Report
@@ -73,8 +73,29 @@ def ids(acme, rival, root, alice, vera, now):
     event = WebhookEvent.objects.create(
         key="k", event_type="call_ended", body="{}", next_try_at=now, created_at=now
     )
+    line = purchase(
+        client=acme,
+        seconds=60,
+        amount_micros=1,
+        method="bank",
+        reference="INV-1",
+        actor=root,
+        now=now,
+    )
+    asked = ask_credit(
+        client=acme,
+        kind="adjust",
+        seconds=60,
+        details={"reason": "Typo"},
+        key=uuid7(),
+        actor=root,
+        now=now,
+    )
     return {
         "campaign_id": campaign.pk,
+        "payment_id": line.payment_id,
+        "request_id": asked.pk,
+        "rate_id": current_rate(client=acme, now=now).pk,
         "lead_id": lead.pk,
         "call_id": call.pk,
         "import_id": lead_import.pk,

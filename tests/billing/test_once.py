@@ -167,7 +167,7 @@ def test_changes_a_price_once(wallet, acme):
     assert change(500_000) == change(500_000)
     assert services.current_rate(client=acme, now=NOW).price_per_minute_micros == 300_000
     assert services.current_rate(client=acme, now=later).price_per_minute_micros == 500_000
-    with pytest.raises(IntegrityError):
+    with pytest.raises(services.RateTaken):
         change(600_000)  # two prices from the same instant on: neither wins by chance
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from billing.services import Charge, consume, void
+from billing.services import Charge, consume, forgive_machine, void
 from campaigns.models import Attempt
 from campaigns.services.dialling import record_outcome
 from reporting.services import count_outcome
@@ -71,8 +71,13 @@ def _settle(change: CallChange, now: datetime) -> Charge | None:
     """Post the hold of a settled call, or void it if the call was no dial; once, whoever repeats."""
     if change.outcome is None or change.attempt_id is None:
         return None
+    is_machine = change.outcome.outcome_class is OutcomeClass.MACHINE
     if change.before.outcome_class:  # settled in an earlier event's transaction
-        return Charge(change.before.billed_seconds, change.before.client_cost_micros)
+        paid = Charge(change.before.billed_seconds, change.before.client_cost_micros)
+        if not is_machine or change.before.outcome_class == OutcomeClass.MACHINE:
+            return paid
+        forgiven = forgive_machine(attempt_id=change.attempt_id, call_id=change.call_id, now=now)
+        return forgiven or paid
     if change.outcome.outcome_class is OutcomeClass.NOT_PLACED:
         void(attempt_id=change.attempt_id, now=now)
         return None
@@ -80,6 +85,7 @@ def _settle(change: CallChange, now: datetime) -> Charge | None:
         attempt_id=change.attempt_id,
         call_id=change.call_id,
         duration_ms=change.after.duration_ms or 0,
+        is_machine=is_machine,
         now=now,
     )
 

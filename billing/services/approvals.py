@@ -1,0 +1,155 @@
+"""Two people for large movements: one asks, another approves, and then it is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from audit import actions
+from audit.services import record
+from billing.ledger import KeyReused, Overtaken, once
+from billing.models import CreditRequest, Payment
+from billing.services import payments
+from billing.services.refunds import refund_call
+from billing.services.wallets import adjust
+from convomono.lib.db import run_atomic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from accounts.models import Client, User
+
+Kind, Status = CreditRequest.Kind, CreditRequest.Status
+
+
+class OwnRequest(Exception):
+    """Somebody tried to approve what they had asked for themselves."""
+
+
+class RequestDecided(Exception):
+    """Somebody decided the other way before."""
+
+
+def ask_credit(
+    *,
+    client: Client,
+    kind: str,
+    seconds: int,
+    key: UUID,
+    actor: User,
+    now: datetime,
+    amount_micros: int = 0,
+    details: dict[str, Any] | None = None,
+) -> CreditRequest:
+    """
+    Ask for a movement that is above the limit; the same key again returns the first request.
+
+    :raises KeyReused: if the key has asked for something else
+    """
+    asked = {"kind": kind, "seconds": seconds, "amount_micros": amount_micros}
+
+    def find() -> CreditRequest | None:
+        first = CreditRequest.objects.filter(pk=key).first()
+        if first and any(getattr(first, name) != value for name, value in asked.items()):
+            raise KeyReused("This form has asked for something else.")
+        return first
+
+    def block() -> CreditRequest:
+        row = CreditRequest.objects.create(
+            id=key,
+            client=client,
+            details=details or {},
+            asked_by_id=actor.pk,
+            asked_by_email=actor.email,
+            asked_at=now,
+            **asked,
+        )
+        record(actions.CREDIT_ASKED, resource=row, actor=actor, now=now, details=asked)
+        return row
+
+    return once(find=find, block=block)
+
+
+def approve_credit(*, request_id: UUID, actor: User, now: datetime) -> CreditRequest:
+    """
+    Approve a request of somebody else and make its movement, in one block. Twice is once.
+
+    What the movement itself refuses (too little available, a reference that is taken) leaves the
+    request waiting.
+
+    :raises OwnRequest: if it is the asker who approves
+    :raises RequestDecided: if it was refused
+    """
+
+    def block() -> CreditRequest:
+        row = CreditRequest.objects.select_related("client__wallet").get(pk=request_id)
+        if row.asked_by_id == actor.pk:
+            raise OwnRequest
+        if row.status == Status.APPROVED:
+            return row
+        _decide(row, Status.APPROVED, actor=actor, now=now)
+        _make(row, actor=actor, now=now)
+        record(actions.CREDIT_APPROVED, resource=row, actor=actor, now=now)
+        return row
+
+    return run_atomic(block)
+
+
+def refuse_credit(*, request_id: UUID, actor: User, now: datetime) -> CreditRequest:
+    """
+    Refuse a request; who asked may take it back that way. Twice is once.
+
+    :raises RequestDecided: if it was approved
+    """
+
+    def block() -> CreditRequest:
+        row = CreditRequest.objects.get(pk=request_id)
+        if row.status == Status.REFUSED:
+            return row
+        _decide(row, Status.REFUSED, actor=actor, now=now)
+        record(actions.CREDIT_REFUSED, resource=row, actor=actor, now=now)
+        return row
+
+    return run_atomic(block)
+
+
+def _decide(row: CreditRequest, status: str, *, actor: User, now: datetime) -> None:
+    if row.status != Status.WAITING:
+        raise RequestDecided
+    decision = {"status": status, "decided_by_email": actor.email, "decided_at": now}
+    if not CreditRequest.objects.filter(pk=row.pk, status=Status.WAITING).update(**decision):
+        raise Overtaken
+    row.status, row.decided_by_email, row.decided_at = status, actor.email, now
+
+
+def _make(row: CreditRequest, *, actor: User, now: datetime) -> None:
+    said = row.details
+    by: dict[str, Any] = {"actor": actor, "now": now}
+    if row.kind == Kind.SELL:
+        payments.purchase(
+            client=row.client,
+            seconds=row.seconds,
+            amount_micros=row.amount_micros,
+            method=said["method"],
+            reference=said["reference"],
+            key=row.pk,
+            **by,
+        )
+    elif row.kind == Kind.GRANT:
+        key = UUID(said["grant_key"])
+        payments.grant(
+            clients=[row.client], seconds=row.seconds, reason=said["reason"], key=key, **by
+        )
+    elif row.kind == Kind.ADJUST:
+        adjust(client=row.client, seconds=row.seconds, reason=said["reason"], key=str(row.pk), **by)
+    elif row.kind == Kind.REFUND:
+        refund_call(
+            client_id=row.client_id,
+            call_id=UUID(said["call_id"]),
+            seconds=row.seconds,
+            reason=said["reason"],
+            **by,
+        )
+    else:
+        payment = Payment.objects.get(pk=UUID(said["payment_id"]), client_id=row.client_id)
+        payments.refund_payment(payment=payment, reason=said["reason"], **by)

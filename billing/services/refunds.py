@@ -1,0 +1,183 @@
+"""Gives back what a call cost its client: a part or all of it, never more, once per reason."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from audit import actions
+from audit.services import record
+from billing import rules
+from billing.ledger import KeyReused, find_line, once, pay_debt, post
+from billing.models import CallHold, Transaction, Wallet
+from billing.services.holds import Charge
+from billing.services.reservations import BILLING
+from billing.services.wallets import ReasonMissing
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from audit.services import Actor
+
+NOT_BILLED = "Voicemail is not billed."
+
+
+class NotCharged(Exception):
+    """A refund was asked for of a call that this client was never billed for."""
+
+
+class RefundTooLarge(Exception):
+    """A refund would give back more than is left of the charge."""
+
+    def __init__(self, *, left_seconds: int) -> None:
+        super().__init__(f"{left_seconds} s are left of the charge")
+        self.left_seconds = left_seconds
+
+
+@dataclass(frozen=True)
+class ChargeLeft:
+    """A call's charge and what earlier refunds have left of it."""
+
+    line: Transaction
+    seconds: int
+    micros: int
+    refunds: list[Transaction]
+
+
+def charge_left(*, client_id: UUID, call_id: UUID) -> ChargeLeft:
+    """
+    Return what may still be given back of a call's charge.
+
+    :raises NotCharged: if this client was never billed for the call
+    """
+    line = find_line(client_id=client_id, key=f"consume:{call_id}")
+    if line is None:
+        raise NotCharged
+    refunds = list(
+        Transaction.objects.filter(
+            client_id=client_id, call_id=call_id, type=Transaction.Type.REFUND
+        ).order_by("seq")
+    )
+    return ChargeLeft(
+        line=line,
+        seconds=line.seconds - sum(row.seconds for row in refunds),
+        micros=line.amount_micros - sum(row.amount_micros for row in refunds),
+        refunds=refunds,
+    )
+
+
+def refund_call(
+    *,
+    client_id: UUID,
+    call_id: UUID,
+    seconds: int | None,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> Transaction:
+    """
+    Give back some seconds of a call's charge, or all that is left of it (None); debt is paid first.
+
+    One reason refunds a call once: the same again returns the first line.
+
+    :raises ReasonMissing: without a reason
+    :raises NotCharged: if this client was never billed for the call
+    :raises RefundTooLarge: if that is more than is left of the charge
+    :raises KeyReused: if the reason has refunded another number of seconds
+    """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise ReasonMissing
+    if seconds is not None and seconds <= 0:
+        raise ValueError("A refund is of some seconds.")
+    key = f"refund:{call_id}:{hashlib.sha256(reason.casefold().encode()).hexdigest()[:16]}"
+
+    def find() -> Transaction | None:
+        first = find_line(client_id=client_id, key=key)
+        if first and seconds not in {None, first.seconds}:
+            raise KeyReused("This reason has refunded another number of seconds.")
+        return first
+
+    def block() -> Transaction:
+        # Read before the wallet is written: of two refunds at once the second runs again.
+        left = charge_left(client_id=client_id, call_id=call_id)
+        given = left.seconds if seconds is None else seconds
+        if not 0 < given <= left.seconds:
+            raise RefundTooLarge(left_seconds=left.seconds)
+        wallet = Wallet.objects.get(client_id=client_id)
+        line = post(_line(left, wallet, given, key=key, reason=reason, actor=actor, now=now))
+        pay_debt(wallet=wallet, freed=line, seconds=given, now=now)
+        details = {"seconds": given, "reason": reason}
+        record(actions.CALL_REFUNDED, resource=line, actor=actor, now=now, details=details)
+        return line
+
+    return once(find=find, block=block)
+
+
+def forgive_machine(*, attempt_id: UUID, call_id: UUID, now: datetime) -> Charge | None:
+    """
+    Take back the charge of a call of which an analysis says that only a machine answered.
+
+    None where the terms bill voicemail, or nothing was billed: the charge stays as it is. Twice is
+    once.
+    """
+    row = CallHold.objects.select_related("reservation").filter(attempt_id=attempt_id).first()
+    if row is None or row.reservation.bills_voicemail:
+        return None
+    try:
+        refund_call(
+            client_id=row.client_id,
+            call_id=call_id,
+            seconds=None,
+            reason=NOT_BILLED,
+            actor=BILLING,
+            now=now,
+        )
+    except NotCharged:
+        return None
+    except RefundTooLarge:
+        pass  # given back by somebody before
+    return Charge(0, 0)
+
+
+def _line(
+    left: ChargeLeft,
+    wallet: Wallet,
+    seconds: int,
+    *,
+    key: str,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> Transaction:
+    charge = left.line
+    return Transaction(
+        client_id=charge.client_id,
+        wallet=wallet,
+        key=key,
+        type=Transaction.Type.REFUND,
+        seconds=seconds,
+        consumed_delta=-seconds,
+        available_delta=seconds,
+        amount_micros=rules.refund_micros(
+            seconds=seconds,
+            left_seconds=left.seconds,
+            left_micros=left.micros,
+            price_per_minute_micros=charge.price_per_minute_micros,
+        ),
+        price_per_minute_micros=charge.price_per_minute_micros,
+        increment_seconds=charge.increment_seconds,
+        minimum_seconds=charge.minimum_seconds,
+        rate_id=charge.rate_id,
+        reservation_id=charge.reservation_id,
+        campaign_id=charge.campaign_id,
+        call_id=charge.call_id,
+        corrects_id=charge.pk,
+        reference_id=charge.reference_id,
+        reason=reason[:200],
+        actor_id=actor.actor_id,
+        actor_email=actor.actor_email,
+        created_at=now,
+    )

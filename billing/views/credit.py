@@ -1,0 +1,323 @@
+"""The agency's forms that move a client's minutes: sales, corrections, refunds, grants, prices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid5
+
+from django.conf import settings
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _, ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import agency_permission, get_or_404
+from billing import services
+from billing.forms import AdjustForm, GrantForm, RateForm, RefundForm, SellForm
+from billing.models import CreditRequest, Rate
+from billing.rules import needs_second_person
+from billing.views.agency import client_or_404, money_tabs
+from convomono.lib import clock
+from convomono.lib.display import minutes, usd
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django import forms
+    from django.http import HttpResponse
+
+    from accounts.access import UserRequest
+    from accounts.models import Client
+
+INVALID = 422
+Kind = CreditRequest.Kind
+SENT_BEFORE = "This form was sent before. Open it again to do more."
+
+
+@agency_permission("manage_billing")
+@require_http_methods(["GET", "POST"])
+def wallet_credit(request: UserRequest, client_id: UUID) -> HttpResponse:
+    client, now = client_or_404(client_id), clock.now()
+    terms = services.current_rate(client=client, now=now).terms
+    form = SellForm(request.POST or None, terms=terms)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _sell(request, client, form)
+        except services.KeyReused:
+            form.add_error("reference", _("Another payment of this client has this reference."))
+    available = minutes(client.wallet.available_seconds)
+    lead = _("%(available)s minutes are available now. The new ones are there at once.")
+    return _form_page(
+        request,
+        form,
+        client,
+        title=_("Sell minutes to %(client)s"),
+        lead=lead % {"available": available},
+        submit=_("Sell minutes"),
+    )
+
+
+def _sell(request: UserRequest, client: Client, form: SellForm) -> HttpResponse:
+    sale: dict[str, Any] = {
+        "client": client,
+        "seconds": form.seconds,
+        "amount_micros": form.amount_micros,
+        "key": form.once_key,
+        "actor": request.user,
+        "now": clock.now(),
+    }
+    paid = {name: form.cleaned_data[name] for name in ("method", "reference")}
+    if is_large(form.seconds):
+        services.ask_credit(kind=Kind.SELL, details=paid, **sale)
+        return asked(request)
+    sold = {"minutes": minutes(form.seconds), "amount": usd(form.amount_micros)}
+    if form.cleaned_data["is_pending"]:
+        services.await_payment(**sale, **paid)
+        said = _("Noted. The %(minutes)s minutes are there once %(amount)s was paid.")
+        messages.success(request, said % sold)
+        return redirect("agency-billing:payment-list", client.pk)
+    services.purchase(**sale, **paid)
+    messages.success(request, _("Sold %(minutes)s minutes for %(amount)s.") % sold)
+    return redirect("agency-billing:wallet-detail", client.pk)
+
+
+@agency_permission("manage_billing")
+@require_http_methods(["GET", "POST"])
+def wallet_adjust(request: UserRequest, client_id: UUID) -> HttpResponse:
+    client = client_or_404(client_id)
+    form = AdjustForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _adjust(request, client, form)
+        except services.InsufficientCredits as refused:
+            left = {"minutes": minutes(refused.available_seconds)}
+            form.add_error("minutes", _("Only %(minutes)s minutes are available.") % left)
+        except services.KeyReused:
+            form.add_error(None, _(SENT_BEFORE))
+    available = minutes(client.wallet.available_seconds)
+    lead = _("%(available)s minutes are available now. A correction is a line of its own.")
+    return _form_page(
+        request,
+        form,
+        client,
+        title=_("Adjust the minutes of %(client)s"),
+        lead=lead % {"available": available},
+        submit=_("Adjust"),
+    )
+
+
+def _adjust(request: UserRequest, client: Client, form: AdjustForm) -> HttpResponse:
+    reason, now = form.cleaned_data["reason"], clock.now()
+    if is_large(form.seconds):
+        services.ask_credit(
+            client=client,
+            kind=Kind.ADJUST,
+            seconds=form.seconds,
+            details={"reason": reason},
+            key=form.once_key,
+            actor=request.user,
+            now=now,
+        )
+        return asked(request)
+    line = services.adjust(
+        client=client,
+        seconds=form.seconds,
+        reason=reason,
+        key=str(form.once_key),
+        actor=request.user,
+        now=now,
+    )
+    said = _("Added %(minutes)s minutes.") if line.seconds > 0 else _("Took %(minutes)s minutes.")
+    messages.success(request, said % {"minutes": minutes(abs(line.seconds))})
+    return redirect("agency-billing:wallet-detail", client.pk)
+
+
+@agency_permission("manage_billing")
+@require_http_methods(["GET", "POST"])
+def call_refund(request: UserRequest, client_id: UUID, call_id: UUID) -> HttpResponse:
+    client = client_or_404(client_id)
+    try:
+        left = services.charge_left(client_id=client.pk, call_id=call_id)
+    except services.NotCharged:
+        messages.info(request, _("This client was not billed for that call."))
+        return redirect("agency-billing:wallet-detail", client.pk)
+    form = RefundForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _refund(request, client, left, form)
+        except services.RefundTooLarge as refused:
+            said = {"minutes": minutes(refused.left_seconds)}
+            form.add_error("minutes", _("Only %(minutes)s minutes are left of it.") % said)
+        except services.KeyReused:
+            form.add_error("reason", _("This reason has refunded this call before."))
+    lead = _("The call cost %(minutes)s minutes, %(amount)s. %(left)s minutes are left of it.")
+    charge = {
+        "minutes": minutes(left.line.seconds),
+        "amount": usd(left.line.amount_micros),
+        "left": minutes(left.seconds),
+    }
+    return _form_page(
+        request,
+        form,
+        client,
+        title=_("Refund a call of %(client)s"),
+        lead=lead % charge,
+        submit=_("Refund"),
+        refunds=left.refunds,
+    )
+
+
+def _refund(
+    request: UserRequest, client: Client, left: services.ChargeLeft, form: RefundForm
+) -> HttpResponse:
+    assert left.line.call_id is not None  # a charge names its call
+    reason, now = form.cleaned_data["reason"], clock.now()
+    seconds = left.seconds if form.seconds is None else form.seconds
+    if is_large(seconds):
+        services.ask_credit(
+            client=client,
+            kind=Kind.REFUND,
+            seconds=seconds,
+            details={"call_id": str(left.line.call_id), "reason": reason},
+            key=form.once_key,
+            actor=request.user,
+            now=now,
+        )
+        return asked(request)
+    line = services.refund_call(
+        client_id=client.pk,
+        call_id=left.line.call_id,
+        seconds=form.seconds,
+        reason=reason,
+        actor=request.user,
+        now=now,
+    )
+    given = {"minutes": minutes(line.seconds), "amount": usd(line.amount_micros)}
+    messages.success(request, _("Gave back %(minutes)s minutes, %(amount)s.") % given)
+    return redirect("agency-billing:wallet-detail", client.pk)
+
+
+@agency_permission("manage_billing")
+@require_http_methods(["GET", "POST"])
+def grant(request: UserRequest) -> HttpResponse:
+    form = GrantForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _grant(request, form)
+        except services.KeyReused:
+            form.add_error(None, _(SENT_BEFORE))
+    context = {"form": form, "tabs": money_tabs(request)}
+    status = INVALID if request.method == "POST" else 200
+    return render(request, "billing/grant.html", context, status=status)
+
+
+def _grant(request: UserRequest, form: GrantForm) -> HttpResponse:
+    chosen, now = list(form.cleaned_data["clients"]), clock.now()
+    reason, key = form.cleaned_data["reason"], form.once_key
+    if is_large(form.seconds * len(chosen)):
+        for client in chosen:
+            services.ask_credit(
+                client=client,
+                kind=Kind.GRANT,
+                seconds=form.seconds,
+                details={"reason": reason, "grant_key": str(key)},
+                key=uuid5(key, f"ask:{client.pk}"),
+                actor=request.user,
+                now=now,
+            )
+        return asked(request)
+    services.grant(
+        clients=chosen, seconds=form.seconds, reason=reason, key=key, actor=request.user, now=now
+    )
+    said = ngettext(
+        "Gave %(minutes)s minutes to %(n)d client.",
+        "Gave %(minutes)s minutes to each of %(n)d clients.",
+        len(chosen),
+    )
+    messages.success(request, said % {"minutes": minutes(form.seconds), "n": len(chosen)})
+    return redirect("agency-billing:wallet-list")
+
+
+@agency_permission("manage_billing")
+@require_http_methods(["GET", "POST"])
+def rate_change(request: UserRequest, client_id: UUID) -> HttpResponse:
+    client, now = client_or_404(client_id), clock.now()
+    in_force = services.current_rate(client=client, now=now)
+    form = RateForm(request.POST or None, initial=RateForm.shown(in_force.terms))
+    if request.method == "POST" and form.is_valid():
+        try:
+            rate = services.change_rate(
+                client=client,
+                terms=form.terms,
+                starts_at=form.starts_at,
+                actor=request.user,
+                now=now,
+            )
+        except services.RateInPast:
+            form.add_error("starts_on", _("That day has begun. Leave it empty for now."))
+        except services.RateTaken:
+            form.add_error("starts_on", _("Another price begins then. Take that one back first."))
+        else:
+            price = {"price": usd(rate.price_per_minute_micros)}
+            messages.success(request, _("New launches cost %(price)s a minute.") % price)
+            return redirect("agency-billing:wallet-detail", client.pk)
+    context = {
+        "form": form,
+        "client": client,
+        "book": services.price_book(client=client),
+        "in_force": in_force,
+        "now": now,
+    }
+    status = INVALID if request.method == "POST" else 200
+    return render(request, "billing/rate_change.html", context, status=status)
+
+
+@agency_permission("manage_billing")
+@require_POST
+def rate_withdraw(request: UserRequest, client_id: UUID, rate_id: UUID) -> HttpResponse:
+    client = client_or_404(client_id)
+    rate = get_or_404(Rate.objects.filter(client=client), rate_id)
+    try:
+        services.withdraw_rate(rate=rate, actor=request.user, now=clock.now())
+    except services.RateInForce:
+        messages.error(request, _("That price has begun, so it stays in the book."))
+    else:
+        messages.success(request, _("Took the price back."))
+    return redirect("agency-billing:rate-change", client.pk)
+
+
+def is_large(seconds: int) -> bool:
+    """Tell whether a second person has to approve so many seconds."""
+    limit = settings.CREDIT_APPROVAL_MINUTES * 60
+    return needs_second_person(seconds=seconds, limit_seconds=limit)
+
+
+def asked(request: UserRequest) -> HttpResponse:
+    """Say that a second person decides, and show where."""
+    limit = {"minutes": minutes(settings.CREDIT_APPROVAL_MINUTES * 60)}
+    messages.info(request, _("Above %(minutes)s minutes a second person approves it.") % limit)
+    return redirect("agency-billing:request-list")
+
+
+def _form_page(
+    request: UserRequest,
+    form: forms.Form,
+    client: Client,
+    *,
+    title: str,
+    lead: str,
+    submit: str,
+    **more: object,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "client": client,
+        "title": title % {"client": client},
+        "lead": lead,
+        "submit": submit,
+        "back": reverse("agency-billing:wallet-detail", args=[client.pk]),
+        **more,
+    }
+    status = INVALID if request.method == "POST" else 200
+    return render(request, "billing/credit_form.html", context, status=status)
