@@ -133,8 +133,12 @@ def finish_if_complete(*, batch_call_id: UUID, now: datetime) -> bool:
     minutes nobody will use go back. True if this call finished it; a second time is nothing.
     """
     idle = Q(queued_count=0, dialling_count=0, in_call_count=0, attached_at__isnull=False)
-    batch_call = BatchCall.objects.filter(idle, pk=batch_call_id).first()
-    if batch_call is None or not completeness(batch_call_id).holds:
+    if not BatchCall.objects.filter(
+        idle, pk=batch_call_id
+    ).exists():  # cheap: asked after each call
+        return False
+    batch_call = BatchCall.objects.get(pk=batch_call_id)
+    if not completeness(batch_call_id).holds:
         return False
     if batch_call.status == BatchCall.Status.CANCELLED:
         close_reservation(batch_call_id=batch_call_id, now=now)

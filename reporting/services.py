@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import F
 
+from accounts.models import Client
 from audit import actions
 from audit.services import record
 from convomono.lib.db import atomic
@@ -17,11 +19,12 @@ from reporting.models import DailyStat, Report
 from telephony.models import Call
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
     from uuid import UUID
 
     from accounts.models import User
     from campaigns.models import Campaign
+    from telephony.events import CallChange, CallState
 
 _Class = Call.OutcomeClass
 
@@ -47,7 +50,7 @@ class Counted:
     retell_cost_micros: int = 0
 
 
-def contribution(call: Call) -> Counted:
+def contribution(call: Call | CallState) -> Counted:
     """Return what the call adds to its day as it is now; nothing while it isn't over."""
     if not call.is_over:
         return Counted()
@@ -73,27 +76,34 @@ def contribution(call: Call) -> Counted:
     )
 
 
-def count_outcome(*, call: Call, time_zone: str) -> None:
+def count_outcome(*, change: CallChange) -> dict[str, Any] | None:
     """
     Bring the counters of the call's day up to what the call says now.
 
-    What the call added before is kept on it (`counted`), so that a repeated event adds nothing and
-    a changed outcome moves from one column to the other. Runs inside the caller's transaction.
+    Returns what the call has added to which day; the caller keeps it on the call (`counted`), so
+    that a repeated event adds nothing and a changed outcome moves from one column to the other,
+    on the same day even if the client has moved to another time zone. None: nothing was added.
+    Runs inside the caller's transaction.
     """
-    if call.campaign_id is None:
-        return
-    after = contribution(call)
-    before = Counted(**call.counted)
+    if change.campaign_id is None:
+        return None
+    kept = dict(change.counted)
+    day = kept.pop("day", None)
+    after, before = contribution(change.after), Counted(**kept)
     if after == before:
-        return
-    day = call.created_at.astimezone(ZoneInfo(time_zone)).date()
+        return None
+    day = date.fromisoformat(day) if day else _day_of(change)
     delta = {
         field.name: getattr(after, field.name) - getattr(before, field.name)
         for field in fields(Counted)
     }
-    _add(call.client_id, call.campaign_id, day=day, delta=delta)
-    call.counted = {name: value for name, value in vars(after).items() if value}
-    Call.objects.filter(pk=call.pk).update(counted=call.counted)
+    _add(change.client_id, change.campaign_id, day=day, delta=delta)
+    return {"day": day.isoformat(), **{name: value for name, value in vars(after).items() if value}}
+
+
+def _day_of(change: CallChange) -> date:
+    zone = Client.objects.values_list("time_zone", flat=True).get(pk=change.client_id)
+    return change.created_at.astimezone(ZoneInfo(zone)).date()
 
 
 def _add(client_id: UUID, campaign_id: UUID, *, day: date, delta: dict[str, int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from telephony.rules import Outcome
 
+# The statuses of Retell's in which a call goes on no more.
+OVER: Final = ("ended", "not_connected", "error")
 # "swept" is a call that we fetched because its news never came: Retell has nothing to add to it.
 EventKind = Literal["started", "ended", "analyzed", "swept"]
 
@@ -82,6 +84,10 @@ class CallState:
     billed_seconds: int
     client_cost_micros: int
 
+    @property
+    def is_over(self) -> bool:
+        return self.status in OVER
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallChange:
@@ -90,7 +96,8 @@ class CallChange:
 
     Whoever counts moves from `before` to `after` and so counts once, however often an event comes.
     `outcome` belongs to `after` and is None until the call is settled. `analysis_data` is what the
-    agent was asked to find out (empty until it is known).
+    agent was asked to find out (empty until it is known). `counted` is what the call has added to
+    reporting's counters before.
     """
 
     kind: EventKind
@@ -112,6 +119,7 @@ class CallChange:
     after: CallState
     outcome: Outcome | None
     analysis_data: Mapping[str, Any] = field(default_factory=dict)
+    counted: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_settled(self) -> bool:

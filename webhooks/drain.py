@@ -18,7 +18,7 @@ from accounts.models import Notification
 from accounts.notifications import notify
 from convomono.lib.db import is_transient, run_atomic
 from telephony.models import Call
-from webhooks.handlers.retell import handle
+from webhooks.handlers.retell import conclude, handle
 from webhooks.models import WebhookEvent
 from webhooks.payloads import call_event
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from telephony.events import CallEvent
+    from telephony.events import CallChange, CallEvent
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ class Drain:
         news = [_News(row, event) for row in rows if (event := _read(row, now)) is not None]
         for part in self._slices(news):
             began = time.perf_counter()
-            self._apply(part, now)
+            conclude(changes=self._apply(part, now), now=now)
             _let_others_write(time.perf_counter() - began)
         return len(rows)
 
@@ -84,26 +84,26 @@ class Drain:
             yield news[done : done + size]
             done += size
 
-    def _apply(self, part: Sequence[_News], now: datetime) -> None:
+    def _apply(self, part: Sequence[_News], now: datetime) -> list[CallChange]:
         try:
-            self._apply_together(part, now)
+            return self._apply_together(part, now)
         except Exception as error:  # noqa: BLE001 - whatever one event does, the others go on
             _raise_if_database_is_away(error)
-            for news in part:
-                self._apply_alone(news, now)
+            return [change for news in part for change in self._apply_alone(news, now)]
 
-    def _apply_alone(self, news: _News, now: datetime) -> None:
+    def _apply_alone(self, news: _News, now: datetime) -> list[CallChange]:
         """There are no savepoints on MongoDB: a poisonous event has to stand alone to be found."""
         try:
-            self._apply_together([news], now)
+            return self._apply_together([news], now)
         except Exception as error:  # noqa: BLE001 - it is counted, kept and shown
             _raise_if_database_is_away(error)
             _fail(news.row, error, now)
+            return []
 
-    def _apply_together(self, part: Sequence[_News], now: datetime) -> None:
+    def _apply_together(self, part: Sequence[_News], now: datetime) -> list[CallChange]:
         started = time.perf_counter()
 
-        def block() -> None:
+        def block() -> list[CallChange]:
             nonlocal started
             started = time.perf_counter()  # the wait for the lock isn't ours
             changes = [handle(event=news.event, now=now) for news in part]
@@ -112,10 +112,12 @@ class Drain:
             _mark_applied(applied, now)
             for row in parked:
                 _park(row, now)
+            return [change for change in changes if change]
 
-        run_atomic(block)
+        done = run_atomic(block)
         taken = max(time.perf_counter() - started, 1e-5) / len(part)
         self._seconds_per_event = 0.7 * self._seconds_per_event + 0.3 * taken
+        return done
 
 
 _DRAIN = Drain()

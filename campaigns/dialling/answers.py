@@ -114,6 +114,13 @@ def record_placed(*, attempt: Attempt, provider_call_id: str, now: datetime) -> 
             _tell_of_second_call(attempt=attempt, provider_call_id=provider_call_id, now=now)
 
 
+def may_be_placed(attempt: Attempt) -> bool:
+    """Tell whether it would be news of this attempt that its call rings."""
+    if attempt.status == Attempt.Status.NOT_PLACED:
+        return not attempt.outcome_class  # given up for lost
+    return attempt.status in {Attempt.Status.DIALLING, Attempt.Status.UNKNOWN}
+
+
 def note_placed(*, attempt: Attempt, provider_call_id: str, call_id: UUID, now: datetime) -> bool:
     """
     Mark an attempt and its lead as ringing, inside the caller's block; False if it is known already.

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Sum
+from django.db.models import F
 
 from campaigns import rules
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling import recovery, waiting
-from campaigns.dialling.answers import DISPATCHER, halt_everything, halt_launch, note_placed
+from campaigns.dialling.answers import (
+    DISPATCHER,
+    halt_everything,
+    halt_launch,
+    may_be_placed,
+    note_placed,
+)
 from campaigns.dialling.candidates import dial_policy
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment
-from convomono.lib.db import on_commit
 from convomono.lib.redis import ring
 from leads.models import Lead, Suppression
 from leads.services import record_summary, suppress
@@ -25,6 +30,7 @@ from telephony.rules import OutcomeClass, Stops
 from telephony.services import rest_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from billing.services import Charge
@@ -66,30 +72,38 @@ def record_outcome(
 
     :raises AttemptMovedOn: if another process changed the attempt meanwhile
     """
-    attempt = (
-        Attempt.objects.select_related("enrolment").filter(pk=change.attempt_id).first()
-        if change.attempt_id
-        else None
-    )
+    attempt = Attempt.objects.filter(pk=change.attempt_id).first() if change.attempt_id else None
     if attempt is None:
         return None
     # Its news may overtake the answer to the dial, or replace a lost one.
-    if note_placed(
+    if may_be_placed(attempt) and note_placed(
         attempt=attempt, provider_call_id=change.provider_call_id, call_id=change.call_id, now=now
     ):
         attempt.status = Attempt.Status.PLACED
     if change.outcome is None:
         return None
-    on_commit(lambda: ring("dispatcher"))  # a line has fallen free
     is_news = _end_attempt(attempt, change, change.outcome, now)
     if not is_news:
         _note_result(attempt, change, change.outcome)
         return None
-    effect = _move_lead(attempt, change, change.outcome, now)
+    enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
+    effect = _move_lead(attempt, enrolment, change, change.outcome, now)
     _follow_up(attempt, change, change.outcome, now)
-    _summarise(attempt, change, now)
-    finish_if_complete(batch_call_id=attempt.batch_call_id, now=now)
+    _summarise(attempt, enrolment, change, now)
     return effect
+
+
+def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
+    """
+    Wake the dispatcher, and finish the launches whose last lead moved; return how many.
+
+    For after the commit, once for many calls: closing a launch takes as long as a call, and no write
+    transaction may take that much longer. Whoever is killed before leaves it to the dispatcher.
+    """
+    ended = {change.batch_call_id for change in changes if change.outcome is not None}
+    if ended:
+        ring("dispatcher")  # a line has fallen free
+    return sum(finish_if_complete(batch_call_id=pk, now=now) for pk in ended if pk is not None)
 
 
 def resolve_unknown_attempts(*, now: datetime) -> int:
@@ -134,15 +148,13 @@ def _end_attempt(attempt: Attempt, change: CallChange, outcome: Outcome, now: da
 
 
 def _move_lead(
-    attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime
+    attempt: Attempt, enrolment: Enrolment, change: CallChange, outcome: Outcome, now: datetime
 ) -> OutcomeEffect:
-    enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
+    """Write where the lead goes, and bring `enrolment` up to it."""
+    before = enrolment.status
     counted = int(outcome.counts_attempt) - int(attempt.status == Attempt.Status.ENDED)
     is_newest = enrolment.attempt_number == attempt.number
-    columns: dict[str, Any] = {
-        **_result(attempt, change, outcome),
-        "attempts_count": F("attempts_count") + counted,
-    }
+    columns = _result(attempt, change, outcome)
     target, due_at = enrolment.status, None
     if is_newest:
         target, due_at = _target(attempt, enrolment, change, counted, now)
@@ -151,8 +163,11 @@ def _move_lead(
         target = Status.SUPPRESSED
     if due_at is not None:
         columns |= {"next_attempt_at": due_at, "waiting_reason": waiting.RETRY}
-    _write(enrolment, target, columns, now)
-    return OutcomeEffect(before=enrolment.status, after=target, counted=counted)
+    _write(enrolment, target, {**columns, "attempts_count": F("attempts_count") + counted}, now)
+    columns |= {"status": target, "attempts_count": enrolment.attempts_count + counted}
+    for name, value in columns.items():
+        setattr(enrolment, name, value)
+    return OutcomeEffect(before=before, after=target, counted=counted)
 
 
 def _target(
@@ -196,6 +211,7 @@ def _write(enrolment: Enrolment, target: str, columns: dict[str, Any], now: date
             from_statuses=(enrolment.status,),
             to_status=target,
             now=now,
+            batch_call_id=enrolment.batch_call_id,
             **columns,
         )
     if not written:
@@ -285,12 +301,10 @@ def _suppress(attempt: Attempt, change: CallChange, now: datetime) -> None:
         )
 
 
-def _summarise(attempt: Attempt, change: CallChange, now: datetime) -> None:
+def _summarise(attempt: Attempt, enrolment: Enrolment, change: CallChange, now: datetime) -> None:
     """Write on the lead what its lists show."""
-    enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
-    attempts = Enrolment.objects.filter(lead_id=attempt.lead_id).aggregate(
-        number=Sum("attempts_count")
-    )
+    of_lead = Enrolment.objects.filter(lead_id=attempt.lead_id)
+    attempts_count = sum(of_lead.values_list("attempts_count", flat=True))
     status = _LEAD_STATUS.get(Status(enrolment.status), Lead.Status.CALLED)
     if enrolment.is_converted and status == Lead.Status.REACHED:
         status = Lead.Status.CONVERTED
@@ -299,7 +313,7 @@ def _summarise(attempt: Attempt, change: CallChange, now: datetime) -> None:
         now=now,
         status=status,
         last_outcome=enrolment.last_outcome,
-        attempts_count=attempts["number"] or 0,
+        attempts_count=attempts_count,
         last_attempted_at=attempt.created_at,
         next_attempt_at=enrolment.next_attempt_at if enrolment.status == Status.QUEUED else None,
         last_call_id=change.call_id,

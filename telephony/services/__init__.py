@@ -5,8 +5,8 @@ from __future__ import annotations
 from telephony.services.calls import (
     PlacedAttempt,
     apply_event,
-    record_charge,
     record_placed_call,
+    record_settlement,
 )
 from telephony.services.numbers import (
     NumberExists,
@@ -27,8 +27,8 @@ __all__ = [
     "apply_event",
     "assign_number",
     "buy_number",
-    "record_charge",
     "record_placed_call",
+    "record_settlement",
     "release_number",
     "rest_number",
     "touch_number",

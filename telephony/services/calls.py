@@ -12,6 +12,7 @@ from telephony.models import Call, CallDetail, PhoneNumber, VoiceAgent
 from telephony.rules import RULES_VERSION, classify
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -103,10 +104,21 @@ def apply_event(*, event: CallEvent, now: datetime) -> CallChange | None:
     return _change(event, call, before, outcome, analysis)
 
 
-def record_charge(*, call_id: UUID, billed_seconds: int, client_cost_micros: int) -> None:
-    """Write what the client pays for a call on it; billing's ledger is where it comes from."""
+def record_settlement(
+    *,
+    call_id: UUID,
+    billed_seconds: int,
+    client_cost_micros: int,
+    counted: Mapping[str, Any],
+) -> None:
+    """
+    Write on a call what it came to in the rooms above.
+
+    What the client pays comes from billing's ledger; `counted` is what the call has added to
+    reporting's counters, and on which day.
+    """
     Call.objects.filter(pk=call_id).update(
-        billed_seconds=billed_seconds, client_cost_micros=client_cost_micros
+        billed_seconds=billed_seconds, client_cost_micros=client_cost_micros, counted=counted
     )
 
 
@@ -234,4 +246,5 @@ def _change(
         after=_state(call),
         outcome=outcome,
         analysis_data=data if isinstance(data, dict) else {},
+        counted=call.counted,
     )

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import date, timedelta
 
 import pytest
 
+from accounts.models import Client
 from convomono.lib.ids import uuid7
 from reporting.models import DailyStat
 from reporting.services import count_outcome
+from telephony.events import CallChange, CallState
 from telephony.models import Call
 
-ZONE = "America/New_York"
+
+def count(call: Call) -> None:
+    """Count a call as it stands, and keep on it what it has added, as the handler does."""
+    names = (field.name for field in fields(CallState))
+    state = CallState(**{name: getattr(call, name) for name in names})
+    columns = {field.name for field in fields(CallChange)}
+    known = {name: value for name, value in vars(call).items() if name in columns}
+    change = CallChange(
+        **known, kind="ended", call_id=call.pk, before=state, after=state, outcome=None
+    )
+    counted = count_outcome(change=change)
+    if counted is not None:
+        call.counted = counted
+        call.save(update_fields=["counted"])
 
 
 @pytest.fixture
@@ -33,7 +49,7 @@ def call(acme, now):
 
 def test_adds_a_call_once_however_often_it_is_told(call):
     for _ in range(3):
-        count_outcome(call=Call.objects.get(pk=call.pk), time_zone=ZONE)
+        count(Call.objects.get(pk=call.pk))
 
     row = DailyStat.objects.get()
     assert (row.dials_count, row.connects_count, row.humans_count) == (1, 1, 1)
@@ -42,10 +58,10 @@ def test_adds_a_call_once_however_often_it_is_told(call):
 
 
 def test_moves_a_call_that_turns_out_to_be_a_machine(call):
-    count_outcome(call=call, time_zone=ZONE)
+    count(call)
     call.outcome_class = "machine"
     call.retell_cost_micros = 130_000
-    count_outcome(call=call, time_zone=ZONE)
+    count(call)
 
     row = DailyStat.objects.get()
     assert (row.humans_count, row.machines_count, row.dials_count) == (0, 1, 1)
@@ -54,7 +70,7 @@ def test_moves_a_call_that_turns_out_to_be_a_machine(call):
 
 def test_counts_a_call_that_was_never_placed_as_no_dial(call):
     call.outcome_class, call.duration_ms = "not_placed", 0
-    count_outcome(call=call, time_zone=ZONE)
+    count(call)
 
     row = DailyStat.objects.get()
     assert (row.dials_count, row.connects_count, row.not_placed_count) == (0, 0, 1)
@@ -63,23 +79,34 @@ def test_counts_a_call_that_was_never_placed_as_no_dial(call):
 @pytest.mark.parametrize("status", ["registered", "ongoing"])
 def test_counts_nothing_while_a_call_lasts(call, status):
     call.status = status
-    count_outcome(call=call, time_zone=ZONE)
+    count(call)
 
     assert not DailyStat.objects.exists()
 
 
 def test_counts_no_call_without_a_campaign(call):
     call.campaign_id = None
-    count_outcome(call=call, time_zone=ZONE)
+    count(call)
 
     assert not DailyStat.objects.exists()
 
 
 def test_counts_by_the_days_of_the_clients_calendar(call, now):
     call.created_at = now.replace(hour=3)  # 22:00 of the day before in New York
-    count_outcome(call=call, time_zone=ZONE)
+    count(call)
 
     assert DailyStat.objects.get().day == date(2026, 11, 22)
+
+
+def test_stays_on_its_day_when_the_client_moves_to_another_zone(call, acme, now):
+    call.created_at = now.replace(hour=3)
+    count(call)
+    Client.objects.filter(pk=acme.pk).update(time_zone="Europe/London")
+    call.outcome_class = "machine"
+    count(call)
+
+    row = DailyStat.objects.get()
+    assert (row.day, row.humans_count, row.machines_count) == (date(2026, 11, 22), 0, 1)
 
 
 def test_keeps_a_day_together(call, acme, now):
@@ -92,7 +119,7 @@ def test_keeps_a_day_together(call, acme, now):
         created_at=now + timedelta(minutes=5),
     )
     for row in (call, other):
-        count_outcome(call=row, time_zone=ZONE)
+        count(row)
 
     row = DailyStat.objects.get()
     assert (row.dials_count, row.connects_count, row.no_contacts_count) == (2, 1, 1)

@@ -17,7 +17,7 @@ from convomono.lib.ids import uuid7
 from telephony.events import CallDetails, CallEvent
 from telephony.models import Call, CallDetail
 from telephony.rules import RULES_VERSION
-from telephony.services import apply_event, record_charge, record_placed_call
+from telephony.services import apply_event, record_placed_call, record_settlement
 from tests.factories.accounts import ClientFactory
 from tests.factories.telephony import (
     CallFactory,
@@ -306,7 +306,10 @@ class TestIncomingCall:
         assert apply_event(event=event, now=now) is None
 
 
-def test_a_charge_stands_on_the_call(call: Call):
-    record_charge(call_id=call.pk, billed_seconds=30, client_cost_micros=60_000)
+def test_its_charge_and_what_it_counted_stand_on_the_call(call: Call):
+    record_settlement(
+        call_id=call.pk, billed_seconds=30, client_cost_micros=60_000, counted={"dials_count": 1}
+    )
     call.refresh_from_db()
     assert (call.billed_seconds, call.client_cost_micros) == (30, 60_000)
+    assert call.counted == {"dials_count": 1}

@@ -14,7 +14,7 @@ from convomono.lib.db import run_atomic
 from tests.campaigns.dialling.conftest import Rig, ready, rig
 from tests.factories.webhooks import WebhookEventFactory, delivery
 from webhooks.deliveries import read_delivery
-from webhooks.handlers.retell import handle
+from webhooks.handlers.retell import conclude, handle
 from webhooks.payloads import call_event
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ class Ringing:
 def tell(body: bytes, now: datetime) -> CallChange | None:
     """Apply one body as the drain does, in a transaction of its own."""
     event = call_event(body)
-    return run_atomic(lambda: handle(event=event, now=now))
+    change = run_atomic(lambda: handle(event=event, now=now))
+    conclude(changes=[change] if change else [], now=now)
+    return change
 
 
 def deliver(body: bytes, **columns: Any) -> WebhookEvent:

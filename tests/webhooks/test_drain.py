@@ -14,13 +14,14 @@ from django.db import OperationalError, connection, connections
 
 from accounts.models import Notification
 from billing.invariants import audit_ledger
+from campaigns.models import BatchCall
 from convomono.lib.db import in_transaction
 from telephony.models import Call
 from tests.factories.webhooks import delivery
 from tests.webhooks.conftest import Ringing, deliver, without
 from webhooks import drain
 from webhooks.drain import BACKOFF_SECONDS, Drain, step
-from webhooks.handlers.retell import handle
+from webhooks.handlers.retell import conclude, handle
 from webhooks.models import WebhookEvent
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ class TestStep:
         slices: list[int] = []
         together = Drain._apply_together
 
-        def counted(self: Drain, part: Any, now: datetime) -> None:
+        def counted(self: Drain, part: Any, now: datetime) -> Any:
             slices.append(len(part))
-            together(self, part, now)
+            return together(self, part, now)
 
         monkeypatch.setattr(Drain, "_apply_together", counted)
         slow = Drain()
@@ -115,6 +116,25 @@ class TestStep:
         slow.step(now=now)
         assert sum(slices) == 6
         assert slices[0] == 1
+
+    def test_finishes_a_launch_once_its_last_events_are_committed(
+        self,
+        launched: Callable[[int], list[Ringing]],
+        now: datetime,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        for call in launched(2):
+            deliver(call.says("user_hangup", seconds=30)["ended"])
+        applied: list[list[str]] = []
+
+        def concluded(*, changes: Any, now: datetime) -> None:
+            applied.append(statuses())
+            conclude(changes=changes, now=now)
+
+        monkeypatch.setattr(drain, "conclude", concluded)
+        Drain().step(now=now)
+        assert applied[-1] == ["applied", "applied"]
+        assert BatchCall.objects.get().status == BatchCall.Status.FINISHED
 
     def test_makes_slices_larger_when_events_are_quick(self, db: None, now: datetime):
         quick = Drain()

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from billing.services import Charge, consume, forgive_machine, void
 from campaigns.models import Attempt
-from campaigns.services.dialling import record_outcome
+from campaigns.services.dialling import free_lines, record_outcome
 from reporting.services import count_outcome
 from telephony.models import Call
 from telephony.rules import OutcomeClass
-from telephony.services import PlacedAttempt, apply_event, record_charge, record_placed_call
+from telephony.services import PlacedAttempt, apply_event, record_placed_call, record_settlement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from telephony.events import CallChange, CallEvent
@@ -31,13 +32,19 @@ def handle(*, event: CallEvent, now: datetime) -> CallChange | None:
         return None
     charge = _settle(change, now)
     if charge is not None:
-        change = _charged(change, charge)
+        change = change.charged(
+            billed_seconds=charge.billed_seconds, client_cost_micros=charge.client_cost_micros
+        )
     if change.attempt_id is not None:
         record_outcome(change=change, charge=charge, now=now)
     if change.is_settled:
-        call = Call.objects.select_related("client").get(pk=change.call_id)
-        count_outcome(call=call, time_zone=call.client.time_zone)
+        _count(change)
     return change
+
+
+def conclude(*, changes: Iterable[CallChange], now: datetime) -> None:
+    """Do what follows events that are applied and committed, once for all of them."""
+    free_lines(changes=changes, now=now)
 
 
 def _adopt(event: CallEvent, now: datetime) -> bool:
@@ -90,8 +97,15 @@ def _settle(change: CallChange, now: datetime) -> Charge | None:
     )
 
 
-def _charged(change: CallChange, charge: Charge) -> CallChange:
-    paid = (charge.billed_seconds, charge.client_cost_micros)
-    if paid != (change.after.billed_seconds, change.after.client_cost_micros):
-        record_charge(call_id=change.call_id, billed_seconds=paid[0], client_cost_micros=paid[1])
-    return change.charged(billed_seconds=paid[0], client_cost_micros=paid[1])
+def _count(change: CallChange) -> None:
+    """Count a settled call, and write on it what was charged and counted."""
+    counted = count_outcome(change=change)
+    paid = (change.after.billed_seconds, change.after.client_cost_micros)
+    if counted is None and paid == (change.before.billed_seconds, change.before.client_cost_micros):
+        return
+    record_settlement(
+        call_id=change.call_id,
+        billed_seconds=paid[0],
+        client_cost_micros=paid[1],
+        counted=change.counted if counted is None else counted,
+    )

@@ -18,7 +18,7 @@ from tests.conftest import NOW
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import enrol, launch, make_number, make_ready
 from tests.fakes import FakeRetell
-from webhooks.handlers.retell import handle
+from webhooks.handlers.retell import conclude, handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,9 @@ class Rig:
             attempt_id=attempt.pk,
             **event,
         )
-        return run_atomic(lambda: handle(event=built, now=self.now))
+        change = run_atomic(lambda: handle(event=built, now=self.now))
+        conclude(changes=[change] if change else [], now=self.now)
+        return change
 
     def call_of(self, attempt: Attempt) -> str:
         """Return the call that rings for an attempt, whether we were told or not."""
