@@ -20,6 +20,7 @@ CALL_REFUNDED = "call.refunded"
 PAYMENT_AWAITED = "payment.awaited"
 PAYMENT_FAILED = "payment.failed"
 PAYMENT_REFUNDED = "payment.refunded"
+EXTENSIONS_SET = "wallet.extensions_set"
 CREDIT_ASKED = "credit.asked"
 CREDIT_APPROVED = "credit.approved"
 CREDIT_REFUSED = "credit.refused"
@@ -86,6 +87,7 @@ SENTENCES = {
     PAYMENT_AWAITED: _("Noted a payment that is still to come"),
     PAYMENT_FAILED: _("Noted that a payment failed"),
     PAYMENT_REFUNDED: _("Paid a client back"),
+    EXTENSIONS_SET: _("Said whether launches may take further minutes"),
     CREDIT_ASKED: _("Asked for minutes above the limit"),
     CREDIT_APPROVED: _("Approved minutes above the limit"),
     CREDIT_REFUSED: _("Refused minutes above the limit"),

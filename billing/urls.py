@@ -12,6 +12,7 @@ PAYMENT = f"{CLIENT}/payments/<uuid:payment_id>"
 client_face = (
     [
         path("billing/", client.wallet, name="wallet"),
+        path("billing/extensions/", client.extensions_set, name="extensions-set"),
         path("billing/ledger.csv", client.ledger_export, name="ledger-export"),
     ],
     "billing",

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from billing.services import HoldResolved, ReservationEmpty
-from campaigns.dialling import recovery, situation
+from campaigns.dialling import recovery, situation, waiting
 from campaigns.dialling.answers import apply_answer, record_lost
 from campaigns.dialling.candidates import load_candidates, without_own
 from campaigns.dialling.capacity import Capacity
@@ -30,6 +30,7 @@ from campaigns.enrolments import finish_if_complete
 from campaigns.leasing import Lease
 from campaigns.models import Enrolment
 from campaigns.rules import Verdict
+from campaigns.services import funding
 from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
@@ -299,4 +300,9 @@ class Dispatcher:
             pool=self._pool(launch, now),
         )
         reason = situation.explain(batch_call=launch, around=around, now=now)
+        if reason.code in {waiting.CREDIT, waiting.DEBT} and funding.run_dry(
+            batch_call=launch, owes=reason.code == waiting.DEBT, now=now
+        ):
+            self._launches_read_at = None
+            return
         situation.write_reason(batch_call=launch, reason=reason)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import agent_settings
 from campaigns.models import Campaign
-from campaigns.services import launching, preparing, steering
+from campaigns.services import funding, launching, preparing, steering
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from telephony.provider import (
@@ -99,6 +99,11 @@ def cancel_leads(*, batch_call_id: str, **_later: object) -> None:
     """Take the waiting leads of a stopped launch out of the line; safe to run twice."""
     while not steering.cancel_slice(batch_call_id=UUID(batch_call_id), now=clock.now()):
         time.sleep(PAUSE_SECONDS)
+
+
+def resume_funded(**_later: object) -> int:
+    """Let launches that ran dry go on once minutes were bought."""
+    return funding.resume_funded(now=clock.now())
 
 
 def resume_campaigns(**_later: object) -> None:

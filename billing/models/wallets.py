@@ -24,7 +24,8 @@ class Wallet(BaseModel):
     talk that nothing covered and that the next free second pays. `seq` is the number of the newest
     transaction. Only `billing/ledger.py` writes these, by guarded updates. `full_seconds` is what
     could be used after the last purchase, whose line has the number `full_seq`: low balances are
-    told in shares of it. `price_per_minute_micros` repeats the price in force, for lists.
+    told in shares of it. `price_per_minute_micros` repeats the price in force, for lists. With
+    `extends_launches` a launch that runs dry takes further available minutes by itself.
     """
 
     client = models.OneToOneField(Client, models.PROTECT, related_name="wallet")
@@ -36,6 +37,7 @@ class Wallet(BaseModel):
     full_seconds = models.BigIntegerField(default=0)
     full_seq = models.BigIntegerField(default=0)
     price_per_minute_micros = models.PositiveBigIntegerField()
+    extends_launches = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     class Meta:

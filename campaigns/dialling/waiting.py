@@ -45,6 +45,8 @@ PAUSED_PAYMENT = "provider_payment"
 PAUSED_REFUSED = "provider_refused"
 PAUSED_TELEPHONY = "telephony"
 PAUSED_SCAM = "scam_detected"
+PAUSED_CREDIT = "paused_credit"
+PAUSED_DEBT = "paused_debt"
 
 # Placeholders: until (an instant, as the page writes it), used, limit and own (numbers of lines).
 WAITING: dict[str, _StrPromise] = {
@@ -67,7 +69,10 @@ WAITING: dict[str, _StrPromise] = {
     CAMPAIGN_LINES_FULL: _("All lines of this campaign are busy: %(own)s of %(limit)s."),
     IN_PROGRESS: _("The last calls are in progress; nobody else is waiting."),
     SETTLING: _("The outcome of the last calls isn't known yet; it is being looked up."),
-    CREDIT: _("The minutes reserved for this launch are used up. Buy minutes, then launch again."),
+    CREDIT: _(
+        "The minutes reserved for this launch are used up or held by its calls in progress. "
+        "If they give none back, it pauses. Buy minutes and it goes on."
+    ),
     DEBT: _(
         "The account owes minutes, because calls were longer than what was left. "
         "Dialling goes on once minutes are bought."
@@ -86,6 +91,14 @@ WAITING: dict[str, _StrPromise] = {
     PAUSED_REFUSED: _("The voice platform refused a call. Check the campaign, then resume."),
     PAUSED_TELEPHONY: _(
         "The phone line is set up wrongly: the carrier refused a call. The agency must mend it."
+    ),
+    PAUSED_CREDIT: _(
+        "The minutes reserved for this launch are used up. Buy minutes and it goes on by itself; "
+        "or resume it to use what is available."
+    ),
+    PAUSED_DEBT: _(
+        "The account owes minutes, because calls were longer than what was left. "
+        "Buy minutes and it goes on by itself."
     ),
     PAUSED_SCAM: _("A carrier took a call for fraud. Review the script, then resume."),
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from campaigns import jobs
 from campaigns.preflight import preflight
-from campaigns.services import launching, preparing, steering
+from campaigns.services import funding, launching, preparing, steering
 from campaigns.services.authoring import (
     CampaignArchived,
     CampaignContent,
@@ -165,7 +165,7 @@ def resume_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[
     """
     return steering.each_live(
         campaign=campaign,
-        change=lambda row: resume_batch_call(batch_call=row, actor=actor, now=now),
+        change=lambda row: funding.resume(batch_call=row, actor=actor, now=now),
         skip=BatchCallNotPaused,
     )
 

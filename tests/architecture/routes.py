@@ -71,6 +71,7 @@ ROUTES: dict[str, Gate] = {
     "leads:suppression-lift": "manager",
     "billing:wallet": "viewer",
     "billing:ledger-export": "manager",
+    "billing:extensions-set": "launcher",
     "agency-reporting:home": "staff",
     "agency-reporting:health": "staff",
     "agency-clients:client-list": "manage_clients",
