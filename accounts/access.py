@@ -76,6 +76,11 @@ def agency_staff[**P](view: View[UserRequest, P]) -> AnyView[P]:
     return _agency_face(view, lambda user: user.is_agency_staff)
 
 
+def agency_owner[**P](view: View[UserRequest, P]) -> AnyView[P]:
+    """Let in the super admins."""
+    return _agency_face(view, lambda user: user.role == User.Role.SUPER_ADMIN)
+
+
 def agency_permission[**P](
     *names: str,
 ) -> Callable[[View[UserRequest, P]], AnyView[P]]:

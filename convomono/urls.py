@@ -22,6 +22,8 @@ import reporting.urls
 import telephony.api.urls
 import telephony.urls
 import webhooks.urls
+from accounts.access import agency_owner
+from convomono.lib.jobs import queue_pages
 
 _ROOMS_OF_CLIENTS = (reporting, campaigns, leads, billing)
 _ROOMS_OF_THE_AGENCY = (reporting, billing.clients, telephony, campaigns, billing, webhooks)
@@ -42,7 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("_allauth/", include("allauth.headless.urls")),
     path("app/", include(_client_face)),
     path("agency/", include(_agency_face)),
-    path("admin/queues/", include("django_rq.urls")),
+    path("admin/queues/", include((queue_pages(agency_owner), "django_rq"))),
     path("admin/", admin.site.urls),
     path("api/v1/client/", include((_client_api, "api-client"))),
     path("api/v1/admin/", include((_admin_api, "api-admin"))),

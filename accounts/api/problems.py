@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from rest_framework.exceptions import (
     APIException,
@@ -17,6 +17,14 @@ from rest_framework.views import exception_handler
 
 if TYPE_CHECKING:
     from rest_framework.response import Response
+
+
+class BodyTooLarge(APIException):
+    """The body is larger than any request of the API has to be."""
+
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "body_too_large"
+    default_detail = "The body is too large: send it in parts."
 
 
 class Conflict(APIException):
@@ -32,6 +40,8 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
         exc = NotFound()
     elif isinstance(exc, PermissionDenied):
         exc = ApiPermissionDenied()
+    elif isinstance(exc, RequestDataTooBig):
+        exc = BodyTooLarge()
     response = exception_handler(exc, context)
     if response is None:
         return None

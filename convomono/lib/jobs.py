@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import django_rq
 import structlog
 from django.conf import settings
+from django_rq.urls import get_admin_urlpatterns, get_api_urlpatterns
 from rq import Worker, cron
 
 from convomono.lib import db
-from convomono.lib.redis import RedisError
+from convomono.lib.redis import RedisError, redis_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.urls import URLPattern
 
 Queue = Literal["calls", "imports", "reports", "default"]
 log = structlog.get_logger()
@@ -47,7 +50,8 @@ def enqueue(
 
     def put() -> None:
         try:
-            django_rq.get_queue(queue).enqueue_call(
+            # Our connection gives up after two seconds; RQ's own waits for ever, and a page with it.
+            django_rq.get_queue(queue, connection=redis_connection()).enqueue_call(
                 job, kwargs=ids, timeout=timeout_seconds, result_ttl=0
             )
         except RedisError:
@@ -83,6 +87,17 @@ def periodic(
 def queue_lengths() -> dict[str, int] | None:
     """Return how many jobs wait on each queue; None while Redis is away."""
     try:
-        return {name: django_rq.get_queue(name).count for name in settings.RQ_QUEUES}
+        return {
+            name: django_rq.get_queue(name, connection=redis_connection()).count
+            for name in settings.RQ_QUEUES
+        }
     except RedisError:
         return None
+
+
+def queue_pages(gate: Callable[..., Any]) -> list[URLPattern]:
+    """Return the addresses of RQ's own pages, each behind `gate`; they can delete and stop jobs."""
+    figures: list[URLPattern] = get_api_urlpatterns()
+    for route in figures:
+        route.callback = gate(route.callback)
+    return [*figures, *get_admin_urlpatterns(view_wrapper=gate)]
