@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from campaigns.settings_schema import with_defaults
+from campaigns.settings_schema import MODELS, CampaignSettings, with_defaults
 from telephony.provider import AgentSettings, AnalysisField, LlmSettings, Voicemail
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ _EVENTS = ("call_started", "call_ended", "call_analyzed")
 
 def llm_settings(campaign: Campaign, *, knowledge_base_id: str) -> LlmSettings:
     """Return the prompt engine's settings; without an opening line the agent finds its own words."""
+    chosen = with_defaults(campaign.settings)
     return LlmSettings(
+        model=MODELS.get(chosen["model_tier"]),
         general_prompt=campaign.script_raw,
         begin_message=campaign.opening_line or None,
         knowledge_base_ids=(knowledge_base_id,) if knowledge_base_id else (),
@@ -52,16 +54,44 @@ def agent_settings(campaign: Campaign, *, webhook_url: str, time_zone: str) -> A
         ),
         enable_dnc_detection=chosen["enable_dnc_detection"],
         timezone=time_zone,
-        analysis=_analysis(chosen["conversion"]),
+        analysis=_analysis(chosen),
+        responsiveness=chosen["responsiveness"],
+        interruption_sensitivity=chosen["interruption_sensitivity"],
+        enable_backchannel=chosen["enable_backchannel"],
+        ambient_sound=chosen["ambient_sound"] or None,
+        boosted_keywords=tuple(chosen["keywords"]),
+        hang_up_on_menus=chosen["hang_up_on_menus"],
+        screening=_screening(chosen),
+        voice_temperature=chosen["voice_temperature"],
+        volume=chosen["volume"],
+        begin_message_delay_ms=chosen["begin_message_delay_ms"],
+        denoising_mode=chosen["denoising_mode"],
+        stt_mode=chosen["stt_mode"],
         webhook_url=webhook_url,
         webhook_events=_EVENTS,
     )
 
 
-def _analysis(conversion: str) -> tuple[AnalysisField, ...]:
-    if not conversion:
-        return ()
-    return (AnalysisField(name=CONVERTED_FIELD, description=conversion, kind="boolean"),)
+def _screening(chosen: CampaignSettings) -> tuple[str, str] | None:
+    if not chosen["screening_identity"]:
+        return None
+    return chosen["screening_identity"], chosen["screening_purpose"]
+
+
+def _analysis(chosen: CampaignSettings) -> tuple[AnalysisField, ...]:
+    asked = [
+        AnalysisField(
+            name=question["name"],
+            description=question["description"],
+            kind=question["kind"],
+            choices=tuple(question["choices"]),
+        )
+        for question in chosen["questions"]
+    ]
+    if chosen["conversion"]:
+        goal = AnalysisField(name=CONVERTED_FIELD, description=chosen["conversion"], kind="boolean")
+        asked.insert(0, goal)
+    return tuple(asked)
 
 
 def fingerprint(*, llm: LlmSettings, agent: AgentSettings) -> str:

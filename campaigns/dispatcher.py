@@ -82,7 +82,8 @@ class Dispatcher:
         self._resends: list[Attempt] = []
         self._launches: list[BatchCall] = []
         self._launches_read_at: datetime | None = None
-        self._pools: dict[UUID, NumberPool] = {}
+        self._pools: dict[tuple[UUID, tuple[str, ...]], NumberPool] = {}
+        self._calls_left: dict[UUID, dict[str, int]] = {}  # of numbers with a daily cap
         self._upkept_at: datetime | None = None
         self._explained = 0
 
@@ -117,7 +118,7 @@ class Dispatcher:
             situation.start_due(now=now)
             self._launches = situation.running_launches()
             self._launches_read_at = real_now
-            self._pools = {}
+            self._pools, self._calls_left = {}, {}
             self._due.keep({one.pk for one in self._launches})
         return self._launches
 
@@ -223,9 +224,12 @@ class Dispatcher:
         return Claim(lease=uuid7(), until=self._real_now() + CLAIM_LASTS)
 
     def _pool(self, launch: BatchCall, now: datetime) -> NumberPool:
-        pool = self._pools.get(launch.client_id)
+        key = (launch.client_id, tuple(launch.campaign.caller_numbers))
+        pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[launch.client_id] = number_pool(client_id=launch.client_id, now=now)
+            left = self._calls_left.setdefault(launch.client_id, {})
+            pool = number_pool(client_id=launch.client_id, now=now, only=key[1], left=left)
+            self._pools[key] = pool
         return pool
 
     # Answers that were lost

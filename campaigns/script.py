@@ -17,6 +17,11 @@ SCRIPT_MAX_CHARS = 20_000
 # Retell bills prompts above 3,500 tokens by their length; about four characters make a token.
 LONG_SCRIPT_CHARS = 12_000
 
+# What one call adds to the prompt: what is said, and what was looked up.
+TALK_TOKENS = 1_200
+INCLUDED_TOKENS = 3_500
+_CHARS_PER_TOKEN = 4
+
 _BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _AI_NOTICE = re.compile(
@@ -85,6 +90,39 @@ def render(text: str, values: Mapping[str, str]) -> str:
         return values.get(match.group(1).strip(), match.group(0))
 
     return _BRACES.sub(fill, text)
+
+
+@dataclass(frozen=True)
+class PromptSize:
+    """How long a script is, and what that does to the price of a minute at Retell."""
+
+    words: int
+    tokens: int
+    factor: float  # 1.0 up to 3,500 tokens, talk included
+
+    @property
+    def is_dear(self) -> bool:
+        return self.factor > 1
+
+    @property
+    def more_percent(self) -> int:
+        return round((self.factor - 1) * 100)
+
+    @property
+    def with_talk(self) -> int:
+        return self.tokens + TALK_TOKENS
+
+
+def prompt_size(*texts: str) -> PromptSize:
+    """
+    Estimate a script's tokens, and by how much Retell counts its minutes up.
+
+    Source: Retell's prices; tokens beyond 3,500 (prompt, talk and look-ups) scale the billed time.
+    """
+    text = "\n".join(texts)
+    tokens = -(-len(text) // _CHARS_PER_TOKEN)
+    factor = max(1.0, (tokens + TALK_TOKENS) / INCLUDED_TOKENS)
+    return PromptSize(words=len(text.split()), tokens=tokens, factor=round(factor, 2))
 
 
 def voice_missing() -> ScriptProblem:

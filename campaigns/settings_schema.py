@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 type VoicemailAction = Literal["hangup", "leave_message"]
+type AnalysisKind = Literal["string", "boolean", "number", "enum"]
+
+
+class AnalysisQuestion(TypedDict):
+    """One more thing to read out of each call; `choices` belong to the kind "enum" alone."""
+
+    name: str
+    kind: AnalysisKind
+    description: str
+    choices: list[str]
 
 
 class CampaignSettings(TypedDict):
@@ -29,6 +39,21 @@ class CampaignSettings(TypedDict):
     voicemail_message: str
     enable_dnc_detection: bool
     conversion: str
+    questions: list[AnalysisQuestion]
+    model_tier: str
+    responsiveness: float
+    interruption_sensitivity: float
+    enable_backchannel: bool
+    ambient_sound: str
+    keywords: list[str]
+    hang_up_on_menus: bool
+    screening_identity: str
+    screening_purpose: str
+    voice_temperature: float
+    volume: float
+    begin_message_delay_ms: int
+    denoising_mode: str
+    stt_mode: str
 
 
 DEFAULTS: CampaignSettings = {
@@ -41,12 +66,57 @@ DEFAULTS: CampaignSettings = {
     "voicemail_message": "",
     "enable_dnc_detection": True,
     "conversion": "",
+    "questions": [],
+    "model_tier": "standard",
+    "responsiveness": 1.0,
+    "interruption_sensitivity": 1.0,
+    "enable_backchannel": False,
+    "ambient_sound": "",
+    "keywords": [],
+    "hang_up_on_menus": False,
+    "screening_identity": "",
+    "screening_purpose": "",
+    "voice_temperature": 1.0,
+    "volume": 1.0,
+    "begin_message_delay_ms": 0,
+    "denoising_mode": "noise-cancellation",
+    "stt_mode": "fast",
 }
 
 # Retell's limits; ours start at 15 s of ringing (US telemarketing rule: 15 s or four rings).
 CALL_MINUTES = (1, 60)
 RING_SECONDS = (15, 120)
 VOICE_SPEED = (0.5, 2.0)
+SILENCE_SECONDS = (10, 600)
+MOST_QUESTIONS = 6
+MOST_KEYWORDS = 40
+
+# What a tier is called at Retell; the standard one is Retell's own default.
+MODELS: dict[str, str | None] = {
+    "economy": "gpt-5.4-nano",
+    "standard": None,
+    "strongest": "gpt-6-sol",
+}
+MODEL_TIERS = (
+    ("economy", _("Economy: cheapest, for short and simple talks")),
+    ("standard", _("Standard: what Retell recommends")),
+    ("strongest", _("Strongest: for many rules and hard questions, dearest by the minute")),
+)
+AMBIENT_SOUNDS = (
+    ("", _("None")),
+    ("call-center", _("Call centre")),
+    ("coffee-shop", _("Coffee shop")),
+    ("convention-hall", _("Convention hall")),
+    ("summer-outdoor", _("Outdoors in summer")),
+    ("mountain-outdoor", _("Outdoors in the mountains")),
+    ("static-noise", _("Static noise")),
+)
+DENOISING = (
+    ("no-denoise", _("Off")),
+    ("noise-cancellation", _("Noise")),
+    ("noise-and-background-speech-cancellation", _("Noise and other voices (costs extra)")),
+)
+LISTENING = (("fast", _("Fast")), ("accurate", _("Accurate, a little slower")))
 
 LANGUAGES = (
     ("en-US", _("English (United States)")),

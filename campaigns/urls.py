@@ -5,16 +5,15 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from campaigns.views import calling_rules, calls, campaigns, launch, leads, live
+from campaigns.writing_urls import writing
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 
 client_face: tuple[list[URLPattern], str] = (
     [
         path("campaigns/", campaigns.campaign_list, name="campaign-list"),
-        path("campaigns/new/", campaigns.campaign_create, name="campaign-create"),
-        path("campaigns/script-check/", campaigns.script_check, name="script-check"),
+        *writing,
         path(_CAMPAIGN, live.campaign_detail, name="campaign-detail"),
-        path(f"{_CAMPAIGN}edit/", campaigns.campaign_edit, name="campaign-edit"),
         path(f"{_CAMPAIGN}prepare/", campaigns.campaign_prepare, name="campaign-prepare"),
         path(f"{_CAMPAIGN}duplicate/", campaigns.campaign_duplicate, name="campaign-duplicate"),
         path(f"{_CAMPAIGN}archive/", campaigns.campaign_archive, name="campaign-archive"),

@@ -10,12 +10,14 @@ from django.core.cache import cache
 from telephony.provider import ProviderError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from telephony.retell import RetellGateway
 
 KEPT_SECONDS = 3600
 # The last list that was had, in case Retell is away when the hour is over.
 SPARE_SECONDS = 30 * 24 * 3600
-_KEY, _SPARE = "voices", "voices:spare"
+_KEY, _SPARE = "voices:2", "voices:2:spare"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class VoiceChoice:
     name: str
     about: str  # gender, accent, age
     preview_url: str
+    gender: str = ""
+    accent: str = ""
 
 
 def voice_choices(gateway: RetellGateway) -> list[VoiceChoice]:
@@ -42,6 +46,48 @@ def voice_choices(gateway: RetellGateway) -> list[VoiceChoice]:
     return [VoiceChoice(**row) for row in kept]
 
 
+@dataclass(frozen=True)
+class VoiceList:
+    """The voices somebody looks at, and what they may filter by."""
+
+    shown: list[VoiceChoice]
+    genders: list[str]
+    accents: list[str]
+    gender: str
+    accent: str
+    q: str
+
+    @property
+    def ids(self) -> set[str]:
+        return {voice.voice_id for voice in self.shown}
+
+
+def filter_voices(
+    voices: Sequence[VoiceChoice], asked: Mapping[str, str], chosen: str
+) -> VoiceList:
+    """Return the voices that match what the query string asks for, and the chosen one always."""
+    gender, accent = asked.get("gender", ""), asked.get("accent", "")
+    q = asked.get("q", "").strip()[:80]
+    shown = [
+        voice
+        for voice in voices
+        if voice.voice_id == chosen
+        or (
+            gender in {"", voice.gender}
+            and accent in {"", voice.accent}
+            and q.casefold() in f"{voice.name} {voice.about}".casefold()
+        )
+    ]
+    return VoiceList(
+        shown=shown,
+        genders=sorted({voice.gender for voice in voices if voice.gender}),
+        accents=sorted({voice.accent for voice in voices if voice.accent}),
+        gender=gender,
+        accent=accent,
+        q=q,
+    )
+
+
 def _ask(gateway: RetellGateway) -> list[VoiceChoice]:
     found = [
         VoiceChoice(
@@ -49,6 +95,8 @@ def _ask(gateway: RetellGateway) -> list[VoiceChoice]:
             name=voice.name,
             about=", ".join(part for part in (voice.gender, voice.accent, voice.age) if part),
             preview_url=voice.preview_audio_url,
+            gender=voice.gender,
+            accent=voice.accent,
         )
         for voice in gateway.list_voices()
     ]

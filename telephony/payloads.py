@@ -48,6 +48,8 @@ _AGENT_FIELDS = (
     "ring_duration_ms",
     "enable_dnc_detection",
     "timezone",
+    "denoising_mode",
+    "stt_mode",
     "post_call_analysis_model",
     "webhook_url",
     "webhook_timeout_ms",
@@ -65,9 +67,11 @@ def given(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def agent_body(settings: AgentSettings) -> dict[str, Any]:
     body = given({name: getattr(settings, name) for name in _AGENT_FIELDS})
-    # These two are sent even when None: null is how they are switched off.
+    # These are sent even when None: null is how they are switched off.
     body["ambient_sound"] = settings.ambient_sound
     body["voicemail_option"] = _voicemail_body(settings.voicemail)
+    body["ivr_option"] = {"action": {"type": "hangup"}} if settings.hang_up_on_menus else None
+    body["call_screening_option"] = _screening_body(settings.screening)
     body["handbook_config"] = {
         "ai_disclosure": settings.ai_disclosure,
         "scope_boundaries": settings.scope_boundaries,
@@ -77,6 +81,12 @@ def agent_body(settings: AgentSettings) -> dict[str, Any]:
     if settings.webhook_events:
         body["webhook_events"] = list(settings.webhook_events)
     return body
+
+
+def _screening_body(screening: tuple[str, str] | None) -> dict[str, str] | None:
+    if screening is None:
+        return None
+    return {"agent_identity": screening[0], "call_purpose": screening[1]}
 
 
 def _voicemail_body(voicemail: Voicemail | None) -> dict[str, Any] | None:

@@ -120,6 +120,10 @@ class AgentSettings:
     enable_dnc_detection: bool = True
     ai_disclosure: bool = True
     scope_boundaries: bool = True
+    hang_up_on_menus: bool = False
+    screening: tuple[str, str] | None = None  # who calls and why, for phones that ask callers
+    denoising_mode: str | None = None
+    stt_mode: str | None = None
     boosted_keywords: tuple[str, ...] = ()
     timezone: str | None = None
     analysis: tuple[AnalysisField, ...] = ()

@@ -31,6 +31,12 @@ class SettingsSerializer(serializers.Serializer[Any]):
     voicemail_message = serializers.CharField(max_length=600, allow_blank=True, required=False)
     enable_dnc_detection = serializers.BooleanField(required=False)
     conversion = serializers.CharField(max_length=300, allow_blank=True, required=False)
+    model_tier = serializers.ChoiceField(settings_schema.MODEL_TIERS, required=False)
+    responsiveness = serializers.FloatField(min_value=0, max_value=1, required=False)
+    interruption_sensitivity = serializers.FloatField(min_value=0, max_value=1, required=False)
+    enable_backchannel = serializers.BooleanField(required=False)
+    ambient_sound = serializers.ChoiceField(settings_schema.AMBIENT_SOUNDS, required=False)
+    hang_up_on_menus = serializers.BooleanField(required=False)
 
 
 class CampaignWriteSerializer(serializers.Serializer[CampaignContent]):

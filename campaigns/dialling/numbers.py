@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 @dataclass
 class NumberPool:
     """
-    A client's numbers at one moment, the least recently used first.
+    Numbers of a client at one moment, the least recently used first.
 
+    Pools of one client share what is left of each number's cap: campaigns may use the same number.
     Without a usable one `code` says why, and `until` when that ends, if it ends by itself.
     """
 
@@ -29,7 +30,9 @@ class NumberPool:
 
     def choose(self, *, preferred: str = "") -> str | None:
         """Take a number for one call; None if none is left."""
+        self.usable = [one for one in self.usable if self._left.get(one, 1) > 0]
         if not self.usable:
+            self.code = self.code or waiting.NUMBERS_CAPPED
             return None
         chosen = preferred if preferred in self.usable else self.usable[0]
         self.usable.remove(chosen)
@@ -43,16 +46,27 @@ class NumberPool:
         return chosen
 
 
-def number_pool(*, client_id: UUID, now: datetime) -> NumberPool:
-    """Read a client's numbers; a resting one and one at its cap of the UTC day are left out."""
+def number_pool(
+    *, client_id: UUID, now: datetime, only: Sequence[str] = (), left: dict[str, int] | None = None
+) -> NumberPool:
+    """
+    Read a client's numbers; a resting one and one at its cap of the UTC day are left out.
+
+    `only` are the ones a campaign may use (none: all), `left` what another pool of the same moment
+    has left of their caps.
+    """
     numbers = list(PhoneNumber.objects.filter(client_id=client_id, released_at=None))
+    numbers = [one for one in numbers if not only or one.phone_number in only]
     numbers.sort(key=lambda one: (one.last_used_at is not None, one.last_used_at, one.pk))
     if not numbers:
         return NumberPool(code=waiting.NO_NUMBER)
     awake = [one for one in numbers if one.resting_until is None or one.resting_until <= now]
     if not awake:
         return NumberPool(code=waiting.NUMBERS_RESTING, until=_wakes_at(numbers))
-    left = {one.phone_number: _calls_left(one, now) for one in awake if one.daily_cap}
+    left = {} if left is None else left
+    for one in awake:
+        if one.daily_cap:
+            left.setdefault(one.phone_number, _calls_left(one, now))
     usable = [one.phone_number for one in awake if left.get(one.phone_number, 1) > 0]
     return NumberPool(usable=usable, code="" if usable else waiting.NUMBERS_CAPPED, _left=left)
 

@@ -94,6 +94,13 @@ class Campaign(ClientOwned):
     published_version = models.PositiveIntegerField(null=True, blank=True)
     prepare_error = models.CharField(max_length=400, blank=True)
     concurrency_limit = models.PositiveIntegerField(default=20)
+    # Which of the client's numbers it calls from; empty: all of them.
+    caller_numbers = models.JSONField(default=list, blank=True)
+    # Who asked for the version that is being prepared.
+    prepared_by_email = models.CharField(max_length=254, blank=True)
+    # What it was started from; templates may change later, so both are copies.
+    template_id = models.CharField(max_length=64, blank=True)
+    template_number = models.PositiveIntegerField(default=0)
     launching_id = models.UUIDField(null=True, blank=True)
     created_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()

@@ -16,6 +16,7 @@ from campaigns.models import (
     RetryPolicy,
 )
 from campaigns.settings_schema import DEFAULTS
+from campaigns.starters import fill_in
 from convomono.lib.db import atomic
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Client
     from audit.services import Actor
+    from campaigns.starters import Starter
 
 KNOWLEDGE_NAME_CHARS = 39  # Retell's limit
 LIVE = (BatchCall.Status.SCHEDULED, BatchCall.Status.RUNNING, BatchCall.Status.PAUSED)
@@ -51,6 +53,7 @@ class CampaignContent:
     settings: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
     knowledge_text: str = ""
     concurrency_limit: int = 20
+    caller_numbers: tuple[str, ...] = ()  # none: all of the client's
     weekdays: tuple[int, ...] = (0, 1, 2, 3, 4)
     opens_minute: int = 9 * 60
     closes_minute: int = 20 * 60
@@ -60,6 +63,21 @@ class CampaignContent:
     no_answer_delay_seconds: int = 4 * 3600
     voicemail_delay_seconds: int = 24 * 3600
     declined_delay_seconds: int = 24 * 3600
+
+
+def started_content(
+    *, name: str, goal: str, starter: Starter | None, business: str
+) -> CampaignContent:
+    """Return the content of a new campaign: a starter's words for this business, or none."""
+    if starter is None:
+        return CampaignContent(name=name, goal=goal)
+    return CampaignContent(
+        name=name,
+        goal=goal or str(starter.label),
+        script_raw=fill_in(starter.script_raw, business=business),
+        opening_line=fill_in(starter.opening_line, business=business),
+        settings={**DEFAULTS, "conversion": starter.conversion},
+    )
 
 
 _CAMPAIGN = ("name", "goal", "script_raw", "opening_line", "voice_id", "voice_name")
@@ -77,7 +95,8 @@ _SPOKEN = ("script_raw", "opening_line", "voice_id", "settings", "knowledge_text
 
 def _columns(content: CampaignContent) -> dict[str, Any]:
     columns = {name: getattr(content, name) for name in (*_CAMPAIGN, "concurrency_limit")}
-    return {**columns, "settings": dict(content.settings)}
+    numbers = {"caller_numbers": list(content.caller_numbers)}
+    return {**columns, **numbers, "settings": dict(content.settings)}
 
 
 @atomic
@@ -107,6 +126,7 @@ def update_campaign(
 
     An edit of what is said makes a ready campaign a draft again; calls keep the version they were
     made with. An edit of hours, attempts or the number of calls at once holds for running launches.
+    Only what changed is written, so that two people may work on two steps at the same time.
 
     :raises CampaignArchived: if it was archived (meanwhile)
     """
@@ -118,7 +138,9 @@ def update_campaign(
     )
     if not changed:
         return False
-    columns = _columns(content)
+    columns = {name: value for name, value in _columns(content).items() if name in changed}
+    if "voice_id" in changed:
+        columns["voice_name"] = content.voice_name
     if "knowledge_text" in changed:
         columns["knowledge_base"] = _knowledge(
             client_id=campaign.client_id, content=content, now=now
@@ -198,6 +220,7 @@ def content_of(campaign: Campaign) -> CampaignContent:
     return CampaignContent(
         **{name: getattr(campaign, name) for name in (*_CAMPAIGN, "concurrency_limit")},
         settings=dict(campaign.settings),
+        caller_numbers=tuple(campaign.caller_numbers),
         knowledge_text=knowledge_text(campaign),
         weekdays=tuple(window.weekdays),
         **{name: getattr(window, name) for name in _WINDOW},

@@ -14,6 +14,7 @@ from campaigns.services.authoring import (
     archive_campaign,
     create_campaign,
     duplicate_campaign,
+    started_content,
     update_campaign,
 )
 from campaigns.services.launching import (
@@ -23,7 +24,7 @@ from campaigns.services.launching import (
     LaunchRefused,
     NobodyWaits,
 )
-from campaigns.services.preparing import CampaignNotDraft, ScriptRefused
+from campaigns.services.preparing import CampaignNotDraft, ScriptRefused, script_problems
 from campaigns.services.steering import (
     BatchCallNotPaused,
     BatchCallNotRunning,
@@ -65,6 +66,8 @@ __all__ = [
     "prepare_campaign",
     "resume_batch_call",
     "resume_campaign",
+    "script_problems",
+    "started_content",
     "stop_batch_call",
     "stop_campaign",
     "update_campaign",

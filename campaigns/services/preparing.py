@@ -67,7 +67,10 @@ def request_agent(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
     if problems:
         raise ScriptRefused(problems)
     changed = Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.DRAFT).update(
-        status=Campaign.Status.PREPARING, prepare_error="", updated_at=now
+        status=Campaign.Status.PREPARING,
+        prepare_error="",
+        prepared_by_email=actor.actor_email,
+        updated_at=now,
     )
     campaign.refresh_from_db()
     if not changed and campaign.status != Campaign.Status.PREPARING:
@@ -198,7 +201,7 @@ def mark_ready(
             provider_agent_id=prep.agent.provider_agent_id,
             provider_agent_version=agent_version,
             published_at=now,
-            published_by_email=campaign.created_by_email,
+            published_by_email=campaign.prepared_by_email or campaign.created_by_email,
         )
         VoiceAgent.objects.filter(pk=prep.agent.pk).update(
             published_version=agent_version, fingerprint=fingerprint, published_at=now

@@ -40,6 +40,7 @@ ROUTES: dict[str, Gate] = {
     "campaigns:script-check": "manager",
     "campaigns:campaign-detail": "viewer",
     "campaigns:campaign-edit": "manager",
+    "campaigns:campaign-step": "manager",
     "campaigns:campaign-prepare": "manager",
     "campaigns:campaign-duplicate": "manager",
     "campaigns:campaign-archive": "manager",

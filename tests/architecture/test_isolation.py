@@ -107,6 +107,7 @@ def ids(acme, rival, root, alice, vera, now):
         "event_id": event.pk,
         "verdict": "new",
         "rule_id": "us.fl.hours",
+        "step": "script",
     }
 
 

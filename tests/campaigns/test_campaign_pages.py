@@ -1,56 +1,13 @@
-"""The campaign list, the page a campaign is written on, and who may see and do what there."""
+"""The campaign list, what its buttons do, and who may see and do what there."""
 
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 
 from campaigns.models import Campaign
-from campaigns.services.authoring import content_of
-from campaigns.views import campaigns as views
-from telephony.provider import Unavailable
 from tests.factories.campaigns import enrol, launch, make_draft, make_ready, run_batch
-from tests.fakes import FakeRetell
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
-
-
-@pytest.fixture(autouse=True)
-def voices(monkeypatch):
-    """Voices to choose from, and none remembered."""
-    cache.clear()
-    fake = FakeRetell()
-    monkeypatch.setattr(views, "retell_gateway", lambda: fake)
-    return fake
-
-
-def typed(**fields):
-    """What a browser sends for a sound campaign."""
-    return {
-        "name": "Autumn check-ups",
-        "goal": "An appointment",
-        "conversion": "The person agreed to a day.",
-        "opening_line": "Hi {{first_name}}, this is the AI assistant of Acme Dental.",
-        "script_raw": "You are an AI of Acme Dental. Ask for a day.",
-        "voice_id": "",
-        "language": "en-US",
-        "voice_speed": "1.0",
-        "knowledge_text": "Open from 8 to 18.",
-        "weekdays": ["0", "1"],
-        "opens_at": "09:00",
-        "closes_at": "18:30",
-        "max_attempts": "2",
-        "busy_minutes": "20",
-        "no_answer_minutes": "240",
-        "voicemail_minutes": "1440",
-        "declined_minutes": "1440",
-        "voicemail_action": "hangup",
-        "voicemail_message": "",
-        "max_call_minutes": "5",
-        "ring_seconds": "30",
-        "concurrency_limit": "10",
-        **fields,
-    }
 
 
 # -- The list --------------------------------------------------------------------------------------
@@ -102,79 +59,7 @@ def test_answers_htmx_with_the_table_alone(browse, alice):
     assert "<html" in boosted
 
 
-# -- Writing ---------------------------------------------------------------------------------------
-
-
-def test_creates_a_campaign_by_a_plain_form(browse, mia, voices):
-    voice = voices.list_voices()[0]
-    answer = browse(mia).post("/app/campaigns/new/", typed(voice_id=voice.voice_id))
-
-    campaign = Campaign.objects.get()
-    assert answer["Location"] == f"/app/campaigns/{campaign.pk}/"
-    content = content_of(campaign)
-    assert (content.voice_name, content.weekdays) == (voice.name, (0, 1))
-    assert (content.opens_minute, content.closes_minute) == (540, 1110)
-    assert content.settings["conversion"] == "The person agreed to a day."
-    assert content.knowledge_text == "Open from 8 to 18."
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"name": ""}, "This field is required"),
-        ({"script_raw": "Hello {{two words}}"}, "is no variable"),
-        ({"opens_at": "18:00", "closes_at": "09:00"}, "later than the beginning"),
-        ({"voicemail_action": "leave_message"}, "Write the message"),
-        ({"voice_id": "no-such-voice"}, "Select a valid choice"),
-        ({"weekdays": []}, "This field is required"),
-        ({"max_call_minutes": "600"}, "less than or equal to 60"),
-    ],
-)
-def test_keeps_what_was_typed_when_it_refuses(browse, mia, fields, words):
-    answer = browse(mia).post("/app/campaigns/new/", typed(**fields))
-
-    page = answer.content.decode()
-    assert answer.status_code == 422
-    assert words in page
-    assert "Open from 8 to 18." in page
-    assert not Campaign.objects.exists()
-
-
-def test_saves_an_edit_and_says_when_nothing_changed(browse, mia):
-    browser = browse(mia)
-    browser.post("/app/campaigns/new/", typed())
-    campaign = Campaign.objects.get()
-    edit = f"/app/campaigns/{campaign.pk}/edit/"
-
-    assert browser.get(edit).status_code == 200
-    again = browser.post(edit, typed(), follow=True)
-    changed = browser.post(edit, typed(name="Winter"), follow=True)
-
-    assert "Nothing was changed." in again.content.decode()
-    assert "Saved." in changed.content.decode()
-    assert Campaign.objects.get().name == "Winter"
-
-
-def test_shows_the_form_while_retell_is_away(browse, mia, voices):
-    voices.fail("list_voices", Unavailable("Connection refused."))
-
-    page = browse(mia).get("/app/campaigns/new/").content.decode()
-
-    assert "tell its voices just now" in page
-
-
-def test_checks_the_script_while_it_is_typed(browse, mia):
-    answer = browse(mia).post(
-        "/app/campaigns/script-check/",
-        {"opening_line": "Hi {{first_name}} <b>", "script_raw": "Offer {{plan}}."},
-        **HTMX,
-    )
-
-    page = answer.content.decode()
-    assert "Hi Ada &lt;b&gt;" in page
-    assert "{{plan}}" in page
-    assert "Nothing names Acme Dental" in page
-    assert page.lstrip().startswith("<section")
+# -- Buttons --------------------------------------------------------------------------------------
 
 
 def test_makes_ready_duplicates_and_archives(browse, mia):
@@ -197,13 +82,22 @@ def test_leads_to_the_form_when_it_cannot_be_made_ready(browse, mia):
     answer = browse(mia).post(f"/app/campaigns/{campaign.pk}/prepare/", follow=True)
 
     assert "No voice is chosen." in answer.content.decode()
-    assert answer.redirect_chain[-1][0].endswith("/edit/")
+    assert answer.redirect_chain[-1][0].endswith("/edit/voice/")
 
 
 # -- Who may ---------------------------------------------------------------------------------------
 
 READS = ["", "leads/"]
-MANAGES = ["edit/", "prepare/", "duplicate/", "archive/", "pause/", "stop/"]
+MANAGES = [
+    "edit/",
+    "edit/script/",
+    "script-check/",
+    "prepare/",
+    "duplicate/",
+    "archive/",
+    "pause/",
+    "stop/",
+]
 LAUNCHES = ["launch/", "resume/"]
 
 

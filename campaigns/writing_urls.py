@@ -1,0 +1,16 @@
+"""Addresses of the pages on which campaigns and what belongs to them are written."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from campaigns.views import creation, wizard
+
+_CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+
+writing: list[URLPattern] = [
+    path("campaigns/new/", creation.campaign_create, name="campaign-create"),
+    path(f"{_CAMPAIGN}edit/", wizard.campaign_edit, name="campaign-edit"),
+    path(f"{_CAMPAIGN}edit/<slug:step>/", wizard.campaign_step, name="campaign-step"),
+    path(f"{_CAMPAIGN}script-check/", wizard.script_check, name="script-check"),
+]

@@ -1,0 +1,310 @@
+"""The wizard: each step saves its part and nothing else, in any order; a wrong word loses nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.core.cache import cache
+
+from campaigns import wizard
+from campaigns.agent_settings import agent_settings, llm_settings
+from campaigns.models import Campaign
+from campaigns.services.authoring import content_of, update_campaign
+from campaigns.views import wizard as views
+from telephony.provider import Unavailable
+from tests.factories.campaigns import NOW, enrol, make_draft, make_number, make_ready
+from tests.fakes import FakeRetell
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture(autouse=True)
+def voices(monkeypatch):
+    """Voices to choose from, and none remembered."""
+    cache.clear()
+    fake = FakeRetell()
+    monkeypatch.setattr(views, "retell_gateway", lambda: fake)
+    return fake
+
+
+CONVERSATION = {
+    "max_call_minutes": "4",
+    "silence_seconds": "20",
+    "model_tier": "economy",
+    "responsiveness": "0.8",
+    "interruption_sensitivity": "0.9",
+    "enable_backchannel": "on",
+    "ambient_sound": "call-center",
+    "keywords": "Byron, Lovelace,Byron",
+    "screening_identity": "Acme Dental",
+    "screening_purpose": "Your appointment",
+    "begin_message_delay_ms": "300",
+    "denoising_mode": "no-denoise",
+    "stt_mode": "accurate",
+}
+ATTEMPTS = {
+    "max_attempts": "2",
+    "busy_minutes": "10",
+    "no_answer_minutes": "60",
+    "voicemail_minutes": "120",
+    "declined_minutes": "180",
+    "ring_seconds": "25",
+    "voicemail_action": "leave_message",
+    "voicemail_message": "Hello {{first_name}}, Acme Dental's AI called.",
+}
+
+
+def step(campaign, slug):
+    return f"/app/campaigns/{campaign.pk}/edit/{slug}/"
+
+
+def test_starts_with_a_template_in_the_clients_name(browse, mia):
+    answer = browse(mia).post(
+        "/app/campaigns/new/", {"name": "Recall", "goal": "", "template": "appointment"}
+    )
+
+    campaign = Campaign.objects.get()
+    assert answer["Location"] == step(campaign, "script")
+    assert "the AI assistant of Acme Dental" in campaign.opening_line
+    assert "[business]" not in campaign.script_raw
+    assert campaign.settings["conversion"]
+
+
+def test_starts_empty_and_refuses_no_name(browse, mia):
+    browser = browse(mia)
+
+    refused = browser.post("/app/campaigns/new/", {"name": "", "template": "survey"})
+    browser.post("/app/campaigns/new/", {"name": "Blank", "template": ""})
+
+    assert refused.status_code == 422
+    assert Campaign.objects.get().script_raw == ""
+
+
+@pytest.mark.parametrize("slug", wizard.SLUGS)
+def test_shows_every_step(browse, mia, slug):
+    campaign = make_draft(mia.client)
+
+    page = browse(mia).get(step(campaign, slug)).content.decode()
+
+    labels = {one.slug: str(one.label) for one in wizard.STEPS}
+    assert "<h1" in page
+    assert labels[slug] in page
+    assert page.count('aria-current="step"') == 1
+
+
+def test_saves_each_step_and_nothing_else(browse, mia, voices):
+    campaign, browser = make_draft(mia.client, voice_id="", voice_name=""), browse(mia)
+    number = make_number(mia.client)
+    sent = {
+        "goal": {"name": "Winter", "goal": "Teeth"},
+        "script": {"opening_line": "An AI of Acme Dental.", "script_raw": "Ask\r\nnicely."},
+        "voice": {
+            "voice_id": "11labs-Anna",
+            "language": "en-GB",
+            "voice_speed": "1.1",
+            "voice_temperature": "0.7",
+            "volume": "1.5",
+        },
+        "conversation": CONVERSATION,
+        "knowledge": {"knowledge_text": "Open from 8 to 18."},
+        "hours": {"weekdays": ["1", "0"], "opens_at": "10:00", "closes_at": "18:30"},
+        "attempts": ATTEMPTS,
+        "numbers": {"caller_numbers": [number.phone_number], "concurrency_limit": "7"},
+        "analysis": {
+            "conversion": "They agreed.",
+            "name_0": "Best day",
+            "kind_0": "enum",
+            "description_0": "Which day suits",
+            "choices_0": "Monday, Friday",
+        },
+    }
+    seen = []
+    for slug, fields in sent.items():
+        answer = browser.post(step(campaign, slug), fields)
+        assert answer.status_code == 302, (slug, answer.content.decode()[:2000])
+        seen.append(answer["Location"].split("/")[-2])
+
+    assert seen == [
+        "script",
+        "voice",
+        "conversation",
+        "knowledge",
+        "leads",
+        "attempts",
+        "numbers",
+        "analysis",
+        "test",
+    ]
+    content = content_of(Campaign.objects.get())
+    assert (content.name, content.script_raw, content.voice_name) == (
+        "Winter",
+        "Ask\nnicely.",
+        "Anna",
+    )
+    assert (content.weekdays, content.opens_minute, content.closes_minute) == ((0, 1), 600, 1110)
+    assert (content.declined_delay_seconds, content.caller_numbers) == (
+        10_800,
+        (number.phone_number,),
+    )
+    assert content.knowledge_text == "Open from 8 to 18."
+
+
+def test_tells_retell_what_was_chosen(browse, mia):
+    campaign, browser = make_draft(mia.client), browse(mia)
+    browser.post(step(campaign, "conversation"), CONVERSATION)
+    browser.post(step(campaign, "attempts"), ATTEMPTS)
+    browser.post(
+        step(campaign, "analysis"),
+        {"conversion": "Agreed.", "name_2": "Age", "kind_2": "number", "description_2": "How old"},
+    )
+    campaign.refresh_from_db()
+
+    agent = agent_settings(campaign, webhook_url="https://x.test/", time_zone="America/New_York")
+
+    assert llm_settings(campaign, knowledge_base_id="").model == "gpt-5.4-nano"
+    assert (agent.max_call_duration_ms, agent.end_call_after_silence_ms) == (240_000, 20_000)
+    assert agent.boosted_keywords == ("Byron", "Lovelace")
+    assert agent.screening == ("Acme Dental", "Your appointment")
+    assert (agent.ring_duration_ms, agent.voicemail.action) == (25_000, "static_text")
+    assert [(one.name, one.kind) for one in agent.analysis] == [
+        ("converted", "boolean"),
+        ("Age", "number"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("slug", "fields", "words"),
+    [
+        ("goal", {"name": ""}, "This field is required"),
+        ("script", {"script_raw": "Hello {{two words}}"}, "is no variable"),
+        ("script", {"script_raw": "x" * 20_001}, "at most 20000"),
+        ("voice", {"voice_id": "no-such-voice"}, "Select a valid choice"),
+        ("conversation", {**CONVERSATION, "max_call_minutes": "600"}, "less than or equal to 60"),
+        ("conversation", {**CONVERSATION, "screening_purpose": ""}, "Say why you call"),
+        ("hours", {"weekdays": ["0"], "opens_at": "18:00", "closes_at": "09:00"}, "later than the"),
+        ("hours", {"weekdays": [], "opens_at": "09:00", "closes_at": "10:00"}, "field is required"),
+        ("attempts", {**ATTEMPTS, "voicemail_message": ""}, "Write the message"),
+        ("attempts", {**ATTEMPTS, "voicemail_message": "{{a b}}"}, "is no variable"),
+        ("numbers", {"caller_numbers": ["+12125550111"], "concurrency_limit": "1"}, "valid choice"),
+        ("analysis", {"name_0": "Day", "kind_0": "enum", "choices_0": "One"}, "two choices"),
+        ("analysis", {"name_0": "Converted", "description_0": "x"}, "is taken"),
+    ],
+)
+def test_keeps_what_was_typed_when_it_refuses(browse, mia, rival, slug, fields, words):
+    campaign = make_draft(mia.client)
+    make_number(rival, "+12125550111")  # another client's
+    before = content_of(campaign)
+
+    answer = browse(mia).post(step(campaign, slug), fields)
+
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert content_of(Campaign.objects.get()) == before
+
+
+def test_goes_back_leaves_and_resumes_where_somebody_is_needed(browse, mia):
+    campaign, browser = make_draft(mia.client, voice_id=""), browse(mia)
+    script = {"opening_line": "An AI.", "script_raw": "Words."}
+
+    back = browser.post(step(campaign, "script"), {**script, "go": "goal"})
+    leave = browser.post(step(campaign, "script"), {**script, "go": "leave"})
+    resumed = browser.get(f"/app/campaigns/{campaign.pk}/edit/")
+
+    assert back["Location"] == step(campaign, "goal")
+    assert leave["Location"] == f"/app/campaigns/{campaign.pk}/"
+    assert resumed["Location"] == step(campaign, "voice")
+    assert Campaign.objects.get().script_raw == "Words."
+
+
+def test_saves_by_itself_while_somebody_types(browse, mia):
+    campaign, browser = make_draft(mia.client), browse(mia)
+
+    saved = browser.post(step(campaign, "goal"), {"name": "Typed", "autosave": "1"}, **HTMX)
+    wrong = browser.post(step(campaign, "goal"), {"name": "", "autosave": "1"}, **HTMX)
+
+    assert "Saved as you type." in saved.content.decode()
+    assert "Not saved yet" in wrong.content.decode()
+    assert Campaign.objects.get().name == "Typed"
+
+
+def test_lets_two_people_write_two_steps_at_once(browse, mia, alice):
+    campaign = make_draft(mia.client)
+    stale = Campaign.objects.select_related("client").get(pk=campaign.pk)
+    browse(mia).post(step(campaign, "goal"), {"name": "Mia's name"})
+
+    content = replace(content_of(stale), script_raw="Alice's AI of Acme Dental.")
+    update_campaign(campaign=stale, content=content, actor=alice, now=NOW)
+
+    campaign.refresh_from_db()
+    assert (campaign.name, campaign.script_raw) == ("Mia's name", "Alice's AI of Acme Dental.")
+
+
+def test_speaks_to_a_real_lead_while_the_script_is_typed(browse, mia):
+    campaign = make_draft(mia.client)
+    enrol(campaign, 2)
+
+    answer = browse(mia).post(
+        f"/app/campaigns/{campaign.pk}/script-check/",
+        {
+            "opening_line": "Hi {{first_name}} <b>",
+            "script_raw": f"Offer {{{{plan}}}}. {'x' * 16_000}",
+        },
+        **HTMX,
+    )
+
+    page = answer.content.decode()
+    assert "Hi Person 1 &lt;b&gt;" in page
+    assert "None of the leads looked at has a column {{plan}}" in page.replace("&#x7B;", "{")
+    assert "Nothing names Acme Dental" in page
+    assert "Retell counts each minute" in page
+    assert page.lstrip().startswith("<section")
+
+
+def test_filters_voices_and_keeps_the_chosen_one(browse, mia):
+    campaign = make_draft(mia.client)  # Adrian, male
+
+    page = browse(mia).get(step(campaign, "voice") + "?gender=female").content.decode()
+
+    assert "Anna" in page
+    assert "Adrian" in page
+    assert (
+        browse(mia)
+        .get(step(campaign, "voice") + "?q=anna&gender=male")
+        .content.decode()
+        .count('class="choice"')
+        == 1
+    )
+
+
+def test_shows_the_voice_step_while_retell_is_away(browse, mia, voices):
+    voices.fail("list_voices", Unavailable("Connection refused."))
+
+    page = browse(mia).get(step(make_draft(mia.client, voice_id=""), "voice")).content.decode()
+
+    assert "tell its voices just now" in page
+
+
+def test_publishes_from_the_last_step(browse, mia):
+    campaign, browser = make_draft(mia.client), browse(mia)
+
+    answer = browser.post(f"/app/campaigns/{campaign.pk}/prepare/", {"from": "test"})
+
+    assert answer["Location"] == step(campaign, "test")
+    assert 'hx-trigger="every 2s"' in browser.get(step(campaign, "test")).content.decode()
+
+
+def test_leads_to_the_check_once_it_is_published(browse, alice, mia):
+    campaign = make_ready(alice.client)
+
+    assert "Check and launch" in browse(alice).get(step(campaign, "test")).content.decode()
+    assert "Check and launch" not in browse(mia).get(step(campaign, "test")).content.decode()
+
+
+def test_has_no_unknown_step_and_no_archived_campaign(browse, mia):
+    campaign, browser = make_draft(mia.client), browse(mia)
+
+    assert browser.get(step(campaign, "nonsense")).status_code == 404
+    browser.post(f"/app/campaigns/{campaign.pk}/archive/")
+    assert browser.post(step(campaign, "goal"), {"name": "X"}).status_code == 302
+    assert Campaign.objects.get().name == campaign.name
