@@ -59,6 +59,7 @@ CAMPAIGN_CREATED = "campaign.created"
 CAMPAIGN_CHANGED = "campaign.changed"
 CAMPAIGN_PREPARED = "campaign.prepared"
 CAMPAIGN_PUBLISHED = "campaign.published"
+CAMPAIGN_RESTORED = "campaign.restored"
 CAMPAIGN_DUPLICATED = "campaign.duplicated"
 CAMPAIGN_ARCHIVED = "campaign.archived"
 CAMPAIGN_LAUNCHED = "campaign.launched"
@@ -126,6 +127,7 @@ SENTENCES = {
     CAMPAIGN_CHANGED: _("Changed the campaign"),
     CAMPAIGN_PREPARED: _("Asked for the campaign's agent"),
     CAMPAIGN_PUBLISHED: _("Published a version"),
+    CAMPAIGN_RESTORED: _("Went back to an earlier version"),
     CAMPAIGN_DUPLICATED: _("Duplicated the campaign"),
     CAMPAIGN_ARCHIVED: _("Archived the campaign"),
     CAMPAIGN_LAUNCHED: _("Launched the campaign"),

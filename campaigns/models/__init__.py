@@ -7,12 +7,11 @@ from campaigns.models.campaign import (
     CallingWindow,
     Campaign,
     CampaignVersion,
-    KnowledgeBase,
-    KnowledgeSource,
     RetryPolicy,
 )
 from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrolment, PersonPace
 from campaigns.models.follow_ups import FollowUp, FollowUpRule
+from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
 
 __all__ = [
     "Attempt",

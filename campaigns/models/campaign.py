@@ -1,4 +1,4 @@
-"""A campaign as somebody writes it: script, voice, knowledge, hours, retries, and its versions."""
+"""A campaign as somebody writes it: script, voice, hours, retries, and its versions."""
 
 from __future__ import annotations
 
@@ -7,59 +7,9 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import ClientOwned, ClientOwnedQuerySet
-
-
-class KnowledgeBase(ClientOwned):
-    """Sources that the agent may consult on a call; indexed at Retell under `provider_id`."""
-
-    class Status(models.TextChoices):
-        DRAFT = "draft", _("Not indexed yet")
-        INDEXING = "indexing", _("Indexing")
-        COMPLETE = "complete", _("Ready")
-        ERROR = "error", _("Failed")
-
-    name = models.CharField(max_length=39)  # Retell's limit
-    status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
-    provider_id = models.CharField(max_length=80, blank=True)
-    error = models.CharField(max_length=400, blank=True)
-    created_at = models.DateTimeField()
-
-    objects = ClientOwnedQuerySet.as_manager()
-
-    class Meta:
-        indexes = [models.Index(fields=["client", "name"], name="knowledge_by_name")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class KnowledgeSource(ClientOwned):
-    """One text, address or file of a knowledge base."""
-
-    class Kind(models.TextChoices):
-        TEXT = "text", _("Text")
-        URL = "url", _("Web page")
-        FILE = "file", _("File")
-
-    knowledge_base = models.ForeignKey(
-        KnowledgeBase, models.CASCADE, related_name="sources", db_index=False
-    )
-    kind = models.CharField(max_length=8, choices=Kind)
-    title = models.CharField(max_length=200)
-    text = models.TextField(blank=True)
-    url = models.CharField(max_length=1000, blank=True)
-    stored_name = models.CharField(max_length=200, blank=True)
-    size_bytes = models.PositiveBigIntegerField(default=0)
-    created_at = models.DateTimeField()
-
-    objects = ClientOwnedQuerySet.as_manager()
-
-    class Meta:
-        indexes = [models.Index(fields=["client", "knowledge_base"], name="source_by_base")]
-
-    def __str__(self) -> str:
-        return self.title
+from accounts.models import Client, ClientOwned, ClientOwnedQuerySet
+from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
+from convomono.lib.models import AppendOnly, AppendOnlyQuerySet
 
 
 class Campaign(ClientOwned):
@@ -89,6 +39,10 @@ class Campaign(ClientOwned):
     # Conversation settings of `campaigns/settings_schema.py`; see CampaignSettings there.
     settings = models.JSONField(default=dict)
     knowledge_base = models.ForeignKey(
+        KnowledgeBase, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    # A knowledge base that other campaigns of the client may use too; that version of it.
+    shared_base = models.ForeignKey(
         KnowledgeBase, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
     published_version = models.PositiveIntegerField(null=True, blank=True)
@@ -130,15 +84,26 @@ class Campaign(ClientOwned):
         ]
 
 
-class CampaignVersion(ClientOwned):
+class CampaignVersionQuerySet(  # type: ignore[override]  # the plugin's view of as_manager
+    AppendOnlyQuerySet["CampaignVersion"], ClientOwnedQuerySet["CampaignVersion"]
+):
+    """Versions: scoped by who looks, never changed."""
+
+
+class CampaignVersion(AppendOnly):
     """An unchangeable snapshot of a campaign, with the agent version at Retell that speaks it."""
 
+    client = models.ForeignKey(Client, models.PROTECT, related_name="+", db_index=False)
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=120)
     script_raw = models.TextField()
     opening_line = models.CharField(max_length=600, blank=True)
     voice_id = models.CharField(max_length=80)
+    voice_name = models.CharField(max_length=120, blank=True)
+    # Knowledge bases never change once they are indexed, so their ids say what it could look up.
+    knowledge_base_id = models.UUIDField(null=True, blank=True)
+    shared_base_id = models.UUIDField(null=True, blank=True)
     settings = models.JSONField(default=dict)
     variables = models.JSONField(default=list)  # the script's variables, in order
     fingerprint = models.CharField(max_length=64)
@@ -147,7 +112,7 @@ class CampaignVersion(ClientOwned):
     published_at = models.DateTimeField()
     published_by_email = models.CharField(max_length=254)
 
-    objects = ClientOwnedQuerySet.as_manager()
+    objects = CampaignVersionQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -33,6 +33,7 @@ from campaigns.services.steering import (
     pause_by_system,
     resume_batch_call,
 )
+from campaigns.services.versions import restore_version
 from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ __all__ = [
     "pause_by_system",
     "pause_campaign",
     "prepare_campaign",
+    "restore_version",
     "resume_batch_call",
     "resume_campaign",
     "script_problems",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from audit import actions
 from audit.services import System, record
 from campaigns import agent_settings, script
-from campaigns.models import Campaign, CampaignVersion, KnowledgeBase
-from campaigns.services.authoring import knowledge_text
+from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
+from campaigns.services.authoring import LIVE, knowledge_text
 from convomono.lib.db import IntegrityError, atomic, insert_once, run_atomic
 from telephony.models import VoiceAgent
 from telephony.provider import KnowledgeText
@@ -175,12 +175,13 @@ def mark_ready(
     """
     Publish a version of the campaign and make it ready, in one block; None if it was edited since.
 
+    Launches that the dispatcher works on use it from their next call on; each attempt names its own.
     The version is the campaign as it was read at the start, which is what Retell was told.
     """
     campaign = prep.campaign
 
     def block() -> CampaignVersion | None:
-        number = (campaign.published_version or 0) + 1
+        number = _next_number(campaign)
         # Compare-and-set on the edit too: an edit may have come and asked for a run of its own.
         changed = Campaign.objects.filter(
             pk=campaign.pk, status=Campaign.Status.PREPARING, updated_at=campaign.updated_at
@@ -195,6 +196,9 @@ def mark_ready(
             script_raw=campaign.script_raw,
             opening_line=campaign.opening_line,
             voice_id=campaign.voice_id,
+            voice_name=campaign.voice_name,
+            knowledge_base_id=campaign.knowledge_base_id,
+            shared_base_id=campaign.shared_base_id,
             settings=campaign.settings,
             variables=script.own_variables(campaign.opening_line, campaign.script_raw),
             fingerprint=fingerprint,
@@ -203,6 +207,7 @@ def mark_ready(
             published_at=now,
             published_by_email=campaign.prepared_by_email or campaign.created_by_email,
         )
+        _adopt(version)
         VoiceAgent.objects.filter(pk=prep.agent.pk).update(
             published_version=agent_version, fingerprint=fingerprint, published_at=now
         )
@@ -219,6 +224,20 @@ def mark_ready(
         return run_atomic(block)
     except IntegrityError:  # another run published this very number
         return None
+
+
+def _next_number(campaign: Campaign) -> int:
+    last = CampaignVersion.objects.filter(campaign=campaign).order_by("-number").first()
+    return last.number + 1 if last else 1
+
+
+def _adopt(version: CampaignVersion) -> None:
+    BatchCall.objects.filter(
+        client_id=version.client_id,
+        campaign_id=version.campaign_id,
+        status__in=LIVE,
+        mode=BatchCall.Mode.DISPATCHER,
+    ).update(version=version)
 
 
 def put_back(*, campaign: Campaign, sentence: str, now: datetime) -> None:

@@ -108,6 +108,7 @@ def ids(acme, rival, root, alice, vera, now):
         "verdict": "new",
         "rule_id": "us.fl.hours",
         "step": "script",
+        "number": 1,
     }
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0002_calling_limits'),
+        ('campaigns', '0003_follow_ups_and_priority'),
     ]
 
     operations = [

@@ -1,0 +1,170 @@
+"""The versions of a campaign, and what is different between two of them, line by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.utils.translation import gettext as _
+
+from campaigns.models import BatchCall, CampaignVersion, KnowledgeBase, KnowledgeSource
+from campaigns.settings_schema import with_defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from uuid import UUID
+
+    from campaigns.models import Campaign
+
+type Kind = Literal["same", "added", "removed"]
+MOST_VERSIONS = 200
+# Above this many lines a text is shown as replaced whole: comparing takes the square of it.
+MOST_LINES = 2_000
+
+
+@dataclass(frozen=True)
+class DiffLine:
+    """One line of a text that stayed, came or went."""
+
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True)
+class TextDiff:
+    """A text of both versions, line by line."""
+
+    title: str
+    lines: list[DiffLine]
+
+    @property
+    def is_changed(self) -> bool:
+        return any(line.kind != "same" for line in self.lines)
+
+
+@dataclass(frozen=True)
+class ValueDiff:
+    """A setting that is different."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class VersionDiff:
+    """All that is different between two versions."""
+
+    texts: list[TextDiff]
+    values: list[ValueDiff]
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.values and not any(text.is_changed for text in self.texts)
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One line of the list: a version, and the launches that call with it now."""
+
+    version: CampaignVersion
+    is_published: bool
+    live_launches: int
+
+
+def version_rows(campaign: Campaign) -> list[VersionRow]:
+    """Return the versions, newest first; two queries."""
+    versions = CampaignVersion.objects.filter(client_id=campaign.client_id, campaign=campaign)
+    live = BatchCall.objects.filter(
+        client_id=campaign.client_id,
+        campaign=campaign,
+        status__in=(BatchCall.Status.SCHEDULED, BatchCall.Status.RUNNING, BatchCall.Status.PAUSED),
+    ).values_list("version_id", flat=True)
+    used = list(live)
+    return [
+        VersionRow(row, row.number == campaign.published_version, used.count(row.pk))
+        for row in versions.order_by("-number")[:MOST_VERSIONS]
+    ]
+
+
+def find_version(campaign: Campaign, number: int) -> CampaignVersion | None:
+    """Return the version with this number."""
+    return CampaignVersion.objects.filter(
+        client_id=campaign.client_id, campaign=campaign, number=number
+    ).first()
+
+
+def diff_versions(before: CampaignVersion | None, after: CampaignVersion) -> VersionDiff:
+    """Compare two versions; without an earlier one everything is new."""
+    facts = _facts([version for version in (before, after) if version is not None])
+    texts = [
+        _text(_("Opening line"), before.opening_line if before else "", after.opening_line),
+        _text(_("Script"), before.script_raw if before else "", after.script_raw),
+        _text(
+            _("Facts of this campaign"),
+            facts.get(before.knowledge_base_id, "") if before else "",
+            facts.get(after.knowledge_base_id, ""),
+        ),
+    ]
+    old, new = _values(before), _values(after)
+    values = [
+        ValueDiff(name, old.get(name, "–"), new.get(name, "–"))
+        for name in new | old
+        if old.get(name) != new.get(name)
+    ]
+    return VersionDiff([text for text in texts if text.lines], values)
+
+
+def diff_text(before: str, after: str) -> list[DiffLine]:
+    """Return the lines of both texts in reading order, those that went before those that came."""
+    old, new = before.splitlines(), after.splitlines()
+    if max(len(old), len(new)) > MOST_LINES:
+        return [*(DiffLine("removed", one) for one in old), *(DiffLine("added", o) for o in new)]
+    found: list[DiffLine] = []
+    for tag, a, b, c, d in SequenceMatcher(a=old, b=new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            found += [DiffLine("same", line) for line in old[a:b]]
+            continue
+        found += [DiffLine("removed", line) for line in old[a:b]]
+        found += [DiffLine("added", line) for line in new[c:d]]
+    return found
+
+
+def _text(title: str, before: str, after: str) -> TextDiff:
+    return TextDiff(title, diff_text(before, after))
+
+
+def _facts(versions: Iterable[CampaignVersion]) -> Mapping[UUID | None, str]:
+    ids = [version.knowledge_base_id for version in versions if version.knowledge_base_id]
+    rows = KnowledgeSource.objects.filter(
+        knowledge_base_id__in=ids, kind=KnowledgeSource.Kind.TEXT
+    ).order_by("created_at", "pk")
+    return {row.knowledge_base_id: row.text for row in rows}
+
+
+def _values(version: CampaignVersion | None) -> dict[str, str]:
+    """Return what isn't a text, as people read it."""
+    if version is None:
+        return {}
+    settings: dict[str, Any] = dict(with_defaults(version.settings))
+    shown = {name.replace("_", " "): _shown(value) for name, value in settings.items()}
+    base = KnowledgeBase.objects.filter(pk=version.shared_base_id).first()
+    shared = f"{base.name}, v{base.number}" if base else "–"
+    return {
+        _("Name"): version.name,
+        _("Voice"): version.voice_name or version.voice_id,
+        _("Knowledge base"): shared,
+        **shown,
+    }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        parts = (
+            f"{i['name']}: {i['description']}" if isinstance(i, dict) else str(i) for i in value
+        )
+        return "; ".join(parts) or "–"
+    return str(value) or "–"
