@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from accounts.models import Client, User
 from audit import actions
 from audit.services import record
+from convomono.lib import live
 from convomono.lib.db import atomic
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def _set_status(client: Client, status: str, action: str, actor: User, now: date
     changed = Client.objects.filter(pk=client.pk).exclude(status=status).update(status=status)
     if changed:
         client.status = status
+        live.access_changed()
         record(action, resource=client, actor=actor, now=now)
     return bool(changed)
 
@@ -151,6 +153,7 @@ def change_client_user(
     User.objects.filter(pk=user.pk).update(
         client_role=rights.client_role, can_launch=rights.can_launch, is_active=is_active
     )
+    live.access_changed()
     record(
         actions.USER_CHANGED,
         resource=user,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from audit.models import AuditLog
+from convomono.lib import live
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +47,7 @@ def record(
     Add one row to the audit log, inside the transaction of the change it tells of.
 
     `details` is what changed, in plain JSON values; never a secret, a transcript or a whole number
-    of a lead. The tenant is read from the resource.
+    of a lead. The tenant is read from the resource. Open pages that show it are told.
     """
     client_id = getattr(resource, "client_id", None)
     if client_id is None and resource._meta.label == "accounts.Client":
@@ -54,6 +55,8 @@ def record(
     # Somebody of the agency at work for a client's person: both are named.
     acted_for: Actor | None = getattr(actor, "acted_for", None)
     person = acted_for or actor
+    kind = resource._meta.model_name or ""
+    live.row_changed(kind=kind, row_id=resource.pk, client_id=client_id)
     return AuditLog.objects.create(
         user_id=person.actor_id,
         user_email=person.actor_email,

@@ -13,6 +13,7 @@ from accounts.notifications import notify
 from billing.services import close_reservation
 from campaigns import rules
 from campaigns.models import BatchCall, Enrolment
+from convomono.lib import live
 from convomono.lib.db import in_transaction, run_atomic
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def finish_if_complete(*, batch_call_id: UUID, now: datetime) -> bool:
             waiting_facts={},
         )
         if finished:
+            live.changed(client_id=batch_call.client_id, batch_call_id=batch_call_id)
             close_reservation(batch_call_id=batch_call_id, now=now)
             _tell_finished(batch_call, now=now)
         return bool(finished)
@@ -173,6 +175,7 @@ def _count(batch_call_id: UUID, *, before: str, after: str, number: int) -> None
     BatchCall.objects.filter(pk=batch_call_id).update(
         **{less: F(less) - number, more: F(more) + number}
     )
+    live.changed(batch_call_id=batch_call_id)
 
 
 def _tell_finished(batch_call: BatchCall, *, now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from campaigns.dialling.placing import stand_down
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, Enrolment
+from convomono.lib import live
 from convomono.lib.db import IntegrityError, atomic, run_atomic
 from leads.models import Lead
 from leads.services import record_summary
@@ -63,6 +64,8 @@ def deny(*, candidate: Candidate, decision: Decision, now: datetime) -> bool:
 def defer(*, decided: Sequence[tuple[Candidate, Decision]], now: datetime) -> int:
     """Write until when leads wait and why; return how many were still in line."""
     written = 0
+    for campaign_id in {candidate.enrolment.campaign_id for candidate, _decision in decided}:
+        live.changed(campaign_id=campaign_id)
     for start in range(0, len(decided), SLICE):
         written += _defer_slice(decided[start : start + SLICE])
     return written

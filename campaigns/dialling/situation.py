@@ -9,6 +9,7 @@ from billing.rules import SHORTEST_HOLD_SECONDS
 from billing.services import free_seconds, owed_seconds
 from campaigns.dialling import waiting
 from campaigns.models import BatchCall, Enrolment
+from convomono.lib import live
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,9 +43,13 @@ def start_due(*, now: datetime) -> int:
     due = BatchCall.objects.filter(
         status=BatchCall.Status.SCHEDULED, scheduled_at__lte=now, attached_at__isnull=False
     )
-    if not due.exists():
+    campaigns = list(due.values_list("client_id", "campaign_id"))
+    if not campaigns:
         return 0  # the usual case takes no write lock
-    return due.update(status=BatchCall.Status.RUNNING, started_at=now, waiting_reason="")
+    started = due.update(status=BatchCall.Status.RUNNING, started_at=now, waiting_reason="")
+    for client_id, campaign_id in campaigns:
+        live.changed(client_id=client_id, campaign_id=campaign_id)
+    return started
 
 
 def running_launches() -> list[BatchCall]:
@@ -91,11 +96,12 @@ def write_reason(*, batch_call: BatchCall, reason: Reason) -> bool:
     before = (batch_call.waiting_reason, batch_call.waiting_until, batch_call.waiting_facts)
     if before == (reason.code, reason.until, reason.facts):
         return False
-    return bool(
-        BatchCall.objects.filter(pk=batch_call.pk, status=BatchCall.Status.RUNNING).update(
-            waiting_reason=reason.code, waiting_until=reason.until, waiting_facts=reason.facts
-        )
+    written = BatchCall.objects.filter(pk=batch_call.pk, status=BatchCall.Status.RUNNING).update(
+        waiting_reason=reason.code, waiting_until=reason.until, waiting_facts=reason.facts
     )
+    if written:
+        live.changed(campaign_id=batch_call.campaign_id)
+    return bool(written)
 
 
 def _nobody_queued(batch_call: BatchCall) -> Reason:

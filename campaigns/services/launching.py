@@ -12,6 +12,7 @@ from audit.services import record
 from billing.services import reserve
 from campaigns.enrolments import finish_if_complete
 from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment
+from convomono.lib import live
 from convomono.lib.db import IntegrityError, on_commit, run_atomic
 from convomono.lib.redis import ring
 
@@ -178,11 +179,12 @@ def _attach(*, batch_call: BatchCall, keys: list[UUID], now: datetime) -> None:
         attached += Enrolment.objects.filter(
             pk__in=ids, status=Enrolment.Status.QUEUED, batch_call=None
         ).update(batch_call=batch_call, next_attempt_at=due_at, priority=score, waiting_reason="")
-    live = BatchCall.objects.filter(pk=batch_call.pk, status__in=LIVE, attached_at=None)
-    if not live.update(
+    open_launch = BatchCall.objects.filter(pk=batch_call.pk, status__in=LIVE, attached_at=None)
+    if not open_launch.update(
         queued_count=F("queued_count") + attached, tasks_count=F("tasks_count") + attached
     ):
         raise LaunchOver  # undoes the slice
+    live.changed(campaign_id=batch_call.campaign_id)
 
 
 def _by_score(keys: list[UUID]) -> dict[int, list[UUID]]:
@@ -202,6 +204,7 @@ def _let_go(*, batch_call: BatchCall, now: datetime) -> None:
             launching_id=None
         )
         on_commit(lambda: ring("dispatcher"))
+        live.changed(client_id=batch_call.client_id, campaign_id=batch_call.campaign_id)
 
     run_atomic(block)
     finish_if_complete(batch_call_id=batch_call.pk, now=now)

@@ -12,6 +12,7 @@ from billing.services import close_reservation, open_launches
 from campaigns.dialling import waiting
 from campaigns.enrolments import finish_if_complete
 from campaigns.models import BatchCall, Campaign, Enrolment
+from convomono.lib import live
 from convomono.lib.db import atomic, on_commit, run_atomic
 from convomono.lib.redis import ring
 
@@ -136,6 +137,7 @@ def _cancel(*, batch_call_id: UUID, keys: list[UUID], now: datetime) -> None:
     BatchCall.objects.filter(pk=batch_call_id).update(
         queued_count=F("queued_count") - cancelled, cancelled_count=F("cancelled_count") + cancelled
     )
+    live.changed(batch_call_id=batch_call_id)
 
 
 def left_behind() -> QuerySet[BatchCall, UUID]:

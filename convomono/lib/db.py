@@ -34,6 +34,7 @@ __all__ = [
     "on_commit",
     "require_transactions",
     "run_atomic",
+    "waiting_hook",
 ]
 
 on_commit = transaction.on_commit  # inside `atomic` it waits for the commit on both engines
@@ -103,6 +104,12 @@ def in_transaction(using: str = DEFAULT_DB_ALIAS) -> bool:
     if connection.vendor == "mongodb":
         return bool(connection.in_atomic_block_mongo)  # type: ignore[attr-defined]  # MongoDB's has it
     return connection.in_atomic_block
+
+
+def waiting_hook[Hook](kind: type[Hook], using: str = DEFAULT_DB_ALIAS) -> Hook | None:
+    """Return the hook of this kind that waits for the open transaction's commit, if there is one."""
+    hooks = (entry[1] for entry in connections[using].run_on_commit)
+    return next((hook for hook in hooks if isinstance(hook, kind)), None)
 
 
 def is_transient(exc: BaseException) -> bool:

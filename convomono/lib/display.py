@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from convomono.lib import money
+from convomono.lib.clock import CLOCK
 from convomono.lib.phone import display_number
 from convomono.lib.status_looks import STATUS_LOOKS
 
@@ -148,6 +149,12 @@ def clock(seconds: float | None) -> str:
         return MISSING
     whole_minutes, left = divmod(int(seconds), 60)
     return f"{whole_minutes}:{left:02d}"
+
+
+@register.simple_tag
+def clock_rate() -> str:
+    """Return how fast the clock of calls runs here: 1, or the sandbox's factor."""
+    return f"{CLOCK.factor:g}"
 
 
 @register.filter

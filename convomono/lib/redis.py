@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
+from typing import TYPE_CHECKING
 
 import redis
+import redis.asyncio
 from django.conf import settings
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
 SOCKET_SECONDS = 2.0
+# A publisher that found nobody doesn't try again at once: it has rows to write.
+_SILENT_SECONDS = 5.0
 RedisError = redis.RedisError
 
 
@@ -41,6 +49,41 @@ def wait_for_ring(bell: str, *, seconds: float) -> bool:
         return redis_connection().blpop([f"bell:{bell}"], timeout=seconds) is not None
     except RedisError:
         return False
+
+
+class _Silence:
+    """Until when nothing is published, because Redis was away a moment ago."""
+
+    until = 0.0
+
+
+def publish(channel: str, message: str) -> None:
+    """Tell whoever listens to the channel just now; nobody is told while Redis is away."""
+    if time.monotonic() < _Silence.until:
+        return
+    try:
+        redis_connection().publish(channel, message)
+    except RedisError:
+        _Silence.until = time.monotonic() + _SILENT_SECONDS
+
+
+async def listen(channel: str) -> AsyncIterator[str | None]:
+    """
+    Yield what is published on the channel from now on; None first, once we are listening.
+
+    :raises RedisError: when the connection breaks; whoever listens calls again and reads afresh
+    """
+    client = redis.asyncio.Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=SOCKET_SECONDS, health_check_interval=10
+    )
+    try:
+        async with client.pubsub(ignore_subscribe_messages=True) as channels:
+            await channels.subscribe(channel)
+            yield None
+            async for message in channels.listen():
+                yield message["data"].decode()
+    finally:
+        await client.aclose()
 
 
 def is_reachable() -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from billing.services import Charge, consume, forgive_machine, void
 from campaigns.models import Attempt
 from campaigns.services.dialling import free_lines, record_outcome
+from convomono.lib import live
 from reporting.services import count_outcome
 from telephony.models import Call
 from telephony.rules import OutcomeClass
@@ -39,6 +40,7 @@ def handle(*, event: CallEvent, now: datetime) -> CallChange | None:
         record_outcome(change=change, charge=charge, now=now)
     if change.is_settled:
         _count(change)
+    live.changed(client_id=change.client_id, campaign_id=change.campaign_id, call_id=change.call_id)
     return change
 
 

@@ -1,0 +1,141 @@
+"""Who may watch which page live: looked at when a page opens, and again for as long as it is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.sessions.models import Session
+
+from accounts.access import can_manage
+from accounts.models import User
+from campaigns.models import Campaign
+from reporting.live.parts import CampaignPart, Rights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from accounts.models import ClientOwnedQuerySet
+    from reporting.live.parts import Part
+
+SIGNED_OUT, KEPT_OUT, UNKNOWN = 4401, 4403, 4404
+# The code after which pages connect again: what they may see has changed.
+AFRESH = 1012
+_AT_ONCE = 200
+_PERMISSIONS = (
+    "manage_clients",
+    "manage_campaigns",
+    "manage_phone_numbers",
+    "manage_billing",
+    "view_finance",
+)
+
+
+class Refused(Exception):
+    """This person may not watch this page; `code` is what the socket is closed with."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Who opened a page, and what they might see then."""
+
+    user_id: UUID
+    session_key: str
+    session_hash: str
+    rights: tuple[object, ...]
+
+
+def admit(
+    *, user: Any, session: Any, page: str, ids: dict[str, UUID]
+) -> tuple[Pass, tuple[Part, ...]]:
+    """
+    Return the pass and the parts of a page for somebody.
+
+    :raises Refused: if they aren't signed in, or may not see the page or its row
+    """
+    if not user.is_authenticated:
+        raise Refused(SIGNED_OUT)
+    if not _is_let_in(user):
+        raise Refused(KEPT_OUT)
+    if _FACES[page] == "agency":
+        if not user.is_agency_staff:
+            raise Refused(KEPT_OUT)
+    elif user.client is None:
+        raise Refused(KEPT_OUT)
+    ticket = Pass(user.pk, session.session_key, session.get(HASH_SESSION_KEY, ""), _rights(user))
+    return ticket, _PAGES[page](user, ids)
+
+
+def closing_codes(passes: Sequence[Pass], *, real_now: datetime) -> dict[Pass, int]:
+    """Return the passes that no longer hold, each with the code to close with; a few queries."""
+    keys = sorted({one.session_key for one in passes})
+    users = sorted({one.user_id for one in passes})
+    alive: set[str] = set()
+    people: dict[UUID, User] = {}
+    for some_keys in _slices(keys):
+        sessions = Session.objects.filter(session_key__in=some_keys, expire_date__gt=real_now)
+        alive |= set(sessions.values_list("session_key", flat=True))
+    for some_users in _slices(users):
+        rows = User.objects.filter(pk__in=some_users).select_related("client")
+        people |= {row.pk: row for row in rows}
+    codes = {one: _code(one, people.get(one.user_id), one.session_key in alive) for one in passes}
+    return {one: code for one, code in codes.items() if code}
+
+
+def _code(ticket: Pass, user: User | None, is_alive: bool) -> int:
+    if user is None or not is_alive or not _is_let_in(user):
+        return SIGNED_OUT
+    if ticket.session_hash != user.get_session_auth_hash():
+        return SIGNED_OUT  # the password was changed
+    return 0 if ticket.rights == _rights(user) else AFRESH
+
+
+def _slices[Value](values: Sequence[Value]) -> Iterable[Sequence[Value]]:
+    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))
+
+
+def _is_let_in(user: User) -> bool:
+    return user.is_active and (user.client is None or user.client.is_active)
+
+
+def _rights(user: User) -> tuple[object, ...]:
+    granted = tuple(getattr(user, name) for name in _PERMISSIONS)
+    return (user.role, user.client_id, user.client_role, user.can_launch, *granted)
+
+
+# The pages
+
+
+def _row(user: User, rows: ClientOwnedQuerySet[Any], row_id: UUID) -> Any:
+    row = rows.visible_to(user).filter(pk=row_id).first()
+    if row is None:
+        raise Refused(UNKNOWN)
+    return row
+
+
+def _client_rights(user: User) -> Rights:
+    assert user.client is not None
+    return Rights(
+        client_id=user.client.pk,
+        zone=user.client.time_zone,
+        may_manage=can_manage(user),
+        may_launch=can_manage(user) and user.can_launch,
+    )
+
+
+def _campaign(user: User, ids: dict[str, UUID]) -> tuple[Part, ...]:
+    campaign = _row(user, Campaign.objects.all(), ids["campaign_id"])
+    return (CampaignPart(campaign.pk, _client_rights(user)),)
+
+
+_PAGES: dict[str, Callable[[User, dict[str, UUID]], tuple[Part, ...]]] = {
+    "campaign": _campaign,
+}
+_FACES = {"campaign": "client"}

@@ -1,0 +1,78 @@
+// Live pages: the socket's changes go in gently, polling rests while it is open, clocks tick in between.
+
+const root = document.documentElement;
+const AFRESH = 30_000;
+const SIGNED_OUT = [4401, 4403];
+let socket;
+let isPressed = false;
+let missed = false;
+
+document.addEventListener("htmx:wsOpen", (event) => {
+  socket = event.detail.socketWrapper;
+  root.dataset.live = "open";
+});
+
+document.addEventListener("htmx:wsClose", (event) => {
+  delete root.dataset.live;
+  if (!SIGNED_OUT.includes(event.detail.event.code)) return;
+  const flash = document.getElementById("signed-out-flash");
+  document.getElementById("flashes")?.append(flash.content.cloneNode(true));
+});
+
+// An open socket tells of every change: what asks by itself asks for nothing meanwhile.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (!root.dataset.live || !event.detail.elt.matches("[data-poll]")) return;
+  event.preventDefault();
+  event.stopPropagation();
+}, { capture: true });
+
+// Nothing is replaced under a pressed pointer (its click would be lost), around an open explanation,
+// or before the answer to what somebody just sent from there.
+function again() {
+  if (missed && !isPressed) socket?.send("again");
+  missed = missed && isPressed;
+}
+
+addEventListener("pointerdown", () => { isPressed = true; }, { capture: true });
+for (const name of ["pointerup", "pointercancel"]) {
+  addEventListener(name, () => { isPressed = false; setTimeout(again); }, { capture: true });
+}
+for (const name of ["toggle", "htmx:afterRequest"]) {
+  document.addEventListener(name, () => setTimeout(again), { capture: true });
+}
+
+// The focus stays where it was: on the element of the same id.
+let focused;
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target } = event.detail;
+  if (isPressed || target.querySelector("details[open]") || target.closest("[aria-busy]")) {
+    event.detail.shouldSwap = false;
+    missed = true;
+  } else if (target.contains(document.activeElement)) {
+    focused = document.activeElement.id;
+  }
+});
+document.addEventListener("htmx:oobAfterSwap", () => {
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  focused = undefined;
+});
+
+// <span data-talk="74" data-rate="1">: goes on counting, as fast as the clock of calls.
+const started = new WeakMap();
+setInterval(() => {
+  if (document.hidden) return;
+  for (const span of document.querySelectorAll("[data-talk]")) {
+    if (!started.has(span)) started.set(span, performance.now());
+    const passed = (performance.now() - started.get(span)) / 1000;
+    const seconds = Math.floor(Number(span.dataset.talk) + passed * Number(span.dataset.rate));
+    span.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  }
+}, 1000);
+
+// Those who listen hear a summary now and then, not each change.
+let told = document.querySelector("[data-announce]")?.textContent;
+setInterval(() => {
+  const summary = document.querySelector("[data-announce]")?.textContent;
+  const region = document.getElementById("announcement");
+  if (region && summary && summary !== told) region.textContent = told = summary;
+}, AFRESH);

@@ -1,0 +1,168 @@
+"""Live pages in a browser: what is committed is on the open page within a second, gently."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from channels.routing import ProtocolTypeRouter
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+
+from campaigns.services.lifecycle import pause_campaign, resume_campaign
+from convomono.asgi import django_application
+from reporting.consumers import socket_application
+from tests.browser.conftest import Watch, session_cookie
+from tests.conftest import NOW
+from tests.factories.billing import open_wallet
+from tests.factories.campaigns import enrol, launch, make_number, make_ready, run_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser as Chromium, Page
+
+    from accounts.models import Client, User
+    from campaigns.models import BatchCall
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECOND = 1000  # milliseconds
+# The product, and its styles and scripts as its front server would deliver them.
+APPLICATION = ProtocolTypeRouter(
+    {"http": ASGIStaticFilesHandler(django_application), "websocket": socket_application}
+)
+
+
+class Site:
+    """The product under ASGI, sockets included, in a thread of this process."""
+
+    def __init__(self) -> None:
+        self._port = _free_port()
+        config = uvicorn.Config(
+            APPLICATION, port=self._port, log_level="warning", ws="websockets-sansio"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        self._thread.start()
+        deadline = time.monotonic() + 30
+        while not self._server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(15)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def site(transactional_db: None) -> Iterator[Site]:
+    site = Site()
+    site.start()
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def look(chromium: Chromium, site: Site) -> Iterator[Callable[..., Page]]:
+    """Open an address of the site as somebody, and wait until its socket is open."""
+    contexts = []
+    watch = Watch(urlsplit(site.url).netloc)
+
+    def look_at(path: str, user: User) -> Page:
+        context = chromium.new_context(base_url=site.url, reduced_motion="reduce")
+        contexts.append(context)
+        context.add_cookies([session_cookie(user, site.url)])
+        page = context.new_page()
+        watch.follow(page)
+        page.goto(path)
+        page.wait_for_selector("html[data-live]", state="attached")
+        return page
+
+    yield look_at
+    for context in contexts:
+        context.close()
+    assert not watch.wrongs
+
+
+@pytest.fixture
+def running(acme: Client) -> BatchCall:
+    open_wallet(acme, seconds=60_000)
+    make_number(acme)
+    campaign = make_ready(acme)
+    enrol(campaign, 4)
+    return run_batch(launch(campaign, seconds=3000))
+
+
+def campaign_page(batch_call: BatchCall) -> str:
+    return f"/app/campaigns/{batch_call.campaign_id}/"
+
+
+def test_shows_what_was_committed_within_a_second(
+    look: Callable[..., Page], running: BatchCall, vera: User, alice: User
+) -> None:
+    page = look(campaign_page(running), vera)
+    page.wait_for_timeout(500)
+
+    pause_campaign(campaign=running.campaign, actor=alice, now=NOW)
+
+    page.get_by_text("Paused by alice@acme.test").wait_for(timeout=SECOND)
+    page.get_by_text("Live.", exact=True).wait_for()
+
+
+def test_asks_for_nothing_by_itself_while_the_socket_is_open(
+    look: Callable[..., Page], running: BatchCall, vera: User
+) -> None:
+    page = look(campaign_page(running), vera)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.wait_for_timeout(2500)
+
+    assert asked == []
+
+
+def test_keeps_the_focus_and_pauses_without_leaving_the_page(
+    look: Callable[..., Page], running: BatchCall, alice: User
+) -> None:
+    page = look(campaign_page(running), alice)
+    page.evaluate("window.isSamePage = true")
+
+    page.get_by_role("button", name="Pause").click()
+
+    page.get_by_text("Calls in progress go on; no new one starts.").first.wait_for()
+    page.get_by_role("button", name="Resume").wait_for()
+    assert page.evaluate("window.isSamePage") is True
+    page.locator("#all-calls").focus()
+    resume_campaign(campaign=running.campaign, actor=alice, now=NOW)
+    page.get_by_role("button", name="Pause").wait_for(timeout=SECOND)
+    assert page.evaluate("document.activeElement.id") == "all-calls"
+
+
+def test_reads_afresh_after_the_connection_was_lost(
+    look: Callable[..., Page], running: BatchCall, vera: User, alice: User, site: Site
+) -> None:
+    page = look(campaign_page(running), vera)
+    page.context.set_offline(True)
+    page.evaluate("htmx.find('.shell')['htmx-internal-data'].webSocket.socket.close(4000)")
+    page.wait_for_selector("html:not([data-live])", state="attached")
+    pause_campaign(campaign=running.campaign, actor=alice, now=NOW)
+
+    page.context.set_offline(False)
+    page.evaluate("htmx.find('.shell')['htmx-internal-data'].webSocket.init()")
+
+    page.get_by_text("Paused by alice@acme.test").wait_for(timeout=5 * SECOND)

@@ -1,0 +1,226 @@
+"""The hub: one rendering for all who look, floods made small, the slow given the newest."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from convomono.lib import live
+from convomono.lib.redis import redis_connection
+from reporting.live import hub as hubs
+from reporting.live.hub import Hub
+from reporting.live.parts import Part
+
+
+@dataclass(frozen=True)
+class Figures(Part):
+    name: str
+    topics: tuple[str, ...] = ("campaign:1",)
+
+
+@dataclass
+class Source:
+    """Reads a figure that the test sets, and counts how often it is asked."""
+
+    figure: int = 0
+    rendered: list[Part] = field(default_factory=list)
+    looked: list[int] = field(default_factory=list)
+    fails: int = 0
+
+    async def render(self, part: Part) -> dict[str, str]:
+        self.rendered.append(part)
+        await asyncio.sleep(0)
+        if self.fails:
+            self.fails -= 1
+            raise OSError("the database is away")
+        return {"figure": f"<p id=figure>{self.figure}</p>", "title": "<h1 id=title>Same</h1>"}
+
+    async def campaigns_of(self, batch_call_ids) -> dict[str, str]:
+        return {one: "1" for one in batch_call_ids if one == "launch"}
+
+    async def shut_doors(self, watchers) -> None:
+        self.looked.append(len(watchers))
+
+
+class Page:
+    def __init__(self) -> None:
+        self.got: list[dict[str, str]] = []
+
+    def push(self, fragments) -> None:
+        if fragments:
+            self.got.append(dict(fragments))
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(hubs, "GAP", 0.05)
+
+
+async def until(ready, seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not ready():  # noqa: ASYNC110 - a condition of many objects, not one event
+            await asyncio.sleep(0.005)
+
+
+async def test_shows_a_newcomer_everything_and_then_what_changed(source, quick):
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+    await until(lambda: page.got)
+
+    source.figure = 7
+    await hub.tell(["campaign:1"])
+    await until(lambda: len(page.got) > 1)
+
+    assert set(page.got[0]) == {"figure", "title"}
+    assert page.got[1] == {"figure": "<p id=figure>7</p>"}
+    hub.leave(page)
+
+
+async def test_renders_once_for_all_who_look(source, quick):
+    hub, pages = Hub(source), [Page() for _ in range(500)]
+    for page in pages:
+        hub.join(page, [Figures("a")])
+    await until(lambda: all(page.got for page in pages))
+    before = len(source.rendered)
+
+    source.figure = 1
+    await hub.tell(["campaign:1"])
+    await until(lambda: all(len(page.got) > 1 for page in pages))
+
+    assert before <= 2
+    assert len(source.rendered) == before + 1
+    for page in pages:
+        hub.leave(page)
+    assert hub.watchers == 0
+
+
+async def test_makes_a_flood_of_changes_a_few_renderings(source, monkeypatch):
+    monkeypatch.setattr(hubs, "GAP", 0.2)
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+    await until(lambda: page.got)
+
+    for figure in range(1, 1001):
+        source.figure = figure
+        await hub.tell(["campaign:1"])
+    await until(lambda: "1000" in page.got[-1].get("figure", ""))
+
+    assert len(source.rendered) <= 5
+    hub.leave(page)
+
+
+async def test_knows_a_launchs_campaign(source, quick):
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+    await until(lambda: page.got)
+
+    source.figure = 2
+    await hub.tell(["batch:launch", "batch:nobody-knows"])
+
+    await until(lambda: len(page.got) > 1)
+    hub.leave(page)
+
+
+async def test_tells_nobody_of_what_they_do_not_watch(source, quick):
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+    await until(lambda: page.got and hub.is_listening and not hub._views[Figures("a")].task)
+    before = len(source.rendered)
+
+    await hub.tell(["campaign:2", "client:1", "batch:other"])
+    await asyncio.sleep(0.1)
+
+    assert len(source.rendered) == before
+    hub.leave(page)
+
+
+async def test_goes_on_when_a_rendering_failed(source, quick, monkeypatch):
+    monkeypatch.setattr(hubs, "STALE", 0.1)
+    source.fails = 1
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+
+    await until(lambda: page.got)
+
+    assert set(page.got[0]) == {"figure", "title"}
+    hub.leave(page)
+
+
+async def test_hears_what_another_process_publishes(source, quick, empty_valkey):
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+    await until(lambda: hub.is_listening)
+    source.figure = 9
+
+    redis_connection().publish(live.CHANNEL, json.dumps(["campaign:1"]))
+
+    await until(lambda: "9" in page.got[-1].get("figure", ""))
+    hub.leave(page)
+
+
+async def test_reads_afresh_by_itself_without_redis(source, quick, settings, monkeypatch):
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    monkeypatch.setattr(hubs, "POLL", 0.1)
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+    await until(lambda: page.got)
+
+    source.figure = 3
+
+    await until(lambda: "3" in page.got[-1].get("figure", ""))
+    hub.leave(page)
+
+
+async def test_looks_at_the_doors_when_rights_change(source, quick):
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+
+    await hub.tell([live.ACCESS])
+
+    assert source.looked == [1]
+    hub.leave(page)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.channel: Any = redis_connection().pubsub(ignore_subscribe_messages=True)
+        self.channel.subscribe(live.CHANNEL)
+        self.channel.get_message(timeout=1)
+
+    def heard(self) -> list[Any]:
+        found = []
+        while message := self.channel.get_message(timeout=0.1):
+            found.append(json.loads(message["data"]))
+        return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_publishes_once_per_transaction_and_only_what_was_committed(now):
+    from convomono.lib.db import atomic
+    from convomono.lib.ids import uuid7
+
+    listener, campaign_id, client_id = Listener(), uuid7(), uuid7()
+
+    with atomic():
+        for _time in range(3):
+            live.changed(campaign_id=campaign_id, client_id=client_id)
+        assert listener.heard() == []
+    with contextlib.suppress(ZeroDivisionError), atomic():
+        live.changed(campaign_id=campaign_id)
+        raise ZeroDivisionError
+    with atomic():
+        live.changed(client_id=client_id)
+
+    both = [f"campaign:{campaign_id}", f"client:{client_id}"]
+    assert listener.heard() == [both, [f"client:{client_id}"]]
+    listener.channel.close()
