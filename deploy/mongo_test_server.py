@@ -129,7 +129,9 @@ def work_around_defects() -> None:
 
 def end_with_parent() -> None:
     """Wait for the end of the input, which comes with the parent's end, then ask for a stop."""
-    sys.stdin.buffer.read()
+    # Not sys.stdin: its lock, held in this thread, would make the interpreter abort at its end.
+    while os.read(0, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

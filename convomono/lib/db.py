@@ -10,13 +10,15 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial, wraps
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connections, transaction
+
+from convomono.lib.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +47,11 @@ SQLITE_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 POSTGRES_STATES = ("40001", "40P01")
 PATIENCE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 0.128
+# Where one thread of this process has lost a race, all go one after the other until the queue is empty.
+# Side by side they would undo each other; and whoever begins afresh right after a commit wins against
+# whoever begins again in the middle of a block, so a loser would starve.
+_turns = Turns()
+LONGEST_WAIT_FOR_OTHERS_SECONDS = 1.0
 
 
 @runtime_checkable
@@ -163,20 +170,26 @@ def _repeat[R](
         with atomic(using):
             return block()
     give_up_at = time.monotonic() + patience
-    for attempt in count():
-        committed: list[bool] = []
-        try:
-            with atomic(using):
-                # The first hook to run: an error that comes later is another hook's, not the
-                # transaction's.
-                on_commit(partial(committed.append, True), using=using)
-                return block()
-        except Exception as exc:
-            if committed or time.monotonic() > give_up_at or not may_repeat(exc):
-                raise
-        # MongoDB doesn't queue for a row: the pause has to outgrow the other's transaction.
-        pause = min(0.002 * 2 ** min(attempt, 6), LONGEST_PAUSE_SECONDS)
-        time.sleep(random.uniform(0, pause))
+    with ExitStack() as turn:
+        if _turns.is_busy:
+            wait = min(patience, LONGEST_WAIT_FOR_OTHERS_SECONDS)
+            turn.enter_context(_turns.one(timeout=wait))
+        for attempt in count():
+            committed: list[bool] = []
+            try:
+                with atomic(using):
+                    # The first hook to run: an error that comes later is another hook's, not the
+                    # transaction's.
+                    on_commit(partial(committed.append, True), using=using)
+                    return block()
+            except Exception as exc:
+                if committed or time.monotonic() > give_up_at or not may_repeat(exc):
+                    raise
+            if not attempt:
+                turn.enter_context(_turns.one(timeout=give_up_at - time.monotonic()))
+            # MongoDB doesn't queue for a row: the pause has to outgrow another process's transaction.
+            pause = min(0.002 * 2 ** min(attempt, 6), LONGEST_PAUSE_SECONDS)
+            time.sleep(random.uniform(0, pause))
     raise AssertionError("unreachable")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection
@@ -75,6 +77,76 @@ class TestRunningAgain:
         assert db.run_atomic(block) == "done"
         assert runs == ["Run 0", "Run 1", "Run 2"]
         assert Client.objects.get().name == "Run 2"
+
+    def test_lets_losers_try_again_one_after_the_other(self):
+        """Side by side they would undo each other, and who has lost most often would starve."""
+        inside: set[int] = set()
+        side_by_side = threading.Event()
+
+        def lose_twice(number):
+            runs = []
+
+            def block():
+                runs.append(1)
+                if len(runs) == 1:
+                    raise BUSY
+                inside.add(number)
+                if len(inside) > 1:
+                    side_by_side.set()
+                side_by_side.wait(0.1)
+                inside.remove(number)
+                if len(runs) == 2:
+                    raise BUSY
+
+            try:
+                db.run_atomic(block)
+            finally:
+                connection.close()
+            return len(runs)
+
+        with ThreadPoolExecutor(4) as pool:
+            runs = list(pool.map(lose_twice, range(4)))
+
+        assert runs == [3] * 4
+        assert not side_by_side.is_set()
+
+    @pytest.mark.parametrize(("longest_wait", "waited"), [(20.0, True), (0.01, False)])
+    def test_begins_after_those_who_try_again_but_waits_for_them_a_moment_only(
+        self, monkeypatch, longest_wait, waited
+    ):
+        monkeypatch.setattr(db, "LONGEST_WAIT_FOR_OTHERS_SECONDS", longest_wait)
+        ran = threading.Event()
+
+        def begin():
+            try:
+                db.run_atomic(ran.set)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            with db._turns.one(timeout=1):
+                beginning = pool.submit(begin)
+                assert ran.wait(0.2 if waited else 20) is not waited
+            beginning.result(20)
+
+        assert ran.is_set()
+
+    def test_asks_for_nobodys_turn_in_what_follows_its_commit(self):
+        runs: list[str] = []
+
+        def lose_once(name, then):
+            def block():
+                runs.append(name)
+                if runs.count(name) == 1:
+                    raise BUSY
+                db.on_commit(then)
+
+            return block
+
+        after = lose_once("after", lambda: None)
+        db.run_atomic(lose_once("first", lambda: db.run_atomic(after, patience=1)))
+
+        assert runs == ["first", "first", "after", "after"]
 
     def test_gives_up_when_its_patience_ends(self):
         runs = []
