@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, cast
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
-
-_END: Final = object()
 
 
 def stream_under_asgi(
@@ -29,7 +27,7 @@ def stream_under_asgi(
             and isinstance(response, StreamingHttpResponse)
             and not response.is_async
         ):
-            response.streaming_content = _parts(iter(response.streaming_content))
+            response.streaming_content = _parts(cast("Iterator[bytes]", response.streaming_content))
         return response
 
     return middleware
@@ -37,6 +35,6 @@ def stream_under_asgi(
 
 async def _parts(content: Iterator[bytes]) -> AsyncIterator[bytes]:
     # One thread for all of it: the rows come from a database connection that belongs to it.
-    next_part = sync_to_async(next, thread_sensitive=True)
-    while (part := await next_part(content, _END)) is not _END:
+    next_part = sync_to_async(lambda: next(content, None), thread_sensitive=True)
+    while (part := await next_part()) is not None:
         yield part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from convomono.lib.ids import uuid7
 from tests.factories.accounts import UserFactory
 from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet, sell
 
-BY = {"actor": TESTS, "now": NOW}
+BY: dict[str, Any] = {"actor": TESTS, "now": NOW}
 
 
 @pytest.fixture

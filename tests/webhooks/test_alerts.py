@@ -88,7 +88,7 @@ class TestSignals:
         assert (read(now).bad_signature_count, read(now).skewed_count) == (3, 1)
 
     def test_take_the_same_number_of_queries_for_many(
-        self, acme: Client, now: datetime, django_assert_num_queries: Callable
+        self, acme: Client, now: datetime, django_assert_num_queries: Callable[..., Any]
     ):
         CallFactory.create_batch(20, client=acme, created_at=now - 6 * MINUTE)
         WebhookEventFactory.create_batch(20, created_at=now - 9 * MINUTE)

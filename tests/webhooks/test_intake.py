@@ -109,7 +109,7 @@ def post_asgi(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": PATH, "headers": headers}
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": PATH, "headers": headers}
     scope["client"] = (peer, 40_000)
     asyncio.run(asgi_application(scope, receive, send))
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
