@@ -34,6 +34,7 @@ _CLIENT_NAV = (
     ("leads:import-list", "arrow-up-tray", _lazy("Imports")),
     ("campaigns:call-list", "phone", _lazy("Calls")),
     ("billing:wallet", "credit-card", _lazy("Billing")),
+    ("webhooks:endpoint-list", "bolt", _lazy("Webhooks")),
 )
 _AGENCY_NAV = (
     ("agency-reporting:home", "home", _lazy("Home"), ()),

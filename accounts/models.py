@@ -306,3 +306,37 @@ class Notification(BaseModel):
 
     def __str__(self) -> str:
         return self.title
+
+
+class ClientEvent(ClientOwned):
+    """
+    Something that a client's own systems may want to hear of: the outbox of their webhooks.
+
+    `key` makes one cause one event; `data` is what the receiver gets, in the API's field names.
+    `routed_at` is empty until it stands in line at each of the client's addresses that asked for
+    its kind (`webhooks/outgoing.py`).
+    """
+
+    class Kind(models.TextChoices):
+        CALL_ENDED = "call.ended", _("A call ended")
+        CALL_ANALYZED = "call.analyzed", _("A call was analysed")
+        LEAD_CONVERTED = "lead.converted", _("A lead converted")
+        CAMPAIGN_FINISHED = "campaign.finished", _("A campaign finished")
+        CREDITS_LOW = "credits.low", _("Minutes run low")
+        TEST = "test", _("Test")
+
+    kind = models.CharField(max_length=32, choices=Kind)
+    key = models.CharField(max_length=200, unique=True)
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    routed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["routed_at", "created_at"], name="client_event_unrouted"),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind

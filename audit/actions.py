@@ -70,6 +70,12 @@ LIMITS_CHANGED = "limits.changed"
 RULE_REVIEWED = "rule.reviewed"
 REPORT_REQUESTED = "report.requested"
 WEBHOOK_REPLAYED = "webhook.replayed"
+ENDPOINT_ADDED = "endpoint.added"
+ENDPOINT_CHANGED = "endpoint.changed"
+ENDPOINT_REMOVED = "endpoint.removed"
+ENDPOINT_ROTATED = "endpoint.rotated"
+ENDPOINT_TESTED = "endpoint.tested"
+DELIVERY_REPLAYED = "delivery.replayed"
 
 SENTENCES = {
     CLIENT_CREATED: _("Created the client"),
@@ -138,4 +144,10 @@ SENTENCES = {
     RULE_REVIEWED: _("Marked a calling rule as reviewed"),
     REPORT_REQUESTED: _("Asked for a report"),
     WEBHOOK_REPLAYED: _("Replayed a webhook event"),
+    ENDPOINT_ADDED: _("Added a webhook address"),
+    ENDPOINT_CHANGED: _("Changed a webhook address"),
+    ENDPOINT_REMOVED: _("Removed a webhook address"),
+    ENDPOINT_ROTATED: _("Made a new secret for a webhook address"),
+    ENDPOINT_TESTED: _("Sent a test to a webhook address"),
+    DELIVERY_REPLAYED: _("Sent an event to a webhook address again"),
 }

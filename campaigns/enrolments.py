@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Count, F, Q
 from django.utils.translation import gettext as _
 
-from accounts.models import Notification
+from accounts.models import ClientEvent, Notification
 from accounts.notifications import notify
+from accounts.outbox import publish_client_event
 from billing.services import close_reservation
 from campaigns import rules
 from campaigns.models import BatchCall, Enrolment
@@ -188,5 +189,18 @@ def _tell_finished(batch_call: BatchCall, *, now: datetime) -> None:
         % {"done": batch_call.done_count, "all": batch_call.tasks_count},
         url=f"/app/campaigns/{campaign.pk}/report/",
         key=f"batch.finished:{batch_call.pk}",
+        now=now,
+    )
+    publish_client_event(
+        client_id=batch_call.client_id,
+        kind=ClientEvent.Kind.CAMPAIGN_FINISHED,
+        key=f"campaign.finished:{batch_call.pk}",
+        data={
+            "campaign_id": str(campaign.pk),
+            "campaign": campaign.name,
+            "batch_id": str(batch_call.pk),
+            "leads": batch_call.tasks_count,
+            "done": batch_call.done_count,
+        },
         now=now,
     )

@@ -18,8 +18,10 @@ from webhooks.jobs import (
     give_up_parked,
     purge_events,
     resolve_lost_answers,
+    send_client_events,
     sweep_calls,
     sweep_parked,
+    watch_credits,
     watch_webhooks,
 )
 
@@ -29,6 +31,8 @@ periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
+periodic(send_client_events, every_seconds=5)
+periodic(watch_credits, every_seconds=60)
 periodic(watch_webhooks, every_seconds=60, queue="calls")
 periodic(give_up_parked, every_seconds=3600)
 periodic(purge_events, every_seconds=3600)

@@ -1,11 +1,18 @@
-"""What the monitor's list is narrowed by."""
+"""What the monitor's list is narrowed by, and what a client says about an address."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from webhooks.models import WebhookEvent
+from accounts.models import ClientEvent
+from convomono.lib.outbound import AddressRefused, check_url
+from webhooks.models import EndpointDelivery, WebhookEvent
+
+_KINDS = [choice for choice in ClientEvent.Kind.choices if choice[0] != ClientEvent.Kind.TEST]
 
 
 class EventFilterForm(forms.Form):
@@ -19,4 +26,46 @@ class EventFilterForm(forms.Form):
     )
     status = forms.ChoiceField(
         label=_("Status"), required=False, choices=[("", _("All")), *WebhookEvent.Status.choices]
+    )
+
+
+class EndpointForm(forms.Form):
+    """Where events go and which; `is_active` is asked for once the address exists."""
+
+    url = forms.CharField(
+        label=_("Address"),
+        max_length=2000,
+        help_text=_("It gets a POST for each event: https, on the open Internet."),
+        widget=forms.URLInput(attrs={"placeholder": "https://example.com/convomono"}),
+    )
+    description = forms.CharField(label=_("What it is for"), max_length=80, required=False)
+    kinds = forms.MultipleChoiceField(
+        label=_("Events"), choices=_KINDS, widget=forms.CheckboxSelectMultiple
+    )
+    is_active = forms.BooleanField(label=_("Send events there"), required=False, initial=True)
+
+    def __init__(self, *args: Any, is_new: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if is_new:
+            del self.fields["is_active"]
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"].strip()
+        try:
+            check_url(url, trusted=settings.OUTBOUND_TRUSTED)
+        except AddressRefused as refused:
+            raise forms.ValidationError(str(refused)) from None
+        return url
+
+
+class DeliveryFilterForm(forms.Form):
+    """What the log of an address is narrowed by."""
+
+    kind = forms.ChoiceField(
+        label=_("Event"), required=False, choices=[("", _("All")), *ClientEvent.Kind.choices]
+    )
+    status = forms.ChoiceField(
+        label=_("Status"),
+        required=False,
+        choices=[("", _("All")), *EndpointDelivery.Status.choices],
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
 from billing.services import expire_holds
 from campaigns.services.dialling import resolve_unknown_attempts
 from convomono.lib import clock
+from convomono.lib.jobs import enqueue
 from telephony.retell import retell_gateway
-from webhooks import alerts, retention, sweeper
+from webhooks import alerts, client_events, outgoing, retention, sweeper
 
 _PURGE_PAUSE_SECONDS = 0.01
 
@@ -43,9 +45,15 @@ def give_up_parked(**_later: Any) -> int:
 
 
 def purge_events(**_later: Any) -> int:
-    """Delete events older than WEBHOOK_RETENTION_DAYS."""
+    """Delete events older than WEBHOOK_RETENTION_DAYS, and the log of what was sent after a month."""
     before = clock.now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
-    return retention.purge_events(before=before, pause=lambda: time.sleep(_PURGE_PAUSE_SECONDS))
+    purged = retention.purge_events(before=before, pause=_let_others_write)
+    log_before = clock.real_now() - retention.SENT_FOR
+    return purged + retention.purge_sent(before=log_before, pause=_let_others_write)
+
+
+def _let_others_write() -> None:
+    time.sleep(_PURGE_PAUSE_SECONDS)
 
 
 def watch_webhooks(**_later: Any) -> list[str]:
@@ -55,3 +63,25 @@ def watch_webhooks(**_later: Any) -> list[str]:
     return alerts.raise_alerts(
         signals, now=now, real_now=real_now, base_url=settings.PUBLIC_BASE_URL
     )
+
+
+def watch_credits(**_later: Any) -> int:
+    """Tell clients' systems whose minutes run low."""
+    return client_events.tell_low_credits(now=clock.now())
+
+
+def send_client_events(**_later: Any) -> int:
+    """Put the outbox in line at clients' addresses, and have what is due sent, each address by itself."""
+    now = clock.real_now()
+    while outgoing.route_events(now=now):
+        pass
+    found = outgoing.endpoints_with_work(now=now)
+    for endpoint_id in found:
+        enqueue(send_to_endpoint, endpoint_id=str(endpoint_id))
+    return len(found)
+
+
+def send_to_endpoint(*, endpoint_id: str, **_later: Any) -> int:
+    """Send what is due at one address of a client; beside another run of itself it sends nothing twice."""
+    sender = outgoing.Sender(trusted=settings.OUTBOUND_TRUSTED)
+    return outgoing.send_due(endpoint_id=UUID(endpoint_id), now=clock.real_now(), sender=sender)

@@ -8,6 +8,8 @@ import orjson
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import ClientEvent, ClientOwned, ClientOwnedQuerySet
+from convomono.lib.crypto import EncryptedTextField
 from convomono.lib.models import BaseModel
 
 
@@ -64,3 +66,85 @@ class WebhookEvent(BaseModel):
     def payload(self) -> Any:
         """The seed's field: the body, parsed."""
         return orjson.loads(self.body)
+
+
+class Endpoint(ClientOwned):
+    """
+    An address of a client's own system that hears of events; all times are of the real world.
+
+    `kinds` are those of ClientEvent that it asked for. `secret` signs what is sent; for a day after a
+    rotation `previous_secret` signs too. `failing_since` is when the first of the tries failed that
+    have all failed since; after five days of that the address is switched off.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("On")
+        INACTIVE = "inactive", _("Off")
+
+    url = models.CharField(max_length=2000)
+    description = models.CharField(max_length=80, blank=True)
+    kinds = models.JSONField(default=list)
+    secret = EncryptedTextField()
+    previous_secret = EncryptedTextField(blank=True, default="")
+    previous_secret_until = models.DateTimeField(null=True, blank=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "created_at"], name="endpoint_by_client")]
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE
+
+    @property
+    def kind_labels(self) -> list[str]:
+        """The kinds in words."""
+        return [str(ClientEvent.Kind(kind).label) for kind in self.kinds]
+
+
+class EndpointDelivery(ClientOwned):
+    """
+    One event on its way to one address; `key` makes it one.
+
+    Status: `pending` until a 2xx answer (`delivered`) or the eighth try (`failed`). `next_try_at` is
+    when it is due, and while it is being sent when somebody else may take it up. `tries` lists each
+    try: `at`, `status` (the answer's, 0 without one), `ms`, `error`.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Waiting")
+        DELIVERED = "delivered", _("Delivered")
+        FAILED = "failed", _("Failed")
+
+    endpoint = models.ForeignKey(
+        Endpoint, models.CASCADE, related_name="deliveries", db_index=False
+    )
+    event = models.ForeignKey(ClientEvent, models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=80, unique=True)
+    kind = models.CharField(max_length=32, choices=ClientEvent.Kind)
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+    last_error = models.CharField(max_length=200, blank=True)
+    tries = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["endpoint", "-created_at"], name="delivery_by_endpoint"),
+            models.Index(fields=["status", "next_try_at"], name="delivery_due"),
+            models.Index(fields=["event"], name="delivery_by_event"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

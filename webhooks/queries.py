@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -12,12 +12,14 @@ import orjson
 from convomono.lib.pages import capped_count
 from telephony.models import Call
 from webhooks.doorbell import refusals_on
-from webhooks.models import WebhookEvent
+from webhooks.models import Endpoint, EndpointDelivery, WebhookEvent
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
     from django.db.models import QuerySet
+
+    from accounts.models import Client
 
 _Status = WebhookEvent.Status
 _SAMPLE: Final = 500
@@ -91,6 +93,25 @@ def events(*, search: str = "", status: str = "") -> QuerySet[WebhookEvent]:
     if status:
         rows = rows.filter(status=status)
     return rows
+
+
+def endpoints(*, client: Client) -> list[Endpoint]:
+    """Return the addresses of a client, in the order they were added; ten at most."""
+    return list(Endpoint.objects.filter(client=client).order_by("created_at", "pk"))
+
+
+def endpoint_deliveries(
+    *, endpoint: Endpoint, kind: str = "", status: str = ""
+) -> QuerySet[EndpointDelivery]:
+    """Return what was sent to an address, the newest first."""
+    rows = EndpointDelivery.objects.filter(endpoint=endpoint).defer("tries")
+    narrowed = {name: value for name, value in (("kind", kind), ("status", status)) if value}
+    return rows.filter(**narrowed).order_by("-created_at", "-pk")
+
+
+def shown_tries(delivery: EndpointDelivery) -> list[dict[str, Any]]:
+    """Return the tries of a delivery, the newest first, with their instants read."""
+    return [{**one, "at": datetime.fromisoformat(one["at"])} for one in reversed(delivery.tries)]
 
 
 def redacted_body(event: WebhookEvent) -> str:

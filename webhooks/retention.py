@@ -6,8 +6,9 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from accounts.models import ClientEvent
 from convomono.lib.db import run_atomic
-from webhooks.models import WebhookEvent
+from webhooks.models import EndpointDelivery, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # Longer than Retell's repeats, our sweeps and a dial's unknown outcome together.
 UNCLAIMED_FOR: Final = timedelta(days=3)
 UNCLAIMED: Final = "No call of ours in three days, and Retell named none."
+SENT_FOR: Final = timedelta(days=30)
 SLICE: Final = 200
 _MOST: Final = 20_000  # in one run: the next goes on
 _Status = WebhookEvent.Status
@@ -59,6 +61,29 @@ def purge_events(*, before: datetime, pause: Callable[[], None] = lambda: None) 
         purged += run_atomic(partial(_delete, pks))
         pause()
     return purged
+
+
+def purge_sent(*, before: datetime, pause: Callable[[], None] = lambda: None) -> int:
+    """
+    Delete client events older than that with the log of their deliveries; return how many.
+
+    Nothing is tried for so long: eight tries take a day.
+    """
+    purged = 0
+    while purged < _MOST:
+        old = ClientEvent.objects.filter(routed_at__lt=before)
+        pks = list(old.order_by("routed_at").values_list("pk", flat=True)[:SLICE])
+        if not pks:
+            break
+        run_atomic(partial(_delete_sent, pks))
+        purged += len(pks)
+        pause()
+    return purged
+
+
+def _delete_sent(pks: list[UUID]) -> None:
+    EndpointDelivery.objects.filter(event__in=pks).delete()
+    ClientEvent.objects.filter(pk__in=pks).delete()
 
 
 def _delete(pks: list[UUID]) -> int:

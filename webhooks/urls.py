@@ -4,14 +4,38 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from webhooks import views
+from webhooks.views import endpoints, monitor
 
+_ENDPOINT = "webhooks/<uuid:endpoint_id>/"
+
+client_face: tuple[list[URLPattern], str] = (
+    [
+        path("webhooks/", endpoints.endpoint_list, name="endpoint-list"),
+        path("webhooks/new/", endpoints.endpoint_create, name="endpoint-create"),
+        path(_ENDPOINT, endpoints.endpoint_detail, name="endpoint-detail"),
+        path(f"{_ENDPOINT}change/", endpoints.endpoint_change, name="endpoint-change"),
+        path(f"{_ENDPOINT}remove/", endpoints.endpoint_remove, name="endpoint-remove"),
+        path(f"{_ENDPOINT}rotate/", endpoints.endpoint_rotate, name="endpoint-rotate"),
+        path(f"{_ENDPOINT}test/", endpoints.endpoint_test, name="endpoint-test"),
+        path(
+            "webhook-deliveries/<uuid:delivery_id>/",
+            endpoints.delivery_detail,
+            name="delivery-detail",
+        ),
+        path(
+            "webhook-deliveries/<uuid:delivery_id>/replay/",
+            endpoints.delivery_replay,
+            name="delivery-replay",
+        ),
+    ],
+    "webhooks",
+)
 agency_face: tuple[list[URLPattern], str] = (
     [
-        path("webhooks/", views.monitor, name="monitor"),
-        path("webhooks/figures/", views.monitor_figures, name="monitor-figures"),
-        path("webhooks/<uuid:event_id>/", views.event_detail, name="event-detail"),
-        path("webhooks/<uuid:event_id>/replay/", views.event_replay, name="event-replay"),
+        path("webhooks/", monitor.monitor, name="monitor"),
+        path("webhooks/figures/", monitor.monitor_figures, name="monitor-figures"),
+        path("webhooks/<uuid:event_id>/", monitor.event_detail, name="event-detail"),
+        path("webhooks/<uuid:event_id>/replay/", monitor.event_replay, name="event-replay"),
     ],
     "agency-webhooks",
 )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
+
+if TYPE_CHECKING:
+    _TextField = models.TextField[str, str]
+else:
+    _TextField = models.TextField  # takes no types at run time
 
 __all__ = ["EncryptedTextField", "InvalidToken"]
 
@@ -21,7 +26,7 @@ def _keys() -> MultiFernet:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
-class EncryptedTextField(models.TextField[str, str]):
+class EncryptedTextField(_TextField):
     """Text, encrypted with the first key of FIELD_ENCRYPTION_KEYS, read with any of them."""
 
     def get_prep_value(self, value: Any) -> Any:

@@ -32,6 +32,7 @@ STATUS_LOOKS: dict[str, tuple[str, str]] = {
     "committing": ("accent", "arrow-path"),
     "committed": ("ok", "check-circle"),
     "failed": ("bad", "x-circle"),
+    "delivered": ("ok", "check-circle"),
     "retrying": ("warn", "arrow-path"),
     # A lead in a client's list, and what they agreed to
     "new": ("quiet", "user"),

@@ -16,6 +16,7 @@ from telephony.models import Call, PhoneNumber
 from tests.architecture.routes import FOREIGN, ROUTES
 from tests.factories.campaigns import make_ready
 from tests.factories.leads import LeadFactory, upload
+from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
 from webhooks.models import WebhookEvent
 
 if TYPE_CHECKING:
@@ -91,7 +92,11 @@ def ids(acme, rival, root, alice, vera, now):
         actor=root,
         now=now,
     )
+    endpoint = EndpointFactory.create(client=acme)
+    delivery = EndpointDeliveryFactory.create(endpoint=endpoint)
     return {
+        "endpoint_id": endpoint.pk,
+        "delivery_id": delivery.pk,
         "campaign_id": campaign.pk,
         "payment_id": line.payment_id,
         "request_id": asked.pk,
@@ -184,6 +189,8 @@ def test_opens_to_whom_it_should_and_to_nobody_else(name, ids, cast, browse, cli
 def client_rows():
     """The ids that name a row of one client."""
     return {
+        "endpoint_id",
+        "delivery_id",
         "campaign_id",
         "lead_id",
         "call_id",

@@ -10,9 +10,11 @@ import factory
 import orjson
 from factory.django import DjangoModelFactory
 
+from accounts.models import ClientEvent
 from telephony.signatures import sign
-from tests.factories.accounts import NOW
-from webhooks.models import WebhookEvent
+from tests.factories.accounts import NOW, ClientFactory
+from webhooks.models import Endpoint, EndpointDelivery, WebhookEvent
+from webhooks.signing import new_secret
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -63,3 +65,42 @@ class WebhookEventFactory(DjangoModelFactory[WebhookEvent]):
 
     class Meta:
         model = WebhookEvent
+
+
+class EndpointFactory(DjangoModelFactory[Endpoint]):
+    """An address of a client that hears of every kind of event."""
+
+    client = factory.SubFactory(ClientFactory)
+    url = "https://hooks.example.com/in"
+    kinds = factory.LazyFunction(lambda: list(ClientEvent.Kind.values))
+    secret = factory.LazyFunction(new_secret)
+    created_at = NOW
+
+    class Meta:
+        model = Endpoint
+
+
+class ClientEventFactory(DjangoModelFactory[ClientEvent]):
+    """An event in the outbox that isn't in line anywhere; pass `client`."""
+
+    kind = "call.ended"
+    key = factory.Sequence("client-event-{}".format)
+    data = factory.LazyFunction(lambda: {"call_id": "1"})
+    created_at = NOW
+
+    class Meta:
+        model = ClientEvent
+
+
+class EndpointDeliveryFactory(DjangoModelFactory[EndpointDelivery]):
+    """An event that is due at an address; pass `endpoint`."""
+
+    client = factory.SelfAttribute("endpoint.client")
+    event = factory.SubFactory(ClientEventFactory, client=factory.SelfAttribute("..client"))
+    key = factory.LazyAttribute(lambda row: f"{row.endpoint.pk.hex}:{row.event.pk.hex}")
+    kind = "call.ended"
+    next_try_at = NOW
+    created_at = NOW
+
+    class Meta:
+        model = EndpointDelivery

@@ -13,6 +13,7 @@ from campaigns.models import Attempt, Campaign
 from convomono.lib.db import run_atomic
 from tests.campaigns.dialling.conftest import Rig, ready, rig
 from tests.factories.webhooks import WebhookEventFactory, delivery
+from webhooks.client_events import LISTENERS
 from webhooks.deliveries import read_delivery
 from webhooks.handlers.retell import conclude, handle
 from webhooks.payloads import call_event
@@ -122,6 +123,12 @@ def without(body: bytes, *names: str) -> bytes:
     payload = orjson.loads(body)
     payload["call"] = {name: value for name, value in payload["call"].items() if name not in names}
     return orjson.dumps(payload)
+
+
+@pytest.fixture(autouse=True)
+def nobody_listens() -> None:
+    """Forget which clients have addresses: those of an earlier test are gone."""
+    LISTENERS.forget()
 
 
 @pytest.fixture

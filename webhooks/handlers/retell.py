@@ -12,6 +12,7 @@ from reporting.services import count_outcome
 from telephony.models import Call
 from telephony.rules import OutcomeClass
 from telephony.services import PlacedAttempt, apply_event, record_placed_call, record_settlement
+from webhooks.client_events import tell_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +41,7 @@ def handle(*, event: CallEvent, now: datetime) -> CallChange | None:
         record_outcome(change=change, charge=charge, now=now)
     if change.is_settled:
         _count(change)
+    tell_client(change=change, now=now)
     live.changed(client_id=change.client_id, campaign_id=change.campaign_id, call_id=change.call_id)
     return change
 

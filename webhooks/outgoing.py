@@ -1,0 +1,269 @@
+"""
+Delivers the outbox to clients' own systems: signed, eight tries within a day, one client never in another's way.
+
+All instants here are of the real world: signatures and the receivers live in it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import structlog
+from django.utils.translation import gettext as _
+
+from accounts.models import ClientEvent, Notification
+from accounts.notifications import notify
+from convomono.lib import outbound
+from convomono.lib.db import insert_once
+from webhooks.models import Endpoint, EndpointDelivery
+from webhooks.signing import signed_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+log = structlog.get_logger()
+
+# After each failed try; together a little less than a day.
+BACKOFF: Final = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (5, 60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600, 15 * 3600)
+)
+TRIES: Final = len(BACKOFF) + 1
+LIMITS: Final = outbound.Limits(seconds=10, bytes=2048, may_cut=True)
+# Longer than one try lasts: then its sender was killed.
+LEASE: Final = timedelta(seconds=60)
+OFF_AFTER: Final = timedelta(days=5)
+LONGEST_RETRY_AFTER: Final = 3600
+BATCH: Final = 200
+_ANSWER_SHOWN: Final = 200
+_MOST_TRIES_KEPT: Final = 24
+_GONE: Final = 410
+_Status = EndpointDelivery.Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """What sending needs besides the rows: our own hosts, and a network that tests replace."""
+
+    trusted: Collection[str] = ()
+    network: outbound.Network | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """How one try went: the answer's status (0 without one), how long it took, what was wrong."""
+
+    status: int
+    ms: int
+    error: str
+    retry_after_seconds: int = 0
+
+    @property
+    def is_ok(self) -> bool:
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's classes
+
+
+def route_events(*, now: datetime) -> int:
+    """
+    Put new events in line at the addresses that asked for them; return how many events.
+
+    Twice is once: each line has its key, and an event is marked after its lines are written.
+    """
+    events = list(
+        ClientEvent.objects.filter(routed_at=None).order_by("routed_at", "created_at", "pk")[:BATCH]
+    )
+    if not events:
+        return 0
+    endpoints: dict[UUID, list[Endpoint]] = {}
+    clients = {event.client_id for event in events}
+    for endpoint in Endpoint.objects.filter(client__in=clients, status=Endpoint.Status.ACTIVE):
+        endpoints.setdefault(endpoint.client_id, []).append(endpoint)
+    for event in events:
+        for endpoint in endpoints.get(event.client_id, []):
+            if event.kind in endpoint.kinds:
+                put_in_line(endpoint=endpoint, event=event, now=now)
+    ClientEvent.objects.filter(pk__in=[event.pk for event in events]).update(routed_at=now)
+    return len(events)
+
+
+def put_in_line(*, endpoint: Endpoint, event: ClientEvent, now: datetime) -> bool:
+    """Put one event in line at one address; False if it stands there already."""
+    row = EndpointDelivery(
+        client_id=endpoint.client_id,
+        endpoint=endpoint,
+        event=event,
+        key=f"{endpoint.pk.hex}:{event.pk.hex}",
+        kind=event.kind,
+        next_try_at=now,
+        created_at=now,
+    )
+    return insert_once(row, "key")
+
+
+def endpoints_with_work(*, now: datetime) -> list[UUID]:
+    """Return the addresses at which something is due."""
+    due = EndpointDelivery.objects.filter(status=_Status.PENDING, next_try_at__lte=now)
+    found = due.order_by("next_try_at").values_list("endpoint_id", flat=True)[: 5 * BATCH]
+    return list(dict.fromkeys(found))
+
+
+def send_due(*, endpoint_id: UUID, now: datetime, sender: Sender, seconds: float = 30) -> int:
+    """
+    Send what is due at one address, oldest first, for at most so many real seconds; return how many.
+
+    Each is claimed before it is sent, so that two senders never send one at the same time. A sender
+    that dies in between has it sent again: receivers know repeats by the `webhook-id`.
+    """
+    endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
+    if endpoint is None:
+        return 0
+    began = time.monotonic()
+    sent = 0
+    for delivery in _claimed(endpoint_id, now):
+        attempt = _try(endpoint, delivery, sender, now) if endpoint.is_active else None
+        _note(endpoint, delivery, attempt, now)
+        sent += 1
+        if time.monotonic() - began > seconds:
+            break  # the next job goes on
+    return sent
+
+
+def event_body(event: ClientEvent) -> bytes:
+    """Return the bytes that are sent for an event, the same for each try."""
+    return orjson.dumps(
+        {"type": event.kind, "timestamp": event.created_at.isoformat(), "data": event.data}
+    )
+
+
+def _claimed(endpoint_id: UUID, now: datetime) -> Iterator[EndpointDelivery]:
+    due = EndpointDelivery.objects.filter(
+        endpoint=endpoint_id, status=_Status.PENDING, next_try_at__lte=now
+    )
+    for delivery in due.select_related("event").order_by("next_try_at", "created_at")[:BATCH]:
+        # Compare-and-set: of two senders one moves it on.
+        mine = EndpointDelivery.objects.filter(
+            pk=delivery.pk, status=_Status.PENDING, next_try_at=delivery.next_try_at
+        ).update(next_try_at=now + LEASE)
+        if mine:
+            yield delivery
+
+
+def _try(endpoint: Endpoint, delivery: EndpointDelivery, sender: Sender, now: datetime) -> Try:
+    body = event_body(delivery.event)
+    secrets = [endpoint.secret]
+    if endpoint.previous_secret and _is_before(now, endpoint.previous_secret_until):
+        secrets.append(endpoint.previous_secret)
+    headers = {
+        "Content-Type": "application/json",
+        **signed_headers(
+            message_id=str(delivery.event_id),
+            timestamp=int(now.timestamp()),
+            body=body,
+            secrets_=secrets,
+        ),
+    }
+    began = time.monotonic()
+    status, error, wait = 0, "", 0
+    try:
+        answer = outbound.post(
+            endpoint.url,
+            body=body,
+            headers=headers,
+            limits=LIMITS,
+            trusted=sender.trusted,
+            network=sender.network,
+        )
+        status, wait = answer.status, _retry_after(answer.headers)
+        error = answer.body.decode(errors="replace").replace("\0", "")[:_ANSWER_SHOWN]
+    except (outbound.AddressRefused, outbound.Unreachable, outbound.AnswerRefused) as problem:
+        error = str(problem)[:_ANSWER_SHOWN]
+    took = round((time.monotonic() - began) * 1000)
+    return Try(status=status, ms=took, error=error, retry_after_seconds=wait)
+
+
+def _is_before(now: datetime, until: datetime | None) -> bool:
+    return until is not None and now < until
+
+
+def _retry_after(headers: Mapping[str, str]) -> int:
+    asked = headers.get("retry-after", "")
+    return min(int(asked), LONGEST_RETRY_AFTER) if asked.isdecimal() and len(asked) < 6 else 0  # noqa: PLR2004
+
+
+def _note(
+    endpoint: Endpoint, delivery: EndpointDelivery, attempt: Try | None, now: datetime
+) -> None:
+    """Write down how a try went, and what follows for the event and for the address."""
+    if attempt is None:
+        error = "The address is switched off."
+        _write(delivery, status=_Status.FAILED, last_error=error, next_try_at=now)
+        return
+    attempts = delivery.attempts + 1
+    entry: dict[str, Any] = {
+        "at": now.isoformat(),
+        "status": attempt.status,
+        "ms": attempt.ms,
+        "error": "" if attempt.is_ok else attempt.error,
+    }
+    columns: dict[str, Any] = {
+        "attempts": attempts,
+        "tries": [*delivery.tries, entry][-_MOST_TRIES_KEPT:],
+    }
+    if attempt.is_ok:
+        _write(
+            delivery, status=_Status.DELIVERED, delivered_at=now, last_error="", next_try_at=now,
+            **columns,
+        )  # fmt: skip
+        Endpoint.objects.filter(pk=endpoint.pk).exclude(failing_since=None).update(
+            failing_since=None
+        )
+        return
+    columns["last_error"] = f"{attempt.status} {attempt.error}".strip()[:_ANSWER_SHOWN]
+    is_last = attempts >= TRIES or attempt.status == _GONE
+    if is_last:
+        _write(delivery, status=_Status.FAILED, next_try_at=now, **columns)
+    else:
+        pause = max(BACKOFF[attempts - 1], timedelta(seconds=attempt.retry_after_seconds))
+        _write(delivery, next_try_at=now + pause, **columns)
+    log.info("client_event.failed", delivery_id=str(delivery.pk), status=attempt.status)
+    _note_trouble(endpoint, is_last=is_last, is_gone=attempt.status == _GONE, now=now)
+
+
+def _write(delivery: EndpointDelivery, **columns: Any) -> None:
+    EndpointDelivery.objects.filter(
+        pk=delivery.pk, status=_Status.PENDING, attempts=delivery.attempts
+    ).update(**columns)
+
+
+def _note_trouble(endpoint: Endpoint, *, is_last: bool, is_gone: bool, now: datetime) -> None:
+    """Tell the client that an event was given up, and switch off what hasn't answered for days."""
+    Endpoint.objects.filter(pk=endpoint.pk, failing_since=None).update(failing_since=now)
+    since = endpoint.failing_since
+    is_off = is_gone or (since is not None and now - since >= OFF_AFTER)
+    if is_off:
+        Endpoint.objects.filter(pk=endpoint.pk, status=Endpoint.Status.ACTIVE).update(
+            status=Endpoint.Status.INACTIVE
+        )
+        endpoint.status = Endpoint.Status.INACTIVE
+        title = _("A webhook address was switched off")
+        body = _("It said it is gone, or hasn't answered for five days. Mend it and switch it on.")
+    elif is_last:
+        title = _("A webhook address doesn't answer")
+        body = _("An event was given up after eight tries. Look at the answers, mend it, replay.")
+    else:
+        return
+    notify(
+        client=endpoint.client,
+        level=Notification.Level.WARN,
+        title=title,
+        body=body,
+        url=f"/app/webhooks/{endpoint.pk}/",
+        key=f"endpoint:{endpoint.pk}:{'off' if is_off else 'failed'}:{now:%Y-%m-%d}",
+        now=now,
+    )

@@ -1,0 +1,28 @@
+"""What people do with events that came, and with the addresses that events go to."""
+
+from __future__ import annotations
+
+from webhooks.services.endpoints import (
+    DeliveryNotOver,
+    TooManyEndpoints,
+    add_endpoint,
+    change_endpoint,
+    remove_endpoint,
+    replay_delivery,
+    rotate_secret,
+    send_test,
+)
+from webhooks.services.events import EventNotDead, replay_event
+
+__all__ = [
+    "DeliveryNotOver",
+    "EventNotDead",
+    "TooManyEndpoints",
+    "add_endpoint",
+    "change_endpoint",
+    "remove_endpoint",
+    "replay_delivery",
+    "replay_event",
+    "rotate_secret",
+    "send_test",
+]

@@ -1,0 +1,178 @@
+"""The client's pages about its own webhooks: addresses, their secrets, the log of what was sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from convomono.lib import clock
+from convomono.lib.htmx import render_page
+from convomono.lib.jobs import enqueue
+from convomono.lib.pages import list_page
+from webhooks import outgoing, queries
+from webhooks.forms import DeliveryFilterForm, EndpointForm
+from webhooks.jobs import send_to_endpoint
+from webhooks.models import Endpoint, EndpointDelivery
+from webhooks.services import (
+    DeliveryNotOver,
+    TooManyEndpoints,
+    add_endpoint,
+    change_endpoint,
+    remove_endpoint,
+    replay_delivery,
+    rotate_secret,
+    send_test,
+)
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse
+
+    from accounts.access import ClientRequest
+
+INVALID = 422
+
+
+@client_viewer
+@require_GET
+def endpoint_list(request: ClientRequest) -> HttpResponse:
+    context = {
+        "endpoints": queries.endpoints(client=request.tenant),
+        "can_manage": can_manage(request.user),
+        "zone": request.tenant.time_zone,
+    }
+    return render(request, "webhooks/endpoint_list.html", context)
+
+
+@client_manager
+@require_http_methods(["GET", "POST"])
+def endpoint_create(request: ClientRequest) -> HttpResponse:
+    form = EndpointForm(request.POST or None, is_new=True)
+    if request.method == "POST" and form.is_valid():
+        try:
+            endpoint = add_endpoint(
+                client=request.tenant,
+                **form.cleaned_data,
+                actor=request.user,
+                now=clock.real_now(),
+            )
+        except TooManyEndpoints:
+            form.add_error(None, _("You have ten addresses already. Remove one first."))
+        else:
+            messages.success(
+                request, _("Added. Put its secret into your system, then send a test.")
+            )
+            return redirect("webhooks:endpoint-detail", endpoint.pk)
+    status = INVALID if request.method == "POST" else 200
+    return render(request, "webhooks/endpoint_create.html", {"form": form}, status=status)
+
+
+@client_viewer
+@require_GET
+def endpoint_detail(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
+    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    return _detail(request, endpoint, _filled(endpoint))
+
+
+def _filled(endpoint: Endpoint) -> EndpointForm:
+    names = ("url", "description", "kinds", "is_active")
+    return EndpointForm(initial={name: getattr(endpoint, name) for name in names})
+
+
+def _detail(
+    request: ClientRequest, endpoint: Endpoint, form: EndpointForm, *, status: int = 200
+) -> HttpResponse:
+    narrowed = DeliveryFilterForm(request.GET)
+    chosen = narrowed.cleaned_data if narrowed.is_valid() else {}
+    rows = queries.endpoint_deliveries(
+        endpoint=endpoint, kind=chosen.get("kind", ""), status=chosen.get("status", "")
+    )
+    context: dict[str, Any] = {
+        "endpoint": endpoint,
+        "form": form,
+        "narrowed": narrowed,
+        "is_filtered": any(chosen.values()),
+        "page": list_page(rows, request.GET.get("page")),
+        "can_manage": can_manage(request.user),
+        "zone": request.tenant.time_zone,
+    }
+    return render_page(
+        request, "webhooks/endpoint_detail.html", context, partial="delivery-table", status=status
+    )
+
+
+@client_manager
+@require_POST
+def endpoint_change(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
+    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    form = EndpointForm(request.POST)
+    if not form.is_valid():
+        return _detail(request, endpoint, form, status=INVALID)
+    change_endpoint(
+        endpoint=endpoint, **form.cleaned_data, actor=request.user, now=clock.real_now()
+    )
+    messages.success(request, _("Saved."))
+    return redirect("webhooks:endpoint-detail", endpoint.pk)
+
+
+@client_manager
+@require_POST
+def endpoint_remove(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
+    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    remove_endpoint(endpoint=endpoint, actor=request.user, now=clock.real_now())
+    messages.success(request, _("Removed. Nothing more is sent there."))
+    return redirect("webhooks:endpoint-list")
+
+
+@client_manager
+@require_POST
+def endpoint_rotate(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
+    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    rotate_secret(endpoint=endpoint, actor=request.user, now=clock.real_now())
+    messages.success(request, _("There is a new secret. The old one signs too for one more day."))
+    return redirect("webhooks:endpoint-detail", endpoint.pk)
+
+
+@client_manager
+@require_POST
+def endpoint_test(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
+    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    delivery = send_test(endpoint=endpoint, actor=request.user, now=clock.real_now())
+    enqueue(send_to_endpoint, endpoint_id=str(endpoint.pk))
+    return redirect("webhooks:delivery-detail", delivery.pk)
+
+
+@client_viewer
+@require_GET
+def delivery_detail(request: ClientRequest, delivery_id: UUID) -> HttpResponse:
+    rows = EndpointDelivery.objects.select_related("endpoint", "event")
+    delivery = get_visible_or_404(request, rows, delivery_id)
+    context = {
+        "delivery": delivery,
+        "tries": queries.shown_tries(delivery),
+        "body": outgoing.event_body(delivery.event).decode(),
+        "is_waiting": delivery.status == EndpointDelivery.Status.PENDING,
+        "can_manage": can_manage(request.user),
+        "zone": request.tenant.time_zone,
+    }
+    return render_page(request, "webhooks/delivery_detail.html", context, partial="delivery-state")
+
+
+@client_manager
+@require_POST
+def delivery_replay(request: ClientRequest, delivery_id: UUID) -> HttpResponse:
+    delivery = get_visible_or_404(request, EndpointDelivery.objects.all(), delivery_id)
+    try:
+        replay_delivery(delivery=delivery, actor=request.user, now=clock.real_now())
+    except DeliveryNotOver:
+        messages.error(request, _("This event is still being tried."))
+    else:
+        enqueue(send_to_endpoint, endpoint_id=str(delivery.endpoint_id))
+        messages.success(request, _("The event is in line again. Look in a moment."))
+    return redirect("webhooks:delivery-detail", delivery.pk)
