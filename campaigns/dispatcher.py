@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from billing.services import HoldResolved, ReservationEmpty
 from campaigns.dialling import recovery, situation, waiting
 from campaigns.dialling.answers import apply_answer, record_lost
+from campaigns.dialling.breaking import break_if_bad
 from campaigns.dialling.candidates import load_candidates, without_own
 from campaigns.dialling.capacity import Capacity
 from campaigns.dialling.lookups import LookUps
@@ -282,7 +283,10 @@ class Dispatcher:
             if not launch.in_progress_count:
                 done += finish_if_complete(batch_call_id=launch.pk, now=now)
         for launch in self._some_of(launches):
-            self._explain(launch, own, now)
+            if break_if_bad(batch_call=launch, now=now):
+                self._launches_read_at = None
+            else:
+                self._explain(launch, own, now)
         return done
 
     def _some_of(self, launches: list[BatchCall]) -> list[BatchCall]:

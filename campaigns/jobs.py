@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns import agent_settings
+from campaigns.dialling.bookkeeping import check_completeness
 from campaigns.models import Campaign
 from campaigns.services import funding, launching, preparing, steering
 from convomono.lib import clock
@@ -104,6 +105,11 @@ def cancel_leads(*, batch_call_id: str, **_later: object) -> None:
 def resume_funded(**_later: object) -> int:
     """Let launches that ran dry go on once minutes were bought."""
     return funding.resume_funded(now=clock.now())
+
+
+def check_launches(**_later: object) -> None:
+    """Check the completeness equation of every launch; each minute."""
+    check_completeness(now=clock.now())
 
 
 def resume_campaigns(**_later: object) -> None:

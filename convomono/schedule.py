@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.core.management import call_command
 
 from billing.jobs import show_due_rates
-from campaigns.jobs import resume_campaigns, resume_funded
+from campaigns.jobs import check_launches, resume_campaigns, resume_funded
 from convomono.lib.jobs import periodic
 from leads.jobs import resume_imports
 from reporting.jobs import resume_reports
@@ -41,4 +41,5 @@ periodic(show_due_rates, every_seconds=60)
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
 periodic(resume_funded, every_seconds=10)
+periodic(check_launches, every_seconds=60)
 periodic(resume_reports, every_seconds=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db.models import Q
@@ -201,16 +201,24 @@ def halt_everything(*, reason: str, now: datetime) -> int:
     return paused
 
 
-def halt_launch(*, batch_call_id: UUID, reason: str, detail: str, now: datetime) -> bool:
+def halt_launch(
+    *,
+    batch_call_id: UUID,
+    reason: str,
+    detail: str,
+    now: datetime,
+    facts: dict[str, Any] | None = None,
+) -> bool:
     """Pause one launch and tell its client why; False if it doesn't dial any more."""
-    if not pause_by_system(batch_call_id=batch_call_id, reason=reason, now=now):
+    facts = facts or {}
+    if not pause_by_system(batch_call_id=batch_call_id, reason=reason, facts=facts, now=now):
         return False
     batch_call = BatchCall.objects.select_related("campaign", "client").get(pk=batch_call_id)
     notify(
         client=batch_call.client,
         level=Notification.Level.BAD,
         title=_("%(campaign)s was paused") % {"campaign": batch_call.campaign.name},
-        body=" ".join([waiting.waiting_sentence(reason, facts={}), detail]).strip(),
+        body=" ".join([waiting.waiting_sentence(reason, facts=facts), detail]).strip(),
         url=f"/app/campaigns/{batch_call.campaign_id}/",
         key=f"batch.paused:{batch_call_id}:{now.isoformat()}",
         now=now,

@@ -57,7 +57,13 @@ def running_launches() -> list[BatchCall]:
     return list(
         BatchCall.objects.filter(
             status=BatchCall.Status.RUNNING, mode=BatchCall.Mode.DISPATCHER
-        ).select_related("client", "version", "campaign__retry_policy", "campaign__calling_window")
+        ).select_related(
+            "client",
+            "version",
+            "campaign__retry_policy",
+            "campaign__calling_window",
+            "campaign__safety_policy",
+        )
     )
 
 

@@ -47,8 +47,13 @@ PAUSED_TELEPHONY = "telephony"
 PAUSED_SCAM = "scam_detected"
 PAUSED_CREDIT = "paused_credit"
 PAUSED_DEBT = "paused_debt"
+BREAKER_FAILED = "breaker_failed"
+BREAKER_OPTED_OUT = "breaker_opted_out"
+BREAKER_NEGATIVE = "breaker_negative"
+BREAKER_SPEND = "breaker_spend"
 
-# Placeholders: until (an instant, as the page writes it), used, limit and own (numbers of lines).
+# Placeholders: until (an instant, as the page writes it), used, limit and own (numbers of lines),
+# percent of so many calls.
 WAITING: dict[str, _StrPromise] = {
     SCHEDULED: _("Starts at %(until)s."),
     ATTACHING: _("The leads are being put in line; dialling starts when all are."),
@@ -101,8 +106,24 @@ WAITING: dict[str, _StrPromise] = {
         "Buy minutes and it goes on by itself."
     ),
     PAUSED_SCAM: _("A carrier took a call for fraud. Review the script, then resume."),
+    BREAKER_FAILED: _(
+        "Stopped by its circuit breaker: %(percent)s %% of the last %(calls)s calls failed, "
+        "%(limit)s %% are allowed. Look at the last calls, then resume."
+    ),
+    BREAKER_OPTED_OUT: _(
+        "Stopped by its circuit breaker: %(percent)s %% of the last %(calls)s people asked not to be "
+        "called again, %(limit)s %% are allowed. Review the script and the list, then resume."
+    ),
+    BREAKER_NEGATIVE: _(
+        "Stopped by its circuit breaker: %(percent)s %% of the last %(calls)s people were in a bad "
+        "mood, %(limit)s %% are allowed. Listen to some calls, then resume."
+    ),
+    BREAKER_SPEND: _(
+        "Stopped by its circuit breaker: %(used)s minutes were talked in the last hour, "
+        "%(limit)s are allowed. Raise the limit or wait, then resume."
+    ),
 }
-_NOTHING_KNOWN = {"until": "–", "used": "–", "limit": "–", "own": "–"}
+_NOTHING_KNOWN = dict.fromkeys(("until", "used", "limit", "own", "percent", "calls"), "–")
 
 
 def waiting_sentence(code: str, *, until: str = "", facts: Mapping[str, object]) -> str:

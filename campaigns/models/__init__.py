@@ -12,6 +12,7 @@ from campaigns.models.campaign import (
 from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrolment, PersonPace
 from campaigns.models.follow_ups import FollowUp, FollowUpRule
 from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
+from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
 
 __all__ = [
     "Attempt",
@@ -20,6 +21,7 @@ __all__ = [
     "Campaign",
     "CampaignVersion",
     "ClientLimits",
+    "ClientShare",
     "DispatcherLease",
     "Enrolment",
     "FollowUp",
@@ -29,4 +31,6 @@ __all__ = [
     "PersonPace",
     "RetryPolicy",
     "RuleReview",
+    "SafetyPolicy",
+    "TopUp",
 ]

@@ -137,6 +137,12 @@ class RetryPolicy(ClientOwned):
     technical_delay_seconds = models.PositiveIntegerField(default=15 * 60)
     # The least time between two calls to one person, over all campaigns and clients.
     gap_seconds = models.PositiveIntegerField(default=15 * 60)
+    # Reason of Retell's -> DispositionPolicy: what differs from the delays above for this one.
+    dispositions = models.JSONField(default=dict)
+    is_other_time_of_day = models.BooleanField(default=False)  # morning, afternoon, evening in turn
+    is_business_days = models.BooleanField(default=False)  # no retry on a Saturday or Sunday
+    # Somebody asked to be called back and named no time that could be read.
+    callback_delay_seconds = models.PositiveIntegerField(default=24 * 3600)
 
     objects = ClientOwnedQuerySet.as_manager()
 

@@ -46,6 +46,7 @@ class BatchCall(ClientOwned):
     attached_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
+    resumed_at = models.DateTimeField(null=True, blank=True)  # the breaker counts from here
     finished_at = models.DateTimeField(null=True, blank=True)
     last_dialled_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=64, blank=True)
@@ -53,6 +54,9 @@ class BatchCall(ClientOwned):
     waiting_reason = models.CharField(max_length=64, blank=True)
     waiting_until = models.DateTimeField(null=True, blank=True)
     waiting_facts = models.JSONField(default=dict)  # the numbers in the sentence: lines, used …
+    # When the completeness equation was last checked, and what did not add up (empty: nothing).
+    checked_at = models.DateTimeField(null=True, blank=True)
+    mismatch = models.JSONField(default=dict)
     launched_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
 
@@ -131,6 +135,8 @@ class Enrolment(ClientOwned):
     last_attempted_at = models.DateTimeField(null=True, blank=True)
     last_call_id = models.UUIDField(null=True, blank=True)
     last_outcome = models.CharField(max_length=32, blank=True)
+    # When this person asked to be called back; such a call comes before all others.
+    callback_at = models.DateTimeField(null=True, blank=True)
     was_reached = models.BooleanField(default=False)
     is_converted = models.BooleanField(default=False)
     has_opted_out = models.BooleanField(default=False)
@@ -149,6 +155,7 @@ class Enrolment(ClientOwned):
                 fields=["batch_call", "status", "next_attempt_at", "-priority"],
                 name="enrolment_due_first",
             ),
+            models.Index(fields=["batch_call", "status", "callback_at"], name="enrolment_callback"),
             models.Index(fields=["lease"], name="enrolment_by_lease"),
             models.Index(fields=["status", "lease_until"], name="enrolment_lost"),
         ]
@@ -198,6 +205,7 @@ class Attempt(ClientOwned):
     # An answer was lost once: nothing but the same key may be sent again until Retell was asked.
     was_lost = models.BooleanField(default=False)
     error = models.CharField(max_length=400, blank=True)
+    callback_at = models.DateTimeField(null=True, blank=True)  # the asked time that this try serves
     created_at = models.DateTimeField()
     placed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

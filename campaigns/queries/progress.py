@@ -41,6 +41,8 @@ class Progress:
     enrolled: int
     by_status: dict[str, int]
     waiting: int = 0
+    checked_at: datetime | None = None  # when the rows behind these counters were last counted
+    is_off: bool = False  # they didn't add up then
 
     @property
     def ended(self) -> int:
@@ -61,7 +63,7 @@ class Progress:
     @property
     def adds_up(self) -> bool:
         """The completeness equation: everybody enrolled is somewhere, once."""
-        return self.enrolled == self.ended + self.in_progress
+        return not self.is_off and self.enrolled == self.ended + self.in_progress
 
     @property
     def parts(self) -> list[Part]:
@@ -74,10 +76,17 @@ class Progress:
 def add_up(batch_calls: Iterable[BatchCall], *, waiting: int = 0) -> Progress:
     """Add the counters of a campaign's launches; each lead is in one launch at most."""
     rows = list(batch_calls)
+    checked = [row.checked_at for row in rows if row.checked_at]
     by_status = {
         name: sum(getattr(row, f"{name}_count") for row in rows) for name in (*_ENDS, *_IN_PROGRESS)
     }
-    return Progress(sum(row.tasks_count for row in rows), by_status, waiting)
+    return Progress(
+        enrolled=sum(row.tasks_count for row in rows),
+        by_status=by_status,
+        waiting=waiting,
+        checked_at=max(checked, default=None),
+        is_off=any(row.mismatch for row in rows),
+    )
 
 
 def shown_status(campaign: Campaign, batch_calls: Sequence[BatchCall]) -> str:
@@ -140,7 +149,8 @@ def _running(row: BatchCall) -> str:
 
 def _paused(row: BatchCall) -> str:
     if not row.paused_by_email:
-        return waiting_sentence(row.pause_reason, facts={}) or _("Paused. Resume it to go on.")
+        why = waiting_sentence(row.pause_reason, facts=row.waiting_facts)
+        return why or _("Paused. Resume it to go on.")
     said = {"who": row.paused_by_email, "when": brief_instant(row.paused_at)}
     return _("Paused by %(who)s at %(when)s. Calls in progress go on; no new one starts.") % said
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, Q
 
@@ -62,14 +62,20 @@ def pause_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> N
 
 
 @atomic
-def pause_by_system(*, batch_call_id: UUID, reason: str, now: datetime) -> bool:
+def pause_by_system(
+    *, batch_call_id: UUID, reason: str, now: datetime, facts: dict[str, Any] | None = None
+) -> bool:
     """
     Pause a launch because of what calls report; `reason` is a code the page has a sentence for.
 
-    Return False if it was paused or over already.
+    `facts` are the figures of that sentence. Return False if it was paused or over already.
     """
     changed = BatchCall.objects.filter(pk=batch_call_id, status__in=_ACTIVE).update(
-        status=Status.PAUSED, paused_at=now, pause_reason=reason, paused_by_email=""
+        status=Status.PAUSED,
+        paused_at=now,
+        pause_reason=reason,
+        paused_by_email="",
+        waiting_facts=facts or {},
     )
     if changed:
         batch_call = BatchCall.objects.select_related("campaign").get(pk=batch_call_id)
@@ -85,7 +91,14 @@ def resume_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> 
     :raises BatchCallNotPaused: if it is running or over
     """
     paused = BatchCall.objects.filter(pk=batch_call.pk, status=Status.PAUSED)
-    fields = {"paused_at": None, "pause_reason": "", "paused_by_email": "", "waiting_reason": ""}
+    fields: dict[str, Any] = {
+        "paused_at": None,
+        "resumed_at": now,
+        "waiting_facts": {},
+        "pause_reason": "",
+        "paused_by_email": "",
+        "waiting_reason": "",
+    }
     changed = paused.exclude(started_at=None).update(status=Status.RUNNING, **fields)
     changed = changed or paused.filter(started_at=None).update(status=Status.SCHEDULED, **fields)
     if not changed:

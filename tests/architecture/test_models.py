@@ -25,6 +25,7 @@ ACROSS_CLIENTS = {
     "delivery_by_event",
     "delivery_due",
     "enrolment_by_lease",
+    "enrolment_callback",
     "enrolment_due_first",
     "enrolment_lost",
     "follow_up_due",
@@ -33,6 +34,7 @@ ACROSS_CLIENTS = {
     "operation_unfinished",
     "report_unfinished",
     "suppression_by_number",
+    "top_up_due",
 }
 
 

@@ -1,0 +1,141 @@
+"""The circuit breaker of a campaign: pauses it when its last calls say that something is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Sum
+
+from campaigns.dialling import waiting
+from campaigns.dialling.answers import halt_launch
+from campaigns.models import SafetyPolicy
+from telephony.models import Call
+from telephony.rules import OutcomeClass
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from campaigns.models import BatchCall
+
+_FAILED = {OutcomeClass.TECHNICAL, OutcomeClass.NOT_PLACED, OutcomeClass.NUMBER_TROUBLE}
+_OPTED_OUT = "user_requested_dnc"
+_NEGATIVE = "Negative"
+_OFF = 100
+# People are fewer than calls: half as many tell as much.
+_FEWEST_PEOPLE = 5
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Safety:
+    """When to stop, in whole per cent (100: never) and minutes of talk an hour (0: no limit)."""
+
+    window_calls: int = 50
+    least_calls: int = 20
+    failed_percent: int = 50
+    opted_out_percent: int = 10
+    negative_percent: int = 60
+    talk_minutes_per_hour: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recent:
+    """What the last calls came to; `analysed` are those people whose mood is known."""
+
+    calls: int = 0
+    failed: int = 0
+    people: int = 0
+    opted_out: int = 0
+    analysed: int = 0
+    negative: int = 0
+    talk_seconds: int = 0  # in the last hour
+
+
+@dataclass(frozen=True)
+class Trip:
+    """Why the breaker opened: a code of `waiting` with the figures of its sentence."""
+
+    code: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def tripped(*, safety: Safety, recent: Recent) -> Trip | None:
+    """Say whether these calls have to stop the campaign; the first reason of several is named."""
+    fewest_people = max(_FEWEST_PEOPLE, safety.least_calls // 2)
+    shares = (
+        (waiting.BREAKER_FAILED, recent.failed, recent.calls, safety.failed_percent, 0),
+        (waiting.BREAKER_OPTED_OUT, recent.opted_out, recent.people, safety.opted_out_percent, 1),
+        (waiting.BREAKER_NEGATIVE, recent.negative, recent.analysed, safety.negative_percent, 1),
+    )
+    for code, part, whole, limit, of_people in shares:
+        least = fewest_people if of_people else safety.least_calls
+        if limit < _OFF and whole >= least and part * 100 > limit * whole:
+            return Trip(code, {"percent": part * 100 // whole, "calls": whole, "limit": limit})
+    limit = safety.talk_minutes_per_hour
+    if limit and recent.talk_seconds > limit * 60:
+        return Trip(waiting.BREAKER_SPEND, {"used": recent.talk_seconds // 60, "limit": limit})
+    return None
+
+
+def safety_of(batch_call: BatchCall) -> Safety:
+    """Return the campaign's policy as the rule takes it; without one the defaults hold."""
+    try:
+        row = batch_call.campaign.safety_policy
+    except SafetyPolicy.DoesNotExist:
+        return Safety()
+    return Safety(
+        window_calls=row.window_calls,
+        least_calls=row.least_calls,
+        failed_percent=row.failed_percent,
+        opted_out_percent=row.opted_out_percent,
+        negative_percent=row.negative_percent,
+        talk_minutes_per_hour=row.talk_minutes_per_hour,
+    )
+
+
+def recent_calls(*, batch_call: BatchCall, safety: Safety, now: datetime) -> Recent:
+    """Read a launch's last calls since it was started or resumed; one query, two with a spend limit."""
+    calls = Call.objects.filter(
+        client_id=batch_call.client_id, campaign_id=batch_call.campaign_id
+    ).order_by("-created_at", "-pk")
+    since = batch_call.resumed_at or batch_call.created_at
+    rows = list(
+        calls.filter(
+            batch_call_id=batch_call.pk, created_at__gte=since, outcome_class__gt=""
+        ).values_list("outcome_class", "disconnection_reason", "user_sentiment")[
+            : safety.window_calls
+        ]
+    )
+    people = [row for row in rows if row[0] == OutcomeClass.HUMAN]
+    return Recent(
+        calls=len(rows),
+        failed=sum(row[0] in _FAILED for row in rows),
+        people=len(people),
+        opted_out=sum(row[1] == _OPTED_OUT for row in people),
+        analysed=sum(bool(row[2]) for row in people),
+        negative=sum(row[2] == _NEGATIVE for row in people),
+        talk_seconds=_talked(batch_call, since, now) if safety.talk_minutes_per_hour else 0,
+    )
+
+
+def break_if_bad(*, batch_call: BatchCall, now: datetime) -> bool:
+    """Pause a running launch whose last calls ask for it, and tell its client why; True if it did."""
+    safety = safety_of(batch_call)
+    recent = recent_calls(batch_call=batch_call, safety=safety, now=now)
+    trip = tripped(safety=safety, recent=recent)
+    if trip is None:
+        return False
+    return halt_launch(
+        batch_call_id=batch_call.pk, reason=trip.code, detail="", facts=trip.facts, now=now
+    )
+
+
+def _talked(batch_call: BatchCall, since: datetime, now: datetime) -> int:
+    found = Call.objects.filter(
+        client_id=batch_call.client_id,
+        campaign_id=batch_call.campaign_id,
+        created_at__gte=max(since, now - HOUR),
+    ).aggregate(seconds=Sum("billed_seconds"))
+    return found["seconds"] or 0

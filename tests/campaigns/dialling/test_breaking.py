@@ -1,0 +1,168 @@
+"""The circuit breaker: a campaign whose calls go wrong stops by itself, says why, and a person resumes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from accounts.models import Notification
+from campaigns.dialling.breaking import Recent, Safety, tripped
+from campaigns.models import BatchCall, SafetyPolicy
+from campaigns.queries.progress import add_up, why
+from campaigns.services.steering import resume_batch_call
+from telephony.models import Call
+from tests.factories.campaigns import TESTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.campaigns.dialling.conftest import Rig
+
+SAFETY = Safety()
+
+
+@pytest.mark.parametrize(
+    ("recent", "code"),
+    [
+        (Recent(calls=20, failed=11), "breaker_failed"),
+        (Recent(calls=20, failed=10), None),  # fifty per cent are allowed, more aren't
+        (Recent(calls=19, failed=19), None),  # too few to tell
+        (Recent(calls=50, people=10, opted_out=2), "breaker_opted_out"),
+        (Recent(calls=50, people=10, opted_out=1), None),
+        (Recent(calls=50, people=9, opted_out=9), None),
+        (Recent(calls=50, analysed=10, negative=7), "breaker_negative"),
+        (Recent(calls=50, analysed=10, negative=6), None),
+        (Recent(calls=50, failed=26, people=10, opted_out=9), "breaker_failed"),
+        (Recent(), None),
+    ],
+)
+def test_says_what_is_too_bad(recent: Recent, code: str | None) -> None:
+    trip = tripped(safety=SAFETY, recent=recent)
+
+    assert (trip.code if trip else None) == code
+
+
+def test_limits_talk_per_hour_only_where_somebody_asked_for_it() -> None:
+    hour = Recent(calls=3, talk_seconds=601)
+
+    assert tripped(safety=SAFETY, recent=hour) is None
+    trip = tripped(safety=replace(SAFETY, talk_minutes_per_hour=10), recent=hour)
+    assert trip is not None
+    assert (trip.code, trip.facts) == ("breaker_spend", {"used": 10, "limit": 10})
+
+
+def test_can_be_switched_off() -> None:
+    off = Safety(failed_percent=100, opted_out_percent=100, negative_percent=100)
+
+    assert tripped(safety=off, recent=Recent(calls=99, failed=99, people=99, opted_out=99)) is None
+
+
+def careful(batch_call: BatchCall, **fields: Any) -> SafetyPolicy:
+    return SafetyPolicy.objects.create(
+        client=batch_call.client, campaign=batch_call.campaign, **fields
+    )
+
+
+@pytest.mark.django_db
+def test_stops_a_campaign_whose_calls_fail_and_a_person_resumes_it(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready(leads=40)
+    careful(batch_call, least_calls=4, window_calls=8)
+    rig.retell.limit = 4
+    rig.step()
+    rig.step()
+    for attempt in rig.ringing():
+        rig.end(attempt, "error_retell")
+
+    rig.step()
+    dialled = len(rig.retell.dials)
+    rig.step()
+
+    batch_call.refresh_from_db()
+    assert batch_call.status == "paused"
+    assert batch_call.pause_reason == "breaker_failed"
+    sentence = why(batch_call.campaign, [batch_call], add_up([batch_call]))
+    assert "100 % of the last 4 calls failed, 50 % are allowed" in sentence
+    told = Notification.objects.get(client=batch_call.client)
+    assert "100 % of the last 4 calls" in told.body
+    assert len(rig.retell.dials) == dialled  # nothing more after the stop
+
+    rig.tick()
+    resume_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
+    for attempt in rig.ringing():
+        rig.end(attempt, "user_hangup")
+    rig.step()
+    rig.step()
+
+    # It counts anew from the resume: the old failures stop it no second time.
+    batch_call.refresh_from_db()
+    assert (batch_call.status, batch_call.pause_reason) == ("running", "")
+    assert batch_call.waiting_facts.get("percent") is None
+    assert len(rig.retell.dials) > dialled
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("reason", "sentiment", "code"),
+    [
+        ("user_requested_dnc", "", "breaker_opted_out"),
+        ("user_hangup", "Negative", "breaker_negative"),
+    ],
+)
+def test_stops_what_people_dislike(
+    rig: Rig, ready: Callable[..., BatchCall], reason: str, sentiment: str, code: str
+) -> None:
+    batch_call = ready(leads=30)
+    careful(batch_call, least_calls=6)
+    rig.step()
+    rig.step()
+    for attempt in rig.ringing()[:8]:
+        rig.end(attempt, reason)
+        if sentiment:
+            rig.analyse(attempt, user_sentiment=sentiment)
+
+    rig.step()
+
+    batch_call.refresh_from_db()
+    assert (batch_call.status, batch_call.pause_reason) == ("paused", code)
+
+
+@pytest.mark.django_db
+def test_stops_when_too_much_is_talked(rig: Rig, ready: Callable[..., BatchCall]) -> None:
+    batch_call = ready(leads=30)
+    careful(batch_call, talk_minutes_per_hour=5)
+    rig.step()
+    rig.step()
+    for attempt in rig.ringing()[:4]:
+        rig.end(attempt, "user_hangup", seconds=100)
+
+    rig.step()
+
+    batch_call.refresh_from_db()
+    assert batch_call.pause_reason == "breaker_spend"
+    assert Call.objects.exclude(billed_seconds=0).count() == 4
+
+
+@pytest.mark.django_db
+def test_leaves_others_alone(rig: Rig, ready: Callable[..., BatchCall], rival: Any) -> None:
+    bad = ready(leads=10)
+    careful(bad, least_calls=4)
+    good = ready(leads=10, client=rival, number="+12125550177", start=50)
+    careful(good, least_calls=4)
+    rig.step()
+    rig.step()
+    for attempt in rig.ringing():
+        failed = attempt.batch_call_id == bad.pk
+        rig.end(attempt, "error_retell" if failed else "user_hangup")
+
+    rig.tick(1)
+    rig.step()
+    rig.now += timedelta(seconds=1)
+
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.status, good.status) == ("paused", "finished")
