@@ -33,6 +33,9 @@ LEADS_EXPORTED = "leads.exported"
 LEADS_IMPORT_STARTED = "leads.import_started"
 LEADS_IMPORTED = "leads.imported"
 LEADS_IMPORT_CANCELLED = "leads.import_cancelled"
+LEADS_IMPORT_UNDO_STARTED = "leads.import_undo_started"
+LEADS_IMPORT_UNDONE = "leads.import_undone"
+LEADS_IMPORT_ROW_MENDED = "leads.import_row_mended"
 NUMBER_SUPPRESSED = "number.suppressed"
 SUPPRESSION_LIFTED = "suppression.lifted"
 LEAD_CHANGED = "lead.changed"
@@ -107,6 +110,9 @@ SENTENCES = {
     LEADS_IMPORT_STARTED: _("Started an import"),
     LEADS_IMPORTED: _("Imported leads"),
     LEADS_IMPORT_CANCELLED: _("Cancelled an import"),
+    LEADS_IMPORT_UNDO_STARTED: _("Began to undo an import"),
+    LEADS_IMPORT_UNDONE: _("Undid an import"),
+    LEADS_IMPORT_ROW_MENDED: _("Mended a row of an import"),
     NUMBER_SUPPRESSED: _("Put a number on the do-not-call list"),
     SUPPRESSION_LIFTED: _("Took a number off the do-not-call list"),
     LEAD_CHANGED: _("Changed a lead"),

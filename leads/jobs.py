@@ -10,6 +10,7 @@ from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
+from leads.imports.undo import UNDO_FOR, purge_changes, undo_rows
 from leads.imports.work import PAUSE_SECONDS, Pace
 from leads.models import Lead, LeadImport
 from leads.services.scoring import SLICE, rescore, weighing_of
@@ -23,13 +24,13 @@ JOB_SECONDS = 4 * 3600
 
 def check_import(*, import_id: UUID, **_later: object) -> None:
     """Run, or go on with, the dry run of an import; nothing if it is over or gone."""
-    if row := LeadImport.objects.filter(pk=import_id).first():
+    if row := LeadImport.objects.filter(pk=import_id).select_related("client").first():
         check_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
 
 
 def commit_import(*, import_id: UUID, **_later: object) -> None:
     """Run, or go on with, the commit of an import; nothing if it is over or gone."""
-    if row := LeadImport.objects.filter(pk=import_id).first():
+    if row := LeadImport.objects.filter(pk=import_id).select_related("client").first():
         commit_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
 
 
@@ -45,6 +46,22 @@ def score_leads(*, client_id: UUID, **_later: object) -> int:
     return changed
 
 
+def undo_import(*, import_id: UUID, **_later: object) -> None:
+    """Take back, or go on taking back, what an import did; nothing if that is over."""
+    if row := LeadImport.objects.filter(pk=import_id).select_related("client").first():
+        undo_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
+
+
+def purge_import_changes(**_later: object) -> int:
+    """Forget what imports replaced once they can't be undone any more; returns how many rows."""
+    over = LeadImport.objects.filter(
+        finished_at__lt=clock.now() - UNDO_FOR,
+        status__in=[LeadImport.Status.COMMITTED, LeadImport.Status.CANCELLED],
+        changes__isnull=False,
+    )
+    return purge_changes(import_ids=set(over.values_list("pk", flat=True)[:100]))
+
+
 def resume_imports(**_later: object) -> int:
     """
     Enqueue again each import that nobody has worked on for a minute; returns how many.
@@ -57,11 +74,17 @@ def resume_imports(**_later: object) -> int:
 def resume_stale(*, real_now: datetime) -> int:
     """Do what `resume_imports` does, as of this real instant."""
     stale = LeadImport.objects.filter(
-        status__in=[LeadImport.Status.CHECKING, LeadImport.Status.COMMITTING],
+        status__in=list(_JOBS),
         progressed_at__lt=real_now - STALE_AFTER,
     )
     rows = list(stale.order_by("created_at").values_list("pk", "status")[:100])
     for import_id, status in rows:
-        job = check_import if status == LeadImport.Status.CHECKING else commit_import
-        enqueue(job, queue="imports", timeout_seconds=JOB_SECONDS, import_id=import_id)
+        enqueue(_JOBS[status], queue="imports", timeout_seconds=JOB_SECONDS, import_id=import_id)
     return len(rows)
+
+
+_JOBS = {
+    LeadImport.Status.CHECKING.value: check_import,
+    LeadImport.Status.COMMITTING.value: commit_import,
+    LeadImport.Status.UNDOING.value: undo_import,
+}

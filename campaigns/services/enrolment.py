@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from campaigns import script
-from campaigns.models import Campaign, Enrolment
-from convomono.lib.db import IntegrityError, insert_once, run_atomic
+from campaigns.calling_rules import calling_rules
+from campaigns.dialling.windows import Hours, next_opening
+from campaigns.models import CallingWindow, Campaign, Enrolment
+from convomono.lib.bulk import insert_rows, new_row
+from convomono.lib.db import IntegrityError, in_transaction, insert_once, run_atomic
 from leads.imports.targets import EnrolRow
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     from leads.models import Lead
 
+Status = Enrolment.Status
 _CHUNK = 500  # below SQLite's limit of parameters
 
 
@@ -29,17 +34,24 @@ class CampaignTarget:
     name: str
     variables: tuple[str, ...]
 
-    def already_enrolled(self, phone_numbers: Iterable[str]) -> set[str]:
-        """Return those of the numbers that are in the campaign."""
-        numbers = list(dict.fromkeys(phone_numbers))
-        found: set[str] = set()
-        for start in range(0, len(numbers), _CHUNK):
+    def already_enrolled(self, lead_ids: Iterable[UUID]) -> set[UUID]:
+        """Return those of the leads that are in the campaign."""
+        return {pk for some in batched(lead_ids, _CHUNK) for pk in self._enrolled(some)}
+
+    def _enrolled(self, lead_ids: Sequence[UUID]) -> Iterable[UUID]:
+        rows = Enrolment.objects.filter(campaign_id=self.campaign_id, lead_id__in=lead_ids)
+        return rows.values_list("lead_id", flat=True)
+
+    def active_elsewhere(self, lead_ids: Iterable[UUID]) -> dict[UUID, str]:
+        """Return those of the leads that wait or are called in another campaign, with its name."""
+        found: dict[UUID, str] = {}
+        for some in batched(lead_ids, _CHUNK):
             rows = Enrolment.objects.filter(
                 client_id=self.client_id,
-                campaign_id=self.campaign_id,
-                phone_number__in=numbers[start : start + _CHUNK],
-            )
-            found.update(rows.values_list("phone_number", flat=True))
+                lead_id__in=some,
+                status__in=[Status.QUEUED, Status.DIALLING, Status.IN_CALL],
+            ).exclude(campaign_id=self.campaign_id)
+            found.update(rows.values_list("lead_id", "campaign__name"))
         return found
 
     def enrol(self, *, rows: Sequence[EnrolRow], now: datetime) -> int:
@@ -47,23 +59,47 @@ class CampaignTarget:
         Enrol leads, at most 200 at once; those enrolled before are skipped. Return how many are new.
 
         They wait for the next launch: a running one keeps the leads it was started with.
+
+        :raises IntegrityError: inside the caller's transaction, if another import was quicker
         """
-        known = set(
-            Enrolment.objects.filter(
-                campaign_id=self.campaign_id, lead_id__in=[row.lead_id for row in rows]
-            ).values_list("lead_id", flat=True)
-        )
+        known = self.already_enrolled([row.lead_id for row in rows])
         fresh = {row.lead_id: row for row in rows if row.lead_id not in known}
         enrolments = [self._enrolment(row, now) for row in fresh.values()]
+        if in_transaction():
+            insert_rows(enrolments)
+            return len(enrolments)
         try:
-            run_atomic(lambda: Enrolment.objects.bulk_create(enrolments))
+            run_atomic(lambda: insert_rows(enrolments))
         except IntegrityError:  # another import was quicker with some of them
             again = (self._enrolment(row, now) for row in fresh.values())
             return sum(insert_once(row, "campaign_id", "lead_id") for row in again)
         return len(enrolments)
 
+    def withdraw(self, *, lead_ids: Iterable[UUID]) -> int:
+        """Take leads out that wait for a launch and were never dialled; return how many."""
+        deleted, _by_model = Enrolment.objects.filter(
+            campaign_id=self.campaign_id,
+            lead_id__in=list(lead_ids),
+            status=Status.QUEUED,
+            batch_call=None,
+            attempt_number=0,
+        ).delete()
+        return deleted
+
+    def opens_at(self, *, country: str, zones: Sequence[str], now: datetime) -> datetime | None:
+        """Return when somebody there may be called next; None if the hours never meet."""
+        window = CallingWindow.objects.filter(campaign_id=self.campaign_id).first()
+        rules = calling_rules(country, now.date())
+        places = tuple(zones) or rules.zones
+        if window is None or not places:
+            return None
+        hours = Hours(frozenset(window.weekdays), window.opens_minute, window.closes_minute)
+        legal = hours.within(opens_minute=rules.opens_minute, closes_minute=rules.closes_minute)
+        return next_opening(hours=legal, zones=places, after=now)
+
     def _enrolment(self, row: EnrolRow, now: datetime) -> Enrolment:
-        return Enrolment(
+        return new_row(
+            Enrolment,
             client_id=self.client_id,
             campaign_id=self.campaign_id,
             lead_id=row.lead_id,

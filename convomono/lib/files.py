@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from django.core.files.base import ContentFile, File
@@ -10,17 +14,23 @@ from django.core.files.storage import default_storage
 from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from uuid import UUID
 
 
-def store(*, room: str, client_id: UUID | None, suffix: str, content: bytes | IO[bytes]) -> str:
+def new_name(*, room: str, client_id: UUID | None, suffix: str) -> str:
     """
-    Keep the content and return its name in the storage, `room/client/<new id><suffix>`.
+    Return a name in the storage that nothing has yet, `room/client/<new id><suffix>`.
 
     The suffix is ours (".csv"); a name that somebody typed never becomes a path.
     """
+    return f"{room}/{client_id or 'agency'}/{uuid7()}{suffix}"
+
+
+def store(*, room: str, client_id: UUID | None, suffix: str, content: bytes | IO[bytes]) -> str:
+    """Keep the content and return its name in the storage."""
     body: File[bytes] = ContentFile(content) if isinstance(content, bytes) else File(content)
-    return default_storage.save(f"{room}/{client_id or 'agency'}/{uuid7()}{suffix}", body)
+    return default_storage.save(new_name(room=room, client_id=client_id, suffix=suffix), body)
 
 
 def open_stored(name: str) -> IO[bytes]:
@@ -30,6 +40,68 @@ def open_stored(name: str) -> IO[bytes]:
     :raises FileNotFoundError: if it is gone
     """
     return default_storage.open(name, "rb")
+
+
+def append_stored(name: str, chunk: bytes, *, at: int) -> int:
+    """
+    Put a chunk at this offset of a growing file, cutting off what stood behind; return its size.
+
+    For uploads in parts. It needs a storage in a folder of this machine, or one mounted on it.
+
+    :raises ValueError: if the file is shorter than `at`
+    """
+    path = _path(name)
+    if path is None:
+        raise NotImplementedError("Uploads in parts need a storage with paths.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("r+b" if path.exists() else "w+b") as file:
+        if file.seek(0, 2) < at:
+            raise ValueError(f"{name} has less than {at} bytes")
+        file.seek(at)
+        file.truncate()
+        file.write(chunk)
+        return file.tell()
+
+
+def can_append() -> bool:
+    """Tell whether the storage takes uploads in parts."""
+    return _path("probe") is not None
+
+
+@contextmanager
+def local_file(name: str, *, is_written: bool = False) -> Iterator[Path]:
+    """
+    Yield the path on this machine of a stored file, which need not exist yet if it `is_written`.
+
+    A storage elsewhere hands out a copy, and takes it back at the end.
+
+    :raises FileNotFoundError: if it is to be read and is gone
+    """
+    path = _path(name)
+    if path is not None:
+        if is_written:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.exists():
+            raise FileNotFoundError(name)
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "copy")
+        if not is_written or default_storage.exists(name):
+            with default_storage.open(name, "rb") as there, copy.open("wb") as here:
+                shutil.copyfileobj(there, here)
+        yield copy
+        if is_written and copy.exists():
+            default_storage.delete(name)
+            with copy.open("rb") as content:
+                default_storage.save(name, File(content))
+
+
+def _path(name: str) -> Path | None:
+    try:
+        return Path(default_storage.path(name))
+    except NotImplementedError:
+        return None
 
 
 def delete_stored(name: str) -> None:

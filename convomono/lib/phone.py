@@ -16,6 +16,9 @@ from phonenumbers import (
     timezone as phone_timezone,
 )
 
+from convomono.lib.phone_plans import Line, quick_number
+from convomono.lib.split_areas import SPLIT_AREAS
+
 Refusal = Literal[
     "phone_missing",
     "phone_damaged",
@@ -46,6 +49,7 @@ _UNKNOWN_ZONE = "Etc/Unknown"
 _USUAL_NANP = re.compile(
     r"(\+1[ .-]?)?(?(1)|(?:1[ .-]?)?)\(?([2-9][0-9]{2})\)?[ .-]{0,2}([2-9][0-9]{2})[ .-]?([0-9]{4})\Z"
 )
+_TOLL_FREE_AREAS = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 _NANP_LENGTH = 12  # "+1" and ten digits
 _NANP_COUNTRIES = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
 _SPACES = str.maketrans("", "", " \t\u00a0\u202f\u200e\u200f")
@@ -81,26 +85,46 @@ def parse_number(text: str, country: str = "US") -> ParsedNumber:
     """
     Return the number that somebody typed, read as one of `country` unless it says otherwise.
 
-    Fictional numbers (555-01xx) are accepted although nobody has them: trials dial them. American
-    numbers in the usual spellings take a path that asks phonenumbers once for each exchange.
+    Fictional numbers (555-01xx) are accepted although nobody has them: trials dial them.
+
+    :raises NumberRefused: with the reason, if it isn't one that may be called
+    """
+    value, line = read_number(text, country)
+    return ParsedNumber(f"+{value}", line.country, line.line_type)
+
+
+def read_number(text: str, country: str = "US") -> tuple[int, Line]:
+    """
+    Do what `parse_number` does, quickly: return E.164's digits as an integer, and the line.
+
+    American numbers in the usual spellings ask phonenumbers once for each area code and exchange;
+    other countries' go by its patterns (`phone_plans`).
 
     :raises NumberRefused: with the reason, if it isn't one that may be called
     """
     raw = text.strip().removeprefix("'")
-    if not raw:
-        raise NumberRefused("phone_missing")
     usual = _USUAL_NANP.match(raw)
     if usual and (usual[1] or country in _NANP_COUNTRIES):
         # Valid or not, line and country: the plan's rules all end at the sixth digit, but for 555.
         area, exchange, rest = usual[2], usual[3], usual[4]
         if exchange != "555":
-            told = _nanp_exchange(area + exchange)
-            if isinstance(told, str):
-                raise NumberRefused(told)
-            return ParsedNumber(
-                f"+1{area}{exchange}{rest}", told.country or country, told.line_type
-            )
-    return _parse_any(raw, country)
+            told = _nanp_exchange(area + exchange, country)
+        elif rest.startswith("01"):
+            told = _nanp_fiction(area, country)
+        else:
+            return _read_any(raw, country)
+        if isinstance(told, str):
+            raise NumberRefused(told)
+        return int(f"1{area}{exchange}{rest}"), told
+    if not raw:
+        raise NumberRefused("phone_missing")
+    return quick_number(raw, country) or _read_any(raw, country)
+
+
+def _read_any(raw: str, country: str) -> tuple[int, Line]:
+    parsed = _parse_any(raw, country)
+    line = Line(parsed.country, parsed.line_type, time_zones(parsed.e164))
+    return int(parsed.e164[1:]), line
 
 
 def is_country(code: str) -> bool:
@@ -108,11 +132,21 @@ def is_country(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
-@lru_cache(maxsize=65536)
-def _nanp_exchange(prefix: str) -> ParsedNumber | Refusal:
-    """Return a number of the area code and exchange (country empty if not told), or why none is."""
+@lru_cache(maxsize=262_144)
+def _nanp_exchange(prefix: str, country: str) -> Line | Refusal:
+    """Return what the area code and exchange tell of a number, or why none has them."""
     try:
-        return _checked(phonenumbers.parse(f"+1{prefix}2345", None), "")
+        told = _checked(phonenumbers.parse(f"+1{prefix}2345", None), "")
+    except NumberRefused as exc:
+        return exc.reason
+    return Line(told.country or country, told.line_type, time_zones(told.e164))
+
+
+@lru_cache(maxsize=2048)
+def _nanp_fiction(area: str, country: str) -> Line | Refusal:
+    """Return what an area code tells of its 555-01xx numbers, or why there are none."""
+    try:
+        return _read_any(f"+1{area}5550123", country)[1]
     except NumberRefused as exc:
         return exc.reason
 
@@ -164,10 +198,19 @@ def _country(number: phonenumbers.PhoneNumber, default: str) -> str:
 
 
 def time_zones(e164: str) -> tuple[str, ...]:
-    """Return every IANA time zone the number may be in, sorted; empty if its prefix tells none."""
-    if e164.startswith("+1") and len(e164) == _NANP_LENGTH:
-        return _zones(e164[:8] + "2345")  # told by area code and exchange at most
-    return _zones(e164)
+    """
+    Return every IANA time zone the number may be in, sorted; empty if its prefix tells none.
+
+    An American area code that spans two zones tells both, whatever its exchange says; a toll-free
+    number is nowhere.
+    """
+    if not (e164.startswith("+1") and len(e164) == _NANP_LENGTH):
+        return _zones(e164)
+    if e164[2:5] in _TOLL_FREE_AREAS:
+        return ()
+    split = SPLIT_AREAS.get(e164[2:5], ())
+    told = _zones(e164[:8] + "2345")  # told by area code and exchange at most
+    return tuple(sorted({*told, *split})) if split else told
 
 
 @lru_cache(maxsize=65536)

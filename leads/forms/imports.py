@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from leads.forms.consent import COUNTRIES, ConsentFields
+from leads.imports.cells import split_tags
 from leads.imports.columns import FIELDS, filled_ratio
 from leads.imports.rows import MAX_VARIABLE
 
@@ -116,7 +117,9 @@ class MappingForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.found, self.variables, self.options = found, variables, options
         for name in ("country", "duplicates", "existing", "tag"):
-            self.fields[name].initial = options[name]
+            self.fields[name].initial = (
+                options[name] if name != "tag" else ", ".join(options["tags"])
+            )
         meanings = {place: _FIELD + name for name, place in mapping["fields"].items()}
         # A variable that is a field of the lead is filled as that field.
         meanings |= {
@@ -198,7 +201,7 @@ class MappingForm(forms.Form):
             if data[f"default_{number}"]
         }
         options = self.options.copy()
-        options["country"], options["tag"] = data["country"], data["tag"].strip()
+        options["country"], options["tags"] = data["country"], split_tags(data["tag"])
         options["duplicates"], options["existing"] = data["duplicates"], data["existing"]
         options["defaults"] = defaults
         return options

@@ -2,99 +2,157 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from convomono.lib.db import run_atomic
-from leads.imports.judge import count, judge
-from leads.imports.verdicts import Verdict
+from leads.imports.judge import judge, known_leads
+from leads.imports.verdict_file import Progress, StoredRow, VerdictFile, written
+from leads.imports.verdicts import REASONS, Verdict
 from leads.imports.work import ImportFailed, Rate, fail, merged, opened
-from leads.models import LeadImport, LeadImportRow
+from leads.models import LeadImport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from leads.imports.rows import ReadRow
-    from leads.imports.work import Pace, Work
+    from leads.imports.work import Pace, RawRow, Work
 
 Status = LeadImport.Status
+CHUNK_ROWS = 2000
+TELL_SECONDS = 0.5  # how often the shared database hears of the progress
+SHOWN_NEW_ROWS = 1000  # of plainly new rows the first ones are kept, to be looked at
+_CALLABLE = frozenset({Verdict.NEW, Verdict.UPDATE})
 
 
 def check_rows(*, lead_import: LeadImport, pace: Pace, now: datetime) -> None:
     """
     Go on with the dry run where it stands, to the end of the file.
 
-    Each chunk is one transaction: its verdicts, the counts and the offset together. So a killed
-    worker's chunk is done again whole, and of two workers only one counts.
+    Verdicts, counts and offset of a chunk are one transaction of the verdict file; the shared
+    database hears twice a second. So a killed worker's chunk is done again whole, no other is done
+    twice, and of two workers only one counts.
     """
     if lead_import.status != Status.CHECKING:
         return
     try:
-        with opened(lead_import) as work:
-            if not _check_all(work, pace):
-                return
+        with opened(lead_import) as work, written(lead_import.verdicts_name) as ledger:
+            progress = _check_all(work, ledger, pace, now)
     except ImportFailed as exc:
         fail(lead_import, reason=str(exc), now=now)
         return
-    LeadImport.objects.filter(
-        pk=lead_import.pk, status=Status.CHECKING, rows_done=lead_import.rows_done
-    ).update(status=Status.CHECKED, rows_total=lead_import.rows_done, finished_at=now)
-
-
-def _check_all(work: Work, pace: Pace) -> bool:
-    lead_import, rate = work.lead_import, Rate()
-    for start, chunk in work.chunks():
-        if start + len(chunk) <= lead_import.rows_done:
-            continue
-        judge(work, chunk)
-        rate.rows += len(chunk)
-        if not _save_chunk(lead_import, start, chunk, rate=rate, pace=pace):
-            return False
-        pace.rest()
-    return True
-
-
-def _save_chunk(
-    lead_import: LeadImport, start: int, chunk: Sequence[ReadRow], *, rate: Rate, pace: Pace
-) -> bool:
-    """Store a chunk's verdicts; False if the import was cancelled or another worker did it."""
-    progress = {
-        "rows_done": start + len(chunk),
-        "counts": merged(lead_import.counts, count(chunk)),
-        "rows_per_second": rate.per_second(),
-        "progressed_at": pace.real_now(),
-    }
-
-    def block() -> bool:
-        changed = LeadImport.objects.filter(
-            pk=lead_import.pk, status=Status.CHECKING, rows_done=start
-        ).update(**progress)
-        if changed:
-            # An earlier dry run, with another mapping, may have said something else of them.
-            LeadImportRow.objects.filter(
-                lead_import=lead_import, row_number__range=(chunk[0].number, chunk[-1].number)
-            ).delete()
-            LeadImportRow.objects.bulk_create(verdict_rows(lead_import, chunk))
-        return bool(changed)
-
-    if not run_atomic(block):
-        return False
-    lead_import.rows_done, lead_import.counts = start + len(chunk), progress["counts"]
-    return True
-
-
-def verdict_rows(lead_import: LeadImport, rows: Sequence[ReadRow]) -> list[LeadImportRow]:
-    """Return what is stored of rows that are not plainly new."""
-    return [
-        LeadImportRow(
-            client_id=lead_import.client_id,
-            lead_import=lead_import,
-            row_number=row.number,
-            verdict=row.verdict,
-            column=row.column,
-            reason=row.reason,
-            values=row.cells,
+    if progress is not None:
+        _mine(lead_import).update(
+            status=Status.CHECKED,
+            rows_total=progress.rows,
+            rows_done=progress.rows,
+            counts=progress.counts,
+            zones=progress.zones,
+            finished_at=now,
         )
+
+
+def _mine(lead_import: LeadImport):  # type: ignore[no-untyped-def]  # a queryset of django-stubs' own kind
+    return LeadImport.objects.filter(
+        pk=lead_import.pk, status=Status.CHECKING, verdicts_name=lead_import.verdicts_name
+    )
+
+
+def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Progress | None:
+    """Return the whole file's sums; None if the import was cancelled or overtaken."""
+    progress, rate, told_at = ledger.progress(), Rate(), time.monotonic()
+    if not progress.prepared and work.plan.options["duplicates"] != "first":
+        _go_through_numbers(work, ledger, progress)
+    for raw in work.chunks(CHUNK_ROWS, after=progress.rows):
+        start = progress.rows
+        rows, warnings = _judged(work, ledger, raw, now)
+        _add_up(progress, rows, warnings)
+        if not ledger.save(_stored(rows, progress), progress, start=start):
+            return None
+        rate.rows += len(rows)
+        if time.monotonic() - told_at >= TELL_SECONDS or start == 0:
+            told_at = time.monotonic()
+            if not _tell(work.lead_import, progress, rate, pace):
+                return None
+        pace.rest()
+    return progress
+
+
+def _go_through_numbers(work: Work, ledger: VerdictFile, progress: Progress) -> None:
+    """Find, before any verdict, which row stands for each number, and what it takes in."""
+    takes_in = work.plan.options["duplicates"] == "merge"
+    for raw in work.chunks(CHUNK_ROWS):
+        rows = [work.read(one) for one in raw]
+        pairs = [(row.value, row.number) for row in rows if not row.verdict]
+        if not takes_in:
+            ledger.keep_last(pairs)
+            continue
+        kept = ledger.keep(pairs)
+        ledger.add_parts(
+            (kept[row.number], row.number, row.cells) for row in rows if row.number in kept
+        )
+    progress.prepared = True
+    ledger.save((), progress, start=progress.rows)
+
+
+def _judged(
+    work: Work, ledger: VerdictFile, raw: Sequence[RawRow], now: datetime
+) -> tuple[list[ReadRow], dict[str, int]]:
+    if work.plan.options["duplicates"] == "merge":
+        parts = ledger.parts(raw[0][0], raw[-1][0])
+        rows = [work.read(one, parts.get(one[0])) for one in raw]
+    else:
+        read = work.reader.read
+        rows = [read(number, cells) for number, cells in raw]
+    others = ledger.keep([(row.value, row.number) for row in rows if not row.verdict])
+    if others:
+        for row in rows:
+            if row.number in others:
+                refuse_double(row, others[row.number])
+    known = known_leads(work, [row.e164 for row in rows if not row.verdict])
+    return rows, judge(work, rows, known, now=now)
+
+
+def refuse_double(row: ReadRow, kept: int) -> None:
+    """Refuse a row because another one of the file stands for its number."""
+    row.refuse(
+        Verdict.DUP_FILE,
+        reason=str(REASONS[Verdict.DUP_FILE]).rstrip(".") + f" ({kept:,}).",
+    )
+
+
+def _add_up(progress: Progress, rows: Sequence[ReadRow], warnings: dict[str, int]) -> None:
+    counts = Counter([str(row.verdict) for row in rows])
+    progress.rows += len(rows)
+    progress.counts = merged(merged(progress.counts, counts), warnings)
+    zones = Counter([(row.place, row.zones) for row in rows if row.verdict in _CALLABLE])
+    for (place, some), number in zones.items():
+        name = zone_key(place, some)
+        progress.zones[name] = progress.zones.get(name, 0) + number
+
+
+def zone_key(place: str, zones: Sequence[str]) -> str:
+    """Return the name under which an import counts people of a place with these zones."""
+    return f"{place}|{','.join(zones)}"
+
+
+def _stored(rows: Sequence[ReadRow], progress: Progress) -> list[StoredRow]:
+    """Return what is kept of a chunk: all but plainly new rows, and the first of those."""
+    shows_new = progress.counts.get(Verdict.NEW, 0) <= SHOWN_NEW_ROWS
+    return [
+        StoredRow(row.number, row.verdict, row.column, row.reason, row.cells)
         for row in rows
-        if row.verdict != Verdict.NEW
+        if row.verdict != Verdict.NEW or shows_new
     ]
+
+
+def _tell(lead_import: LeadImport, progress: Progress, rate: Rate, pace: Pace) -> bool:
+    told = _mine(lead_import).update(
+        rows_done=progress.rows,
+        counts=progress.counts,
+        rows_per_second=rate.per_second(),
+        progressed_at=pace.real_now(),
+    )
+    pace.wrote()
+    return bool(told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convomono.lib.csvio import csv_lines
+from leads.imports.verdict_file import read
 from leads.imports.verdicts import MENDABLE, SUGGESTIONS, Verdict
 from leads.models import LeadImportRow
 
@@ -31,12 +32,16 @@ def _rows(lead_import: LeadImport, verdict: str) -> Iterator[list[object]]:
     # A file of ours that is uploaded again doesn't grow a second set of these columns.
     places = [place for place, name in enumerate(header) if name not in REASON_COLUMNS]
     yield [*(header[place] for place in places), *REASON_COLUMNS]
-    rows = LeadImportRow.objects.filter(
-        client_id=lead_import.client_id,
-        lead_import=lead_import,
-        verdict__in=[verdict] if verdict else sorted(MENDABLE),
-    ).order_by("row_number")
-    for row in rows.iterator(chunk_size=500):
-        cells = [row.values[place] if place < len(row.values) else "" for place in places]
-        code = Verdict(row.verdict)
-        yield [*cells, row.row_number, row.column, code, row.reason, SUGGESTIONS.get(code, "")]
+    asked = [verdict] if verdict else sorted(MENDABLE)
+    mended = set(
+        LeadImportRow.objects.filter(lead_import_id=lead_import.pk).values_list(
+            "row_number", flat=True
+        )
+    )
+    with read(lead_import.verdicts_name) as ledger:
+        for row in ledger.rows(asked) if ledger else ():
+            if row.number in mended:
+                continue
+            cells = [row.cells[place] if place < len(row.cells) else "" for place in places]
+            code = Verdict(row.verdict)
+            yield [*cells, row.number, row.column, code, row.reason, SUGGESTIONS.get(code, "")]

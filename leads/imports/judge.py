@@ -3,72 +3,166 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from datetime import date, datetime, timedelta
+from itertools import batched
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from leads.imports.verdicts import KEPT, TZ_UNCERTAIN, Verdict
+from convomono.lib.bulk import rows_where_in
+from leads.imports.cells import day_of, is_yes
+from leads.imports.verdicts import (
+    ACTIVE_ELSEWHERE,
+    OLD_CONSENT,
+    OLD_SCRUB,
+    TZ_UNCERTAIN,
+    Verdict,
+)
 from leads.models import Lead
 from leads.services.suppressions import suppressed_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
 
     from leads.imports.rows import ReadRow
     from leads.imports.work import Work
 
+OLD_CONSENT_AFTER = timedelta(days=548)  # an existing business relationship lasts 18 months
+OLD_SCRUB_AFTER = timedelta(days=31)  # source: 47 CFR 64.1200(c)(2), the registry's copy
+_QUESTION = 900  # numbers in one query
+_CALLABLE = frozenset({Verdict.NEW, Verdict.UPDATE})
 
-def judge(work: Work, rows: Sequence[ReadRow]) -> None:
-    """
-    Give each row of a chunk its verdict, in the order of the table; at most four queries.
 
-    A lead that this very import made counts as new again: the chunk may be done a second time.
+class Known(NamedTuple):
+    """What a verdict needs to know of a lead that is there; a Lead has it too."""
+
+    phone_number: str
+    pk: UUID
+    consent_status: str
+    lead_import_id: UUID | None
+
+
+def known_leads(work: Work, numbers: Sequence[str]) -> dict[str, Known]:
+    """Return those of the numbers that are leads, without their names."""
+    columns = ("phone_number", "id", "consent_status", "lead_import_id")
+    client_id = work.lead_import.client_id
+    found = rows_where_in(Lead, "phone_number", numbers, columns, client_id=client_id)
+    return {row[0]: Known(*row) for row in found}
+
+
+def whole_leads(work: Work, numbers: Iterable[str]) -> dict[str, Lead]:
+    """Return those of the numbers that are leads, whole."""
+    found: dict[str, Lead] = {}
+    for some in batched(numbers, _QUESTION):
+        rows = Lead.objects.filter(client_id=work.lead_import.client_id, phone_number__in=some)
+        found.update((lead.phone_number, lead) for lead in rows)
+    return found
+
+
+def judge(
+    work: Work, rows: Sequence[ReadRow], known: Mapping[str, Known | Lead], *, now: datetime
+) -> dict[str, int]:
     """
-    good = {row.phone.e164: row for row in rows if row.phone and not row.verdict}
-    if not good:
-        return
+    Give each row without a verdict the first that holds; return how many have which warning.
+
+    A lead that this very import made stands for another row of the file.
+    """
+    good: dict[str, ReadRow] = {}
+    for row in rows:
+        if not row.verdict and good.setdefault(row.e164, row) is not row:
+            row.refuse(Verdict.DUP_FILE)  # a mended row, given another row's number
     lead_import = work.lead_import
     suppressed = suppressed_numbers(
         client_id=lead_import.client_id, campaign_id=lead_import.campaign_id, phone_numbers=good
     )
-    enrolled = work.target.already_enrolled(list(good)) if work.target else set()
-    known = Lead.objects.filter(client_id=lead_import.client_id, phone_number__in=list(good))
-    for lead in known:
-        good[lead.phone_number].lead = lead
+    lead_ids = [known[number].pk for number in good if number in known]
+    enrolled, elsewhere = _in_campaigns(work, lead_ids)
+    judges = ConsentDays(work, now.date())
+    warnings: Counter[str] = Counter()
     for number, row in good.items():
+        lead = known.get(number)
         if level := suppressed.get(number):
             row.refuse(Verdict(f"suppressed_{level}"))
-        elif number in enrolled:
+        elif row.said and is_yes(row.said.get("registry_listed", "")):
+            row.refuse(Verdict.SUPPRESSED_REGISTRY, reason=judges.registry_reason(row))
+        elif lead is not None and lead.pk in enrolled:
             row.refuse(Verdict.DUP_CAMPAIGN)
         else:
-            _judge_person(work, row)
+            judges.person(row, lead)
+            if row.verdict in _CALLABLE:
+                judges.warn(row, warnings)
+                if lead is not None and lead.pk in elsewhere:
+                    warnings[f"{ACTIVE_ELSEWHERE}:{elsewhere[lead.pk]}"] += 1
+    return dict(warnings)
 
 
-def _judge_person(work: Work, row: ReadRow) -> None:
-    options, lead = work.plan.options, row.lead
-    is_ours = lead is not None and lead.lead_import_id == work.lead_import.pk
-    if row.missing:
-        row.refuse(
-            Verdict.VARIABLE_MISSING,
-            column=row.missing,
-            reason=_("The script needs {{%s}}, and nothing fills it.") % row.missing,
-        )
-    elif lead is not None and not is_ours and options["existing"] == "skip":
-        row.refuse(Verdict.DUP_CLIENT)
-    elif lead is not None and lead.consent_status == Lead.ConsentStatus.REVOKED:
-        row.refuse(Verdict.NO_CONSENT, reason=_("This person took their consent back."))
-    elif not options["consent_kind"] and not (
-        lead is not None and lead.consent_status == Lead.ConsentStatus.GIVEN
-    ):
-        row.refuse(Verdict.NO_CONSENT)
-    elif lead is not None and not is_ours:
-        row.refuse(Verdict.UPDATE)
-    else:
-        row.verdict = Verdict.NEW
+def _in_campaigns(work: Work, lead_ids: list[UUID]) -> tuple[set[UUID], dict[UUID, str]]:
+    if work.target is None or not lead_ids:
+        return set(), {}
+    return work.target.already_enrolled(lead_ids), work.target.active_elsewhere(lead_ids)
 
 
-def count(rows: Sequence[ReadRow]) -> dict[str, int]:
-    """Return how often each verdict stands, and how many kept rows have several time zones."""
-    counts = Counter(str(row.verdict) for row in rows)
-    uncertain = sum(row.verdict in KEPT and len(row.zones) > 1 for row in rows)
-    return dict(counts) | ({TZ_UNCERTAIN: uncertain} if uncertain else {})
+class ConsentDays:
+    """The options of one import looked up once, and the verdicts on persons that they mean."""
+
+    def __init__(self, work: Work, today: date) -> None:
+        options = work.plan.options
+        self.import_id, self.today = work.lead_import.pk, today
+        self.skips_known = options["existing"] == "skip"
+        self.by_row = bool(options.get("consent_by_row"))
+        self.stated: date | None = None
+        if options["consent_kind"]:
+            self.stated = datetime.fromisoformat(options["consent_given_at"]).date()
+
+    def person(self, row: ReadRow, lead: Known | Lead | None) -> None:
+        """Give the verdict on a row that nothing forbids to call."""
+        status = lead.consent_status if lead is not None else ""
+        if row.missing:
+            row.refuse(
+                Verdict.VARIABLE_MISSING,
+                column=row.missing,
+                reason=_("The script needs {{%s}}, and nothing fills it.") % row.missing,
+            )
+        elif lead is not None and lead.lead_import_id == self.import_id:
+            row.refuse(Verdict.DUP_FILE)
+        elif lead is not None and self.skips_known:
+            row.refuse(Verdict.DUP_CLIENT)
+        elif status == Lead.ConsentStatus.REVOKED:
+            row.refuse(Verdict.NO_CONSENT, reason=_("This person took their consent back."))
+        elif status != Lead.ConsentStatus.GIVEN and self.consent_on(row) is None:
+            row.refuse(Verdict.NO_CONSENT, reason=self._why_none())
+        elif lead is not None:
+            row.refuse(Verdict.UPDATE)
+        else:
+            row.verdict = Verdict.NEW
+
+    def _why_none(self) -> str:
+        return _("The file doesn't say that and when this person agreed.") if self.by_row else ""
+
+    def consent_on(self, row: ReadRow) -> date | None:
+        """Return the day of the row's consent, by the statement for all or by its own columns."""
+        if self.stated is not None:
+            return self.stated
+        day = row.consent_day() if self.by_row else None
+        return day if day is not None and day <= self.today + timedelta(days=1) else None
+
+    def registry_reason(self, row: ReadRow) -> str:
+        checked = day_of(row.said.get("registry_on", ""), row.line.country)
+        if checked is None:
+            return _("The number is on a do-not-call registry; the file doesn't say as of when.")
+        return _("The number is on a do-not-call registry, as checked %(days)d days ago.") % {
+            "days": (self.today - checked).days
+        }
+
+    def warn(self, row: ReadRow, warnings: Counter[str]) -> None:
+        """Count what should be known of a row that is kept."""
+        if len(row.zones) > 1:
+            warnings[TZ_UNCERTAIN] += 1
+        consent = self.stated if self.stated is not None or not row.said else self.consent_on(row)
+        if consent is not None and self.today - consent > OLD_CONSENT_AFTER:
+            warnings[OLD_CONSENT] += 1
+        if row.said and (said := row.said.get("registry_on")):
+            checked = day_of(said, row.line.country)
+            if checked is not None and self.today - checked > OLD_SCRUB_AFTER:
+                warnings[OLD_SCRUB] += 1

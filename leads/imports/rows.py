@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
@@ -10,16 +10,20 @@ from django.utils.translation import gettext as _
 
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow
-from convomono.lib.phone import NumberRefused, ParsedNumber, is_country, parse_number, time_zones
+from convomono.lib.phone import NumberRefused, read_number
+from leads.imports.cells import country_of, day_of, is_yes, plain_cell, split_tags, whole_number
+from leads.imports.places import place_of
 from leads.imports.verdicts import REASONS, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
+    from convomono.lib.phone_plans import Line
     from leads.models import Detected, ImportMapping, ImportOptions, Lead
 
 MAX_VARIABLE = 500
-_WIDTHS = {
+WIDTHS = {
     "first_name": 120,
     "last_name": 120,
     "full_name": 240,
@@ -30,33 +34,8 @@ _WIDTHS = {
     "time_zone": 64,
     "external_id": 120,
 }
-_COUNTRIES = {
-    "usa": "US",
-    "unitedstates": "US",
-    "unitedstatesofamerica": "US",
-    "america": "US",
-    "uk": "GB",
-    "unitedkingdom": "GB",
-    "greatbritain": "GB",
-    "england": "GB",
-    "canada": "CA",
-    "germany": "DE",
-    "deutschland": "DE",
-    "france": "FR",
-    "spain": "ES",
-    "españa": "ES",
-    "italy": "IT",
-    "mexico": "MX",
-    "méxico": "MX",
-    "australia": "AU",
-    "ireland": "IE",
-    "netherlands": "NL",
-    "portugal": "PT",
-    "brazil": "BR",
-    "india": "IN",
-    "austria": "AT",
-    "switzerland": "CH",
-}
+_NUMBERS = ("phone_2", "phone_3")
+_FACTS = ("consent_given", "consent_on", "consent_source", "registry_listed", "registry_on", "tags")
 _ZONES = available_timezones()
 
 
@@ -70,25 +49,59 @@ class Plan:
     variables: Sequence[str] = ()
 
 
-@dataclass(slots=True)
 class ReadRow:
-    """A row on its way: `verdict` is empty while nothing is known against it."""
+    """
+    A row on its way: `verdict` is empty while nothing is known against it.
 
-    number: int
-    cells: list[str]
-    verdict: str = ""
-    column: str = ""
-    reason: str = ""
-    phone: ParsedNumber | None = None
-    fields: dict[str, str] = field(default_factory=dict)
-    zones: list[str] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
-    missing: str = ""  # the first script variable that nothing fills
-    lead: Lead | None = None  # the client's lead with this number, if there is one
+    `value` is E.164 without its +, `others` further numbers in the file's order, `place` the state
+    or else the country, `said` what the columns of consent, registry and tags hold.
+    """
+
+    __slots__ = (
+        "cells",
+        "column",
+        "fields",
+        "lead",
+        "line",
+        "missing",
+        "number",
+        "others",
+        "place",
+        "reason",
+        "said",
+        "value",
+        "variables",
+        "verdict",
+        "zones",
+    )
+
+    line: Line
+    lead: Lead | None
+
+    def __init__(self, number: int, cells: list[str]) -> None:
+        self.number, self.cells = number, cells
+        self.verdict = self.column = self.reason = self.missing = self.place = ""
+        self.value = 0
+        self.fields: dict[str, str] = {}
+        self.variables: dict[str, str] = {}
+        self.others: list[str] = []
+        self.said: dict[str, str] = {}
+        self.zones: tuple[str, ...] = ()
+        self.lead = None
+
+    @property
+    def e164(self) -> str:
+        return f"+{self.value}"
 
     def refuse(self, verdict: Verdict, *, column: str = "", reason: str = "") -> None:
         self.verdict, self.column = verdict, column
         self.reason = (reason or str(REASONS[verdict]))[:300]
+
+    def consent_day(self) -> date | None:
+        """Return when this person agreed, as the file's columns say; None if they don't."""
+        day = day_of(self.said.get("consent_on", ""), self.line.country)
+        given = self.said.get("consent_given")
+        return day if given is None or is_yes(given) else None
 
 
 class RowReader:
@@ -101,7 +114,14 @@ class RowReader:
         fields = dict(plan.mapping["fields"])
         self.phone_place = fields.pop("phone_number")
         self.country_place = fields.pop("country", None)
-        self.field_places = list(fields.items())
+        self.country = plan.options["country"]
+        self.refused_lines = frozenset(plan.options.get("refused_lines", ()))
+        self.number_places = [(name, fields.pop(name)) for name in _NUMBERS if name in fields]
+        self.fact_places = [(name, fields.pop(name)) for name in _FACTS if name in fields]
+        self.field_places = [(name, place, WIDTHS[name]) for name, place in fields.items()]
+        places = plan.mapping["variables"]
+        self.variable_places = [(name, places.get(name)) for name in plan.variables]
+        self.is_placed = "region" in fields or "postal_code" in fields
 
     def read(self, number: int, cells: list[str] | BrokenRow) -> ReadRow:
         """Return the row with its number, its person and its variables, or refused."""
@@ -109,17 +129,25 @@ class RowReader:
             row = ReadRow(number, [])
             row.refuse(Verdict.ROW_UNREADABLE, reason=_("A quote is opened and never closed."))
             return row
-        row = ReadRow(number, [cell[: csvio.MAX_CELL] for cell in cells])
-        if self._is_unreadable(row, cells):
+        row = ReadRow(number, cells)
+        text = "".join(cells)
+        is_plain = text.isprintable() and "'" not in text and '="' not in text
+        is_short = len(text) <= csvio.MAX_CELL and len(cells) <= self.width
+        if not (is_short and "\ufffd" not in text) and self._is_unreadable(row):
             return row
+        if not is_plain:
+            cells = [plain_cell(cell) for cell in cells]
+        if len(cells) < self.width:
+            cells = cells + [""] * (self.width - len(cells))
         self._read_phone(row, cells)
         if not row.verdict:
-            self._read_person(row, cells)
-        if not row.verdict:
+            self._read_person(row, cells, is_safe="{{" not in text and "}}" not in text)
+        if not row.verdict and self.variable_places:
             self._read_variables(row, cells)
         return row
 
-    def _is_unreadable(self, row: ReadRow, cells: list[str]) -> bool:
+    def _is_unreadable(self, row: ReadRow) -> bool:
+        cells = row.cells
         if len(cells) > self.width and any(cell.strip() for cell in cells[self.width :]):
             row.refuse(
                 Verdict.ROW_UNREADABLE,
@@ -131,6 +159,7 @@ class RowReader:
             )
         elif any(len(cell) > csvio.MAX_CELL for cell in cells):
             row.refuse(Verdict.ROW_UNREADABLE, reason=_("A cell is longer than 32,767 characters."))
+            row.cells = [cell[: csvio.MAX_CELL] for cell in cells]
         elif any("\ufffd" in cell for cell in cells):
             row.refuse(
                 Verdict.ROW_UNREADABLE,
@@ -138,51 +167,93 @@ class RowReader:
             )
         return bool(row.verdict)
 
-    def _cell(self, cells: list[str], place: int) -> str:
-        return csvio.clean_cell(cells[place]) if place < len(cells) else ""
-
     def _read_phone(self, row: ReadRow, cells: list[str]) -> None:
-        country = self.plan.options["country"]
-        if self.country_place is not None:
-            said = self._cell(cells, self.country_place)
-            country = _country(said) if said else country
+        country = self.country
+        if self.country_place is not None and (said := cells[self.country_place].strip()):
+            country = country_of(said)
         try:
-            row.phone = parse_number(self._cell(cells, self.phone_place), country)
+            row.value, row.line = read_number(whole_number(cells[self.phone_place]), country)
         except NumberRefused as exc:
-            row.refuse(Verdict(exc.reason), column=self.header[self.phone_place])
+            if not self._takes_another(row, cells, country):
+                column = self.header[self.phone_place]
+                row.refuse(Verdict(exc.reason), column=column)
+                return
+        if self.number_places:
+            self._read_others(row, cells, country)
+        if self.refused_lines and row.line.line_type in self.refused_lines:
+            row.refuse(Verdict.LINE_TYPE_REFUSED, column=self.header[self.phone_place])
 
-    def _read_person(self, row: ReadRow, cells: list[str]) -> None:
+    def _takes_another(self, row: ReadRow, cells: list[str], country: str) -> bool:
+        """Take the first further number that is good in place of the first column's."""
+        for _name, place in self.number_places:
+            try:
+                row.value, row.line = read_number(whole_number(cells[place]), country)
+            except NumberRefused:
+                continue
+            return True
+        return False
+
+    def _read_others(self, row: ReadRow, cells: list[str], country: str) -> None:
+        seen = {row.value}
+        for _name, place in self.number_places:
+            try:
+                value, _line = read_number(whole_number(cells[place]), country)
+            except NumberRefused:
+                continue
+            if value not in seen:
+                seen.add(value)
+                row.others.append(f"+{value}")
+
+    def _read_person(self, row: ReadRow, cells: list[str], *, is_safe: bool) -> None:
         fields = row.fields
-        for name, place in self.field_places:
-            value = self._cell(cells, place)
-            if value and self._is_safe(row, value, place, _WIDTHS[name]):
+        for name, place, width in self.field_places:
+            value = cells[place].strip()
+            if value:
+                if len(value) > width or not is_safe:
+                    self._check(row, value, place, width)
                 fields[name] = value
-        if full := fields.pop("full_name", ""):
-            first, _blank, last = full.partition(" ")
+        for name, place in self.fact_places:
+            row.said[name] = cells[place].strip()[:300]
+        if row.verdict:
+            return
+        if "full_name" in fields:
+            first, _blank, last = fields.pop("full_name").partition(" ")
             fields.setdefault("first_name", first[:120])
             fields.setdefault("last_name", last.strip()[:120])
-        zone = fields.get("time_zone", "")
-        if zone and zone not in _ZONES:
-            del fields["time_zone"]
-            zone = ""
-        assert row.phone is not None  # read just before
-        row.zones = [zone] if zone else list(time_zones(row.phone.e164))
+        self._read_zones(row)
+
+    def _read_zones(self, row: ReadRow) -> None:
+        fields, line = row.fields, row.line
+        row.place, row.zones = line.country, line.zones
+        if self.is_placed:
+            region, postal = fields.get("region", ""), fields.get("postal_code", "")
+            place, zones = place_of(line.country, region, postal)
+            if place:
+                row.place, row.zones = f"{line.country}-{place}", zones
+        if zone := fields.get("time_zone", ""):
+            if zone in _ZONES:
+                row.zones = (zone,)
+            else:
+                del fields["time_zone"]
 
     def _read_variables(self, row: ReadRow, cells: list[str]) -> None:
-        defaults, places = self.plan.options["defaults"], self.plan.mapping["variables"]
-        for name in self.plan.variables:
-            place = places.get(name)
-            value = self._cell(cells, place) if place is not None else _own(row, name)
-            if place is not None and not self._is_safe(row, value, place, MAX_VARIABLE):
-                return
+        defaults = self.plan.options["defaults"]
+        for name, place in self.variable_places:
+            value = cells[place].strip() if place is not None else _own(row, name)
+            if place is not None and value:
+                self._check(row, value, place, MAX_VARIABLE)
+                if row.verdict:
+                    return
             value = value or defaults.get(name, "")
             if value:
                 row.variables[name] = value
             elif not row.missing:
                 row.missing = name
 
-    def _is_safe(self, row: ReadRow, value: str, place: int, width: int) -> bool:
+    def _check(self, row: ReadRow, value: str, place: int, width: int) -> None:
         """Refuse what is too long, or would be read as a variable by the agent."""
+        if row.verdict:
+            return
         if len(value) > width:
             row.refuse(
                 Verdict.ROW_UNREADABLE,
@@ -195,21 +266,17 @@ class RowReader:
                 column=self.header[place],
                 reason=_("Two braces, {{ or }}, may not stand in a cell: the agent reads it."),
             )
-        return not row.verdict
+
+
+def tags_of(row: ReadRow, options: ImportOptions) -> list[str]:
+    """Return the tags of the import and of the row's own column."""
+    return list(dict.fromkeys([*options.get("tags", ()), *split_tags(row.said.get("tags", ""))]))
 
 
 def _own(row: ReadRow, name: str) -> str:
     """Return what the person's own fields say of a variable of that name."""
     if name == "full_name":
         return f"{row.fields.get('first_name', '')} {row.fields.get('last_name', '')}".strip()
-    if name == "phone_number" and row.phone is not None:
-        return row.phone.e164
+    if name == "phone_number":
+        return row.e164
     return row.fields.get(name, "")
-
-
-def _country(said: str) -> str:
-    """Return the country's two letters, or what phonenumbers refuses as unknown."""
-    code = said.strip().upper()
-    if is_country(code):
-        return code
-    return _COUNTRIES.get("".join(filter(str.isalpha, said.casefold())), "ZZ")

@@ -130,7 +130,7 @@ def open_rows(stream: IO[bytes], found: Detected) -> Iterator[tuple[int, list[st
         else csvio.read_rows(stream, encoding=found["encoding"], delimiter=found["delimiter"])
     )
     for number, row in enumerate(rows, start=1):
-        if isinstance(row, BrokenRow) or any(cell and not cell.isspace() for cell in row):
+        if isinstance(row, BrokenRow) or "".join(row).strip():
             yield number, row
 
 

@@ -1,24 +1,25 @@
-"""Writes a chunk's people: new leads, changes to known ones, and the consent of each."""
+"""A chunk's people as rows: new leads, changes to known ones, the consent of each, what they undo."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
-from itertools import batched
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING, Any
 
-from convomono.lib.db import IntegrityError, run_atomic
-from leads.imports.verdicts import KEPT, Verdict
-from leads.models import Consent, Lead
+from convomono.lib.bulk import insert_rows, new_row, update_rows
+from convomono.lib.ids import uuid7
+from leads.imports.rows import ReadRow, tags_of
+from leads.imports.verdicts import Verdict
+from leads.models import Consent, Lead, LeadImportChange
 from leads.services.scoring import weighing_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leads.imports.rows import ReadRow
-    from leads.imports.work import Pace, Work
+    from leads.imports.judge import ConsentDays
+    from leads.imports.work import Work
 
-SLICE_ROWS = 40  # a lead and a consent each: within 10 ms on SQLite
 _FIELDS = (
     "first_name",
     "last_name",
@@ -29,82 +30,82 @@ _FIELDS = (
     "time_zone",
     "external_id",
 )
-_CHANGEABLE = (*_FIELDS, "tags", "search_text", "updated_at")
+CHANGEABLE = (*_FIELDS, "tags", "other_numbers", "zone_candidates", "search_text")
 
 
-def store_people(
-    work: Work, chunk: Sequence[ReadRow], *, pace: Pace, now: datetime
-) -> list[ReadRow]:
-    """
-    Write the chunk's people and return their rows, each with its lead.
-
-    A second time it finds the leads it made and adds nothing: leads are unique by client and
-    number, and a consent's key is made of import and lead.
-    """
-    kept = [row for row in chunk if row.verdict in KEPT]
-    known = [row for row in kept if row.lead is not None]
-    for group in batched([row for row in kept if row.lead is None], SLICE_ROWS):
-        known += _create(work, group, now=now)
-        pace.rest()
-    for group in batched(_with_changes(work, known, now=now), SLICE_ROWS):
-        _change(work, group, now=now)
-        pace.rest()
-    return kept
+class LeadMoved(Exception):
+    """Somebody changed one of the leads since it was read: read them again."""
 
 
-def _create(work: Work, rows: Sequence[ReadRow], *, now: datetime) -> list[ReadRow]:
-    """Add the leads; return the rows that somebody else was quicker to add."""
-    leads = [_new_lead(work, row, now=now) for row in rows]
-    weighing = weighing_of(work.lead_import.client_id)
-    for lead in leads:
-        lead.score = weighing.score(lead).points
-    for row, lead in zip(rows, leads, strict=True):
-        row.lead = lead
-    consents = [_consent(work, lead, now=now) for lead in leads if _states_consent(work)]
+@dataclass
+class Writing:
+    """What a chunk writes, made before its transaction so that this stays short."""
 
-    def block() -> None:
-        Lead.objects.bulk_create(leads)
-        Consent.objects.bulk_create(consents)
+    leads: list[Lead] = field(default_factory=list)
+    changed: list[Lead] = field(default_factory=list)
+    changes: list[LeadImportChange] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
+    agreed: list[Lead] = field(default_factory=list)  # known leads whose consent this is
 
-    try:
-        run_atomic(block)
-    except IntegrityError:
-        # A duplicate spoils the whole slice, so one by one.
-        return [row for row in rows if not _create_one(work, row, now=now)]
-    return []
+    def write(self) -> None:
+        """
+        Write all of it inside the caller's transaction.
 
-
-def _create_one(work: Work, row: ReadRow, *, now: datetime) -> bool:
-    lead = row.lead
-    assert lead is not None  # just made
-
-    def block() -> None:
-        lead.save(force_insert=True)
-        if _states_consent(work):
-            _consent(work, lead, now=now).save(force_insert=True)
-
-    try:
-        run_atomic(block)
-    except IntegrityError:
-        row.lead = Lead.objects.get(client_id=lead.client_id, phone_number=lead.phone_number)
-        return False
-    return True
+        :raises IntegrityError: if one of the new leads is there by now
+        :raises LeadMoved: if one of the known ones has changed
+        """
+        insert_rows(self.leads)
+        if self.changed:
+            written = update_rows(self.changed, (*CHANGEABLE, "updated_at"), guard="updated_at")
+            if written != len(self.changed):
+                raise LeadMoved
+        if self.agreed:
+            # Guarded: somebody may have taken their consent back since we read the row.
+            Lead.objects.filter(
+                pk__in=[lead.pk for lead in self.agreed], consent_status=Lead.ConsentStatus.NONE
+            ).update(consent_status=Lead.ConsentStatus.GIVEN)
+        insert_rows(self.consents)
+        insert_rows(self.changes)
 
 
-def _new_lead(work: Work, row: ReadRow, *, now: datetime) -> Lead:
-    assert row.phone is not None  # kept rows have one
-    tag = work.plan.options["tag"]
-    lead = Lead(
+def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: datetime) -> Writing:
+    """Return what these kept rows write; each row gets its lead."""
+    made, weighing = Writing(), weighing_of(work.lead_import.client_id)
+    for row in rows:
+        agreed_at = _agreed_at(work, row, days) if row.verdict != Verdict.NO_CONSENT else None
+        if row.lead is None:
+            row.lead = _new_lead(work, row, is_agreed=agreed_at is not None, now=now)
+            row.lead.score = weighing.score(row.lead).points
+            made.leads.append(row.lead)
+        else:
+            _change(work, row, made, is_agreed=agreed_at is not None, now=now)
+        if agreed_at is not None:
+            made.consents.append(_consent(work, row, agreed_at, now=now))
+    return made
+
+
+def _agreed_at(work: Work, row: ReadRow, days: ConsentDays) -> datetime | None:
+    if said := work.plan.options["consent_given_at"]:
+        return datetime.fromisoformat(said) if work.plan.options["consent_kind"] else None
+    day = days.consent_on(row)
+    return datetime.combine(day, time(), UTC) if day is not None else None
+
+
+def _new_lead(work: Work, row: ReadRow, *, is_agreed: bool, now: datetime) -> Lead:
+    lead = new_row(
+        Lead,
+        id=uuid7(),
         client_id=work.lead_import.client_id,
-        lead_import=work.lead_import,
-        phone_number=row.phone.e164,
-        country=row.phone.country,
-        line_type=row.phone.line_type,
-        zone_candidates=[] if row.fields.get("time_zone") else row.zones,
-        tags=[tag] if tag else [],
-        consent_status=(
-            Lead.ConsentStatus.GIVEN if _states_consent(work) else Lead.ConsentStatus.NONE
-        ),
+        lead_import_id=work.lead_import.pk,
+        phone_number=row.e164,
+        other_numbers=row.others,
+        country=row.line.country,
+        line_type=row.line.line_type,
+        zone_candidates=[] if "time_zone" in row.fields else list(row.zones),
+        tags=tags_of(row, work.plan.options),
+        consent_status=Lead.ConsentStatus.GIVEN.value
+        if is_agreed
+        else Lead.ConsentStatus.NONE.value,
         created_at=now,
         updated_at=now,
         **row.fields,
@@ -113,67 +114,75 @@ def _new_lead(work: Work, row: ReadRow, *, now: datetime) -> Lead:
     return lead
 
 
-def _with_changes(work: Work, rows: Sequence[ReadRow], *, now: datetime) -> list[ReadRow]:
-    """Put the file's values into known leads; return the rows whose lead has to be written."""
+def _change(work: Work, row: ReadRow, made: Writing, *, is_agreed: bool, now: datetime) -> None:
+    """Put the file's values into a known lead, and keep what they replace."""
+    lead = row.lead
+    assert lead is not None  # the caller's choice
+    before = {name: getattr(lead, name) for name in CHANGEABLE}
+    _fill(work, row, lead)
+    lead.search_text = lead.searchable()
+    replaced: dict[str, Any] = {
+        name: value for name, value in before.items() if value != getattr(lead, name)
+    }
+    if is_agreed and lead.consent_status == Lead.ConsentStatus.NONE:
+        replaced["consent_status"] = lead.consent_status
+    if is_agreed:
+        made.agreed.append(lead)
+    if not replaced and not is_agreed and work.target is None:
+        return
+    if replaced:
+        lead.was_updated_at = lead.updated_at  # type: ignore[attr-defined]  # for update_rows
+        lead.updated_at = now
+        made.changed.append(lead)
+    # Also of leads that only got a consent or were enrolled: an undo takes that back.
+    made.changes.append(
+        new_row(
+            LeadImportChange,
+            client_id=lead.client_id,
+            lead_import_id=work.lead_import.pk,
+            lead_id=lead.pk,
+            before=replaced,
+            stamped_at=lead.updated_at,
+        )
+    )
+
+
+def _fill(work: Work, row: ReadRow, lead: Lead) -> None:
     overwrite = work.plan.options["existing"] == "overwrite"
-    tag = work.plan.options["tag"]
-    changed = []
-    for row in rows:
-        lead = row.lead
-        assert lead is not None  # the caller's choice
-        before = [getattr(lead, name) for name in _CHANGEABLE]
-        for name in _FIELDS:
-            value = row.fields.get(name, "")
-            if value and (overwrite or not getattr(lead, name)):
-                setattr(lead, name, value)
-        if tag and tag not in lead.tags:
-            lead.tags = [*lead.tags, tag]
-        lead.search_text = lead.searchable()
-        if before != [getattr(lead, name) for name in _CHANGEABLE]:
-            lead.updated_at = now
-            changed.append(row)
-        elif row.verdict != Verdict.NO_CONSENT and _states_consent(work):
-            changed.append(row)  # nothing new but the proof
-    return changed
+    for name in _FIELDS:
+        value = row.fields.get(name, "")
+        if value and (overwrite or not getattr(lead, name)):
+            setattr(lead, name, value)
+    if (
+        row.place != row.line.country
+        and not lead.time_zone
+        and (overwrite or not lead.zone_candidates)
+    ):
+        lead.zone_candidates = list(row.zones)
+    tags = [tag for tag in tags_of(row, work.plan.options) if tag not in lead.tags]
+    if tags:
+        lead.tags = [*lead.tags, *tags]
+    others = [one for one in row.others if one not in lead.other_numbers]
+    if others:
+        lead.other_numbers = [*lead.other_numbers, *others]
 
 
-def _change(work: Work, rows: Sequence[ReadRow], *, now: datetime) -> None:
-    leads = [row.lead for row in rows if row.lead is not None]
-    stated = [
-        row.lead
-        for row in rows
-        if row.lead is not None and row.verdict != Verdict.NO_CONSENT and _states_consent(work)
-    ]
-    consents = [_consent(work, lead, now=now) for lead in stated]
-    keys = [consent.pk for consent in consents]
-    there = set(Consent.objects.filter(pk__in=keys).values_list("pk", flat=True))
-
-    def block() -> None:
-        Lead.objects.bulk_update(leads, _CHANGEABLE)
-        # Guarded: somebody may have taken their consent back since we read the row.
-        Lead.objects.filter(
-            pk__in=[lead.pk for lead in stated], consent_status=Lead.ConsentStatus.NONE
-        ).update(consent_status=Lead.ConsentStatus.GIVEN)
-        Consent.objects.bulk_create([one for one in consents if one.pk not in there])
-
-    run_atomic(block)
-
-
-def _states_consent(work: Work) -> bool:
-    return bool(work.plan.options["consent_kind"])
-
-
-def _consent(work: Work, lead: Lead, *, now: datetime) -> Consent:
-    options = work.plan.options
-    return Consent(
-        pk=uuid.uuid5(work.lead_import.pk, str(lead.pk)),
+def _consent(work: Work, row: ReadRow, agreed_at: datetime, *, now: datetime) -> Consent:
+    options, lead = work.plan.options, row.lead
+    assert lead is not None  # made before
+    source = (
+        options["consent_source"] or row.said.get("consent_source") or work.lead_import.file_name
+    )
+    return new_row(
+        Consent,
+        id=uuid.uuid5(work.lead_import.pk, str(lead.pk)),
         client_id=lead.client_id,
-        lead=lead,
-        kind=options["consent_kind"],
-        source=options["consent_source"],
+        lead_id=lead.pk,
+        kind=options["consent_kind"] or Consent.Kind.EXPRESS.value,
+        source=source[:200],
         wording=options["consent_wording"],
-        given_at=datetime.fromisoformat(options["consent_given_at"]),
-        lead_import=work.lead_import,
+        given_at=agreed_at,
+        lead_import_id=work.lead_import.pk,
         recorded_by_email=work.lead_import.created_by_email,
         created_at=now,
     )

@@ -25,8 +25,11 @@ class ImportTarget(Protocol):
     """
     A campaign as an import sees it.
 
-    `enrol` takes at most 200 rows, keeps its own atomic blocks, skips a lead that is enrolled
-    already, and returns how many it added: a second time it adds none.
+    `enrol` takes at most 200 rows and may stand in the caller's transaction: an IntegrityError
+    (somebody else was quicker) leaves it then. Otherwise it skips who is enrolled already; it
+    returns how many it added. `withdraw` takes out those leads that wait for a launch and were
+    never dialled. `opens_at` is when somebody of the country
+    with all these zones may be called next, None if never.
     """
 
     @property
@@ -35,8 +38,11 @@ class ImportTarget(Protocol):
     def name(self) -> str: ...
     @property
     def variables(self) -> Sequence[str]: ...
-    def already_enrolled(self, phone_numbers: Iterable[str]) -> set[str]: ...
+    def already_enrolled(self, lead_ids: Iterable[UUID]) -> set[UUID]: ...
+    def active_elsewhere(self, lead_ids: Iterable[UUID]) -> dict[UUID, str]: ...
     def enrol(self, *, rows: Sequence[EnrolRow], now: datetime) -> int: ...
+    def withdraw(self, *, lead_ids: Iterable[UUID]) -> int: ...
+    def opens_at(self, *, country: str, zones: Sequence[str], now: datetime) -> datetime | None: ...
 
 
 class TargetFactory(Protocol):

@@ -18,10 +18,12 @@ class Verdict(TextChoices):
     PHONE_PREMIUM = "phone_premium", _("Premium rate number")
     PHONE_TOLL_FREE = "phone_toll_free", _("Toll-free number")
     PHONE_UNKNOWN_COUNTRY = "phone_unknown_country", _("Country unknown")
+    LINE_TYPE_REFUSED = "line_type_refused", _("Kind of line left out")
     DUP_FILE = "dup_file", _("Twice in this file")
     SUPPRESSED_AGENCY = "suppressed_agency", _("Do not call")
     SUPPRESSED_CLIENT = "suppressed_client", _("On your do-not-call list")
     SUPPRESSED_CAMPAIGN = "suppressed_campaign", _("On the campaign's do-not-call list")
+    SUPPRESSED_REGISTRY = "suppressed_registry", _("On a do-not-call registry")
     DUP_CAMPAIGN = "dup_campaign", _("In the campaign already")
     VARIABLE_MISSING = "variable_missing", _("Script variable empty")
     DUP_CLIENT = "dup_client", _("Lead already, left alone")
@@ -33,13 +35,22 @@ class Verdict(TextChoices):
 # What the error file holds: rows that somebody can mend and upload again.
 MENDABLE = frozenset(
     {verdict for verdict in Verdict if verdict.startswith("phone_")}
-    | {Verdict.ROW_UNREADABLE, Verdict.VARIABLE_MISSING}
+    | {Verdict.ROW_UNREADABLE, Verdict.VARIABLE_MISSING, Verdict.LINE_TYPE_REFUSED}
 )
 SUPPRESSED = frozenset({verdict for verdict in Verdict if verdict.startswith("suppressed_")})
 # Rows that become, or change, a lead.
 KEPT = frozenset({Verdict.NEW, Verdict.UPDATE, Verdict.NO_CONSENT})
 # Counted apart: a row with a warning has a verdict too.
 TZ_UNCERTAIN = "tz_uncertain"
+ACTIVE_ELSEWHERE = "active_elsewhere"
+OLD_CONSENT = "old_consent"
+OLD_SCRUB = "old_scrub"
+WARNINGS = {
+    TZ_UNCERTAIN: _("May be in several time zones: dialled only while all of them are open"),
+    ACTIVE_ELSEWHERE: _("Waiting or being called in another campaign"),
+    OLD_CONSENT: _("Agreed more than 18 months ago"),
+    OLD_SCRUB: _("Checked against the registry more than 31 days ago"),
+}
 
 REASONS = {
     Verdict.ROW_UNREADABLE: _("This row can't be read."),
@@ -51,10 +62,12 @@ REASONS = {
     Verdict.PHONE_PREMIUM: _("Premium rate numbers are never called."),
     Verdict.PHONE_TOLL_FREE: _("Toll-free numbers belong to companies and are never called."),
     Verdict.PHONE_UNKNOWN_COUNTRY: _("The country of the number isn't known."),
+    Verdict.LINE_TYPE_REFUSED: _("This import leaves out numbers of this kind."),
     Verdict.DUP_FILE: _("Another row with this number is kept."),
     Verdict.SUPPRESSED_AGENCY: _("This person asked not to be called."),
     Verdict.SUPPRESSED_CLIENT: _("The number is on your do-not-call list."),
     Verdict.SUPPRESSED_CAMPAIGN: _("The number is on this campaign's do-not-call list."),
+    Verdict.SUPPRESSED_REGISTRY: _("The number is on a do-not-call registry."),
     Verdict.DUP_CAMPAIGN: _("This person is in the campaign already."),
     Verdict.VARIABLE_MISSING: _("The script needs this, and the cell is empty."),
     Verdict.DUP_CLIENT: _("You have this lead; it stays as it is."),
@@ -71,5 +84,6 @@ SUGGESTIONS = {
     Verdict.PHONE_TOO_LONG: _("Keep one number in the cell."),
     Verdict.PHONE_NOT_ASSIGNABLE: _("Check the digits."),
     Verdict.PHONE_UNKNOWN_COUNTRY: _("Begin the number with + and the country code."),
+    Verdict.LINE_TYPE_REFUSED: _("Give another number of this person."),
     Verdict.VARIABLE_MISSING: _("Fill the cell, or set a default for all rows."),
 }

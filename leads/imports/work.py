@@ -5,26 +5,28 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import batched
+from itertools import islice
 from typing import IO, TYPE_CHECKING, cast
 
 from django.utils.translation import gettext as _
 
 from convomono.lib.csvio import FileUnreadable
 from convomono.lib.files import open_stored
-from leads.imports.rows import Plan, ReadRow, RowReader
+from leads.imports.rows import Plan, RowReader
 from leads.imports.source import open_rows, sentence
 from leads.imports.targets import ImportTarget, find_target
-from leads.imports.verdicts import Verdict
 from leads.models import LeadImport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from convomono.lib.csvio import BrokenRow
+    from leads.imports.rows import ReadRow
     from leads.models import Detected, ImportMapping, ImportOptions
 
-CHUNK_ROWS = 200
+    type RawRow = tuple[int, list[str] | BrokenRow]
+
 PAUSE_SECONDS = 0.005  # between two write transactions, so that webhooks get their turn
 
 
@@ -32,15 +34,20 @@ class ImportFailed(Exception):
     """The import can't go on; the message is for people."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pace:
-    """Real time and the pause after each write; tests pass their own."""
+    """Real time, and the pause between two writes; tests pass their own."""
 
     real_now: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
+    wrote_at: float = 0.0
 
     def rest(self) -> None:
-        self.pause(PAUSE_SECONDS)
+        """Leave the database alone for as long as is due; work since the last write counts."""
+        self.pause(max(0.0, self.wrote_at + PAUSE_SECONDS - time.monotonic()))
+
+    def wrote(self) -> None:
+        self.wrote_at = time.monotonic()
 
 
 @dataclass
@@ -60,66 +67,38 @@ class Work:
 
     lead_import: LeadImport
     plan: Plan
+    reader: RowReader
     target: ImportTarget | None
     stream: IO[bytes]
 
-    def chunks(self) -> Iterator[tuple[int, list[ReadRow]]]:
+    def chunks(self, size: int, *, after: int = 0) -> Iterator[list[RawRow]]:
         """
-        Yield (rows before the chunk, up to 200 rows), from the top of the file.
-
-        Rows before `rows_done` come too: what stands twice in the file is known only by reading it
-        from the top.
+        Yield the rows below the header by `size`, those behind the first `after` ones.
 
         :raises FileUnreadable: at a line too long to be a row
         """
-        keeper = _Duplicates(self)
-        start = 0
-        for group in batched(self.rows(), CHUNK_ROWS):
-            chunk = list(group)
-            for row in chunk:
-                keeper.judge(row)
-            yield start, chunk
-            start += len(chunk)
-
-    def rows(self) -> Iterator[ReadRow]:
-        """Yield every row below the header, read."""
         self.stream.seek(0)
-        reader = RowReader(self.plan)
-        numbered = open_rows(self.stream, self.plan.found)
-        if self.plan.found["has_header"]:
-            next(numbered, None)
-        for number, cells in numbered:
-            yield reader.read(number, cells)
+        rows = open_rows(self.stream, self.plan.found)
+        skipped = after + bool(self.plan.found["has_header"])
+        next(islice(rows, skipped, skipped), None)
+        while chunk := list(islice(rows, size)):
+            yield chunk
 
-
-class _Duplicates:
-    """Keeps one row of each number: the first of the file, or the last."""
-
-    def __init__(self, work: Work) -> None:
-        # Numbers as integers: a million of them take about 70 MB.
-        self.seen: set[int] = set()
-        self.last: dict[int, int] | None = None
-        if work.plan.options["duplicates"] == "last":
-            self.last = {
-                _key(row): row.number for row in work.rows() if row.phone and not row.verdict
-            }
-
-    def judge(self, row: ReadRow) -> None:
-        if row.phone is None or row.verdict:
-            return
-        key = _key(row)
-        if self.last is not None:
-            if self.last[key] != row.number:
-                row.refuse(Verdict.DUP_FILE)
-        elif key in self.seen:
-            row.refuse(Verdict.DUP_FILE)
-        else:
-            self.seen.add(key)
-
-
-def _key(row: ReadRow) -> int:
-    assert row.phone is not None  # asked by both callers
-    return int(row.phone.e164[1:])
+    def read(self, raw: RawRow, parts: list[list[str]] | None = None) -> ReadRow:
+        """Return a row read; `parts` are the cells of rows that fill its empty ones."""
+        number, cells = raw
+        if not parts or not isinstance(cells, list):
+            return self.reader.read(number, cells)
+        width = self.reader.width
+        filled = [*cells, *[""] * (width - len(cells))]
+        for part in parts:
+            filled = [
+                cell if cell.strip() or place >= len(part) else part[place]
+                for place, cell in enumerate(filled)
+            ]
+        row = self.reader.read(number, filled)
+        row.cells = cells
+        return row
 
 
 @contextmanager
@@ -137,7 +116,8 @@ def opened(lead_import: LeadImport) -> Iterator[Work]:
     except FileNotFoundError:
         raise ImportFailed(_("The file is gone. Upload it again.")) from None
     try:
-        yield Work(lead_import, plan_of(lead_import, target), target, stream)
+        plan = plan_of(lead_import, target)
+        yield Work(lead_import, plan, RowReader(plan), target, stream)
     except FileUnreadable as exc:
         raise ImportFailed(sentence(exc)) from None
     finally:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from leads.models.imports import (
-    SHOWN_COLUMNS,
     Detected,
     ImportMapping,
     ImportOptions,
     LeadImport,
+    LeadImportChange,
     LeadImportRow,
 )
 from leads.models.operations import (
@@ -23,7 +23,6 @@ from leads.models.people import Consent, Lead, zone_mark
 from leads.models.suppressions import Suppression
 
 __all__ = [
-    "SHOWN_COLUMNS",
     "UNDO_FOR",
     "Consent",
     "Detected",
@@ -31,6 +30,7 @@ __all__ = [
     "ImportOptions",
     "Lead",
     "LeadImport",
+    "LeadImportChange",
     "LeadImportRow",
     "LeadNote",
     "LeadOperation",

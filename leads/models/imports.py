@@ -36,19 +36,25 @@ class ImportOptions(TypedDict):
     """
     How rows become leads.
 
-    `duplicates` is "first" or "last", `existing` "fill", "overwrite" or "skip"; the consent fields
-    are empty without a statement, `consent_given_at` is an ISO instant.
+    `duplicates` is "first", "last" or "merge", `existing` "fill", "overwrite" or "skip";
+    `refused_lines` are kinds of line to leave out. Consent: one statement for all (the consent
+    fields; `consent_given_at` is an ISO instant, `consent_proof` a stored file), or what columns of
+    the file say of each row (`consent_by_row`), or none.
     """
 
     country: str
     duplicates: str
     existing: str
-    tag: str
+    tags: list[str]
+    refused_lines: list[str]
     defaults: dict[str, str]
     consent_kind: str
     consent_source: str
     consent_wording: str
     consent_given_at: str
+    consent_by_row: bool
+    consent_proof: str
+    consent_proof_name: str
 
 
 class LeadImport(ClientOwned):
@@ -56,11 +62,12 @@ class LeadImport(ClientOwned):
     One upload: the file, what its columns mean, the verdict on each row, the receipt.
 
     Status: `uploaded` waits for its mapping; `checking` is the dry run; `checked` waits for
-    somebody to commit; then `committing` and `committed`. `failed` says why in `error`. `counts`
-    maps each verdict to its number of rows. `rows_total` is an estimate until the dry run is over.
-    `rows_done` is where a killed worker goes on. The commit's chunk from there to `rows_planned`
-    counts as `pending`, so that writing it again counts nothing twice. `progressed_at` is in real
-    time.
+    somebody to commit; then `committing` and `committed`; `undoing` and `undone` take it back.
+    `failed` says why in `error`. `counts` maps each verdict to its number of rows, `zones` each
+    "place|zones" to the rows that may be called there. The verdicts themselves are in the stored
+    file `verdicts_name`, a new one for each dry run. `rows_total` is an estimate until the dry run
+    is over, `rows_done` where a killed worker goes on. `undo_counts` says what was taken back and
+    left, by reason. `progressed_at` is in real time.
     """
 
     class Status(models.TextChoices):
@@ -69,6 +76,8 @@ class LeadImport(ClientOwned):
         CHECKED = "checked", _("Checked")
         COMMITTING = "committing", _("Importing")
         COMMITTED = "committed", _("Imported")
+        UNDOING = "undoing", _("Being undone")
+        UNDONE = "undone", _("Undone")
         CANCELLED = "cancelled", _("Cancelled")
         FAILED = "failed", _("Failed")
 
@@ -84,8 +93,11 @@ class LeadImport(ClientOwned):
     counts = models.JSONField(default=dict)
     rows_total = models.PositiveIntegerField(default=0)
     rows_done = models.PositiveIntegerField(default=0)
-    rows_planned = models.PositiveIntegerField(default=0)
-    pending = models.JSONField(default=dict)
+    zones = models.JSONField(default=dict)
+    verdicts_name = models.CharField(max_length=200, blank=True)
+    undo_counts = models.JSONField(default=dict)
+    undo_cursor = models.UUIDField(null=True, blank=True)
+    undone_by_email = models.CharField(max_length=254, blank=True)
     rows_per_second = models.PositiveIntegerField(default=0)
     progressed_at = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=400, blank=True)
@@ -109,18 +121,16 @@ class LeadImport(ClientOwned):
     @property
     def is_open(self) -> bool:
         """Whether it can still be cancelled."""
-        ended = (self.Status.COMMITTED, self.Status.CANCELLED, self.Status.FAILED)
-        return self.status not in ended
-
-
-SHOWN_COLUMNS = 6
+        open_ones = {"uploaded", "checking", "checked", "committing"}
+        return self.status in open_ones
 
 
 class LeadImportRow(ClientOwned):
     """
-    The dry run's verdict on one row that is not plainly new: what the error file and lists show.
+    A row that somebody mended after the dry run: its new cells, and the verdict they have.
 
-    `row_number` counts the file's rows from 1, the header included. `values` is the row as it was.
+    `row_number` counts the file's rows from 1, the header included. All other verdicts are in the
+    import's verdict file.
     """
 
     lead_import = models.ForeignKey(LeadImport, models.CASCADE, related_name="rows", db_index=False)
@@ -145,8 +155,40 @@ class LeadImportRow(ClientOwned):
     def __str__(self) -> str:
         return f"{self.row_number}: {self.verdict}"
 
-    @property
-    def shown_values(self) -> list[str]:
-        """As many cells as the lists of rows have columns, six; short rows are filled up."""
-        width = min(len(self.lead_import.detected["header"]), SHOWN_COLUMNS)
-        return [*self.values, *[""] * width][:width]
+
+class LeadImportChange(ClientOwned):
+    """
+    What an import changed in a lead that was there before: enough to take it back.
+
+    `before` maps columns to what they held, `stamped_at` is the lead's `updated_at` as the import
+    left it: a later one means that somebody has touched the lead since. After an undo a row with
+    `left_reason` ("dialled", "changed", "enrolled") names a lead that was left as it is.
+    """
+
+    class LeftReason(models.TextChoices):
+        DIALLED = "dialled", _("Has been called")
+        CHANGED = "changed", _("Changed since")
+        ENROLLED = "enrolled", _("Waiting in a launch or another campaign")
+
+    lead_import = models.ForeignKey(
+        LeadImport, models.CASCADE, related_name="changes", db_index=False
+    )
+    lead = models.ForeignKey("Lead", models.CASCADE, related_name="+")
+    before = models.JSONField(default=dict)
+    stamped_at = models.DateTimeField()
+    left_reason = models.CharField(max_length=16, choices=LeftReason, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["lead_import", "lead"], name="import_change_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["client", "lead_import", "left_reason", "id"], name="import_change_left"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lead_import_id}: {self.lead_id}"

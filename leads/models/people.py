@@ -44,6 +44,8 @@ class Lead(ClientOwned):
         SUPPRESSED = "suppressed", _("Do not call")
 
     phone_number = models.CharField(max_length=16)
+    # Further numbers of the person, in the order of the file; only the first is dialled.
+    other_numbers = models.JSONField(default=list, blank=True)
     first_name = models.CharField(max_length=120, blank=True)
     last_name = models.CharField(max_length=120, blank=True)
     email = models.CharField(max_length=254, blank=True)
@@ -96,7 +98,7 @@ class Lead(ClientOwned):
             models.Index(fields=["client", "-last_attempted_at"], name="lead_by_last_call"),
             models.Index(fields=["client", "last_name", "first_name"], name="lead_by_name"),
             models.Index(fields=["client", "status", "-created_at"], name="lead_by_status"),
-            models.Index(fields=["client", "lead_import"], name="lead_by_import"),
+            models.Index(fields=["client", "lead_import", "id"], name="lead_in_import"),
         ]
 
     def __str__(self) -> str:
@@ -110,6 +112,7 @@ class Lead(ClientOwned):
     def searchable(self) -> str:
         """Return name, company, e-mail, number, tags (each "#tag ") and zones, case-folded."""
         words = (self.full_name, self.company, self.email, self.phone_number, self.external_id)
+        words += tuple(self.other_numbers)
         marks = "".join([f"#{tag} " for tag in self.tags] + [zone_mark(one) for one in self.zones])
         return f"{' '.join(filter(None, words))} {marks}".casefold()[:1200]
 

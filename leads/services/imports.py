@@ -8,12 +8,13 @@ from typing import IO, TYPE_CHECKING
 from audit import actions
 from audit.services import record
 from convomono.lib.csvio import TextSniffer
-from convomono.lib.db import atomic
-from convomono.lib.files import delete_stored, store
+from convomono.lib.db import atomic, on_commit
+from convomono.lib.files import delete_stored, new_name, store
 from convomono.lib.jobs import enqueue
 from leads import jobs
 from leads.imports.source import detect
-from leads.models import ImportOptions, LeadImport
+from leads.imports.undo import UNDO_FOR
+from leads.models import ImportOptions, LeadImport, LeadImportRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,15 +93,20 @@ def _with_consent(consent: ConsentStatement | None) -> ImportOptions:
         "country": "US",
         "duplicates": "first",
         "existing": "fill",
-        "tag": "",
+        "tags": [],
+        "refused_lines": [],
         "defaults": {},
         "consent_kind": consent.kind if consent else "",
         "consent_source": consent.source if consent else "",
         "consent_wording": consent.wording if consent else "",
         "consent_given_at": consent.given_at.isoformat() if consent else "",
+        "consent_by_row": False,
+        "consent_proof": "",
+        "consent_proof_name": "",
     }
 
 
+@atomic
 def check_import(
     *,
     lead_import: LeadImport,
@@ -114,6 +120,7 @@ def check_import(
 
     :raises ImportMovedOn: if the import is being checked or committed, or has ended
     """
+    before = lead_import.verdicts_name
     _move(
         lead_import,
         [Status.UPLOADED, Status.CHECKED],
@@ -121,13 +128,17 @@ def check_import(
         mapping=mapping,
         options=options,
         counts={},
+        zones={},
         rows_done=0,
-        rows_planned=0,
+        verdicts_name=new_name(room="leads", client_id=lead_import.client_id, suffix=".verdicts"),
         error="",
         started_at=now,
         finished_at=None,
         progressed_at=real_now,
     )
+    LeadImportRow.objects.filter(lead_import=lead_import).delete()  # mended by another mapping
+    if before:
+        on_commit(lambda: delete_stored(before))
     enqueue(
         jobs.check_import,
         queue="imports",
@@ -151,8 +162,6 @@ def commit_import(
         Status.COMMITTING,
         counts={},
         rows_done=0,
-        rows_planned=0,
-        pending={},
         finished_at=None,
         progressed_at=real_now,
     )
@@ -166,15 +175,68 @@ def commit_import(
 
 
 @atomic
-def cancel_import(*, lead_import: LeadImport, actor: Actor, now: datetime) -> None:
+def cancel_import(
+    *,
+    lead_import: LeadImport,
+    keep: bool = True,
+    actor: Actor,
+    now: datetime,
+    real_now: datetime | None = None,
+) -> None:
     """
-    Stop the import; what it has imported so far stays.
+    Stop the import; what it has imported so far stays, or is taken back if it isn't to `keep`.
 
     :raises ImportMovedOn: if it has ended
     """
     open_statuses = [Status.UPLOADED, Status.CHECKING, Status.CHECKED, Status.COMMITTING]
+    was_committing = lead_import.status == Status.COMMITTING
     _move(lead_import, open_statuses, Status.CANCELLED, finished_at=now)
     record(actions.LEADS_IMPORT_CANCELLED, resource=lead_import, actor=actor, now=now)
+    if was_committing and not keep:
+        _start_undo(lead_import, actor=actor, now=now, real_now=real_now or now)
+
+
+@atomic
+def undo_import(
+    *, lead_import: LeadImport, actor: Actor, now: datetime, real_now: datetime
+) -> None:
+    """
+    Start to take back what the import did, at most 30 days after its end.
+
+    :raises ImportMovedOn: if it did nothing, is being undone, or ended longer ago
+    """
+    if not may_undo(lead_import, now=now):
+        raise ImportMovedOn
+    _start_undo(lead_import, actor=actor, now=now, real_now=real_now)
+
+
+def _start_undo(
+    lead_import: LeadImport, *, actor: Actor, now: datetime, real_now: datetime
+) -> None:
+    _move(
+        lead_import,
+        [Status.COMMITTED, Status.CANCELLED],
+        Status.UNDOING,
+        undo_counts={},
+        undo_cursor=None,
+        undone_by_email=actor.actor_email,
+        progressed_at=real_now,
+    )
+    record(actions.LEADS_IMPORT_UNDO_STARTED, resource=lead_import, actor=actor, now=now)
+    enqueue(
+        jobs.undo_import,
+        queue="imports",
+        timeout_seconds=jobs.JOB_SECONDS,
+        import_id=lead_import.pk,
+    )
+
+
+def may_undo(lead_import: LeadImport, *, now: datetime) -> bool:
+    """Tell whether the import did something that can still be taken back."""
+    if lead_import.status not in {Status.COMMITTED, Status.CANCELLED}:
+        return False
+    ended = lead_import.finished_at
+    return bool(lead_import.rows_done and ended is not None and now - ended <= UNDO_FOR)
 
 
 def _move(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
+from convomono.lib.bulk import rows_where_in
 from convomono.lib.db import IntegrityError, atomic, in_transaction
 from leads.models import Lead, Suppression
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 Level = Suppression.Level
-_CHUNK = 300  # three keys a number stay below SQLite's limit of parameters
 
 
 def scope_key(
@@ -36,24 +36,23 @@ def suppressed_numbers(
     """
     Return those of the numbers that must not be called, with the widest list each is on.
 
-    One query for each 300 numbers, by the lists' unique key.
+    One query for each 900 numbers.
     """
     levels = [Level.CAMPAIGN, Level.CLIENT, Level.AGENCY]  # a later one wins
-    if campaign_id is None:
-        levels.remove(Level.CAMPAIGN)
-    numbers = list(dict.fromkeys(phone_numbers))
     found: dict[str, Suppression.Level] = {}
-    for start in range(0, len(numbers), _CHUNK):
-        keys = [
-            scope_key(level=level, client_id=client_id, campaign_id=campaign_id, phone_number=one)
-            for one in numbers[start : start + _CHUNK]
-            for level in levels
-        ]
-        rows = Suppression.objects.filter(scope_key__in=keys).values_list("phone_number", "level")
-        for number, level in rows:
-            known = found.get(number)
-            if known is None or levels.index(Level(level)) > levels.index(known):
-                found[number] = Level(level)
+    columns = ("phone_number", "level", "client_id", "campaign_id")
+    numbers = list(dict.fromkeys(phone_numbers))
+    for number, name, of_client, of_campaign in rows_where_in(
+        Suppression, "phone_number", numbers, columns
+    ):
+        level = Level(name)
+        if of_client not in {None, client_id}:
+            continue
+        if level == Level.CAMPAIGN and (campaign_id is None or of_campaign != campaign_id):
+            continue
+        known = found.get(number)
+        if known is None or levels.index(level) > levels.index(known):
+            found[number] = level
     return found
 
 

@@ -17,10 +17,8 @@ from convomono.lib.pages import list_page
 from leads.forms.imports import MappingForm
 from leads.imports.columns import guess_mapping
 from leads.imports.error_file import error_lines
-from leads.imports.targets import find_target
-from leads.imports.verdicts import Verdict
-from leads.models import SHOWN_COLUMNS, Consent, LeadImport
-from leads.queries import (
+from leads.imports.screens import (
+    SHOWN_COLUMNS,
     import_progress,
     import_steps,
     import_sums,
@@ -30,6 +28,9 @@ from leads.queries import (
     same_file_before,
     verdict_counts,
 )
+from leads.imports.targets import find_target
+from leads.imports.verdicts import Verdict
+from leads.models import Consent, LeadImport
 from leads.services.imports import ImportMovedOn, cancel_import, check_import, commit_import
 from leads.views.people import csv_answer
 
@@ -45,6 +46,7 @@ _PAGES = {
     Status.UPLOADED: "leads/import_map.html",
     Status.CHECKING: "leads/import_progress.html",
     Status.COMMITTING: "leads/import_progress.html",
+    Status.UNDOING: "leads/import_progress.html",
     Status.CHECKED: "leads/import_review.html",
 }
 _RECEIPT = "leads/import_receipt.html"
@@ -179,9 +181,7 @@ def import_rows(request: ClientRequest, import_id: UUID, verdict: str) -> HttpRe
         "row": row,
         "verdict": _verdict(verdict),
         "header": row.detected["header"][:SHOWN_COLUMNS],
-        "page": list_page(
-            rows_with_verdict(lead_import=row, verdict=verdict), request.GET.get("page")
-        ),
+        "page": rows_with_verdict(lead_import=row, verdict=verdict, page=request.GET.get("page")),
     }
     return render_page(request, "leads/import_rows.html", context, partial="row-table")
 

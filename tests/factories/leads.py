@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import factory
@@ -96,15 +96,28 @@ class FakeTarget:
     name: str = "Spring"
     variables: Sequence[str] = ()
     enrolled: dict[str, EnrolRow] = field(default_factory=dict)
+    elsewhere: dict[UUID, str] = field(default_factory=dict)
 
-    def already_enrolled(self, phone_numbers: Iterable[str]) -> set[str]:
-        return {number for number in phone_numbers if number in self.enrolled}
+    def already_enrolled(self, lead_ids: Iterable[UUID]) -> set[UUID]:
+        return set(lead_ids) & {row.lead_id for row in self.enrolled.values()}
+
+    def active_elsewhere(self, lead_ids: Iterable[UUID]) -> dict[UUID, str]:
+        return {pk: self.elsewhere[pk] for pk in lead_ids if pk in self.elsewhere}
 
     def enrol(self, *, rows: Sequence[EnrolRow], now: datetime) -> int:
         before = len(self.enrolled)
         for row in rows:
             self.enrolled.setdefault(row.phone_number, row)
         return len(self.enrolled) - before
+
+    def withdraw(self, *, lead_ids: Iterable[UUID]) -> int:
+        gone = {row.phone_number for row in self.enrolled.values() if row.lead_id in set(lead_ids)}
+        for number in gone:
+            del self.enrolled[number]
+        return len(gone)
+
+    def opens_at(self, *, country: str, zones: Sequence[str], now: datetime) -> datetime | None:
+        return now + timedelta(hours=2)
 
     def find(self, *, client_id: UUID, campaign_id: UUID) -> FakeTarget | None:
         """Be a factory that knows this campaign alone."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from convomono.lib.ids import uuid7
-from leads.imports import targets, work
+from leads.imports import dry_run, targets, verdict_file, work
 from tests.factories.leads import FakeTarget, ask_check, ask_commit, upload
 
 if TYPE_CHECKING:
@@ -28,6 +28,20 @@ def target(acme, monkeypatch) -> FakeTarget:
 def no_pause(monkeypatch) -> None:
     """Let imports go on without their pause: nothing else writes."""
     monkeypatch.setattr(work, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(dry_run, "CHUNK_ROWS", 200)
+    monkeypatch.setattr(dry_run, "TELL_SECONDS", 0)
+
+
+@pytest.fixture
+def verdicts() -> Callable[[LeadImport], dict[int, str]]:
+    """Tell what the dry run said of each row that is not plainly new."""
+
+    def told(lead_import: LeadImport) -> dict[int, str]:
+        with verdict_file.read(lead_import.verdicts_name) as ledger:
+            found = ledger.between(0, 10**9) if ledger else {}
+        return {number: one for number, one in found.items() if one != "new"}
+
+    return told
 
 
 @pytest.fixture

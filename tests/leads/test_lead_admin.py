@@ -79,9 +79,9 @@ def test_imports_leads_with_the_same_checks(browse, clerk, acme):
     browser.post("/admin/leads/lead/process_import/", {**form.initial, "resource": "0"})
 
     rows = Lead.objects.order_by("phone_number").values_list("first_name", "status", "search_text")
-    assert list(rows) == [
-        ("Ada", "new", "ada +12125550101 "),
-        ("Grace", "new", "grace +12125550102 "),
+    assert [(name, status, text.split()[:2]) for name, status, text in rows] == [
+        ("Ada", "new", ["ada", "+12125550101"]),
+        ("Grace", "new", ["grace", "+12125550102"]),
     ]
 
 

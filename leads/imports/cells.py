@@ -1,0 +1,142 @@
+"""What people write in cells: countries, days, yes and no, tags, and numbers a spreadsheet spoilt."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from functools import lru_cache
+
+from convomono.lib.csvio import clean_cell
+from convomono.lib.phone import is_country
+
+_COUNTRIES = {
+    "usa": "US",
+    "unitedstates": "US",
+    "unitedstatesofamerica": "US",
+    "america": "US",
+    "uk": "GB",
+    "unitedkingdom": "GB",
+    "greatbritain": "GB",
+    "england": "GB",
+    "scotland": "GB",
+    "wales": "GB",
+    "canada": "CA",
+    "germany": "DE",
+    "deutschland": "DE",
+    "france": "FR",
+    "spain": "ES",
+    "españa": "ES",
+    "italy": "IT",
+    "italia": "IT",
+    "mexico": "MX",
+    "méxico": "MX",
+    "australia": "AU",
+    "newzealand": "NZ",
+    "ireland": "IE",
+    "netherlands": "NL",
+    "nederland": "NL",
+    "belgium": "BE",
+    "portugal": "PT",
+    "brazil": "BR",
+    "brasil": "BR",
+    "india": "IN",
+    "austria": "AT",
+    "österreich": "AT",
+    "switzerland": "CH",
+    "schweiz": "CH",
+    "poland": "PL",
+    "denmark": "DK",
+    "sweden": "SE",
+    "norway": "NO",
+    "finland": "FI",
+    "southafrica": "ZA",
+    "israel": "IL",
+    "singapore": "SG",
+    "philippines": "PH",
+    "unitedarabemirates": "AE",
+}
+_YES = frozenset({"1", "y", "yes", "true", "x", "ja", "oui", "si", "sí", "sim", "opt-in", "optin"})
+_DAY_FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d")
+_SLASHED = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d{2})\b")
+_MONTH_FIRST = frozenset({"US", "CA", "PH"})
+_MONTHS = 12
+_CENTURY = 100
+_SCIENTIFIC = re.compile(r"([0-9])[.,]([0-9]+)[eE]\+?([0-9]{1,2})\Z")
+_TAG_BREAKS = re.compile(r"[;,|]")
+_DECIMALS = re.compile(r"[0-9]{7,15}[.,]0+\Z")
+
+
+@lru_cache(maxsize=4096)
+def country_of(said: str) -> str:
+    """Return the country's two letters, or "ZZ", which phonenumbers refuses as unknown."""
+    code = said.strip().upper()
+    if is_country(code):
+        return code
+    return _COUNTRIES.get("".join(filter(str.isalpha, said.casefold())), "ZZ")
+
+
+@lru_cache(maxsize=4096)
+def day_of(said: str, country: str) -> date | None:
+    """Return the day a cell names, 3/11 being March in America and November elsewhere; else None."""
+    text = said.strip()
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        pass
+    if slashed := _SLASHED.match(text):
+        return _slashed(slashed, is_month_first=country in _MONTH_FIRST)
+    for pattern in _DAY_FORMATS:
+        try:
+            return datetime.strptime(text, pattern).date()  # noqa: DTZ007  # a day has no zone
+        except ValueError:
+            continue
+    return None
+
+
+def _slashed(found: re.Match[str], *, is_month_first: bool) -> date | None:
+    first, second, year = int(found[1]), int(found[2]), int(found[3])
+    month, day = (first, second) if is_month_first else (second, first)
+    if month > _MONTHS:  # only one reading is a day at all
+        month, day = day, month
+    try:
+        return date(year + 2000 if year < _CENTURY else year, month, day)
+    except ValueError:
+        return None
+
+
+def is_yes(said: str) -> bool:
+    """Tell whether a cell says yes."""
+    return said.strip().casefold() in _YES
+
+
+def split_tags(said: str) -> list[str]:
+    """Return the tags a cell lists, at most ten."""
+    return [tag.strip()[:40] for tag in _TAG_BREAKS.split(said) if tag.strip()][:10]
+
+
+def plain_cell(cell: str) -> str:
+    """Return a cell cleaned, and what stands in a formula that is a text only: ="02115"."""
+    cell = clean_cell(cell)
+    if cell.startswith('="') and cell.endswith('"'):
+        return cell[2:-1].strip()
+    return cell
+
+
+def whole_number(cell: str) -> str:
+    """
+    Return a number as it was before a spreadsheet took it for a quantity.
+
+    "2125550101.0" loses its decimals. "2.125550101E+09" is put together again, if no digit is gone:
+    what was rounded stays as it is and is refused.
+    """
+    if "." not in cell and "," not in cell:
+        return cell
+    text = cell.strip()
+    if _DECIMALS.match(text):
+        return re.split(r"[.,]", text)[0]
+    spoilt = _SCIENTIFIC.match(text)
+    if spoilt and len(spoilt[2]) == int(spoilt[3]):
+        return spoilt[1] + spoilt[2]
+    return cell

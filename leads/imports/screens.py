@@ -1,0 +1,263 @@
+"""Reads for the pages of an import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from convomono.lib.pages import PAGE_ROWS, ListPage
+from leads.imports.verdict_file import read
+from leads.imports.verdicts import ACTIVE_ELSEWHERE, KEPT, MENDABLE, WARNINGS, Verdict
+from leads.models import LeadImport, LeadImportRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+    from django.utils.functional import _StrPromise
+
+    from accounts.models import User
+    from leads.imports.targets import ImportTarget
+    from leads.imports.verdict_file import StoredRow
+
+SHOWN_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class VerdictCount:
+    """One line of an import's result."""
+
+    verdict: str
+    label: _StrPromise | str
+    count: int
+    looks: str  # the status word whose badge it wears
+    has_rows: bool
+
+
+def verdict_counts(lead_import: LeadImport) -> list[VerdictCount]:
+    """Return the verdicts that occur, good ones first, then in the order they are looked for."""
+    order = [Verdict.NEW, Verdict.UPDATE, *(one for one in Verdict if one not in KEPT)]
+    order.append(Verdict.NO_CONSENT)
+    return [
+        VerdictCount(
+            verdict=verdict,
+            label=verdict.label,
+            count=count,
+            looks=_looks(verdict),
+            has_rows=True,
+        )
+        for verdict in order
+        if (count := lead_import.counts.get(verdict, 0))
+    ]
+
+
+def _looks(verdict: Verdict) -> str:
+    if verdict in {Verdict.NEW, Verdict.UPDATE}:
+        return "ready"
+    return "failed" if verdict in MENDABLE else "suppressed"
+
+
+@dataclass(frozen=True)
+class ImportSums:
+    """What the button and the receipt say."""
+
+    new: int
+    updated: int
+    kept_only: int
+    skipped: int
+    mendable: int
+    warnings: list[tuple[str, int]]
+
+    @property
+    def imported(self) -> int:
+        return self.new + self.updated + self.kept_only
+
+
+def import_sums(lead_import: LeadImport) -> ImportSums:
+    """Add an import's verdicts up; skipped is everything that becomes no lead."""
+    counts = lead_import.counts
+    skipped = sum(counts.get(verdict, 0) for verdict in Verdict if verdict not in KEPT)
+    return ImportSums(
+        new=counts.get(Verdict.NEW, 0),
+        updated=counts.get(Verdict.UPDATE, 0),
+        kept_only=counts.get(Verdict.NO_CONSENT, 0),
+        skipped=skipped,
+        mendable=sum(counts.get(verdict, 0) for verdict in MENDABLE),
+        warnings=list(_warnings(counts)),
+    )
+
+
+def _warnings(counts: dict[str, int]) -> Iterator[tuple[str, int]]:
+    for name, number in counts.items():
+        code, _colon, campaign = name.partition(":")
+        if code == ACTIVE_ELSEWHERE and campaign:
+            yield _("Waiting or being called in “%s” as well") % campaign, number
+        elif code in WARNINGS:
+            yield str(WARNINGS[code]), number
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """A row of the file on a page: as many cells as the page has columns, and what is said of it."""
+
+    row_number: int
+    verdict: str
+    label: _StrPromise | str
+    column: str
+    reason: str
+    values: list[str]
+    is_mended: bool = False
+
+    @property
+    def can_mend(self) -> bool:
+        return self.is_mended or self.verdict in MENDABLE
+
+
+def rows_with_verdict(
+    *, lead_import: LeadImport, verdict: str, page: str | None
+) -> ListPage[ShownRow]:
+    """
+    Return a page of the rows that the dry run gave this verdict, in file order.
+
+    A row that somebody has mended since stays in its place, with its new cells and verdict.
+    """
+    number = min(max(int(page), 1), 1_000_000) if page and page.isdecimal() else 1
+    skip = (number - 1) * PAGE_ROWS
+    with read(lead_import.verdicts_name) as ledger:
+        if ledger is None:
+            return ListPage([], 1, has_next=False, total="0")
+        found = list(ledger.rows([verdict], skip=skip, limit=PAGE_ROWS + 1))
+        total = ledger.count(verdict)
+    shown = found[:PAGE_ROWS]
+    mended = {
+        row.row_number: row
+        for row in LeadImportRow.objects.filter(
+            lead_import_id=lead_import.pk, row_number__in=[row.number for row in shown]
+        )
+    }
+    width = min(len(lead_import.detected["header"]), SHOWN_COLUMNS)
+    rows = [
+        shown_row(mended.get(row.number) or row, width=width)  # type: ignore[arg-type]  # both have it
+        for row in shown
+    ]
+    return ListPage(rows, number, has_next=len(found) > PAGE_ROWS, total=f"{total:,}")
+
+
+def shown_row(row: StoredRow | LeadImportRow, *, width: int) -> ShownRow:
+    """Return a row of the verdict file, or a mended one, as pages show it."""
+    is_mended = isinstance(row, LeadImportRow)
+    values = row.values if isinstance(row, LeadImportRow) else row.cells
+    return ShownRow(
+        row_number=row.row_number if isinstance(row, LeadImportRow) else row.number,
+        verdict=row.verdict,
+        label=Verdict(row.verdict).label,
+        column=row.column,
+        reason=row.reason,
+        values=[*values, *[""] * width][:width],
+        is_mended=is_mended,
+    )
+
+
+def same_file_before(lead_import: LeadImport) -> LeadImport | None:
+    """Return the client's newest finished import of this very file."""
+    return (
+        LeadImport.objects.filter(
+            client_id=lead_import.client_id,
+            sha256=lead_import.sha256,
+            status=LeadImport.Status.COMMITTED,
+        )
+        .exclude(pk=lead_import.pk)
+        .order_by("-created_at", "-pk")
+        .first()
+    )
+
+
+def remembered_import(lead_import: LeadImport) -> LeadImport | None:
+    """Return the client's newest import with the same header whose mapping somebody confirmed."""
+    recent = (
+        LeadImport.objects.filter(client_id=lead_import.client_id)
+        .filter(~Q(status=LeadImport.Status.UPLOADED))
+        .order_by("-created_at", "-pk")[:30]
+    )
+    header = lead_import.detected["header"]
+    return next((row for row in recent if row.mapping and row.detected["header"] == header), None)
+
+
+def recent_imports(*, viewer: User) -> QuerySet[LeadImport]:
+    """Return the imports this person may see, newest first, without samples and mappings."""
+    return (
+        LeadImport.objects.visible_to(viewer)
+        .defer("detected", "mapping", "options")
+        .order_by("-created_at", "-pk")
+    )
+
+
+def import_steps(lead_import: LeadImport) -> list[dict[str, str]]:
+    """Return the wizard's steps as `components/steps.html` takes them."""
+    status = LeadImport.Status(lead_import.status)
+    place = {
+        LeadImport.Status.UPLOADED: 1,
+        LeadImport.Status.CHECKING: 2,
+        LeadImport.Status.CHECKED: 2,
+        LeadImport.Status.COMMITTING: 3,
+        LeadImport.Status.COMMITTED: 4,
+        LeadImport.Status.UNDOING: 4,
+    }.get(status, 4)
+    labels = (_("File"), _("Columns"), _("Check"), _("Import"))
+    return [
+        {
+            "label": label,
+            "state": "done" if number < place else "current" if number == place else "todo",
+            "url": "?columns" if number == 1 and status == LeadImport.Status.CHECKED else "",
+        }
+        for number, label in enumerate(labels)
+    ]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running import is; `seconds_left` is None while nobody can tell."""
+
+    done: int
+    total: int
+    rows_per_second: int
+    seconds_left: int | None
+
+
+def import_progress(lead_import: LeadImport) -> Progress:
+    """Return what the progress page shows; the total of a workbook is unknown (0) at first."""
+    done, rate = lead_import.rows_done, lead_import.rows_per_second
+    total = max(lead_import.rows_total, done) if lead_import.rows_total else 0
+    left = (total - done) // rate + 1 if rate and total else None
+    return Progress(done=done, total=total, rows_per_second=rate, seconds_left=left)
+
+
+@dataclass(frozen=True)
+class ZoneLine:
+    """People of one state or country with the same zones: how many, and when they may be called."""
+
+    place: str
+    zones: list[str]
+    count: int
+    opens_at: datetime | None
+    is_open: bool
+
+
+def zone_lines(
+    lead_import: LeadImport, target: ImportTarget | None, *, now: datetime, limit: int = 60
+) -> list[ZoneLine]:
+    """Return where the people are that may be called, most first; without a campaign no hours."""
+    ranked = sorted(lead_import.zones.items(), key=lambda item: (-item[1], item[0]))
+    lines = []
+    for name, count in ranked[:limit]:
+        place, _bar, joined = name.partition("|")
+        zones = joined.split(",") if joined else []
+        opens_at = (
+            target.opens_at(country=place[:2], zones=zones, now=now) if target is not None else None
+        )
+        lines.append(ZoneLine(place, zones, count, opens_at, is_open=opens_at == now))
+    return lines

@@ -1,0 +1,222 @@
+"""
+The verdicts of one dry run, in an SQLite file of their own beside the upload.
+
+A million rows cost the shared database nothing then, and webhooks don't wait. The file says itself
+how far it is, so a killed worker's successor goes on where the last chunk ended.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from convomono.lib.files import local_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_SCHEMA = """
+    PRAGMA journal_mode = TRUNCATE;
+    PRAGMA synchronous = OFF;
+    PRAGMA cache_size = -16000;
+    CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY, rows INTEGER, facts TEXT);
+    CREATE TABLE IF NOT EXISTS kept (phone INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS part (kept INTEGER, number INTEGER, cells TEXT,
+        PRIMARY KEY (kept, number)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS verdict (number INTEGER PRIMARY KEY, verdict TEXT NOT NULL,
+        place TEXT NOT NULL, reason TEXT NOT NULL, cells TEXT NOT NULL);
+    CREATE INDEX IF NOT EXISTS verdict_rows ON verdict (verdict, number);
+    CREATE TEMP TABLE chunk (phone INTEGER NOT NULL, number INTEGER NOT NULL);
+"""
+
+
+class StoredRow(NamedTuple):
+    """A row of the file with its verdict; `cells` as they stood there."""
+
+    number: int
+    verdict: str
+    column: str
+    reason: str
+    cells: list[str]
+
+
+@dataclass
+class Progress:
+    """How far a dry run is: rows done, verdicts counted, and kept rows by place and zones."""
+
+    rows: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    zones: dict[str, int] = field(default_factory=dict)
+    prepared: bool = False  # whether the numbers have been gone through, for "last" and "merge"
+
+
+class VerdictFile:
+    """An open file of verdicts; one process writes it, pages read it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def progress(self) -> Progress:
+        """Return how far the dry run is; at its start zeros."""
+        found = self.connection.execute("SELECT rows, facts FROM progress").fetchone()
+        return Progress(found[0], **orjson.loads(found[1])) if found else Progress()
+
+    def keep(self, pairs: Sequence[tuple[int, int]]) -> dict[int, int]:
+        """
+        Note (phone, row) where the phone is new; return for each other row the row that is kept.
+
+        A second time the same rows get the same answer.
+        """
+        db = self.connection
+        db.executemany("INSERT INTO chunk VALUES (?, ?)", pairs)
+        db.execute("INSERT OR IGNORE INTO kept SELECT phone, number FROM chunk")
+        others = db.execute(
+            "SELECT chunk.number, kept.number FROM chunk JOIN kept USING (phone) "
+            "WHERE chunk.number <> kept.number"
+        ).fetchall()
+        db.execute("DELETE FROM chunk")
+        return dict(others)
+
+    def keep_last(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """Note (phone, row), a later row in place of an earlier one."""
+        self.connection.executemany(
+            "INSERT INTO kept VALUES (?, ?) ON CONFLICT (phone) DO UPDATE SET number = "
+            "max(number, excluded.number)",
+            pairs,
+        )
+
+    def add_parts(self, parts: Iterable[tuple[int, int, list[str]]]) -> None:
+        """Keep the cells of rows that another row takes in: (kept row, row, cells)."""
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO part VALUES (?, ?, ?)",
+            [(kept, number, orjson.dumps(cells).decode()) for kept, number, cells in parts],
+        )
+
+    def parts(self, first: int, last: int) -> dict[int, list[list[str]]]:
+        """Return what the rows from first to last take in, in file order."""
+        found: dict[int, list[list[str]]] = {}
+        for kept, cells in self.connection.execute(
+            "SELECT kept, cells FROM part WHERE kept BETWEEN ? AND ? ORDER BY kept, number",
+            (first, last),
+        ):
+            found.setdefault(kept, []).append(orjson.loads(cells))
+        return found
+
+    def kept_row(self, phone: int) -> int | None:
+        """Return the row that stands for this number; None if none has it."""
+        found = self.connection.execute(
+            "SELECT number FROM kept WHERE phone = ?", (phone,)
+        ).fetchone()
+        return found[0] if found else None
+
+    def save(self, rows: Iterable[StoredRow], progress: Progress, *, start: int) -> bool:
+        """
+        Store a chunk's verdicts and how far that is, and commit.
+
+        False, and nothing is stored, if the file was not at `start` (any more).
+        """
+        db = self.connection
+        done = db.execute("SELECT rows FROM progress").fetchone()
+        if (done[0] if done else 0) != start:
+            db.rollback()
+            return False
+        facts = orjson.dumps(
+            {"counts": progress.counts, "zones": progress.zones, "prepared": progress.prepared}
+        )
+        self.put(rows)
+        db.execute(
+            "INSERT OR REPLACE INTO progress VALUES (1, ?, ?)", (progress.rows, facts.decode())
+        )
+        db.commit()
+        return True
+
+    def put(self, rows: Iterable[StoredRow]) -> None:
+        """Store verdicts in place of what these rows had."""
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO verdict VALUES (?, ?, ?, ?, ?)",
+            [
+                (row.number, row.verdict, row.column, row.reason, orjson.dumps(row.cells).decode())
+                for row in rows
+            ],
+        )
+
+    def between(self, first: int, last: int) -> dict[int, str]:
+        """Return the verdicts stored of the rows from first to last; new ones have none."""
+        return dict(
+            self.connection.execute(
+                "SELECT number, verdict FROM verdict WHERE number BETWEEN ? AND ?", (first, last)
+            )
+        )
+
+    def rows(
+        self, verdicts: Sequence[str], *, after: int = 0, skip: int = 0, limit: int = -1
+    ) -> Iterator[StoredRow]:
+        """Yield rows with these verdicts in file order, those behind row `after`."""
+        marks = ", ".join("?" * len(verdicts))
+        for row in self.connection.execute(
+            "SELECT number, verdict, place, reason, cells FROM verdict "  # noqa: S608  # only marks
+            f"WHERE verdict IN ({marks}) AND number > ? ORDER BY number LIMIT ? OFFSET ?",
+            (*verdicts, after, limit, skip),
+        ):
+            yield _stored(row)
+
+    def row(self, number: int) -> StoredRow | None:
+        """Return one row with its verdict; None if it is plainly new."""
+        found = self.connection.execute(
+            "SELECT number, verdict, place, reason, cells FROM verdict WHERE number = ?", (number,)
+        ).fetchone()
+        return _stored(found) if found else None
+
+    def count(self, verdict: str) -> int:
+        """Return how many rows are stored with this verdict."""
+        found = self.connection.execute(
+            "SELECT count(*) FROM verdict WHERE verdict = ?", (verdict,)
+        ).fetchone()
+        return int(found[0])
+
+
+def _stored(row: tuple[Any, ...]) -> StoredRow:
+    return StoredRow(row[0], row[1], row[2], row[3], orjson.loads(row[4]))
+
+
+@contextmanager
+def written(name: str) -> Iterator[VerdictFile]:
+    """Open the stored file for its writer; a broken one, after a power cut, begins anew."""
+    with local_file(name, is_written=True) as path:
+        try:
+            connection = _connect(str(path))
+        except sqlite3.DatabaseError:
+            path.unlink()
+            connection = _connect(str(path))
+        try:
+            yield VerdictFile(connection)
+        finally:
+            connection.rollback()
+            connection.close()
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=20)
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+@contextmanager
+def read(name: str) -> Iterator[VerdictFile | None]:
+    """Open the stored file for reading; None if there is none."""
+    if not name:
+        yield None
+        return
+    try:
+        with local_file(name) as path:
+            connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+            try:
+                yield VerdictFile(connection)
+            finally:
+                connection.close()
+    except FileNotFoundError:
+        yield None
