@@ -3,11 +3,71 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from billing import services
-from convomono.lib import clock
+from billing.documents import paper
+from billing.models import Invoice, Printed, Statement
+from convomono.lib import clock, files
+from convomono.lib.jobs import enqueue
+from convomono.lib.pdf import PdfUnavailable, render_pdf
+
+DOCUMENTS: dict[str, type[Invoice] | type[Statement]] = {
+    "invoice": Invoice,
+    "statement": Statement,
+}
 
 
 def show_due_rates(**_later: Any) -> int:
     """Show prices that have begun in the lists of wallets."""
     return services.show_due_rates(now=clock.now())
+
+
+def issue_statements(**_later: Any) -> int:
+    """Make the statements of the months that are over, and those that stayed behind."""
+    now = clock.now()
+    return sum(
+        services.make_statement(statement=row, now=now) for row in services.due_statements(now=now)
+    )
+
+
+def make_statement(*, statement_id: str, **_later: Any) -> None:
+    """Make one statement that somebody waits for; safe to run twice."""
+    statement = Statement.objects.get(pk=UUID(statement_id))
+    services.make_statement(statement=statement, now=clock.now())
+
+
+def make_pdf(*, kind: str, document_id: str, **_later: Any) -> None:
+    """
+    Make the PDF of an invoice or a statement; a second run makes nothing.
+
+    Where the machine can't make PDFs the row says what to install.
+    """
+    model = DOCUMENTS[kind]
+    row = model.objects.select_related("client").get(pk=UUID(document_id))
+    if row.pdf_status != Printed.File.QUEUED:
+        return
+    template, context = paper(row)
+    try:
+        content = render_pdf(template, context)
+    except PdfUnavailable as problem:
+        changes = {"pdf_status": Printed.File.FAILED, "pdf_error": str(problem)[:400]}
+    else:
+        stored = files.store(
+            room="documents", client_id=row.client_id, suffix=".pdf", content=content
+        )
+        changes = {"pdf_status": Printed.File.DONE, "pdf_name": stored, "pdf_error": ""}
+    made = model.objects.filter(pk=row.pk, pdf_status=Printed.File.QUEUED).update(**changes)
+    if not made and changes.get("pdf_name"):
+        files.delete_stored(changes["pdf_name"])  # another worker was quicker
+
+
+def resume_pdfs(**_later: Any) -> int:
+    """Enqueue PDFs that no worker made: Redis was away, or a worker was killed."""
+    done = 0
+    for kind, model in DOCUMENTS.items():
+        waiting = model.objects.filter(pdf_status=Printed.File.QUEUED)
+        for pk in waiting.values_list("pk", flat=True)[:100]:
+            enqueue(make_pdf, queue="reports", kind=kind, document_id=str(pk))
+            done += 1
+    return done

@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.urls import path
 
-from billing.views import agency, client, credit, payments
+from billing.views import (
+    agency,
+    agency_documents,
+    client,
+    client_documents,
+    credit,
+    payments,
+    verify,
+)
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from django.urls import URLPattern
 
 CLIENT = "clients/<uuid:client_id>"
 PAYMENT = f"{CLIENT}/payments/<uuid:payment_id>"
 
+# The papers of a client, at the same addresses on both faces.
+_PAPERS = {
+    "payment-list": "payments/",
+    "invoice-list": "invoices/",
+    "invoice-detail": "invoices/<uuid:invoice_id>/",
+    "invoice-print": "invoices/<uuid:invoice_id>/print/",
+    "invoice-pdf": "invoices/<uuid:invoice_id>/pdf/",
+    "statement-list": "statements/",
+    "statement-ask": "statements/ask/",
+    "statement-detail": "statements/<uuid:statement_id>/",
+    "statement-csv": "statements/<uuid:statement_id>/csv/",
+    "statement-print": "statements/<uuid:statement_id>/print/",
+    "statement-pdf": "statements/<uuid:statement_id>/pdf/",
+    "usage": "usage/",
+}
+
+
+def _papers(views: ModuleType, base: str) -> list[URLPattern]:
+    return [
+        path(base + address, getattr(views, name.replace("-", "_")), name=name)
+        for name, address in _PAPERS.items()
+    ]
+
+
+public = [path("verify/", verify.statement_verify, name="statement-verify")]
 client_face = (
     [
         path("billing/", client.wallet, name="wallet"),
         path("billing/extensions/", client.extensions_set, name="extensions-set"),
         path("billing/ledger.csv", client.ledger_export, name="ledger-export"),
+        *_papers(client_documents, "billing/"),
     ],
     "billing",
 )
@@ -39,10 +80,10 @@ agency_face = (
         path(f"{CLIENT}/rate/", credit.rate_change, name="rate-change"),
         path(f"{CLIENT}/rate/<uuid:rate_id>/withdraw/", credit.rate_withdraw, name="rate-withdraw"),
         path(f"{CLIENT}/charges/<uuid:call_id>/refund/", credit.call_refund, name="call-refund"),
-        path(f"{CLIENT}/payments/", payments.payment_list, name="payment-list"),
         path(f"{PAYMENT}/settle/", payments.payment_settle, name="payment-settle"),
         path(f"{PAYMENT}/fail/", payments.payment_fail, name="payment-fail"),
         path(f"{PAYMENT}/refund/", payments.payment_refund, name="payment-refund"),
+        *_papers(agency_documents, f"{CLIENT}/"),
     ],
     "agency-billing",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.core.management import call_command
 
-from billing.jobs import show_due_rates
+from billing.jobs import issue_statements, resume_pdfs, show_due_rates
 from campaigns.jobs import check_launches, resume_campaigns, resume_funded
 from convomono.lib.jobs import periodic
 from leads.jobs import purge_import_changes, resume_imports
@@ -39,6 +39,8 @@ periodic(give_up_parked, every_seconds=3600)
 periodic(purge_events, every_seconds=3600)
 periodic(expire_lost_holds, every_seconds=60)
 periodic(show_due_rates, every_seconds=60)
+periodic(issue_statements, every_seconds=3600, queue="reports")
+periodic(resume_pdfs, every_seconds=60)
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
 periodic(resume_funded, every_seconds=10)

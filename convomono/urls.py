@@ -40,6 +40,7 @@ _admin_api = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(accounts.urls.shared)),
     path("", include(reporting.urls.probes)),
+    path("", include(billing.urls.public)),
     path("account/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("app/", include(_client_face)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.models.documents import Invoice, InvoiceSeries, Printed, Statement
 from billing.models.requests import CreditRequest
 from billing.models.reservations import CallHold, Reservation
 from billing.models.transactions import Transaction, TransactionQuerySet
@@ -10,9 +11,13 @@ from billing.models.wallets import Payment, Rate, Wallet
 __all__ = [
     "CallHold",
     "CreditRequest",
+    "Invoice",
+    "InvoiceSeries",
     "Payment",
+    "Printed",
     "Rate",
     "Reservation",
+    "Statement",
     "Transaction",
     "TransactionQuerySet",
     "Wallet",

@@ -25,6 +25,7 @@ class Reservation(ClientOwned):
 
     batch_call_id = models.UUIDField(unique=True)
     campaign_id = models.UUIDField(null=True)
+    label = models.CharField(max_length=120, blank=True)  # what the campaign was called then
     status = models.CharField(max_length=8, choices=Status, default=Status.OPEN)
     granted_seconds = models.BigIntegerField(default=0)
     free_seconds = models.BigIntegerField(default=0)

@@ -65,6 +65,14 @@ from billing.services.reservations import (
     owed_seconds,
     reserve,
 )
+from billing.services.statements import (
+    MonthNotOver,
+    ask_statement,
+    due_statements,
+    find_statement,
+    last_month,
+    make_statement,
+)
 from billing.services.wallets import ReasonMissing, adjust, open_wallet
 
 __all__ = [
@@ -74,6 +82,7 @@ __all__ = [
     "HoldResolved",
     "InsufficientCredits",
     "KeyReused",
+    "MonthNotOver",
     "NotCharged",
     "OwnRequest",
     "PaymentNotPaid",
@@ -91,6 +100,7 @@ __all__ = [
     "allow_extensions",
     "approve_credit",
     "ask_credit",
+    "ask_statement",
     "audit_ledger",
     "await_payment",
     "bought_since",
@@ -99,13 +109,17 @@ __all__ = [
     "close_reservation",
     "consume",
     "current_rate",
+    "due_statements",
     "expire_holds",
     "extend_reservation",
     "fail_payment",
+    "find_statement",
     "forgive_machine",
     "free_seconds",
     "grant",
     "hold",
+    "last_month",
+    "make_statement",
     "open_launches",
     "open_wallet",
     "owed_seconds",

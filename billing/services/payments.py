@@ -19,6 +19,7 @@ from billing.ledger import (
     post,
 )
 from billing.models import Payment, Transaction, Wallet
+from billing.services.invoices import issue_credit_note, issue_invoice
 from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def fail_payment(*, payment: Payment, actor: Actor, now: datetime) -> Payment:
 
     def block() -> Payment:
         _move(payment, Status.PENDING, Status.FAILED, ended_at=now)
+        issue_credit_note(payment=payment, reason="It was not paid.", now=now)
         record(actions.PAYMENT_FAILED, resource=payment, actor=actor, now=now)
         return Payment.objects.get(pk=payment.pk)
 
@@ -158,6 +160,7 @@ def refund_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
 
     def block() -> Transaction:
         _move(payment, Status.PAID, Status.REFUNDED, ended_at=now)
+        issue_credit_note(payment=payment, reason=reason, now=now)
         sold = find_line(client_id=payment.client_id, key=f"purchase:{payment.pk}")
         line = post(
             Transaction(
@@ -257,6 +260,7 @@ def _facts(payment: Payment) -> dict[str, object]:
 def _save(payment: Payment, *, actor: Actor, now: datetime) -> None:
     payment.created_by_email, payment.created_at = actor.actor_email, now
     payment.save(force_insert=True)
+    issue_invoice(payment=payment, now=now)
 
 
 def _move(payment: Payment, before: str, after: str, **columns: object) -> None:

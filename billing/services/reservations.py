@@ -41,13 +41,15 @@ def reserve(
     campaign_id: UUID,
     seconds: int,
     part: int = 1,
+    label: str = "",
     actor: Actor,
     now: datetime,
 ) -> Reservation:
     """
     Set seconds aside for a launch, at the price in force now; a further `part` adds to them.
 
-    It may stand in the transaction that writes the launch. The same part a second time returns the
+    `label` is what people call the launch; statements name it. It may stand in the transaction that
+    writes the launch. The same part a second time returns the
     reservation as it is.
 
     :raises InsufficientCredits: if not that much is available, or the client owes seconds
@@ -75,7 +77,11 @@ def reserve(
             raise ReservationEnded
         is_first = reservation is None
         reservation = reservation or _new_reservation(
-            client_id=client_id, batch_call_id=batch_call_id, campaign_id=campaign_id, now=now
+            client_id=client_id,
+            batch_call_id=batch_call_id,
+            campaign_id=campaign_id,
+            label=label,
+            now=now,
         )
         post(
             Transaction(
@@ -177,13 +183,14 @@ def open_launches() -> QuerySet[Reservation, UUID]:
 
 
 def _new_reservation(
-    *, client_id: UUID, batch_call_id: UUID, campaign_id: UUID, now: datetime
+    *, client_id: UUID, batch_call_id: UUID, campaign_id: UUID, label: str, now: datetime
 ) -> Reservation:
     rate = rate_at(client_id=client_id, now=now)
     return Reservation(
         client_id=client_id,
         batch_call_id=batch_call_id,
         campaign_id=campaign_id,
+        label=label[:120],
         rate=rate,
         price_per_minute_micros=rate.price_per_minute_micros,
         increment_seconds=rate.increment_seconds,

@@ -13,6 +13,7 @@ from accounts.access import agency_permission, get_or_404
 from accounts.models import Client
 from billing import queries
 from billing.forms import WalletFilterForm
+from billing.views.documents import Face
 from billing.views.ledger import ledger_file, wallet_context
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
@@ -64,6 +65,7 @@ def wallet_detail(request: UserRequest, client_id: UUID) -> HttpResponse:
     client = client_or_404(client_id)
     context = wallet_context(request, client=client, now=clock.now())
     context["client"] = client
+    context["tabs"] = Face(client, is_agency=True).tabs(request)
     context["may_sell"] = request.user.has_agency_permission("manage_billing")
     return render_page(request, "billing/wallet_manage.html", context, partial="ledger-table")
 

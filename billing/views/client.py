@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can_manage, client_launcher, client_manager, client_viewer
 from billing.services import allow_extensions
+from billing.views.documents import Face
 from billing.views.ledger import ledger_file, wallet_context
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 def wallet(request: ClientRequest) -> HttpResponse:
     context = wallet_context(request, client=request.tenant, now=clock.now())
     context["may_export"] = can_manage(request.user)
+    context["tabs"] = Face(request.tenant).tabs(request)
     context["may_extend"] = can_manage(request.user) and request.user.can_launch
     return render_page(request, "billing/wallet_detail.html", context, partial="ledger-table")
 

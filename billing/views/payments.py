@@ -14,7 +14,7 @@ from accounts.access import agency_permission, get_or_404
 from billing import services
 from billing.forms import ReasonForm
 from billing.models import CreditRequest, Payment
-from billing.views.agency import client_or_404, money_tabs
+from billing.views.agency import money_tabs
 from billing.views.credit import INVALID, asked, is_large
 from convomono.lib import clock
 from convomono.lib.display import minutes, usd
@@ -27,19 +27,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import UserRequest
-
-
-@agency_permission("manage_billing", "view_finance")
-@require_GET
-def payment_list(request: UserRequest, client_id: UUID) -> HttpResponse:
-    client = client_or_404(client_id)
-    rows = Payment.objects.filter(client=client).order_by("-created_at", "-pk")
-    context = {
-        "client": client,
-        "page": list_page(rows, request.GET.get("page")),
-        "may_sell": request.user.has_agency_permission("manage_billing"),
-    }
-    return render(request, "billing/payment_list.html", context)
 
 
 @agency_permission("manage_billing")

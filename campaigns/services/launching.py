@@ -109,6 +109,7 @@ def open_batch_call(
             batch_call_id=batch_call.pk,
             campaign_id=campaign.pk,
             seconds=seconds,
+            label=campaign.name,
             actor=actor,
             now=now,
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
 from accounts.models import User
-from billing.services import ask_credit, current_rate, open_wallet, purchase
+from billing.models import Invoice
+from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
 from convomono.lib.ids import uuid7
 from leads.models import Suppression
 from reporting.models import Report
@@ -98,6 +100,8 @@ def ids(acme, rival, root, alice, vera, now):
         "endpoint_id": endpoint.pk,
         "delivery_id": delivery.pk,
         "campaign_id": campaign.pk,
+        "invoice_id": Invoice.objects.get(payment_id=line.payment_id).pk,
+        "statement_id": ask_statement(client=acme, month=date(2026, 10, 1), now=now).pk,
         "payment_id": line.payment_id,
         "request_id": asked.pk,
         "rate_id": current_rate(client=acme, now=now).pk,
@@ -197,6 +201,8 @@ def client_rows():
         "import_id",
         "suppression_id",
         "report_id",
+        "invoice_id",
+        "statement_id",
     }
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 TESTS = System("tests")
+RESERVED_AT = NOW.replace(minute=2)
 PRICE_MICROS = 300_000  # $0.30 a minute
 
 
@@ -58,6 +59,7 @@ class Launch:
     client: Client
     seconds: int
     terms: Terms | None = None
+    now: datetime = RESERVED_AT
     batch_call_id: UUID = field(default_factory=uuid7)
     campaign_id: UUID = field(default_factory=uuid7)
 
@@ -73,7 +75,7 @@ class Launch:
             campaign_id=self.campaign_id,
             seconds=self.seconds,
             actor=TESTS,
-            now=NOW.replace(minute=2),
+            now=self.now,
         )
 
     def dial(self, max_call_seconds: int = 60, now: datetime = NOW) -> Dial:

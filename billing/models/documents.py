@@ -1,0 +1,106 @@
+"""What a client gets in writing: numbered invoices and credit notes, and monthly statements."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ClientOwned, ClientOwnedQuerySet
+from billing.models.wallets import Payment
+from convomono.lib.models import BaseModel
+
+
+class Printed(ClientOwned):
+    """Something of which a worker makes a PDF when somebody asks for it."""
+
+    class File(models.TextChoices):
+        NONE = "none", _("Not asked for")
+        QUEUED = "queued", _("Being made")
+        DONE = "done", _("Ready")
+        FAILED = "failed", _("Failed")
+
+    pdf_status = models.CharField(max_length=8, choices=File, default=File.NONE)
+    pdf_name = models.CharField(max_length=200, blank=True)
+    pdf_error = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class InvoiceSeries(BaseModel):
+    """The last number given in a year; numbers have no gap because it moves with the document."""
+
+    name = models.CharField(max_length=16, unique=True)
+    last_number = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.last_number}"
+
+
+class Invoice(Printed):
+    """
+    What a client owes or paid for a purchase; a credit note takes one back and names it.
+
+    It is written once, in the block of its payment, and keeps what stood in it: name, minutes,
+    amount. Whether it was paid stands on the payment.
+    """
+
+    class Kind(models.TextChoices):
+        INVOICE = "invoice", _("Invoice")
+        CREDIT_NOTE = "credit_note", _("Credit note")
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    number = models.CharField(max_length=24, unique=True)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="invoices", db_index=False)
+    corrects_number = models.CharField(max_length=24, blank=True)
+    billed_to = models.CharField(max_length=120)
+    seconds = models.PositiveBigIntegerField()
+    amount_micros = models.PositiveBigIntegerField()
+    reason = models.CharField(max_length=200, blank=True)
+    issued_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["payment", "kind"], name="invoice_once")]
+        indexes = [models.Index(fields=["client", "-issued_at"], name="invoice_by_age")]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Statement(Printed):
+    """
+    A client's month in its ledger, from one line to another, with the digest of its CSV.
+
+    The lines never change, so what it says is what it said. `status` is `queued` until a worker has
+    made the CSV; until then only the month is known.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Being made")
+        DONE = "done", _("Ready")
+
+    month = models.DateField()  # its first day, in the zone
+    time_zone = models.CharField(max_length=64)
+    status = models.CharField(max_length=8, choices=Status, default=Status.QUEUED)
+    first_seq = models.BigIntegerField(default=0)
+    last_seq = models.BigIntegerField(default=0)
+    opening_seconds = models.BigIntegerField(default=0)
+    closing_seconds = models.BigIntegerField(default=0)
+    totals = models.JSONField(default=dict)  # of each type: lines, seconds, amount_micros
+    csv_name = models.CharField(max_length=200, blank=True)
+    digest = models.CharField(max_length=64, blank=True, db_index=True)
+    asked_at = models.DateTimeField()
+    issued_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["client", "month"], name="statement_once")]
+        indexes = [
+            models.Index(fields=["status", "asked_at"], name="statement_unfinished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"

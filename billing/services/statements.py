@@ -1,0 +1,129 @@
+"""Monthly statements: asked for, made by a worker, and known again by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from billing.documents import Totals, csv_of, statement_rows
+from billing.models import Statement, Transaction, Wallet
+from convomono.lib import files
+from convomono.lib.db import insert_once
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from accounts.models import Client
+
+Status = Statement.Status
+AT_ONCE = 100
+
+
+class MonthNotOver(Exception):
+    """A statement was asked for of a month in which lines may still be written."""
+
+
+def month_of(day: date) -> date:
+    """Return the first day of its month."""
+    return day.replace(day=1)
+
+
+def next_month(month: date) -> date:
+    """Return the first day of the month after it."""
+    return month_of(month + timedelta(days=31))
+
+
+def last_month(*, client: Client, now: datetime) -> date:
+    """Return the latest month that is over in the client's zone."""
+    today = now.astimezone(ZoneInfo(client.time_zone)).date()
+    return month_of(month_of(today) - timedelta(days=1))
+
+
+def ask_statement(*, client: Client, month: date, now: datetime) -> Statement:
+    """
+    Note that a month's statement is wanted; a worker makes it. The second time return the first.
+
+    :raises MonthNotOver: if lines may still be written in it
+    """
+    if month > last_month(client=client, now=now):
+        raise MonthNotOver
+    row = Statement(client=client, month=month, time_zone=client.time_zone, asked_at=now)
+    if not insert_once(row, "client", "month"):
+        return Statement.objects.get(client=client, month=month)
+    return row
+
+
+def make_statement(*, statement: Statement, now: datetime) -> bool:
+    """
+    Write the month's CSV and its digest, in bounded memory; False if it was made before.
+
+    Made twice it is the same, byte by byte: the lines of a ledger don't change.
+    """
+    if statement.status == Status.DONE:
+        return False
+    first, last = _bounds(statement)
+    statement.first_seq, statement.last_seq = first, last
+    totals = Totals(opening_seconds=_balance(statement, first - 1))
+    digest = hashlib.sha256()
+    with tempfile.TemporaryFile("w+b") as target:
+        for part in csv_of(totals.counted(statement_rows(statement))):
+            encoded = part.encode()
+            digest.update(encoded)
+            target.write(encoded)
+        target.seek(0)
+        stored = files.store(
+            room="statements", client_id=statement.client_id, suffix=".csv", content=target
+        )
+    made = Statement.objects.filter(pk=statement.pk, status=Status.QUEUED).update(
+        status=Status.DONE,
+        first_seq=first,
+        last_seq=last,
+        opening_seconds=totals.opening_seconds,
+        closing_seconds=totals.closing_seconds,
+        totals=totals.by_type,
+        csv_name=stored,
+        digest=digest.hexdigest(),
+        issued_at=now,
+    )
+    if not made:
+        files.delete_stored(stored)  # another worker was quicker
+    return bool(made)
+
+
+def due_statements(*, now: datetime) -> Iterable[Statement]:
+    """Yield the statements that are wanted: of months that are over, and those left behind."""
+    wallets = Wallet.objects.select_related("client").order_by("pk")
+    for wallet in wallets.iterator(chunk_size=AT_ONCE):
+        month = last_month(client=wallet.client, now=now)
+        if not Statement.objects.filter(client_id=wallet.client_id, month=month).exists():
+            ask_statement(client=wallet.client, month=month, now=now)
+    yield from Statement.objects.filter(status=Status.QUEUED).order_by("asked_at")[:AT_ONCE]
+
+
+def find_statement(*, digest: str) -> Statement | None:
+    """Return the statement whose CSV has this SHA-256, in hexadecimal."""
+    wanted = digest.strip().lower()
+    if len(wanted) != hashlib.sha256().digest_size * 2:
+        return None
+    return Statement.objects.select_related("client").filter(digest=wanted).first()
+
+
+def _bounds(statement: Statement) -> tuple[int, int]:
+    """Return the month's first and last line: what earlier and later months don't have."""
+    zone = ZoneInfo(statement.time_zone)
+    lines = Transaction.objects.filter(client_id=statement.client_id)
+
+    def last_before(day: date) -> int:
+        midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+        before = lines.filter(created_at__lt=midnight).order_by("-seq")
+        return before.values_list("seq", flat=True).first() or 0
+
+    return last_before(statement.month) + 1, last_before(next_month(statement.month))
+
+
+def _balance(statement: Statement, seq: int) -> int:
+    line = Transaction.objects.filter(client_id=statement.client_id, seq=seq).first()
+    return (line.balance_after_seconds or 0) if line else 0

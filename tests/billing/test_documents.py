@@ -1,0 +1,325 @@
+"""Invoices with numbers that have no gap, and statements that can be checked byte by byte."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
+
+import pytest
+
+from billing import jobs, services
+from billing.documents import COLUMNS, statement_rows
+from billing.models import Invoice, Payment, Statement
+from telephony.models import Call
+from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
+
+OCTOBER = date(2026, 10, 1)
+IN_OCTOBER = datetime(2026, 10, 20, 15, tzinfo=UTC)
+LATER = datetime(2026, 11, 2, 12, tzinfo=UTC)
+VERIFY = "/verify/"
+
+
+def text(response):
+    return response.content.decode()
+
+
+def body(response):
+    return b"".join(response.streaming_content)
+
+
+# -- Invoices --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wallet(acme):
+    return open_wallet(acme)
+
+
+def numbers():
+    return list(Invoice.objects.order_by("number").values_list("number", flat=True))
+
+
+def test_numbers_the_invoices_of_all_clients_without_a_gap(wallet, acme, rival):
+    open_wallet(rival)
+    for client in (acme, rival, acme):
+        sell(client, seconds=60)
+    sell(acme, seconds=60, now=NOW.replace(year=2027))
+
+    assert numbers() == ["INV-2026-00001", "INV-2026-00002", "INV-2026-00003", "INV-2027-00001"]
+
+
+def test_gives_a_repeated_sale_no_second_invoice_and_a_refused_one_no_number(wallet, acme):
+    for _ in range(2):
+        sell(acme, seconds=60, reference="ONE")
+    with pytest.raises(services.KeyReused):
+        sell(acme, seconds=61, reference="ONE")
+    sell(acme, seconds=60)
+
+    assert numbers() == ["INV-2026-00001", "INV-2026-00002"]
+
+
+def test_invoices_a_payment_that_is_to_come_and_takes_it_back_when_it_fails(wallet, acme):
+    payment = services.await_payment(
+        client=acme,
+        seconds=60,
+        amount_micros=5_000_000,
+        method="bank",
+        reference="R",
+        actor=TESTS,
+        now=NOW,
+    )
+    for _ in range(2):
+        services.fail_payment(payment=payment, actor=TESTS, now=NOW)
+
+    note = Invoice.objects.get(kind="credit_note")
+    assert (note.number, note.corrects_number) == ("CN-2026-00001", "INV-2026-00001")
+    assert note.amount_micros == 5_000_000
+
+
+def test_writes_no_invoice_for_what_is_free(wallet, acme):
+    services.purchase(
+        client=acme,
+        seconds=60,
+        amount_micros=0,
+        method="grant",
+        reference="G",
+        actor=TESTS,
+        now=NOW,
+    )
+    services.refund_payment(payment=Payment.objects.get(), reason="x", actor=TESTS, now=NOW)
+
+    assert not Invoice.objects.exists()
+
+
+def test_shows_an_invoice_and_makes_its_pdf(
+    browse, alice, charlie, wallet, acme, run_jobs, django_capture_on_commit_callbacks
+):
+    sell(acme, seconds=3600, reference="PO-77")
+    invoice = Invoice.objects.get()
+    browser, page = browse(alice), f"/app/billing/invoices/{invoice.pk}/"
+    assert "INV-2026-00001" in text(browser.get("/app/billing/invoices/"))
+    shown = text(browser.get(page))
+    for words in ("PO-77", "60.00", "$36.00", "Acme Dental", "Make a PDF"):
+        assert words in shown, words
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(page + "print/")
+    assert "The PDF is being made" in text(browser.get(page))
+    run_jobs()
+    jobs.make_pdf(kind="invoice", document_id=str(invoice.pk))
+
+    answer = browser.get(page + "pdf/")
+    assert body(answer).startswith(b"%PDF-")
+    assert 'filename="INV-2026-00001.pdf"' in answer["Content-Disposition"]
+    part = text(browser.get(page, headers={"hx-request": "true"}))
+    assert "Download PDF" in part and "<html" not in part
+    assert browse(charlie).get(page + "pdf/").status_code == 404
+
+
+def test_says_why_a_pdf_could_not_be_made(browse, alice, wallet, acme, monkeypatch):
+    def unavailable(*_args):
+        raise jobs.PdfUnavailable("PDF needs Pango.")
+
+    sell(acme, seconds=60)
+    invoice = Invoice.objects.get()
+    page = f"/app/billing/invoices/{invoice.pk}/"
+    browse(alice).post(page + "print/")
+    monkeypatch.setattr(jobs, "render_pdf", unavailable)
+
+    jobs.make_pdf(kind="invoice", document_id=str(invoice.pk))
+
+    assert "PDF needs Pango." in text(browse(alice).get(page))
+    assert browse(alice).get(page + "pdf/").status_code == 404
+
+
+# -- Statements ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def month(acme):
+    """October: 1,000 s bought, a launch of 300, a call of 44.2 s; in November a refund."""
+    open_wallet(acme, now=IN_OCTOBER - timedelta(days=60))
+    sell(acme, seconds=500, now=IN_OCTOBER - timedelta(days=40))  # in September
+    sell(acme, seconds=1000, now=IN_OCTOBER)
+    launch = Launch(acme, 300, now=IN_OCTOBER)
+    dial = launch.dial(now=IN_OCTOBER)
+    Call.objects.create(
+        pk=dial.call_id,
+        client=acme,
+        provider_call_id="call_1",
+        to_number="+12125550101",
+        duration_ms=44_200,
+        retell_cost_micros=987_654,
+        created_at=IN_OCTOBER,
+    )
+    dial.end(44.2, now=IN_OCTOBER)
+    services.refund_call(
+        client_id=acme.pk, call_id=dial.call_id, seconds=5, reason="x", actor=TESTS, now=LATER
+    )
+    return dial
+
+
+def issue(client, month=OCTOBER, now=LATER):
+    row = services.ask_statement(client=client, month=month, now=now)
+    services.make_statement(statement=row, now=now)
+    row.refresh_from_db()
+    return row
+
+
+def read(statement):
+    with jobs.files.open_stored(statement.csv_name) as stored:
+        content = stored.read()
+    return content, list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
+
+
+def test_lists_every_line_with_price_rounding_and_balances(month, acme):
+    statement = issue(acme)
+    content, rows = read(statement)
+
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["type"] for row in rows] == ["purchase", "reserve", "consume"]
+    call = rows[2]
+    assert (call["talked_seconds"], call["billed_seconds"]) == ("45", "45")
+    assert (call["price_per_minute_usd"], call["amount_usd"]) == ("0.30", "0.2250")
+    assert call["rounding"] == "1 s steps, 0 s at least"
+    assert (rows[0]["balance_before_minutes"], rows[0]["balance_after_minutes"]) == (
+        "8.33",
+        "25.00",
+    )
+    assert rows[1]["balance_before_minutes"] == rows[0]["balance_after_minutes"]
+    assert (statement.opening_seconds, statement.closing_seconds) == (500, 1200)
+    assert statement.totals["consume"] == {"lines": 1, "seconds": 45, "amount_micros": 225_000}
+    assert statement.digest == hashlib.sha256(content).hexdigest()
+    assert b"987" not in content
+
+
+def test_never_changes_when_it_is_made_again_and_leaves_no_line_between_two_months(month, acme):
+    statement = issue(acme)
+    first = read(statement)[0]
+    Statement.objects.update(status="queued")
+    sell(acme, seconds=60, now=LATER)
+
+    assert read(issue(acme))[0] == first
+    november = issue(acme, date(2026, 11, 1), now=LATER + timedelta(days=40))
+    assert november.first_seq == statement.last_seq + 1
+    assert november.opening_seconds == statement.closing_seconds
+    assert [row["type"] for row in read(november)[1]] == ["refund", "purchase"]
+
+
+def test_makes_one_statement_of_a_month_and_none_of_one_that_is_not_over(month, acme):
+    assert issue(acme) == issue(acme)
+    assert not services.make_statement(statement=Statement.objects.get(), now=LATER)
+    for later in (date(2026, 11, 1), date(2030, 1, 1)):
+        with pytest.raises(services.MonthNotOver):
+            services.ask_statement(client=acme, month=later, now=LATER)
+
+
+def test_knows_when_a_month_is_over_in_the_zone_of_the_client(wallet, acme):
+    midnight = datetime(2026, 11, 1, 4, tzinfo=UTC)  # in New York, still on summer time
+
+    assert services.last_month(client=acme, now=midnight) == OCTOBER
+    earlier = midnight - timedelta(seconds=1)
+    assert services.last_month(client=acme, now=earlier) == date(2026, 9, 1)
+
+
+def test_makes_the_statements_of_all_clients_when_the_month_is_over(month, acme, rival):
+    open_wallet(rival)
+    for _ in range(2):
+        for row in services.due_statements(now=LATER):
+            services.make_statement(statement=row, now=LATER)
+
+    assert Statement.objects.filter(status="done", month=OCTOBER).count() == 2
+    assert not list(services.due_statements(now=LATER))
+
+
+def test_shows_a_statement_with_csv_and_pdf_to_its_client_alone(
+    browse, alice, charlie, root, month, acme, run_jobs, django_capture_on_commit_callbacks
+):
+    statement = issue(acme)
+    browser, page = browse(alice), f"/app/billing/statements/{statement.pk}/"
+    assert "October 2026" in text(browser.get("/app/billing/statements/"))
+    shown = text(browser.get(page))
+    for words in ("45 s", "$0.2250", "8.33", "20.00", statement.digest, "+1 212"):
+        assert words in shown, words
+    assert body(browser.get(page + "csv/")) == read(statement)[0]
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(page + "print/")
+    run_jobs()
+
+    assert body(browser.get(page + "pdf/")).startswith(b"%PDF-")
+    agency = f"/agency/clients/{acme.pk}/statements/{statement.pk}/"
+    assert browse(root).get(agency).status_code == 200
+    assert browse(charlie).get(page + "csv/").status_code == 404
+
+
+def test_asks_for_a_month_from_the_page(
+    browse, alice, month, acme, run_jobs, django_capture_on_commit_callbacks
+):
+    browser = browse(alice)
+    for wrong, words in (("", "Choose a month"), ("2099-01", "over"), ("x", "Choose a month")):
+        answer = browser.post("/app/billing/statements/ask/", {"month": wrong}, follow=True)
+        assert words in text(answer)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = browser.post("/app/billing/statements/ask/", {"month": "2026-09"}, follow=True)
+    assert "being made" in text(answer)
+    run_jobs()
+
+    assert Statement.objects.get().closing_seconds == 500
+
+
+def test_pages_through_a_long_month_in_as_many_queries(
+    browse, alice, acme, django_assert_num_queries
+):
+    open_wallet(acme, now=IN_OCTOBER)
+    for _ in range(120):
+        sell(acme, seconds=60, now=IN_OCTOBER)
+    page = f"/app/billing/statements/{issue(acme).pk}/"
+    browser = browse(alice)
+    assert "?from=101" in text(browser.get(page))
+    second = text(browser.get(page, {"from": "101"}))
+    assert "?from=1" in second and "?from=201" not in second
+    assert browser.get(page, {"from": "99999999999999999999"}).status_code == 200
+
+    with django_assert_num_queries(5):
+        browser.get(page)
+
+
+def test_reads_a_month_in_parts(month, acme):
+    statement = issue(acme)
+
+    assert [row.line.seq for row in statement_rows(statement, first=3, most=1)] == [3]
+
+
+# -- Verifying -------------------------------------------------------------------------------------
+
+
+def test_says_to_anybody_whether_a_statement_is_genuine(browse, month, acme):
+    statement = issue(acme)
+    content = read(statement)[0]
+    stranger = browse()
+
+    genuine = text(stranger.get(VERIFY, {"digest": f" {statement.digest.upper()} "}))
+    assert "Genuine" in genuine and "Acme Dental" in genuine
+    sent = stranger.post(VERIFY, {"statement": BytesIO(content)})
+    assert "Genuine" in text(sent)
+
+    for changed in (content + b" ", content.replace(b"20.00", b"21.00"), b""):
+        answer = text(stranger.post(VERIFY, {"statement": BytesIO(changed)}))
+        assert "Genuine" not in answer and "Acme" not in answer
+    for digest in ("0" * 64, statement.digest[:-1], "<script>", ""):
+        assert "Genuine" not in text(stranger.get(VERIFY, {"digest": digest}))
+
+
+# -- Usage -----------------------------------------------------------------------------------------
+
+
+def test_shows_what_each_campaign_used(browse, alice, month, acme):
+    answer = text(browse(alice).get("/app/billing/usage/", {"days": "90"}))
+
+    assert "0.67" in answer  # 45 s less the 5 that were given back
+    assert "$0.20" in answer
+    assert "No calls were billed" in text(browse(alice).get("/app/billing/usage/?days=7"))
