@@ -12,8 +12,11 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        """Offer campaigns as targets of imports; the leads room knows none."""
+        """Offer campaigns to imports and to the list of leads; the leads room knows none."""
+        from campaigns.lead_door import LeadDoor  # noqa: PLC0415
         from campaigns.services.enrolment import find_target  # noqa: PLC0415 - needs the models
+        from leads import doors  # noqa: PLC0415
         from leads.imports.targets import register  # noqa: PLC0415
 
         register(find_target)
+        doors.register(LeadDoor())

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from billing.jobs import issue_statements, resume_pdfs, show_due_rates
 from campaigns.jobs import check_launches, resume_campaigns, resume_funded
 from convomono.lib.jobs import periodic
-from leads.jobs import purge_import_changes, resume_imports
+from leads.jobs import purge_import_changes, resume_imports, resume_operations
 from reporting.jobs import resume_reports
 from webhooks.jobs import (
     expire_lost_holds,
@@ -30,6 +30,7 @@ DAY = 24 * 3600
 periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
 periodic(purge_import_changes, every_seconds=DAY)
+periodic(resume_operations, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)

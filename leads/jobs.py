@@ -12,7 +12,10 @@ from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
 from leads.imports.undo import UNDO_FOR, purge_changes, undo_rows
 from leads.imports.work import PAUSE_SECONDS, Pace
-from leads.models import Lead, LeadImport
+from leads.models import Lead, LeadImport, LeadOperation
+from leads.operations.export import export_leads
+from leads.operations.listing import run_listing
+from leads.operations.work import run_operation, undo_operation
 from leads.services.scoring import SLICE, rescore, weighing_of
 
 if TYPE_CHECKING:
@@ -60,6 +63,43 @@ def purge_import_changes(**_later: object) -> int:
         changes__isnull=False,
     )
     return purge_changes(import_ids=set(over.values_list("pk", flat=True)[:100]))
+
+
+def work_on_operation(*, operation_id: UUID, **_later: object) -> None:
+    """Make, or go on with, a change to many leads or its undo; nothing if it is over or gone."""
+    operation = LeadOperation.objects.filter(pk=operation_id).first()
+    if operation is None:
+        return
+    pace, now = Pace(real_now=clock.real_now), clock.now()
+    if operation.kind == LeadOperation.Kind.EXPORT:
+        export_leads(operation=operation, pace=pace, now=now)
+    elif operation.status == LeadOperation.Status.UNDOING:
+        undo_operation(operation=operation, pace=pace, now=now)
+    elif operation.kind == LeadOperation.Kind.LIST:
+        run_listing(operation=operation, pace=pace, now=now)
+    else:
+        run_operation(operation=operation, pace=pace, now=now)
+
+
+def resume_operations(**_later: object) -> int:
+    """Enqueue again each change to many leads that nobody has worked on for a minute; returns how many."""
+    stale = LeadOperation.objects.filter(
+        status__in=[
+            LeadOperation.Status.QUEUED,
+            LeadOperation.Status.RUNNING,
+            LeadOperation.Status.UNDOING,
+        ],
+        progressed_at__lt=clock.real_now() - STALE_AFTER,
+    )
+    ids = list(stale.values_list("pk", flat=True)[:100])
+    for operation_id in ids:
+        enqueue(
+            work_on_operation,
+            queue="imports",
+            timeout_seconds=JOB_SECONDS,
+            operation_id=operation_id,
+        )
+    return len(ids)
 
 
 def resume_imports(**_later: object) -> int:

@@ -6,18 +6,28 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from leads.views import imports, people, suppressions, uploads
+from leads.views import imports, operations, people, suppressions, uploads
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
 
+_OPERATION = "leads/changes/<uuid:operation_id>/"
 _IMPORT = "imports/<uuid:import_id>/"
 
 client_face: tuple[list[URLPattern], str] = (
     [
         path("leads/", people.lead_list, name="lead-list"),
         path("leads/new/", people.lead_create, name="lead-create"),
-        path("leads/export/", people.lead_export, name="lead-export"),
+        path("leads/<uuid:lead_id>/edit/", people.lead_edit, name="lead-edit"),
+        path("leads/<uuid:lead_id>/row/", people.lead_row, name="lead-row"),
+        path("leads/views/", people.view_create, name="view-create"),
+        path("leads/views/<uuid:view_id>/delete/", people.view_delete, name="view-delete"),
+        path("leads/change/", operations.operation_create, name="operation-create"),
+        path("leads/changes/", operations.operation_list, name="operation-list"),
+        path(_OPERATION, operations.operation_detail, name="operation-detail"),
+        path(f"{_OPERATION}cancel/", operations.operation_cancel, name="operation-cancel"),
+        path(f"{_OPERATION}undo/", operations.operation_undo, name="operation-undo"),
+        path(f"{_OPERATION}file/", operations.operation_file, name="operation-file"),
         path("imports/", imports.import_list, name="import-list"),
         path("imports/new/", uploads.import_create, name="import-create"),
         path(_IMPORT, imports.import_detail, name="import-detail"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 else:
     _TextField = models.TextField  # takes no types at run time
 
-__all__ = ["EncryptedTextField", "InvalidToken"]
+__all__ = ["EncryptedTextField", "InvalidToken", "keyed_hashes"]
 
 
 @cache
@@ -24,6 +25,18 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 def _keys() -> MultiFernet:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+def keyed_hashes(text: str) -> list[str]:
+    """
+    Return the text's hash (32 hex digits) under each of FIELD_ENCRYPTION_KEYS, the first for writing.
+
+    A number can't be guessed from it without a key; who removes a key loses what was hashed with it.
+    """
+    return [
+        hmac.digest(key.encode(), text.encode(), "sha256").hex()[:32]
+        for key in settings.FIELD_ENCRYPTION_KEYS
+    ]
 
 
 class EncryptedTextField(_TextField):

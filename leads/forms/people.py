@@ -1,9 +1,8 @@
-"""One lead, filters of the list, and the do-not-call list, as people type them."""
+"""One lead and the do-not-call list, as people type them."""
 
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 from zoneinfo import available_timezones
 
 from django import forms
@@ -13,11 +12,59 @@ from convomono.lib.phone import NumberRefused, parse_number
 from leads.forms.consent import COUNTRIES, ConsentFields
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Lead, Suppression
-from leads.queries import SORTS, import_choices
 from leads.services.people import LeadFields
 
 
-class LeadForm(ConsentFields):
+class _LeadWords(forms.Form):
+    """What both forms of a lead check."""
+
+    def clean_time_zone(self) -> str:
+        zone: str = self.cleaned_data["time_zone"].strip()
+        if zone and zone not in available_timezones():
+            raise forms.ValidationError(_("This is no time zone. Such as: America/Chicago."))
+        return zone
+
+    def clean_tags(self) -> list[str]:
+        tags = dict.fromkeys(tag.strip() for tag in self.cleaned_data["tags"].split(","))
+        return [tag[:40] for tag in tags if tag][:10]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for name, value in list(data.items()):
+            texts = value if isinstance(value, list) else [value]
+            if any(isinstance(text, str) and ("{{" in text or "}}" in text) for text in texts):
+                self.add_error(name, _("Two braces may not stand here: the agent reads it."))
+        return data
+
+    def lead_fields(self) -> LeadFields:
+        """Return what a valid form says of the person."""
+        names = ("first_name", "last_name", "email", "company", "time_zone")
+        return LeadFields(**{name: self.cleaned_data[name] for name in names})
+
+
+class LeadEditForm(_LeadWords):
+    """What can be changed of a lead; its number can't: another number is another lead."""
+
+    first_name = forms.CharField(label=_("First name"), max_length=120, required=False)
+    last_name = forms.CharField(label=_("Last name"), max_length=120, required=False)
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    company = forms.CharField(label=_("Company"), max_length=200, required=False)
+    time_zone = forms.CharField(
+        label=_("Time zone"),
+        max_length=64,
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "America/Chicago"}),
+    )
+    tags = forms.CharField(label=_("Tags"), max_length=200, required=False)
+
+    @staticmethod
+    def initial_of(lead: Lead) -> dict[str, str]:
+        """Return the lead as the form shows it."""
+        names = ("first_name", "last_name", "email", "company", "time_zone")
+        return {name: getattr(lead, name) for name in names} | {"tags": ", ".join(lead.tags)}
+
+
+class LeadForm(_LeadWords, ConsentFields):
     """One lead, typed by hand."""
 
     phone_number = forms.CharField(
@@ -55,83 +102,14 @@ class LeadForm(ConsentFields):
         "tags",
     )
 
-    def clean_time_zone(self) -> str:
-        zone: str = self.cleaned_data["time_zone"].strip()
-        if zone and zone not in available_timezones():
-            raise forms.ValidationError(_("This is no time zone. Such as: America/Chicago."))
-        return zone
-
-    def clean_tags(self) -> list[str]:
-        tags = dict.fromkeys(tag.strip() for tag in self.cleaned_data["tags"].split(","))
-        return [tag[:40] for tag in tags if tag][:10]
-
     def clean(self) -> dict[str, Any]:
         data = super().clean()
-        for name, value in list(data.items()):
-            if isinstance(value, str) and ("{{" in value or "}}" in value):
-                self.add_error(name, _("Two braces may not stand here: the agent reads it."))
         if data.get("phone_number") and data.get("country"):
             try:
                 parse_number(data["phone_number"], data["country"])
             except NumberRefused as exc:
                 self.add_error("phone_number", REASONS[Verdict(exc.reason)])
         return data
-
-    def lead_fields(self) -> LeadFields:
-        """Return what a valid form says of the person."""
-        names = ("first_name", "last_name", "email", "company", "time_zone")
-        return LeadFields(**{name: self.cleaned_data[name] for name in names})
-
-
-class LeadFilters(forms.Form):
-    """Which leads the list shows, and in what order."""
-
-    q = forms.CharField(
-        label=_("Search"),
-        required=False,
-        max_length=100,
-        widget=forms.SearchInput(attrs={"placeholder": _("Name, company, e-mail, number")}),
-    )
-    status = forms.ChoiceField(
-        label=_("Status"), required=False, choices=[("", _("Any")), *Lead.Status.choices]
-    )
-    consent = forms.ChoiceField(
-        label=_("Consent"), required=False, choices=[("", _("Any")), *Lead.ConsentStatus.choices]
-    )
-    tag = forms.CharField(label=_("Tag"), required=False, max_length=40)
-    lead_import = forms.ChoiceField(label=_("Import"), required=False)
-    sort = forms.ChoiceField(
-        label=_("Order"),
-        required=False,
-        choices=list(
-            zip(
-                SORTS,
-                (_("Newest"), _("Oldest"), _("Name"), _("Most attempts"), _("Last called")),
-                strict=True,
-            )
-        ),
-    )
-
-    def __init__(self, *args: Any, client_id: UUID, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = [("", _("Any")), *import_choices(client_id=client_id)]
-        asked = str(self.data.get("lead_import", ""))
-        if asked not in dict(choices) and _is_uuid(asked):
-            choices.append((asked, _("The import you came from")))
-        self.fields["lead_import"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
-
-    def active(self) -> dict[str, Any]:
-        """Return what is asked for; what is no valid filter is left out."""
-        self.is_valid()
-        return {name: value for name, value in self.cleaned_data.items() if value}
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 class SuppressionForm(forms.Form):

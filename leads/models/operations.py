@@ -18,8 +18,8 @@ class OperationParams(TypedDict, total=False):
     """
     What an operation does, and to which leads: `ids`, or all that match `filters` (as in the list).
 
-    `tag`, `campaign_id` and `campaign` (its name), `reason`, `format` ("csv", "xlsx") and `columns`
-    belong to one kind each.
+    `tag`, `campaign_id` and `campaign` (its name), `reason`, `format` ("csv", "xlsx") and `country`
+    (of numbers without one) belong to one kind each.
     """
 
     ids: list[str]
@@ -29,7 +29,7 @@ class OperationParams(TypedDict, total=False):
     campaign: str
     reason: str
     format: str
-    columns: list[str]
+    country: str
 
 
 class LeadOperation(ClientOwned):
@@ -50,6 +50,7 @@ class LeadOperation(ClientOwned):
         SUPPRESS = "suppress", _("Do not call")
         DELETE = "delete", _("Delete")
         EXPORT = "export", _("Export")
+        LIST = "list", _("Import of a do-not-call list")
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("Waiting")

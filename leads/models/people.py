@@ -42,6 +42,7 @@ class Lead(ClientOwned):
         EXHAUSTED = "exhausted", _("Not reached")
         INVALID = "invalid", _("Invalid number")
         SUPPRESSED = "suppressed", _("Do not call")
+        ERASED = "erased", _("Erased")
 
     phone_number = models.CharField(max_length=16)
     # Further numbers of the person, in the order of the file; only the first is dialled.

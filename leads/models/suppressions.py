@@ -15,7 +15,7 @@ class Suppression(BaseModel):
 
     `scope_key` is "agency:<number>", "client:<id>:<number>" or "campaign:<id>:<number>" and makes
     a number stand once on each list. It doesn't expire. Of an erased person only the number's hash is
-    kept: `phone_number` is empty then and the key ends in "#<hash>".
+    kept: "#" and its first digits stand in place of the number.
     """
 
     class Level(models.TextChoices):
@@ -50,7 +50,11 @@ class Suppression(BaseModel):
             models.Index(fields=["phone_number"], name="suppression_by_number"),
         ]
 
+    @property
+    def is_erased(self) -> bool:
+        return self.phone_number.startswith("#")
+
     def __str__(self) -> str:
-        if not self.phone_number:
+        if self.is_erased:
             return str(_("An erased person's number"))
         return f"…{self.phone_number[-4:]}"  # as with a lead's

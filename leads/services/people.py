@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 
+# What people change by hand; region, postal code and external id come from files and programs.
+CHANGEABLE = ("first_name", "last_name", "email", "company", "time_zone")
+
+
 class LeadExists(Exception):
     """The client has a lead with this number; `lead` is it."""
 
@@ -118,6 +122,29 @@ def _insert(lead: Lead, *, consent: ConsentStatement | None, actor: Actor, now: 
             **asdict(consent),
         )
     record(actions.LEAD_ADDED, resource=lead, actor=actor, now=now)
+
+
+@atomic
+def change_lead(
+    *, lead: Lead, fields: LeadFields, tags: list[str], actor: Actor, now: datetime
+) -> bool:
+    """Write what somebody changed of a lead; False if nothing is different. What wasn't asked stays."""
+    asked = {name: value for name, value in asdict(fields).items() if name in CHANGEABLE}
+    changed = [name for name, value in asked.items() if getattr(lead, name) != value]
+    if tags != lead.tags:
+        changed.append("tags")
+    if not changed:
+        return False
+    for name, value in {**asked, "tags": tags}.items():
+        setattr(lead, name, value)
+    lead.search_text, lead.updated_at = lead.searchable(), now
+    Lead.objects.filter(pk=lead.pk).update(
+        **asked, tags=tags, search_text=lead.search_text, updated_at=now
+    )
+    rescore_lead(lead.pk)
+    # Names of columns alone: what they say is the person's.
+    record(actions.LEAD_CHANGED, resource=lead, actor=actor, now=now, details={"changed": changed})
+    return True
 
 
 def has_consent(lead: Lead) -> bool:

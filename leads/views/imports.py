@@ -32,7 +32,7 @@ from leads.imports.targets import find_target
 from leads.imports.verdicts import Verdict
 from leads.models import Consent, LeadImport
 from leads.services.imports import ImportMovedOn, cancel_import, check_import, commit_import
-from leads.views.people import csv_answer
+from leads.views.answers import csv_answer
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -1,4 +1,4 @@
-"""The list of leads, adding one, and the export of what the list shows."""
+"""The list of leads with its views, adding a lead, and changing one where it stands."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import StreamingHttpResponse
+from django.http import Http404, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import can_manage, client_manager, client_viewer
-from audit import actions
-from audit.services import record
+from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from convomono.lib import clock
-from convomono.lib.csvio import csv_lines
 from convomono.lib.htmx import render_page
-from convomono.lib.pages import list_page
-from leads.forms.people import LeadFilters, LeadForm
-from leads.queries import lead_lines, leads_matching
-from leads.services.people import LeadExists, create_lead
+from convomono.lib.pages import keyset_page
+from leads.forms.people import LeadEditForm, LeadForm
+from leads.forms.table import LeadFilters, SaveViewForm
+from leads.lead_table import COLUMNS, leads_matching, order_of, saved_views
+from leads.models import Lead, SavedView
+from leads.services.people import LeadExists, change_lead, create_lead
+from leads.services.views import delete_view, save_view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from typing import Any
+    from uuid import UUID
 
     from django.http import HttpResponse
 
@@ -33,40 +35,51 @@ if TYPE_CHECKING:
 @client_viewer
 @require_GET
 def lead_list(request: ClientRequest) -> HttpResponse:
-    filters = LeadFilters(request.GET, client_id=request.tenant.pk)
+    filters = LeadFilters(request.GET, client=request.tenant)
     active = filters.active()
-    page = list_page(leads_matching(viewer=request.user, filters=active), request.GET.get("page"))
+    views = saved_views(request.user)
     context = {
         "filters": filters,
-        "page": page,
-        "is_filtered": bool(active.keys() - {"sort"}),
-        "can_manage": can_manage(request.user),
-        "zone": request.tenant.time_zone,
+        "page": keyset_page(
+            leads_matching(viewer=request.user, filters=active),
+            order=order_of(active),
+            token=request.GET.get("page"),
+        ),
+        "tabs": _tabs(views, str(request.GET.get("view", ""))),
+        "view": next((one for one in views if str(one.pk) == request.GET.get("view")), None),
+        "save_form": SaveViewForm(initial={"query": filters.query()}),
+        **_table(request, filters),
     }
     return render_page(request, "leads/lead_list.html", context, partial="lead-table")
 
 
-@client_manager
-@require_GET
-def lead_export(request: ClientRequest) -> StreamingHttpResponse:
-    """Stream the filtered list as CSV; who took it stands in the audit log."""
-    active = LeadFilters(request.GET, client_id=request.tenant.pk).active()
-    record(
-        actions.LEADS_EXPORTED,
-        resource=request.tenant,
-        actor=request.user,
-        now=clock.now(),
-        details={"filters": sorted(active)},
-    )
-    rows = leads_matching(viewer=request.user, filters=active)
-    return csv_answer(csv_lines(lead_lines(rows)), "leads.csv")
+def _tabs(views: list[SavedView], current: str) -> list[dict[str, Any]]:
+    url = reverse("leads:lead-list")
+    everybody = {"label": _("All leads"), "url": url, "current": not current}
+    return [
+        everybody,
+        *(
+            {
+                "label": view.name,
+                "url": f"{url}?{view.query}&view={view.pk}",
+                "current": str(view.pk) == current,
+            }
+            for view in views
+        ),
+    ]
 
 
-def csv_answer(lines: Iterator[str], file_name: str) -> StreamingHttpResponse:
-    """Answer with a file that is made while it is sent, never shown inside a page."""
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
-    return response
+def _table(request: ClientRequest, filters: LeadFilters) -> dict[str, Any]:
+    """Return what the table and each of its rows need."""
+    shown = filters.shown_columns()
+    return {
+        "columns": [(name, COLUMNS[name]) for name in shown],
+        "shown": shown,
+        "is_filtered": filters.is_filtered,
+        "query": filters.query(),
+        "can_manage": can_manage(request.user),
+        "zone": request.tenant.time_zone,
+    }
 
 
 @client_manager
@@ -98,3 +111,78 @@ def lead_create(request: ClientRequest) -> HttpResponse:
             return redirect("leads:lead-list")
     status = 422 if form.errors else 200
     return render(request, "leads/lead_create.html", {"form": form}, status=status)
+
+
+@client_manager
+@require_http_methods(["GET", "POST"])
+def lead_edit(request: ClientRequest, lead_id: UUID) -> HttpResponse:
+    """Change a lead on a page of its own, or, for htmx, in its row of the table."""
+    lead = get_visible_or_404(request, Lead.objects.filter(erased_at=None), lead_id)
+    form = LeadEditForm(request.POST or None, initial=LeadEditForm.initial_of(lead))
+    query = request.GET.urlencode()
+    if request.method == "POST" and form.is_valid():
+        change_lead(
+            lead=lead,
+            fields=form.lead_fields(),
+            tags=form.cleaned_data["tags"],
+            actor=request.user,
+            now=clock.now(),
+        )
+        if not _wants_row(request):
+            messages.success(request, _("Saved."))
+            return redirect("campaigns:lead-detail", lead.pk)
+        filters = LeadFilters(QueryDict(query), client=request.tenant)
+        context = {"lead": Lead.objects.get(pk=lead.pk), **_table(request, filters)}
+        return render(request, "leads/lead_row.html", context)
+    context = {"lead": lead, "form": form, "query": query}
+    template = "leads/lead_row_edit.html" if _wants_row(request) else "leads/lead_edit.html"
+    return render(request, template, context, status=422 if form.errors else 200)
+
+
+@client_viewer
+@require_GET
+def lead_row(request: ClientRequest, lead_id: UUID) -> HttpResponse:
+    """Put a row back whose change was given up; without htmx the lead's page answers."""
+    lead = get_visible_or_404(request, Lead.objects.all(), lead_id)
+    if not _wants_row(request):
+        return redirect("campaigns:lead-detail", lead.pk)
+    filters = LeadFilters(request.GET, client=request.tenant)
+    return render(request, "leads/lead_row.html", {"lead": lead, **_table(request, filters)})
+
+
+def _wants_row(request: ClientRequest) -> bool:
+    htmx = request.htmx  # type: ignore[attr-defined]  # set by the middleware
+    return bool(htmx and not htmx.boosted)
+
+
+@client_viewer
+@require_POST
+def view_create(request: ClientRequest) -> HttpResponse:
+    form = SaveViewForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Give the view a name."))
+        return redirect("leads:lead-list")
+    query = LeadFilters(QueryDict(form.cleaned_data["query"]), client=request.tenant).query()
+    view = save_view(
+        client=request.tenant,
+        name=form.cleaned_data["name"],
+        query=query,
+        # What everybody sees is for managers to set up.
+        is_shared=form.cleaned_data["is_shared"] and can_manage(request.user),
+        actor=request.user,
+        now=clock.now(),
+    )
+    return redirect(f"{reverse('leads:lead-list')}?{query}&view={view.pk}")
+
+
+@client_viewer
+@require_POST
+def view_delete(request: ClientRequest, view_id: UUID) -> HttpResponse:
+    view = get_visible_or_404(request, SavedView.objects.all(), view_id)
+    if view.user_id not in (None, request.user.pk) or (
+        view.user_id is None and not can_manage(request.user)
+    ):
+        raise Http404
+    delete_view(view=view, actor=request.user, now=clock.now())
+    messages.success(request, _("The view “%s” is gone.") % view.name)
+    return redirect("leads:lead-list")

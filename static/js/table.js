@@ -1,4 +1,4 @@
-// Arrow keys move between the rows' links of a table marked data-rows; Home and End go to the ends.
+// Arrow keys move between the rows' links of a table marked data-rows; Home and End go to the ends; x ticks.
 
 const MOVES = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 };
 
@@ -11,6 +11,8 @@ document.addEventListener("keydown", (event) => {
   const table = event.target.closest("table[data-rows]");
   if (!table) return;
   const all = links(table);
+  const row = event.target.closest("tr");
+  if (event.key === "x") row?.querySelector("[data-check]")?.click();
   const here = all.indexOf(event.target.closest("tr")?.querySelector("a[href]"));
   let next = here + (MOVES[event.key] ?? 0);
   if (event.key === "Home") next = 0;
@@ -18,4 +20,10 @@ document.addEventListener("keydown", (event) => {
   if (next === here || !all[next]) return;
   event.preventDefault();
   all[next].focus();
+});
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-check-all]")) return;
+  const boxes = event.target.closest("table").querySelectorAll("[data-check]");
+  for (const box of boxes) box.checked = event.target.checked;
 });

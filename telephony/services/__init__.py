@@ -5,6 +5,8 @@ from __future__ import annotations
 from telephony.services.calls import (
     PlacedAttempt,
     apply_event,
+    forget_calls,
+    is_expecting_news,
     record_placed_call,
     record_settlement,
 )
@@ -27,6 +29,8 @@ __all__ = [
     "apply_event",
     "assign_number",
     "buy_number",
+    "forget_calls",
+    "is_expecting_news",
     "record_placed_call",
     "record_settlement",
     "release_number",

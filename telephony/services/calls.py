@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q
 
 from convomono.lib.db import IntegrityError, in_transaction, run_atomic
 from telephony import merging
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from telephony.rules import Outcome
+
+
+# Retell analyses a call within a minute of its end; later news is a repetition.
+ANALYSIS_WITHIN = timedelta(minutes=10)
 
 
 class CallMovedOn(Exception):
@@ -248,3 +255,22 @@ def _change(
         analysis_data=data if isinstance(data, dict) else {},
         counted=call.counted,
     )
+
+
+def is_expecting_news(*, lead_id: UUID, now: datetime) -> bool:
+    """Tell whether a call with this lead goes on, or its analysis may still come."""
+    calls = Call.objects.filter(lead_id=lead_id)
+    fresh = Q(analyzed_at=None, ended_at__gte=now - ANALYSIS_WITHIN)
+    return calls.filter(~Q(status__in=Call.OVER) | fresh).exists()
+
+
+def forget_calls(*, lead_id: UUID, phone_number: str) -> int:
+    """
+    Take a person out of the calls with them; what was said goes, what was billed stays.
+
+    `phone_number` stands where theirs stood. Inside the caller's transaction; returns how many calls.
+    """
+    calls = Call.objects.filter(lead_id=lead_id)
+    CallDetail.objects.filter(call_id__in=list(calls.values_list("pk", flat=True))).delete()
+    outbound, inbound = (calls.filter(direction=one) for one in Call.Direction)
+    return outbound.update(to_number=phone_number) + inbound.update(from_number=phone_number)

@@ -12,7 +12,7 @@ from accounts.models import User
 from billing.models import Invoice
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
 from convomono.lib.ids import uuid7
-from leads.models import Suppression
+from leads.models import LeadOperation, SavedView, Suppression
 from reporting.models import Report
 from telephony.models import Call, PhoneNumber
 from tests.architecture.routes import FOREIGN, ROUTES
@@ -69,6 +69,10 @@ def ids(acme, rival, root, alice, vera, now):
         source="person",
         created_at=now,
     )
+    operation = LeadOperation.objects.create(
+        client=acme, kind="tag", params={"tag": "x"}, progressed_at=now, created_at=now
+    )
+    view = SavedView.objects.create(client=acme, name="Mine", query="", created_at=now)
     report = Report.objects.create(
         client=acme, kind="csv", requested_by_email=vera.email, created_at=now
     )
@@ -108,6 +112,8 @@ def ids(acme, rival, root, alice, vera, now):
         "lead_id": lead.pk,
         "call_id": call.pk,
         "import_id": lead_import.pk,
+        "operation_id": operation.pk,
+        "view_id": view.pk,
         "suppression_id": suppression.pk,
         "report_id": report.pk,
         "client_id": acme.pk,
@@ -199,6 +205,8 @@ def client_rows():
         "lead_id",
         "call_id",
         "import_id",
+        "operation_id",
+        "view_id",
         "suppression_id",
         "report_id",
         "invoice_id",

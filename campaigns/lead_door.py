@@ -1,0 +1,148 @@
+"""Campaigns as the list of leads sees them (`leads.doors.CampaignDoor`)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils.dateparse import parse_datetime
+
+from campaigns import script
+from campaigns.enrolments import move_enrolment
+from campaigns.models import Attempt, Campaign, Enrolment, FollowUp
+from campaigns.services.enrolment import find_target
+from leads.imports.targets import EnrolRow
+from telephony.services import forget_calls, is_expecting_news
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from leads.models import Lead
+
+Status = Enrolment.Status
+# Up to so many leads are named one by one: a list of few is found at once, wherever in the table
+# its leads stand. Of more the next one is never far.
+FEW = 5000
+_KEPT = ("phone_number", "zones", "dynamic_vars", "priority")
+
+
+class LeadDoor:
+    """Answers for the enrolments of leads."""
+
+    def choices(self, client_id: UUID) -> list[tuple[str, str]]:
+        rows = Campaign.objects.filter(client_id=client_id).exclude(status=Campaign.Status.ARCHIVED)
+        newest = rows.order_by("-created_at", "-pk").values_list("pk", "name")[:200]
+        return [(str(pk), name) for pk, name in newest]
+
+    def leads_in(self, *, client_id: UUID, campaign_id: UUID) -> Q:
+        rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)
+        few = list(rows.values_list("lead_id", flat=True)[: FEW + 1])
+        if len(few) <= FEW:
+            return Q(pk__in=few)
+        return Q(Exists(rows.filter(lead_id=OuterRef("pk"))))
+
+    def enrolled(self, *, campaign_id: UUID, lead_ids: Sequence[UUID]) -> set[UUID]:
+        rows = Enrolment.objects.filter(campaign_id=campaign_id, lead_id__in=lead_ids)
+        return set(rows.values_list("lead_id", flat=True))
+
+    def lacking(self, *, campaign_id: UUID, leads: Sequence[Lead]) -> set[UUID]:
+        return set()
+
+    def enrol(
+        self, *, client_id: UUID, campaign_id: UUID, leads: Sequence[Lead], now: datetime
+    ) -> int:
+        target = find_target(client_id=client_id, campaign_id=campaign_id)
+        if target is None or not leads:
+            return 0
+        rows = [
+            EnrolRow(
+                lead_id=lead.pk,
+                phone_number=lead.phone_number,
+                zones=lead.zones,
+                dynamic_vars=script.lead_values(lead),
+            )
+            for lead in leads
+        ]
+        return target.enrol(rows=rows, now=now)
+
+    def in_use(self, lead_ids: Sequence[UUID]) -> set[UUID]:
+        promised = set(
+            FollowUp.objects.filter(lead_id__in=lead_ids).values_list("lead_id", flat=True)
+        )
+        used = Enrolment.objects.filter(lead_id__in=lead_ids).exclude(
+            batch_call=None, attempt_number=0, status=Enrolment.Status.QUEUED
+        )
+        return promised | set(used.values_list("lead_id", flat=True))
+
+    def snapshot(self, lead_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+        found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+        for row in _waiting(lead_ids):
+            found[row.lead_id].append(
+                {
+                    "campaign_id": str(row.campaign_id),
+                    "created_at": row.created_at.isoformat(),
+                    **{name: getattr(row, name) for name in _KEPT},
+                }
+            )
+        return found
+
+    def withdraw(self, *, lead_ids: Sequence[UUID], campaign_id: UUID | None) -> set[UUID]:
+        rows = _waiting(lead_ids)
+        if campaign_id is not None:
+            rows = rows.filter(campaign_id=campaign_id)
+        keys = dict(rows.values_list("pk", "lead_id"))
+        # The guards again: a launch may have taken some meanwhile.
+        Enrolment.objects.filter(
+            pk__in=keys, batch_call=None, attempt_number=0, status=Enrolment.Status.QUEUED
+        ).delete()
+        left = set(Enrolment.objects.filter(pk__in=keys).values_list("pk", flat=True))
+        return {lead_id for key, lead_id in keys.items() if key not in left}
+
+    def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:
+        enrolments = Enrolment.objects.filter(lead_id=lead_id)
+        talking = enrolments.filter(status__in=(Status.DIALLING, Status.IN_CALL)).exists()
+        if talking or is_expecting_news(lead_id=lead_id, now=now):
+            return False
+        for key in list(enrolments.filter(status=Status.QUEUED).values_list("pk", flat=True)):
+            move_enrolment(
+                enrolment_id=key,
+                from_statuses=(Status.QUEUED,),
+                to_status=Status.SUPPRESSED,
+                now=now,
+            )
+        enrolments.update(phone_number=phone_number, dynamic_vars={}, zones=[], decision={})
+        Attempt.objects.filter(lead_id=lead_id).update(
+            phone_number=phone_number, request={}, decision={}
+        )
+        FollowUp.objects.filter(lead_id=lead_id).delete()
+        forget_calls(lead_id=lead_id, phone_number=phone_number)
+        return True
+
+    def restore(self, *, lead_id: UUID, enrolments: Sequence[dict[str, Any]]) -> None:
+        for kept in enrolments:
+            campaign = Campaign.objects.filter(pk=UUID(kept["campaign_id"])).first()
+            rows = Enrolment.objects.filter(campaign_id=kept["campaign_id"], lead_id=lead_id)
+            if campaign is None or rows.exists():
+                continue
+            at = parse_datetime(kept["created_at"])
+            assert at is not None  # written by `snapshot`
+            Enrolment.objects.create(
+                client_id=campaign.client_id,
+                campaign=campaign,
+                lead_id=lead_id,
+                next_attempt_at=at,
+                created_at=at,
+                **{name: kept[name] for name in _KEPT},
+            )
+
+
+def _waiting(lead_ids: Sequence[UUID]) -> Any:
+    return Enrolment.objects.filter(
+        lead_id__in=lead_ids,
+        batch_call=None,
+        attempt_number=0,
+        status=Enrolment.Status.QUEUED,
+    )

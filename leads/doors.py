@@ -1,0 +1,78 @@
+"""What the list of leads asks of campaigns; campaigns registers itself, leads knows none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from django.db.models import Q
+
+    from leads.models import Lead
+
+
+class CampaignDoor(Protocol):
+    """A client's campaigns, as the list of leads and its bulk changes see them."""
+
+    def choices(self, client_id: UUID) -> list[tuple[str, str]]:
+        """Return the client's campaigns that leads may be in, newest first: id and name."""
+        ...
+
+    def leads_in(self, *, client_id: UUID, campaign_id: UUID) -> Q:
+        """Return the condition that keeps the leads of a campaign."""
+        ...
+
+    def enrolled(self, *, campaign_id: UUID, lead_ids: Sequence[UUID]) -> set[UUID]:
+        """Return those that are in the campaign."""
+        ...
+
+    def lacking(self, *, campaign_id: UUID, leads: Sequence[Lead]) -> set[UUID]:
+        """Return those that lack something the campaign's script can't be said without."""
+        ...
+
+    def enrol(
+        self, *, client_id: UUID, campaign_id: UUID, leads: Sequence[Lead], now: datetime
+    ) -> int:
+        """Put leads into the campaign, in blocks of its own; a second time adds none."""
+        ...
+
+    def in_use(self, lead_ids: Sequence[UUID]) -> set[UUID]:
+        """Return those that were called, or stand in a launch's line."""
+        ...
+
+    def snapshot(self, lead_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+        """Return what would bring back the waiting enrolments of these leads, in plain JSON values."""
+        ...
+
+    def withdraw(self, *, lead_ids: Sequence[UUID], campaign_id: UUID | None) -> set[UUID]:
+        """Take leads out of a campaign (or of all) where they only wait; return which were."""
+        ...
+
+    def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:
+        """
+        Take a person out of enrolments, attempts and calls, inside the caller's transaction.
+
+        `phone_number` stands where the number stood. False, and nothing may stay written, while one
+        of the lead's calls is in progress.
+        """
+        ...
+
+    def restore(self, *, lead_id: UUID, enrolments: Sequence[dict[str, Any]]) -> None:
+        """Put a lead back to where a snapshot says; a second time changes nothing."""
+        ...
+
+
+_doors: list[CampaignDoor] = []
+
+
+def register(door: CampaignDoor) -> None:
+    """Make this the door to campaigns; the campaigns room calls it at start-up."""
+    _doors[:] = [door]
+
+
+def campaigns() -> CampaignDoor:
+    """Return the registered door."""
+    return _doors[0]

@@ -1,0 +1,153 @@
+"""Reads the numbers of a do-not-call list, a line each, and puts them on the client's list."""
+
+from __future__ import annotations
+
+import re
+from itertools import batched, islice
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db.models import F
+
+from convomono.lib import files
+from convomono.lib.ids import uuid7
+from convomono.lib.phone import NumberRefused, parse_number
+from leads.models import Lead, LeadOperation, LeadOperationRow, Suppression
+from leads.operations.kinds import LISTED, NO_NUMBER
+from leads.operations.work import SLICE, TRIES, Overtaken, finish, move, tried
+from leads.services.suppressions import scope_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from leads.imports.work import Pace
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_LINE = 2000
+_CELLS = re.compile(r"[,;\t|\"]")
+Status = LeadOperation.Status
+
+
+def run_listing(*, operation: LeadOperation, pace: Pace, now: datetime) -> bool:
+    """Put the file's numbers on the list; True when it came to its end in this run."""
+    claimed = LeadOperation.objects.filter(
+        pk=operation.pk, status__in=(Status.QUEUED, Status.RUNNING)
+    ).update(status=Status.RUNNING, progressed_at=pace.real_now())
+    if not claimed:
+        return False
+    operation.refresh_from_db()
+    # The cursor is the number of lines that are done, written as an id.
+    done = operation.cursor_id.int if operation.cursor_id else 0
+    try:
+        for part in batched(islice(file_lines(operation.stored_name), done, None), SLICE):
+            done += len(part)
+            _write_slice(operation, part, done=done, pace=pace, now=now)
+            pace.rest()
+    except Overtaken:
+        return False
+    files.delete_stored(operation.stored_name)
+    LeadOperation.objects.filter(pk=operation.pk).update(stored_name="")
+    return finish(operation, from_status=Status.RUNNING, to_status=Status.DONE, now=now)
+
+
+def file_lines(stored_name: str) -> Iterator[str]:
+    """Yield the lines of the file that say something, at most 2,000 characters of each."""
+    with files.open_stored(stored_name) as stream:
+        while line := stream.readline(MAX_LINE):
+            text = line.decode("utf-8-sig", errors="replace").replace("\x00", "").strip()
+            if text:
+                yield text
+
+
+def _number(line: str, country: str) -> str:
+    """Return the first number of the line in E.164; empty if none may be called."""
+    for cell in _CELLS.split(line):
+        try:
+            return parse_number(cell, country).e164
+        except NumberRefused:
+            continue
+    return ""
+
+
+def _write_slice(
+    operation: LeadOperation, lines: Sequence[str], *, done: int, pace: Pace, now: datetime
+) -> None:
+    for _attempt in range(TRIES):
+        rows, entries = _plan(operation, lines, now)
+        skipped = len(rows) - len(entries)
+
+        def block(
+            rows: Sequence[LeadOperationRow] = rows,
+            entries: Sequence[Suppression] = entries,
+            skipped: int = skipped,
+        ) -> None:
+            move(
+                operation,
+                Status.RUNNING,
+                cursor_id=UUID(int=done),
+                progressed_at=pace.real_now(),
+                changed_count=F("changed_count") + len(entries),
+                skipped_count=F("skipped_count") + skipped,
+            )
+            Suppression.objects.bulk_create(entries)
+            LeadOperationRow.objects.bulk_create(rows)
+            Lead.objects.filter(
+                client_id=operation.client_id,
+                phone_number__in=[one.phone_number for one in entries],
+            ).update(status=Lead.Status.SUPPRESSED, updated_at=now)
+
+        if tried(block):
+            operation.cursor_id = UUID(int=done)
+            return
+    raise Overtaken
+
+
+def _plan(
+    operation: LeadOperation, lines: Sequence[str], now: datetime
+) -> tuple[list[LeadOperationRow], list[Suppression]]:
+    numbers = [_number(line, operation.params["country"]) for line in lines]
+    keys = {
+        number: scope_key(
+            level=Suppression.Level.CLIENT,
+            client_id=operation.client_id,
+            campaign_id=None,
+            phone_number=number,
+        )
+        for number in numbers
+        if number
+    }
+    there = set(
+        Suppression.objects.filter(scope_key__in=list(keys.values())).values_list(
+            "scope_key", flat=True
+        )
+    )
+    rows, entries = [], []
+    for line, number in zip(lines, numbers, strict=True):
+        listed = bool(number) and keys[number] in there
+        row = LeadOperationRow(
+            client_id=operation.client_id,
+            operation=operation,
+            lead_id=uuid7(),
+            label=f"…{number[-4:]}" if number else line[:40],
+            note=LISTED if listed else "" if number else NO_NUMBER,
+        )
+        rows.append(row)
+        if row.note:
+            continue
+        there.add(keys[number])
+        entries.append(
+            Suppression(
+                pk=row.lead_id,
+                level=Suppression.Level.CLIENT,
+                client_id=operation.client_id,
+                phone_number=number,
+                scope_key=keys[number],
+                source=Suppression.Source.IMPORT,
+                reason=operation.params["reason"],
+                operation_id=operation.pk,
+                added_by_email=operation.created_by_email,
+                created_at=now,
+            )
+        )
+    return rows, entries

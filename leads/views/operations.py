@@ -1,0 +1,152 @@
+"""Changes to many leads: choosing, confirming, watching, taking back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import FileResponse, Http404
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from convomono.lib import clock, files
+from convomono.lib.htmx import render_page
+from convomono.lib.pages import keyset_page
+from leads.forms.operations import OperationForm
+from leads.lead_table import leads_matching
+from leads.models import LeadOperation, LeadOperationRow
+from leads.operations.wording import note_sentence, question
+from leads.services.operations import (
+    UndoRefused,
+    cancel_operation,
+    may_undo,
+    start_operation,
+    undo_operation,
+)
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse, HttpResponseBase
+
+    from accounts.access import ClientRequest
+
+
+@client_manager
+@require_POST
+def operation_create(request: ClientRequest) -> HttpResponse:
+    """Ask with the number of leads in the question; begin once it was answered."""
+    is_confirmed = "confirmed" in request.POST
+    form = OperationForm(request.POST, client=request.tenant, is_confirmed=is_confirmed)
+    is_valid = form.is_valid()
+    if "kind" in form.errors:
+        raise BadRequest("kind")
+    if form.is_for_everybody():
+        total = leads_matching(viewer=request.user, filters=form.filters()).count()
+    else:
+        chosen = leads_matching(viewer=request.user, filters={}).filter(pk__in=form.lead_ids())
+        total = chosen.count()
+    if not total:
+        messages.warning(request, _("Tick the leads first, then choose what to do with them."))
+        return redirect("leads:lead-list")
+    if is_confirmed and is_valid:
+        operation = start_operation(
+            client=request.tenant,
+            kind=form.cleaned_data["kind"],
+            params=form.params(),
+            total=total,
+            actor=request.user,
+            now=clock.now(),
+            real_now=clock.real_now(),
+        )
+        return redirect("leads:operation-detail", operation.pk)
+    context = {
+        "form": form,
+        "total": total,
+        "lead_ids": form.lead_ids(),
+        "question": question(form.kind, total),
+        "is_danger": form.kind in {LeadOperation.Kind.DELETE, LeadOperation.Kind.SUPPRESS},
+        "errors": is_confirmed,
+    }
+    status = 422 if is_confirmed else 200
+    return render(request, "leads/operation_create.html", context, status=status)
+
+
+@client_viewer
+@require_GET
+def operation_list(request: ClientRequest) -> HttpResponse:
+    page = keyset_page(
+        LeadOperation.objects.visible_to(request.user),
+        order=("-created_at", "-pk"),
+        token=request.GET.get("page"),
+    )
+    context = {"page": page, "zone": request.tenant.time_zone}
+    return render_page(request, "leads/operation_list.html", context, partial="operation-table")
+
+
+@client_viewer
+@require_GET
+def operation_detail(request: ClientRequest, operation_id: UUID) -> HttpResponse:
+    operation = get_visible_or_404(request, LeadOperation.objects.all(), operation_id)
+    rows = LeadOperationRow.objects.filter(
+        client_id=operation.client_id, operation=operation
+    ).exclude(note="")
+    left = list(rows.order_by("pk")[:100])
+    context = {
+        "operation": operation,
+        "left": [(row, note_sentence(row.note)) for row in left],
+        "may_undo": can_manage(request.user) and may_undo(operation, now=clock.now()),
+        "may_cancel": can_manage(request.user)
+        and operation.status in {LeadOperation.Status.QUEUED, LeadOperation.Status.RUNNING},
+        "may_download": can_manage(request.user)
+        and operation.kind == LeadOperation.Kind.EXPORT
+        and bool(operation.stored_name),
+        "zone": request.tenant.time_zone,
+    }
+    return render_page(
+        request, "leads/operation_detail.html", context, partial="operation-progress"
+    )
+
+
+@client_manager
+@require_POST
+def operation_cancel(request: ClientRequest, operation_id: UUID) -> HttpResponse:
+    operation = get_visible_or_404(request, LeadOperation.objects.all(), operation_id)
+    if not cancel_operation(operation=operation, actor=request.user, now=clock.now()):
+        messages.info(request, _("It had ended already."))
+    return redirect("leads:operation-detail", operation.pk)
+
+
+@client_manager
+@require_POST
+def operation_undo(request: ClientRequest, operation_id: UUID) -> HttpResponse:
+    operation = get_visible_or_404(request, LeadOperation.objects.all(), operation_id)
+    try:
+        undo_operation(
+            operation=operation,
+            actor=request.user,
+            now=clock.now(),
+            real_now=clock.real_now(),
+        )
+    except UndoRefused:
+        messages.error(request, _("This change can't be undone (any more)."))
+    return redirect("leads:operation-detail", operation.pk)
+
+
+@client_manager
+@require_GET
+def operation_file(request: ClientRequest, operation_id: UUID) -> HttpResponseBase:
+    """Hand out the file of an export, always as a download."""
+    operation = get_visible_or_404(request, LeadOperation.objects.all(), operation_id)
+    if operation.kind != LeadOperation.Kind.EXPORT or not operation.stored_name:
+        raise Http404
+    name = "leads.xlsx" if operation.params.get("format") == "xlsx" else "leads.csv"
+    try:
+        return FileResponse(
+            files.open_stored(operation.stored_name), as_attachment=True, filename=name
+        )
+    except FileNotFoundError:
+        raise Http404 from None

@@ -1,0 +1,227 @@
+"""The list of leads: filters, order, keyset pages, views to keep, rows changed in place."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from audit.models import AuditLog
+from campaigns.services.enrolment import enrol_lead
+from convomono.lib.pages import keyset_page
+from leads.lead_table import SORTS, leads_matching, order_of
+from leads.models import Lead, SavedView, zone_mark
+from tests.factories.accounts import NOW
+from tests.factories.campaigns import make_draft
+from tests.factories.leads import LeadFactory
+
+HTMX = {"HX-Request": "true"}
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'<th scope="row">\s*<a[^>]*>([^<]+)</a>', page)
+
+
+def make(client, name, **fields):
+    lead = LeadFactory.build(client=client, first_name=name, **fields)
+    lead.search_text = lead.searchable()
+    lead.save(force_insert=True)
+    return lead
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "outcome=machine",
+        "attempts=3",
+        "score_from=60",
+        "zone=America/Chicago",
+        "added_from=2026-11-24",
+        "called_from=2026-11-24&called_to=2026-11-24",
+        "campaign={campaign}",
+        "consent=revoked",
+    ],
+)
+def test_filters(browse, vera, acme, query):
+    make(acme, "Other", time_zone="America/New_York", attempts_count=1)
+    lead = make(
+        acme,
+        "Ada",
+        last_outcome="machine",
+        attempts_count=4,
+        score=60,
+        time_zone="America/Chicago",
+        consent_status="revoked",
+        created_at=NOW + timedelta(days=1),
+        last_attempted_at=NOW + timedelta(days=1),
+    )
+    campaign = make_draft(acme)
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+
+    page = browse(vera).get(f"/app/leads/?{query.format(campaign=campaign.pk)}", headers=HTMX)
+
+    assert names(page.text) == ["Ada"]
+
+
+def test_counts_days_in_the_clients_zone(browse, vera, acme):
+    make(acme, "Evening", created_at=NOW.replace(day=24, hour=4))  # the 23rd in New York
+
+    page = browse(vera).get("/app/leads/?added_from=2026-11-23&added_to=2026-11-23").text
+
+    assert names(page) == ["Evening"]
+
+
+def test_finds_no_zone_by_its_name(browse, vera, acme):
+    make(acme, "Ada", time_zone="America/Chicago")
+
+    assert names(browse(vera).get("/app/leads/?q=chicago").text) == []
+    assert "chicago" not in zone_mark("America/Chicago")
+
+
+def test_looks_into_no_campaign_of_another_client(browse, charlie, acme, rival):
+    lead = make(acme, "Ada")
+    campaign = make_draft(acme)
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+    make(rival, "Theirs")
+
+    page = browse(charlie).get(f"/app/leads/?campaign={campaign.pk}").text
+
+    assert names(page) == []
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_shows_every_lead_once_on_the_way_there_and_back(acme, vera, sort, size):
+    for number in range(7):
+        LeadFactory.create(
+            client=acme,
+            last_name=f"N{number % 3}",
+            score=number % 2,
+            attempts_count=number % 3,
+            last_attempted_at=None if number % 2 else NOW + timedelta(hours=number % 3),
+            created_at=NOW + timedelta(seconds=number // 2),
+        )
+    order = order_of({"sort": sort})
+    rows = leads_matching(viewer=vera, filters={})
+    wanted = list(rows.order_by(*order).values_list("pk", flat=True))
+
+    pages, token = [], None
+    while token != "":
+        pages.append(keyset_page(rows, order=order, token=token, size=size))
+        token = pages[-1].after
+    assert [lead.pk for page in pages for lead in page.rows] == wanted
+
+    back = [pages[-1]]
+    while back[-1].before:
+        back.append(keyset_page(rows, order=order, token=back[-1].before, size=size))
+    assert [lead.pk for page in reversed(back) for lead in page.rows] == wanted
+    assert back[-1].start_index() == 1
+
+
+@pytest.mark.parametrize("token", ["x", "2", "W10", "WyJhIiwieCIsInkiLCJ6IiwxLCIyIl0", "a" * 3000])
+def test_takes_no_word_of_strangers_for_a_page(browse, vera, acme, token):
+    make(acme, "Ada")
+
+    assert names(browse(vera).get(f"/app/leads/?page={token}").text) == ["Ada"]
+
+
+@pytest.mark.sqlite_only("reads SQLite's plans")
+@pytest.mark.parametrize("sort", sorted(set(SORTS) - {"attempts"}))
+def test_sorts_by_an_index_that_begins_with_the_client(acme, vera, sort):
+    rows = leads_matching(viewer=vera, filters={}).order_by(*SORTS[sort])
+
+    plan = rows.values_list("pk", flat=True)[:51].explain()
+
+    assert "client_id=?" in plan
+    if sort in {"newest", "oldest"}:
+        assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.sqlite_only("reads SQLite's plans")
+def test_looks_for_rare_leads_in_the_index_alone(acme, vera):
+    filters = {"q": "zzzz", "consent": "revoked", "outcome": "machine", "score_from": "50"}
+    rows = leads_matching(viewer=vera, filters=filters).order_by(*SORTS["newest"])
+
+    plan = rows.values_list("created_at", "pk")[:51].explain()
+
+    assert "COVERING INDEX lead_scan" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_shows_the_columns_that_were_chosen(browse, vera, acme):
+    make(acme, "Ada", email="ada@x.test")
+    browser = browse(vera)
+
+    usual, chosen = (browser.get(f"/app/leads/{q}").text for q in ("", "?columns=email"))
+
+    assert "ada@x.test" not in usual
+    assert "ada@x.test" in chosen
+    assert '<th scope="col">Number</th>' not in re.sub(r"\s+", " ", chosen).replace("> N", ">N")
+
+
+def test_keeps_a_view_for_oneself_or_for_everybody(browse, mia, vera, charlie):
+    data = {"name": "Hot", "query": "score_from=60&page=x&evil=1", "is_shared": "on"}
+
+    answer = browse(mia).post("/app/leads/views/", data)
+
+    shared = SavedView.objects.get()
+    assert answer["Location"] == f"/app/leads/?score_from=60&view={shared.pk}"
+    assert "Hot" in browse(vera).get("/app/leads/").text
+    assert "Hot" not in browse(charlie).get("/app/leads/").text
+    browse(vera).post("/app/leads/views/", data | {"name": "Mine"})
+    assert SavedView.objects.get(name="Mine").user == vera
+    assert "Mine" not in browse(mia).get("/app/leads/").text
+    assert {one.action for one in AuditLog.objects.all()} == {"leads.view_saved"}
+
+
+def test_forgets_a_view_of_ones_own_and_managers_the_shared_ones(browse, mia, vera, alice, acme):
+    own = SavedView.objects.create(client=acme, user=alice, name="Own", query="", created_at=NOW)
+    shared = SavedView.objects.create(client=acme, name="All", query="", created_at=NOW)
+
+    assert browse(mia).post(f"/app/leads/views/{own.pk}/delete/").status_code == 404
+    assert browse(vera).post(f"/app/leads/views/{shared.pk}/delete/").status_code == 404
+    assert browse(mia).post(f"/app/leads/views/{shared.pk}/delete/").status_code == 302
+    assert SavedView.objects.get() == own
+
+
+EDIT = {"first_name": "Ada", "last_name": "Byron", "email": "", "company": "", "time_zone": ""}
+
+
+def test_changes_a_lead_in_its_row(browse, mia, acme):
+    lead = make(acme, "Adda")
+    browser = browse(mia)
+    address = f"/app/leads/{lead.pk}/edit/"
+
+    form = browser.get(f"{address}?columns=tags", headers=HTMX).text
+    row = browser.post(f"{address}?columns=tags", EDIT | {"tags": "vip, new"}, headers=HTMX).text
+
+    lead = Lead.objects.get(pk=lead.pk)
+    assert "<html" not in form
+    assert row.strip().startswith("<tr")
+    assert "vip, new" in row
+    assert (lead.first_name, lead.tags) == ("Ada", ["vip", "new"])
+    assert "#vip " in lead.search_text
+    assert AuditLog.objects.get().details == {"changed": ["first_name", "last_name", "tags"]}
+    assert browser.get(f"/app/leads/{lead.pk}/row/", headers=HTMX).text.strip().startswith("<tr")
+
+
+def test_changes_a_lead_without_scripts_and_says_what_is_wrong(browse, mia, vera, charlie, acme):
+    lead = make(acme, "Ada")
+    address = f"/app/leads/{lead.pk}/edit/"
+
+    assert browse(mia).post(address, EDIT | {"company": "{{x}}"}).status_code == 422
+    assert browse(mia).post(address, EDIT | {"time_zone": "Mars"}).status_code == 422
+    assert browse(mia).post(address, EDIT | {"tags": "{{"}).status_code == 422
+    assert browse(mia).post(address, EDIT)["Location"] == f"/app/leads/{lead.pk}/"
+    assert browse(vera).post(address, EDIT).status_code == 403
+    assert browse(charlie).post(address, EDIT).status_code == 404
+
+
+def test_keeps_what_the_form_does_not_ask_for(browse, mia, acme):
+    lead = make(acme, "Ada", region="TX", external_id="7")
+
+    browse(mia).post(f"/app/leads/{lead.pk}/edit/", EDIT)
+
+    lead = Lead.objects.get(pk=lead.pk)
+    assert (lead.region, lead.external_id) == ("TX", "7")

@@ -1,0 +1,343 @@
+"""Changes to many leads: what each does, that it goes on where it was killed, and its undo."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+
+import openpyxl
+import pytest
+
+from audit.models import AuditLog
+from campaigns.models import Enrolment
+from campaigns.services.enrolment import enrol_lead
+from convomono.lib import files
+from leads.imports.work import Pace
+from leads.models import Consent, Lead, LeadOperation, LeadOperationRow, Suppression
+from leads.operations import work
+from leads.services.operations import start_operation
+from tests.factories.accounts import NOW
+from tests.factories.campaigns import make_draft
+from tests.factories.leads import ConsentFactory, LeadFactory
+
+LIST = "/app/leads/change/"
+
+
+@pytest.fixture
+def change(browse, mia, run_jobs, django_capture_on_commit_callbacks):
+    """Do something with many leads as a manager would, jobs included; return the operation."""
+
+    def do(kind, leads=(), user=mia, **fields) -> LeadOperation:
+        data = {"kind": kind, "scope": "chosen", "lead": [lead.pk for lead in leads], **fields}
+        with django_capture_on_commit_callbacks(execute=True):
+            answer = browse(user).post(LIST, {"confirmed": "1", **data})
+        assert answer.status_code == 302, answer.text
+        run_jobs()
+        return LeadOperation.objects.latest("created_at")
+
+    return do
+
+
+@pytest.fixture
+def undo(browse, mia, run_jobs, django_capture_on_commit_callbacks):
+    def take_back(operation) -> LeadOperation:
+        with django_capture_on_commit_callbacks(execute=True):
+            browse(mia).post(f"/app/leads/changes/{operation.pk}/undo/")
+        run_jobs()
+        operation.refresh_from_db()
+        return operation
+
+    return take_back
+
+
+def counts(operation) -> tuple[int, int]:
+    operation.refresh_from_db()
+    return operation.changed_count, operation.skipped_count
+
+
+def test_asks_with_the_number_before_it_does_anything(browse, mia, acme, rival):
+    LeadFactory.create_batch(3, client=acme, status="called")
+    LeadFactory.create(client=acme)
+    LeadFactory.create(client=rival, status="called")
+
+    page = browse(mia).post(LIST, {"kind": "delete", "scope": "all", "query": "status=called"})
+
+    assert page.status_code == 200
+    assert "Delete 3 leads" in page.text
+    assert not LeadOperation.objects.exists()
+
+
+def test_asks_to_tick_leads_first_and_for_what_belongs_to_it(browse, mia, acme):
+    lead = LeadFactory.create(client=acme)
+    browser = browse(mia)
+
+    assert browser.post(LIST, {"kind": "tag", "scope": "chosen"})["Location"] == "/app/leads/"
+    wrong = {"kind": "tag", "lead": lead.pk, "confirmed": "1", "tag": "a,b"}
+    assert browser.post(LIST, wrong).status_code == 422
+    assert browser.post(LIST, {"kind": "odd"}).status_code == 400
+
+
+def test_tags_all_that_match_and_takes_it_back(change, undo, acme, rival):
+    tagged = LeadFactory.create(client=acme, tags=["vip"], status="called")
+    leads = LeadFactory.create_batch(50, client=acme, status="called")
+    other, theirs = LeadFactory.create(client=acme), LeadFactory.create(client=rival)
+
+    operation = change("tag", scope="all", query="status=called", tag="vip")
+
+    assert counts(operation) == (50, 1)
+    assert operation.status == "done"
+    for lead in leads:
+        lead.refresh_from_db()
+        assert lead.tags == ["vip"]
+        assert "#vip " in lead.search_text
+    other.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (other.tags, theirs.tags) == ([], [])
+
+    leads[0].tags = ["vip", "own"]
+    leads[0].search_text = leads[0].searchable()
+    leads[0].save()
+    leads[1].delete()
+    undo(operation)
+
+    assert (operation.status, operation.undone_count, operation.kept_count) == ("undone", 48, 2)
+    leads[0].refresh_from_db()
+    leads[2].refresh_from_db()
+    tagged.refresh_from_db()
+    assert (leads[0].tags, leads[2].tags, tagged.tags) == (["vip", "own"], [], ["vip"])
+
+
+def test_names_what_was_left_alone(change, undo, browse, vera, acme):
+    had, lead = (
+        LeadFactory.create(client=acme, first_name="Had", tags=["vip"]),
+        LeadFactory.create(client=acme, first_name="Edited"),
+    )
+    operation = change("tag", [had, lead], tag="vip")
+    Lead.objects.filter(pk=lead.pk).update(tags=[])
+    undo(operation)
+
+    page = browse(vera).get(f"/app/leads/changes/{operation.pk}/").text
+
+    assert "Had the tag already." in page
+    assert "Was changed since" in page
+
+
+def test_takes_a_tag_off(change, undo, acme):
+    lead = LeadFactory.create(client=acme, tags=["vip", "x"], search_text="+1 #vip #x ")
+
+    operation = change("untag", [lead], tag="vip")
+    lead.refresh_from_db()
+    assert lead.tags == ["x"]
+
+    undo(operation)
+    lead.refresh_from_db()
+    assert lead.tags == ["vip", "x"]
+
+
+def test_enrols_and_takes_back_those_that_still_wait(change, undo, acme):
+    campaign = make_draft(acme)
+    leads = LeadFactory.create_batch(3, client=acme, first_name="Ada")
+    enrol_lead(campaign=campaign, lead=leads[0], dynamic_vars={}, now=NOW)
+
+    operation = change("enrol", leads, campaign_id=campaign.pk)
+
+    assert counts(operation) == (2, 1)
+    assert Enrolment.objects.filter(campaign=campaign).count() == 3
+    assert Enrolment.objects.get(lead=leads[1]).dynamic_vars["first_name"] == "Ada"
+
+    Enrolment.objects.filter(lead=leads[2]).update(attempt_number=1)
+    undo(operation)
+
+    assert (operation.undone_count, operation.kept_count) == (1, 1)
+    assert set(Enrolment.objects.values_list("lead_id", flat=True)) == {leads[0].pk, leads[2].pk}
+
+
+def test_enrols_into_no_campaign_of_another_client(browse, mia, rival, acme):
+    lead = LeadFactory.create(client=acme)
+    data = {"kind": "enrol", "lead": lead.pk, "confirmed": "1"}
+
+    answer = browse(mia).post(LIST, data | {"campaign_id": make_draft(rival).pk})
+
+    assert answer.status_code == 422
+
+
+def test_suppresses_and_takes_back_its_own_entries_alone(change, undo, acme):
+    listed, lead, lifted = (LeadFactory.create(client=acme, status="called") for _ in range(3))
+    first = change("suppress", [listed], reason="Earlier")
+    operation = change("suppress", [listed, lead, lifted], reason="Asked by mail")
+
+    assert counts(operation) == (2, 1)
+    lead.refresh_from_db()
+    assert lead.status == "suppressed"
+    entry = Suppression.objects.get(phone_number=lead.phone_number)
+    assert (entry.reason, entry.level, entry.client) == ("Asked by mail", "client", acme)
+
+    Suppression.objects.filter(phone_number=lifted.phone_number).delete()
+    undo(operation)
+
+    assert (operation.undone_count, operation.kept_count) == (1, 1)
+    assert Suppression.objects.get().operation_id == first.pk
+    lead.refresh_from_db()
+    assert lead.status == "called"
+
+
+def test_deletes_whom_nobody_called_and_brings_them_back_whole(change, undo, acme):
+    campaign = make_draft(acme)
+    lead, called, again = (LeadFactory.create(client=acme, first_name="Ada") for _ in range(3))
+    consent = ConsentFactory.create(lead=lead)
+    for one in (lead, called):
+        enrol_lead(campaign=campaign, lead=one, dynamic_vars={"x": "1"}, now=NOW)
+    Enrolment.objects.filter(lead=called).update(attempt_number=1)
+
+    operation = change("delete", [lead, called, again])
+
+    assert counts(operation) == (2, 1)
+    assert set(Lead.objects.all()) == {called}
+    assert not Consent.objects.exists()
+
+    newer = LeadFactory.create(client=acme, phone_number=again.phone_number)
+    undo(operation)
+
+    assert (operation.undone_count, operation.kept_count) == (1, 1)
+    back = Lead.objects.get(pk=lead.pk)
+    for field in Lead._meta.concrete_fields:
+        assert getattr(back, field.attname) == getattr(lead, field.attname), field
+    assert Consent.objects.get() == consent
+    assert Enrolment.objects.get(lead=lead).dynamic_vars["x"] == "1"
+    assert Lead.objects.get(phone_number=again.phone_number) == newer
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_exports_what_matches_without_formulas(change, browse, mia, vera, acme, rival, kind):
+    LeadFactory.create(client=acme, first_name="=HYPERLINK()", phone_number="+12125550101")
+    LeadFactory.create(client=acme, first_name="Grace", status="called")
+    LeadFactory.create(client=rival, first_name="Stranger")
+
+    operation = change("export", scope="all", query="status=new", format=kind)
+
+    address = f"/app/leads/changes/{operation.pk}/file/"
+    answer = browse(mia).get(address)
+    content = b"".join(answer.streaming_content)
+    if kind == "csv":
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+    else:
+        sheet = openpyxl.load_workbook(io.BytesIO(content)).active
+        rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+        assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
+    assert answer["Content-Disposition"] == f'attachment; filename="leads.{kind}"'
+    assert len(rows) == 2
+    assert rows[1][1:3] == ["'+12125550101", "'=HYPERLINK()"]
+    assert AuditLog.objects.filter(action="leads.exported").count() == 1
+    assert browse(vera).get(address).status_code == 403
+    files.delete_stored(operation.stored_name)
+
+
+@pytest.fixture
+def operation(acme, mia) -> LeadOperation:
+    LeadFactory.create_batch(130, client=acme)
+    return start_operation(
+        client=acme,
+        kind="tag",
+        params={"tag": "vip", "filters": {}},
+        total=130,
+        actor=mia,
+        now=NOW + timedelta(days=1),
+        real_now=NOW,
+    )
+
+
+class Killed(BaseException):
+    """The worker dies."""
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3])
+def test_goes_on_where_a_worker_was_killed(operation, slices, no_pause):
+    left = [slices]
+
+    def pause(_seconds):
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+
+    with pytest.raises(Killed):
+        work.run_operation(operation=operation, pace=Pace(lambda: NOW, pause), now=NOW)
+    operation.refresh_from_db()
+    assert operation.changed_count == slices * work.SLICE
+
+    assert work.run_operation(operation=operation, pace=Pace(lambda: NOW), now=NOW)
+
+    assert counts(operation) == (130, 0)
+    assert LeadOperationRow.objects.count() == 130
+    assert not Lead.objects.exclude(search_text__contains="#vip ").exists()
+    assert not work.run_operation(operation=operation, pace=Pace(lambda: NOW), now=NOW)
+
+
+def test_stops_where_somebody_cancels_it_and_can_be_undone_from_there(
+    operation, browse, mia, undo, no_pause
+):
+    def pause(_seconds):
+        browse(mia).post(f"/app/leads/changes/{operation.pk}/cancel/")
+
+    work.run_operation(operation=operation, pace=Pace(lambda: NOW, pause), now=NOW)
+
+    assert counts(operation) == (work.SLICE, 0)
+    assert operation.status == "cancelled"
+    LeadOperation.objects.filter(pk=operation.pk).update(created_at=_now())
+    undo(operation)
+    assert operation.undone_count == work.SLICE
+    assert not Lead.objects.filter(search_text__contains="#vip ").exists()
+
+
+def test_leaves_out_whoever_came_after_it_began(operation, acme, no_pause):
+    late = LeadFactory.create(client=acme, created_at=NOW + timedelta(days=2))
+
+    work.run_operation(operation=operation, pace=Pace(lambda: NOW), now=NOW)
+
+    late.refresh_from_db()
+    assert late.tags == []
+
+
+def test_does_a_slice_again_when_a_lead_changed_under_it(operation, monkeypatch, no_pause):
+    first = Lead.objects.order_by("created_at", "pk").first()
+    plan = work.change_of(operation, now=NOW).plan
+
+    def edit_meanwhile(self, leads):
+        rows = plan(leads)
+        if first.search_text != "edited ":
+            first.search_text = "edited "
+            first.save()
+        return rows
+
+    monkeypatch.setattr("leads.operations.kinds.Tag.plan", edit_meanwhile)
+
+    work.run_operation(operation=operation, pace=Pace(lambda: NOW), now=NOW)
+
+    assert counts(operation) == (130, 0)
+    first.refresh_from_db()
+    assert first.tags == ["vip"]
+
+
+def test_undoes_nothing_after_30_days(operation, browse, mia, no_pause):
+    work.run_operation(operation=operation, pace=Pace(lambda: NOW), now=NOW)
+    LeadOperation.objects.update(created_at=_now() - timedelta(days=31))
+
+    page = browse(mia).post(f"/app/leads/changes/{operation.pk}/undo/", follow=True).text
+
+    assert "can&#x27;t be undone" in page
+    operation.refresh_from_db()
+    assert operation.status == "done"
+
+
+def test_keeps_another_clients_changes_hidden(operation, browse, charlie, vera):
+    for path, verb in (("", "get"), ("cancel/", "post"), ("undo/", "post"), ("file/", "get")):
+        ask = getattr(browse(charlie), verb)
+        assert ask(f"/app/leads/changes/{operation.pk}/{path}").status_code == 404
+    assert str(operation.pk) not in browse(charlie).get("/app/leads/changes/").text
+    assert str(operation.pk) in browse(vera).get("/app/leads/changes/").text
+
+
+def _now():
+    from convomono.lib import clock
+
+    return clock.now()
