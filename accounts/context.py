@@ -31,8 +31,8 @@ _CLIENT_NAV = (
     ("reporting:home", "home", _lazy("Home")),
     ("campaigns:campaign-list", "megaphone", _lazy("Campaigns")),
     ("leads:lead-list", "users", _lazy("Leads")),
-    ("leads:import-list", "arrow-up-tray", _lazy("Imports")),
     ("campaigns:call-list", "phone", _lazy("Calls")),
+    ("leads:import-list", "arrow-up-tray", _lazy("Imports")),
     ("billing:wallet", "credit-card", _lazy("Billing")),
     ("webhooks:endpoint-list", "bolt", _lazy("Webhooks")),
 )
