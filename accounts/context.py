@@ -30,6 +30,7 @@ class NavItem:
 _CLIENT_NAV = (
     ("reporting:home", "home", _lazy("Home")),
     ("campaigns:campaign-list", "megaphone", _lazy("Campaigns")),
+    ("campaigns:knowledge-list", "book-open", _lazy("Knowledge")),
     ("leads:lead-list", "users", _lazy("Leads")),
     ("campaigns:call-list", "phone", _lazy("Calls")),
     ("leads:import-list", "arrow-up-tray", _lazy("Imports")),

@@ -17,14 +17,14 @@ CONVERTED_FIELD = "converted"
 _EVENTS = ("call_started", "call_ended", "call_analyzed")
 
 
-def llm_settings(campaign: Campaign, *, knowledge_base_id: str) -> LlmSettings:
+def llm_settings(campaign: Campaign, *, knowledge_base_ids: tuple[str, ...]) -> LlmSettings:
     """Return the prompt engine's settings; without an opening line the agent finds its own words."""
     chosen = with_defaults(campaign.settings)
     return LlmSettings(
         model=MODELS.get(chosen["model_tier"]),
         general_prompt=campaign.script_raw,
         begin_message=campaign.opening_line or None,
-        knowledge_base_ids=(knowledge_base_id,) if knowledge_base_id else (),
+        knowledge_base_ids=knowledge_base_ids,
         general_tools=(
             {
                 "type": "end_call",
