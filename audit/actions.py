@@ -80,6 +80,7 @@ KNOWLEDGE_USED = "knowledge.used"
 KNOWLEDGE_ARCHIVED = "knowledge.archived"
 REPORT_REQUESTED = "report.requested"
 WEBHOOK_REPLAYED = "webhook.replayed"
+REPLAY_ORDERED = "replay.ordered"
 ENDPOINT_ADDED = "endpoint.added"
 ENDPOINT_CHANGED = "endpoint.changed"
 ENDPOINT_REMOVED = "endpoint.removed"
@@ -164,6 +165,7 @@ SENTENCES = {
     KNOWLEDGE_ARCHIVED: _("Put a knowledge base away"),
     REPORT_REQUESTED: _("Asked for a report"),
     WEBHOOK_REPLAYED: _("Replayed a webhook event"),
+    REPLAY_ORDERED: _("Ordered a replay of webhook events"),
     ENDPOINT_ADDED: _("Added a webhook address"),
     ENDPOINT_CHANGED: _("Changed a webhook address"),
     ENDPOINT_REMOVED: _("Removed a webhook address"),

@@ -18,6 +18,7 @@ from webhooks.jobs import (
     give_up_parked,
     purge_events,
     resolve_lost_answers,
+    resume_replays,
     send_client_events,
     sweep_calls,
     sweep_parked,
@@ -34,6 +35,7 @@ periodic(resume_operations, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)
+periodic(resume_replays, every_seconds=60)
 periodic(watch_credits, every_seconds=60)
 periodic(watch_webhooks, every_seconds=60, queue="calls")
 periodic(give_up_parked, every_seconds=3600)

@@ -44,6 +44,8 @@ def call_picture(provider_call_id: str) -> Picture:
         return {}
     detail = CallDetail.objects.filter(call=call).first()
     picture: Picture = {"call": _columns(call), "detail": _columns(detail) if detail else {}}
+    if call.attempt_id is None:
+        return picture
     attempt = Attempt.objects.filter(pk=call.attempt_id).values(*_OF_ATTEMPT).first()
     return {**picture, "attempt": attempt or {}}
 

@@ -20,7 +20,7 @@ from tests.architecture.routes import FOREIGN, ROUTES
 from tests.factories.campaigns import make_ready
 from tests.factories.leads import LeadFactory, upload
 from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
-from webhooks.models import WebhookEvent
+from webhooks.models import ReplayRun, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +106,7 @@ def ids(acme, rival, root, alice, vera, now):
     return {
         "endpoint_id": endpoint.pk,
         "delivery_id": delivery.pk,
+        "run_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,
         "campaign_id": campaign.pk,
         "invoice_id": Invoice.objects.get(payment_id=line.payment_id).pk,
         "statement_id": ask_statement(client=acme, month=date(2026, 10, 1), now=now).pk,
