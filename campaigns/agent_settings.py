@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from campaigns.dialling.callbacks import CALLBACK_FIELD, CALLBACK_QUESTION
 from campaigns.settings_schema import MODELS, CampaignSettings, with_defaults
 from telephony.provider import AgentSettings, AnalysisField, LlmSettings, Voicemail
 
@@ -91,6 +92,8 @@ def _analysis(chosen: CampaignSettings) -> tuple[AnalysisField, ...]:
     if chosen["conversion"]:
         goal = AnalysisField(name=CONVERTED_FIELD, description=chosen["conversion"], kind="boolean")
         asked.insert(0, goal)
+    # Every agent notes when somebody wants to be called back: the dialler keeps that promise.
+    asked.append(AnalysisField(name=CALLBACK_FIELD, description=CALLBACK_QUESTION))
     return tuple(asked)
 
 

@@ -18,6 +18,7 @@ WINDOW = "window"
 CLOSED_DAY = "closed_day"
 NEVER_OPEN = "never_open"
 RETRY = "retry"
+CALLBACK = "callback"
 PERSON_GAP = "person_gap"
 PERSON_CAP = "person_cap"
 # Waiting for a line.
@@ -67,6 +68,7 @@ WAITING: dict[str, _StrPromise] = {
         "Set the leads' time zone, or widen the campaign's calling hours."
     ),
     RETRY: _("Everybody due was called. The next retry is at %(until)s."),
+    CALLBACK: _("Somebody asked to be called back. The next such call is at %(until)s."),
     PERSON_GAP: _("These people were called a short while ago. The next call is at %(until)s."),
     PERSON_CAP: _("Contact cap: these people had today's calls. The next one is at %(until)s."),
     LINES_FULL: _("All lines are busy: %(used)s of %(limit)s, %(own)s of them yours."),

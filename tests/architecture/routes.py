@@ -58,6 +58,7 @@ ROUTES: dict[str, Gate] = {
     "campaigns:campaign-prepare": "manager",
     "campaigns:campaign-duplicate": "manager",
     "campaigns:campaign-archive": "manager",
+    "campaigns:campaign-dialling": "manager",
     "campaigns:campaign-leads": "viewer",
     "campaigns:campaign-launch": "launcher",
     "campaigns:campaign-pause": "manager",
