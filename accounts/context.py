@@ -42,6 +42,7 @@ _AGENCY_NAV = (
     ("agency-clients:client-list", "building-office-2", _lazy("Clients"), ("manage_clients",)),
     ("agency-telephony:number-list", "phone", _lazy("Numbers"), ("manage_phone_numbers",)),
     ("agency-billing:wallet-list", "banknotes", _lazy("Money"), ("manage_billing", "view_finance")),
+    ("agency-campaigns:line-list", "queue-list", _lazy("Lines"), ()),
     ("agency-campaigns:rule-list", "scale", _lazy("Calling rules"), ()),
     ("agency-webhooks:monitor", "signal", _lazy("Webhooks"), ()),
     ("agency-reporting:health", "heart", _lazy("Health"), ()),

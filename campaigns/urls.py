@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from campaigns.views import calling_rules, calls, campaigns, dialling, launch, leads, live
+from campaigns.views import calling_rules, calls, campaigns, dialling, launch, leads, lines, live
 from campaigns.writing_urls import writing
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
@@ -35,6 +35,8 @@ client_face: tuple[list[URLPattern], str] = (
 )
 agency_face: tuple[list[URLPattern], str] = (
     [
+        path("lines/", lines.line_list, name="line-list"),
+        path("lines/<uuid:client_id>/", lines.line_share, name="line-share"),
         path("rules/", calling_rules.rule_list, name="rule-list"),
         path("rules/<str:rule_id>/", calling_rules.rule_detail, name="rule-detail"),
         path("rules/<str:rule_id>/review/", calling_rules.rule_review, name="rule-review"),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from campaigns.models import BatchCall
 
 _MINUTE = 60
+# A clock that runs fast has many seconds between two looks.
+BURST_SECONDS = 10
 
 
 class Rota:
@@ -60,10 +62,10 @@ class Rota:
         if launch.campaign_id in self._speeds:
             self._speeds[launch.campaign_id][1].take()
 
-    def next_call_at(self, launch: BatchCall) -> bool:
-        """Tell whether the campaign's own speed is what holds this launch up."""
+    def paced(self, launch: BatchCall) -> int:
+        """Return the campaign's own calls in a minute while they hold this launch up; else 0."""
         speed = self._speeds.get(launch.campaign_id)
-        return speed is not None and not speed[1].has_one
+        return speed[0] if speed is not None and not speed[1].has_one else 0
 
     def _order(self, one: BatchCall, own: OwnCalls) -> tuple[bool, float, int, float, int]:
         weight, least = self._shares.get(one.client_id, (1, 1))
@@ -85,7 +87,7 @@ class Rota:
             return True
         known = self._speeds.get(one.campaign_id)
         if known is None or known[0] != per_minute:
-            known = (per_minute, CallsPerSecond(per_minute / _MINUTE))
+            known = (per_minute, CallsPerSecond(per_minute / _MINUTE, burst_seconds=BURST_SECONDS))
             self._speeds[one.campaign_id] = known
         return known[1].available(now=now) > 0
 

@@ -25,6 +25,7 @@ PERSON_CAP = "person_cap"
 LINES_FULL = "lines_full"
 CLIENT_LINES_FULL = "client_lines_full"
 CAMPAIGN_LINES_FULL = "campaign_lines_full"
+CAMPAIGN_SPEED = "campaign_speed"
 IN_PROGRESS = "in_progress"
 SETTLING = "settling"
 # Waiting for somebody to do something.
@@ -74,6 +75,7 @@ WAITING: dict[str, _StrPromise] = {
     LINES_FULL: _("All lines are busy: %(used)s of %(limit)s, %(own)s of them yours."),
     CLIENT_LINES_FULL: _("All your lines are busy: %(own)s of %(limit)s."),
     CAMPAIGN_LINES_FULL: _("All lines of this campaign are busy: %(own)s of %(limit)s."),
+    CAMPAIGN_SPEED: _("As fast as this campaign may dial: %(limit)s new calls in a minute."),
     IN_PROGRESS: _("The last calls are in progress; nobody else is waiting."),
     SETTLING: _("The outcome of the last calls isn't known yet; it is being looked up."),
     CREDIT: _(

@@ -129,6 +129,8 @@ ROUTES: dict[str, Gate] = {
     "agency-clients:client-deactivate": "manage_clients",
     "agency-clients:user-create": "manage_clients",
     "agency-clients:user-change": "manage_clients",
+    "agency-campaigns:line-list": "staff",
+    "agency-campaigns:line-share": "manage_clients",
     "agency-campaigns:rule-list": "staff",
     "agency-campaigns:rule-detail": "staff",
     "agency-campaigns:rule-review": "manage_campaigns",
