@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from leads.views import imports, operations, people, suppressions, uploads
+from leads.views import (
+    import_rows,
+    imports,
+    operations,
+    parts,
+    people,
+    suppressions,
+    uploads,
+)
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -30,12 +38,23 @@ client_face: tuple[list[URLPattern], str] = (
         path(f"{_OPERATION}file/", operations.operation_file, name="operation-file"),
         path("imports/", imports.import_list, name="import-list"),
         path("imports/new/", uploads.import_create, name="import-create"),
+        path("imports/template/", uploads.import_template, name="import-template"),
+        path("imports/parts/<uuid:part_key>/", parts.import_part, name="import-part"),
         path(_IMPORT, imports.import_detail, name="import-detail"),
         path(f"{_IMPORT}check/", imports.import_check, name="import-check"),
         path(f"{_IMPORT}commit/", imports.import_commit, name="import-commit"),
         path(f"{_IMPORT}cancel/", imports.import_cancel, name="import-cancel"),
-        path(f"{_IMPORT}rows/<slug:verdict>/", imports.import_rows, name="import-rows"),
-        path(f"{_IMPORT}errors/", imports.import_errors, name="import-errors"),
+        path(f"{_IMPORT}reading/", imports.import_reading, name="import-reading"),
+        path(f"{_IMPORT}undo/", imports.import_undo, name="import-undo"),
+        path(
+            f"{_IMPORT}rows/<int:row_number>/mend/",
+            import_rows.import_row_mend,
+            name="import-row-mend",
+        ),
+        path(f"{_IMPORT}rows/<slug:verdict>/", import_rows.import_rows, name="import-rows"),
+        path(f"{_IMPORT}errors/", import_rows.import_errors, name="import-errors"),
+        path(f"{_IMPORT}proof/", import_rows.import_proof, name="import-proof"),
+        path(f"{_IMPORT}left/", import_rows.import_left, name="import-left"),
         path("do-not-call/", suppressions.suppression_list, name="suppression-list"),
         path("do-not-call/add/", suppressions.suppression_create, name="suppression-create"),
         path(

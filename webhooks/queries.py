@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -12,11 +11,11 @@ import orjson
 
 from convomono.lib.pages import capped_count
 from telephony.models import Call
-from webhooks.doorbell import answer_times, refusals_on
+from webhooks.doorbell import refusals_on
 from webhooks.models import Endpoint, EndpointDelivery, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from datetime import date
 
     from django.db.models import QuerySet
 
@@ -46,45 +45,31 @@ _SHOWN_DIGITS: Final = 4
 
 
 @dataclass(frozen=True)
-class Percentiles:
-    """How long 50, 95 and 99 of 100 took at most, in real milliseconds."""
-
-    p50_ms: int
-    p95_ms: int
-    p99_ms: int
-
-
-@dataclass(frozen=True)
 class Figures:
-    """
-    How the inbox does: per minute of real time, refusals of today.
-
-    `answers` is how long senders waited, `lags` how long events waited to be applied.
-    """
+    """How the inbox does: per minute of real time, lags in real milliseconds, refusals of today."""
 
     received_count: int
     per_minute: float
     pending: str
     parked: str
     dead: str
-    retried_count: int
-    answers: Percentiles | None
-    lags: Percentiles | None
+    lag_p50_ms: int | None
+    lag_p95_ms: int | None
     duplicates: int
     refused: int
     skewed: int
 
 
-def figures(*, now: datetime, real_now: datetime, window: timedelta, factor: float) -> Figures:
+def figures(*, now: datetime, today: date, window: timedelta, factor: float) -> Figures:
     """
     Return the inbox's figures over `window` of real time.
 
-    Rows carry the clock of the dialling, which runs `factor` times as fast; six queries.
+    Rows carry the clock of the dialling, which runs `factor` times as fast; five queries.
     """
     since = now - window * factor
-    recent = WebhookEvent.objects.filter(created_at__gt=since)
-    received = recent.count()
-    refusals = refusals_on(real_now.date())
+    received = WebhookEvent.objects.filter(created_at__gt=since).count()
+    lags = _lags_ms(since, factor)
+    refusals = refusals_on(today)
     duplicates, skewed = refusals.pop("duplicate", 0), refusals.get("skew", 0)
     return Figures(
         received_count=received,
@@ -92,9 +77,8 @@ def figures(*, now: datetime, real_now: datetime, window: timedelta, factor: flo
         pending=_count(_Status.PENDING),
         parked=_count(_Status.PARKED),
         dead=_count(_Status.DEAD),
-        retried_count=recent.filter(attempts__gt=0).count(),
-        answers=_percentiles(answer_times(real_now)),
-        lags=_percentiles(Counter(_lags_ms(since, factor))),
+        lag_p50_ms=_percentile(lags, 50),
+        lag_p95_ms=_percentile(lags, 95),
         duplicates=duplicates,
         refused=sum(refusals.values()),
         skewed=skewed,
@@ -143,31 +127,23 @@ def _count(status: str) -> str:
 
 
 def _lags_ms(since: datetime, factor: float) -> list[int]:
-    """Return how long the newest applied events waited."""
+    """Return how long the newest applied events waited, shortest first."""
     applied = WebhookEvent.objects.filter(
         created_at__gt=since, status=_Status.APPLIED, source=WebhookEvent.Source.DELIVERY
     ).order_by("-created_at")
     pairs = applied.values_list("created_at", "processed_at")[:_SAMPLE]
-    return [
+    return sorted(
         round((processed_at - created_at) / timedelta(milliseconds=1) / factor)
         for created_at, processed_at in pairs
         if processed_at is not None
-    ]
+    )
 
 
-def _percentiles(counted: Mapping[int, int]) -> Percentiles | None:
-    """Return the nearest-rank percentiles of values that are counted; None for none."""
-    total = sum(counted.values())
-    if not total:
+def _percentile(values: list[int], percent: int) -> int | None:
+    """Return the nearest-rank percentile of sorted values."""
+    if not values:
         return None
-    ranks = [-(-total * percent // 100) for percent in (50, 95, 99)]
-    found: list[int] = []
-    seen = 0
-    for value in sorted(counted):
-        seen += counted[value]
-        while len(found) < len(ranks) and seen >= ranks[len(found)]:
-            found.append(value)
-    return Percentiles(*found)
+    return values[max(0, -(-len(values) * percent // 100) - 1)]
 
 
 def _provider_call_id(search: str) -> str:

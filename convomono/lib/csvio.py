@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -21,6 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160))) | dict.fromkeys((9, 10, 13, 160), " ")
 _NOT_IN_TEXT = bytes(set(range(1, 32)) - set(b"\t\n\v\f\r\x1b"))
 _HEAD = 4096
+_UTF8_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 
 
 class FileUnreadable(Exception):
@@ -44,6 +46,8 @@ class TextSniffer:
     lines: int = 0
     _head: bytes = b""
     _is_utf8: bool = True
+    _letters: int = 0
+    _strays: int = 0
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=codecs.getincrementaldecoder("utf-8")
     )
@@ -57,6 +61,9 @@ class TextSniffer:
                 self._decoder.decode(chunk)
             except UnicodeDecodeError:
                 self._is_utf8 = False
+        self._letters += len(_UTF8_LETTER.findall(chunk)) if not chunk.isascii() else 0
+        if not self._is_utf8:
+            self._strays += chunk.decode("utf-8", "replace").count("\ufffd")
 
     def encoding(self) -> str:
         """
@@ -77,7 +84,9 @@ class TextSniffer:
         controls = len(head) - len(head.translate(None, _NOT_IN_TEXT))
         if (zeros + controls) * 20 > len(head) or head.startswith(b"%PDF-"):
             raise FileUnreadable("binary")
-        return "utf-8" if self._is_utf8 else "cp1252"
+        # A few stray bytes in a file of UTF-8 spoil their rows and not the others' accents.
+        is_mostly = self._letters > 2 * self._strays
+        return "utf-8" if self._is_utf8 or is_mostly else "cp1252"
 
 
 def text_lines(stream: IO[bytes], encoding: str) -> Iterator[str]:

@@ -63,6 +63,11 @@ def append_stored(name: str, chunk: bytes, *, at: int) -> int:
         return file.tell()
 
 
+def stored_size(name: str) -> int:
+    """Return how many bytes a stored file has; 0 if there is none."""
+    return default_storage.size(name) if default_storage.exists(name) else 0
+
+
 def can_append() -> bool:
     """Tell whether the storage takes uploads in parts."""
     return _path("probe") is not None

@@ -8,52 +8,18 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from leads.forms.consent import COUNTRIES, ConsentFields
+from convomono.lib.csvio import DELIMITERS
+from leads.forms.consent import COUNTRIES
 from leads.imports.cells import split_tags
-from leads.imports.columns import FIELDS, filled_ratio
+from leads.imports.columns import FACTS, FIELDS, filled_ratio
 from leads.imports.rows import MAX_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django.core.files.uploadedfile import UploadedFile
-
     from leads.models import Detected, ImportMapping, ImportOptions
 
-MEGABYTE = 1024 * 1024
 _FIELD, _VARIABLE = "field:", "variable:"
-
-
-class UploadForm(ConsentFields):
-    """A file of leads and the consent of the people in it."""
-
-    file = forms.FileField(
-        label=_("Spreadsheet"),
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
-        error_messages={"empty": _("The file is empty. Save the spreadsheet again.")},
-    )
-    field_order = ("file", "consent_kind", "consent_source", "consent_on", "consent_wording")
-
-    def __init__(self, *args: Any, max_bytes: int, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.max_bytes = max_bytes
-        self.fields["file"].help_text = _(
-            "CSV, TSV or Excel (.xlsx), up to %(size)d MB. Columns are matched in the next step."
-        ) % {"size": max(max_bytes // MEGABYTE, 1)}
-
-    def clean_file(self) -> UploadedFile[bytes]:
-        upload: UploadedFile[bytes] = self.cleaned_data["file"]
-        if (upload.size or 0) > self.max_bytes:
-            raise forms.ValidationError(too_large(self.max_bytes))
-        return upload
-
-
-def too_large(max_bytes: int) -> str:
-    """Return what to do about a file above the cap."""
-    return str(
-        _("The file is larger than %d MB. Split it, or delete columns that aren't needed.")
-        % max(max_bytes // MEGABYTE, 1)
-    )
 
 
 @dataclass(frozen=True)
@@ -86,7 +52,11 @@ class MappingForm(forms.Form):
     )
     duplicates = forms.ChoiceField(
         label=_("The same number twice in the file"),
-        choices=[("first", _("Keep the first row")), ("last", _("Keep the last row"))],
+        choices=[
+            ("first", _("Keep the first row")),
+            ("last", _("Keep the last row")),
+            ("merge", _("Keep the first, and fill its gaps from the others")),
+        ],
         widget=forms.RadioSelect,
     )
     existing = forms.ChoiceField(
@@ -99,10 +69,17 @@ class MappingForm(forms.Form):
         widget=forms.RadioSelect,
     )
     tag = forms.CharField(
-        label=_("Tag for all of them"),
-        max_length=40,
+        label=_("Tags for all of them"),
+        max_length=200,
         required=False,
-        help_text=_("To find them later in the list."),
+        help_text=_("To find them later in the list; a comma between two."),
+    )
+    refused_lines = forms.MultipleChoiceField(
+        label=_("Leave out numbers that are"),
+        choices=[("landline", _("Landlines")), ("mobile", _("Mobiles")), ("voip", _("Internet"))],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Where the country's numbers tell; American ones don't."),
     )
 
     def __init__(
@@ -116,10 +93,9 @@ class MappingForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.found, self.variables, self.options = found, variables, options
-        for name in ("country", "duplicates", "existing", "tag"):
-            self.fields[name].initial = (
-                options[name] if name != "tag" else ", ".join(options["tags"])
-            )
+        for name in ("country", "duplicates", "existing", "refused_lines"):
+            self.fields[name].initial = options[name]  # type: ignore[literal-required]  # its keys
+        self.fields["tag"].initial = ", ".join(options["tags"])
         meanings = {place: _FIELD + name for name, place in mapping["fields"].items()}
         # A variable that is a field of the lead is filled as that field.
         meanings |= {
@@ -147,8 +123,13 @@ class MappingForm(forms.Form):
         own = [
             (_VARIABLE + name, "{{" + name + "}}") for name in self.variables if name not in FIELDS
         ]
-        fields = [(_FIELD + name, label) for name, label in FIELDS.items()]
-        groups: list[tuple[str, Any]] = [("", _("Ignore")), (str(_("Person")), fields)]
+        person = [(_FIELD + name, label) for name, label in FIELDS.items() if name not in FACTS]
+        facts = [(_FIELD + name, FIELDS[name]) for name in FACTS]
+        groups: list[tuple[str, Any]] = [
+            ("", _("Ignore")),
+            (str(_("Person")), person),
+            (str(_("Consent and registry")), facts),
+        ]
         return [*groups, (str(_("Script")), own)] if own else groups
 
     def clean(self) -> dict[str, Any]:
@@ -163,6 +144,8 @@ class MappingForm(forms.Form):
             taken[meaning] = f"column_{place}"
         if _FIELD + "phone_number" not in taken:
             self.add_error(None, _("Say which column holds the phone number."))
+        if self.options["consent_by_row"] and _FIELD + "consent_on" not in taken:
+            self.add_error(None, _("Say which column holds the day people agreed to be called."))
         for number, name in enumerate(self.variables):
             default = data.get(f"default_{number}", "")
             if "{{" in default or "}}" in default:
@@ -202,6 +185,7 @@ class MappingForm(forms.Form):
         }
         options = self.options.copy()
         options["country"], options["tags"] = data["country"], split_tags(data["tag"])
+        options["refused_lines"] = data["refused_lines"]
         options["duplicates"], options["existing"] = data["duplicates"], data["existing"]
         options["defaults"] = defaults
         return options
@@ -236,7 +220,49 @@ class MappingForm(forms.Form):
         ]
 
     def option_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in ("country", "duplicates", "existing", "tag")]
+        names = ("country", "tag", "duplicates", "existing", "refused_lines")
+        return [self[name] for name in names]
+
+
+class ReadingForm(forms.Form):
+    """How the file is to be read, where the guess was wrong."""
+
+    encoding = forms.ChoiceField(label=_("Characters"), required=False)
+    delimiter = forms.ChoiceField(label=_("Between the columns"), required=False)
+    sheet = forms.ChoiceField(label=_("Sheet"), required=False)
+    has_header = forms.BooleanField(label=_("The first row names the columns"), required=False)
+
+    def __init__(self, *args: Any, found: Detected, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        is_text = found["format"] == "csv"
+        chosen: dict[str, list[tuple[str, Any]]] = {
+            "encoding": list(_ENCODINGS.items()) if is_text else [],
+            "delimiter": list(zip(DELIMITERS, _DELIMITERS, strict=True)) if is_text else [],
+            "sheet": [(name, name) for name in found.get("sheets", [])],
+        }
+        for name, choices in chosen.items():
+            if len(choices) > 1:
+                field = self.fields[name]
+                assert isinstance(field, forms.ChoiceField)  # declared so above
+                field.choices, field.initial = choices, found.get(name, "")
+            else:
+                del self.fields[name]
+        self.fields["has_header"].initial = found["has_header"]
+
+
+_ENCODINGS = {
+    "utf-8": _("Unicode (UTF-8)"),
+    "cp1252": _("Windows, Western Europe (cp1252)"),
+    "utf-16": _("Unicode (UTF-16)"),
+    "utf-16-le": _("Unicode (UTF-16, little end first)"),
+    "utf-16-be": _("Unicode (UTF-16, big end first)"),
+    "cp1250": _("Windows, Central Europe (cp1250)"),
+    "cp1251": _("Windows, Cyrillic (cp1251)"),
+    "mac_roman": _("Macintosh"),
+    "shift_jis": _("Japanese (Shift JIS)"),
+    "gb18030": _("Chinese (GB 18030)"),
+}
+_DELIMITERS = (_("Comma"), _("Semicolon"), _("Tab"), _("Bar |"))
 
 
 def _part(chosen: dict[str, int], prefix: str) -> dict[str, int]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
 
 from django.utils.translation import gettext_lazy as _
 
+from leads.imports.cells import country_of
+from leads.imports.places import is_state
 from leads.imports.source import is_like_phone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from django.utils.functional import _StrPromise
 
@@ -28,11 +31,21 @@ FIELDS: dict[str, _StrPromise] = {
     "postal_code": _("ZIP or postal code"),
     "time_zone": _("Time zone"),
     "external_id": _("Your own ID"),
+    "phone_2": _("Second phone number"),
+    "phone_3": _("Third phone number"),
+    "tags": _("Tags"),
+    "consent_given": _("Agreed to be called (yes or no)"),
+    "consent_on": _("Day they agreed"),
+    "consent_source": _("Where they agreed"),
+    "registry_listed": _("On a do-not-call registry (yes or no)"),
+    "registry_on": _("Day of the registry check"),
 }
+# What columns say about consent and registries, apart from the person.
+FACTS = ("consent_given", "consent_on", "consent_source", "registry_listed", "registry_on")
 
 _SYNONYMS: dict[str, str] = {
     "phone_number": "phone phonenumber phoneno tel telephone telephonenumber mobile mobilephone "
-    "mobilenumber cell cellphone contactnumber primaryphone workphone homephone number phone1 "
+    "mobilenumber cell cellphone contactnumber primaryphone number phone1 phonenumber1 "
     "telefon telefono telefone rufnummer handy numero to tonumber e164",
     "full_name": "name fullname contact contactname customer customername leadname person",
     "first_name": "firstname first givenname forename fname vorname nombre prenom",
@@ -43,11 +56,32 @@ _SYNONYMS: dict[str, str] = {
     "region": "state region province county stateprovince bundesland",
     "postal_code": "zip zipcode postal postalcode postcode plz",
     "time_zone": "timezone tz zone",
+    "phone_2": "phone2 phonenumber2 secondphone secondaryphone alternatephone altphone workphone "
+    "businessphone telephone2 mobile2 otherphone",
+    "phone_3": "phone3 phonenumber3 thirdphone homephone telephone3",
+    "tags": "tag tags label labels segment group",
+    "consent_given": "consent optin optedin agreed consentgiven permission",
+    "consent_on": "consentdate consentat consenton optindate optinat optedinat dateofconsent "
+    "consenttimestamp",
+    "consent_source": "consentsource optinsource",
+    "registry_listed": "dnc donotcall onregistry dncregistry tps ctps registered",
+    "registry_on": "scrubdate scrubbedon dncchecked dnccheckedon registrydate",
     "external_id": "id externalid leadid contactid crmid recordid customerid reference ref",
 }
 _BY_NAME = {word: field for field, words in _SYNONYMS.items() for word in words.split()}
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 _ENOUGH = 0.6  # of a column's samples
+_SURE = 0.8
+_ZIP = re.compile(r"[0-9]{5}(-[0-9]{4})?\Z")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
+_ZONES = available_timezones()
+_BY_VALUE: dict[str, Callable[[str], bool]] = {
+    "email": lambda cell: _EMAIL.match(cell) is not None,
+    "time_zone": lambda cell: cell in _ZONES and "/" in cell,
+    "region": is_state,
+    "postal_code": lambda cell: _ZIP.match(cell) is not None,
+    "country": lambda cell: len(cell) > 1 and country_of(cell) != "ZZ" and not is_state(cell),
+}
 
 
 def plain(name: str) -> str:
@@ -56,12 +90,17 @@ def plain(name: str) -> str:
 
 
 def guess_mapping(
-    found: Detected, *, variables: Sequence[str], remembered: ImportMapping | None
+    found: Detected,
+    *,
+    variables: Sequence[str],
+    remembered: ImportMapping | None,
+    habits: Mapping[str, str] | None = None,
 ) -> ImportMapping:
     """
     Return the likeliest meaning of each column; a column is given away once.
 
-    What the client chose for the same header the last time wins. Columns whose names begin with
+    What the client chose for the same header the last time wins, then its `habits`: what it took a
+    column of that name (`plain`) for in other files. Columns whose names begin with
     "_" are ours, from an error file, and mean nothing.
     """
     if remembered is not None:
@@ -72,7 +111,8 @@ def guess_mapping(
         }
     fields: dict[str, int] = {}
     for place, name in enumerate(found["header"]):
-        field = None if name.startswith("_") else _BY_NAME.get(plain(name))
+        known = (habits or {}).get(plain(name)) or _BY_NAME.get(plain(name))
+        field = None if name.startswith("_") else known
         if field and field not in fields:
             fields[field] = place
     if "first_name" in fields:
@@ -103,11 +143,15 @@ def _guess_by_values(found: Detected, fields: dict[str, int]) -> None:
         share, place = max(shares, default=(0.0, 0))
         if share >= _ENOUGH:
             fields["phone_number"] = -place
-    if "email" not in fields:
-        shares = [(_share(found, place, lambda cell: "@" in cell), -place) for place in free]
+        elif "phone_2" in fields:  # a list of work numbers alone
+            fields["phone_number"] = fields.pop("phone_2")
+    for field, looks_right in _BY_VALUE.items():
+        taken = set(fields.values())
+        shares = [(_share(found, place, looks_right), -place) for place in free]
+        shares = [(share, place) for share, place in shares if -place not in taken]
         share, place = max(shares, default=(0.0, 0))
-        if share >= _ENOUGH:
-            fields["email"] = -place
+        if field not in fields and share >= _SURE:
+            fields[field] = -place
 
 
 def _share(found: Detected, place: int, looks_right: Callable[[str], bool]) -> float:

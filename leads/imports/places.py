@@ -126,6 +126,14 @@ _BY_ZIP = {
 }
 
 
+def is_state(said: str) -> bool:
+    """Tell whether a cell names an American state or a Canadian province."""
+    code = said.strip()
+    return code.upper() in _STATES.keys() | _PROVINCES.keys() or code.casefold() in (
+        _NAMES.keys() | _CANADIAN.keys()
+    )
+
+
 @lru_cache(maxsize=65536)
 def place_of(country: str, region: str, postal_code: str) -> tuple[str, tuple[str, ...]]:
     """

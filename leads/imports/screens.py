@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from convomono.lib.pages import PAGE_ROWS, ListPage
+from leads.imports.columns import plain
 from leads.imports.verdict_file import read
 from leads.imports.verdicts import ACTIVE_ELSEWHERE, KEPT, MENDABLE, WARNINGS, Verdict
 from leads.models import LeadImport, LeadImportRow
@@ -107,6 +108,7 @@ class ShownRow:
     row_number: int
     verdict: str
     label: _StrPromise | str
+    looks: str
     column: str
     reason: str
     values: list[str]
@@ -115,6 +117,16 @@ class ShownRow:
     @property
     def can_mend(self) -> bool:
         return self.is_mended or self.verdict in MENDABLE
+
+
+def shown_places(lead_import: LeadImport) -> list[int]:
+    """Return which columns the lists of rows show, at most six: those that mean something first."""
+    mapping = lead_import.mapping or {"fields": {}, "variables": {}}
+    phone = mapping["fields"].get("phone_number")
+    meant = {*mapping["fields"].values(), *mapping["variables"].values()}
+    places = range(len(lead_import.detected["header"]))
+    ranked = sorted(places, key=lambda place: (place != phone, place not in meant, place))
+    return sorted(ranked[:SHOWN_COLUMNS])
 
 
 def rows_with_verdict(
@@ -139,15 +151,12 @@ def rows_with_verdict(
             lead_import_id=lead_import.pk, row_number__in=[row.number for row in shown]
         )
     }
-    width = min(len(lead_import.detected["header"]), SHOWN_COLUMNS)
-    rows = [
-        shown_row(mended.get(row.number) or row, width=width)  # type: ignore[arg-type]  # both have it
-        for row in shown
-    ]
+    places = shown_places(lead_import)
+    rows = [shown_row(mended.get(row.number) or row, places=places) for row in shown]
     return ListPage(rows, number, has_next=len(found) > PAGE_ROWS, total=f"{total:,}")
 
 
-def shown_row(row: StoredRow | LeadImportRow, *, width: int) -> ShownRow:
+def shown_row(row: StoredRow | LeadImportRow, *, places: list[int]) -> ShownRow:
     """Return a row of the verdict file, or a mended one, as pages show it."""
     is_mended = isinstance(row, LeadImportRow)
     values = row.values if isinstance(row, LeadImportRow) else row.cells
@@ -155,9 +164,10 @@ def shown_row(row: StoredRow | LeadImportRow, *, width: int) -> ShownRow:
         row_number=row.row_number if isinstance(row, LeadImportRow) else row.number,
         verdict=row.verdict,
         label=Verdict(row.verdict).label,
+        looks=_looks(Verdict(row.verdict)),
         column=row.column,
         reason=row.reason,
-        values=[*values, *[""] * width][:width],
+        values=[values[place] if place < len(values) else "" for place in places],
         is_mended=is_mended,
     )
 
@@ -176,15 +186,31 @@ def same_file_before(lead_import: LeadImport) -> LeadImport | None:
     )
 
 
-def remembered_import(lead_import: LeadImport) -> LeadImport | None:
-    """Return the client's newest import with the same header whose mapping somebody confirmed."""
+@dataclass(frozen=True)
+class Memory:
+    """What a client chose before: for this very header, and for columns of these names."""
+
+    same: LeadImport | None
+    habits: dict[str, str]
+
+
+def remembered(lead_import: LeadImport) -> Memory:
+    """Return what the client's last imports say of this one's columns; one query."""
     recent = (
         LeadImport.objects.filter(client_id=lead_import.client_id)
         .filter(~Q(status=LeadImport.Status.UPLOADED))
+        .only("detected", "mapping", "options")
         .order_by("-created_at", "-pk")[:30]
     )
+    rows = [row for row in recent if row.mapping]
     header = lead_import.detected["header"]
-    return next((row for row in recent if row.mapping and row.detected["header"] == header), None)
+    habits: dict[str, str] = {}
+    for row in reversed(rows):
+        names = row.detected["header"]
+        if row.detected["has_header"]:
+            habits |= {plain(names[place]): f for f, place in row.mapping["fields"].items()}
+    same = next((row for row in rows if row.detected["header"] == header), None)
+    return Memory(same, habits)
 
 
 def recent_imports(*, viewer: User) -> QuerySet[LeadImport]:
@@ -206,6 +232,7 @@ def import_steps(lead_import: LeadImport) -> list[dict[str, str]]:
         LeadImport.Status.COMMITTING: 3,
         LeadImport.Status.COMMITTED: 4,
         LeadImport.Status.UNDOING: 4,
+        LeadImport.Status.UNDONE: 4,
     }.get(status, 4)
     labels = (_("File"), _("Columns"), _("Check"), _("Import"))
     return [
@@ -226,6 +253,7 @@ class Progress:
     total: int
     rows_per_second: int
     seconds_left: int | None
+    undone: int = 0
 
 
 def import_progress(lead_import: LeadImport) -> Progress:
@@ -233,7 +261,8 @@ def import_progress(lead_import: LeadImport) -> Progress:
     done, rate = lead_import.rows_done, lead_import.rows_per_second
     total = max(lead_import.rows_total, done) if lead_import.rows_total else 0
     left = (total - done) // rate + 1 if rate and total else None
-    return Progress(done=done, total=total, rows_per_second=rate, seconds_left=left)
+    undone = sum(n for n in lead_import.undo_counts.values() if isinstance(n, int))
+    return Progress(done=done, total=total, rows_per_second=rate, seconds_left=left, undone=undone)
 
 
 @dataclass(frozen=True)

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import zipfile
-from datetime import date, datetime
+from contextlib import contextmanager
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
-import openpyxl
 from django.utils.translation import gettext as _
 
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow, FileUnreadable
+from leads.imports.packed import (
+    FileRefused,
+    refuse_bombs,
+    sheet_names,
+    table_in_zip,
+    workbook_rows,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from leads.models import Detected
 
 SAMPLE_ROWS = 20
 MAX_COLUMNS = 250
-MAX_UNPACKED_BYTES = 400 * 1024 * 1024
-MAX_TEXTS_BYTES = 64 * 1024 * 1024  # the workbook's shared texts are held in memory
-MAX_RATIO = 200
-MAX_ENTRIES = 2000
 FEWEST_DIGITS, MOST_DIGITS = 7, 15
 _ZIP = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
-
-
-class FileRefused(Exception):
-    """The file can't be imported; the message tells a person what to do."""
 
 
 def sentence(unreadable: FileUnreadable) -> str:
@@ -68,23 +65,63 @@ def detect(stream: IO[bytes], sniffer: csvio.TextSniffer) -> Detected:
         "header": [],
         "samples": [],
     }
-    try:
+    with _told():
         if found["format"] == "xlsx":
-            _refuse_bombs(stream)
+            refuse_bombs(stream)
+            found["sheets"] = sheet_names(stream)
         else:
             found["encoding"] = sniffer.encoding()
             found["delimiter"] = _delimiter(stream, found["encoding"])
-        rows = [row for _number, row in islice(open_rows(stream, found), SAMPLE_ROWS + 1)]
+        return _with_columns(stream, found, has_header=None)
+
+
+def unpacked(stream: IO[bytes]) -> IO[bytes]:
+    """
+    Return the spreadsheet in a ZIP file; the stream itself if it is none.
+
+    :raises FileRefused: with a sentence, if there isn't exactly one in it
+    """
+    with _told():
+        table = table_in_zip(stream)
+    stream.seek(0)
+    return stream if table is None else table
+
+
+def read_again(stream: IO[bytes], found: Detected, *, reading: Mapping[str, Any]) -> Detected:
+    """
+    Return what the file is, read as somebody says: `encoding`, `delimiter`, `sheet`, `has_header`.
+
+    :raises FileRefused: with a sentence, if it is no table then
+    """
+    changed = found.copy()
+    for name in ("encoding", "delimiter", "sheet"):
+        if reading.get(name):
+            changed[name] = reading[name]  # type: ignore[literal-required]  # its keys
+    with _told():
+        return _with_columns(stream, changed, has_header=bool(reading.get("has_header")))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what can't be read into a sentence for people."""
+    try:
+        yield
     except FileUnreadable as exc:
         raise FileRefused(sentence(exc)) from None
+
+
+def _with_columns(stream: IO[bytes], found: Detected, *, has_header: bool | None) -> Detected:
+    rows = [row for _number, row in islice(open_rows(stream, found), SAMPLE_ROWS + 1)]
     cells = [row for row in rows if not isinstance(row, BrokenRow)]
     if not cells:
         raise FileRefused(_("The file has no rows we can read."))
-    if any(is_like_phone(cell) for cell in cells[0]):
-        found["has_header"] = False
-        found["header"] = [_("Column %d") % place for place, _one in enumerate(cells[0], start=1)]
-    else:
+    if has_header is None:
+        has_header = not any(is_like_phone(cell) for cell in cells[0])
+    found["has_header"] = has_header
+    if has_header:
         found["header"] = [csvio.clean_cell(cell)[:120] for cell in cells.pop(0)]
+    else:
+        found["header"] = [_("Column %d") % place for place, _one in enumerate(cells[0], start=1)]
     found["samples"] = [[csvio.clean_cell(cell)[:200] for cell in row] for row in cells]
     _refuse_shape(found)
     return found
@@ -125,61 +162,10 @@ def open_rows(stream: IO[bytes], found: Detected) -> Iterator[tuple[int, list[st
     :raises FileUnreadable: at a line too long to be a row
     """
     rows = (
-        _workbook_rows(stream)
+        workbook_rows(stream, found.get("sheet", ""))
         if found["format"] == "xlsx"
         else csvio.read_rows(stream, encoding=found["encoding"], delimiter=found["delimiter"])
     )
     for number, row in enumerate(rows, start=1):
         if isinstance(row, BrokenRow) or "".join(row).strip():
             yield number, row
-
-
-def _refuse_bombs(stream: IO[bytes]) -> None:
-    """Look at the sizes that a workbook declares before anything of it is unpacked."""
-    try:
-        entries = zipfile.ZipFile(stream).infolist()
-    except zipfile.BadZipFile:
-        raise FileUnreadable("binary") from None
-    finally:
-        stream.seek(0)
-    names = {entry.filename for entry in entries}
-    if "xl/workbook.xml" not in names:
-        raise FileRefused(
-            _("This is a ZIP file and no Excel workbook. Unpack it and upload the spreadsheet.")
-        )
-    unpacked = sum(entry.file_size for entry in entries)
-    packed = sum(entry.compress_size for entry in entries)
-    texts = sum(
-        entry.file_size for entry in entries if entry.filename.endswith("sharedStrings.xml")
-    )
-    if (
-        len(entries) > MAX_ENTRIES
-        or unpacked > MAX_UNPACKED_BYTES
-        or texts > MAX_TEXTS_BYTES
-        or unpacked > max(packed, 4096) * MAX_RATIO
-    ):
-        raise FileRefused(
-            _("This workbook unpacks to far more than it should. Save it as CSV and upload that.")
-        )
-
-
-def _workbook_rows(stream: IO[bytes]) -> Iterator[list[str]]:
-    try:
-        book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # what the file says of its size isn't always true
-        for row in sheet.iter_rows(values_only=True):
-            yield [_cell_text(value) for value in row]
-    except Exception as exc:  # a broken workbook raises what it likes in openpyxl
-        raise FileUnreadable("binary") from exc
-
-
-def _cell_text(value: Any) -> str:
-    """Return a cell as people see it: whole numbers without a point, dates as ISO."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return str(value)[: csvio.MAX_CELL + 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,8 @@ class Detected(TypedDict):
     """
     What was found in the file: `format` is "csv" or "xlsx", `samples` the first rows after the header.
 
-    `delimiter` and `encoding` are empty for a workbook. Without a header its names are made up.
+    `delimiter` and `encoding` are empty for a workbook, whose `sheets` are named and whose `sheet` is
+    read (the first if it isn't said). Without a header its names are made up.
     """
 
     format: str
@@ -23,6 +24,8 @@ class Detected(TypedDict):
     has_header: bool
     header: list[str]
     samples: list[list[str]]
+    sheet: NotRequired[str]
+    sheets: NotRequired[list[str]]
 
 
 class ImportMapping(TypedDict):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
 from convomono.lib.csvio import TextSniffer
 from convomono.lib.db import atomic, on_commit
-from convomono.lib.files import delete_stored, new_name, store
+from convomono.lib.files import delete_stored, new_name, open_stored, store
 from convomono.lib.jobs import enqueue
 from leads import jobs
-from leads.imports.source import detect
+from leads.imports.source import detect, read_again, unpacked
 from leads.imports.undo import UNDO_FOR
 from leads.models import ImportOptions, LeadImport, LeadImportRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
 
 Status = LeadImport.Status
 _CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A file that shows how people agreed to be called."""
+
+    file_name: str
+    content: IO[bytes]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What else is known of the consent: a proof, and whether each row says its own."""
+
+    proof: Proof | None = None
+    is_by_row: bool = False
 
 
 class ImportMovedOn(Exception):
@@ -41,35 +58,43 @@ def start_import(
     file_name: str,
     stream: IO[bytes],
     consent: ConsentStatement | None,
+    agreement: Agreement | None = None,
     actor: Actor,
     now: datetime,
 ) -> LeadImport:
     """
     Take in an uploaded file: look at all of it once, keep it, and wait for its mapping.
 
+    Of a ZIP the one spreadsheet in it is kept. What `agreement` says comes on top of
+    the consent statement. The digest is that of the file as it came.
+
     :raises FileRefused: with a sentence, if it is no table of people
     """
-    digest, sniffer, size = hashlib.sha256(), TextSniffer(), 0
-    stream.seek(0)
-    while chunk := stream.read(_CHUNK_BYTES):
-        digest.update(chunk)
-        sniffer.feed(chunk)
-        size += len(chunk)
-    stream.seek(0)
-    found = detect(stream, sniffer)
-    stream.seek(0)
-    stored_name = store(
-        room="leads", client_id=client.pk, suffix=f".{found['format']}", content=stream
-    )
+    agreement = agreement or Agreement()
+    digest, sniffer, size = _looked_through(stream)
+    table = unpacked(stream)
+    try:
+        if table is not stream:
+            _outer, sniffer, _size = _looked_through(table)
+        found = detect(table, sniffer)
+        table.seek(0)
+        stored_name = store(
+            room="leads", client_id=client.pk, suffix=f".{found['format']}", content=table
+        )
+    finally:
+        if table is not stream:
+            table.close()
     row = LeadImport(
         client=client,
         campaign_id=campaign_id,
         file_name=file_name[-200:],
         stored_name=stored_name,
-        sha256=digest.hexdigest(),
+        sha256=digest,
         size_bytes=size,
         detected=found,
-        options=_with_consent(consent),
+        options=_with_consent(
+            consent, is_by_row=agreement.is_by_row, proof=_kept(agreement.proof, client)
+        ),
         rows_total=max(sniffer.lines - found["has_header"], 0) if found["format"] == "csv" else 0,
         created_by_email=actor.actor_email,
         created_at=now,
@@ -82,13 +107,34 @@ def start_import(
     return row
 
 
+def _looked_through(stream: IO[bytes]) -> tuple[str, TextSniffer, int]:
+    """Read all of a file once; return its SHA-256, what tells its encoding, and its bytes."""
+    digest, sniffer, size = hashlib.sha256(), TextSniffer(), 0
+    stream.seek(0)
+    while chunk := stream.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        sniffer.feed(chunk)
+        size += len(chunk)
+    stream.seek(0)
+    return digest.hexdigest(), sniffer, size
+
+
+def _kept(proof: Proof | None, client: Client) -> tuple[str, str]:
+    if proof is None:
+        return "", ""
+    name = store(room="proofs", client_id=client.pk, suffix=".proof", content=proof.content)
+    return name, proof.file_name[-120:]
+
+
 @atomic
 def _insert(row: LeadImport, *, actor: Actor, now: datetime) -> None:
     row.save(force_insert=True)
     record(actions.LEADS_UPLOADED, resource=row, actor=actor, now=now)
 
 
-def _with_consent(consent: ConsentStatement | None) -> ImportOptions:
+def _with_consent(
+    consent: ConsentStatement | None, *, is_by_row: bool, proof: tuple[str, str]
+) -> ImportOptions:
     return {
         "country": "US",
         "duplicates": "first",
@@ -100,10 +146,22 @@ def _with_consent(consent: ConsentStatement | None) -> ImportOptions:
         "consent_source": consent.source if consent else "",
         "consent_wording": consent.wording if consent else "",
         "consent_given_at": consent.given_at.isoformat() if consent else "",
-        "consent_by_row": False,
-        "consent_proof": "",
-        "consent_proof_name": "",
+        "consent_by_row": is_by_row,
+        "consent_proof": proof[0],
+        "consent_proof_name": proof[1],
     }
+
+
+def read_import_again(*, lead_import: LeadImport, reading: Mapping[str, object]) -> None:
+    """
+    Read the file as somebody says it is: encoding, delimiter, sheet, header.
+
+    :raises FileRefused: with a sentence, if it is no table then
+    :raises ImportMovedOn: if the import is past its mapping
+    """
+    with open_stored(lead_import.stored_name) as stream:
+        found = read_again(stream, lead_import.detected, reading=reading)
+    _move(lead_import, [Status.UPLOADED], Status.UPLOADED, detected=found, mapping={})
 
 
 @atomic

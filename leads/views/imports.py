@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.http import Http404
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -14,30 +13,36 @@ from accounts.access import can_manage, client_manager, client_viewer, get_visib
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
-from leads.forms.imports import MappingForm
+from leads.forms.imports import MappingForm, ReadingForm
 from leads.imports.columns import guess_mapping
-from leads.imports.error_file import error_lines
+from leads.imports.receipt import chosen_options, meanings, undo_lines
 from leads.imports.screens import (
-    SHOWN_COLUMNS,
     import_progress,
     import_steps,
     import_sums,
     recent_imports,
-    remembered_import,
-    rows_with_verdict,
+    remembered,
     same_file_before,
     verdict_counts,
+    zone_lines,
 )
+from leads.imports.source import FileRefused
 from leads.imports.targets import find_target
-from leads.imports.verdicts import Verdict
 from leads.models import Consent, LeadImport
-from leads.services.imports import ImportMovedOn, cancel_import, check_import, commit_import
-from leads.views.answers import csv_answer
+from leads.services.imports import (
+    ImportMovedOn,
+    cancel_import,
+    check_import,
+    commit_import,
+    may_undo,
+    read_import_again,
+    undo_import,
+)
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from django.http import HttpResponse, StreamingHttpResponse
+    from django.http import HttpResponse
 
     from accounts.access import ClientRequest
 
@@ -49,6 +54,7 @@ _PAGES = {
     Status.UNDOING: "leads/import_progress.html",
     Status.CHECKED: "leads/import_review.html",
 }
+_DECIDED = {Status.CHECKED, Status.COMMITTED}
 _RECEIPT = "leads/import_receipt.html"
 
 
@@ -76,6 +82,7 @@ def import_detail(request: ClientRequest, import_id: UUID) -> HttpResponse:
 
 def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
     target = find_target(client_id=row.client_id, campaign_id=row.campaign_id)
+    now = clock.now()
     context = {
         "row": row,
         "target": target,
@@ -83,6 +90,11 @@ def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
         "verdicts": verdict_counts(row),
         "progress": import_progress(row),
         "sums": import_sums(row),
+        "zones": zone_lines(row, target, now=now) if row.status in _DECIDED else [],
+        "may_undo": may_undo(row, now=now),
+        "undone": undo_lines(row),
+        "meanings": meanings(row),
+        "choices": chosen_options(row) if row.mapping else [],
         "consent": dict(Consent.Kind.choices).get(row.options.get("consent_kind", "")),
         "can_manage": can_manage(request.user),
         "zone": request.tenant.time_zone,
@@ -99,25 +111,35 @@ def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
 def _mapping_form(row: LeadImport, data: Any = None) -> MappingForm:
     target = find_target(client_id=row.client_id, campaign_id=row.campaign_id)
     variables = list(target.variables) if target else []
-    earlier = row if row.mapping else remembered_import(row)
+    memory = remembered(row)
+    earlier = row if row.mapping else memory.same
     mapping = guess_mapping(
-        row.detected, variables=variables, remembered=earlier.mapping if earlier else None
+        row.detected,
+        variables=variables,
+        remembered=earlier.mapping if earlier else None,
+        habits=memory.habits,
     )
     options = row.options
     if earlier is not None and earlier is not row:
-        kept = ("country", "duplicates", "existing", "defaults")
-        options = options | {name: earlier.options[name] for name in kept}
+        kept = ("country", "duplicates", "existing", "refused_lines", "defaults")
+        options = options | {name: earlier.options.get(name, options[name]) for name in kept}
     return MappingForm(
         data, found=row.detected, variables=variables, mapping=mapping, options=options
     )
 
 
 def _map_page(
-    request: ClientRequest, row: LeadImport, form: MappingForm, *, status: int = 200
+    request: ClientRequest,
+    row: LeadImport,
+    form: MappingForm,
+    *,
+    reading: ReadingForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     context = {
         "row": row,
         "form": form,
+        "reading": reading or ReadingForm(found=row.detected),
         "target": find_target(client_id=row.client_id, campaign_id=row.campaign_id),
         "steps": import_steps(row),
         "same_file": same_file_before(row),
@@ -127,6 +149,24 @@ def _map_page(
     return render_page(
         request, "leads/import_map.html", context, partial="import-stage", status=status
     )
+
+
+@client_manager
+@require_POST
+def import_reading(request: ClientRequest, import_id: UUID) -> HttpResponse:
+    """Read the file another way than was guessed: its characters, separator, sheet or header."""
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    form = ReadingForm(request.POST, found=row.detected)
+    if not form.is_valid():
+        return _map_page(request, row, _mapping_form(row), reading=form, status=422)
+    try:
+        read_import_again(lead_import=row, reading=form.cleaned_data)
+    except FileRefused as exc:
+        form.add_error(None, str(exc))
+        return _map_page(request, row, _mapping_form(row), reading=form, status=422)
+    except ImportMovedOn:
+        messages.info(request, _("This import has moved on; here is where it stands."))
+    return redirect("leads:import-detail", import_id=row.pk)
 
 
 @client_manager
@@ -167,37 +207,24 @@ def import_commit(request: ClientRequest, import_id: UUID) -> HttpResponse:
 def import_cancel(request: ClientRequest, import_id: UUID) -> HttpResponse:
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
     try:
-        cancel_import(lead_import=row, actor=request.user, now=clock.now())
+        cancel_import(
+            lead_import=row,
+            keep=request.POST.get("then") != "revert",
+            actor=request.user,
+            now=clock.now(),
+            real_now=clock.real_now(),
+        )
     except ImportMovedOn:
         messages.info(request, _("This import has ended; there was nothing to cancel."))
     return redirect("leads:import-detail", import_id=row.pk)
 
 
-@client_viewer
-@require_GET
-def import_rows(request: ClientRequest, import_id: UUID, verdict: str) -> HttpResponse:
-    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
-    context = {
-        "row": row,
-        "verdict": _verdict(verdict),
-        "header": row.detected["header"][:SHOWN_COLUMNS],
-        "page": rows_with_verdict(lead_import=row, verdict=verdict, page=request.GET.get("page")),
-    }
-    return render_page(request, "leads/import_rows.html", context, partial="row-table")
-
-
 @client_manager
-@require_GET
-def import_errors(request: ClientRequest, import_id: UUID) -> StreamingHttpResponse:
-    """Stream the rows that can be mended, or those of `?verdict=`, with what is wrong."""
+@require_POST
+def import_undo(request: ClientRequest, import_id: UUID) -> HttpResponse:
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
-    asked = request.GET.get("verdict", "")
-    verdict = _verdict(asked).value if asked else ""
-    return csv_answer(error_lines(lead_import=row, verdict=verdict), "rows-to-mend.csv")
-
-
-def _verdict(text: str) -> Verdict:
     try:
-        return Verdict(text)
-    except ValueError:
-        raise Http404 from None
+        undo_import(lead_import=row, actor=request.user, now=clock.now(), real_now=clock.real_now())
+    except ImportMovedOn:
+        messages.info(request, _("This import can't be undone any more."))
+    return redirect("leads:import-detail", import_id=row.pk)

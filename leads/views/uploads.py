@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import io
+from typing import IO, TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,21 +15,31 @@ from django.core.files.uploadhandler import (
 )
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import client_manager
 from convomono.lib import clock
-from leads.forms.imports import UploadForm, too_large
+from convomono.lib.csvio import csv_lines
+from convomono.lib.files import can_append, delete_stored, open_stored
+from leads.forms.uploads import UploadForm, too_large
 from leads.imports.source import FileRefused
 from leads.imports.targets import find_target
-from leads.services.imports import start_import
+from leads.services.imports import Agreement, Proof, start_import
+from leads.views.answers import csv_answer
+from leads.views.parts import part_name
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse, HttpResponseBase
+    from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
     from accounts.access import ClientRequest
     from leads.imports.targets import ImportTarget
+    from leads.models import LeadImport
+
+_ANY_UPLOAD = UUID(int=0)
+SAMPLE = ("Ada", "Byron", "(212) 555-0101", "ada@example.com", "NY", "10001")
 
 
 class CappedUpload(FileUploadHandler):
@@ -63,35 +74,78 @@ def import_create(request: HttpRequest) -> HttpResponseBase:
 @client_manager
 def _import_create(request: ClientRequest) -> HttpResponse:
     target = _target(request)
-    now, zone = clock.now(), request.tenant.time_zone
-    known: dict[str, Any] = {
-        "zone": zone,
-        "today": now.astimezone(ZoneInfo(zone)).date(),
-        "max_bytes": settings.LEAD_UPLOAD_MAX_BYTES,
-    }
     if request.method != "POST":
-        return _page(request, UploadForm(**known), target)
-    form = UploadForm(request.POST, request.FILES, **known)
+        return _page(request, UploadForm(**_known(request)), target)
+    form = UploadForm(request.POST, request.FILES, **_known(request))
     if getattr(request, "upload_was_stopped", False):
         form.errors.pop("file", None)
         form.add_error("file", too_large(settings.LEAD_UPLOAD_MAX_BYTES))
     if not form.is_valid():
         return _page(request, form, target, status=422)
-    upload = form.cleaned_data["file"]
     try:
+        row = _start(request, form, target)
+    except FileRefused as exc:
+        form.add_error("pasted" if form.cleaned_data["pasted"] else "file", str(exc))
+        return _page(request, form, target, status=422)
+    return redirect("leads:import-detail", import_id=row.pk)
+
+
+def _known(request: ClientRequest) -> dict[str, Any]:
+    zone = request.tenant.time_zone
+    parts = reverse("leads:import-part", args=[_ANY_UPLOAD]) if can_append() else ""
+    return {
+        "zone": zone,
+        "today": clock.now().astimezone(ZoneInfo(zone)).date(),
+        "max_bytes": settings.LEAD_UPLOAD_MAX_BYTES,
+        "parts_url": parts.removesuffix(f"{_ANY_UPLOAD}/"),
+    }
+
+
+def _start(request: ClientRequest, form: UploadForm, target: ImportTarget | None) -> LeadImport:
+    data = form.cleaned_data
+    proof = data["consent_proof"]
+    file_name, stream = _content(request, data)
+    with stream:
         row = start_import(
             client=request.tenant,
             campaign_id=target.campaign_id if target else None,
-            file_name=upload.name,
-            stream=upload,
-            consent=form.consent(),
+            file_name=file_name,
+            stream=stream,
+            consent=None if form.is_by_row else form.consent(),
+            agreement=Agreement(
+                proof=Proof(proof.name or "", proof) if proof else None, is_by_row=form.is_by_row
+            ),
             actor=request.user,
-            now=now,
+            now=clock.now(),
         )
-    except FileRefused as exc:
-        form.add_error("file", str(exc))
-        return _page(request, form, target, status=422)
-    return redirect("leads:import-detail", import_id=row.pk)
+    if data["upload"]:
+        delete_stored(part_name(request.tenant.pk, data["upload"]))
+    return row
+
+
+def _content(request: ClientRequest, data: dict[str, Any]) -> tuple[str, IO[bytes]]:
+    """Return the file's name and bytes: as it came, pasted, or sent in parts before."""
+    if data["pasted"]:
+        return _("Pasted rows"), io.BytesIO(data["pasted"].encode())
+    if data["upload"]:
+        try:
+            stream = open_stored(part_name(request.tenant.pk, data["upload"]))
+        except FileNotFoundError:
+            raise FileRefused(_("The upload is gone. Choose the file again.")) from None
+        return data["upload_name"] or _("Upload"), stream
+    return data["file"].name, data["file"]
+
+
+@client_manager
+@require_GET
+def import_template(request: ClientRequest) -> StreamingHttpResponse:
+    """Hand out a spreadsheet with the columns that help, the script's variables among them."""
+    target = _target(request)
+    names = ["First name", "Last name", "Phone", "E-mail", "State", "ZIP"]
+    known = {"first_name", "last_name", "full_name", "phone_number", "email", "company"}
+    more = [name for name in (target.variables if target else ()) if name not in known]
+    rows = [[*names, *more], [*SAMPLE, *(f"({name})" for name in more)]]
+    return csv_answer(csv_lines(rows), "leads-template.csv")
 
 
 def _target(request: ClientRequest) -> ImportTarget | None:

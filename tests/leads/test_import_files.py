@@ -9,14 +9,17 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import openpyxl
+import phonenumbers  # noqa: TID251  # what the quick path is held to
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from convomono.lib import csvio
-from convomono.lib.phone import NumberRefused, _parse_any, parse_number, time_zones
+from convomono.lib.phone import NumberRefused, _parse_any, _zones, parse_number, time_zones
+from convomono.lib.phone_plans import quick_number
 from leads.imports.columns import guess_mapping
 from leads.imports.source import FileRefused, detect
 from leads.models import Detected, Lead, LeadImport
+from leads.services.imports import read_import_again
 from tests.factories.accounts import NOW
 from tests.factories.leads import upload
 
@@ -173,13 +176,75 @@ def test_refuses_a_workbook_that_unpacks_to_far_more(alice):
         upload(alice, out.getvalue())
 
 
-def test_refuses_an_archive_that_is_no_workbook(alice):
+def zipped(**files: bytes) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("leads.csv", "phone\n1\n")
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("_dot_", "."), content)
+    return out.getvalue()
 
-    with pytest.raises(FileRefused, match="no Excel workbook"):
-        upload(alice, out.getvalue())
+
+def test_reads_the_one_spreadsheet_in_a_zip_file(imported):
+    inside = workbook(["Name", "Phone"], ["Ada", "212 555 0101"])
+
+    of_csv = imported(zipped(leads_dot_csv=PEOPLE.encode("cp1252"), readme_dot_md=b"x"))
+    of_xlsx = imported(zipped(leads_dot_xlsx=inside))
+
+    assert of_csv.counts == {"new": 2}
+    assert of_xlsx.counts == {"update": 1}
+    assert Lead.objects.filter(first_name="Zoë").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"readme_dot_md": b"x"}, "no spreadsheet in this ZIP"),
+        ({"a_dot_csv": b"x", "b_dot_csv": b"y"}, "several spreadsheets"),
+        ({"a_dot_csv": b"0" * 30_000_000}, "unpacks to far more"),
+    ],
+)
+def test_refuses_a_zip_file_without_just_one_spreadsheet(alice, files, sentence):
+    with pytest.raises(FileRefused, match=sentence):
+        upload(alice, zipped(**files))
+
+
+def test_reads_the_sheet_somebody_names(alice, imported):
+    book = openpyxl.Workbook()
+    book.active.append(["Nothing", "here"])
+    book.active.append(["a", "b"])
+    sheet = book.create_sheet("People")
+    sheet.append(["Name", "Phone"])
+    sheet.append(["Ada", "(212) 555-0101"])
+    out = io.BytesIO()
+    book.save(out)
+    row = upload(alice, out.getvalue())
+
+    read_import_again(lead_import=row, reading={"sheet": "People", "has_header": True})
+
+    assert row.detected["sheets"] == ["Sheet", "People"]
+    assert row.detected["header"] == ["Name", "Phone"]
+    assert row.detected["samples"] == [["Ada", "(212) 555-0101"]]
+
+
+def test_reads_the_file_another_way_when_told_so(alice):
+    row = upload(alice, "Имя;Телефон\nИдо;212 555 0101\n".encode("cp1251"))  # noqa: RUF001
+
+    read_import_again(
+        lead_import=row, reading={"encoding": "cp1251", "delimiter": ";", "has_header": False}
+    )
+
+    assert row.detected["header"] == ["Column 1", "Column 2"]
+    assert row.detected["samples"][0] == ["Имя", "Телефон"]
+
+
+def test_keeps_the_accents_of_utf_8_beside_a_few_stray_bytes(imported):
+    good = "".join(f"Zoë{n},212555{100 + n:04}\n" for n in range(20)).encode()
+
+    done = imported(b"name,phone\n" + good + b"Jos\xe9,2125550150\n")
+
+    assert done.detected["encoding"] == "utf-8"
+    assert done.counts == {"new": 20, "row_unreadable": 1}
+    assert Lead.objects.filter(first_name="Zoë1").exists()
 
 
 @given(st.text(max_size=40))
@@ -212,9 +277,55 @@ def test_knows_american_exchanges_as_phonenumbers_does(area, exchange, rest, for
     assert told(parse_number) == told(_parse_any)
 
 
-def test_tells_zones_by_the_exchange_where_an_area_has_two():
+def test_tells_both_zones_of_an_area_that_spans_two():
     assert time_zones("+12125550101") == ("America/New_York",)
-    assert len(time_zones("+18505550101")) >= 1
+    assert time_zones("+18505550101") == ("America/Chicago", "America/New_York")
+    assert time_zones("+18005550123") == ()
+
+
+_COUNTRIES = ["GB", "GG", "DE", "FR", "AU", "IN", "MX", "BR", "IT", "ES", "NL", "IE", "AR", "IL"]
+_COUNTRIES += ["ZA", "PH", "SG", "AE", "CO", "CL", "NO", "DK", "FI", "SE", "PL", "CH", "AT", "RU"]
+
+
+@given(
+    country=st.sampled_from(_COUNTRIES),
+    kind=st.sampled_from([0, 1, 3, 4, 6]),
+    tail=st.text("0123456789", min_size=0, max_size=8),
+    form=st.sampled_from(
+        [
+            "+{cc}{n}",
+            "+{cc} (0){n}",
+            "0{n}",
+            "{n}",
+            "({a}) {b}",
+            "+{cc} {a}-{b}",
+            "{cc}{n}",
+            "00{cc}{n}",
+        ]
+    ),
+    default=st.sampled_from(["US", "GB", ""]),
+)
+@settings(max_examples=1500, deadline=None)
+def test_knows_other_countries_numbers_as_phonenumbers_does(country, kind, tail, form, default):
+    code = phonenumbers.country_code_for_region(country)
+    example = phonenumbers.example_number_for_type(country, kind)
+    national = phonenumbers.national_significant_number(
+        example or phonenumbers.example_number(country)
+    )
+    n = national[: len(national) - len(tail)] + tail
+    text = form.format(cc=code, n=n, a=n[:3], b=n[3:])
+
+    quick = quick_number(text, default or country)
+
+    if quick is not None:
+        value, line = quick
+        whole = _parse_any(text, default or country)
+        assert (f"+{value}", line.country, line.line_type) == (
+            whole.e164,
+            whole.country,
+            whole.line_type,
+        )
+        assert line.zones == _zones(whole.e164)
 
 
 NUMBERS = st.sampled_from(

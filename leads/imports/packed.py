@@ -1,0 +1,141 @@
+"""Workbooks and ZIP files, read under limits: what they unpack to is never trusted."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from datetime import date, datetime
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import openpyxl
+from django.utils.translation import gettext as _
+
+from convomono.lib import csvio
+from convomono.lib.csvio import FileUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_UNPACKED_BYTES = 400 * 1024 * 1024
+MAX_TEXTS_BYTES = 64 * 1024 * 1024  # the workbook's shared texts are held in memory
+MAX_RATIO = 200
+MAX_ENTRIES = 2000
+_ZIP = b"PK\x03\x04"
+_TABLES = (".csv", ".tsv", ".txt", ".xlsx")
+_WORKBOOK = "xl/workbook.xml"
+_IN_MEMORY = 8 * 1024 * 1024
+
+
+class FileRefused(Exception):
+    """The file can't be imported; the message tells a person what to do."""
+
+
+def refuse_bombs(stream: IO[bytes]) -> None:
+    """
+    Look at the sizes that a ZIP or workbook declares before anything of it is unpacked.
+
+    :raises FileRefused: if they are out of all proportion
+    """
+    entries = _entries(stream)
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = sum(entry.compress_size for entry in entries)
+    texts = sum(
+        entry.file_size for entry in entries if entry.filename.endswith("sharedStrings.xml")
+    )
+    if (
+        len(entries) > MAX_ENTRIES
+        or unpacked > MAX_UNPACKED_BYTES
+        or texts > MAX_TEXTS_BYTES
+        or unpacked > max(packed, 4096) * MAX_RATIO
+    ):
+        raise FileRefused(
+            _("This file unpacks to far more than it should. Save it as CSV and upload that.")
+        )
+
+
+def _entries(stream: IO[bytes]) -> list[zipfile.ZipInfo]:
+    try:
+        return zipfile.ZipFile(stream).infolist()
+    except zipfile.BadZipFile:
+        raise FileUnreadable("binary") from None
+    finally:
+        stream.seek(0)
+
+
+def table_in_zip(stream: IO[bytes]) -> IO[bytes] | None:
+    """
+    Return the one spreadsheet in a ZIP file, unpacked; None if the file is no such ZIP.
+
+    :raises FileRefused: if it holds none or several, or unpacks to too much
+    :raises FileUnreadable: if it is broken
+    """
+    stream.seek(0)
+    if stream.read(4) != _ZIP:
+        return None
+    entries = _entries(stream)
+    if any(entry.filename == _WORKBOOK for entry in entries):
+        return None
+    refuse_bombs(stream)
+    tables = [entry for entry in entries if _is_table(entry.filename)]
+    if not tables:
+        raise FileRefused(
+            _("There is no spreadsheet in this ZIP file. Unpack it and look for one.")
+        )
+    if len(tables) > 1:
+        names = ", ".join(entry.filename for entry in tables[:5])
+        raise FileRefused(
+            _("This ZIP file holds several spreadsheets (%s). Upload them one by one.") % names
+        )
+    return _unpacked(stream, tables[0])
+
+
+def _is_table(name: str) -> bool:
+    last = name.rpartition("/")[2]
+    return name.lower().endswith(_TABLES) and not last.startswith(".") and "__MACOSX" not in name
+
+
+def _unpacked(stream: IO[bytes], entry: zipfile.ZipInfo) -> IO[bytes]:
+    out = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115  # the caller's
+    try:
+        with zipfile.ZipFile(stream).open(entry) as packed:
+            # zipfile reads no more than the entry declares, which is within the limits.
+            shutil.copyfileobj(packed, out)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):  # broken, or with a password
+        raise FileUnreadable("binary") from None
+    out.seek(0)
+    return out
+
+
+def sheet_names(stream: IO[bytes]) -> list[str]:
+    """Return the names of a workbook's sheets."""
+    try:
+        book = openpyxl.load_workbook(stream, read_only=True, keep_links=False)
+        return [sheet.title for sheet in book.worksheets]
+    except Exception as exc:  # a broken workbook raises what it likes in openpyxl
+        raise FileUnreadable("binary") from exc
+    finally:
+        stream.seek(0)
+
+
+def workbook_rows(stream: IO[bytes], sheet_name: str) -> Iterator[list[str]]:
+    """Yield a sheet's rows, those of the first without a name, as people see them."""
+    try:
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+        sheet = book[sheet_name] if sheet_name in book.sheetnames else book.worksheets[0]
+        sheet.reset_dimensions()  # what the file says of its size isn't always true
+        for row in sheet.iter_rows(values_only=True):
+            yield [_cell_text(value) for value in row]
+    except Exception as exc:  # a broken workbook raises what it likes in openpyxl
+        raise FileUnreadable("binary") from exc
+
+
+def _cell_text(value: Any) -> str:
+    """Return a cell as people see it: whole numbers without a point, dates as ISO."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)[: csvio.MAX_CELL + 1]

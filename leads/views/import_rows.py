@@ -1,0 +1,159 @@
+"""The rows of an import: by verdict, mended on the page, in the error file; what an undo left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import FileResponse, Http404
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from convomono.lib import clock
+from convomono.lib.files import open_stored
+from convomono.lib.htmx import render_page
+from convomono.lib.pages import list_page
+from leads.imports.error_file import error_lines
+from leads.imports.mending import NotMendable, mend_row, row_to_mend
+from leads.imports.receipt import left_leads
+from leads.imports.rows import MAX_VARIABLE
+from leads.imports.screens import (
+    rows_with_verdict,
+    shown_places,
+    shown_row,
+)
+from leads.imports.verdicts import Verdict
+from leads.imports.work import ImportFailed
+from leads.models import LeadImport
+from leads.views.answers import csv_answer
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse, StreamingHttpResponse
+
+    from accounts.access import ClientRequest
+
+
+@client_viewer
+@require_GET
+def import_rows(request: ClientRequest, import_id: UUID, verdict: str) -> HttpResponse:
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    context = {
+        "row": row,
+        "verdict": _verdict(verdict),
+        "header": _header(row),
+        "can_mend": can_manage(request.user) and row.status == LeadImport.Status.CHECKED,
+        "page": rows_with_verdict(lead_import=row, verdict=verdict, page=request.GET.get("page")),
+    }
+    return render_page(request, "leads/import_rows.html", context, partial="row-table")
+
+
+@client_manager
+@require_http_methods(["GET", "POST"])
+def import_row_mend(request: ClientRequest, import_id: UUID, row_number: int) -> HttpResponse:
+    """Show a row's cells to type in (GET), or keep what was typed and judge the row again (POST)."""
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    if row.status != LeadImport.Status.CHECKED:
+        raise Http404
+    try:
+        if request.method == "POST":
+            return _mended(request, row, row_number)
+        cells, verdict, column, reason = row_to_mend(lead_import=row, row_number=row_number)
+    except NotMendable:
+        raise Http404 from None
+    header = row.detected["header"]
+    context: dict[str, Any] = {
+        "row": row,
+        "row_number": row_number,
+        "verdict": Verdict(verdict),
+        "column": column,
+        "reason": reason,
+        "max_length": MAX_VARIABLE,
+        "cells": [
+            (place, header[place], cells[place] if place < len(cells) else "")
+            for place in shown_places(row)
+        ],
+    }
+    return render_page(request, "leads/import_row_mend.html", context, partial="row-form")
+
+
+def _mended(request: ClientRequest, row: LeadImport, row_number: int) -> HttpResponse:
+    typed = {
+        place: request.POST[f"cell_{place}"][:1000]
+        for place in shown_places(row)
+        if f"cell_{place}" in request.POST
+    }
+    before = row_to_mend(lead_import=row, row_number=row_number)[1]
+    try:
+        mended = mend_row(
+            lead_import=row,
+            row_number=row_number,
+            cells=typed,
+            actor=request.user,
+            now=clock.now(),
+        )
+    except ImportFailed as exc:
+        raise Http404(str(exc)) from None
+    if not request.htmx:  # type: ignore[attr-defined]  # the middleware's
+        return redirect("leads:import-rows", import_id=row.pk, verdict=before)
+    context = {
+        "row": row,
+        "line": shown_row(mended, places=shown_places(row)),
+        "can_mend": True,
+    }
+    return render_page(request, "leads/import_row_mended.html", context, partial="import-row")
+
+
+@client_manager
+@require_GET
+def import_errors(request: ClientRequest, import_id: UUID) -> StreamingHttpResponse:
+    """Stream the rows that can be mended, or those of `?verdict=`, with what is wrong."""
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    asked = request.GET.get("verdict", "")
+    verdict = _verdict(asked).value if asked else ""
+    return csv_answer(error_lines(lead_import=row, verdict=verdict), "rows-to-mend.csv")
+
+
+@client_manager
+@require_GET
+def import_proof(request: ClientRequest, import_id: UUID) -> FileResponse:
+    """Hand out the proof of consent that was uploaded with the import; never shown inline."""
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    name = row.options.get("consent_proof", "")
+    if not name:
+        raise Http404
+    try:
+        content = open_stored(name)
+    except FileNotFoundError:
+        raise Http404 from None
+    return FileResponse(
+        content,
+        as_attachment=True,
+        filename=row.options["consent_proof_name"] or _("proof"),
+        content_type="application/octet-stream",
+    )
+
+
+@client_viewer
+@require_GET
+def import_left(request: ClientRequest, import_id: UUID) -> HttpResponse:
+    """List the leads that an undo left as they are, with the reason of each."""
+    row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
+    page = list_page(left_leads(lead_import=row), request.GET.get("page"))
+    return render_page(
+        request, "leads/import_left.html", {"row": row, "page": page}, partial="left-table"
+    )
+
+
+def _header(row: LeadImport) -> list[str]:
+    header: list[str] = row.detected["header"]
+    return [header[place] for place in shown_places(row)]
+
+
+def _verdict(text: str) -> Verdict:
+    try:
+        return Verdict(text)
+    except ValueError:
+        raise Http404 from None

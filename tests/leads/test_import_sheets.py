@@ -1,0 +1,101 @@
+"""Three spreadsheets as people really have them are right the first time."""
+
+from __future__ import annotations
+
+from leads.models import Lead
+
+
+def people() -> dict[str, tuple[str, str, str]]:
+    rows = Lead.objects.values_list("phone_number", "first_name", "last_name", "country")
+    return {number: (first, last, country) for number, first, last, country in rows}
+
+
+def test_an_american_list_that_excel_has_damaged(imported, verdicts):
+    content = (
+        "Customer Name,Cell,ST,Zip Code,Email,Notes\r\n"
+        'Ada Byron,2.125550101E+09,NY,10001,ada@x.test,"likes ""tea"", mornings"\r\n'
+        "Grace Murray,4155550102.0,CA,94103,grace@x.test,\r\n"
+        "Alan T,4.15551E+09,CA,94103,,rounded by Excel\r\n"
+        'Katherine J,="3045550104",WV,25301,,\r\n'
+        "Mary J,(617) 555-0105,MA,2115,,zero lost\r\n"
+        "Dorothy V,1-757-555-0106,VA,23661,,\r\n"
+        "Annie E,757.555.0106,VA,23661,,again\r\n"
+        "#ERROR!,#REF!,TX,75001,,\r\n"
+        ",,,,,\r\n"
+    )
+
+    done = imported(content)
+
+    assert done.detected["delimiter"] == ","
+    assert done.mapping["fields"] == {
+        "full_name": 0,
+        "phone_number": 1,
+        "region": 2,
+        "postal_code": 3,
+        "email": 4,
+    }
+    assert done.counts == {"new": 5, "phone_damaged": 2, "dup_file": 1}
+    assert verdicts(done) == {4: "phone_damaged", 8: "dup_file", 9: "phone_damaged"}
+    assert people() == {
+        "+12125550101": ("Ada", "Byron", "US"),
+        "+14155550102": ("Grace", "Murray", "US"),
+        "+13045550104": ("Katherine", "J", "US"),
+        "+16175550105": ("Mary", "J", "US"),
+        "+17575550106": ("Dorothy", "V", "US"),
+    }
+    assert Lead.objects.get(last_name="J", first_name="Mary").zones == ["America/New_York"]
+
+
+def test_a_british_list_with_semicolons_in_the_windows_character_set(imported):
+    content = (
+        "Forename;Surname;Organisation;Mobile;Telephone 2;Consent date\n"
+        "Siân;O\u2019Neill;Caf\u00e9 \u201cNero\u201d;07946 123456;;03/11/2026\n"
+        "Zo\u00eb;Br\u00fcckner;\u00a35 & Co;+44 (0)20 7946 0018;;3 Nov 2026\n"
+        "Tom;Smith;;7946123457;0117 496 0123;04.11.2026\n"
+        "Meg;Jones;;00447946123458;;05/11/2026\n"
+    ).encode("cp1252")
+
+    done = imported(content, country="GB", consent=None, consent_by_row=True)
+
+    assert (done.detected["encoding"], done.detected["delimiter"]) == ("cp1252", ";")
+    assert done.counts == {"new": 4, "tz_uncertain": done.counts.get("tz_uncertain", 0)}
+    assert people() == {
+        "+447946123456": ("Siân", "O\u2019Neill", "GB"),
+        "+442079460018": ("Zoë", "Brückner", "GB"),
+        "+447946123457": ("Tom", "Smith", "GB"),
+        "+447946123458": ("Meg", "Jones", "GB"),
+    }
+    tom = Lead.objects.get(first_name="Tom")
+    assert tom.other_numbers == ["+441174960123"]
+    assert tom.consents.get().given_at.date().isoformat() == "2026-11-04"
+    assert Lead.objects.get(first_name="Zoë").company == "\u00a35 & Co"
+
+
+def test_a_list_of_many_countries_from_a_unicode_export(imported, target):
+    target.variables = ["plan"]
+    content = (
+        "\ufeffContact Name\tPhone Number\tCountry\tPlan\tTime Zone\n"
+        "José García\t612 34 56 78\tSpain\tOro\t\n"
+        "Jürgen Groß\t030 901820\tDeutschland\tGold\tEurope/Berlin\n"
+        "李 小龙\t+1 415 200 2671\tUSA\tGold\t\n"
+        "Marie Curie\t01 42 68 53 00\tFR\tOr\t\n"
+        "Pelé\t(11) 96123-4567\tBrazil\tOuro\t\n"
+        "Nobody\t12345\tNarnia\tx\t\n"
+        "Ivan\t+7 912 345-67-89\t\tЛунный\t\n"  # noqa: RUF001
+    ).encode("utf-16")
+
+    done = imported(content, campaign_id=target.campaign_id)
+
+    assert (done.detected["encoding"], done.detected["delimiter"]) == ("utf-16", "\t")
+    assert done.counts["new"] == 6
+    assert done.counts["phone_unknown_country"] == 1
+    assert {number: row[2] for number, row in people().items()} == {
+        "+34612345678": "ES",
+        "+4930901820": "DE",
+        "+14152002671": "US",
+        "+33142685300": "FR",
+        "+5511961234567": "BR",
+        "+79123456789": "RU",
+    }
+    assert Lead.objects.get(phone_number="+4930901820").zones == ["Europe/Berlin"]
+    assert target.enrolled["+79123456789"].dynamic_vars == {"plan": "Лунный"}

@@ -1,0 +1,186 @@
+"""An import taken back: what goes, what gets its values back, what stays and why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from accounts.models import Notification
+from leads.imports.undo import undo_rows
+from leads.imports.work import Pace
+from leads.jobs import purge_import_changes
+from leads.models import Consent, Lead, LeadImport, LeadImportChange, Suppression
+from leads.services.imports import ImportMovedOn, cancel_import, undo_import
+from tests.factories.accounts import NOW
+from tests.factories.leads import LeadFactory, SuppressionFactory
+
+FILE = "first name,company,phone\n" + "".join(f"P{n},Firm {n},21255501{n:02}\n" for n in range(90))
+
+
+def undo(lead_import, actor, *, later=timedelta(0)) -> LeadImport:
+    now = NOW + later
+    undo_import(lead_import=lead_import, actor=actor, now=now, real_now=now)
+    undo_rows(
+        lead_import=LeadImport.objects.get(pk=lead_import.pk),
+        pace=Pace(real_now=lambda: now, pause=lambda _seconds: None),
+        now=now,
+    )
+    lead_import.refresh_from_db()
+    return lead_import
+
+
+def test_removes_every_lead_nobody_has_touched(imported, alice, target):
+    done = undo(imported(FILE, campaign_id=target.campaign_id), alice)
+
+    assert done.status == "undone"
+    assert done.undo_counts == {"removed": 90, "phase": "done"}
+    assert not Lead.objects.exists()
+    assert not Consent.objects.exists()
+    assert not target.enrolled
+    assert done.undone_by_email == alice.email
+    assert Notification.objects.filter(key=f"import.undone:{done.pk}").count() == 1
+
+
+def test_leaves_what_was_dialled_or_changed_and_names_it(imported, alice, browse):
+    done = imported(FILE)
+    dialled, changed, noted = Lead.objects.order_by("phone_number")[:3]
+    Lead.objects.filter(pk=dialled.pk).update(attempts_count=1, last_attempted_at=NOW)
+    Lead.objects.filter(pk=changed.pk).update(
+        first_name="Mended", updated_at=NOW + timedelta(hours=1)
+    )
+    Consent.objects.create(
+        client=alice.client, lead=noted, kind="written", source="Call", given_at=NOW,
+        recorded_by_email="x@x.test", created_at=NOW,
+    )  # fmt: skip
+
+    undo(done, alice)
+
+    assert set(Lead.objects.values_list("pk", flat=True)) == {dialled.pk, changed.pk, noted.pk}
+    reasons = dict(LeadImportChange.objects.values_list("lead_id", "left_reason"))
+    assert reasons == {dialled.pk: "dialled", changed.pk: "changed", noted.pk: "changed"}
+    assert done.undo_counts["removed"] == 87
+    page = browse(alice).get(f"/app/imports/{done.pk}/left/").text
+    assert "Mended" in page
+    assert "Has been called" in page
+
+
+def test_gives_known_leads_their_values_back(imported, acme, alice, target):
+    lead = LeadFactory.create(
+        client=acme,
+        phone_number="+12125550100",
+        first_name="Old",
+        tags=["a"],
+        consent_status="none",
+    )
+    before = Lead.objects.filter(pk=lead.pk).values().get()
+    done = imported(FILE, campaign_id=target.campaign_id, existing="overwrite", tags=["new"])
+    lead.refresh_from_db()
+    assert (lead.first_name, lead.tags, lead.consent_status) == ("P0", ["a", "new"], "given")
+
+    undo(done, alice)
+
+    after = Lead.objects.filter(pk=lead.pk).values().get()
+    for name in ("updated_at", "score"):
+        before.pop(name), after.pop(name)
+    before["search_text"] = after["search_text"]  # the factory's is not the product's
+    assert after == before
+    assert not Consent.objects.exists()
+    assert done.undo_counts == {"removed": 89, "restored": 1, "phase": "done"}
+
+
+def test_leaves_a_known_lead_that_was_changed_since(imported, acme, alice):
+    lead = LeadFactory.create(client=acme, phone_number="+12125550100", company="")
+    done = imported(FILE)
+    Lead.objects.filter(pk=lead.pk).update(company="Newer", updated_at=NOW + timedelta(hours=1))
+
+    undo(done, alice)
+
+    lead.refresh_from_db()
+    assert lead.company == "Newer"
+    assert done.undo_counts["changed"] == 1
+
+
+def test_never_undoes_a_do_not_call_or_a_consent_taken_back(imported, acme, alice):
+    lead = LeadFactory.create(client=acme, phone_number="+12125550100", consent_status="none")
+    done = imported(FILE)
+    SuppressionFactory.create(client=acme, phone_number="+12125550101")
+    Consent.objects.filter(lead=lead).update(revoked_at=NOW)
+    Lead.objects.filter(pk=lead.pk).update(consent_status="revoked")
+
+    undo(done, alice)
+
+    lead.refresh_from_db()
+    assert lead.consent_status == "revoked"
+    assert Consent.objects.get(lead=lead).revoked_at == NOW
+    assert Suppression.objects.filter(phone_number="+12125550101").exists()
+
+
+@pytest.mark.parametrize("kills", [(0,), (1,), (2, 0, 1), (1, 1, 1, 1)])
+def test_ends_the_same_when_it_is_killed(imported, acme, alice, target, kills):
+    LeadFactory.create(client=acme, phone_number="+12125550100", first_name="Old")
+    done = imported(FILE, campaign_id=target.campaign_id, existing="overwrite")
+    undo_import(lead_import=done, actor=alice, now=NOW, real_now=NOW)
+
+    class Killed(BaseException):
+        pass
+
+    for after in (*kills, 10**6):
+        left = [after]
+
+        def pause(_seconds, left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+
+        try:
+            undo_rows(
+                lead_import=LeadImport.objects.get(pk=done.pk),
+                pace=Pace(real_now=lambda: NOW, pause=pause),
+                now=NOW,
+            )
+        except Killed:
+            continue
+
+    done.refresh_from_db()
+    assert done.undo_counts == {"removed": 89, "restored": 1, "phase": "done"}
+    assert Lead.objects.get().first_name == "Old"
+
+
+def test_takes_back_what_a_stopped_commit_had_imported(
+    imported, alice, run_jobs, django_capture_on_commit_callbacks
+):
+    done = imported(FILE)
+    LeadImport.objects.filter(pk=done.pk).update(status="committing")
+    done.refresh_from_db()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        cancel_import(lead_import=done, keep=False, actor=alice, now=NOW, real_now=NOW)
+    run_jobs()
+
+    done.refresh_from_db()
+    assert done.status == "undone"
+    assert not Lead.objects.exists()
+
+
+def test_can_be_undone_once_and_for_30_days(imported, alice):
+    done = imported(FILE)
+    LeadImport.objects.filter(pk=done.pk).update(finished_at=NOW)
+    done.refresh_from_db()
+
+    with pytest.raises(ImportMovedOn):
+        undo(done, alice, later=timedelta(days=31))
+    undo(done, alice, later=timedelta(days=29))
+    with pytest.raises(ImportMovedOn):
+        undo(done, alice)
+
+
+def test_forgets_earlier_values_when_the_30_days_are_over(imported, acme, settings):
+    LeadFactory.create(client=acme, phone_number="+12125550100", company="")
+    done = imported(FILE)
+    assert LeadImportChange.objects.count() == 1
+    assert purge_import_changes() == 0
+
+    LeadImport.objects.filter(pk=done.pk).update(finished_at=NOW - timedelta(days=3000))
+
+    assert purge_import_changes() == 1

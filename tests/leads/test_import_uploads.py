@@ -1,0 +1,157 @@
+"""How a file comes in: pasted, in parts, with a proof of consent; and the template that is handed out."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client as Browser
+from django.urls import reverse
+
+from convomono.lib.ids import uuid7
+from leads.models import LeadImport
+
+FILE = "First name,Phone\nAda,212 555 0101\nBob,nope\n"
+CONSENT = {"consent_kind": "written", "consent_source": "Web form", "consent_on": "2026-11-01"}
+NEW = "/app/imports/new/"
+
+
+def part(key: object) -> str:
+    return reverse("leads:import-part", args=[key])
+
+
+def send(browser, key, chunk: bytes, at: int):
+    return browser.post(f"{part(key)}?at={at}", chunk, content_type="application/octet-stream")
+
+
+def test_takes_rows_pasted_from_a_spreadsheet(browse, mia):
+    browse(mia).post(NEW, {"pasted": FILE.replace(",", "\t"), **CONSENT})
+
+    row = LeadImport.objects.get()
+    assert (row.detected["delimiter"], row.detected["header"]) == ("\t", ["First name", "Phone"])
+    assert row.file_name == "Pasted rows"
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({}, "Choose a file, or paste the rows."),
+        ({"pasted": FILE, "file": SimpleUploadedFile("a.csv", FILE.encode())}, "keep one of them"),
+        ({"pasted": "phone\n"}, "one row only"),
+        ({"upload": str(uuid7())}, "The upload is gone."),
+    ],
+)
+def test_says_what_is_missing(browse, mia, data, sentence):
+    answer = browse(mia).post(NEW, {**data, **CONSENT})
+
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert not LeadImport.objects.exists()
+
+
+def test_takes_a_file_in_parts_and_goes_on_where_it_broke(browse, mia):
+    browser, key, data = browse(mia), uuid7(), FILE.encode()
+
+    assert browser.get(part(key)).json() == {"size": 0}
+    assert send(browser, key, data[:10], 0).json() == {"size": 10}
+    assert send(browser, key, b"garbage", 10).json() == {"size": 17}  # then the line broke
+    assert send(browser, key, data[20:], 20).status_code == 409  # a gap
+    assert send(browser, key, data[10:30], 10).json() == {"size": 30}
+    assert browser.get(part(key)).json() == {"size": 30}
+    assert send(browser, key, data[30:], 30).json() == {"size": len(data)}
+    answer = browser.post(NEW, {"upload": str(key), "upload_name": "people.csv", **CONSENT})
+
+    row = LeadImport.objects.get()
+    assert answer["Location"] == reverse("leads:import-detail", args=[row.pk])
+    assert (row.file_name, row.size_bytes) == ("people.csv", len(data))
+    assert browser.get(part(key)).json() == {"size": 0}  # the parts are gone
+
+
+def test_shows_another_client_nothing_of_an_upload(browse, mia, charlie):
+    key = uuid7()
+    send(browse(mia), key, FILE.encode(), 0)
+
+    assert browse(charlie).get(part(key)).json() == {"size": 0}
+    answer = browse(charlie).post(NEW, {"upload": str(key), **CONSENT})
+    assert "The upload is gone." in answer.text
+
+
+def test_keeps_the_cap_over_all_parts(browse, mia, settings):
+    settings.LEAD_UPLOAD_MAX_BYTES = 100
+    browser, key = browse(mia), uuid7()
+
+    assert send(browser, key, b"x" * 80, 0).status_code == 200
+    assert send(browser, key, b"x" * 30, 80).status_code == 413
+    assert send(browser, key, b"x", 10**14).status_code == 413
+
+
+def test_needs_the_token_for_a_part(mia):
+    browser = Browser(enforce_csrf_checks=True)
+    browser.force_login(mia)
+
+    assert send(browser, uuid7(), b"x", 0).status_code == 403
+
+
+def test_hands_out_a_template_with_the_scripts_variables(browse, mia, target):
+    target.variables = ["first_name", "offer"]
+
+    text = b"".join(
+        browse(mia).get(f"/app/imports/template/?campaign={target.campaign_id}").streaming_content
+    ).decode("utf-8-sig")
+
+    assert text.splitlines()[0] == "First name,Last name,Phone,E-mail,State,ZIP,offer"
+
+
+def test_keeps_a_proof_of_consent_and_hands_it_out_as_a_download(browse, mia, vera, charlie):
+    proof = SimpleUploadedFile("form.pdf", b"%PDF-1.7 <script>")
+    file = SimpleUploadedFile("leads.csv", FILE.encode())
+    browse(mia).post(NEW, {"file": file, "consent_proof": proof, **CONSENT})
+    row = LeadImport.objects.get()
+    address = reverse("leads:import-proof", args=[row.pk])
+
+    answer = browse(mia).get(address)
+
+    assert b"".join(answer.streaming_content) == b"%PDF-1.7 <script>"
+    assert answer["Content-Disposition"] == 'attachment; filename="form.pdf"'
+    assert browse(vera).get(address).status_code == 403
+    assert browse(charlie).get(address).status_code == 404
+
+
+def test_refuses_a_proof_that_is_a_program(browse, mia):
+    file = SimpleUploadedFile("leads.csv", FILE.encode())
+    proof = SimpleUploadedFile("form.exe", b"MZ")
+
+    answer = browse(mia).post(NEW, {"file": file, "consent_proof": proof, **CONSENT})
+
+    assert answer.status_code == 422
+    assert "Send the proof as PDF" in answer.text
+
+
+def test_lets_the_file_say_who_agreed(browse, mia):
+    browser = browse(mia)
+    browser.post(NEW, {"pasted": "Phone,When\n2125550101,2026-11-01\n", "consent_kind": "columns"})
+    row = LeadImport.objects.get()
+    mapped = {"country": "US", "duplicates": "first", "existing": "fill"}
+    check = reverse("leads:import-check", args=[row.pk])
+
+    without = browser.post(check, {**mapped, "column_0": "field:phone_number"})
+    both = {**mapped, "column_0": "field:phone_number", "column_1": "field:consent_on"}
+
+    assert row.options["consent_by_row"]
+    assert "Say which column holds the day people agreed" in without.text
+    assert browser.post(check, both).status_code == 302
+
+
+def test_reads_the_file_another_way_on_the_page(browse, mia):
+    browser = browse(mia)
+    browser.post(NEW, {"pasted": "a;b,c\n1;2125550101,3\n", **CONSENT})
+    row = LeadImport.objects.get()
+    address = reverse("leads:import-reading", args=[row.pk])
+
+    browser.post(address, {"encoding": "utf-8", "delimiter": ",", "has_header": "on"})
+    row.refresh_from_db()
+    assert row.detected["header"] == ["a;b", "c"]
+    browser.post(address, {"encoding": "utf-8", "delimiter": ";"})
+    row.refresh_from_db()
+    assert row.detected["header"] == ["Column 1", "Column 2"]
+    refused = browser.post(address, {"encoding": "klingon", "delimiter": ";"})
+    assert refused.status_code == 422

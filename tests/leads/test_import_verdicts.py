@@ -1,0 +1,177 @@
+"""Every verdict has a row that gets it, and every warning a row that counts it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from leads.imports.verdicts import MENDABLE, REASONS, SUGGESTIONS, WARNINGS, Verdict
+from leads.models import Consent, Lead
+from tests.factories.accounts import NOW
+from tests.factories.leads import CONSENT, LeadFactory, SuppressionFactory, upload
+
+HEADER = "name,phone,country,state,zip,offer,dnc,scrub date\n"
+GOOD = "Ada,{phone},,,,yes,,\n"
+
+
+@pytest.fixture
+def world(acme, target):
+    """A campaign with a script, and people the verdicts are about."""
+    target.variables = ["offer"]
+    for level, number in (("client", 1), ("agency", 2), ("campaign", 3)):
+        SuppressionFactory.create(
+            client=None if level == "agency" else acme,
+            level=level,
+            campaign_id=target.campaign_id if level == "campaign" else None,
+            phone_number=f"+1212555010{number}",
+        )
+    LeadFactory.create(client=acme, phone_number="+12125550104", consent_status="revoked")
+    LeadFactory.create(client=acme, phone_number="+12125550105", consent_status="given")
+    return target
+
+
+CASES = {
+    Verdict.ROW_UNREADABLE: "{{evil}},2125550106,,,,yes,,\n",
+    Verdict.PHONE_MISSING: "Ada,,,,,yes,,\n",
+    Verdict.PHONE_DAMAGED: "Ada,4.15551E+09,,,,yes,,\n",
+    Verdict.PHONE_TOO_SHORT: "Ada,12345,,,,yes,,\n",
+    Verdict.PHONE_TOO_LONG: "Ada,212 555 0101 2222 333,,,,yes,,\n",
+    Verdict.PHONE_NOT_ASSIGNABLE: "Ada,999 200 2671,,,,yes,,\n",
+    Verdict.PHONE_PREMIUM: "Ada,900 200 2671,,,,yes,,\n",
+    Verdict.PHONE_TOLL_FREE: "Ada,800 234 5678,,,,yes,,\n",
+    Verdict.PHONE_UNKNOWN_COUNTRY: "Ada,0201,Narnia,,,yes,,\n",
+    Verdict.LINE_TYPE_REFUSED: "Ada,020 7946 0018,UK,,,yes,,\n",
+    Verdict.DUP_FILE: "Ada,2125550106,,,,yes,,\nAda,2125550106,,,,yes,,\n",
+    Verdict.SUPPRESSED_CLIENT: "Ada,2125550101,,,,yes,,\n",
+    Verdict.SUPPRESSED_AGENCY: "Ada,2125550102,,,,yes,,\n",
+    Verdict.SUPPRESSED_CAMPAIGN: "Ada,2125550103,,,,yes,,\n",
+    Verdict.SUPPRESSED_REGISTRY: "Ada,2125550106,,,,yes,Yes,2026-11-01\n",
+    Verdict.DUP_CAMPAIGN: "Ada,2125550107,,,,yes,,\n",
+    Verdict.VARIABLE_MISSING: "Ada,2125550106,,,,,,\n",
+    Verdict.DUP_CLIENT: "Ada,2125550105,,,,yes,,\n",
+    Verdict.NO_CONSENT: "Ada,2125550104,,,,yes,,\n",
+    Verdict.UPDATE: "Ada,2125550105,,,,yes,,\n",
+    Verdict.NEW: "Ada,2125550106,,,,yes,,\n",
+}
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_gives_every_verdict_to_the_row_it_is_for(imported, world, verdict):
+    if verdict == Verdict.DUP_CAMPAIGN:
+        imported(HEADER + GOOD.format(phone="2125550107"), campaign_id=world.campaign_id)
+    options = {"refused_lines": ["landline"]} if verdict == Verdict.LINE_TYPE_REFUSED else {}
+    if verdict == Verdict.DUP_CLIENT:
+        options["existing"] = "skip"
+
+    done = imported(HEADER + CASES[verdict], campaign_id=world.campaign_id, **options)
+
+    rows = CASES[verdict].count("\n")
+    assert done.counts[verdict] == 1
+    assert sum(done.counts.get(one, 0) for one in Verdict) == rows == done.rows_total
+
+
+def test_says_why_and_what_to_do_of_every_verdict():
+    assert set(REASONS) == set(Verdict)
+    assert set(SUGGESTIONS) >= MENDABLE - {Verdict.PHONE_PREMIUM, Verdict.PHONE_TOLL_FREE}
+
+
+@pytest.mark.parametrize("warning", list(WARNINGS))
+def test_counts_every_warning_beside_the_verdict(imported, acme, target, warning):
+    lead = LeadFactory.create(client=acme, phone_number="+12125550101")
+    target.elsewhere = {lead.pk: "Winter"}
+    content = {
+        "tz_uncertain": "name,phone\nAda,850 555 0101\n",
+        "active_elsewhere": "name,phone\nAda,2125550101\n",
+        "old_consent": "name,phone\nAda,2125550102\n",
+        "old_scrub": "name,phone,dnc,scrub date\nAda,2125550102,no,2026-01-01\n",
+    }[warning]
+    old = CONSENT.__class__("written", "Form", "Yes", NOW - timedelta(days=800))
+
+    done = imported(
+        content,
+        campaign_id=target.campaign_id,
+        consent=old if warning == "old_consent" else CONSENT,
+    )
+
+    name = "active_elsewhere:Winter" if warning == "active_elsewhere" else warning
+    assert done.counts[name] == 1
+    assert done.counts.get("new", 0) + done.counts.get("update", 0) == 1
+
+
+def test_reads_the_consent_of_each_row_where_the_file_says_it(imported, alice, acme):
+    content = (
+        "name,phone,consent,consent date,consent source\n"
+        "Ada,2125550101,yes,11/03/2026,Fair\n"
+        "Bob,2125550102,no,11/03/2026,Fair\n"
+        "Cy,2125550103,yes,,Fair\n"
+        "Di,2125550104,yes,2999-01-01,Fair\n"
+    )
+
+    done = imported(content, consent=None, consent_by_row=True)
+
+    assert done.counts == {"new": 1, "no_consent": 3}
+    consent = Consent.objects.get()
+    assert consent.lead.first_name == "Ada"
+    assert (consent.given_at, consent.source) == (datetime(2026, 11, 3, tzinfo=UTC), "Fair")
+
+
+def test_takes_the_first_good_number_of_several_and_keeps_the_others_in_order(imported):
+    done = imported(
+        "name,phone,work phone,home phone\n"
+        "Ada,12,(212) 555-0101,(212) 555-0102\n"
+        "Bob,2125550103,2125550103,2125550104\n"
+    )
+
+    assert done.counts == {"new": 2}
+    rows = dict(Lead.objects.values_list("phone_number", "other_numbers"))
+    assert rows == {"+12125550101": ["+12125550102"], "+12125550103": ["+12125550104"]}
+
+
+def test_fills_the_gaps_of_the_first_row_from_the_others(imported, target):
+    target.variables = ["offer"]
+    done = imported(
+        "first name,e-mail,phone,offer\n"
+        "Ada,,2125550101,\nGrace,grace@x.test,2125550102,B\n,ada@x.test,212-555-0101,A\n",
+        campaign_id=target.campaign_id,
+        duplicates="merge",
+    )
+
+    assert done.counts == {"new": 2, "dup_file": 1}
+    ada = Lead.objects.get(phone_number="+12125550101")
+    assert (ada.first_name, ada.email) == ("Ada", "ada@x.test")
+    assert target.enrolled["+12125550101"].dynamic_vars == {"offer": "A"}
+
+
+@pytest.mark.parametrize(
+    ("state", "zip_code", "zones"),
+    [
+        ("", "32501", ["America/Chicago"]),  # Pensacola
+        ("FL", "33101", ["America/New_York"]),  # Miami
+        ("Florida", "", ["America/New_York", "America/Chicago"]),
+        ("", "2115", ["America/New_York"]),  # Boston, its zero lost
+        ("ON", "", ["America/New_York"]),  # no American state: by the number
+    ],
+)
+def test_tells_zones_by_state_and_zip_before_the_number(imported, state, zip_code, zones):
+    imported(f"phone,state,zip\n212 555 0101,{state},{zip_code}\n")
+
+    assert Lead.objects.get().zones == zones
+
+
+def test_counts_people_by_state_and_zone(imported):
+    done = imported("phone,state\n2125550101,NY\n2125550102,ny\n8505550101,\n020 7946 0018,\n")
+
+    assert done.zones == {
+        "US-NY|America/New_York": 2,
+        "US|America/Chicago,America/New_York": 1,
+    }
+
+
+def test_remembers_what_a_column_was_in_another_file(alice, imported, browse):
+    imported("Wer,Kontakt\nAda,2125550101\n")
+    row = upload(alice, "Kontakt,Something\n2125550102,x\n")
+
+    page = browse(alice).get(f"/app/imports/{row.pk}/").text
+
+    assert '<option value="field:phone_number" selected>' in page
