@@ -30,9 +30,10 @@ class NavItem:
 _CLIENT_NAV = (
     ("reporting:home", "home", _lazy("Home")),
     ("campaigns:campaign-list", "megaphone", _lazy("Campaigns")),
+    ("campaigns:knowledge-list", "book-open", _lazy("Knowledge")),
     ("leads:lead-list", "users", _lazy("Leads")),
-    ("leads:import-list", "arrow-up-tray", _lazy("Imports")),
     ("campaigns:call-list", "phone", _lazy("Calls")),
+    ("leads:import-list", "arrow-up-tray", _lazy("Imports")),
     ("billing:wallet", "credit-card", _lazy("Billing")),
     ("webhooks:endpoint-list", "bolt", _lazy("Webhooks")),
 )
@@ -41,6 +42,7 @@ _AGENCY_NAV = (
     ("agency-clients:client-list", "building-office-2", _lazy("Clients"), ("manage_clients",)),
     ("agency-telephony:number-list", "phone", _lazy("Numbers"), ("manage_phone_numbers",)),
     ("agency-billing:wallet-list", "banknotes", _lazy("Money"), ("manage_billing", "view_finance")),
+    ("agency-campaigns:line-list", "queue-list", _lazy("Lines"), ()),
     ("agency-campaigns:rule-list", "scale", _lazy("Calling rules"), ()),
     ("agency-webhooks:monitor", "signal", _lazy("Webhooks"), ()),
     ("agency-reporting:health", "heart", _lazy("Health"), ()),

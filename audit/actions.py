@@ -71,8 +71,16 @@ CAMPAIGN_RESUMED = "campaign.resumed"
 CAMPAIGN_STOPPED = "campaign.stopped"
 LIMITS_CHANGED = "limits.changed"
 RULE_REVIEWED = "rule.reviewed"
+KNOWLEDGE_CREATED = "knowledge.created"
+KNOWLEDGE_SOURCE_ADDED = "knowledge.source_added"
+KNOWLEDGE_SOURCE_REMOVED = "knowledge.source_removed"
+KNOWLEDGE_VERSION_STARTED = "knowledge.version_started"
+KNOWLEDGE_INDEXED = "knowledge.indexed"
+KNOWLEDGE_USED = "knowledge.used"
+KNOWLEDGE_ARCHIVED = "knowledge.archived"
 REPORT_REQUESTED = "report.requested"
 WEBHOOK_REPLAYED = "webhook.replayed"
+REPLAY_ORDERED = "replay.ordered"
 ENDPOINT_ADDED = "endpoint.added"
 ENDPOINT_CHANGED = "endpoint.changed"
 ENDPOINT_REMOVED = "endpoint.removed"
@@ -148,8 +156,16 @@ SENTENCES = {
     CAMPAIGN_STOPPED: _("Stopped the campaign"),
     LIMITS_CHANGED: _("Changed the account's own calling limits"),
     RULE_REVIEWED: _("Marked a calling rule as reviewed"),
+    KNOWLEDGE_CREATED: _("Created a knowledge base"),
+    KNOWLEDGE_SOURCE_ADDED: _("Added a source of knowledge"),
+    KNOWLEDGE_SOURCE_REMOVED: _("Removed a source of knowledge"),
+    KNOWLEDGE_VERSION_STARTED: _("Started the next version of a knowledge base"),
+    KNOWLEDGE_INDEXED: _("Had knowledge indexed"),
+    KNOWLEDGE_USED: _("Let campaigns use a version of a knowledge base"),
+    KNOWLEDGE_ARCHIVED: _("Put a knowledge base away"),
     REPORT_REQUESTED: _("Asked for a report"),
     WEBHOOK_REPLAYED: _("Replayed a webhook event"),
+    REPLAY_ORDERED: _("Ordered a replay of webhook events"),
     ENDPOINT_ADDED: _("Added a webhook address"),
     ENDPOINT_CHANGED: _("Changed a webhook address"),
     ENDPOINT_REMOVED: _("Removed a webhook address"),

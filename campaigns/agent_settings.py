@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from campaigns.dialling.callbacks import CALLBACK_FIELD, CALLBACK_QUESTION
 from campaigns.settings_schema import MODELS, CampaignSettings, with_defaults
 from telephony.provider import AgentSettings, AnalysisField, LlmSettings, Voicemail
 
@@ -17,14 +18,14 @@ CONVERTED_FIELD = "converted"
 _EVENTS = ("call_started", "call_ended", "call_analyzed")
 
 
-def llm_settings(campaign: Campaign, *, knowledge_base_id: str) -> LlmSettings:
+def llm_settings(campaign: Campaign, *, knowledge_base_ids: tuple[str, ...]) -> LlmSettings:
     """Return the prompt engine's settings; without an opening line the agent finds its own words."""
     chosen = with_defaults(campaign.settings)
     return LlmSettings(
         model=MODELS.get(chosen["model_tier"]),
         general_prompt=campaign.script_raw,
         begin_message=campaign.opening_line or None,
-        knowledge_base_ids=(knowledge_base_id,) if knowledge_base_id else (),
+        knowledge_base_ids=knowledge_base_ids,
         general_tools=(
             {
                 "type": "end_call",
@@ -91,6 +92,8 @@ def _analysis(chosen: CampaignSettings) -> tuple[AnalysisField, ...]:
     if chosen["conversion"]:
         goal = AnalysisField(name=CONVERTED_FIELD, description=chosen["conversion"], kind="boolean")
         asked.insert(0, goal)
+    # Every agent notes when somebody wants to be called back: the dialler keeps that promise.
+    asked.append(AnalysisField(name=CALLBACK_FIELD, description=CALLBACK_QUESTION))
     return tuple(asked)
 
 

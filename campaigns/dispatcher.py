@@ -118,6 +118,7 @@ class Dispatcher:
         if self._launches_read_at is None or real_now - self._launches_read_at >= LAUNCHES_LAST:
             situation.start_due(now=now)
             self._launches = situation.running_launches()
+            self._rota.share(situation.shares_of(self._launches))
             self._launches_read_at = real_now
             self._pools, self._calls_left = {}, {}
             self._due.keep({one.pk for one in self._launches})
@@ -143,7 +144,7 @@ class Dispatcher:
         dry: set[UUID] = set()
         placed = 0
         while self._startable(own, now) > 0:
-            launch = self._rota.pick(launches, own=own, without=dry)
+            launch = self._rota.pick(launches, own=own, without=dry, now=now)
             if launch is None:
                 break
             found = self._next_lead(launch, now)
@@ -306,6 +307,7 @@ class Dispatcher:
             client_own=own.by_client[launch.client_id],
             campaign_own=own.by_campaign[launch.campaign_id],
             pool=self._pool(launch, now),
+            paced=self._rota.paced(launch),
         )
         reason = situation.explain(batch_call=launch, around=around, now=now)
         if reason.code in {waiting.CREDIT, waiting.DEBT} and funding.run_dry(

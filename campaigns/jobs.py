@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from campaigns import agent_settings
 from campaigns.dialling.bookkeeping import check_completeness
-from campaigns.models import Campaign
-from campaigns.services import funding, launching, preparing, steering
+from campaigns.models import Campaign, KnowledgeBase
+from campaigns.services import funding, indexing, launching, preparing, steering
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from telephony.provider import (
@@ -43,7 +43,7 @@ def prepare_agent(*, campaign_id: str, **_later: object) -> None:
     """
     now = clock.now()
     campaign = (
-        Campaign.objects.select_related("client", "knowledge_base")
+        Campaign.objects.select_related("client", "knowledge_base", "shared_base")
         .filter(pk=UUID(campaign_id), status=Campaign.Status.PREPARING)
         .first()
     )
@@ -66,10 +66,10 @@ def _prepare(campaign: Campaign, now: datetime) -> None:
         webhook_url=settings.PUBLIC_BASE_URL.rstrip("/") + WEBHOOK_PATH,
         time_zone=campaign.client.time_zone,
     )
-    knowledge_base_id = preparing.index_knowledge(prep=prep, gateway=gateway)
-    if knowledge_base_id is None:
+    knowledge_base_ids = preparing.index_knowledge(prep=prep, gateway=gateway, now=now)
+    if knowledge_base_ids is None:
         return  # Retell is still reading; `resume_campaigns` comes back
-    llm, agent = prep.settings(knowledge_base_id)
+    llm, agent = prep.settings(knowledge_base_ids)
     fingerprint = agent_settings.fingerprint(llm=llm, agent=agent)
     version = prep.agent.published_version
     if version is None or prep.agent.fingerprint != fingerprint:
@@ -88,6 +88,29 @@ def what_to_do(error: ProviderError) -> str:
             "why": error.message.rstrip(".")[:250]
         }
     return _("Retell can't be reached just now. Nothing is lost: try again in a few minutes.")
+
+
+def index_knowledge(*, base_id: str, **_later: object) -> None:
+    """Bring a knowledge base to Retell, or look how far its indexing is; safe to run twice."""
+    base = KnowledgeBase.objects.filter(
+        pk=UUID(base_id), status=KnowledgeBase.Status.INDEXING
+    ).first()
+    if base is None:
+        return
+    try:
+        indexing.ensure_indexed(base=base, gateway=retell_gateway(), now=clock.now())
+    except Rejected as error:
+        KnowledgeBase.objects.filter(pk=base.pk).update(
+            status=KnowledgeBase.Status.ERROR, error=what_to_do(error)[:400], sent_at=None
+        )
+    except ProviderError as error:
+        KnowledgeBase.objects.filter(pk=base.pk).update(error=what_to_do(error)[:400])
+
+
+def retire_knowledge(**_later: object) -> None:
+    """Take knowledge away at Retell that nothing speaks from any more."""
+    for base in indexing.superseded():
+        indexing.retire(base=base, gateway=retell_gateway())
 
 
 def attach_leads(*, batch_call_id: str, **_later: object) -> None:
@@ -120,6 +143,9 @@ def resume_campaigns(**_later: object) -> None:
     ).values_list("pk", flat=True)
     for campaign_id in preparing_ids[:AT_ONCE]:
         enqueue(prepare_agent, queue="calls", campaign_id=str(campaign_id))
+    bases = KnowledgeBase.objects.filter(status=KnowledgeBase.Status.INDEXING, is_shared=True)
+    for base_id in bases.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE]:
+        enqueue(index_knowledge, queue="calls", base_id=str(base_id))
     for batch_call_id in launching.left_behind(since=since)[:AT_ONCE]:
         enqueue(attach_leads, queue="calls", batch_call_id=str(batch_call_id))
     for batch_call_id in steering.left_behind()[:AT_ONCE]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 from campaigns.dialling import waiting
+from campaigns.dialling.retrying import (
+    DispositionPolicy,
+    Earlier,
+    at_another_time,
+    on_a_business_day,
+)
 from campaigns.dialling.waiting import WAITING, waiting_sentence
 from campaigns.dialling.windows import (
     Hours,
@@ -44,6 +50,7 @@ E164 = re.compile(r"\+[1-9]\d{6,14}")
 DAY = timedelta(hours=24)
 # A window that never opens is looked at again: somebody may have mended the lead's zone.
 NEVER_OPEN_RETRY = timedelta(days=1)
+_WEEKEND = frozenset({5, 6})
 # Not an attempt (no line free, carrier away): again after this.
 REQUEUE_SECONDS = 60
 
@@ -74,11 +81,12 @@ class DialFacts:
     has_consent: bool = True
     attempts_count: int = 0
     recent_attempts: tuple[datetime, ...] = ()
+    is_callback: bool = False  # they asked for this call: it may be one more than allowed
 
 
 @dataclass(frozen=True, kw_only=True)
 class DialPolicy:
-    """How often and how soon, from the campaign's RetryPolicy, in seconds."""
+    """How often and how soon, from the campaign's RetryPolicy, in seconds; `dispositions` by reason."""
 
     max_attempts: int = 3
     gap_seconds: int = 15 * 60
@@ -87,6 +95,10 @@ class DialPolicy:
     voicemail_delay_seconds: int = 24 * 3600
     declined_delay_seconds: int = 24 * 3600
     technical_delay_seconds: int = 15 * 60
+    callback_delay_seconds: int = 24 * 3600
+    dispositions: dict[str, DispositionPolicy] = field(default_factory=dict)
+    is_other_time_of_day: bool = False
+    is_business_days: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +197,7 @@ def _denial(facts: DialFacts, policy: DialPolicy, has_hours: object) -> tuple[st
         return "zone.unknown", "invalid"
     if not facts.has_consent:
         return "consent.missing", "suppressed"
-    if facts.attempts_count >= policy.max_attempts:
+    if facts.attempts_count >= policy.max_attempts and not facts.is_callback:
         return "attempts.cap", "exhausted"
     return None
 
@@ -250,10 +262,29 @@ def _inputs(
 
 @dataclass(frozen=True, kw_only=True)
 class NextStep:
-    """Where an enrolment goes after a call, and when it is due again if it is queued."""
+    """
+    Where an enrolment goes after a call, and when it is due again if it is queued.
+
+    `callback_at` is the time that the person asked for; such a call comes before all others.
+    """
 
     status: Literal["done", "queued", "exhausted", "suppressed", "invalid"]
     next_attempt_at: datetime | None = None
+    callback_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallSaid:
+    """
+    What else a call told: why it ended, when the person asked to be called back, if they did.
+
+    `wants_callback` without a time means later on. `was_reached` by this call or an earlier one.
+    """
+
+    reason: str = ""
+    wants_callback: bool = False
+    callback_at: datetime | None = None
+    was_reached: bool = False
 
 
 def next_step(
@@ -263,6 +294,9 @@ def next_step(
     attempts_count: int,
     had_same_reason: bool,
     ended_at: datetime,
+    said: CallSaid = CallSaid(),
+    earlier: Earlier = Earlier(),  # noqa: B008 - frozen
+    hours: Hours | None = None,
 ) -> NextStep:
     """
     Say what follows from a call's outcome.
@@ -275,12 +309,48 @@ def next_step(
     if outcome.invalidates:
         return NextStep(status="invalid")
     if outcome.outcome_class == OutcomeClass.HUMAN:
-        return NextStep(status="done")
+        return _after_a_talk(said, policy, ended_at)
+    own = policy.dispositions.get(said.reason, DispositionPolicy())
     over = outcome.counts_attempt and attempts_count >= policy.max_attempts
+    over = over or bool(own.most and earlier.same_count >= own.most)
     if over or outcome.retry == RetryRule.NEVER or (outcome.is_once and had_same_reason):
-        return NextStep(status="exhausted")
+        return NextStep(status="done" if said.was_reached else "exhausted")
     delay = _delay_seconds(outcome.retry, policy)
-    return NextStep(status="queued", next_attempt_at=ended_at + timedelta(seconds=delay))
+    if own.delay_seconds is not None and outcome.counts_attempt:
+        delay = own.delay_seconds
+    due = ended_at + timedelta(seconds=delay)
+    return NextStep(
+        status="queued",
+        next_attempt_at=_better_time(due, outcome, policy=policy, earlier=earlier, hours=hours),
+    )
+
+
+def _after_a_talk(said: CallSaid, policy: DialPolicy, ended_at: datetime) -> NextStep:
+    if not said.wants_callback:
+        return NextStep(status="done")
+    later = ended_at + timedelta(seconds=policy.callback_delay_seconds)
+    asked = said.callback_at or later
+    return NextStep(status="queued", next_attempt_at=asked, callback_at=asked)
+
+
+def _better_time(
+    due: datetime,
+    outcome: Outcome,
+    *,
+    policy: DialPolicy,
+    earlier: Earlier,
+    hours: Hours | None,
+) -> datetime:
+    """Move a retry to another time of the day and off the weekend, where the policy says so."""
+    if not outcome.counts_attempt:
+        return due  # it never rang: nothing is learned about the hour
+    if policy.is_business_days:
+        due = on_a_business_day(due=due, zone=earlier.zone)
+        if hours is not None:
+            hours = replace(hours, weekdays=hours.weekdays - _WEEKEND)
+    if policy.is_other_time_of_day and hours is not None:
+        due = at_another_time(due=due, earlier=earlier, hours=hours)
+    return due
 
 
 def _delay_seconds(retry: RetryRule, policy: DialPolicy) -> int:

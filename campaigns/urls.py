@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from campaigns.views import calling_rules, calls, campaigns, launch, leads, live
+from campaigns.views import calling_rules, calls, campaigns, dialling, launch, leads, lines, live
 from campaigns.writing_urls import writing
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
@@ -17,6 +17,7 @@ client_face: tuple[list[URLPattern], str] = (
         path(f"{_CAMPAIGN}prepare/", campaigns.campaign_prepare, name="campaign-prepare"),
         path(f"{_CAMPAIGN}duplicate/", campaigns.campaign_duplicate, name="campaign-duplicate"),
         path(f"{_CAMPAIGN}archive/", campaigns.campaign_archive, name="campaign-archive"),
+        path(f"{_CAMPAIGN}dialling/", dialling.campaign_dialling, name="campaign-dialling"),
         path(f"{_CAMPAIGN}leads/", live.campaign_leads, name="campaign-leads"),
         path(f"{_CAMPAIGN}launch/", launch.campaign_launch, name="campaign-launch"),
         path(f"{_CAMPAIGN}pause/", live.campaign_pause, name="campaign-pause"),
@@ -34,6 +35,8 @@ client_face: tuple[list[URLPattern], str] = (
 )
 agency_face: tuple[list[URLPattern], str] = (
     [
+        path("lines/", lines.line_list, name="line-list"),
+        path("lines/<uuid:client_id>/", lines.line_share, name="line-share"),
         path("rules/", calling_rules.rule_list, name="rule-list"),
         path("rules/<str:rule_id>/", calling_rules.rule_detail, name="rule-detail"),
         path("rules/<str:rule_id>/review/", calling_rules.rule_review, name="rule-review"),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from campaigns.views import creation, versions, wizard
+from campaigns.views import creation, knowledge, trial, versions, wizard
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+_BASE = "knowledge/<uuid:base_id>/"
 
 writing: list[URLPattern] = [
     path("campaigns/new/", creation.campaign_create, name="campaign-create"),
     path(f"{_CAMPAIGN}edit/", wizard.campaign_edit, name="campaign-edit"),
     path(f"{_CAMPAIGN}edit/<slug:step>/", wizard.campaign_step, name="campaign-step"),
     path(f"{_CAMPAIGN}script-check/", wizard.script_check, name="script-check"),
+    path(f"{_CAMPAIGN}chat/", trial.campaign_chat, name="campaign-chat"),
     path(f"{_CAMPAIGN}versions/", versions.version_list, name="campaign-versions"),
     path(f"{_CAMPAIGN}versions/<int:number>/", versions.version_detail, name="campaign-version"),
     path(
@@ -20,4 +22,18 @@ writing: list[URLPattern] = [
         versions.version_restore,
         name="campaign-restore",
     ),
+    path("knowledge/", knowledge.knowledge_list, name="knowledge-list"),
+    path("knowledge/new/", knowledge.knowledge_create, name="knowledge-create"),
+    path(_BASE, knowledge.knowledge_detail, name="knowledge-detail"),
+    path(f"{_BASE}add/<slug:kind>/", knowledge.source_add, name="knowledge-source-add"),
+    path(
+        f"{_BASE}remove/<uuid:source_id>/",
+        knowledge.source_remove,
+        name="knowledge-source-remove",
+    ),
+    path(f"{_BASE}index/", knowledge.knowledge_index, name="knowledge-index"),
+    path(f"{_BASE}revise/", knowledge.knowledge_revise, name="knowledge-revise"),
+    path(f"{_BASE}use/", knowledge.knowledge_use, name="knowledge-use"),
+    path(f"{_BASE}archive/", knowledge.knowledge_archive, name="knowledge-archive"),
+    path(f"{_BASE}ask/", knowledge.knowledge_ask, name="knowledge-ask"),
 ]

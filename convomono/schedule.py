@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.core.management import call_command
 
 from billing.jobs import issue_statements, resume_pdfs, show_due_rates
-from campaigns.jobs import check_launches, resume_campaigns, resume_funded
+from campaigns.jobs import check_launches, resume_campaigns, resume_funded, retire_knowledge
 from convomono.lib.jobs import periodic
 from leads.jobs import purge_import_changes, resume_imports, resume_operations
 from reporting.jobs import resume_reports
@@ -18,6 +18,7 @@ from webhooks.jobs import (
     give_up_parked,
     purge_events,
     resolve_lost_answers,
+    resume_replays,
     send_client_events,
     sweep_calls,
     sweep_parked,
@@ -34,6 +35,7 @@ periodic(resume_operations, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)
+periodic(resume_replays, every_seconds=60)
 periodic(watch_credits, every_seconds=60)
 periodic(watch_webhooks, every_seconds=60, queue="calls")
 periodic(give_up_parked, every_seconds=3600)
@@ -44,6 +46,7 @@ periodic(issue_statements, every_seconds=3600, queue="reports")
 periodic(resume_pdfs, every_seconds=60)
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
+periodic(retire_knowledge, every_seconds=3600)
 periodic(resume_funded, every_seconds=10)
 periodic(check_launches, every_seconds=60)
 periodic(resume_reports, every_seconds=60)

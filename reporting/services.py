@@ -19,6 +19,7 @@ from reporting.models import DailyStat, Report
 from telephony.models import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -99,6 +100,38 @@ def count_outcome(*, change: CallChange) -> dict[str, Any] | None:
     }
     _add(change.client_id, change.campaign_id, day=day, delta=delta)
     return {"day": day.isoformat(), **{name: value for name, value in vars(after).items() if value}}
+
+
+def uncount(*, client_id: UUID, campaign_id: UUID, counted: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Take what a call has added out of its day again, for a rebuild from its events.
+
+    Returns what is then counted of it: nothing, on the same day. Inside the caller's transaction.
+    """
+    _move(client_id, campaign_id, counted, sign=-1)
+    return {"day": counted["day"]} if "day" in counted else {}
+
+
+def recount_days() -> None:
+    """
+    Make all counters anew from what each call says that it added.
+
+    For a scratch copy alone: it empties the table first, and takes its time.
+    """
+    DailyStat.objects.all().delete()
+    calls = Call.objects.exclude(campaign_id=None).order_by("pk")
+    columns = calls.values_list("client_id", "campaign_id", "counted")
+    for client_id, campaign_id, counted in columns.iterator(chunk_size=500):
+        if campaign_id is not None:
+            _move(client_id, campaign_id, counted, sign=1)
+
+
+def _move(client_id: UUID, campaign_id: UUID, counted: Mapping[str, Any], *, sign: int) -> None:
+    kept = dict(counted)
+    day = kept.pop("day", None)
+    if day is not None and kept:
+        delta = {name: sign * value for name, value in kept.items()}
+        _add(client_id, campaign_id, day=date.fromisoformat(day), delta=delta)
 
 
 def _day_of(change: CallChange) -> date:

@@ -215,6 +215,23 @@ def read_knowledge_base(answer: Any) -> KnowledgeBase:
         name=answer.knowledge_base_name,
         status=answer.status,
         source_ids=tuple(source.source_id for source in sources),
+        source_names=tuple(filter(None, map(_source_name, sources))),
+        errors=_messages(getattr(answer, "error_messages", None)),
+    )
+
+
+def _source_name(source: Any) -> str:
+    names = (getattr(source, name, None) for name in ("title", "url", "filename"))
+    return next((str(name) for name in names if name), "")
+
+
+def _messages(given: Any) -> tuple[str, ...]:
+    """Read the list that Retell's docstring mentions and its types don't; any shape is taken."""
+    if not isinstance(given, list):
+        return ()
+    return tuple(
+        str(item.get("message") or item) if isinstance(item, dict) else str(item)
+        for item in given[:50]
     )
 
 

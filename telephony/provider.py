@@ -192,6 +192,24 @@ class KnowledgeBase:
     name: str
     status: str
     source_ids: tuple[str, ...]
+    source_names: tuple[str, ...] = ()  # titles, addresses, file names
+    errors: tuple[str, ...] = ()  # what Retell says of sources it didn't take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderAgent:
+    """A voice agent in the workspace's list."""
+
+    agent_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderLlm:
+    """A prompt engine in the workspace's list."""
+
+    llm_id: str
+    default_dynamic_variables: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

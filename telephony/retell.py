@@ -37,6 +37,7 @@ from telephony.provider import (
     Voice,
 )
 from telephony.refusals import refusal
+from telephony.retell_objects import WorkspaceObjects
 from telephony.signatures import verify_signature
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class RetellGateway:
+class RetellGateway(WorkspaceObjects):
     """
     Retell's API in our terms.
 
@@ -67,6 +68,7 @@ class RetellGateway:
     ) -> None:
         self._dial_timeout = httpx.Timeout(dial_timeout_seconds, connect=5)
         self._webhook_keys = tuple(key.encode() for key in webhook_keys if key)
+        self._asks = _ask
         self._client = Retell(
             api_key=api_key,
             base_url=base_url or None,

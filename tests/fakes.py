@@ -21,8 +21,10 @@ from telephony.provider import (
     PlacedCall,
     PlaygroundAnswer,
     PlaygroundMessage,
+    ProviderAgent,
     ProviderCall,
     ProviderError,
+    ProviderLlm,
     RateLimited,
     Rejected,
     Unauthorised,
@@ -218,9 +220,54 @@ class FakeRetell:
             name=name,
             status="complete",
             source_ids=tuple(f"source_{n}" for n in range(len(texts) + len(urls) + len(files))),
+            source_names=(
+                *(text.title for text in texts),
+                *urls,
+                *(file.filename for file in files),
+            ),
         )
         self.knowledge_bases[base.knowledge_base_id] = base
         return base
+
+    def list_knowledge_bases(self) -> tuple[KnowledgeBase, ...]:
+        self._note("list_knowledge_bases")
+        return tuple(self.knowledge_bases.values())
+
+    def delete_knowledge_base(self, *, knowledge_base_id: str) -> None:
+        self._note("delete_knowledge_base", knowledge_base_id=knowledge_base_id)
+        if self.knowledge_bases.pop(knowledge_base_id, None) is None:
+            raise NotFound("Cannot find requested asset under given api key.", 422)
+
+    def list_agents(self) -> tuple[ProviderAgent, ...]:
+        self._note("list_agents")
+        names = {key: agent.name for (key, _), agent in sorted(self.agents.items())}
+        return tuple(ProviderAgent(agent_id=key, name=name) for key, name in names.items())
+
+    def delete_agent(self, *, agent_id: str) -> None:
+        self._note("delete_agent", agent_id=agent_id)
+        found = [key for key in self.agents if key[0] == agent_id]
+        if not found:
+            raise NotFound("Cannot find requested asset under given api key.", 422)
+        for key in found:
+            del self.agents[key], self.agent_settings[key]
+
+    def list_llms(self) -> tuple[ProviderLlm, ...]:
+        self._note("list_llms")
+        latest = {key: settings for (key, _), settings in sorted(self.llms.items())}
+        return tuple(
+            ProviderLlm(
+                llm_id=key, default_dynamic_variables=dict(settings.default_dynamic_variables)
+            )
+            for key, settings in latest.items()
+        )
+
+    def delete_llm(self, *, llm_id: str) -> None:
+        self._note("delete_llm", llm_id=llm_id)
+        found = [key for key in self.llms if key[0] == llm_id]
+        if not found:
+            raise NotFound("Cannot find requested asset under given api key.", 422)
+        for key in found:
+            del self.llms[key]
 
     def retrieve_knowledge_base(self, *, knowledge_base_id: str) -> KnowledgeBase:
         self._note("retrieve_knowledge_base", knowledge_base_id=knowledge_base_id)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from convomono.lib import clock
@@ -18,6 +20,9 @@ BELL: Final = "drain"
 # A burst of events is one ring; the drain takes whatever is there when it comes.
 _PAUSE_SECONDS: Final = 0.005
 _TALLY_SECONDS: Final = 8 * 24 * 3600
+# Upper edges of what answers are counted by, in milliseconds of the real world.
+_EDGES_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+_SLOT_MINUTES: Final = 15
 
 
 class Doorbell:
@@ -31,6 +36,7 @@ class Doorbell:
         self._ring_bell = ring_bell
         self._pressed = threading.Event()
         self._refused: Counter[str] = Counter()
+        self._answers: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -45,6 +51,12 @@ class Doorbell:
         with self._lock:
             self._refused[reason] += 1
         self.press()
+
+    def answered(self, seconds: float) -> None:
+        """Count how long an answer took."""
+        edge = _EDGES_MS[min(bisect_left(_EDGES_MS, seconds * 1000), len(_EDGES_MS) - 1)]
+        with self._lock:
+            self._answers[edge] += 1
 
     def _start(self) -> None:
         with self._lock:
@@ -63,8 +75,10 @@ class Doorbell:
     def _write_tallies(self) -> None:
         with self._lock:
             refused, self._refused = self._refused, Counter()
-        for reason, count in refused.items():
-            _add(reason, count)
+            answers, self._answers = self._answers, Counter()
+        now = clock.real_now()
+        _add(_tally_name(now.date()), {f"{now:%H}:{why}": count for why, count in refused.items()})
+        _add(_slot_name(now), {str(edge): count for edge, count in answers.items()})
 
 
 def refusals_on(day: date) -> dict[str, int]:
@@ -85,11 +99,7 @@ def refusals_in_hour(moment: datetime) -> dict[str, int]:
 
 
 def _tally(day: date) -> dict[tuple[str, str], int]:
-    try:
-        tally = redis_connection().hgetall(_tally_name(day))
-    except RedisError:
-        return {}
-    parts = ((_text(name).partition(":"), int(count)) for name, count in tally.items())
+    parts = ((name.partition(":"), count) for name, count in _read(_tally_name(day)).items())
     return {(hour, reason): count for (hour, _colon, reason), count in parts}
 
 
@@ -97,14 +107,42 @@ def _text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode()
 
 
-def _add(reason: str, count: int) -> None:
-    now = clock.real_now()
-    name = _tally_name(now.date())
+def answer_times(moment: datetime) -> dict[int, int]:
+    """
+    Return how long answers took in the quarter of an hour of that moment and the one before it.
+
+    By the upper edge of how long, in milliseconds; what took longer than 5 s is counted there.
+    """
+    found: Counter[int] = Counter()
+    for at in (moment, moment - timedelta(minutes=_SLOT_MINUTES)):
+        for edge, count in _read(_slot_name(at)).items():
+            found[int(edge)] += count
+    return dict(found)
+
+
+def _read(name: str) -> dict[str, int]:
     try:
-        redis_connection().hincrby(name, f"{now:%H}:{reason}", count)
-        redis_connection().expire(name, _TALLY_SECONDS)
+        tally = redis_connection().hgetall(name)
     except RedisError:
-        return  # the log has each of them
+        return {}
+    return {_text(key): int(count) for key, count in tally.items()}
+
+
+def _add(name: str, counts: dict[str, int]) -> None:
+    if not counts:
+        return
+    try:
+        pipe = redis_connection().pipeline(transaction=False)
+        for key, count in counts.items():
+            pipe.hincrby(name, key, count)
+        pipe.expire(name, _TALLY_SECONDS)
+        pipe.execute()
+    except RedisError:
+        return  # the log has each refusal
+
+
+def _slot_name(moment: datetime) -> str:
+    return f"webhooks:answers:{moment:%Y-%m-%dT%H}:{moment.minute // _SLOT_MINUTES}"
 
 
 def _tally_name(day: date) -> str:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ClientEvent
 from convomono.lib.outbound import AddressRefused, check_url
-from webhooks.models import EndpointDelivery, WebhookEvent
+from webhooks.models import EndpointDelivery, ReplayRun, WebhookEvent
 
 _KINDS = [choice for choice in ClientEvent.Kind.choices if choice[0] != ClientEvent.Kind.TEST]
 
@@ -69,3 +69,37 @@ class DeliveryFilterForm(forms.Form):
         required=False,
         choices=[("", _("All")), *EndpointDelivery.Status.choices],
     )
+
+
+class ReplayForm(forms.Form):
+    """Which events are replayed; times are UTC, and at least one of the three narrows."""
+
+    kind = forms.ChoiceField(
+        label=_("What"), choices=ReplayRun.Kind.choices, widget=forms.RadioSelect, initial="again"
+    )
+    received_from = forms.DateTimeField(
+        label=_("Received from (UTC)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    received_until = forms.DateTimeField(
+        label=_("Received before (UTC)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    provider_call_id = forms.CharField(
+        label=_("Call"), required=False, max_length=100, help_text=_("Retell's id of one call.")
+    )
+    is_dry_run = forms.BooleanField(
+        label=_("Only tell what would change"), required=False, initial=True
+    )
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or {}
+        narrows = ("received_from", "received_until", "provider_call_id")
+        if found.get("kind") == ReplayRun.Kind.AGAIN and not any(map(found.get, narrows)):
+            self.add_error(None, _("Say which events: from when, until when, or of which call."))
+        since, until = found.get("received_from"), found.get("received_until")
+        if since and until and since >= until:
+            self.add_error("received_until", _("It has to be later than the beginning."))
+        return found

@@ -148,3 +148,57 @@ class EndpointDelivery(ClientOwned):
 
     def __str__(self) -> str:
         return self.key
+
+
+class ReplayRun(BaseModel):
+    """
+    One replay that somebody asked for, and what it came to.
+
+    Kind: `again` applies the events of a range to the rows there are, `everything` rebuilds all in a
+    scratch copy and compares (`webhooks/replay.py`). `differences` holds at most 200 of them.
+    """
+
+    class Kind(models.TextChoices):
+        AGAIN = "again", _("Apply again")
+        EVERYTHING = "everything", _("Rebuild everything in a copy")
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Running")
+        FINISHED = "finished", _("Finished")
+        FAILED = "failed", _("Failed")
+
+    kind = models.CharField(max_length=16, choices=Kind)
+    is_dry_run = models.BooleanField(default=True)
+    received_from = models.DateTimeField(null=True, blank=True)
+    received_until = models.DateTimeField(null=True, blank=True)
+    provider_call_id = models.CharField(max_length=100, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    events_count = models.PositiveIntegerField(default=0)
+    calls_count = models.PositiveIntegerField(default=0)
+    left_out_count = models.PositiveIntegerField(default=0)
+    failed_count = models.PositiveIntegerField(default=0)
+    differing_count = models.PositiveIntegerField(default=0)
+    differences = models.JSONField(default=list)
+    stored_hash = models.CharField(max_length=64, blank=True)
+    rebuilt_hash = models.CharField(max_length=64, blank=True)
+    error = models.CharField(max_length=400, blank=True)
+    asked_by_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["-created_at"], name="replay_by_age")]
+
+    def __str__(self) -> str:
+        return self.kind
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in {self.Status.FINISHED, self.Status.FAILED}
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing came out otherwise than it is stored."""
+        return not self.differing_count and self.stored_hash == self.rebuilt_hash

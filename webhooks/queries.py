@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -11,11 +12,11 @@ import orjson
 
 from convomono.lib.pages import capped_count
 from telephony.models import Call
-from webhooks.doorbell import refusals_on
+from webhooks.doorbell import answer_times, refusals_on
 from webhooks.models import Endpoint, EndpointDelivery, WebhookEvent
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Mapping
 
     from django.db.models import QuerySet
 
@@ -45,31 +46,45 @@ _SHOWN_DIGITS: Final = 4
 
 
 @dataclass(frozen=True)
+class Percentiles:
+    """How long 50, 95 and 99 of 100 took at most, in real milliseconds."""
+
+    p50_ms: int
+    p95_ms: int
+    p99_ms: int
+
+
+@dataclass(frozen=True)
 class Figures:
-    """How the inbox does: per minute of real time, lags in real milliseconds, refusals of today."""
+    """
+    How the inbox does: per minute of real time, refusals of today.
+
+    `answers` is how long senders waited, `lags` how long events waited to be applied.
+    """
 
     received_count: int
     per_minute: float
     pending: str
     parked: str
     dead: str
-    lag_p50_ms: int | None
-    lag_p95_ms: int | None
+    retried_count: int
+    answers: Percentiles | None
+    lags: Percentiles | None
     duplicates: int
     refused: int
     skewed: int
 
 
-def figures(*, now: datetime, today: date, window: timedelta, factor: float) -> Figures:
+def figures(*, now: datetime, real_now: datetime, window: timedelta, factor: float) -> Figures:
     """
     Return the inbox's figures over `window` of real time.
 
-    Rows carry the clock of the dialling, which runs `factor` times as fast; five queries.
+    Rows carry the clock of the dialling, which runs `factor` times as fast; six queries.
     """
     since = now - window * factor
-    received = WebhookEvent.objects.filter(created_at__gt=since).count()
-    lags = _lags_ms(since, factor)
-    refusals = refusals_on(today)
+    recent = WebhookEvent.objects.filter(created_at__gt=since)
+    received = recent.count()
+    refusals = refusals_on(real_now.date())
     duplicates, skewed = refusals.pop("duplicate", 0), refusals.get("skew", 0)
     return Figures(
         received_count=received,
@@ -77,8 +92,9 @@ def figures(*, now: datetime, today: date, window: timedelta, factor: float) -> 
         pending=_count(_Status.PENDING),
         parked=_count(_Status.PARKED),
         dead=_count(_Status.DEAD),
-        lag_p50_ms=_percentile(lags, 50),
-        lag_p95_ms=_percentile(lags, 95),
+        retried_count=recent.filter(attempts__gt=0).count(),
+        answers=_percentiles(answer_times(real_now)),
+        lags=_percentiles(Counter(_lags_ms(since, factor))),
         duplicates=duplicates,
         refused=sum(refusals.values()),
         skewed=skewed,
@@ -127,23 +143,31 @@ def _count(status: str) -> str:
 
 
 def _lags_ms(since: datetime, factor: float) -> list[int]:
-    """Return how long the newest applied events waited, shortest first."""
+    """Return how long the newest applied events waited."""
     applied = WebhookEvent.objects.filter(
         created_at__gt=since, status=_Status.APPLIED, source=WebhookEvent.Source.DELIVERY
     ).order_by("-created_at")
     pairs = applied.values_list("created_at", "processed_at")[:_SAMPLE]
-    return sorted(
+    return [
         round((processed_at - created_at) / timedelta(milliseconds=1) / factor)
         for created_at, processed_at in pairs
         if processed_at is not None
-    )
+    ]
 
 
-def _percentile(values: list[int], percent: int) -> int | None:
-    """Return the nearest-rank percentile of sorted values."""
-    if not values:
+def _percentiles(counted: Mapping[int, int]) -> Percentiles | None:
+    """Return the nearest-rank percentiles of values that are counted; None for none."""
+    total = sum(counted.values())
+    if not total:
         return None
-    return values[max(0, -(-len(values) * percent // 100) - 1)]
+    ranks = [-(-total * percent // 100) for percent in (50, 95, 99)]
+    found: list[int] = []
+    seen = 0
+    for value in sorted(counted):
+        seen += counted[value]
+        while len(found) < len(ranks) and seen >= ranks[len(found)]:
+            found.append(value)
+    return Percentiles(*found)
 
 
 def _provider_call_id(search: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from webhooks.views import endpoints, monitor
+from webhooks.views import endpoints, monitor, replays
 
 _ENDPOINT = "webhooks/<uuid:endpoint_id>/"
 
@@ -34,8 +34,11 @@ agency_face: tuple[list[URLPattern], str] = (
     [
         path("webhooks/", monitor.monitor, name="monitor"),
         path("webhooks/figures/", monitor.monitor_figures, name="monitor-figures"),
+        path("webhooks/replays/", replays.replay_list, name="replay-list"),
+        path("webhooks/replays/<uuid:run_id>/", replays.replay_detail, name="replay-detail"),
         path("webhooks/<uuid:event_id>/", monitor.event_detail, name="event-detail"),
         path("webhooks/<uuid:event_id>/replay/", monitor.event_replay, name="event-replay"),
+        path("webhooks/<uuid:event_id>/compare/", replays.event_compare, name="event-compare"),
     ],
     "agency-webhooks",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from campaigns.calling_rules import CallingRules, calling_rules, country_zones, tightened
 from campaigns.calling_rules.places import place_of, zones_allowed
+from campaigns.dialling.retrying import DispositionPolicy
 from campaigns.dialling.windows import Hours, days_in, known_zones
 from campaigns.models import Attempt, BatchCall, CallingWindow, Enrolment, PersonPace, RetryPolicy
 from campaigns.rules import Decision, DialFacts, DialPolicy, DialWindow, decide
@@ -63,16 +64,18 @@ class Candidate:
 
 
 def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[Enrolment]:
-    """Return who is due, the longest waiting first and of those the highest score, with their leads."""
-    return list(
-        Enrolment.objects.filter(
-            batch_call_id=batch_call.pk,
-            status=Enrolment.Status.QUEUED,
-            next_attempt_at__lte=now,
-        )
-        .select_related("lead")
-        .order_by("next_attempt_at", "-priority", "pk")[:limit]
-    )
+    """
+    Return who is due, with their leads: who asked to be called back by now, then the longest waiting.
+
+    Of those due at one instant the highest score goes first.
+    """
+    due = Enrolment.objects.filter(
+        batch_call_id=batch_call.pk, status=Enrolment.Status.QUEUED, next_attempt_at__lte=now
+    ).select_related("lead")
+    asked = list(due.filter(callback_at__lte=now).order_by("callback_at", "pk")[:limit])
+    known = {one.pk for one in asked}
+    others = due.order_by("next_attempt_at", "-priority", "pk")[: limit - len(asked)]
+    return asked + [one for one in others if one.pk not in known]
 
 
 def load_candidates(
@@ -114,6 +117,7 @@ def load_candidates(
                 has_consent=has_consent(one.lead),
                 attempts_count=one.attempts_count,
                 recent_attempts=tuple(rang[one.phone_number]),
+                is_callback=one.callback_at is not None,
             ),
             rules=places[one.pk][1],
             kept=kept.get(one.pk),
@@ -151,6 +155,13 @@ def dial_policy(batch_call: BatchCall) -> DialPolicy:
         voicemail_delay_seconds=row.voicemail_delay_seconds,
         declined_delay_seconds=row.declined_delay_seconds,
         technical_delay_seconds=row.technical_delay_seconds,
+        callback_delay_seconds=row.callback_delay_seconds,
+        dispositions={
+            reason: DispositionPolicy(most=own["most"], delay_seconds=own["delay_seconds"])
+            for reason, own in row.dispositions.items()
+        },
+        is_other_time_of_day=row.is_other_time_of_day,
+        is_business_days=row.is_business_days,
     )
 
 

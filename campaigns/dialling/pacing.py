@@ -49,6 +49,11 @@ class CallsPerSecond:
         self._at = now if self._at is None else max(self._at, now)
         return int(self._tokens)
 
+    @property
+    def has_one(self) -> bool:
+        """Whether a call was left at the last look."""
+        return self._tokens >= 1
+
     def take(self) -> None:
         """Use up one call."""
         self._tokens -= 1

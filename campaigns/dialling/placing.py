@@ -222,6 +222,7 @@ def _new_attempt(
         from_number=from_number,
         status=Attempt.Status.DIALLING,
         decision=decision.as_json(),
+        callback_at=enrolment.callback_at,
         created_at=now,
     )
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from billing.rules import SHORTEST_HOLD_SECONDS
 from billing.services import free_seconds, owed_seconds
 from campaigns.dialling import waiting
-from campaigns.models import BatchCall, Enrolment
+from campaigns.models import BatchCall, ClientShare, Enrolment
 from convomono.lib import live
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from campaigns.dialling.numbers import NumberPool
@@ -36,6 +37,7 @@ class Surroundings:
     client_own: int
     campaign_own: int
     pool: NumberPool
+    paced: int = 0  # the campaign's own new calls in a minute, while they hold it up
 
 
 def start_due(*, now: datetime) -> int:
@@ -65,6 +67,12 @@ def running_launches() -> list[BatchCall]:
             "campaign__safety_policy",
         )
     )
+
+
+def shares_of(launches: Iterable[BatchCall]) -> list[ClientShare]:
+    """Return what the clients of these launches are granted; one query."""
+    clients = {one.client_id for one in launches}
+    return list(ClientShare.objects.filter(client_id__in=clients)) if clients else []
 
 
 def explain(*, batch_call: BatchCall, around: Surroundings, now: datetime) -> Reason:
@@ -128,4 +136,6 @@ def _lines(batch_call: BatchCall, around: Surroundings) -> Reason:
     if around.used >= around.limit:
         facts = {"used": around.used, "limit": around.limit, "own": around.client_own}
         return Reason(code=waiting.LINES_FULL, facts=facts)
+    if around.paced:
+        return Reason(code=waiting.CAMPAIGN_SPEED, facts={"limit": around.paced})
     return Reason()

@@ -18,12 +18,14 @@ WINDOW = "window"
 CLOSED_DAY = "closed_day"
 NEVER_OPEN = "never_open"
 RETRY = "retry"
+CALLBACK = "callback"
 PERSON_GAP = "person_gap"
 PERSON_CAP = "person_cap"
 # Waiting for a line.
 LINES_FULL = "lines_full"
 CLIENT_LINES_FULL = "client_lines_full"
 CAMPAIGN_LINES_FULL = "campaign_lines_full"
+CAMPAIGN_SPEED = "campaign_speed"
 IN_PROGRESS = "in_progress"
 SETTLING = "settling"
 # Waiting for somebody to do something.
@@ -67,11 +69,13 @@ WAITING: dict[str, _StrPromise] = {
         "Set the leads' time zone, or widen the campaign's calling hours."
     ),
     RETRY: _("Everybody due was called. The next retry is at %(until)s."),
+    CALLBACK: _("Somebody asked to be called back. The next such call is at %(until)s."),
     PERSON_GAP: _("These people were called a short while ago. The next call is at %(until)s."),
     PERSON_CAP: _("Contact cap: these people had today's calls. The next one is at %(until)s."),
     LINES_FULL: _("All lines are busy: %(used)s of %(limit)s, %(own)s of them yours."),
     CLIENT_LINES_FULL: _("All your lines are busy: %(own)s of %(limit)s."),
     CAMPAIGN_LINES_FULL: _("All lines of this campaign are busy: %(own)s of %(limit)s."),
+    CAMPAIGN_SPEED: _("As fast as this campaign may dial: %(limit)s new calls in a minute."),
     IN_PROGRESS: _("The last calls are in progress; nobody else is waiting."),
     SETTLING: _("The outcome of the last calls isn't known yet; it is being looked up."),
     CREDIT: _(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -239,6 +240,27 @@ class KnowledgeForm(StepForm):
             "Facts that the agent may look up: prices, hours, answers to common questions."
         ),
     )
+
+    shared_base = forms.TypedChoiceField(
+        label=_("Knowledge base"),
+        required=False,
+        widget=forms.RadioSelect,
+        coerce=UUID,
+        empty_value=None,
+        help_text=_("Shared by your campaigns; one edit there reaches all of them."),
+    )
+
+    def __init__(self, *args: Any, bases: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["shared_base"]
+        assert isinstance(field, forms.TypedChoiceField)
+        field.choices = [("", _("None")), *bases]
+
+    def more_initial(self) -> dict[str, Any]:
+        return {"shared_base": str(self.content.shared_base_id or "")}
+
+    def more_changes(self) -> dict[str, Any]:
+        return {"shared_base_id": self.cleaned_data["shared_base"]}
 
     def clean_knowledge_text(self) -> str:
         return str(self.cleaned_data["knowledge_text"]).replace("\r\n", "\n")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from campaigns import script
-from campaigns.models import Campaign, Enrolment
+from campaigns.models import Campaign, Enrolment, KnowledgeBase
+from campaigns.queries.knowledge import usable_bases
 from convomono.lib.pages import capped_count
 from telephony.models import PhoneNumber
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.db.models import QuerySet
+
+    from campaigns.services.authoring import CampaignContent
 
 # So many of a campaign's leads are offered to speak to, and looked at for their columns.
 SAMPLE = 25
@@ -81,6 +84,14 @@ def script_view(
     )
 
 
+def speak_to(campaign: Campaign, lead_id: str) -> dict[str, str]:
+    """Return the variables of one of the campaign's leads, the newest without a choice."""
+    sample = list(_leads(campaign)[:SAMPLE])
+    chosen = next((row for row in sample if str(row.lead_id) == lead_id), None)
+    chosen = chosen or (sample[0] if sample else None)
+    return dict(EXAMPLE) if chosen is None else _values(chosen)
+
+
 def _unknown(name: str) -> str:
     sentence = _("None of the leads looked at has a column {{%(name)s}}.")
     return sentence % {"name": name}
@@ -106,6 +117,15 @@ def lead_totals(campaign: Campaign) -> tuple[str, str]:
     rows = Enrolment.objects.filter(client_id=campaign.client_id, campaign_id=campaign.pk)
     waiting = rows.filter(status=Enrolment.Status.QUEUED, batch_call=None)
     return capped_count(rows), capped_count(waiting)
+
+
+def base_choices(content: CampaignContent, client_id: UUID) -> list[tuple[str, str]]:
+    """Return the knowledge bases a campaign may use, and the one it uses."""
+    bases = usable_bases(client_id)
+    if content.shared_base_id and content.shared_base_id not in {base.pk for base in bases}:
+        bases += KnowledgeBase.objects.filter(client_id=client_id, pk=content.shared_base_id)
+    label = _("%(name)s (version %(number)d)")
+    return [(str(one.pk), label % {"name": one.name, "number": one.number}) for one in bases]
 
 
 def number_choices(client_id: UUID) -> list[PhoneNumber]:

@@ -52,6 +52,7 @@ class CampaignContent:
     voice_name: str = ""
     settings: Mapping[str, Any] = field(default_factory=lambda: dict(DEFAULTS))
     knowledge_text: str = ""
+    shared_base_id: UUID | None = None
     concurrency_limit: int = 20
     caller_numbers: tuple[str, ...] = ()  # none: all of the client's
     weekdays: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -90,11 +91,19 @@ _RETRY = (
     "declined_delay_seconds",
 )
 # An edit of these needs a new version at Retell; hours and attempts hold at once, for every call.
-_SPOKEN = ("script_raw", "opening_line", "voice_id", "settings", "knowledge_text")
+_SPOKEN = (
+    "script_raw",
+    "opening_line",
+    "voice_id",
+    "settings",
+    "knowledge_text",
+    "shared_base_id",
+)
 
 
 def _columns(content: CampaignContent) -> dict[str, Any]:
     columns = {name: getattr(content, name) for name in (*_CAMPAIGN, "concurrency_limit")}
+    columns["shared_base_id"] = content.shared_base_id
     numbers = {"caller_numbers": list(content.caller_numbers)}
     return {**columns, **numbers, "settings": dict(content.settings)}
 
@@ -222,6 +231,7 @@ def content_of(campaign: Campaign) -> CampaignContent:
         settings=dict(campaign.settings),
         caller_numbers=tuple(campaign.caller_numbers),
         knowledge_text=knowledge_text(campaign),
+        shared_base_id=campaign.shared_base_id,
         weekdays=tuple(window.weekdays),
         **{name: getattr(window, name) for name in _WINDOW},
         **{name: getattr(retry, name) for name in _RETRY},

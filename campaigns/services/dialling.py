@@ -18,9 +18,9 @@ from campaigns.dialling.answers import (
     may_be_placed,
     note_placed,
 )
-from campaigns.dialling.candidates import dial_policy
 from campaigns.enrolments import finish_if_complete, move_enrolment
-from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.models import Attempt, Enrolment
+from campaigns.services.next_steps import keep_callback, step_after
 from convomono.lib.redis import ring
 from leads.models import Lead, Suppression
 from leads.services import record_summary, suppress
@@ -84,7 +84,7 @@ def record_outcome(
         return None
     is_news = _end_attempt(attempt, change, change.outcome, now)
     if not is_news:
-        _note_result(attempt, change, change.outcome)
+        _note_result(attempt, change, change.outcome, now)
         return None
     enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
     effect = _move_lead(attempt, enrolment, change, change.outcome, now)
@@ -156,50 +156,23 @@ def _move_lead(
     is_newest = enrolment.attempt_number == attempt.number
     columns = _result(attempt, change, outcome)
     target, due_at = enrolment.status, None
+    # As it is with this news: an analysis may find that nobody was reached after all.
+    enrolment.was_reached = columns.get("was_reached", enrolment.was_reached)
     if is_newest:
-        target, due_at = _target(attempt, enrolment, change, counted, now)
+        step = step_after(attempt, enrolment, change, counted, now)
+        target, due_at = str(step.status), step.next_attempt_at
         columns |= {"last_outcome": str(outcome.outcome_class), "last_call_id": change.call_id}
+        columns["callback_at"] = step.callback_at
     elif outcome.suppresses and rules.may_move(enrolment.status, Status.SUPPRESSED):
         target = Status.SUPPRESSED
     if due_at is not None:
-        columns |= {"next_attempt_at": due_at, "waiting_reason": waiting.RETRY}
+        code = waiting.CALLBACK if columns.get("callback_at") else waiting.RETRY
+        columns |= {"next_attempt_at": due_at, "waiting_reason": code}
     _write(enrolment, target, {**columns, "attempts_count": F("attempts_count") + counted}, now)
     columns |= {"status": target, "attempts_count": enrolment.attempts_count + counted}
     for name, value in columns.items():
         setattr(enrolment, name, value)
     return OutcomeEffect(before=before, after=target, counted=counted)
-
-
-def _target(
-    attempt: Attempt, enrolment: Enrolment, change: CallChange, counted: int, now: datetime
-) -> tuple[str, datetime | None]:
-    """Return where the lead goes and when it is due again, as far as its status and launch allow."""
-    assert change.outcome is not None
-    batch_call = BatchCall.objects.select_related("campaign__retry_policy").get(
-        pk=attempt.batch_call_id
-    )
-    step = rules.next_step(
-        outcome=change.outcome,
-        policy=dial_policy(batch_call),
-        attempts_count=enrolment.attempts_count + counted,
-        had_same_reason=change.outcome.is_once and _had_same_reason(attempt, change),
-        ended_at=change.ended_at or now,
-    )
-    target, due_at = str(step.status), step.next_attempt_at
-    if target == Status.QUEUED and batch_call.is_over:
-        stopped = batch_call.status == BatchCall.Status.CANCELLED
-        target, due_at = str(Status.CANCELLED if stopped else Status.EXHAUSTED), None
-    if target != enrolment.status and not rules.may_move(enrolment.status, target):
-        return enrolment.status, None
-    return target, due_at
-
-
-def _had_same_reason(attempt: Attempt, change: CallChange) -> bool:
-    return Attempt.objects.filter(
-        enrolment_id=attempt.enrolment_id,
-        number__lt=attempt.number,
-        disconnection_reason=change.after.disconnection_reason,
-    ).exists()
 
 
 def _write(enrolment: Enrolment, target: str, columns: dict[str, Any], now: datetime) -> None:
@@ -240,11 +213,13 @@ def _converted(change: CallChange) -> bool:
     return change.analysis_data.get(CONVERTED_FIELD) is True
 
 
-def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome) -> None:
+def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> None:
     """Keep what later news found out about a call that was counted before."""
     if change.ended_at and attempt.ended_at != change.ended_at:
         # The news that ended it came without the time.
         Attempt.objects.filter(pk=attempt.pk).update(ended_at=change.ended_at)
+    if outcome.outcome_class == OutcomeClass.HUMAN:
+        keep_callback(attempt, change, now)
     if outcome.outcome_class == OutcomeClass.HUMAN and _converted(change):
         changed = Enrolment.objects.filter(pk=attempt.enrolment_id, is_converted=False).update(
             is_converted=True

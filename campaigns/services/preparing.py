@@ -9,10 +9,10 @@ from audit import actions
 from audit.services import System, record
 from campaigns import agent_settings, script
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
-from campaigns.services.authoring import LIVE, knowledge_text
+from campaigns.services.authoring import LIVE
+from campaigns.services.indexing import ensure_indexed
 from convomono.lib.db import IntegrityError, atomic, insert_once, run_atomic
 from telephony.models import VoiceAgent
-from telephony.provider import KnowledgeText
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,8 +47,8 @@ class Preparation:
     webhook_url: str
     time_zone: str
 
-    def settings(self, knowledge_base_id: str) -> tuple[LlmSettings, AgentSettings]:
-        llm = agent_settings.llm_settings(self.campaign, knowledge_base_id=knowledge_base_id)
+    def settings(self, knowledge_base_ids: tuple[str, ...]) -> tuple[LlmSettings, AgentSettings]:
+        llm = agent_settings.llm_settings(self.campaign, knowledge_base_ids=knowledge_base_ids)
         agent = agent_settings.agent_settings(
             self.campaign, webhook_url=self.webhook_url, time_zone=self.time_zone
         )
@@ -98,42 +98,25 @@ def find_or_make_agent(*, campaign: Campaign, now: datetime) -> VoiceAgent:
     return VoiceAgent.objects.get(campaign_id=campaign.pk)
 
 
-def index_knowledge(*, prep: Preparation, gateway: RetellGateway) -> str | None:
+def index_knowledge(
+    *, prep: Preparation, gateway: RetellGateway, now: datetime
+) -> tuple[str, ...] | None:
     """
-    Return the id of the indexed knowledge base, "" if the campaign has none, None while Retell works.
-
-    Sent once per base; a lost answer leaves a base at Retell that nothing uses.
+    Return the ids of the indexed knowledge bases, None while Retell still reads one.
 
     :raises KnowledgeNotIndexed: if Retell gave up
     """
-    base = prep.campaign.knowledge_base
-    if base is None:
-        return ""
-    if not base.provider_id:
-        text = KnowledgeText(title=base.name, text=knowledge_text(prep.campaign))
-        made = gateway.create_knowledge_base(name=base.name, texts=[text])
-        _keep_knowledge(base, provider_id=made.knowledge_base_id, status=made.status)
-    elif base.status != KnowledgeBase.Status.COMPLETE:
-        found = gateway.retrieve_knowledge_base(knowledge_base_id=base.provider_id)
-        _keep_knowledge(base, provider_id=base.provider_id, status=found.status)
-    if base.status == KnowledgeBase.Status.ERROR:
-        raise KnowledgeNotIndexed
-    return base.provider_id if base.status == KnowledgeBase.Status.COMPLETE else None
-
-
-_KNOWLEDGE_STATUS = {
-    "complete": KnowledgeBase.Status.COMPLETE,
-    "refreshing_in_progress": KnowledgeBase.Status.COMPLETE,  # the old sources stay usable
-    "error": KnowledgeBase.Status.ERROR,
-}
-
-
-def _keep_knowledge(base: KnowledgeBase, *, provider_id: str, status: str) -> None:
-    base.status = _KNOWLEDGE_STATUS.get(status, KnowledgeBase.Status.INDEXING)
-    base.provider_id = "" if base.status == KnowledgeBase.Status.ERROR else provider_id
-    KnowledgeBase.objects.filter(pk=base.pk).update(
-        status=base.status, provider_id=base.provider_id
-    )
+    found = []
+    for base in (prep.campaign.knowledge_base, prep.campaign.shared_base):
+        if base is None:
+            continue
+        status = ensure_indexed(base=base, gateway=gateway, now=now)
+        if status == KnowledgeBase.Status.ERROR:
+            raise KnowledgeNotIndexed
+        if status != KnowledgeBase.Status.COMPLETE:
+            return None
+        found.append(base.provider_id)
+    return tuple(found)
 
 
 def publish(

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import client_manager, get_visible_or_404
 from campaigns import wizard
 from campaigns.forms import campaign as parts, schedule
+from campaigns.forms.chat import ChatForm
 from campaigns.models import Campaign
 from campaigns.queries import writing
 from campaigns.services import lifecycle
@@ -39,7 +40,6 @@ _PLAIN: dict[str, type[StepForm]] = {
     "goal": parts.GoalForm,
     "script": parts.ScriptForm,
     "conversation": parts.ConversationForm,
-    "knowledge": parts.KnowledgeForm,
     "attempts": schedule.AttemptsForm,
     "analysis": schedule.AnalysisForm,
 }
@@ -78,7 +78,7 @@ def campaign_step(request: ClientRequest, campaign_id: UUID, step: str) -> HttpR
     return render(
         request,
         "campaigns/campaign_step.html",
-        _context(request, campaign, step, form),
+        step_context(request, campaign, step, form),
         status=status,
     )
 
@@ -106,6 +106,8 @@ def _form(request: ClientRequest, step: str, content: CampaignContent) -> StepFo
         return _PLAIN[step](**sent)
     if step == "voice":
         return parts.VoiceForm(**sent, voices=voice_choices(retell_gateway()))
+    if step == "knowledge":
+        return parts.KnowledgeForm(**sent, bases=writing.base_choices(content, request.tenant.pk))
     if step == "hours":
         return schedule.HoursForm(**sent, is_sandbox=settings.SANDBOX)
     if step == "numbers":
@@ -143,9 +145,10 @@ def _onward(request: HttpRequest, campaign: Campaign, step: str) -> HttpResponse
     return redirect(address)
 
 
-def _context(
+def step_context(
     request: ClientRequest, campaign: Campaign, step: str, form: StepForm | None
 ) -> dict[str, Any]:
+    """Return what the page of a step shows."""
     urls = {
         slug: reverse("campaigns:campaign-step", args=[campaign.pk, slug]) for slug in wizard.SLUGS
     }
@@ -183,5 +186,5 @@ def _more(
         total, waiting = writing.lead_totals(campaign)
         return {"total": total, "waiting": waiting}
     if step == "test":
-        return {"problems": lifecycle.script_problems(campaign)}
+        return {"problems": lifecycle.script_problems(campaign), "chat_form": ChatForm()}
     return {}

@@ -94,3 +94,8 @@ def networks(name: str) -> list[str]:
         except ValueError:
             raise EnvironmentInvalid(f"{name} must list IP addresses, not {one!r}.") from None
     return found
+
+
+def for_child(**changes: str) -> dict[str, str]:
+    """Return this process's environment with some variables changed, for a process it starts."""
+    return {**os.environ, **changes}

@@ -107,6 +107,9 @@ if ON_MONGODB:
     SILENCED_SYSTEM_CHECKS = ["models.W027"]  # check constraints aren't created there
     IMPORT_EXPORT_USE_TRANSACTIONS = False  # otherwise import-export refuses to start
 
+# Yes only where `replay_webhooks` works in a copy: what it rebuilds there must never be the real rows.
+IS_SCRATCH = env.flag("SCRATCH_DATABASE")
+
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 CACHES: dict[str, dict[str, Any]] = {
     name: {

@@ -20,6 +20,7 @@ _SUMMARIES = {
     "inactivity": "The call was answered, but nobody spoke.",
     "max_duration_reached": "{agent} and {lead} talked about {topic} until the time was up.",
 }
+_LATER = ("in 30 minutes", "in 2 hours", "tomorrow morning", "Thursday at 3 pm")
 _OTHERWISE_TRUE = 0.3  # share of yes where success says nothing
 _GOOD_NEWS = (
     "convert",
@@ -52,7 +53,7 @@ def analyse(*, plan: Plan, reason: str, script: Script, agent: Mapping[str, Any]
         "call_successful": plan.successful,
         "in_voicemail": plan.in_voicemail,
         "custom_analysis_data": {
-            item["name"]: _value(item, plan, script, rng)
+            item["name"]: _value(item, plan, script, rng, reason)
             for item in agent.get("post_call_analysis_data") or ()
             if item.get("type") != "system-presets"
         },
@@ -73,7 +74,11 @@ def _summary(plan: Plan, reason: str, script: Script) -> str:
     return text.format(agent=script.agent_name, lead=lead, topic=script.topic)
 
 
-def _value(item: Mapping[str, Any], plan: Plan, script: Script, rng: random.Random) -> Any:
+def _value(
+    item: Mapping[str, Any], plan: Plan, script: Script, rng: random.Random, reason: str
+) -> Any:
+    if "callback" in item["name"].lower():
+        return rng.choice(_LATER) if reason == "user_requested_callback" else ""
     if item["type"] == "boolean":
         positive = any(word in item["name"].lower() for word in _GOOD_NEWS)
         return plan.successful if positive else rng.random() < _OTHERWISE_TRUE
@@ -92,7 +97,7 @@ def _text(item: Mapping[str, Any], plan: Plan, script: Script, rng: random.Rando
     name = item["name"].lower()
     if "name" in name and script.lead_name:
         return script.lead_name
-    if any(word in name for word in ("time", "date", "callback", "when")):
+    if any(word in name for word in ("time", "date", "when")):
         return rng.choice(("tomorrow morning", "Thursday at 3 pm", "next week"))
     if plan.machine:
         return ""

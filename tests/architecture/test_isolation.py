@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from accounts.models import User
 from billing.models import Invoice
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
+from campaigns.services.knowledge import add_text, create_knowledge
 from convomono.lib.ids import uuid7
 from leads.models import LeadOperation, SavedView, Suppression
 from reporting.models import Report
@@ -19,7 +20,7 @@ from tests.architecture.routes import FOREIGN, ROUTES
 from tests.factories.campaigns import make_ready
 from tests.factories.leads import LeadFactory, upload
 from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
-from webhooks.models import WebhookEvent
+from webhooks.models import ReplayRun, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,8 @@ def ids(acme, rival, root, alice, vera, now):
     for client in (acme, rival):
         open_wallet(client=client, price_per_minute_micros=250_000, actor=root, now=now)
     campaign = make_ready(acme)
+    base = create_knowledge(client=acme, name="Prices", actor=alice, now=now)
+    source = add_text(base=base, title="Hours", text="8 to 18", actor=alice, now=now)
     lead = LeadFactory.create(client=acme)
     call = Call.objects.create(client=acme, provider_call_id="call_1", created_at=now)
     lead_import = upload(alice, "Phone,Name\n(212) 555-0101,Ada\n")
@@ -103,6 +106,7 @@ def ids(acme, rival, root, alice, vera, now):
     return {
         "endpoint_id": endpoint.pk,
         "delivery_id": delivery.pk,
+        "run_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,
         "campaign_id": campaign.pk,
         "invoice_id": Invoice.objects.get(payment_id=line.payment_id).pk,
         "statement_id": ask_statement(client=acme, month=date(2026, 10, 1), now=now).pk,
@@ -126,6 +130,9 @@ def ids(acme, rival, root, alice, vera, now):
         "rule_id": "us.fl.hours",
         "step": "script",
         "number": 1,
+        "base_id": base.pk,
+        "source_id": source.pk,
+        "kind": "text",
     }
 
 

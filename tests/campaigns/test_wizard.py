@@ -162,7 +162,7 @@ def test_tells_retell_what_was_chosen(browse, mia):
 
     agent = agent_settings(campaign, webhook_url="https://x.test/", time_zone="America/New_York")
 
-    assert llm_settings(campaign, knowledge_base_id="").model == "gpt-5.4-nano"
+    assert llm_settings(campaign, knowledge_base_ids=()).model == "gpt-5.4-nano"
     assert (agent.max_call_duration_ms, agent.end_call_after_silence_ms) == (240_000, 20_000)
     assert agent.boosted_keywords == ("Byron", "Lovelace")
     assert agent.screening == ("Acme Dental", "Your appointment")

@@ -12,7 +12,7 @@ from convomono.lib.ids import uuid7
 from tests.factories.telephony import CallFactory
 from tests.factories.webhooks import WebhookEventFactory, delivery, recorded
 from webhooks.models import WebhookEvent
-from webhooks.queries import figures, redacted_body
+from webhooks.queries import Percentiles, figures, redacted_body
 from webhooks.services import EventNotDead, replay_event
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ class TestPages:
     ):
         browser = browse(bob)
         browser.get(PAGE)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             browser.get(PAGE)
         WebhookEventFactory.create_batch(20)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             browser.get(PAGE)
 
     def test_show_nothing_of_what_was_said(self, browse, root, event):
@@ -137,7 +137,7 @@ class TestFigures:
             WebhookEventFactory.create(
                 body=delivery("call_ended").decode(), created_at=now - timedelta(hours=hours)
             )
-        found = figures(now=now, today=now.date(), window=timedelta(minutes=15), factor=20)
+        found = figures(now=now, real_now=now, window=timedelta(minutes=15), factor=20)
         assert (found.received_count, round(found.per_minute, 3)) == (2, 0.133)
         assert found.pending == "3"
 
@@ -148,13 +148,13 @@ class TestFigures:
                 created_at=now - timedelta(minutes=1),
                 processed_at=now - timedelta(minutes=1) + timedelta(milliseconds=tens * 10),
             )
-        found = figures(now=now, today=now.date(), window=timedelta(minutes=15), factor=1)
-        assert (found.lag_p50_ms, found.lag_p95_ms) == (100, 190)
+        found = figures(now=now, real_now=now, window=timedelta(minutes=15), factor=1)
+        assert found.lags == Percentiles(p50_ms=100, p95_ms=190, p99_ms=200)
 
     def test_stand_without_redis_and_events(self, db: None, now: datetime, monkeypatch):
         monkeypatch.setattr("webhooks.queries.refusals_on", lambda _day: {})
-        found = figures(now=now, today=now.date(), window=timedelta(minutes=15), factor=1)
-        assert (found.lag_p50_ms, found.refused, found.dead) == (None, 0, "0")
+        found = figures(now=now, real_now=now, window=timedelta(minutes=15), factor=1)
+        assert (found.lags, found.answers, found.refused, found.dead) == (None, None, 0, "0")
 
 
 @pytest.mark.filterwarnings("ignore:Overriding get_action_choices")

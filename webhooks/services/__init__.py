@@ -12,13 +12,15 @@ from webhooks.services.endpoints import (
     rotate_secret,
     send_test,
 )
-from webhooks.services.events import EventNotDead, replay_event
+from webhooks.services.events import EventNotDead, ReplayWish, ask_replay, replay_event
 
 __all__ = [
     "DeliveryNotOver",
     "EventNotDead",
+    "ReplayWish",
     "TooManyEndpoints",
     "add_endpoint",
+    "ask_replay",
     "change_endpoint",
     "remove_endpoint",
     "replay_delivery",

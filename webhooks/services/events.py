@@ -1,7 +1,8 @@
-"""What people do with events: let one that failed be tried again."""
+"""What people do with events: let one that failed be tried again, or many be replayed."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audit import actions
@@ -9,11 +10,12 @@ from audit.services import record
 from convomono.lib.db import atomic, on_commit
 from convomono.lib.redis import ring
 from webhooks.doorbell import BELL
-from webhooks.models import WebhookEvent
+from webhooks.models import ReplayRun, WebhookEvent
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from accounts.models import User
     from audit.services import Actor
 
 
@@ -37,3 +39,23 @@ def replay_event(*, event: WebhookEvent, actor: Actor, now: datetime) -> None:
         raise EventNotDead
     record(actions.WEBHOOK_REPLAYED, resource=event, actor=actor, now=now)
     on_commit(lambda: ring(BELL))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayWish:
+    """What somebody wants replayed; of a rebuild of everything only the kind counts."""
+
+    kind: str
+    is_dry_run: bool = True
+    received_from: datetime | None = None
+    received_until: datetime | None = None
+    provider_call_id: str = ""
+
+
+@atomic
+def ask_replay(*, wish: ReplayWish, actor: User, now: datetime) -> ReplayRun:
+    """Order a replay; a worker does it and the row says when it is done."""
+    run = ReplayRun.objects.create(**vars(wish), asked_by_email=actor.email, created_at=now)
+    details = {"kind": wish.kind, "dry": wish.is_dry_run, "call": wish.provider_call_id}
+    record(actions.REPLAY_ORDERED, resource=run, actor=actor, now=now, details=details)
+    return run

@@ -81,7 +81,7 @@ def event_replay(request: UserRequest, event_id: UUID) -> HttpResponse:
 def _figures() -> queries.Figures:
     return queries.figures(
         now=clock.now(),
-        today=clock.real_now().date(),
+        real_now=clock.real_now(),
         window=WINDOW,
         factor=clock.CLOCK.factor,
     )

@@ -1,0 +1,124 @@
+"""Knowledge bases as their pages show them: current version, sources, who uses them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from campaigns.knowledge_limits import Room, room_left
+from campaigns.models import Campaign, KnowledgeBase, KnowledgeSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+MOST_FAMILIES = 200
+MOST_SOURCES = 600
+
+
+@dataclass(frozen=True)
+class KnowledgeRow:
+    """One line of the list: the version that campaigns get, and what else there is."""
+
+    base: KnowledgeBase
+    newest: KnowledgeBase
+    sources: int
+    campaigns: int
+
+
+@dataclass(frozen=True)
+class KnowledgePage:
+    """One version with its sources, its sisters and its users."""
+
+    base: KnowledgeBase
+    sources: list[KnowledgeSource]
+    versions: list[KnowledgeBase]
+    campaigns: list[Campaign]
+    room: Room
+    bytes: int
+
+    @property
+    def is_draft(self) -> bool:
+        return self.base.status == KnowledgeBase.Status.DRAFT
+
+    @property
+    def is_moving(self) -> bool:
+        return self.base.status == KnowledgeBase.Status.INDEXING
+
+    @property
+    def users_elsewhere(self) -> int:
+        """How many campaigns use another version of it."""
+        return sum(campaign.shared_base_id != self.base.pk for campaign in self.campaigns)
+
+
+def shared_bases(rows: QuerySet[KnowledgeBase]) -> QuerySet[KnowledgeBase]:
+    """Return the versions of knowledge bases that campaigns may share and that aren't put away."""
+    return rows.filter(is_shared=True, archived_at=None)
+
+
+def knowledge_rows(visible: QuerySet[KnowledgeBase]) -> list[KnowledgeRow]:
+    """Return a client's knowledge bases by name; three queries."""
+    bases = list(shared_bases(visible).order_by("name", "number")[: MOST_FAMILIES * 5])
+    families: dict[UUID, list[KnowledgeBase]] = defaultdict(list)
+    for base in bases:
+        families[base.family_id].append(base)
+    shown = [
+        (next((one for one in rows if one.is_current), rows[-1]), rows[-1])
+        for rows in families.values()
+    ][:MOST_FAMILIES]
+    sources = _count_sources(newest.pk for _base, newest in shown)
+    users = _users(base.pk for base in bases)
+    return [
+        KnowledgeRow(
+            base,
+            newest,
+            sources.get(newest.pk, 0),
+            sum(users.get(one.pk, 0) for one in families[base.family_id]),
+        )
+        for base, newest in shown
+    ]
+
+
+def _count_sources(ids: Iterable[UUID]) -> dict[UUID, int]:
+    rows = KnowledgeSource.objects.filter(knowledge_base_id__in=list(ids))
+    found: dict[UUID, int] = defaultdict(int)
+    for base_id in rows.values_list("knowledge_base_id", flat=True):
+        found[base_id] += 1
+    return found
+
+
+def _users(ids: Iterable[UUID]) -> dict[UUID, int]:
+    rows = Campaign.objects.filter(shared_base_id__in=list(ids))
+    found: dict[UUID, int] = defaultdict(int)
+    for base_id in rows.exclude(status=Campaign.Status.ARCHIVED).values_list(
+        "shared_base_id", flat=True
+    ):
+        found[base_id] += 1
+    return found
+
+
+def knowledge_page(base: KnowledgeBase) -> KnowledgePage:
+    """Return all that the page of one version shows; three queries."""
+    family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
+    versions = list(family.order_by("-number")[:100])
+    users = Campaign.objects.filter(
+        client_id=base.client_id, shared_base_id__in=[one.pk for one in versions]
+    )
+    sources = list(base.sources.defer("text").order_by("created_at", "pk")[:MOST_SOURCES])
+    return KnowledgePage(
+        base=base,
+        sources=sources,
+        versions=versions,
+        campaigns=list(users.exclude(status=Campaign.Status.ARCHIVED).order_by("name", "pk")[:200]),
+        room=room_left(sources),
+        bytes=sum(source.size_bytes for source in sources),
+    )
+
+
+def usable_bases(client_id: UUID) -> list[KnowledgeBase]:
+    """Return the versions that a campaign may choose: the current one of each, indexed."""
+    rows = shared_bases(KnowledgeBase.objects.filter(client_id=client_id, is_current=True))
+    return list(rows.filter(status=KnowledgeBase.Status.COMPLETE).order_by("name", "pk")[:200])

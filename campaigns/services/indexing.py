@@ -1,0 +1,218 @@
+"""Knowledge at Retell: sent once, polled until it is indexed, found again after a lost answer, taken away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase, KnowledgeSource
+from campaigns.services.authoring import LIVE
+from convomono.lib import files
+from telephony.provider import (
+    KnowledgeFile,
+    KnowledgeText,
+    NotFound,
+    ProviderError,
+    UnknownOutcome,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from uuid import UUID
+
+    from telephony.provider import KnowledgeBase as ProviderBase
+    from telephony.retell import RetellGateway
+
+Status = KnowledgeBase.Status
+# Another worker may be sending it this long; after that, Retell is asked whether it has it.
+SENDING = timedelta(seconds=90)
+# So many newest versions of a family stay at Retell, for going back without waiting.
+KEPT_VERSIONS = 3
+AT_ONCE = 50
+_STATUS = {
+    "complete": Status.COMPLETE,
+    "refreshing_in_progress": Status.COMPLETE,  # the old sources stay usable
+    "error": Status.ERROR,
+}
+
+
+def ensure_indexed(*, base: KnowledgeBase, gateway: RetellGateway, now: datetime) -> str:
+    """
+    Do the next step towards an indexed version and return its status.
+
+    Sent once: before it is sent again after a lost answer, Retell's list is searched for its mark. Safe
+    to run twice and to be killed anywhere.
+
+    :raises ProviderError: if Retell refused or can't be reached; nothing is lost by that
+    """
+    if base.status == Status.COMPLETE and base.provider_id:
+        return base.status
+    if base.provider_id:
+        return _poll(base, gateway, now)
+    found = _find(base, gateway) if base.sent_at is not None else None
+    if found is not None:
+        return _keep(base, found, gateway, now)
+    if not _take_turn(base, now):
+        base.refresh_from_db()
+        return base.status
+    try:
+        made = _send(base, gateway)
+    except UnknownOutcome:
+        raise  # `sent_at` stays: the next run looks for it first
+    except ProviderError:
+        KnowledgeBase.objects.filter(pk=base.pk, sent_at=now).update(sent_at=None)
+        raise
+    return _keep(base, made, gateway, now)
+
+
+def _take_turn(base: KnowledgeBase, now: datetime) -> bool:
+    """Be the one who sends it: another worker that sends at this moment wins by the row."""
+    free = Q(sent_at=None) | Q(sent_at__lte=now - SENDING)
+    return bool(
+        KnowledgeBase.objects.filter(free, pk=base.pk, provider_id="").update(
+            sent_at=now, status=Status.INDEXING
+        )
+    )
+
+
+def _send(base: KnowledgeBase, gateway: RetellGateway) -> ProviderBase:
+    sources = list(base.sources.order_by("created_at", "pk"))
+    kind = KnowledgeSource.Kind
+    return gateway.create_knowledge_base(
+        name=base.marked_name,
+        texts=[KnowledgeText(title=s.title, text=s.text) for s in sources if s.kind == kind.TEXT],
+        urls=[source.url for source in sources if source.kind == kind.URL],
+        files=list(_files(sources)),
+        enable_auto_refresh=base.auto_refresh,
+    )
+
+
+def _files(sources: list[KnowledgeSource]) -> Iterator[KnowledgeFile]:
+    for source in sources:
+        if source.kind == KnowledgeSource.Kind.FILE:
+            with files.open_stored(source.stored_name) as stored:
+                yield KnowledgeFile(filename=source.title, content=stored.read())
+
+
+def _find(base: KnowledgeBase, gateway: RetellGateway) -> ProviderBase | None:
+    known = gateway.list_knowledge_bases()
+    return next((one for one in known if one.name.endswith(base.mark)), None)
+
+
+def _poll(base: KnowledgeBase, gateway: RetellGateway, now: datetime) -> str:
+    try:
+        found = gateway.retrieve_knowledge_base(knowledge_base_id=base.provider_id)
+    except NotFound:  # somebody deleted it at Retell: it is sent anew in the next run
+        KnowledgeBase.objects.filter(pk=base.pk).update(
+            provider_id="", sent_at=None, status=Status.INDEXING
+        )
+        base.refresh_from_db()
+        return base.status
+    return _keep(base, found, gateway, now)
+
+
+def _keep(base: KnowledgeBase, found: ProviderBase, gateway: RetellGateway, now: datetime) -> str:
+    status = _STATUS.get(found.status, Status.INDEXING)
+    columns: dict[str, object] = {"status": status, "provider_id": found.knowledge_base_id}
+    if status == Status.COMPLETE:
+        columns["indexed_at"] = now
+        _mark_missing(base, found)
+    if status == Status.ERROR:
+        said = "; ".join(found.errors)[:300]
+        columns["error"] = said or _("Retell could not read the sources.")
+        columns["provider_id"] = ""
+        columns["sent_at"] = None
+    KnowledgeBase.objects.filter(pk=base.pk).update(**columns)
+    base.refresh_from_db()
+    if status == Status.ERROR:
+        _delete(gateway, found.knowledge_base_id)
+    return base.status
+
+
+def _mark_missing(base: KnowledgeBase, found: ProviderBase) -> None:
+    """Say of each source that Retell left out what it is."""
+    if not found.source_names:
+        return
+    names = set(found.source_names)
+    sentence = _("Retell did not take this one. Look whether it can be opened, then index again.")
+    for source in base.sources.all():
+        name = source.url or source.title
+        KnowledgeSource.objects.filter(pk=source.pk).update(error="" if name in names else sentence)
+
+
+def _delete(gateway: RetellGateway, provider_id: str) -> bool:
+    """Take a knowledge base away at Retell; what is gone already is gone."""
+    try:
+        gateway.delete_knowledge_base(knowledge_base_id=provider_id)
+    except NotFound:
+        return True
+    except ProviderError:
+        return False  # the page of what exists at Retell shows it as left over
+    return True
+
+
+# -- Taking away -----------------------------------------------------------------------------------
+
+
+def superseded(*, limit: int = AT_ONCE) -> list[KnowledgeBase]:
+    """Return versions at Retell that nothing speaks from any more, oldest first."""
+    rows = KnowledgeBase.objects.exclude(provider_id="").filter(status=Status.COMPLETE)
+    found = []
+    for base in rows.order_by("created_at", "pk")[:1000]:
+        if not _is_needed(base):
+            found.append(base)
+            if len(found) == limit:
+                break
+    return found
+
+
+def _is_needed(base: KnowledgeBase) -> bool:
+    either = Q(knowledge_base_id=base.pk) | Q(shared_base_id=base.pk)
+    live = Campaign.objects.filter(either, client_id=base.client_id)
+    if live.exclude(status=Campaign.Status.ARCHIVED).exists() or _is_spoken(base.pk):
+        return True
+    if not base.is_shared or base.archived_at is not None:
+        return False
+    newer = KnowledgeBase.objects.filter(
+        client_id=base.client_id, family_id=base.family_id, number__gt=base.number
+    )
+    return base.is_current or newer.exclude(provider_id="").count() < KEPT_VERSIONS
+
+
+def _is_spoken(base_id: UUID) -> bool:
+    """Tell whether a launch that isn't over calls with a version that looks things up in it."""
+    either = Q(knowledge_base_id=base_id) | Q(shared_base_id=base_id)
+    versions = list(CampaignVersion.objects.filter(either).values_list("pk", flat=True))
+    return BatchCall.objects.filter(version_id__in=versions, status__in=LIVE).exists()
+
+
+def retire(*, base: KnowledgeBase, gateway: RetellGateway) -> bool:
+    """Take a version away at Retell, with its tester; False if Retell doesn't let us just now."""
+    try:
+        if base.tester_agent_id:
+            _gone(lambda: gateway.delete_agent(agent_id=base.tester_agent_id))
+        if base.tester_llm_id:
+            _gone(lambda: gateway.delete_llm(llm_id=base.tester_llm_id))
+    except ProviderError:
+        return False
+    if not _delete(gateway, base.provider_id):
+        return False
+    KnowledgeBase.objects.filter(pk=base.pk, provider_id=base.provider_id).update(
+        status=Status.RETIRED,
+        provider_id="",
+        tester_agent_id="",
+        tester_llm_id="",
+        sent_at=None,
+    )
+    return True
+
+
+def _gone(delete: Callable[[], None]) -> None:
+    try:
+        delete()
+    except NotFound:
+        return

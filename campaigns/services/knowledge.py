@@ -1,0 +1,309 @@
+"""Writing knowledge bases: their sources, their versions, and which version campaigns look things up in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Max
+
+from audit import actions
+from audit.services import record
+from campaigns.knowledge_limits import room_left
+from campaigns.models import Campaign, KnowledgeBase, KnowledgeSource
+from convomono.lib import files
+from convomono.lib.db import IntegrityError, atomic, run_atomic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import IO
+
+    from accounts.models import Client
+    from audit.services import Actor
+
+Status = KnowledgeBase.Status
+# So many campaigns move to another version in one block.
+MOST_CAMPAIGNS = 200
+
+
+class KnowledgeFixed(Exception):
+    """A version that was sent to Retell can't be changed: make the next one."""
+
+
+class KnowledgeFull(Exception):
+    """No more sources of this kind fit."""
+
+
+class KnowledgeEmpty(Exception):
+    """There is nothing to index."""
+
+
+class KnowledgeNotReady(Exception):
+    """Only a version that Retell has indexed can be used."""
+
+
+class KnowledgeInUse(Exception):
+    """Campaigns still look things up in it."""
+
+
+@atomic
+def create_knowledge(*, client: Client, name: str, actor: Actor, now: datetime) -> KnowledgeBase:
+    """Create an empty knowledge base that the client's campaigns may share."""
+    base = KnowledgeBase.objects.create(
+        client=client,
+        name=name,
+        is_shared=True,
+        created_by_email=actor.actor_email,
+        created_at=now,
+    )
+    record(actions.KNOWLEDGE_CREATED, resource=base, actor=actor, now=now)
+    return base
+
+
+def add_text(
+    *, base: KnowledgeBase, title: str, text: str, actor: Actor, now: datetime
+) -> KnowledgeSource:
+    """
+    Add a text.
+
+    :raises KnowledgeFixed: if the version was sent to Retell
+    :raises KnowledgeFull: if there are 50 already
+    """
+    source = KnowledgeSource(
+        kind=KnowledgeSource.Kind.TEXT, title=title, text=text, size_bytes=len(text.encode())
+    )
+    return _add(base=base, source=source, actor=actor, now=now)
+
+
+def add_url(*, base: KnowledgeBase, url: str, actor: Actor, now: datetime) -> KnowledgeSource:
+    """
+    Add a web page, which Retell reads; the form has judged the address.
+
+    :raises KnowledgeFixed: if the version was sent to Retell
+    :raises KnowledgeFull: if there are 500 already
+    """
+    source = KnowledgeSource(kind=KnowledgeSource.Kind.URL, title=url[:200], url=url)
+    return _add(base=base, source=source, actor=actor, now=now)
+
+
+def add_file(
+    *,
+    base: KnowledgeBase,
+    name: str,
+    suffix: str,
+    content: IO[bytes],
+    size_bytes: int,
+    actor: Actor,
+    now: datetime,
+) -> KnowledgeSource:
+    """
+    Keep a file that passed `check_file`, under a name of ours.
+
+    :raises KnowledgeFixed: if the version was sent to Retell
+    :raises KnowledgeFull: if there are 25 already
+    """
+    stored = files.store(room="knowledge", client_id=base.client_id, suffix=suffix, content=content)
+    source = KnowledgeSource(
+        kind=KnowledgeSource.Kind.FILE,
+        title=name[-200:],
+        stored_name=stored,
+        size_bytes=size_bytes,
+    )
+    try:
+        return _add(base=base, source=source, actor=actor, now=now)
+    except (KnowledgeFixed, KnowledgeFull):
+        files.delete_stored(stored)
+        raise
+
+
+@atomic
+def _add(
+    *, base: KnowledgeBase, source: KnowledgeSource, actor: Actor, now: datetime
+) -> KnowledgeSource:
+    _still_draft(base)
+    room = room_left(base.sources.only("kind"))
+    if getattr(room, f"{source.kind}s") < 1:
+        raise KnowledgeFull
+    source.client_id, source.knowledge_base, source.created_at = base.client_id, base, now
+    source.save(force_insert=True)
+    record(
+        actions.KNOWLEDGE_SOURCE_ADDED,
+        resource=base,
+        actor=actor,
+        now=now,
+        details={"kind": source.kind, "title": source.title},
+    )
+    return source
+
+
+@atomic
+def remove_source(
+    *, base: KnowledgeBase, source: KnowledgeSource, actor: Actor, now: datetime
+) -> None:
+    """
+    Take a source out of a draft; earlier versions keep theirs. Twice is once.
+
+    :raises KnowledgeFixed: if the version was sent to Retell
+    """
+    _still_draft(base)
+    if KnowledgeSource.objects.filter(pk=source.pk, knowledge_base=base).delete()[0]:
+        record(
+            actions.KNOWLEDGE_SOURCE_REMOVED,
+            resource=base,
+            actor=actor,
+            now=now,
+            details={"kind": source.kind, "title": source.title},
+        )
+
+
+def _still_draft(base: KnowledgeBase) -> None:
+    """Write the row too, so that an edit and the sending collide in the database."""
+    drafts = KnowledgeBase.objects.filter(pk=base.pk, status=Status.DRAFT, archived_at=None)
+    if not drafts.update(error=""):
+        raise KnowledgeFixed
+
+
+def start_version(*, base: KnowledgeBase, actor: Actor, now: datetime) -> KnowledgeBase:
+    """
+    Return the draft that comes after this version, with the same sources; one that is there is kept.
+
+    :raises KnowledgeFixed: if the knowledge base was put away
+    """
+
+    def block() -> KnowledgeBase:
+        family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
+        draft = family.filter(status=Status.DRAFT).first()
+        if draft is not None:
+            return draft
+        if base.archived_at is not None:
+            raise KnowledgeFixed
+        last = family.aggregate(last=Max("number"))["last"]
+        made = KnowledgeBase.objects.create(
+            client_id=base.client_id,
+            name=base.name,
+            family_id=base.family_id,
+            number=last + 1,
+            is_shared=True,
+            is_current=False,
+            auto_refresh=base.auto_refresh,
+            created_by_email=actor.actor_email,
+            created_at=now,
+        )
+        KnowledgeSource.objects.bulk_create(
+            KnowledgeSource(
+                client_id=base.client_id,
+                knowledge_base=made,
+                kind=source.kind,
+                title=source.title,
+                text=source.text,
+                url=source.url,
+                stored_name=source.stored_name,
+                size_bytes=source.size_bytes,
+                created_at=now,
+            )
+            for source in base.sources.order_by("created_at", "pk")
+        )
+        record(
+            actions.KNOWLEDGE_VERSION_STARTED,
+            resource=made,
+            actor=actor,
+            now=now,
+            details={"version": made.number},
+        )
+        return made
+
+    try:
+        return run_atomic(block)
+    except IntegrityError:  # somebody else started it at this moment
+        return run_atomic(block)
+
+
+@atomic
+def request_index(*, base: KnowledgeBase, auto_refresh: bool, actor: Actor, now: datetime) -> bool:
+    """
+    Hand a version to the job that sends it to Retell; False if it is there or on its way.
+
+    A version that failed or was put away at Retell is sent again.
+
+    :raises KnowledgeEmpty: if it has no source
+    """
+    if not base.sources.exists():
+        raise KnowledgeEmpty
+    changed = KnowledgeBase.objects.filter(
+        pk=base.pk, status__in=(Status.DRAFT, Status.ERROR, Status.RETIRED), archived_at=None
+    ).update(
+        status=Status.INDEXING, auto_refresh=auto_refresh, error="", sent_at=None, indexed_at=None
+    )
+    base.refresh_from_db()
+    if changed:
+        record(
+            actions.KNOWLEDGE_INDEXED,
+            resource=base,
+            actor=actor,
+            now=now,
+            details={"version": base.number},
+        )
+    return bool(changed)
+
+
+def use_version(*, base: KnowledgeBase, actor: Actor, now: datetime) -> list[Campaign]:
+    """
+    Let the client's campaigns look things up in this version, be it newer or older.
+
+    Campaigns that use another version of it move to this one; those that are ready are prepared
+    again, which makes their next version. Return them. Twice is once.
+
+    :raises KnowledgeNotReady: if Retell hasn't indexed it
+    """
+
+    def block() -> list[Campaign]:
+        fresh = KnowledgeBase.objects.get(pk=base.pk)
+        if fresh.status != Status.COMPLETE or fresh.archived_at is not None:
+            raise KnowledgeNotReady
+        family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
+        family.exclude(pk=base.pk).filter(is_current=True).update(is_current=False)
+        family.filter(pk=base.pk).update(is_current=True)
+        others = list(family.exclude(pk=base.pk).values_list("pk", flat=True))
+        users = Campaign.objects.filter(client_id=base.client_id, shared_base_id__in=others)
+        moving = list(users.exclude(status=Campaign.Status.ARCHIVED)[:MOST_CAMPAIGNS])
+        for campaign in moving:
+            _move(campaign, base, actor, now)
+        if moving or not fresh.is_current:
+            record(
+                actions.KNOWLEDGE_USED,
+                resource=fresh,
+                actor=actor,
+                now=now,
+                details={"version": fresh.number, "campaigns": len(moving)},
+            )
+        return [one for one in moving if one.status == Campaign.Status.PREPARING]
+
+    found = run_atomic(block)
+    base.refresh_from_db()
+    return found
+
+
+def _move(campaign: Campaign, base: KnowledgeBase, actor: Actor, now: datetime) -> None:
+    published = campaign.status in {Campaign.Status.READY, Campaign.Status.PREPARING}
+    campaign.status = Campaign.Status.PREPARING if published else campaign.status
+    Campaign.objects.filter(pk=campaign.pk).update(
+        shared_base=base,
+        status=campaign.status,
+        prepared_by_email=actor.actor_email if published else campaign.prepared_by_email,
+        updated_at=now,
+    )
+
+
+@atomic
+def archive_knowledge(*, base: KnowledgeBase, actor: Actor, now: datetime) -> None:
+    """
+    Put a knowledge base away with all its versions; a job takes them away at Retell. Twice is once.
+
+    :raises KnowledgeInUse: if a campaign uses it
+    """
+    family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
+    ids = list(family.values_list("pk", flat=True))
+    users = Campaign.objects.filter(client_id=base.client_id, shared_base_id__in=ids)
+    if users.exclude(status=Campaign.Status.ARCHIVED).exists():
+        raise KnowledgeInUse
+    if family.filter(archived_at=None).update(archived_at=now):
+        record(actions.KNOWLEDGE_ARCHIVED, resource=base, actor=actor, now=now)

@@ -1,0 +1,148 @@
+"""Where a lead goes after a call: its end, a retry at a better time, or the call it asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from campaigns import rules
+from campaigns.dialling import waiting
+from campaigns.dialling.callbacks import CALLBACK_FIELD, CALLED_BACK, asked_time
+from campaigns.dialling.candidates import dial_policy, dial_window
+from campaigns.dialling.retrying import Earlier
+from campaigns.dialling.windows import known_zones
+from campaigns.enrolments import move_enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from telephony.events import CallChange
+
+Status = Enrolment.Status
+
+
+def step_after(
+    attempt: Attempt, enrolment: Enrolment, change: CallChange, counted: int, now: datetime
+) -> rules.NextStep:
+    """Return where the lead goes and when it is due again, as far as its status and launch allow."""
+    assert change.outcome is not None
+    batch_call = BatchCall.objects.select_related(
+        "campaign__retry_policy", "campaign__calling_window"
+    ).get(pk=attempt.batch_call_id)
+    policy = dial_policy(batch_call)
+    step = rules.next_step(
+        outcome=change.outcome,
+        policy=policy,
+        attempts_count=enrolment.attempts_count + counted,
+        had_same_reason=change.outcome.is_once and _had_same_reason(attempt, change),
+        ended_at=change.ended_at or now,
+        said=_said(enrolment, change, now),
+        earlier=_earlier(attempt, enrolment, change, policy),
+        hours=dial_window(batch_call).hours,
+    )
+    return _as_allowed(step, enrolment, batch_call)
+
+
+def _as_allowed(
+    step: rules.NextStep, enrolment: Enrolment, batch_call: BatchCall
+) -> rules.NextStep:
+    """Return the step, or what is left of it where the launch is over or the lead may not move so."""
+    if step.status == "queued" and batch_call.is_over:
+        ended: Any = Status.EXHAUSTED
+        if batch_call.status == BatchCall.Status.CANCELLED:
+            ended = Status.CANCELLED
+        elif step.callback_at is not None or enrolment.was_reached:
+            ended = Status.DONE
+        step = rules.NextStep(status=ended)
+    if step.status != enrolment.status and not rules.may_move(enrolment.status, step.status):
+        stays: Any = enrolment.status
+        return rules.NextStep(status=stays)
+    return step
+
+
+def _said(enrolment: Enrolment, change: CallChange, now: datetime) -> rules.CallSaid:
+    reason = change.after.disconnection_reason
+    asked = _asked_time(enrolment, change, now)
+    return rules.CallSaid(
+        reason=reason,
+        wants_callback=reason == CALLED_BACK or asked is not None,
+        callback_at=asked,
+        was_reached=enrolment.was_reached,
+    )
+
+
+def _asked_time(enrolment: Enrolment, change: CallChange, now: datetime) -> datetime | None:
+    """Return when the person asked to be called back, if the analysis says so."""
+    text = change.analysis_data.get(CALLBACK_FIELD)
+    if not isinstance(text, str) or not text.strip():
+        return None
+    zones = known_zones([enrolment.lead.time_zone, *enrolment.zones])
+    zone = zones[0] if zones else str(UTC)
+    return asked_time(text, zone=zone, said_at=change.ended_at or now)
+
+
+def _earlier(
+    attempt: Attempt, enrolment: Enrolment, change: CallChange, policy: rules.DialPolicy
+) -> Earlier:
+    """Read the lead's earlier calls, where the campaign's policy looks at them."""
+    zones = known_zones(enrolment.zones)
+    zone = zones[0] if zones else ""
+    reason = change.after.disconnection_reason
+    if not (policy.is_other_time_of_day or reason in policy.dispositions):
+        return Earlier(zone=zone)
+    rows = list(
+        Attempt.objects.filter(
+            enrolment_id=attempt.enrolment_id, status=Attempt.Status.ENDED
+        ).values_list("pk", "created_at", "disconnection_reason")
+    )
+    others = [row for row in rows if row[0] != attempt.pk]
+    return Earlier(
+        zone=zone,
+        called_at=(attempt.created_at, *(row[1] for row in others)),
+        same_count=1 + sum(row[2] == reason for row in others),
+    )
+
+
+def _had_same_reason(attempt: Attempt, change: CallChange) -> bool:
+    return Attempt.objects.filter(
+        enrolment_id=attempt.enrolment_id,
+        number__lt=attempt.number,
+        disconnection_reason=change.after.disconnection_reason,
+    ).exists()
+
+
+def keep_callback(attempt: Attempt, change: CallChange, now: datetime) -> bool:
+    """
+    Put a lead in line for the time it asked for, where only the analysis of the call tells it.
+
+    Inside the caller's transaction. False: nothing was asked, it is known already, or the lead has
+    gone elsewhere or its launch is over.
+    """
+    if not str(change.analysis_data.get(CALLBACK_FIELD) or "").strip():
+        return False
+    enrolment = Enrolment.objects.select_related("lead", "batch_call").get(pk=attempt.enrolment_id)
+    asked = _asked_time(enrolment, change, now)
+    batch_call = enrolment.batch_call
+    is_newest = enrolment.attempt_number == attempt.number
+    if asked is None or not is_newest or batch_call is None or batch_call.is_over:
+        return False
+    columns = {
+        "next_attempt_at": asked,
+        "callback_at": asked,
+        "waiting_reason": waiting.CALLBACK,
+    }
+    queued = Enrolment.objects.filter(pk=enrolment.pk, status=Status.QUEUED)
+    if enrolment.status == Status.QUEUED:
+        return bool(queued.exclude(callback_at=asked).update(**columns))
+    if enrolment.status != Status.DONE:
+        return False
+    return move_enrolment(
+        enrolment_id=enrolment.pk,
+        from_statuses=(Status.DONE,),
+        to_status=Status.QUEUED,
+        now=now,
+        guards={"attempt_number": attempt.number},
+        batch_call_id=batch_call.pk,
+        **columns,
+    )

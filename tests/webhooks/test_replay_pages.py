@@ -1,0 +1,169 @@
+"""The agency's pages about replays, and the worker that does them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from audit.models import AuditLog
+from convomono.lib import clock
+from telephony.models import Call
+from tests.webhooks.conftest import Ringing, deliver
+from webhooks import jobs, scratch
+from webhooks.doorbell import Doorbell, answer_times
+from webhooks.drain import step
+from webhooks.models import ReplayRun, WebhookEvent
+from webhooks.replay import Comparison
+from webhooks.scratch import ScratchFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from accounts.models import User
+
+PAGE = "/agency/webhooks/replays/"
+
+
+@pytest.fixture
+def mender(bob: User) -> User:
+    bob.manage_campaigns = True
+    bob.save()
+    return bob
+
+
+@pytest.fixture
+def applied(ringing: Ringing, now: datetime) -> Ringing:
+    for body in ringing.says("user_hangup").values():
+        deliver(body, created_at=now)
+    step(now=now)
+    return ringing
+
+
+class TestOrdering:
+    def test_is_for_those_who_may_change_campaigns(self, browse, bob, alice, mender):
+        run = ReplayRun.objects.create(kind="again", asked_by_email="", created_at=clock.now())
+        for where in (PAGE, f"{PAGE}{run.pk}/"):
+            assert browse(mender).get(where).status_code == 200
+            assert browse(alice).get(where).status_code == 403
+        bob.manage_campaigns = False
+        bob.save()
+        assert browse(bob).get(PAGE).status_code == 403
+
+    @pytest.mark.django_db(transaction=True)
+    def test_replays_a_call_and_shows_what_came_out(
+        self, browse, mender, applied: Ringing, run_jobs: Callable[[], int]
+    ):
+        WebhookEvent.objects.filter(event_type="call_analyzed").update(status="dead")
+        Call.objects.update(user_sentiment="")
+        browser = browse(mender)
+        typed = {"kind": "again", "provider_call_id": applied.call_id, "is_dry_run": "on"}
+        where = browser.post(PAGE, typed).url
+        assert "every 2s" in browser.get(where).content.decode()
+        assert run_jobs() == 1
+        page = browser.get(where).content.decode()
+        assert "Finished" in page
+        run = ReplayRun.objects.get()
+        assert (run.status, run.is_dry_run, run.events_count) == ("finished", True, 3)
+        assert run.asked_by_email == mender.email
+        assert AuditLog.objects.filter(action="replay.ordered").count() == 1
+        assert "every 2s" not in page
+
+    def test_asks_which_events(self, browse, mender):
+        answer = browse(mender).post(PAGE, {"kind": "again"})
+        assert answer.status_code == 422
+        assert "Say which events" in answer.content.decode()
+        typed = {
+            "kind": "again",
+            "received_from": "2026-11-23T15:00",
+            "received_until": "2026-11-23T14:00",
+        }
+        assert "later than the beginning" in browse(mender).post(PAGE, typed).content.decode()
+        assert not ReplayRun.objects.exists()
+
+    def test_takes_as_many_queries_for_many(self, browse, mender, django_assert_num_queries):
+        browser = browse(mender)
+        browser.get(PAGE)
+        for count in (1, 20):
+            for _ in range(count):
+                ReplayRun.objects.create(kind="again", asked_by_email="", created_at=clock.now())
+            with django_assert_num_queries(3):
+                browser.get(PAGE)
+
+
+class TestWorker:
+    def order(self, **columns: Any) -> ReplayRun:
+        wanted = {"kind": "everything", "asked_by_email": "b@x.test", "created_at": clock.now()}
+        return ReplayRun.objects.create(**(wanted | columns))
+
+    def test_writes_down_what_a_rebuild_came_to(
+        self, db: None, monkeypatch: pytest.MonkeyPatch, browse, mender
+    ):
+        found = Comparison(
+            events_count=9, calls_count=3, stored_hash="a" * 64, rebuilt_hash="a" * 64
+        )
+        monkeypatch.setattr(scratch, "rebuild_in_scratch", lambda: found)
+        run = self.order()
+        jobs.run_replay(run_id=str(run.pk), of_a_later_version=1)
+        run.refresh_from_db()
+        assert (run.status, run.calls_count, run.is_equal) == ("finished", 3, True)
+        page = browse(mender).get(f"{PAGE}{run.pk}/").content.decode()
+        assert "Nothing came out otherwise" in page
+
+    def test_does_a_run_once(self, db: None, monkeypatch: pytest.MonkeyPatch):
+        done: list[int] = []
+        monkeypatch.setattr(scratch, "rebuild_in_scratch", lambda: done.append(1) or Comparison())
+        run = self.order()
+        for _ in range(2):
+            jobs.run_replay(run_id=str(run.pk))
+        assert done == [1]
+
+    def test_says_why_it_failed(self, db: None, monkeypatch: pytest.MonkeyPatch):
+        def broken() -> Comparison:
+            raise ScratchFailed("No space left on device")
+
+        monkeypatch.setattr(scratch, "rebuild_in_scratch", broken)
+        run = self.order()
+        jobs.run_replay(run_id=str(run.pk))
+        run.refresh_from_db()
+        assert (run.status, run.error) == ("failed", "No space left on device")
+
+    def test_is_ordered_again_or_given_up(self, db: None):
+        real_now = clock.real_now()
+        self.order(created_at=real_now - timedelta(minutes=3))
+        self.order(created_at=real_now)
+        killed = self.order(status="running", started_at=real_now - timedelta(hours=7))
+        assert jobs.resume_replays(of_a_later_version=1) == 1
+        killed.refresh_from_db()
+        assert killed.status == "failed"
+
+
+class TestComparingACall:
+    def test_shows_that_it_is_equal_or_what_differs(self, browse, mender, applied: Ringing):
+        event = WebhookEvent.objects.filter(provider_call_id=applied.call_id).first()
+        where = f"/agency/webhooks/{event.pk}/compare/"
+        browser = browse(mender)
+        assert where in browser.get(f"/agency/webhooks/{event.pk}/").content.decode()
+        assert "is what its events tell" in browser.post(where).content.decode()
+        Call.objects.update(user_sentiment="Angry")
+        page = browser.post(where).content.decode()
+        assert "call.user_sentiment" in page
+        assert Call.objects.get().user_sentiment == "Angry"
+        assert browser.get(where).status_code == 405
+
+    def test_needs_a_call(self, browse, mender, db: None):
+        event = deliver(b'{"event":"chat_ended","chat":{}}')
+        answer = browse(mender).post(f"/agency/webhooks/{event.pk}/compare/")
+        assert answer.status_code == 302
+
+
+def test_answers_are_counted_by_how_long_they_took(db: None):
+    bell = Doorbell(ring_bell=lambda _name: None)
+    for seconds in (0.0004, 0.001, 0.0011, 0.004, 99.0):
+        bell.answered(seconds)
+    bell._write_tallies()
+    now = clock.real_now()
+    assert answer_times(now) == {1: 2, 2: 1, 5: 1, 5000: 1}
+    assert answer_times(now + timedelta(hours=1)) == {}

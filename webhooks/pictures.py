@@ -1,0 +1,100 @@
+"""What events determine about a call, as plain values under natural keys: to compare, and to hash."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from campaigns.models import Attempt
+from reporting.models import DailyStat
+from telephony.models import Call, CallDetail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.models import Model
+
+type Picture = dict[str, dict[str, Any]]
+
+# Whom a row belongs to, and its own key; when *we* heard of it; the version of the rules in force.
+_LEFT_OUT: Final = {
+    "id", "call", "call_id", "created_at", "analyzed_at", "outcome_rules_version",
+}  # fmt: skip
+_OF_ATTEMPT: Final = ("status", "outcome_class", "disconnection_reason", "provider_call_id")
+_SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that is stored otherwise than events tell it; texts are cut."""
+
+    call: str
+    column: str
+    stored: str
+    rebuilt: str
+
+
+def call_picture(provider_call_id: str) -> Picture:
+    """Return what is stored of a call: the call, its large parts, its attempt. Three queries."""
+    call = Call.objects.filter(provider_call_id=provider_call_id).first()
+    if call is None:
+        return {}
+    detail = CallDetail.objects.filter(call=call).first()
+    picture: Picture = {"call": _columns(call), "detail": _columns(detail) if detail else {}}
+    if call.attempt_id is None:
+        return picture
+    attempt = Attempt.objects.filter(pk=call.attempt_id).values(*_OF_ATTEMPT).first()
+    return {**picture, "attempt": attempt or {}}
+
+
+def day_pictures() -> Iterator[tuple[str, Picture]]:
+    """Yield the counters of each day under client, campaign and day, in that order."""
+    rows = DailyStat.objects.order_by("client_id", "campaign_id", "day")
+    for row in rows.iterator(chunk_size=200):
+        columns = _columns(row)
+        if any(value for name, value in columns.items() if name.endswith(("_count", "_ms"))):
+            yield f"{row.client_id}/{row.campaign_id}/{row.day}", {"day": columns}
+
+
+def differences(key: str, stored: Picture, rebuilt: Picture) -> Iterator[Difference]:
+    """Name each column in which two pictures differ."""
+    for table in sorted({*stored, *rebuilt}):
+        one, other = stored.get(table, {}), rebuilt.get(table, {})
+        for column in sorted({*one, *other}):
+            if _plain(one.get(column)) != _plain(other.get(column)):
+                yield Difference(
+                    key, f"{table}.{column}", _text(one.get(column)), _text(other.get(column))
+                )
+
+
+class Digest:
+    """A hash over pictures under their keys, in the order they are added."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, key: str, picture: Picture) -> None:
+        self._hash.update(_plain([key, picture]) + b"\n")
+
+    def hex(self) -> str:
+        """Return it."""
+        return self._hash.hexdigest()
+
+
+def _columns(row: Model) -> dict[str, Any]:
+    return {
+        field.attname: getattr(row, field.attname)
+        for field in row._meta.concrete_fields
+        if field.name not in _LEFT_OUT
+    }
+
+
+def _plain(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def _text(value: Any) -> str:
+    return "–" if value in (None, "") else _plain(value).decode()[:_SHOWN].strip('"')

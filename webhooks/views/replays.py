@@ -1,0 +1,69 @@
+"""The agency's pages about replays: order one, watch it, read what came out otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import agency_permission, get_or_404
+from convomono.lib import clock
+from convomono.lib.htmx import render_page
+from convomono.lib.jobs import enqueue
+from convomono.lib.pages import list_page
+from webhooks import replay
+from webhooks.forms import ReplayForm
+from webhooks.jobs import REPLAY_SECONDS, run_replay
+from webhooks.models import ReplayRun, WebhookEvent
+from webhooks.services import ReplayWish, ask_replay
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse
+
+    from accounts.access import UserRequest
+
+INVALID = 422
+
+
+@agency_permission("manage_campaigns")
+@require_http_methods(["GET", "POST"])
+def replay_list(request: UserRequest) -> HttpResponse:
+    form = ReplayForm(request.POST or None, initial={"provider_call_id": request.GET.get("call")})
+    if request.method == "POST" and form.is_valid():
+        wish = ReplayWish(**form.cleaned_data)
+        run = ask_replay(wish=wish, actor=request.user, now=clock.real_now())
+        enqueue(run_replay, timeout_seconds=REPLAY_SECONDS, run_id=str(run.pk))
+        return redirect("agency-webhooks:replay-detail", run.pk)
+    runs = ReplayRun.objects.defer("differences").order_by("-created_at", "-pk")
+    context = {"form": form, "page": list_page(runs, request.GET.get("page"))}
+    status = INVALID if request.method == "POST" else 200
+    return render_page(
+        request, "webhooks/replay_list.html", context, partial="replay-table", status=status
+    )
+
+
+@agency_permission("manage_campaigns")
+@require_GET
+def replay_detail(request: UserRequest, run_id: UUID) -> HttpResponse:
+    run = get_or_404(ReplayRun.objects.all(), run_id)
+    context: dict[str, Any] = {"run": run, "differences": run.differences}
+    return render_page(request, "webhooks/replay_detail.html", context, partial="replay-state")
+
+
+@agency_permission("manage_campaigns")
+@require_POST
+def event_compare(request: UserRequest, event_id: UUID) -> HttpResponse:
+    """Show what the call of an event comes to when its events tell it from the beginning."""
+    event = get_or_404(WebhookEvent.objects.defer("body"), event_id)
+    if not event.provider_call_id:
+        messages.error(request, _("This event names no call."))
+        return redirect("agency-webhooks:event-detail", event.pk)
+    found = replay.rebuilt_call(provider_call_id=event.provider_call_id)
+    context = {"event": event, "found": found, "differences": map(asdict, found.differences)}
+    return render(request, "webhooks/event_compare.html", context)
