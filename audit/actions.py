@@ -21,6 +21,8 @@ PAYMENT_AWAITED = "payment.awaited"
 PAYMENT_FAILED = "payment.failed"
 PAYMENT_REFUNDED = "payment.refunded"
 EXTENSIONS_SET = "wallet.extensions_set"
+RECONCILIATION_ASKED = "reconciliation.asked"
+DIFFERENCE_RESOLVED = "difference.resolved"
 CREDIT_ASKED = "credit.asked"
 CREDIT_APPROVED = "credit.approved"
 CREDIT_REFUSED = "credit.refused"
@@ -106,6 +108,8 @@ SENTENCES = {
     PAYMENT_FAILED: _("Noted that a payment failed"),
     PAYMENT_REFUNDED: _("Paid a client back"),
     EXTENSIONS_SET: _("Said whether launches may take further minutes"),
+    RECONCILIATION_ASKED: _("Compared the books with Retell's"),
+    DIFFERENCE_RESOLVED: _("Resolved a difference to Retell's books"),
     CREDIT_ASKED: _("Asked for minutes above the limit"),
     CREDIT_APPROVED: _("Approved minutes above the limit"),
     CREDIT_REFUSED: _("Refused minutes above the limit"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -289,6 +289,35 @@ class WalletFilterForm(forms.Form):
             ("name", _("Name")),
         ],
     )
+
+
+class DaysForm(forms.Form):
+    """Which UTC days of calls to compare."""
+
+    first_on = forms.DateField(
+        label=_("First day (UTC)"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    last_on = forms.DateField(
+        label=_("Last day (UTC)"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["first_on"].initial = self.fields["last_on"].initial = today
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        first, last = said.get("first_on"), said.get("last_on")
+        if first and last and last < first:
+            self.add_error("last_on", _("It is before the first day."))
+        return said
+
+    def window(self, now: datetime) -> tuple[datetime, datetime]:
+        """Return the days as a window that ends now at the latest."""
+        first, last = self.cleaned_data["first_on"], self.cleaned_data["last_on"]
+        since = datetime.combine(first, time.min, tzinfo=UTC)
+        until = datetime.combine(last, time.min, tzinfo=UTC) + timedelta(days=1)
+        return since, min(until, now)
 
 
 def _midnight(day: date) -> datetime:

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from billing import services
 from billing.documents import paper
-from billing.models import Invoice, Printed, Statement
+from billing.models import Invoice, Printed, Reconciliation, Statement
 from convomono.lib import clock, files
 from convomono.lib.jobs import enqueue
 from convomono.lib.pdf import PdfUnavailable, render_pdf
+from telephony.retell import retell_gateway
 
 DOCUMENTS: dict[str, type[Invoice] | type[Statement]] = {
     "invoice": Invoice,
@@ -71,3 +72,18 @@ def resume_pdfs(**_later: Any) -> int:
             enqueue(make_pdf, queue="reports", kind=kind, document_id=str(pk))
             done += 1
     return done
+
+
+def reconcile(*, run_id: str, **_later: Any) -> None:
+    """Compare a window with Retell's calls, hour by hour; killed, it goes on where it was."""
+    gateway = retell_gateway()
+    while not services.compare_slice(run_id=UUID(run_id), gateway=gateway, now=clock.now()):
+        pass
+
+
+def reconcile_nightly(**_later: Any) -> None:
+    """Have the latest day compared that is over, and runs that were left behind."""
+    services.ask_nightly(now=clock.now())
+    unfinished = Reconciliation.objects.filter(status__in=services.UNFINISHED)
+    for pk in unfinished.order_by("asked_at").values_list("pk", flat=True)[:10]:
+        enqueue(reconcile, queue="reports", timeout_seconds=3600, run_id=str(pk))

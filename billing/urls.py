@@ -13,6 +13,7 @@ from billing.views import (
     client_documents,
     credit,
     payments,
+    reconciliation,
     verify,
 )
 
@@ -63,6 +64,19 @@ agency_face = (
         path("money/", agency.wallet_list, name="wallet-list"),
         path(f"{CLIENT}/wallet/", agency.wallet_detail, name="wallet-detail"),
         path(f"{CLIENT}/wallet/ledger.csv", agency.ledger_export, name="ledger-export"),
+        path("money/books/", reconciliation.reconciliation_list, name="reconciliation-list"),
+        path(
+            "money/books/<uuid:run_id>/",
+            reconciliation.reconciliation_detail,
+            name="reconciliation-detail",
+        ),
+        path(
+            "money/differences/<uuid:difference_id>/resolve/",
+            reconciliation.difference_resolve,
+            name="difference-resolve",
+        ),
+        path("money/margins/", reconciliation.margin_list, name="margin-list"),
+        path(f"{CLIENT}/margins/", reconciliation.margin_detail, name="margin-detail"),
         path("money/grant/", credit.grant, name="grant"),
         path("money/requests/", payments.request_list, name="request-list"),
         path(

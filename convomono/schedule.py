@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from django.core.management import call_command
 
-from billing.jobs import issue_statements, resume_pdfs, show_due_rates
+from billing.jobs import issue_statements, reconcile_nightly, resume_pdfs, show_due_rates
 from campaigns.jobs import check_launches, resume_campaigns, resume_funded, retire_knowledge
 from convomono.lib.jobs import periodic
 from leads.jobs import purge_import_changes, resume_imports, resume_operations
 from reporting.jobs import resume_reports
 from webhooks.jobs import (
     expire_lost_holds,
+    fetch_differences,
     give_up_parked,
     purge_events,
     resolve_lost_answers,
@@ -44,6 +45,8 @@ periodic(expire_lost_holds, every_seconds=60)
 periodic(show_due_rates, every_seconds=60)
 periodic(issue_statements, every_seconds=3600, queue="reports")
 periodic(resume_pdfs, every_seconds=60)
+periodic(reconcile_nightly, every_seconds=600, queue="reports")
+periodic(fetch_differences, every_seconds=15, queue="calls")
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
 periodic(retire_knowledge, every_seconds=3600)

@@ -11,10 +11,11 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from billing.services import expire_holds
+from billing.services import differences_to_fetch, expire_holds, mark_fetched
 from campaigns.services.dialling import resolve_unknown_attempts
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
+from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
 from webhooks import alerts, client_events, outgoing, replay, retention, scratch, sweeper
 from webhooks.models import ReplayRun
@@ -145,3 +146,18 @@ def resume_replays(**_later: Any) -> int:
     for pk in waiting:
         enqueue(run_replay, timeout_seconds=REPLAY_SECONDS, run_id=str(pk))
     return len(waiting)
+
+
+def fetch_differences(**_later: Any) -> int:
+    """Fetch the calls that somebody comparing the books wants Retell's news of."""
+    done = 0
+    for difference in differences_to_fetch():
+        try:
+            sweeper.fetch_call(
+                gateway=retell_gateway(), call_id=difference.provider_call_id, now=clock.now()
+            )
+        except ProviderError:
+            break  # it is away or busy: asked again the next time
+        mark_fetched(difference=difference)
+        done += 1
+    return done

@@ -111,6 +111,18 @@ def _half_told(now: datetime) -> list[str]:
     return list(over.order_by("created_at").values_list("provider_call_id", flat=True)[:BATCH])
 
 
+def fetch_call(*, gateway: Gateway, call_id: str, now: datetime) -> bool:
+    """
+    Put what Retell says of one call into the inbox; False if the call isn't over, or was told before.
+
+    :raises ProviderError: if Retell is away or busy
+    """
+    told = _fetch(gateway, call_id, now)
+    if told:
+        ring(BELL)
+    return told
+
+
 def _fetch_all(gateway: Gateway, call_ids: Iterable[str], now: datetime) -> int:
     told = 0
     for call_id in call_ids:

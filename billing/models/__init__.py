@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.models.documents import Invoice, InvoiceSeries, Printed, Statement
+from billing.models.reconciliation import Difference, Reconciliation
 from billing.models.requests import CreditRequest
 from billing.models.reservations import CallHold, Reservation
 from billing.models.transactions import Transaction, TransactionQuerySet
@@ -11,11 +12,13 @@ from billing.models.wallets import Payment, Rate, Wallet
 __all__ = [
     "CallHold",
     "CreditRequest",
+    "Difference",
     "Invoice",
     "InvoiceSeries",
     "Payment",
     "Printed",
     "Rate",
+    "Reconciliation",
     "Reservation",
     "Statement",
     "Transaction",

@@ -49,6 +49,17 @@ from billing.services.rates import (
     show_due_rates,
     withdraw_rate,
 )
+from billing.services.reconciliation import (
+    UNFINISHED,
+    StepRefused,
+    WindowInvalid,
+    ask_nightly,
+    ask_reconciliation,
+    compare_slice,
+    differences_to_fetch,
+    mark_fetched,
+    resolve_difference,
+)
 from billing.services.refunds import (
     ChargeLeft,
     NotCharged,
@@ -76,6 +87,7 @@ from billing.services.statements import (
 from billing.services.wallets import ReasonMissing, adjust, open_wallet
 
 __all__ = [
+    "UNFINISHED",
     "Charge",
     "ChargeLeft",
     "HoldMissing",
@@ -96,10 +108,14 @@ __all__ = [
     "RequestDecided",
     "ReservationEmpty",
     "ReservationEnded",
+    "StepRefused",
+    "WindowInvalid",
     "adjust",
     "allow_extensions",
     "approve_credit",
     "ask_credit",
+    "ask_nightly",
+    "ask_reconciliation",
     "ask_statement",
     "audit_ledger",
     "await_payment",
@@ -107,8 +123,10 @@ __all__ = [
     "change_rate",
     "charge_left",
     "close_reservation",
+    "compare_slice",
     "consume",
     "current_rate",
+    "differences_to_fetch",
     "due_statements",
     "expire_holds",
     "extend_reservation",
@@ -120,6 +138,7 @@ __all__ = [
     "hold",
     "last_month",
     "make_statement",
+    "mark_fetched",
     "open_launches",
     "open_wallet",
     "owed_seconds",
@@ -131,6 +150,7 @@ __all__ = [
     "reservation_terms",
     "reserve",
     "reserved_times",
+    "resolve_difference",
     "settle_payment",
     "show_due_rates",
     "void",

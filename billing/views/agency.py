@@ -34,6 +34,8 @@ def money_tabs(request: HttpRequest) -> list[dict[str, object]]:
         ("agency-billing:wallet-list", _("Wallets")),
         ("agency-billing:request-list", _("Approvals")),
         ("agency-billing:grant", _("Grants")),
+        ("agency-billing:reconciliation-list", _("Reconciliation")),
+        ("agency-billing:margin-list", _("Margins")),
     )
     found = [(reverse(name), label) for name, label in parts]
     return [{"url": url, "label": label, "current": request.path == url} for url, label in found]

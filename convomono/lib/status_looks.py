@@ -91,6 +91,9 @@ STATUS_LOOKS: dict[str, tuple[str, str]] = {
     "at_risk": ("warn", "exclamation-triangle"),
     "resting": ("quiet", "moon"),
     # Money
+    "working": ("info", "arrow-path"),
+    "fetching": ("info", "arrow-path"),
+    "resolved": ("ok", "check-circle"),
     "refunded": ("warn", "arrow-uturn-left"),
     "approved": ("ok", "check-circle"),
     "refused": ("quiet", "no-symbol"),

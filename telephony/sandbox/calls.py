@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from telephony.sandbox.books import SPOILERS
 from telephony.sandbox.documents import (
     call_document,
     event_document,
@@ -147,6 +148,14 @@ class Switchboard:
         self._by_key.clear()
         self.do_not_call.clear()
 
+    def add(self, call: Call) -> None:
+        """List a call that is over without having been placed."""
+        self._keep(call)
+
+    def tell_end(self, call: Call) -> None:
+        """Send the end of a call once more, or of one that was only listed."""
+        self._courier.send(call, "call_ended", self._event(call))
+
     def reanalyse(self, call: Call) -> None:
         """Analyse once more, at another cost, and say so."""
         call.cost_factor *= 1.1
@@ -224,6 +233,10 @@ class Switchboard:
         if self._courier.wants_second_analysis(call):
             call.cost_factor *= 1.1
             self._courier.send(call, "call_analyzed", self._event(call))
+        if call.connected:
+            for kind, spoil in SPOILERS.items():
+                if self._courier.spoils(call, kind):
+                    spoil(call, self)
 
     def _event(self, call: Call) -> dict[str, Any]:
         return event_document(call, now_ms=self._clock.now_ms(), base_url=self._base_url)

@@ -49,6 +49,12 @@ KINDS = {
     "cost_factor": "calls cost factor times as much",
     "cost_revised": "a second call_analyzed with another cost follows",
     "cost_missing": "webhooks lack call_cost",
+    # The books, once a call that connected is over and all its events were sent
+    "books_lost": "the call is listed no more",
+    "books_extra": "a call that nobody asked for is listed besides",
+    "books_longer": "the call is listed 30 seconds longer",
+    "books_cost": "the call is listed half as dear again",
+    "books_double": "its end is told and listed again under another call id",
 }
 _HTTP = set(list(KINDS)[: list(KINDS).index("webhook_duplicate")])
 

@@ -52,6 +52,10 @@ class Courier:
     def wants_second_analysis(self, call: Call) -> bool:
         return self._faults.strikes("cost_revised", number=call.to_number) is not None
 
+    def spoils(self, call: Call, kind: str) -> bool:
+        """Tell whether a fault strikes the books of this call."""
+        return self._faults.strikes(kind, number=call.to_number) is not None
+
     def send(self, call: Call, event: str, document: dict[str, Any]) -> None:
         """Deliver an event if this call's agent listens to it; returns at once."""
         if event == "call_ended":

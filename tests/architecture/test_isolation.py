@@ -9,7 +9,7 @@ import pytest
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
 from accounts.models import User
-from billing.models import Invoice
+from billing.models import Difference, Invoice, Reconciliation
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
 from campaigns.services.knowledge import add_text, create_knowledge
 from convomono.lib.ids import uuid7
@@ -103,7 +103,15 @@ def ids(acme, rival, root, alice, vera, now):
     )
     endpoint = EndpointFactory.create(client=acme)
     delivery = EndpointDeliveryFactory.create(endpoint=endpoint)
+    run = Reconciliation.objects.create(
+        key="k", window_from=now, window_until=now, next_from=now, asked_at=now
+    )
+    difference = Difference.objects.create(
+        reconciliation=run, kind="missing_here", provider_call_id="call_9", sentence="x"
+    )
     return {
+        "run_id": run.pk,
+        "difference_id": difference.pk,
         "endpoint_id": endpoint.pk,
         "delivery_id": delivery.pk,
         "run_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,

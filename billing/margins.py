@@ -1,0 +1,167 @@
+"""What calls earned: the charge to the client, Retell's cost, and the numbers' rent. The agency's alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Q, Sum
+
+from accounts.models import Client
+from billing.models import Transaction
+from billing.provider_costs import product_micros
+from telephony.models import Call, CallDetail, PhoneNumber
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+Type = Transaction.Type
+
+
+@dataclass(frozen=True)
+class CallMargin:
+    """One call: charged less what was refunded, Retell's cost by product, and its part of the rent."""
+
+    call: Call
+    charged_micros: int
+    rent_micros: int
+    products: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def margin_micros(self) -> int:
+        return self.charged_micros - self.call.retell_cost_micros - self.rent_micros
+
+
+@dataclass(frozen=True)
+class ClientMargin:
+    """A client's month, in micros; `seconds` is what Retell counted as connected."""
+
+    client_id: UUID | None
+    name: str
+    charged_micros: int
+    cost_micros: int
+    rent_micros: int
+    seconds: int
+
+    @property
+    def margin_micros(self) -> int:
+        return self.charged_micros - self.cost_micros - self.rent_micros
+
+
+def clients_in(month: date) -> list[ClientMargin]:
+    """Return what each client's calls of a UTC month earned, the least first; five queries."""
+    since, until = _bounds(month)
+    charged = _charged(since, until)
+    costs: dict[UUID, tuple[int, int]] = {
+        row["client_id"]: (row["cost"] or 0, row["talk_ms"] or 0)
+        for row in Call.objects.filter(
+            status__in=sorted(Call.OVER), created_at__gte=since, created_at__lt=until
+        )
+        .order_by()
+        .values("client_id")
+        .annotate(cost=Sum("retell_cost_micros"), talk_ms=Sum("duration_ms"))
+    }
+    rents = _rents(since, until)
+    names = dict(Client.objects.values_list("pk", "name"))
+    found = [
+        ClientMargin(
+            client_id=pk,
+            name=names.get(pk, ""),
+            charged_micros=charged.get(pk, 0),
+            cost_micros=costs.get(pk, (0, 0))[0],
+            rent_micros=rents.get(pk, 0),
+            seconds=costs.get(pk, (0, 0))[1] // 1000,
+        )
+        for pk in {*charged, *costs, *rents}
+    ]
+    return sorted(found, key=lambda row: (row.margin_micros, row.name))
+
+
+def total(rows: Sequence[ClientMargin]) -> ClientMargin:
+    """Add the clients of a month up."""
+    return ClientMargin(
+        client_id=None,
+        name="",
+        charged_micros=sum(row.charged_micros for row in rows),
+        cost_micros=sum(row.cost_micros for row in rows),
+        rent_micros=sum(row.rent_micros for row in rows),
+        seconds=sum(row.seconds for row in rows),
+    )
+
+
+def of_calls(*, client: Client, calls: Sequence[Call]) -> list[CallMargin]:
+    """Return what these calls of a client earned; their months' rent is spread by the second."""
+    keys = [call.pk for call in calls]
+    charged: dict[UUID | None, int] = {}
+    lines = Transaction.objects.filter(
+        client=client, call_id__in=keys, type__in=(Type.CONSUME, Type.REFUND)
+    )
+    for call_id, type_, micros in lines.values_list("call_id", "type", "amount_micros"):
+        sign = 1 if type_ == Type.CONSUME else -1
+        charged[call_id] = charged.get(call_id, 0) + sign * micros
+    costs = dict(CallDetail.objects.filter(call_id__in=keys).values_list("call_id", "call_cost"))
+    rent = _rent_per_ms(client, {call.created_at.astimezone(UTC).date() for call in calls})
+    return [
+        CallMargin(
+            call=call,
+            charged_micros=charged.get(call.pk, 0),
+            rent_micros=_share(call, rent),
+            products=product_micros(costs.get(call.pk) or {}),
+        )
+        for call in calls
+    ]
+
+
+def _share(call: Call, rent: dict[date, tuple[int, int]]) -> int:
+    micros, talk_ms = rent[call.created_at.astimezone(UTC).date().replace(day=1)]
+    return micros * (call.duration_ms or 0) // talk_ms if talk_ms else 0
+
+
+def _rent_per_ms(client: Client, days: set[date]) -> dict[date, tuple[int, int]]:
+    """Return of each month its rent and the talk it is spread over."""
+    found = {}
+    for month in {day.replace(day=1) for day in days}:
+        since, until = _bounds(month)
+        mine = Call.objects.filter(client=client, created_at__gte=since, created_at__lt=until)
+        talk_ms = mine.aggregate(talk_ms=Sum("duration_ms"))["talk_ms"] or 0
+        found[month] = (_rents(since, until).get(client.pk, 0), talk_ms)
+    return found
+
+
+def _rents(since: datetime, until: datetime) -> dict[UUID, int]:
+    """Return each client's rent for the numbers lent to it that were there in the month."""
+    rows = (
+        PhoneNumber.objects.filter(Q(released_at=None) | Q(released_at__gt=since))
+        .filter(client__isnull=False, created_at__lt=until)
+        .order_by()
+        .values("client_id")
+        .annotate(total=Sum("rent_micros"))
+    )
+    return {row["client_id"]: row["total"] for row in rows}
+
+
+def _charged(since: datetime, until: datetime) -> dict[UUID, int]:
+    rows = (
+        Transaction.objects.filter(
+            client__in=list(Client.objects.values_list("pk", flat=True)),  # it leads the index
+            type__in=(Type.CONSUME, Type.REFUND),
+            created_at__gte=since,
+            created_at__lt=until,
+        )
+        .order_by()
+        .values("client_id", "type")
+        .annotate(total=Sum("amount_micros"))
+    )
+    found: dict[UUID, int] = {}
+    for row in rows:
+        sign = 1 if row["type"] == Type.CONSUME else -1
+        found[row["client_id"]] = found.get(row["client_id"], 0) + sign * row["total"]
+    return found
+
+
+def _bounds(month: date) -> tuple[datetime, datetime]:
+    since = datetime(month.year, month.month, 1, tzinfo=UTC)
+    following = (month.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return since, datetime(following.year, following.month, 1, tzinfo=UTC)
