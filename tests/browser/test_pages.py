@@ -107,6 +107,19 @@ def test_leaves_nobody_out(
     assert wrongs_in_every_look(page) == []
 
 
+def visible_sections(page: Page) -> list[str]:
+    """Return the links of the menu that are shown; each of them stands whole within the window."""
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll("nav .nav__link")]
+          .filter((link) => link.offsetParent || getComputedStyle(link).position === "fixed")
+          .map((link) => [link.innerText, link.getBoundingClientRect(), link.scrollWidth])
+          .map(([text, box, wide]) => [text, box.left >= 0 && box.right <= 320 &&
+            box.bottom <= 640 && box.width >= 24 && box.height >= 24 && wide <= box.width + 1])"""
+    )
+    assert [text for text, fits in shown if not fits] == []
+    return [text for text, _fits in shown]
+
+
 @pytest.mark.parametrize(("email", "path"), [(ALICE, "/app/"), (ROOT, "/agency/")])
 def test_has_every_section_within_a_thumbs_reach(
     visit: Callable[..., Page], email: str, path: str
@@ -117,15 +130,15 @@ def test_has_every_section_within_a_thumbs_reach(
     # A resize is laid out a moment later.
     page.wait_for_function("() => document.documentElement.clientWidth === 320")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
-    hidden = page.evaluate(
-        """() => [...document.querySelectorAll("nav .nav__link")]
-          .map((link) => [link.innerText, link.getBoundingClientRect(), link.scrollWidth])
-          .filter(([, box, wide]) => box.left < 0 || box.right > 320 || box.bottom > 640 ||
-            box.width < 24 || box.height < 24 || wide > box.width + 1)
-          .map(([text]) => text)"""
-    )
+    in_the_bar = visible_sections(page)
+    page.get_by_role("link", name="More", exact=True).click()
+    behind_more = visible_sections(page)
 
-    assert hidden == []
+    assert len(in_the_bar) == 5
+    everything = page.evaluate(
+        "() => [...document.querySelectorAll('nav .nav__link')].map((link) => link.textContent.trim())"
+    )
+    assert {*behind_more, "More"} == set(everything)
 
 
 def test_marks_where_one_is(visit: Callable[..., Page]) -> None:
