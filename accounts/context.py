@@ -44,6 +44,7 @@ _AGENCY_NAV = (
     ("agency-billing:wallet-list", "banknotes", _lazy("Money"), ("manage_billing", "view_finance")),
     ("agency-campaigns:line-list", "queue-list", _lazy("Lines"), ()),
     ("agency-campaigns:rule-list", "scale", _lazy("Calling rules"), ()),
+    ("agency-campaigns:workspace", "cloud", _lazy("At Retell"), ("manage_campaigns",)),
     ("agency-webhooks:monitor", "signal", _lazy("Webhooks"), ()),
     ("agency-reporting:health", "heart", _lazy("Health"), ()),
     ("admin:index", "wrench-screwdriver", _lazy("Back office"), ()),

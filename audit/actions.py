@@ -80,6 +80,7 @@ KNOWLEDGE_VERSION_STARTED = "knowledge.version_started"
 KNOWLEDGE_INDEXED = "knowledge.indexed"
 KNOWLEDGE_USED = "knowledge.used"
 KNOWLEDGE_ARCHIVED = "knowledge.archived"
+WORKSPACE_REPAIRED = "workspace.repaired"
 REPORT_REQUESTED = "report.requested"
 WEBHOOK_REPLAYED = "webhook.replayed"
 REPLAY_ORDERED = "replay.ordered"
@@ -167,6 +168,7 @@ SENTENCES = {
     KNOWLEDGE_INDEXED: _("Had knowledge indexed"),
     KNOWLEDGE_USED: _("Let campaigns use a version of a knowledge base"),
     KNOWLEDGE_ARCHIVED: _("Put a knowledge base away"),
+    WORKSPACE_REPAIRED: _("Had the objects at Retell put right"),
     REPORT_REQUESTED: _("Asked for a report"),
     WEBHOOK_REPLAYED: _("Replayed a webhook event"),
     REPLAY_ORDERED: _("Ordered a replay of webhook events"),

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from campaigns.models import Campaign
 
 CONVERTED_FIELD = "converted"
+# A variable of every prompt engine of ours; its value ties it to a row.
+MARK = "convomono"
 _EVENTS = ("call_started", "call_ended", "call_analyzed")
 
 
-def llm_settings(campaign: Campaign, *, knowledge_base_ids: tuple[str, ...]) -> LlmSettings:
+def llm_settings(
+    campaign: Campaign, *, knowledge_base_ids: tuple[str, ...], mark: str = ""
+) -> LlmSettings:
     """Return the prompt engine's settings; without an opening line the agent finds its own words."""
     chosen = with_defaults(campaign.settings)
     return LlmSettings(
@@ -26,6 +30,7 @@ def llm_settings(campaign: Campaign, *, knowledge_base_ids: tuple[str, ...]) -> 
         general_prompt=campaign.script_raw,
         begin_message=campaign.opening_line or None,
         knowledge_base_ids=knowledge_base_ids,
+        default_dynamic_variables={MARK: mark} if mark else {},
         general_tools=(
             {
                 "type": "end_call",
@@ -36,12 +41,14 @@ def llm_settings(campaign: Campaign, *, knowledge_base_ids: tuple[str, ...]) -> 
     )
 
 
-def agent_settings(campaign: Campaign, *, webhook_url: str, time_zone: str) -> AgentSettings:
+def agent_settings(
+    campaign: Campaign, *, webhook_url: str, time_zone: str, mark: str = ""
+) -> AgentSettings:
     """Return the voice agent's settings."""
     chosen = with_defaults(campaign.settings)
     leaves_message = chosen["voicemail_action"] == "leave_message"
     return AgentSettings(
-        agent_name=campaign.name,
+        agent_name=f"{campaign.name} {mark}".strip(),
         voice_id=campaign.voice_id,
         language=chosen["language"],
         voice_speed=chosen["voice_speed"],
@@ -101,8 +108,9 @@ def fingerprint(*, llm: LlmSettings, agent: AgentSettings) -> str:
     """
     Return a hash of everything an agent is made of.
 
-    The agent's name isn't part of it: renaming a campaign needs no new version.
+    Its name and its mark aren't part of it: renaming a campaign needs no new version.
     """
     spoken = {**asdict(agent), "agent_name": ""}
-    body = json.dumps([asdict(llm), spoken], sort_keys=True, default=dict)
+    prompt = {**asdict(llm), "default_dynamic_variables": {}}
+    body = json.dumps([prompt, spoken], sort_keys=True, default=dict)
     return hashlib.sha256(body.encode()).hexdigest()

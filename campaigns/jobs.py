@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from campaigns import agent_settings
 from campaigns.dialling.bookkeeping import check_completeness
 from campaigns.models import Campaign, KnowledgeBase
-from campaigns.services import funding, indexing, launching, preparing, steering
+from campaigns.services import funding, indexing, launching, preparing, steering, workspace
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from telephony.provider import (
@@ -73,7 +73,13 @@ def _prepare(campaign: Campaign, now: datetime) -> None:
     fingerprint = agent_settings.fingerprint(llm=llm, agent=agent)
     version = prep.agent.published_version
     if version is None or prep.agent.fingerprint != fingerprint:
-        version = preparing.publish(agent=prep.agent, llm=llm, settings=agent, gateway=gateway)
+        version = preparing.publish(
+            agent=prep.agent,
+            llm=llm,
+            settings=agent,
+            gateway=gateway,
+            may_exist=prep.agent.created_at != now,
+        )
     preparing.mark_ready(prep=prep, agent_version=version, fingerprint=fingerprint, now=now)
 
 
@@ -111,6 +117,18 @@ def retire_knowledge(**_later: object) -> None:
     """Take knowledge away at Retell that nothing speaks from any more."""
     for base in indexing.superseded():
         indexing.retire(base=base, gateway=retell_gateway())
+
+
+def retire_agents(**_later: object) -> None:
+    """Take the agents of archived campaigns away at Retell."""
+    workspace.retire_agents(gateway=retell_gateway(), now=clock.now())
+
+
+def repair_workspace(**_later: object) -> None:
+    """Take left-over objects away at Retell and make the missing ones again; safe to run twice."""
+    gateway, now = retell_gateway(), clock.now()
+    for campaign_id in workspace.repair(gateway=gateway, now=now):
+        enqueue(prepare_agent, queue="calls", campaign_id=str(campaign_id))
 
 
 def attach_leads(*, batch_call_id: str, **_later: object) -> None:

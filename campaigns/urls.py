@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from campaigns.views import calling_rules, calls, campaigns, dialling, launch, leads, lines, live
+from campaigns.views import (
+    calling_rules,
+    calls,
+    campaigns,
+    dialling,
+    launch,
+    leads,
+    lines,
+    live,
+    workspace,
+)
 from campaigns.writing_urls import writing
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
@@ -37,6 +47,8 @@ agency_face: tuple[list[URLPattern], str] = (
     [
         path("lines/", lines.line_list, name="line-list"),
         path("lines/<uuid:client_id>/", lines.line_share, name="line-share"),
+        path("retell/", workspace.workspace, name="workspace"),
+        path("retell/repair/", workspace.workspace_repair, name="workspace-repair"),
         path("rules/", calling_rules.rule_list, name="rule-list"),
         path("rules/<str:rule_id>/", calling_rules.rule_detail, name="rule-detail"),
         path("rules/<str:rule_id>/review/", calling_rules.rule_review, name="rule-review"),

@@ -9,7 +9,13 @@ from __future__ import annotations
 from django.core.management import call_command
 
 from billing.jobs import issue_statements, reconcile_nightly, resume_pdfs, show_due_rates
-from campaigns.jobs import check_launches, resume_campaigns, resume_funded, retire_knowledge
+from campaigns.jobs import (
+    check_launches,
+    resume_campaigns,
+    resume_funded,
+    retire_agents,
+    retire_knowledge,
+)
 from convomono.lib.jobs import periodic
 from leads.jobs import purge_import_changes, resume_imports, resume_operations
 from reporting.jobs import resume_reports
@@ -50,6 +56,7 @@ periodic(fetch_differences, every_seconds=15, queue="calls")
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
 periodic(retire_knowledge, every_seconds=3600)
+periodic(retire_agents, every_seconds=3600)
 periodic(resume_funded, every_seconds=10)
 periodic(check_launches, every_seconds=60)
 periodic(resume_reports, every_seconds=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from campaigns.agent_settings import MARK
 from campaigns.models import KnowledgeBase
 from campaigns.services.knowledge import KnowledgeNotReady
 from telephony.provider import AgentSettings, Llm, LlmSettings, PlaygroundMessage
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from telephony.retell import RetellGateway
 
-MARK = "convomono"
 QUESTION_CHARS = 500
 MOST_LINES = 40
 _TESTER = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from audit import actions
 from audit.services import System, record
 from campaigns import agent_settings, script
+from campaigns.agent_settings import MARK
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
 from campaigns.services.authoring import LIVE
 from campaigns.services.indexing import ensure_indexed
@@ -47,10 +48,17 @@ class Preparation:
     webhook_url: str
     time_zone: str
 
+    @property
+    def mark(self) -> str:
+        """What the agent's objects at Retell carry, so that a lost answer's are found again."""
+        return mark_of(self.agent)
+
     def settings(self, knowledge_base_ids: tuple[str, ...]) -> tuple[LlmSettings, AgentSettings]:
-        llm = agent_settings.llm_settings(self.campaign, knowledge_base_ids=knowledge_base_ids)
+        llm = agent_settings.llm_settings(
+            self.campaign, knowledge_base_ids=knowledge_base_ids, mark=self.mark
+        )
         agent = agent_settings.agent_settings(
-            self.campaign, webhook_url=self.webhook_url, time_zone=self.time_zone
+            self.campaign, webhook_url=self.webhook_url, time_zone=self.time_zone, mark=self.mark
         )
         return llm, agent
 
@@ -91,6 +99,11 @@ def script_problems(campaign: Campaign) -> list[script.ScriptProblem]:
     return problems
 
 
+def mark_of(agent: VoiceAgent) -> str:
+    """Return the mark of an agent's objects at Retell."""
+    return f"cm-{agent.pk.hex[-8:]}"
+
+
 def find_or_make_agent(*, campaign: Campaign, now: datetime) -> VoiceAgent:
     """Return the row of the campaign's agent, made on first use."""
     row = VoiceAgent(client_id=campaign.client_id, campaign_id=campaign.pk, created_at=now)
@@ -120,21 +133,30 @@ def index_knowledge(
 
 
 def publish(
-    *, agent: VoiceAgent, llm: LlmSettings, settings: AgentSettings, gateway: RetellGateway
+    *,
+    agent: VoiceAgent,
+    llm: LlmSettings,
+    settings: AgentSettings,
+    gateway: RetellGateway,
+    may_exist: bool = True,
 ) -> int:
     """
     Bring the agent at Retell to these settings and publish it; return Retell's version number.
 
     Each id is kept as soon as Retell gives it, so that a run after a crash goes on from there: an
-    unpublished draft is used, a published version gets a successor. Outside any transaction.
+    unpublished draft is used, a published version gets a successor. An earlier run may have made
+    something and died, or lost the answer: unless there was none (`may_exist`), Retell's lists are
+    searched for the agent's mark first, so that nothing is left over. Outside any transaction.
     """
     if not agent.provider_llm_id:
-        made = gateway.create_llm(settings=llm)
-        _keep(agent, "provider_llm_id", made.llm_id)
+        llm_id = _find_llm(agent, gateway) if may_exist else ""
+        _keep(agent, "provider_llm_id", llm_id or gateway.create_llm(settings=llm).llm_id)
     if not agent.provider_agent_id:
-        engine = gateway.update_llm(llm_id=agent.provider_llm_id, version=0, settings=llm)
-        draft = gateway.create_agent(llm=engine, settings=settings)
-        _keep(agent, "provider_agent_id", draft.agent_id)
+        agent_id = _find_agent(agent, gateway) if may_exist else ""
+        if not agent_id:
+            engine = gateway.update_llm(llm_id=agent.provider_llm_id, version=0, settings=llm)
+            agent_id = gateway.create_agent(llm=engine, settings=settings).agent_id
+        _keep(agent, "provider_agent_id", agent_id)
     latest = gateway.retrieve_agent(agent_id=agent.provider_agent_id)
     if latest.is_published:
         latest = gateway.create_agent_version(agent_id=latest.agent_id, base_version=latest.version)
@@ -144,6 +166,20 @@ def publish(
     gateway.update_agent(agent_id=agent.provider_agent_id, version=version, settings=settings)
     gateway.publish_agent(agent_id=agent.provider_agent_id, version=version)
     return version
+
+
+def _find_llm(agent: VoiceAgent, gateway: RetellGateway) -> str:
+    mark = mark_of(agent)
+    known = gateway.list_llms()
+    return next(
+        (one.llm_id for one in known if one.default_dynamic_variables.get(MARK) == mark), ""
+    )
+
+
+def _find_agent(agent: VoiceAgent, gateway: RetellGateway) -> str:
+    mark = mark_of(agent)
+    known = gateway.list_agents()
+    return next((one.agent_id for one in known if one.name.endswith(mark)), "")
 
 
 def _keep(agent: VoiceAgent, column: str, value: str) -> None:

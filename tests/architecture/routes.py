@@ -138,6 +138,8 @@ ROUTES: dict[str, Gate] = {
     "agency-clients:user-change": "manage_clients",
     "agency-campaigns:line-list": "staff",
     "agency-campaigns:line-share": "manage_clients",
+    "agency-campaigns:workspace": "manage_campaigns",
+    "agency-campaigns:workspace-repair": "manage_campaigns",
     "agency-campaigns:rule-list": "staff",
     "agency-campaigns:rule-detail": "staff",
     "agency-campaigns:rule-review": "manage_campaigns",

@@ -77,6 +77,7 @@ OF_THE_AGENCY = (
     "/agency/clients/{client}/adjust/",
     "/agency/clients/{client}/rate/",
     "/agency/numbers/",
+    "/agency/retell/",
     "/agency/numbers/add/",
     "/agency/numbers/buy/",
     "/agency/numbers/{number}/",

@@ -1,0 +1,190 @@
+"""Objects at Retell: made once whatever breaks, compared with our rows, put right, taken away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from campaigns import jobs
+from campaigns.models import Campaign, CampaignVersion, KnowledgeBase
+from campaigns.services import lifecycle, workspace
+from campaigns.views import workspace as views
+from telephony.models import VoiceAgent
+from telephony.provider import (
+    AgentSettings,
+    Llm,
+    LlmSettings,
+    Rejected,
+    Unavailable,
+    UnknownOutcome,
+)
+from tests.factories.campaigns import NOW, make_draft
+
+STEPS = (
+    "create_knowledge_base",
+    "create_llm",
+    "update_llm",
+    "create_agent",
+    "retrieve_agent",
+    "update_agent",
+    "publish_agent",
+)
+
+
+def prepare(campaign, actor):
+    lifecycle.prepare_campaign(campaign=campaign, actor=actor, now=NOW)
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+    campaign.refresh_from_db()
+    return campaign
+
+
+def count(retell):
+    agents = {agent_id for agent_id, _version in retell.agents}
+    llms = {llm_id for llm_id, _version in retell.llms}
+    return len(agents), len(llms), len(retell.knowledge_bases)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_leaves_nothing_half_made_when_retell_refuses_a_step(alice, retell, step):
+    campaign = make_draft(alice.client, knowledge_text="Open from 8.")
+    retell.fail(step, Rejected("This is not allowed.", 400))
+
+    prepare(campaign, alice)
+
+    assert campaign.status == "draft"
+    assert "This is not allowed. Change them and try again" in campaign.prepare_error
+    assert campaign.published_version is None
+    assert not CampaignVersion.objects.exists()
+    prepare(campaign, alice)  # the same button again
+    assert (campaign.status, campaign.published_version) == ("ready", 1)
+    assert count(retell) == (1, 1, 1)
+    assert {one.state for one in workspace.survey(gateway=retell)} == {"ours"}
+
+
+@pytest.mark.parametrize("step", ["create_knowledge_base", "create_llm", "create_agent"])
+def test_finds_again_what_a_lost_answer_made(alice, retell, monkeypatch, step):
+    campaign = make_draft(alice.client, knowledge_text="Open from 8.")
+    make = getattr(retell, step)
+
+    def lose(**arguments):
+        monkeypatch.setattr(retell, step, make)
+        make(**arguments)
+        raise UnknownOutcome("Timed out.")
+
+    monkeypatch.setattr(retell, step, lose)
+    prepare(campaign, alice)
+    assert campaign.status == "draft"
+
+    prepare(campaign, alice)
+
+    assert campaign.status == "ready"
+    assert count(retell) == (1, 1, 1)  # no orphan
+
+
+def leave_over(retell, mark):
+    """Make an agent and a prompt as a run would that lost its answer and forgot it."""
+    llm = retell.create_llm(
+        settings=LlmSettings(
+            general_prompt="x", begin_message=None, default_dynamic_variables={"convomono": mark}
+        )
+    )
+    return retell.create_agent(
+        llm=Llm(llm_id=llm.llm_id, version=0, is_published=False),
+        settings=AgentSettings(agent_name=f"Twin {mark}", voice_id="11labs-Anna"),
+    )
+
+
+def states(retell):
+    return sorted((one.kind, one.state) for one in workspace.survey(gateway=retell))
+
+
+def test_tells_ours_left_over_missing_and_foreign_apart(alice, retell):
+    campaign = prepare(make_draft(alice.client), alice)
+    row = VoiceAgent.objects.get()
+    mark = f"cm-{row.pk.hex[-8:]}"
+    leave_over(retell, mark)
+    leave_over(retell, "cm-00000000")  # of another installation
+    KnowledgeBase.objects.create(
+        client=alice.client, name="Gone", status="complete", provider_id="kb_gone", created_at=NOW
+    )
+
+    assert states(retell) == [
+        ("agent", "foreign"),
+        ("agent", "left_over"),
+        ("agent", "ours"),
+        ("knowledge", "missing"),
+        ("llm", "foreign"),
+        ("llm", "left_over"),
+        ("llm", "ours"),
+    ]
+    assert campaign.status == "ready"
+
+
+def test_puts_right_what_is_left_over_and_touches_nothing_foreign(alice, retell):
+    prepare(make_draft(alice.client), alice)
+    leave_over(retell, f"cm-{VoiceAgent.objects.get().pk.hex[-8:]}")
+    leave_over(retell, "cm-00000000")
+
+    jobs.repair_workspace()
+    jobs.repair_workspace()
+
+    assert states(retell) == [
+        ("agent", "foreign"),
+        ("agent", "ours"),
+        ("llm", "foreign"),
+        ("llm", "ours"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["agent", "llm", "knowledge"])
+def test_makes_again_what_somebody_deleted_at_retell(alice, retell, kind):
+    campaign = prepare(make_draft(alice.client, knowledge_text="Open from 8."), alice)
+    {"agent": retell.agents, "llm": retell.llms, "knowledge": retell.knowledge_bases}[kind].clear()
+
+    jobs.repair_workspace()
+    campaign.refresh_from_db()
+    assert campaign.status == "preparing"
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+    jobs.repair_workspace()  # what the old pair left over goes
+
+    campaign.refresh_from_db()
+    assert campaign.status == "ready"
+    assert {one.state for one in workspace.survey(gateway=retell)} == {"ours"}
+    assert count(retell) == (1, 1, 1)
+
+
+def test_takes_the_agents_of_archived_campaigns_away_after_a_day(alice, retell):
+    campaign = prepare(make_draft(alice.client), alice)
+    lifecycle.archive_campaign(campaign=campaign, actor=alice, now=NOW)
+
+    assert workspace.retire_agents(gateway=retell, now=NOW) == 0
+    retell.fail("delete_llm", Unavailable("Connection refused."))
+    later = NOW + timedelta(days=2)
+    assert workspace.retire_agents(gateway=retell, now=later) == 0  # tried again later
+    assert workspace.retire_agents(gateway=retell, now=later) == 1
+
+    assert count(retell) == (0, 0, 0)
+    assert workspace.survey(gateway=retell) == []
+    assert Campaign.objects.get().status == "archived"
+
+
+def test_shows_the_workspace_to_those_who_may(browse, root, bob, alice, retell, monkeypatch):
+    monkeypatch.setattr(views, "retell_gateway", lambda: retell)
+    prepare(make_draft(alice.client), alice)
+    leave_over(retell, f"cm-{VoiceAgent.objects.get().pk.hex[-8:]}")
+
+    page = browse(root).get("/agency/retell/").content.decode()
+
+    assert "Put 2 objects right?" in page
+    assert "Acme Dental" in page
+    assert browse(bob).get("/agency/retell/").status_code == 403
+    assert browse(alice).get("/agency/retell/").status_code == 403
+    assert browse(root).post("/agency/retell/repair/").status_code == 302
+
+
+def test_says_so_when_retell_cannot_be_asked(browse, root, retell, monkeypatch):
+    monkeypatch.setattr(views, "retell_gateway", lambda: retell)
+    retell.fail("list_agents", Unavailable("Connection refused."))
+
+    assert "be reached just now" in browse(root).get("/agency/retell/").content.decode()
