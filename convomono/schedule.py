@@ -19,6 +19,7 @@ from campaigns.jobs import (
 from convomono.lib.jobs import periodic
 from leads.jobs import purge_import_changes, resume_imports, resume_operations
 from reporting.jobs import resume_reports
+from telephony.jobs import copy_recordings
 from webhooks.jobs import (
     expire_lost_holds,
     fetch_differences,
@@ -42,6 +43,7 @@ periodic(resume_operations, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)
+periodic(copy_recordings, every_seconds=60)
 periodic(resume_replays, every_seconds=60)
 periodic(watch_credits, every_seconds=60)
 periodic(watch_webhooks, every_seconds=60, queue="calls")

@@ -237,3 +237,38 @@ class CallDetail(BaseModel):
 
     def __str__(self) -> str:
         return str(self.call_id)
+
+
+class Recording(ClientOwned):
+    """
+    Our copy of a call's recording, which at Retell may expire after a day.
+
+    Status: `stored` names the file in our storage; `failed` was tried five times, `error` says why.
+    `attempts` counts failed tries.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Waiting")
+        STORED = "stored", _("Stored")
+        FAILED = "failed", _("Failed")
+
+    call = models.OneToOneField(Call, models.CASCADE, related_name="recording")
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    stored_name = models.CharField(max_length=200, blank=True)
+    content_type = models.CharField(max_length=40, blank=True)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    stored_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["client", "created_at"], name="recording_by_client"),
+            models.Index(fields=["status", "created_at"], name="recording_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.stored_name or str(self.call_id)

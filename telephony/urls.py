@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from telephony import views
+from telephony.views import numbers, recordings
 
+client_face: tuple[list[URLPattern], str] = (
+    [
+        path("calls/<uuid:call_id>/recording/", recordings.call_recording, name="call-recording"),
+        path("recordings/<str:token>/", recordings.recording_file, name="recording-file"),
+    ],
+    "telephony",
+)
 agency_face: tuple[list[URLPattern], str] = (
     [
-        path("numbers/", views.number_list, name="number-list"),
-        path("numbers/add/", views.number_add, name="number-add"),
-        path("numbers/buy/", views.number_buy, name="number-buy"),
-        path("numbers/<uuid:number_id>/", views.number_detail, name="number-detail"),
-        path("numbers/<uuid:number_id>/assign/", views.number_assign, name="number-assign"),
-        path("numbers/<uuid:number_id>/release/", views.number_release, name="number-release"),
+        path("numbers/", numbers.number_list, name="number-list"),
+        path("numbers/add/", numbers.number_add, name="number-add"),
+        path("numbers/buy/", numbers.number_buy, name="number-buy"),
+        path("numbers/<uuid:number_id>/", numbers.number_detail, name="number-detail"),
+        path("numbers/<uuid:number_id>/assign/", numbers.number_assign, name="number-assign"),
+        path("numbers/<uuid:number_id>/release/", numbers.number_release, name="number-release"),
     ],
     "agency-telephony",
 )

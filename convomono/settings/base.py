@@ -206,6 +206,8 @@ _OWN_HOSTS = [urlsplit(RETELL_BASE_URL).netloc] if SANDBOX else []
 OUTBOUND_TRUSTED = frozenset([*env.names("OUTBOUND_TRUSTED"), *_OWN_HOSTS])
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 10_000_000, at_least=1000)
 WEBHOOK_SOURCES = env.networks("WEBHOOK_SOURCES")
+RECORDINGS_COPY = env.flag("RECORDINGS_COPY")
+RECORDINGS_DAYS = env.integer("RECORDINGS_DAYS", 365, at_least=1)
 WEBHOOK_RETENTION_DAYS = env.integer("WEBHOOK_RETENTION_DAYS", 90, at_least=7)
 
 # -- Safety ----------------------------------------------------------------------------------------

@@ -104,6 +104,8 @@ ROUTES: dict[str, Gate] = {
     "billing:wallet": "viewer",
     "billing:ledger-export": "manager",
     "billing:extensions-set": "launcher",
+    "telephony:call-recording": "viewer",
+    "telephony:recording-file": "public",
     "webhooks:endpoint-list": "viewer",
     "webhooks:endpoint-create": "manager",
     "webhooks:endpoint-detail": "viewer",

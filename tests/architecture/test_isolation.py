@@ -114,6 +114,7 @@ def ids(acme, rival, root, alice, vera, now):
         "difference_id": difference.pk,
         "endpoint_id": endpoint.pk,
         "delivery_id": delivery.pk,
+        "token": "forged",
         "run_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,
         "campaign_id": campaign.pk,
         "invoice_id": Invoice.objects.get(payment_id=line.payment_id).pk,

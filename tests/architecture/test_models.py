@@ -34,6 +34,7 @@ ACROSS_CLIENTS = {
     "hold_overdue",
     "import_unfinished",
     "operation_unfinished",
+    "recording_by_status",
     "report_unfinished",
     "suppression_by_number",
     "top_up_due",

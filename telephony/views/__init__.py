@@ -1,0 +1,1 @@
+"""Pages of the telephony room: the agency's numbers, recordings of calls."""

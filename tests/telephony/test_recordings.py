@@ -1,0 +1,193 @@
+"""Recordings: copied once while Retell's link holds, heard by a link that expires."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core import signing
+
+from convomono.lib import clock, files, outbound
+from convomono.lib.outbound import Answer, AnswerRefused, Unreachable
+from telephony import jobs, recordings
+from telephony.models import Call, CallDetail, Recording
+from telephony.recordings import calls_without_copy, copy_recording, purge_recordings
+from tests.factories.telephony import CallFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from accounts.models import Client
+
+SOUND = bytes(range(256)) * 10
+URL = "https://recordings.example.com/call.wav"
+
+
+@pytest.fixture
+def call(acme: Client, now: datetime) -> Call:
+    call = CallFactory.create(client=acme, status="ended", duration_ms=9000, created_at=now)
+    CallDetail.objects.create(call=call, recording_url=URL)
+    return call
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The answers that come, one after the other; then the sound."""
+    answers: list[Any] = []
+
+    def fetch(url: str, **_more: Any) -> Answer:
+        assert url == URL
+        answer = answers.pop(0) if answers else 200
+        if isinstance(answer, Exception):
+            raise answer
+        return Answer(status=answer, url=url, headers={"content-type": "audio/wav"}, body=SOUND)
+
+    monkeypatch.setattr(outbound, "fetch", fetch)
+    return answers
+
+
+class TestCopying:
+    def test_keeps_the_sound_once(self, call: Call, fetched: list[Any], now: datetime):
+        assert [copy_recording(call_id=call.pk, now=now) for _ in range(2)] == [True, True]
+        row = Recording.objects.get()
+        assert (row.status, row.size_bytes, row.client_id) == ("stored", len(SOUND), call.client_id)
+        with files.open_stored(row.stored_name) as sound:
+            assert sound.read() == SOUND
+
+    def test_leaves_one_file_when_two_fetch_it(
+        self, call: Call, fetched: list[Any], now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        deleted: list[str] = []
+        monkeypatch.setattr(files, "delete_stored", deleted.append)
+        slow = Recording.objects.create(call=call, client=call.client, created_at=now)
+        copy_recording(call_id=call.pk, now=now)
+        answer = outbound.fetch(URL)  # type: ignore[call-arg]
+        recordings._keep(slow, answer, now)
+        assert len(deleted) == 1
+        assert Recording.objects.get().stored_name not in deleted
+
+    @pytest.mark.parametrize("problem", [404, Unreachable("Nobody."), AnswerRefused("Too long.")])
+    def test_tries_five_times(self, call: Call, fetched: list[Any], now: datetime, problem: Any):
+        fetched += [problem] * 5
+        for tries in range(1, 6):
+            assert not copy_recording(call_id=call.pk, now=now)
+            assert Recording.objects.get().attempts == tries
+        assert Recording.objects.get().status == "failed"
+        assert not copy_recording(call_id=call.pk, now=now)
+        assert calls_without_copy(now=now) == []
+
+    def test_goes_on_after_trouble(self, call: Call, fetched: list[Any], now: datetime):
+        fetched.append(Unreachable("Nobody."))
+        copy_recording(call_id=call.pk, now=now)
+        assert calls_without_copy(now=now) == [call.pk]
+        assert copy_recording(call_id=call.pk, now=now)
+        assert calls_without_copy(now=now) == []
+
+    def test_has_nothing_to_do_without_a_recording(self, acme: Client, now: datetime):
+        assert not copy_recording(call_id=CallFactory.create(client=acme).pk, now=now)
+        assert not Recording.objects.exists()
+
+    def test_looks_back_a_day_and_no_further(
+        self, call: Call, fetched: list[Any], now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(recordings, "BATCH", 1)
+        later = CallFactory.create(
+            client=call.client, status="ended", duration_ms=1, created_at=now + timedelta(hours=1)
+        )
+        CallDetail.objects.create(call=later, recording_url=URL)
+        assert calls_without_copy(now=now + timedelta(hours=2)) == [later.pk, call.pk]
+        assert calls_without_copy(now=now + timedelta(hours=24)) == [later.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestJobs:
+    def test_copy_where_it_is_wanted(
+        self, call: Call, fetched: list[Any], settings: Any, run_jobs: Callable[[], int]
+    ):
+        Call.objects.update(created_at=clock.now())
+        assert jobs.copy_recordings(of_a_later_version=1) == 0
+        settings.RECORDINGS_COPY = True
+        assert jobs.copy_recordings() == 1
+        assert run_jobs() == 1
+        assert Recording.objects.get().status == "stored"
+        assert jobs.copy_recordings() == 0
+
+
+def test_purges_file_and_row(call: Call, fetched: list[Any], now: datetime):
+    copy_recording(call_id=call.pk, now=now)
+    name = Recording.objects.get().stored_name
+    assert purge_recordings(before=now) == 0
+    assert purge_recordings(before=now + timedelta(days=1)) == 1
+    assert not Recording.objects.exists()
+    with pytest.raises(FileNotFoundError):
+        files.open_stored(name)
+
+
+class TestListening:
+    @pytest.fixture
+    def sound_url(self, call: Call, fetched: list[Any], browse, vera, now: datetime) -> str:
+        copy_recording(call_id=call.pk, now=now)
+        page = browse(vera).get(f"/app/calls/{call.pk}/recording/").content.decode()
+        return page.split('src="/app/recordings/')[1].split('"')[0]
+
+    def test_plays_from_the_calls_page(self, call: Call, browse, vera):
+        page = browse(vera).get(f"/app/calls/{call.pk}/").content.decode()
+        assert f"/app/calls/{call.pk}/recording/" in page
+
+    def test_answers_whoever_has_the_link_until_it_expires(
+        self, sound_url: str, browse, monkeypatch: pytest.MonkeyPatch
+    ):
+        answer = browse().get(f"/app/recordings/{sound_url}")
+        assert b"".join(answer.streaming_content) == SOUND
+        assert answer["Content-Type"] == "audio/wav"
+        assert answer["Cache-Control"] == "private, no-store"
+        later = clock.real_now().timestamp() + 901
+        monkeypatch.setattr(signing.time, "time", lambda: later)
+        assert browse().get(f"/app/recordings/{sound_url}").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("asked", "status", "span"),
+        [
+            ("bytes=0-9", 206, (0, 10)),
+            ("bytes=100-", 206, (100, 2560)),
+            ("bytes=2559-99999", 206, (2559, 2560)),
+            ("bytes=2560-", 416, None),
+            ("bytes=9-1", 416, None),
+            ("bytes=0-1,5-6", 200, (0, 2560)),
+            ("lines=1-2", 200, (0, 2560)),
+        ],
+    )
+    def test_answers_the_part_that_a_player_asks_for(
+        self, sound_url: str, browse, asked: str, status: int, span: tuple[int, int] | None
+    ):
+        answer = browse().get(f"/app/recordings/{sound_url}", headers={"Range": asked})
+        assert answer.status_code == status
+        if span is None:
+            assert answer["Content-Range"] == "bytes */2560"
+            return
+        assert b"".join(answer.streaming_content) == SOUND[slice(*span)]
+        if status == 206:
+            assert answer["Content-Range"] == f"bytes {span[0]}-{span[1] - 1}/2560"
+
+    def test_opens_for_no_forged_link(self, sound_url: str, browse):
+        forged = ("x", sound_url[:-2] + "/", signing.dumps("1", salt="else") + "/")
+        for token in forged:
+            assert browse().get(f"/app/recordings/{token}").status_code in {301, 404}
+
+    def test_is_gone_when_the_file_is(self, sound_url: str, browse):
+        files.delete_stored(Recording.objects.get().stored_name)
+        assert browse().get(f"/app/recordings/{sound_url}").status_code == 404
+
+    def test_is_nobody_elses(self, call: Call, browse, charlie):
+        assert browse(charlie).get(f"/app/calls/{call.pk}/recording/").status_code == 404
+
+    def test_leads_to_retell_without_a_copy(self, call: Call, browse, vera):
+        where = f"/app/calls/{call.pk}/recording/"
+        assert URL in browse(vera).get(where).content.decode()
+        CallDetail.objects.update(recording_url="javascript:alert(1)")
+        page = browse(vera).get(where, headers={"HX-Request": "true"}).content.decode()
+        assert "javascript" not in page
+        assert "<html" not in page
+        assert "no recording" in page
