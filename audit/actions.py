@@ -29,6 +29,8 @@ CREDIT_REFUSED = "credit.refused"
 NUMBER_ADDED = "number.added"
 NUMBER_ASSIGNED = "number.assigned"
 NUMBER_RELEASED = "number.released"
+NUMBER_LIMITED = "number.limited"
+NUMBER_WOKEN = "number.woken"
 LEAD_ADDED = "lead.added"
 LEADS_UPLOADED = "leads.uploaded"
 LEADS_EXPORTED = "leads.exported"
@@ -71,6 +73,7 @@ CAMPAIGN_LAUNCHED = "campaign.launched"
 CAMPAIGN_PAUSED = "campaign.paused"
 CAMPAIGN_RESUMED = "campaign.resumed"
 CAMPAIGN_STOPPED = "campaign.stopped"
+TOP_UP_SET = "campaign.top_up_set"
 LIMITS_CHANGED = "limits.changed"
 RULE_REVIEWED = "rule.reviewed"
 KNOWLEDGE_CREATED = "knowledge.created"
@@ -117,6 +120,8 @@ SENTENCES = {
     NUMBER_ADDED: _("Added a phone number"),
     NUMBER_ASSIGNED: _("Assigned a phone number"),
     NUMBER_RELEASED: _("Released a phone number"),
+    NUMBER_LIMITED: _("Changed how much a phone number may call"),
+    NUMBER_WOKEN: _("Ended a phone number's rest"),
     LEAD_ADDED: _("Added a lead"),
     LEADS_UPLOADED: _("Uploaded a file of leads"),
     LEADS_EXPORTED: _("Exported leads"),
@@ -159,6 +164,7 @@ SENTENCES = {
     CAMPAIGN_PAUSED: _("Paused the campaign"),
     CAMPAIGN_RESUMED: _("Resumed the campaign"),
     CAMPAIGN_STOPPED: _("Stopped the campaign"),
+    TOP_UP_SET: _("Set when new leads are launched by themselves"),
     LIMITS_CHANGED: _("Changed the account's own calling limits"),
     RULE_REVIEWED: _("Marked a calling rule as reviewed"),
     KNOWLEDGE_CREATED: _("Created a knowledge base"),

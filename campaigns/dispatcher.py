@@ -174,7 +174,9 @@ class Dispatcher:
             stand_down(attempt=kept, reason=recovery.NOT_TAKEN, now=now)
             return True
         number = kept.from_number if kept else None
-        number = number or self._pool(launch, now).choose(preferred=candidate.preferred_number)
+        number = number or self._pool(launch, now).choose(
+            preferred=candidate.preferred_number, near=candidate.enrolment.phone_number
+        )
         if number is None:
             return False
         claim = self._claim()

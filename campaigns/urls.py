@@ -13,6 +13,7 @@ from campaigns.views import (
     leads,
     lines,
     live,
+    top_up,
     workspace,
 )
 from campaigns.writing_urls import writing
@@ -30,6 +31,7 @@ client_face: tuple[list[URLPattern], str] = (
         path(f"{_CAMPAIGN}dialling/", dialling.campaign_dialling, name="campaign-dialling"),
         path(f"{_CAMPAIGN}leads/", live.campaign_leads, name="campaign-leads"),
         path(f"{_CAMPAIGN}launch/", launch.campaign_launch, name="campaign-launch"),
+        path(f"{_CAMPAIGN}top-up/", top_up.campaign_top_up, name="campaign-top-up"),
         path(f"{_CAMPAIGN}pause/", live.campaign_pause, name="campaign-pause"),
         path(f"{_CAMPAIGN}resume/", live.campaign_resume, name="campaign-resume"),
         path(f"{_CAMPAIGN}stop/", live.campaign_stop, name="campaign-stop"),

@@ -16,10 +16,11 @@ from campaigns.jobs import (
     retire_agents,
     retire_knowledge,
 )
+from campaigns.rounds import launch_new_leads
 from convomono.lib.jobs import periodic
 from leads.jobs import purge_import_changes, resume_imports, resume_operations
 from reporting.jobs import resume_reports
-from telephony.jobs import copy_recordings
+from telephony.jobs import copy_recordings, watch_numbers
 from webhooks.jobs import (
     expire_lost_holds,
     fetch_differences,
@@ -61,4 +62,6 @@ periodic(retire_knowledge, every_seconds=3600)
 periodic(retire_agents, every_seconds=3600)
 periodic(resume_funded, every_seconds=10)
 periodic(check_launches, every_seconds=60)
+periodic(launch_new_leads, every_seconds=5)
+periodic(watch_numbers, every_seconds=60)
 periodic(resume_reports, every_seconds=60)

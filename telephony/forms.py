@@ -102,3 +102,36 @@ class NumberAssignForm(forms.Form):
         super().__init__(*args, **kwargs)
         active = Client.objects.filter(status=Client.Status.ACTIVE)
         self.fields["client"].queryset = active.order_by("name")  # type: ignore[attr-defined]  # a ModelChoiceField
+
+
+class NumberLimitsForm(forms.Form):
+    """How much a number may call."""
+
+    daily_cap = forms.IntegerField(
+        label=_("Calls a day at most"),
+        min_value=0,
+        max_value=100_000,
+        help_text=_("0 is no limit."),
+    )
+    concurrency_limit = forms.IntegerField(
+        label=_("Calls at once at most"),
+        min_value=0,
+        max_value=1000,
+        help_text=_("0 is no limit."),
+    )
+    warms_up = forms.BooleanField(
+        label=_("Warm up"),
+        required=False,
+        help_text=_("Few calls on its first ten days, so that carriers get used to it."),
+    )
+
+    @classmethod
+    def of(cls, number: PhoneNumber) -> NumberLimitsForm:
+        """Return the form with what holds for a number."""
+        return cls(
+            initial={
+                "daily_cap": number.daily_cap,
+                "concurrency_limit": number.concurrency_limit,
+                "warms_up": number.warming_from is not None,
+            }
+        )

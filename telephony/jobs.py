@@ -1,4 +1,4 @@
-"""Jobs of the telephony room: copies of recordings, where the installation wants them."""
+"""Jobs of the telephony room: copies of recordings, where they are wanted, and how numbers do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.conf import settings
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from telephony import recordings
+from telephony.services import health
 
 
 def copy_recording(*, call_id: str, **_later: Any) -> bool:
@@ -30,3 +31,8 @@ def copy_recordings(**_later: Any) -> int:
         enqueue(copy_recording, queue="default", call_id=str(call_id))
     recordings.purge_recordings(before=now - timedelta(days=settings.RECORDINGS_DAYS))
     return len(missing)
+
+
+def watch_numbers(**_later: Any) -> int:
+    """Count the numbers' days and put those to rest that wear out; safe to run twice."""
+    return health.watch_numbers(now=clock.now())

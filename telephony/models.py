@@ -21,9 +21,17 @@ class PhoneNumber(BaseModel):
     """
     A number to call from: the agency's, lent to at most one client.
 
-    `resting_until` is set when calls from it go wrong (spam label, blocked): until then it is not
-    used. `used_on` and `used_count` count today's dials against `daily_cap` (0: no cap).
+    `resting_until` is set when calls from it go wrong (spam label, blocked, worn out): until then it
+    is not used. `used_on` and `used_count` count today's dials against `daily_cap` (0: no cap);
+    `concurrency_limit` is how many calls it may have at once (0: no limit). A new number warms up
+    from `warming_from` on. `health` compares its pick-up since `health_since` with the 28 days
+    before; `health_facts` are the figures (HealthFacts).
     """
+
+    class Health(models.TextChoices):
+        HEALTHY = "healthy", _("Healthy")
+        AT_RISK = "at_risk", _("At risk")
+        RESTING = "resting", _("Worn out")
 
     class Provider(models.TextChoices):
         RETELL_TWILIO = "retell-twilio", _("Retell (Twilio)")
@@ -50,6 +58,11 @@ class PhoneNumber(BaseModel):
     last_used_at = models.DateTimeField(null=True, blank=True)
     resting_until = models.DateTimeField(null=True, blank=True)
     resting_reason = models.CharField(max_length=200, blank=True)
+    concurrency_limit = models.PositiveIntegerField(default=0)
+    warming_from = models.DateField(null=True, blank=True)
+    health = models.CharField(max_length=8, choices=Health, default=Health.HEALTHY)
+    health_since = models.DateField(null=True, blank=True)
+    health_facts = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True, blank=True)
 
@@ -72,6 +85,27 @@ class PhoneNumber(BaseModel):
     def assigned_client_id(self) -> object:
         """The seed's field: the client it is lent to."""
         return self.client_id
+
+
+class NumberDay(BaseModel):
+    """What the calls from a number came to on one UTC day; counted anew each minute until it is past."""
+
+    phone_number = models.CharField(max_length=16)
+    day = models.DateField()
+    dials = models.PositiveIntegerField(default=0)
+    picked = models.PositiveIntegerField(default=0)  # a person answered
+    machines = models.PositiveIntegerField(default=0)
+    short = models.PositiveIntegerField(default=0)  # a person hung up within six seconds
+    trouble = models.PositiveIntegerField(default=0)  # labelled, blocked, declined
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["phone_number", "day"], name="number_day_once"),
+        ]
+        indexes = [models.Index(fields=["day"], name="number_day_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.phone_number} {self.day}"
 
 
 class NumberOrder(BaseModel):

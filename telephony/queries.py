@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from telephony.models import NumberOrder, PhoneNumber
+from telephony.models import NumberDay, NumberOrder, PhoneNumber
+from telephony.number_health import cap_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,7 @@ STATES: dict[str, _StrPromise] = {
     "archived": _("Released"),
 }
 ORDERS_SHOWN = 5
+DAYS_SHOWN = 28
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,16 @@ class NumberRow:
     number: PhoneNumber
     state: str
     dials_today: int
+    cap_today: int = 0  # 0: none
+
+    @property
+    def recent_percent(self) -> int | None:
+        """Pick-up of the last days, in whole per cent; None without dials."""
+        return _percent(self.number.health_facts, "recent")
+
+    @property
+    def baseline_percent(self) -> int | None:
+        return _percent(self.number.health_facts, "baseline")
 
     @property
     def state_label(self) -> _StrPromise:
@@ -59,7 +71,19 @@ def numbers(*, now: datetime, search: str = "", state: str = "") -> QuerySet[Pho
 def number_row(number: PhoneNumber, *, now: datetime) -> NumberRow:
     """Say what a number is doing; the day of its dials is UTC's."""
     dials_today = number.used_count if number.used_on == now.date() else 0
-    return NumberRow(number, _state(number, now), dials_today)
+    cap = cap_on(now.date(), daily_cap=number.daily_cap, warming_from=number.warming_from)
+    return NumberRow(number, _state(number, now), dials_today, cap)
+
+
+def number_days(number: PhoneNumber) -> list[NumberDay]:
+    """Return what a number's calls came to on its last days, newest first."""
+    rows = NumberDay.objects.filter(phone_number=number.phone_number)
+    return list(rows.order_by("-day")[:DAYS_SHOWN])
+
+
+def _percent(facts: dict[str, int], part: str) -> int | None:
+    dials = facts.get(f"{part}_dials", 0)
+    return round(facts.get(f"{part}_picked", 0) * 100 / dials) if dials else None
 
 
 def number_rows(found: Iterable[PhoneNumber], *, now: datetime) -> list[NumberRow]:

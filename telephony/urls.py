@@ -19,6 +19,8 @@ agency_face: tuple[list[URLPattern], str] = (
         path("numbers/add/", numbers.number_add, name="number-add"),
         path("numbers/buy/", numbers.number_buy, name="number-buy"),
         path("numbers/<uuid:number_id>/", numbers.number_detail, name="number-detail"),
+        path("numbers/<uuid:number_id>/limits/", numbers.number_limits, name="number-limits"),
+        path("numbers/<uuid:number_id>/wake/", numbers.number_wake, name="number-wake"),
         path("numbers/<uuid:number_id>/assign/", numbers.number_assign, name="number-assign"),
         path("numbers/<uuid:number_id>/release/", numbers.number_release, name="number-release"),
     ],

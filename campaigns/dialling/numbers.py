@@ -1,40 +1,53 @@
-"""Which number a call is made from: least recently used, the same for the same person if it can be."""
+"""Which number a call is made from: the same for the same person, else one near by, least recently used."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from campaigns.calling_rules.places import area_code, state_of_number
 from campaigns.dialling import waiting
+from campaigns.models import Attempt
 from telephony.models import PhoneNumber
+from telephony.number_health import cap_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
+_LIVE = (Attempt.Status.DIALLING, Attempt.Status.PLACED, Attempt.Status.UNKNOWN)
+
 
 @dataclass
 class NumberPool:
     """
-    Numbers of a client at one moment, the least recently used first.
+    Numbers of a client at one moment, the least recently used first; those at risk come last.
 
-    Pools of one client share what is left of each number's cap: campaigns may use the same number.
-    Without a usable one `code` says why, and `until` when that ends, if it ends by itself.
+    Pools of one client share what is `left` for each number, of its cap and its lines: campaigns may
+    use the same number. Without a usable one `code` says why, and `until` when that ends, if it
+    ends by itself.
     """
 
     usable: list[str] = field(default_factory=list)
     code: str = ""
     until: datetime | None = None
     _left: dict[str, int] = field(default_factory=dict)
+    _at_risk: frozenset[str] = frozenset()
 
-    def choose(self, *, preferred: str = "") -> str | None:
-        """Take a number for one call; None if none is left."""
+    def choose(self, *, preferred: str = "", near: str = "") -> str | None:
+        """
+        Take a number for one call to `near`; None if none is left.
+
+        The `preferred` one if it may be used; else one of the same area code, else of the same state,
+        else any. Numbers that wear out are spared as long as there are others.
+        """
         self.usable = [one for one in self.usable if self._left.get(one, 1) > 0]
         if not self.usable:
             self.code = self.code or waiting.NUMBERS_CAPPED
             return None
-        chosen = preferred if preferred in self.usable else self.usable[0]
+        chosen = preferred if preferred in self.usable else self._nearest(near)
         self.usable.remove(chosen)
         left = self._left.get(chosen)
         if left is not None:
@@ -45,15 +58,26 @@ class NumberPool:
             self.code = waiting.NUMBERS_CAPPED
         return chosen
 
+    def _nearest(self, near: str) -> str:
+        area, state = area_code(near), state_of_number(near)
+
+        def distance(number: str) -> tuple[bool, int]:
+            is_near = bool(area) and area_code(number) == area
+            is_of_state = bool(state) and state_of_number(number) == state
+            return number in self._at_risk, 0 if is_near else 1 if is_of_state else 2
+
+        # The first of the nearest: they stand in the order of their last use.
+        return min(self.usable, key=distance)
+
 
 def number_pool(
     *, client_id: UUID, now: datetime, only: Sequence[str] = (), left: dict[str, int] | None = None
 ) -> NumberPool:
     """
-    Read a client's numbers; a resting one and one at its cap of the UTC day are left out.
+    Read a client's numbers; a resting one and one at its cap or its calls at once are left out.
 
     `only` are the ones a campaign may use (none: all), `left` what another pool of the same moment
-    has left of their caps.
+    has left of them. The cap is of the UTC day, and smaller while a number warms up.
     """
     numbers = list(PhoneNumber.objects.filter(client_id=client_id, released_at=None))
     numbers = [one for one in numbers if not only or one.phone_number in only]
@@ -64,17 +88,47 @@ def number_pool(
     if not awake:
         return NumberPool(code=waiting.NUMBERS_RESTING, until=_wakes_at(numbers))
     left = {} if left is None else left
-    for one in awake:
-        if one.daily_cap:
-            left.setdefault(one.phone_number, _calls_left(one, now))
+    capped = _fill(left, awake, now)
     usable = [one.phone_number for one in awake if left.get(one.phone_number, 1) > 0]
-    return NumberPool(usable=usable, code="" if usable else waiting.NUMBERS_CAPPED, _left=left)
+    code = waiting.NUMBERS_CAPPED if len(capped) == len(awake) else waiting.NUMBER_LINES_FULL
+    return NumberPool(
+        usable=usable,
+        code="" if usable else code,
+        _left=left,
+        _at_risk=frozenset(
+            one.phone_number for one in awake if one.health == PhoneNumber.Health.AT_RISK
+        ),
+    )
+
+
+def _fill(left: dict[str, int], awake: Sequence[PhoneNumber], now: datetime) -> set[str]:
+    """Write what each number may still do; return those at their cap of the day."""
+    capped = set()
+    live = _live_calls([one.phone_number for one in awake if one.concurrency_limit])
+    for one in awake:
+        limits = []
+        if cap := cap_on(now.date(), daily_cap=one.daily_cap, warming_from=one.warming_from):
+            limits.append(cap - _used(one, now))
+            if limits[0] <= 0:
+                capped.add(one.phone_number)
+        if one.concurrency_limit:
+            limits.append(one.concurrency_limit - live[one.phone_number])
+        if limits:
+            left.setdefault(one.phone_number, min(limits))
+    return capped
+
+
+def _live_calls(numbers: Sequence[str]) -> Counter[str]:
+    """Count the calls that are on a line, of numbers that may have so many at once; one query."""
+    if not numbers:
+        return Counter()
+    rows = Attempt.objects.filter(status__in=_LIVE, from_number__in=numbers)
+    return Counter(rows.values_list("from_number", flat=True))
 
 
 def _wakes_at(numbers: Sequence[PhoneNumber]) -> datetime:
     return min(one.resting_until for one in numbers if one.resting_until is not None)
 
 
-def _calls_left(number: PhoneNumber, now: datetime) -> int:
-    used = number.used_count if number.used_on == now.date() else 0
-    return number.daily_cap - used
+def _used(number: PhoneNumber, now: datetime) -> int:
+    return number.used_count if number.used_on == now.date() else 0

@@ -34,6 +34,7 @@ DEBT = "debt"
 NO_NUMBER = "no_number"
 NUMBERS_RESTING = "numbers_resting"
 NUMBERS_CAPPED = "numbers_capped"
+NUMBER_LINES_FULL = "number_lines_full"
 CLIENT_INACTIVE = "client_inactive"
 # Waiting for the voice platform, or for ourselves.
 PROVIDER_BUSY = "provider_busy"
@@ -89,6 +90,7 @@ WAITING: dict[str, _StrPromise] = {
     NO_NUMBER: _("There is no phone number to call from. Ask the agency to assign one."),
     NUMBERS_RESTING: _("The phone numbers are resting after complaints, until %(until)s."),
     NUMBERS_CAPPED: _("The phone numbers have made all their calls of today."),
+    NUMBER_LINES_FULL: _("Each phone number has as many calls at once as it may have."),
     CLIENT_INACTIVE: _("The account is inactive. Ask the agency to activate it."),
     PROVIDER_BUSY: _("The voice platform asked us to slow down. Dialling goes on at %(until)s."),
     PROVIDER_AWAY: _("The voice platform doesn't answer. The next try is at %(until)s."),

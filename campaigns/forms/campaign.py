@@ -269,6 +269,12 @@ class KnowledgeForm(StepForm):
 class LaunchForm(forms.Form):
     """The numbers a person agreed to, and the key that makes pressing twice one launch."""
 
+    starts_at = forms.DateTimeField(
+        label=_("Start at"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Empty: at once. The minutes are reserved now."),
+    )
     launch_key = forms.UUIDField(widget=forms.HiddenInput)
     leads = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
     seconds = forms.IntegerField(widget=forms.HiddenInput, min_value=1)

@@ -75,7 +75,13 @@ def find_launch(*, campaign: Campaign, launch_key: UUID) -> BatchCall | None:
 
 
 def open_batch_call(
-    *, campaign: Campaign, launch_key: UUID, seconds: int, actor: Actor, now: datetime
+    *,
+    campaign: Campaign,
+    launch_key: UUID,
+    seconds: int,
+    actor: Actor,
+    now: datetime,
+    scheduled_at: datetime | None = None,
 ) -> BatchCall:
     """
     Write the batch call and reserve its minutes, in one block; the second time return the first.
@@ -99,7 +105,7 @@ def open_batch_call(
             version=version,
             status=BatchCall.Status.SCHEDULED,
             launch_key=launch_key,
-            scheduled_at=now,
+            scheduled_at=scheduled_at or now,
             launched_by_email=actor.actor_email,
             created_at=now,
         )

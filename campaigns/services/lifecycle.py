@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from audit.services import Actor
     from campaigns.models import BatchCall, Campaign
+    from campaigns.preflight import Preflight
 
 __all__ = [
     "BatchCallNotPaused",
@@ -99,12 +100,15 @@ def launch_campaign(
     actor: Actor,
     now: datetime,
     seconds: int | None = None,
+    most_seconds: int | None = None,
+    scheduled_at: datetime | None = None,
     is_sandbox: bool = False,
 ) -> BatchCall:
     """
     Launch the campaign's waiting leads and reserve minutes; the same key again is the same launch.
 
-    `seconds` is what the person agreed to reserve; without it, what the pre-flight check advises.
+    `seconds` is what the person agreed to reserve; without it, what the pre-flight check advises, at
+    most `most_seconds`. It starts at `scheduled_at`, else at once; the minutes are reserved now.
     The first 1,000 leads are put in line at once, the rest by a worker.
 
     :raises LaunchRefused: if the pre-flight check has a blocker; its findings say which
@@ -123,7 +127,8 @@ def launch_campaign(
     batch_call = launching.open_batch_call(
         campaign=campaign,
         launch_key=launch_key,
-        seconds=check.reserve_seconds if seconds is None else seconds,
+        seconds=_reserved(check, seconds, most_seconds),
+        scheduled_at=max(now, scheduled_at or now),
         actor=actor,
         now=now,
     )
@@ -134,6 +139,13 @@ def launch_campaign(
         enqueue(jobs.attach_leads, queue="calls", batch_call_id=str(batch_call.pk))
     batch_call.refresh_from_db()
     return batch_call
+
+
+def _reserved(check: Preflight, seconds: int | None, most_seconds: int | None) -> int:
+    if seconds is not None:
+        return seconds
+    advised = check.reserve_seconds
+    return advised if most_seconds is None else min(advised, most_seconds)
 
 
 def stop_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> None:

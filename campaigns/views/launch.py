@@ -18,6 +18,7 @@ from campaigns.models import Campaign
 from campaigns.preflight import preflight
 from campaigns.services import lifecycle
 from convomono.lib import clock
+from convomono.lib.display import brief_instant
 from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         except InsufficientCredits:
             messages.error(request, _("The balance has changed: look at the figures again."))
         else:
-            messages.success(request, _("Launched. The first calls start now."))
+            said = _("Launched. The first calls start now.")
+            if batch_call.scheduled_at > clock.now():
+                at = brief_instant(batch_call.scheduled_at)
+                said = _("Launched. The first calls start at %(at)s.") % {"at": at}
+            messages.success(request, said)
             return redirect("campaigns:campaign-detail", batch_call.campaign_id)
         return redirect("campaigns:campaign-launch", campaign.pk)
     check = _check(campaign)
@@ -68,6 +73,7 @@ def _launch(request: ClientRequest, campaign: Campaign, form: LaunchForm) -> Bat
         campaign=campaign,
         launch_key=form.cleaned_data["launch_key"],
         seconds=form.cleaned_data["seconds"],
+        scheduled_at=form.cleaned_data["starts_at"],
         actor=request.user,
         now=clock.now(),
         is_sandbox=settings.SANDBOX,

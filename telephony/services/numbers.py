@@ -51,9 +51,12 @@ def add_number(
     type: str = PhoneNumber.Type.LOCAL,  # noqa: A002 - the seed's name
     nickname: str = "",
     imported: bool = False,
+    warms_up: bool = False,
 ) -> PhoneNumber:
     """
     Put a number that exists at Retell into the inventory; phone_number is E.164.
+
+    One that `warms_up` makes few calls on its first days (`number_health.WARM_UP_CAPS`).
 
     :raises NumberExists: if it is there already
     """
@@ -63,6 +66,7 @@ def add_number(
         type=type,
         nickname=nickname,
         imported=imported,
+        warming_from=now.date() if warms_up else None,
         created_at=now,
     )
 
@@ -153,6 +157,7 @@ def buy_number(
             provider=bought.kind,
             type=PhoneNumber.Type.TOLL_FREE if toll_free else PhoneNumber.Type.LOCAL,
             nickname=nickname,
+            warms_up=True,
             actor=actor,
             now=now,
         )

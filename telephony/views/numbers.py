@@ -15,7 +15,13 @@ from convomono.lib import clock
 from convomono.lib.htmx import render_page
 from convomono.lib.phone import display_number
 from telephony import queries
-from telephony.forms import NumberAddForm, NumberAssignForm, NumberBuyForm, NumberFilterForm
+from telephony.forms import (
+    NumberAddForm,
+    NumberAssignForm,
+    NumberBuyForm,
+    NumberFilterForm,
+    NumberLimitsForm,
+)
 from telephony.models import NumberOrder, PhoneNumber
 from telephony.retell import retell_gateway
 from telephony.services import (
@@ -26,6 +32,7 @@ from telephony.services import (
     buy_number,
     release_number,
 )
+from telephony.services.health import set_number_limits, wake_number
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -148,8 +155,43 @@ def number_release(request: UserRequest, number_id: UUID) -> HttpResponse:
     return redirect("agency-telephony:number-list")
 
 
+@agency_permission("manage_phone_numbers")
+@require_POST
+def number_limits(request: UserRequest, number_id: UUID) -> HttpResponse:
+    number = get_or_404(PhoneNumber.objects.select_related("client"), number_id)
+    form = NumberLimitsForm(request.POST)
+    if not form.is_valid():
+        assign = NumberAssignForm(initial={"client": number.client_id})
+        return _detail(request, number, assign, limits=form, status=INVALID)
+    set_number_limits(number=number, **form.cleaned_data, actor=request.user, now=clock.now())
+    messages.success(request, _("Saved. It holds from the next call on."))
+    return redirect("agency-telephony:number-detail", number.pk)
+
+
+@agency_permission("manage_phone_numbers")
+@require_POST
+def number_wake(request: UserRequest, number_id: UUID) -> HttpResponse:
+    number = get_or_404(PhoneNumber.objects.all(), number_id)
+    if wake_number(number=number, actor=request.user, now=clock.now()):
+        messages.success(request, _("It is used again, and judged by what it does from now on."))
+    else:
+        messages.info(request, _("It doesn't rest."))
+    return redirect("agency-telephony:number-detail", number.pk)
+
+
 def _detail(
-    request: HttpRequest, number: PhoneNumber, form: NumberAssignForm, *, status: int = 200
+    request: HttpRequest,
+    number: PhoneNumber,
+    form: NumberAssignForm,
+    *,
+    limits: NumberLimitsForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    context = {"row": queries.number_row(number, now=clock.now()), "number": number, "form": form}
+    context = {
+        "row": queries.number_row(number, now=clock.now()),
+        "number": number,
+        "form": form,
+        "limits": limits or NumberLimitsForm.of(number),
+        "days": queries.number_days(number),
+    }
     return render(request, "telephony/number_detail.html", context, status=status)

@@ -1,0 +1,13 @@
+"""What is looked at again and again for campaigns, beside `jobs.py`: here stands what launches."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from campaigns.services import topping_up
+from convomono.lib import clock
+
+
+def launch_new_leads(**_later: object) -> int:
+    """Launch the new leads of campaigns whose time has come; safe to run twice."""
+    return topping_up.top_up_due(now=clock.now(), is_sandbox=settings.SANDBOX)

@@ -1,0 +1,130 @@
+"""Launching a campaign's new leads again and again, at the times somebody set."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid5
+
+import structlog
+from django.utils.translation import gettext as _, ngettext
+
+from audit import actions
+from audit.services import System, record
+from billing.services import InsufficientCredits
+from campaigns.models import Campaign, TopUp
+from campaigns.services import launching, lifecycle
+from convomono.lib.db import IntegrityError, atomic
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from audit.services import Actor
+
+log = structlog.get_logger()
+
+TOP_UP = System("top-up")
+AT_ONCE = 50
+
+
+def set_top_up(
+    *,
+    campaign: Campaign,
+    is_active: bool,
+    every_minutes: int,
+    next_at: datetime,
+    most_seconds: int,
+    actor: Actor,
+    now: datetime,
+) -> bool:
+    """
+    Let new leads be launched at `next_at` and every so many minutes after it; tell if it changed.
+
+    Each such launch reserves `most_seconds` at most. Switched off, its launches go on.
+    """
+    wanted = {
+        "is_active": is_active,
+        "every_minutes": every_minutes,
+        "next_at": next_at,
+        "most_seconds": most_seconds,
+    }
+    if TopUp.objects.filter(campaign=campaign, **wanted).exists():
+        return False
+    by = {"set_by_email": actor.actor_email}
+
+    @atomic
+    def block() -> None:
+        if not TopUp.objects.filter(campaign=campaign).update(**wanted, **by):
+            TopUp.objects.create(campaign=campaign, client_id=campaign.client_id, **wanted, **by)
+        details = {**wanted, "next_at": next_at.isoformat()}
+        record(actions.TOP_UP_SET, resource=campaign, actor=actor, now=now, details=details)
+
+    try:
+        block()
+    except IntegrityError:  # somebody else has just set the first one
+        block()
+    return True
+
+
+def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
+    """Launch the new leads of every campaign whose time has come; return how many were launched."""
+    due = TopUp.objects.filter(is_active=True, next_at__lte=now).order_by("next_at", "pk")
+    rows = due.select_related(
+        "campaign__client", "campaign__retry_policy", "campaign__calling_window"
+    )
+    return sum(top_up(row=row, now=now, is_sandbox=is_sandbox) for row in rows[:AT_ONCE])
+
+
+def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
+    """
+    Launch one campaign's new leads and set the next time; True if something was launched.
+
+    The launch's key is made of the time it was due at, so that a second run, after a kill or beside
+    this one, launches nothing more.
+    """
+    launched, sentence = _launch(row, now=now, is_sandbox=is_sandbox)
+    TopUp.objects.filter(pk=row.pk, next_at=row.next_at).update(
+        next_at=following(row.next_at, every_minutes=row.every_minutes, now=now),
+        last_at=now,
+        last_result=sentence[:400],
+    )
+    return launched
+
+
+def following(at: datetime, *, every_minutes: int, now: datetime) -> datetime:
+    """Return the first time after `now` in steps from `at`: what was missed isn't made up for."""
+    every = timedelta(minutes=every_minutes)
+    missed = max(0, (now - at) // every)
+    return at + (missed + 1) * every
+
+
+def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
+    campaign = row.campaign
+    if not campaign.client.is_active:
+        return False, _("The account is inactive.")
+    if not launching.waiting_leads(campaign).exists():
+        return False, _("No new lead waited.")
+    key = uuid5(row.pk, row.next_at.isoformat())
+    try:
+        batch_call = lifecycle.launch_campaign(
+            campaign=campaign,
+            launch_key=key,
+            most_seconds=row.most_seconds,
+            actor=TOP_UP,
+            now=now,
+            is_sandbox=is_sandbox,
+        )
+    except lifecycle.LaunchRefused as refused:
+        why = " ".join(finding.sentence for finding in refused.findings)
+    except lifecycle.CampaignNotReady:
+        why = _("The campaign isn't ready: make it ready again.")
+    except InsufficientCredits:
+        why = _("The balance is too low. Buy minutes.")
+    except (lifecycle.LaunchInProgress, lifecycle.NobodyWaits):
+        why = _("Another launch has taken the new leads.")
+    else:
+        leads = batch_call.tasks_count
+        log.info("top_up.launched", batch_id=str(batch_call.pk), leads=leads)
+        said = ngettext("%(n)d new lead was launched.", "%(n)d new leads were launched.", leads)
+        return True, said % {"n": leads}
+    return False, why

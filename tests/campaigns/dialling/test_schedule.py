@@ -1,0 +1,191 @@
+"""Launches that start at their time, and new leads that are launched again and again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+
+from audit.models import AuditLog
+from billing.models import Wallet
+from campaigns.models import BatchCall, TopUp
+from campaigns.services import topping_up
+from campaigns.services.lifecycle import launch_campaign
+from campaigns.services.topping_up import following, set_top_up, top_up, top_up_due
+from convomono.lib.ids import uuid7
+from tests.factories.billing import open_wallet
+from tests.factories.campaigns import NOW, TESTS, enrol, make_number, make_ready
+
+if TYPE_CHECKING:
+    from campaigns.models import Campaign
+    from tests.campaigns.dialling.conftest import Rig
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def campaign(acme) -> Campaign:
+    open_wallet(acme, seconds=60_000)
+    make_number(acme)
+    return make_ready(acme, is_any_hour=True, weekdays=tuple(range(7)))
+
+
+def daily(campaign: Campaign, **fields) -> TopUp:
+    wanted = {"is_active": True, "every_minutes": 24 * 60, "next_at": NOW, "most_seconds": 3000}
+    set_top_up(campaign=campaign, **(wanted | fields), actor=TESTS, now=NOW)
+    return TopUp.objects.get(campaign=campaign)
+
+
+def test_starts_a_launch_within_a_second_of_its_time(rig: Rig, campaign: Campaign) -> None:
+    enrol(campaign, 3)
+    at = NOW + timedelta(hours=5)
+    batch_call = launch_campaign(
+        campaign=campaign,
+        launch_key=uuid7(),
+        actor=TESTS,
+        now=NOW,
+        scheduled_at=at,
+        is_sandbox=True,
+    )
+    assert (batch_call.status, batch_call.scheduled_at) == ("scheduled", at)
+    assert Wallet.objects.get(client=campaign.client).reserved_seconds > 0
+    dispatcher = rig.dispatcher()
+
+    rig.now = rig.real = at - timedelta(seconds=1)
+    while rig.now < at:
+        rig.step(dispatcher, seconds=0.25)
+        assert rig.retell.dials == [] or rig.now >= at
+    rig.step(dispatcher, seconds=0.25)
+
+    batch_call.refresh_from_db()
+    assert batch_call.started_at is not None
+    assert timedelta() <= batch_call.started_at - at <= timedelta(seconds=1)
+    assert rig.retell.dials
+    assert batch_call.last_dialled_at is not None
+    assert batch_call.last_dialled_at - at <= timedelta(seconds=1)
+
+
+def test_takes_a_time_that_is_past_for_now(campaign: Campaign) -> None:
+    enrol(campaign, 1)
+
+    batch_call = launch_campaign(
+        campaign=campaign,
+        launch_key=uuid7(),
+        actor=TESTS,
+        now=NOW,
+        scheduled_at=NOW - DAY,
+        is_sandbox=True,
+    )
+
+    assert batch_call.scheduled_at == NOW
+
+
+def test_lets_a_person_choose_the_time(client, alice, campaign: Campaign) -> None:
+    enrol(campaign, 2)
+    client.force_login(alice)
+    address = reverse("campaigns:campaign-launch", args=[campaign.pk])
+    typed = {"launch_key": uuid7(), "leads": 2, "seconds": 3000, "starts_at": "2999-01-01T10:00"}
+
+    answer = client.post(address, typed, follow=True)
+
+    assert "The first calls start at" in answer.content.decode()
+    assert BatchCall.objects.get().scheduled_at.year == 2999
+    assert client.post(address, typed | {"starts_at": "soon"}).status_code == 422
+
+
+def test_launches_new_leads_again_and_again(campaign: Campaign) -> None:
+    enrol(campaign, 3)
+    daily(campaign)
+
+    assert top_up_due(now=NOW - timedelta(seconds=1), is_sandbox=True) == 0
+    assert top_up_due(now=NOW, is_sandbox=True) == 1
+    first = BatchCall.objects.get()
+    assert (first.tasks_count, first.launched_by_email) == (3, "top-up")
+    row = TopUp.objects.get()
+    assert (row.next_at, row.last_result) == (NOW + DAY, "3 new leads were launched.")
+    assert top_up_due(now=NOW + timedelta(hours=1), is_sandbox=True) == 0
+
+    enrol(campaign, 2, start=10)
+    assert top_up_due(now=NOW + DAY, is_sandbox=True) == 1
+    assert sorted(BatchCall.objects.values_list("tasks_count", flat=True)) == [2, 3]
+    assert top_up_due(now=NOW + 2 * DAY, is_sandbox=True) == 0
+    row.refresh_from_db()
+    assert row.last_result == "No new lead waited."
+
+
+def test_launches_once_for_one_time_although_it_is_killed_or_run_twice(campaign: Campaign) -> None:
+    enrol(campaign, 3)
+    row = daily(campaign)
+
+    for _ in range(3):  # each reads the row as it was before the time was moved on
+        top_up(row=row, now=NOW, is_sandbox=True)
+
+    assert BatchCall.objects.count() == 1
+    assert TopUp.objects.get().next_at == NOW + DAY
+
+
+def test_reserves_no_more_than_it_may(campaign: Campaign) -> None:
+    enrol(campaign, 30)
+    daily(campaign, most_seconds=600)
+
+    top_up_due(now=NOW, is_sandbox=True)
+
+    assert Wallet.objects.get(client=campaign.client).reserved_seconds == 600
+
+
+def test_says_why_nothing_was_launched_and_tries_the_next_time(campaign: Campaign) -> None:
+    enrol(campaign, 3)
+    row = daily(campaign)
+    campaign.client.phone_numbers.update(client=None)
+
+    assert not top_up(row=row, now=NOW, is_sandbox=True)
+
+    row.refresh_from_db()
+    assert "no phone number to call from" in row.last_result
+    assert (row.next_at, row.last_at) == (NOW + DAY, NOW)
+    campaign.client.status = "inactive"
+    campaign.client.save()
+    assert top_up_due(now=NOW + DAY, is_sandbox=True) == 0
+    row.refresh_from_db()
+    assert row.last_result == "The account is inactive."
+
+
+def test_makes_up_for_nothing_that_was_missed() -> None:
+    assert following(NOW, every_minutes=60, now=NOW) == NOW + timedelta(hours=1)
+    later = NOW + timedelta(hours=5, minutes=10)
+    assert following(NOW, every_minutes=60, now=later) == NOW + timedelta(hours=6)
+
+
+def test_is_switched_off_again(campaign: Campaign) -> None:
+    enrol(campaign, 3)
+    daily(campaign, is_active=False)
+
+    assert top_up_due(now=NOW + DAY, is_sandbox=True) == 0
+    assert topping_up.AT_ONCE > 0
+
+
+def test_is_set_by_who_may_launch(client, alice, mia, charlie, campaign: Campaign) -> None:
+    address = reverse("campaigns:campaign-top-up", args=[campaign.pk])
+    typed = {
+        "is_active": "on",
+        "next_at": "2999-01-01T10:00",
+        "every_minutes": "60",
+        "most_minutes": "50",
+    }
+    client.force_login(mia)
+    assert client.get(address).status_code == 403
+    client.force_login(charlie)
+    assert client.post(address, typed).status_code == 404
+    client.force_login(alice)
+
+    assert client.post(address, typed | {"next_at": "2001-01-01T10:00"}).status_code == 422
+    assert client.post(address, typed | {"every_minutes": "7"}).status_code == 422
+    for _ in range(2):
+        assert "Saved" in client.post(address, typed, follow=True).content.decode()
+
+    row = TopUp.objects.get()
+    assert (row.every_minutes, row.most_seconds, row.set_by_email) == (60, 3000, alice.email)
+    assert AuditLog.objects.filter(action="campaign.top_up_set").count() == 1
