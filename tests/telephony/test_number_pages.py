@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from convomono.lib.ids import uuid7
-from telephony import views
+from telephony.views import numbers as views
 from telephony.models import PhoneNumber
 from telephony.provider import Rejected, UnknownOutcome
 from tests.factories.telephony import PhoneNumberFactory
