@@ -7,9 +7,12 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from campaigns import script
-from campaigns.calling_rules import calling_rules
+from campaigns.calling_rules import country_zones
+from campaigns.calling_rules.places import Place
+from campaigns.dialling.candidates import rules_in
 from campaigns.dialling.windows import Hours, next_opening
 from campaigns.models import CallingWindow, Campaign, Enrolment
+from campaigns.services.limits import client_limits
 from convomono.lib.bulk import insert_rows, new_row
 from convomono.lib.db import IntegrityError, in_transaction, insert_once, run_atomic
 from leads.imports.targets import EnrolRow
@@ -86,16 +89,19 @@ class CampaignTarget:
         ).delete()
         return deleted
 
-    def opens_at(self, *, country: str, zones: Sequence[str], now: datetime) -> datetime | None:
+    def opens_at(
+        self, *, country: str, state: str, zones: Sequence[str], now: datetime
+    ) -> datetime | None:
         """Return when somebody there may be called next; None if the hours never meet."""
         window = CallingWindow.objects.filter(campaign_id=self.campaign_id).first()
-        rules = calling_rules(country, now.date())
-        places = tuple(zones) or rules.zones
+        places = tuple(zones) or country_zones(country)
         if window is None or not places:
             return None
+        where = Place(country, (state,) if state else ())
+        limits = client_limits(self.client_id)
+        rules = rules_in(where, zones=places, limits=limits, now=now)
         hours = Hours(frozenset(window.weekdays), window.opens_minute, window.closes_minute)
-        legal = hours.within(opens_minute=rules.opens_minute, closes_minute=rules.closes_minute)
-        return next_opening(hours=legal, zones=places, after=now)
+        return next_opening(hours=hours.within(rules), zones=places, after=now)
 
     def _enrolment(self, row: EnrolRow, now: datetime) -> Enrolment:
         return new_row(

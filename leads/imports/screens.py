@@ -285,8 +285,9 @@ def zone_lines(
     for name, count in ranked[:limit]:
         place, _bar, joined = name.partition("|")
         zones = joined.split(",") if joined else []
-        opens_at = (
-            target.opens_at(country=place[:2], zones=zones, now=now) if target is not None else None
-        )
+        country, _dash, state = place.partition("-")
+        opens_at = None
+        if target is not None:
+            opens_at = target.opens_at(country=country, state=state, zones=zones, now=now)
         lines.append(ZoneLine(place, zones, count, opens_at, is_open=opens_at == now))
     return lines

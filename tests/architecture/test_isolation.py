@@ -115,7 +115,6 @@ def ids(acme, rival, root, alice, vera, now):
         "endpoint_id": endpoint.pk,
         "delivery_id": delivery.pk,
         "token": "forged",
-        "run_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,
         "campaign_id": campaign.pk,
         "invoice_id": Invoice.objects.get(payment_id=line.payment_id).pk,
         "statement_id": ask_statement(client=acme, month=date(2026, 10, 1), now=now).pk,

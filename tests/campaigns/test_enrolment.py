@@ -94,3 +94,19 @@ def test_keeps_the_same_person_in_two_campaigns(acme):
 
     assert enrol_lead(campaign=second, lead=row.lead, dynamic_vars={}, now=NOW)
     assert Enrolment.objects.count() == 2
+
+
+def test_tells_imports_when_each_places_hours_open(acme):
+    target = target_of(make_draft(acme))
+    late = NOW.replace(hour=1, minute=30)  # 20:30 of a Sunday evening in New York
+
+    def opens(state, *zones):
+        return target.opens_at(country="US", state=state, zones=zones, now=late)
+
+    new_york = opens("NY", "America/New_York")
+    assert new_york is not None
+    assert new_york > late
+    # The later zone of two, and the state whose law opens latest.
+    assert opens("NY", "America/New_York", "America/Los_Angeles") > new_york
+    assert opens("", "America/New_York") >= new_york
+    assert target.opens_at(country="ZZ", state="", zones=(), now=late) is None

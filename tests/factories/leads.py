@@ -116,7 +116,9 @@ class FakeTarget:
             del self.enrolled[number]
         return len(gone)
 
-    def opens_at(self, *, country: str, zones: Sequence[str], now: datetime) -> datetime | None:
+    def opens_at(
+        self, *, country: str, state: str, zones: Sequence[str], now: datetime
+    ) -> datetime | None:
         return now + timedelta(hours=2)
 
     def find(self, *, client_id: UUID, campaign_id: UUID) -> FakeTarget | None:
