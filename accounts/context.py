@@ -9,6 +9,8 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.models import User
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
@@ -43,6 +45,7 @@ _AGENCY_NAV = (
     ("agency-telephony:number-list", "phone", _lazy("Numbers"), ("manage_phone_numbers",)),
     ("agency-billing:wallet-list", "banknotes", _lazy("Money"), ("manage_billing", "view_finance")),
     ("agency-campaigns:line-list", "queue-list", _lazy("Lines"), ()),
+    ("agency-campaigns:live", "phone-arrow-up-right", _lazy("Live"), ()),
     ("agency-campaigns:rule-list", "scale", _lazy("Calling rules"), ()),
     ("agency-campaigns:workspace", "cloud", _lazy("At Retell"), ("manage_campaigns",)),
     ("agency-webhooks:monitor", "signal", _lazy("Webhooks"), ()),
@@ -72,6 +75,7 @@ def chrome(request: HttpRequest) -> dict[str, Any]:
         # A callable: fragments that don't show the balance don't ask for it.
         "balance_seconds": lambda: _balance(request),
         "balance_url": reverse("billing:wallet"),
+        "bell": _bell(request),
         "demo_sign_ins": _demo_sign_ins(),
     }
 
@@ -87,6 +91,18 @@ def _impersonation(request: HttpRequest) -> dict[str, Any] | None:
         "until": acting.session.ends_at,
         "stop_url": reverse("acting-stop"),
     }
+
+
+def _bell(request: HttpRequest) -> dict[str, Any] | None:
+    """Return where notifications stand; how many are new is told by the socket, or asked for."""
+    user = getattr(request, "user", None)
+    return {"url": notifications_url(user)} if isinstance(user, User) else None
+
+
+def notifications_url(user: User) -> str:
+    """Return the address of the page with this person's notifications."""
+    face = "agency-reporting" if user.is_agency_staff else "reporting"
+    return reverse(f"{face}:notifications")
 
 
 def _demo_sign_ins() -> list[dict[str, str]]:

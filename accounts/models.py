@@ -177,6 +177,7 @@ class User(AbstractBaseUser, BaseModel):
     manage_billing = models.BooleanField(default=False)
     view_finance = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    notifications_seen_at = models.DateTimeField(null=True, blank=True)  # newer ones are unread
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
@@ -284,7 +285,8 @@ class Notification(BaseModel):
     """
     Something the product tells a client's people, or the agency when `client` is empty.
 
-    `key` makes one cause one notification. `read_at` is empty until somebody has seen it.
+    `key` makes one cause one notification. It is unread for whoever hasn't looked since
+    (`User.notifications_seen_at`).
     """
 
     class Level(models.TextChoices):

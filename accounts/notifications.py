@@ -1,4 +1,4 @@
-"""Tells a client's people, or the agency, that something happened: once per cause."""
+"""Tells a client's people, or the agency, that something happened: once per cause; and who has seen it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import structlog
 from django.core.mail import send_mail
 
 from accounts.models import Notification, User
+from convomono.lib import live
 from convomono.lib.db import in_transaction, insert_once
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from accounts.models import Client
 
 log = structlog.get_logger()
+
+TOPIC = "notifications"
+MOST_COUNTED = 99
 
 
 def notify(
@@ -37,12 +44,16 @@ def notify(
         client=client, level=level, title=title, body=body, url=url, key=key, created_at=now
     )
     if not in_transaction():
-        return insert_once(row, "key")
-    # A duplicate would end a MongoDB transaction, so it is looked for; the unique key stays the guard.
-    if Notification.objects.filter(key=key).exists():
-        return False
-    row.save(force_insert=True)
-    return True
+        written = insert_once(row, "key")
+    else:
+        # A duplicate would end a MongoDB transaction, so it is looked for; the unique key stays the
+        # guard.
+        written = not Notification.objects.filter(key=key).exists()
+        if written:
+            row.save(force_insert=True)
+    if written:
+        _tell(client.pk if client else None)
+    return written
 
 
 def mail_agency(*, subject: str, text: str) -> int:
@@ -59,3 +70,45 @@ def mail_agency(*, subject: str, text: str) -> int:
     except OSError:  # smtplib's errors are of its kind
         log.exception("mail.not_sent", subject=subject)
         return 0
+
+
+def notifications_of(user: User) -> QuerySet[Notification]:
+    """Return what this person is told, newest first: their client's, or the agency's."""
+    if user.is_agency_staff:
+        rows = Notification.objects.filter(client=None)
+    elif user.client_id is not None:
+        rows = Notification.objects.filter(client_id=user.client_id)
+    else:
+        rows = Notification.objects.none()
+    return rows.order_by("-created_at", "-pk")
+
+
+def unread_count(user: User) -> int:
+    """Return how many of them came since the person last looked, at most 100."""
+    rows = notifications_of(user)
+    if user.notifications_seen_at is not None:
+        rows = rows.filter(created_at__gt=user.notifications_seen_at)
+    return rows[: MOST_COUNTED + 1].count()
+
+
+def mark_seen(*, user: User, now: datetime) -> bool:
+    """
+    Remember that the person has seen everything up to now; False for somebody at work as a client.
+
+    Who looks in a client's place hasn't looked for its people.
+    """
+    if getattr(user, "acted_for", None) is not None:
+        return False
+    User.objects.filter(pk=user.pk).update(notifications_seen_at=now)
+    user.notifications_seen_at = now
+    _tell(None if user.is_agency_staff else user.client_id)
+    return True
+
+
+def topic_of(client_id: UUID | None) -> str:
+    """Return the topic that tells of new notifications: a client's, or the agency's."""
+    return live.topic(TOPIC, client_id or "agency")
+
+
+def _tell(client_id: UUID | None) -> None:
+    live.topics_changed(topic_of(client_id))

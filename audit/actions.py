@@ -84,6 +84,15 @@ KNOWLEDGE_INDEXED = "knowledge.indexed"
 KNOWLEDGE_USED = "knowledge.used"
 KNOWLEDGE_ARCHIVED = "knowledge.archived"
 WORKSPACE_REPAIRED = "workspace.repaired"
+DIALLING_STOPPED = "dialling.stopped"
+DIALLING_RESUMED = "dialling.resumed"
+CALL_ENDED = "call.ended_by_person"
+LEAD_MOVED_UP = "enrolment.moved_up"
+LEAD_MOVED_BACK = "enrolment.moved_back"
+LEAD_HELD = "enrolment.held"
+LEAD_RELEASED = "enrolment.released"
+LEAD_REMOVED = "enrolment.removed"
+LEAD_PUT_BACK = "enrolment.put_back"
 REPORT_REQUESTED = "report.requested"
 WEBHOOK_REPLAYED = "webhook.replayed"
 REPLAY_ORDERED = "replay.ordered"
@@ -175,6 +184,15 @@ SENTENCES = {
     KNOWLEDGE_USED: _("Let campaigns use a version of a knowledge base"),
     KNOWLEDGE_ARCHIVED: _("Put a knowledge base away"),
     WORKSPACE_REPAIRED: _("Had the objects at Retell put right"),
+    DIALLING_STOPPED: _("Stopped all dialling"),
+    DIALLING_RESUMED: _("Let dialling go on"),
+    CALL_ENDED: _("Ended a call in progress"),
+    LEAD_MOVED_UP: _("Moved a lead to the front of the line"),
+    LEAD_MOVED_BACK: _("Moved a lead back to its place in the line"),
+    LEAD_HELD: _("Held a lead back"),
+    LEAD_RELEASED: _("Let a lead into the line again"),
+    LEAD_REMOVED: _("Took a lead out of the line"),
+    LEAD_PUT_BACK: _("Put a lead back into the line"),
     REPORT_REQUESTED: _("Asked for a report"),
     WEBHOOK_REPLAYED: _("Replayed a webhook event"),
     REPLAY_ORDERED: _("Ordered a replay of webhook events"),

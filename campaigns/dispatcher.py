@@ -12,6 +12,7 @@ from campaigns.dialling.answers import apply_answer, record_lost
 from campaigns.dialling.breaking import break_if_bad
 from campaigns.dialling.candidates import load_candidates, without_own
 from campaigns.dialling.capacity import Capacity
+from campaigns.dialling.gates import Closed, closed_gates
 from campaigns.dialling.lookups import LookUps
 from campaigns.dialling.numbers import NumberPool, number_pool
 from campaigns.dialling.pacing import CallsPerSecond, OwnCalls, count_own_calls
@@ -83,6 +84,7 @@ class Dispatcher:
         self._resends: list[Attempt] = []
         self._launches: list[BatchCall] = []
         self._launches_read_at: datetime | None = None
+        self._closed = Closed()
         self._pools: dict[tuple[UUID, tuple[str, ...]], NumberPool] = {}
         self._calls_left: dict[UUID, dict[str, int]] = {}  # of numbers with a daily cap
         self._upkept_at: datetime | None = None
@@ -119,6 +121,7 @@ class Dispatcher:
             situation.start_due(now=now)
             self._launches = situation.running_launches()
             self._rota.share(situation.shares_of(self._launches))
+            self._closed = closed_gates()
             self._launches_read_at = real_now
             self._pools, self._calls_left = {}, {}
             self._due.keep({one.pk for one in self._launches})
@@ -141,7 +144,7 @@ class Dispatcher:
 
     def _dial(self, launches: list[BatchCall], own: OwnCalls, now: datetime) -> int:
         self._due.handled = 0
-        dry: set[UUID] = set()
+        dry = {one.pk for one in launches if self._closed.stops(one.client_id)}
         placed = 0
         while self._startable(own, now) > 0:
             launch = self._rota.pick(launches, own=own, without=dry, now=now)
@@ -245,7 +248,8 @@ class Dispatcher:
         while self._resends and self._startable(own, now) > 0:
             attempt = self._resends.pop()
             launch = running.get(attempt.batch_call_id)
-            if launch is not None and self._may_resend(launch, attempt, now):
+            is_stopped = self._closed.stops(attempt.client_id)
+            if launch is not None and not is_stopped and self._may_resend(launch, attempt, now):
                 sent += self._send_again(attempt, own=own, now=now)
         return sent
 
@@ -310,6 +314,7 @@ class Dispatcher:
             campaign_own=own.by_campaign[launch.campaign_id],
             pool=self._pool(launch, now),
             paced=self._rota.paced(launch),
+            closed=self._closed,
         )
         reason = situation.explain(batch_call=launch, around=around, now=now)
         if reason.code in {waiting.CREDIT, waiting.DEBT} and funding.run_dry(

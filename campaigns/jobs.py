@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.utils.translation import gettext as _
 
@@ -16,6 +17,7 @@ from campaigns.models import Campaign, KnowledgeBase
 from campaigns.services import funding, indexing, launching, preparing, steering, workspace
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
+from telephony.models import Call
 from telephony.provider import (
     PaymentRequired,
     ProviderError,
@@ -27,11 +29,14 @@ from telephony.retell import retell_gateway
 if TYPE_CHECKING:
     from datetime import datetime
 
+log = structlog.get_logger()
+
 # A run that takes longer has died with its worker, or waits for Retell to index the knowledge.
 STAYED_BEHIND = timedelta(seconds=60)
 # Between two slices of leads the webhook path gets the database.
 PAUSE_SECONDS = 0.005
 AT_ONCE = 200
+HANGS_UP_WITHIN = timedelta(seconds=10)
 WEBHOOK_PATH = "/api/v1/webhooks/retell"
 
 
@@ -141,6 +146,25 @@ def cancel_leads(*, batch_call_id: str, **_later: object) -> None:
     """Take the waiting leads of a stopped launch out of the line; safe to run twice."""
     while not steering.cancel_slice(batch_call_id=UUID(batch_call_id), now=clock.now()):
         time.sleep(PAUSE_SECONDS)
+
+
+def hang_up(*, call_id: str, **_later: object) -> None:
+    """End a call that a person wants ended; nothing is done if it is over, or twice."""
+    call = Call.objects.filter(pk=UUID(call_id), status__in=Call.LIVE).first()
+    if call is None or call.end_requested_at is None:
+        return
+    try:
+        retell_gateway().stop_call(call_id=call.provider_call_id)
+    except Rejected:
+        log.info("call.over_before_its_end", call_id=call_id)  # its news is on the way
+
+
+def hang_up_left(**_later: object) -> None:
+    """Ask again for calls that are still going on: a worker was killed, Redis or Retell away."""
+    since = clock.now() - HANGS_UP_WITHIN
+    wanted = Call.objects.filter(status__in=Call.LIVE, end_requested_at__lte=since)
+    for call_id in wanted.order_by("created_at", "pk").values_list("pk", flat=True)[:AT_ONCE]:
+        enqueue(hang_up, queue="calls", call_id=str(call_id))
 
 
 def resume_funded(**_later: object) -> int:

@@ -364,7 +364,8 @@ def _delay_seconds(retry: RetryRule, policy: DialPolicy) -> int:
 
 
 # Moves of an enrolment. An end may still change: the analysis of a call tells of voicemails late,
-# and a person may ask on any call, or later by other means, not to be called again.
+# and a person may ask on any call, or later by other means, not to be called again. Who was taken out
+# of the line by hand may be put back (`services/queueing.py`).
 _ENDS = ("done", "suppressed", "exhausted", "invalid")
 MOVES: dict[str, frozenset[str]] = {
     "queued": frozenset({"dialling", "in_call", "cancelled", *_ENDS}),
@@ -374,7 +375,7 @@ MOVES: dict[str, frozenset[str]] = {
     "exhausted": frozenset({"queued", "done", "suppressed", "invalid"}),
     "suppressed": frozenset(),
     "invalid": frozenset({"suppressed"}),
-    "cancelled": frozenset({"suppressed"}),
+    "cancelled": frozenset({"queued", "suppressed"}),
 }
 
 

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from billing.jobs import issue_statements, reconcile_nightly, resume_pdfs, show_due_rates
 from campaigns.jobs import (
     check_launches,
+    hang_up_left,
     resume_campaigns,
     resume_funded,
     retire_agents,
@@ -57,6 +58,7 @@ periodic(resume_pdfs, every_seconds=60)
 periodic(reconcile_nightly, every_seconds=600, queue="reports")
 periodic(fetch_differences, every_seconds=15, queue="calls")
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")
+periodic(hang_up_left, every_seconds=10, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
 periodic(retire_knowledge, every_seconds=3600)
 periodic(retire_agents, every_seconds=3600)

@@ -145,9 +145,15 @@ class _Nowhere(AsyncWebsocketConsumer):
         await self.close(code=_NO_PAGE)
 
 
-_CAMPAIGN = "ws/app/campaigns/<uuid:campaign_id>/"
 # Address -> page; who may open it stands in `reporting/live/doors.py`.
-PAGES: dict[str, str] = {_CAMPAIGN: "campaign"}
+PAGES: Final[dict[str, str]] = {
+    "ws/app/": "client",
+    "ws/app/home/": "client-home",
+    "ws/app/campaigns/<uuid:campaign_id>/": "campaign",
+    "ws/agency/": "agency",
+    "ws/agency/home/": "agency-home",
+    "ws/agency/live/": "agency-live",
+}
 _ROUTES = [path(route, LivePage.as_asgi(page=page)) for route, page in PAGES.items()]
 _ROUTES += [path("<path:anything>", _Nowhere.as_asgi())]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from reporting.views import agency, client, probes as probe_views
+from reporting.views import agency, client, notifications, probes as probe_views
 
 client_face: tuple[list[URLPattern], str] = (
     [
@@ -19,6 +19,9 @@ client_face: tuple[list[URLPattern], str] = (
             client.report_create,
             name="report-create",
         ),
+        path("notifications/", notifications.client_notifications, name="notifications"),
+        path("notifications/bell/", notifications.client_bell, name="bell"),
+        path("notifications/seen/", notifications.client_seen, name="notifications-seen"),
         path("reports/<uuid:report_id>/", client.report_download, name="report-download"),
     ],
     "reporting",
@@ -27,6 +30,9 @@ agency_face: tuple[list[URLPattern], str] = (
     [
         path("", agency.home, name="home"),
         path("health/", agency.health, name="health"),
+        path("notifications/", notifications.agency_notifications, name="notifications"),
+        path("notifications/bell/", notifications.agency_bell, name="bell"),
+        path("notifications/seen/", notifications.agency_seen, name="notifications-seen"),
     ],
     "agency-reporting",
 )

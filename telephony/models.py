@@ -190,6 +190,7 @@ class Call(ClientOwned):
         OUTBOUND = "outbound", _("Outbound")
         INBOUND = "inbound", _("Inbound")
 
+    LIVE = (Status.REGISTERED, Status.ONGOING)
     OVER = frozenset({Status.ENDED, Status.NOT_CONNECTED, Status.ERROR})
 
     provider_call_id = models.CharField(max_length=100, unique=True)
@@ -220,6 +221,7 @@ class Call(ClientOwned):
     retell_cost_micros = models.PositiveBigIntegerField(default=0)
     billed_seconds = models.PositiveBigIntegerField(default=0)
     client_cost_micros = models.PositiveBigIntegerField(default=0)
+    end_requested_at = models.DateTimeField(null=True, blank=True)  # a person wants it hung up
     # What this call adds to its day in reporting's counters, so that nothing is counted twice.
     counted = models.JSONField(default=dict)
 

@@ -70,7 +70,10 @@ def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[
     Of those due at one instant the highest score goes first.
     """
     due = Enrolment.objects.filter(
-        batch_call_id=batch_call.pk, status=Enrolment.Status.QUEUED, next_attempt_at__lte=now
+        batch_call_id=batch_call.pk,
+        status=Enrolment.Status.QUEUED,
+        next_attempt_at__lte=now,
+        held_at=None,
     ).select_related("lead")
     asked = list(due.filter(callback_at__lte=now).order_by("callback_at", "pk")[:limit])
     known = {one.pk for one in asked}

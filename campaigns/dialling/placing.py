@@ -9,6 +9,7 @@ from accounts.models import Client
 from billing.ledger import Overtaken as LedgerOvertaken
 from billing.services import hold, void
 from campaigns import script
+from campaigns.dialling.gates import GateClosed, pass_gates
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.settings_schema import max_call_seconds, with_defaults
@@ -90,7 +91,8 @@ def arm(*, attempt: Attempt, now: datetime) -> None:
     The launch's row is written under the condition that it runs, so that a pause and a dial collide
     in the database: after a pause is committed nothing more is armed.
 
-    :raises Forbidden: if launch or client isn't active any more, or the number was suppressed
+    :raises Forbidden: if launch or client isn't active any more, dialling was stopped, or the
+        number suppressed
     :raises Overtaken: if another dispatcher has sent it
     """
     sends = attempt.sends_count
@@ -101,6 +103,7 @@ def arm(*, attempt: Attempt, now: datetime) -> None:
         ).update(last_dialled_at=now)
         if not running or not _is_allowed(attempt):
             raise Forbidden
+        pass_gates(client_id=attempt.client_id, now=now)
         # Two dispatchers may hold one attempt for a moment, the slower one after its claim ran out:
         # the count lets one of them send.
         counted = Attempt.objects.filter(
@@ -109,7 +112,12 @@ def arm(*, attempt: Attempt, now: datetime) -> None:
         if not counted:
             raise Overtaken
 
-    run_atomic(block)
+    try:
+        run_atomic(block)
+    except GateClosed:
+        raise Forbidden from None
+    except IntegrityError:  # the first dial of two processes made one gate
+        raise Overtaken from None
     attempt.sends_count, attempt.sent_at = sends + 1, now
 
 
@@ -236,12 +244,14 @@ def _claim(candidate: Candidate, attempt: Attempt, claim: Claim, now: datetime) 
         guards={
             "attempt_number": candidate.enrolment.attempt_number,
             "next_attempt_at": candidate.enrolment.next_attempt_at,
+            "held_at": None,
         },
         batch_call_id=candidate.batch_call.pk,
         attempt_number=attempt.number,
         lease=claim.lease,
         lease_until=claim.until,
         waiting_reason="",
+        moved_from=None,
         decision=attempt.decision,
     )
     if not claimed:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from campaigns.dialling.gates import Closed
     from campaigns.dialling.numbers import NumberPool
 
 
@@ -37,6 +38,7 @@ class Surroundings:
     client_own: int
     campaign_own: int
     pool: NumberPool
+    closed: Closed
     paced: int = 0  # the campaign's own new calls in a minute, while they hold it up
 
 
@@ -77,8 +79,8 @@ def shares_of(launches: Iterable[BatchCall]) -> list[ClientShare]:
 
 def explain(*, batch_call: BatchCall, around: Surroundings, now: datetime) -> Reason:
     """Say why a running launch isn't placing a call at this moment; empty if it is about to."""
-    if not batch_call.client.is_active:
-        return Reason(code=waiting.CLIENT_INACTIVE)
+    if code := _forbidden(batch_call, around):
+        return Reason(code=code)
     if (waits := _for_a_lead(batch_call, now)) is not None:
         return waits
     if around.stopped.code:
@@ -91,14 +93,24 @@ def explain(*, batch_call: BatchCall, around: Surroundings, now: datetime) -> Re
     return _lines(batch_call, around)
 
 
+def _forbidden(batch_call: BatchCall, around: Surroundings) -> str:
+    """Return the code of what a person has forbidden; empty if nothing."""
+    if not batch_call.client.is_active:
+        return waiting.CLIENT_INACTIVE
+    if around.closed.everything:
+        return waiting.STOPPED_ALL
+    return waiting.STOPPED_CLIENT if around.closed.stops(batch_call.client_id) else ""
+
+
 def _for_a_lead(batch_call: BatchCall, now: datetime) -> Reason | None:
     """Say what the launch waits for while nobody in it is due."""
     queued = Enrolment.objects.filter(
         batch_call_id=batch_call.pk, status=Enrolment.Status.QUEUED
     ).order_by("next_attempt_at", "pk")
-    first = queued.values_list("next_attempt_at", "waiting_reason").first()
+    first = queued.filter(held_at=None).values_list("next_attempt_at", "waiting_reason").first()
     if first is None:
-        return _nobody_queued(batch_call)
+        is_held = batch_call.queued_count and queued.exists()
+        return Reason(code=waiting.HELD) if is_held else _nobody_queued(batch_call)
     due_at, reason = first
     if due_at > now:
         return Reason(code=reason or waiting.RETRY, until=due_at)

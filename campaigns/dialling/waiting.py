@@ -36,6 +36,9 @@ NUMBERS_RESTING = "numbers_resting"
 NUMBERS_CAPPED = "numbers_capped"
 NUMBER_LINES_FULL = "number_lines_full"
 CLIENT_INACTIVE = "client_inactive"
+STOPPED_ALL = "stopped_all"
+STOPPED_CLIENT = "stopped_client"
+HELD = "held"
 # Waiting for the voice platform, or for ourselves.
 PROVIDER_BUSY = "provider_busy"
 PROVIDER_AWAY = "provider_away"
@@ -91,6 +94,11 @@ WAITING: dict[str, _StrPromise] = {
     NUMBERS_RESTING: _("The phone numbers are resting after complaints, until %(until)s."),
     NUMBERS_CAPPED: _("The phone numbers have made all their calls of today."),
     NUMBER_LINES_FULL: _("Each phone number has as many calls at once as it may have."),
+    STOPPED_ALL: _("All calling is stopped by the agency. It goes on when they resume it."),
+    STOPPED_CLIENT: _(
+        "All calling of this account is stopped. It goes on when somebody resumes it."
+    ),
+    HELD: _("Everybody who still waits is held back. Release them to go on."),
     CLIENT_INACTIVE: _("The account is inactive. Ask the agency to activate it."),
     PROVIDER_BUSY: _("The voice platform asked us to slow down. Dialling goes on at %(until)s."),
     PROVIDER_AWAY: _("The voice platform doesn't answer. The next try is at %(until)s."),

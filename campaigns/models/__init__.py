@@ -13,6 +13,7 @@ from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrol
 from campaigns.models.follow_ups import FollowUp, FollowUpRule
 from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
 from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
+from campaigns.models.stops import DialGate
 
 __all__ = [
     "Attempt",
@@ -22,6 +23,7 @@ __all__ = [
     "CampaignVersion",
     "ClientLimits",
     "ClientShare",
+    "DialGate",
     "DispatcherLease",
     "Enrolment",
     "FollowUp",

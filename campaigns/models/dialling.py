@@ -129,6 +129,11 @@ class Enrolment(ClientOwned):
     # The lead's score when it was put in line: of those due at one instant the highest goes first.
     priority = models.PositiveSmallIntegerField(default=0)
     waiting_reason = models.CharField(max_length=64, blank=True)
+    # A person's hand on the line: when it was due before it was moved up; since when it is held back,
+    # or was taken out of the line. Each is empty again once that is undone.
+    moved_from = models.DateTimeField(null=True, blank=True)
+    held_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
     decision = models.JSONField(default=dict)  # the latest decision, with its rules and inputs
     lease = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

@@ -11,6 +11,7 @@ from billing.models import Reservation
 from billing.rules import price_micros
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries import progress as progress_of
+from campaigns.queries.line import NEXT_ROWS, Line, in_line, line
 from leads.models import Lead
 from telephony.models import Call
 
@@ -55,7 +56,7 @@ class CallRow:
 
 @dataclass(frozen=True)
 class LivePage:
-    """All that the live page shows; six queries whatever the number of leads and calls."""
+    """All that the live page shows; eight queries whatever the number of leads and calls."""
 
     status: str
     label: str
@@ -65,6 +66,7 @@ class LivePage:
     launches: list[BatchCall]
     live_calls: list[CallRow]
     recent_calls: list[CallRow]
+    line: Line
 
     @property
     def is_live(self) -> bool:
@@ -89,6 +91,7 @@ def live_page(campaign: Campaign, *, now: datetime) -> LivePage:
     status = progress_of.shown_status(campaign, launches)
     live, recent = _live_calls(launches), _recent_calls(campaign)
     names = _names([*live, *recent])
+    live_ids = [row.pk for row in launches if not row.is_over]
     return LivePage(
         status=status,
         label=progress_of.status_label(status),
@@ -98,6 +101,7 @@ def live_page(campaign: Campaign, *, now: datetime) -> LivePage:
         launches=launches[::-1],
         live_calls=[_row(call, names, now) for call in live],
         recent_calls=[_row(call, names, now) for call in recent],
+        line=line(live_ids, now=now, rows=list(in_line(live_ids, now=now)[:NEXT_ROWS])),
     )
 
 

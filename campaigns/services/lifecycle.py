@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from campaigns import jobs
 from campaigns.preflight import preflight
-from campaigns.services import funding, launching, preparing, steering
+from campaigns.services import funding, launching, preparing, steering, stopping
 from campaigns.services.authoring import (
     CampaignArchived,
     CampaignContent,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from audit.services import Actor
     from campaigns.models import BatchCall, Campaign
     from campaigns.preflight import Preflight
+    from telephony.models import Call
 
 __all__ = [
     "BatchCallNotPaused",
@@ -61,6 +62,8 @@ __all__ = [
     "archive_campaign",
     "create_campaign",
     "duplicate_campaign",
+    "end_call",
+    "end_calls",
     "launch_campaign",
     "pause_batch_call",
     "pause_by_system",
@@ -159,6 +162,22 @@ def stop_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> No
         if steering.cancel_slice(batch_call_id=batch_call.pk, now=now):
             return
     enqueue(jobs.cancel_leads, queue="calls", batch_call_id=str(batch_call.pk))
+
+
+def end_call(*, call: Call, actor: Actor, now: datetime) -> bool:
+    """Hang up on a call in progress; False if it is over, or somebody asked before."""
+    asked = stopping.request_end(call=call, actor=actor, now=now)
+    if asked:
+        enqueue(jobs.hang_up, queue="calls", call_id=str(call.pk))
+    return asked
+
+
+def end_calls(*, client_id: UUID | None, actor: Actor, now: datetime) -> int:
+    """Hang up on every call in progress, of a client or of all; return how many."""
+    ended = 0
+    while calls := stopping.calls_to_end(client_id=client_id, limit=steering.SLICE):
+        ended += sum(end_call(call=call, actor=actor, now=now) for call in calls)
+    return ended
 
 
 def pause_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:

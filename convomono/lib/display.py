@@ -125,6 +125,15 @@ def brief_instant(value: datetime | None) -> str:
 
 
 @register.filter
+def exact_instant(value: datetime | None) -> str:
+    """Say an instant to the millisecond, in the zone in force: "24 Nov, 09:00:12.345"."""
+    if value is None:
+        return MISSING
+    local = timezone.localtime(value)
+    return f"{date_format(local, 'j M, H:i:s')}.{local.microsecond // 1000:03d}"
+
+
+@register.filter
 def ago(value: datetime | None, now: datetime) -> str:
     """Show how long before `now` an instant was, in its largest unit: "5 min ago"."""
     if value is None:

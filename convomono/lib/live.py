@@ -57,6 +57,11 @@ def row_changed(*, kind: str, row_id: UUID, client_id: UUID | None) -> None:
     _add(names)
 
 
+def topics_changed(*topics: str) -> None:
+    """Say that what these topics stand for has changed; others have named them by `topic`."""
+    _add(set(topics))
+
+
 def access_changed() -> None:
     """Have every open page's right to be open looked at, once the transaction is committed."""
     _add({ACCESS})

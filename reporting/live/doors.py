@@ -11,7 +11,15 @@ from django.contrib.sessions.models import Session
 from accounts.access import can_manage
 from accounts.models import User
 from campaigns.models import Campaign
-from reporting.live.parts import CampaignPart, Rights
+from reporting.live.parts import (
+    AgencyHomePart,
+    AgencyLivePart,
+    BalancePart,
+    BellPart,
+    CampaignPart,
+    HomePart,
+    Rights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
 
     from accounts.models import ClientOwnedQuerySet
     from reporting.live.parts import Part
+
+    type Ids = dict[str, UUID]  # of the address
 
 SIGNED_OUT, KEPT_OUT, UNKNOWN = 4401, 4403, 4404
 # The code after which pages connect again: what they may see has changed.
@@ -64,13 +74,14 @@ def admit(
         raise Refused(SIGNED_OUT)
     if not _is_let_in(user):
         raise Refused(KEPT_OUT)
-    if _FACES[page] == "agency":
-        if not user.is_agency_staff:
-            raise Refused(KEPT_OUT)
-    elif user.client is None:
+    if page in _AGENCY_PAGES:
+        may_enter, parts = user.is_agency_staff, _AGENCY_PAGES[page]
+    else:
+        may_enter, parts = user.client is not None, _CLIENT_PAGES[page]
+    if not may_enter:
         raise Refused(KEPT_OUT)
     ticket = Pass(user.pk, session.session_key, session.get(HASH_SESSION_KEY, ""), _rights(user))
-    return ticket, _PAGES[page](user, ids)
+    return ticket, parts(user, ids)
 
 
 def closing_codes(passes: Sequence[Pass], *, real_now: datetime) -> dict[Pass, int]:
@@ -130,12 +141,47 @@ def _client_rights(user: User) -> Rights:
     )
 
 
-def _campaign(user: User, ids: dict[str, UUID]) -> tuple[Part, ...]:
+def _client_chrome(user: User) -> tuple[Part, ...]:
+    assert user.client is not None
+    return (BellPart(user.pk, user.client.pk), BalancePart(user.client.pk))
+
+
+def _agency_chrome(user: User) -> tuple[Part, ...]:
+    return (BellPart(user.pk, None),)
+
+
+def _client(user: User, _ids: Ids) -> tuple[Part, ...]:
+    return _client_chrome(user)
+
+
+def _client_home(user: User, _ids: Ids) -> tuple[Part, ...]:
+    return (HomePart(_client_rights(user)), *_client_chrome(user))
+
+
+def _campaign(user: User, ids: Ids) -> tuple[Part, ...]:
     campaign = _row(user, Campaign.objects.all(), ids["campaign_id"])
-    return (CampaignPart(campaign.pk, _client_rights(user)),)
+    return (CampaignPart(campaign.pk, _client_rights(user)), *_client_chrome(user))
 
 
-_PAGES: dict[str, Callable[[User, dict[str, UUID]], tuple[Part, ...]]] = {
+def _agency(user: User, _ids: Ids) -> tuple[Part, ...]:
+    return _agency_chrome(user)
+
+
+def _agency_home(user: User, _ids: Ids) -> tuple[Part, ...]:
+    return (AgencyHomePart(user.has_agency_permission("view_finance")), *_agency_chrome(user))
+
+
+def _agency_live(user: User, _ids: Ids) -> tuple[Part, ...]:
+    return (AgencyLivePart(user.has_agency_permission("manage_campaigns")), *_agency_chrome(user))
+
+
+_CLIENT_PAGES: dict[str, Callable[[User, Ids], tuple[Part, ...]]] = {
+    "client": _client,
+    "client-home": _client_home,
     "campaign": _campaign,
 }
-_FACES = {"campaign": "client"}
+_AGENCY_PAGES: dict[str, Callable[[User, Ids], tuple[Part, ...]]] = {
+    "agency": _agency,
+    "agency-home": _agency_home,
+    "agency-live": _agency_live,
+}

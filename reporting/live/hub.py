@@ -2,7 +2,7 @@
 Carries changes to open pages: each part is rendered once for everybody who shows it.
 
 One hub serves all sockets of a process. However many changes arrive, a part is rendered at most
-every GAP; what a page has already is not sent again; a slow page gets the newest, not the backlog.
+once in its gap; what a page has already is not sent again; a slow page gets the newest, not the backlog.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-GAP: Final = 0.3  # seconds between two renderings of one part
 # A message may be lost, and some sentences change with the time alone.
 STALE: Final = 10.0
 # Without Redis the pages go on, a little slower.
@@ -152,7 +151,7 @@ class Hub:
         try:
             while view.is_dirty and view.watchers:
                 # A newcomer reads what is there now and waits for nobody's pause.
-                pause = 0.0 if view.newcomers else view.rendered_at + GAP - self._clock()
+                pause = 0.0 if view.newcomers else view.rendered_at + view.part.gap - self._clock()
                 if pause > 0:
                     await asyncio.sleep(pause)
                 await self._render(view)

@@ -7,16 +7,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 
+from accounts.context import notifications_url
+from accounts.models import Client, User
+from accounts.notifications import topic_of, unread_count
+from billing.models import Wallet
 from campaigns.models import Campaign
+from campaigns.queries.agency_live import agency_live
 from campaigns.queries.live import live_page
 from convomono.lib import live
+from reporting.queries.homes import agency_home, client_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
+
+type Fragments = dict[str, str]  # HTML by the id of the element that it replaces
 
 
 @dataclass(frozen=True)
@@ -33,27 +42,120 @@ class Part:
     """
     A piece of a page that changes by itself; equal parts are rendered once.
 
-    `topics` are what it changes with. `render` returns the HTML of each element by its id.
+    `topics` are what it changes with, `gap` the seconds between two renderings at least. `render`
+    returns the HTML of each element by its id.
     """
+
+    gap: ClassVar[float] = 0.3
 
     @property
     def topics(self) -> tuple[str, ...]:
         raise NotImplementedError
 
-    def render(self, *, now: datetime) -> dict[str, str]:
+    def render(self, *, now: datetime) -> Fragments:
         raise NotImplementedError
 
-    def spoken(self, _turns: list[dict[str, Any]]) -> dict[str, str]:
+    def spoken(self, _turns: list[dict[str, Any]]) -> Fragments:
         """Return what shows the turns of a call in progress; most parts show none."""
         return {}
 
 
-def fragments(names: Mapping[str, str], context: dict[str, Any]) -> dict[str, str]:
+def fragments(names: Mapping[str, str], context: dict[str, Any]) -> Fragments:
     """Render each element: its id is the name of the partial too (`house-style`: three places)."""
     return {
         element: render_to_string(f"{template}#{element}", context)
         for element, template in names.items()
     }
+
+
+@dataclass(frozen=True)
+class BellPart(Part):
+    """How many notifications are new to one person."""
+
+    user_id: UUID
+    client_id: UUID | None  # None: of the agency
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return (topic_of(self.client_id),)
+
+    def render(self, *, now: datetime) -> Fragments:
+        user = User.objects.get(pk=self.user_id)
+        bell = {"unread": unread_count(user), "url": notifications_url(user)}
+        return fragments({"bell": "components/bell.html"}, {"bell": bell})
+
+
+@dataclass(frozen=True)
+class BalancePart(Part):
+    """What is left of a client's minutes."""
+
+    client_id: UUID
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return (live.topic("client", self.client_id),)
+
+    def render(self, *, now: datetime) -> Fragments:
+        wallet = Wallet.objects.filter(client_id=self.client_id).first()
+        if wallet is None:
+            return {}
+        context = {"seconds": wallet.available_seconds, "url": reverse("billing:wallet")}
+        return fragments({"balance": "components/balance.html"}, context)
+
+
+@dataclass(frozen=True)
+class HomePart(Part):
+    """The figures of a client's home page."""
+
+    rights: Rights
+    gap: ClassVar[float] = 1.0
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return (live.topic("client", self.rights.client_id),)
+
+    def render(self, *, now: datetime) -> Fragments:
+        client = Client.objects.select_related("wallet").get(pk=self.rights.client_id)
+        with timezone.override(ZoneInfo(self.rights.zone)):
+            context = {"page": client_home(client=client, now=now), "client": client}
+            return fragments({"home-figures": "reporting/client_home.html"}, context)
+
+
+@dataclass(frozen=True)
+class AgencyHomePart(Part):
+    """The figures of the agency's home page."""
+
+    sees_money: bool
+    gap: ClassVar[float] = 1.0
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return ("agency",)
+
+    def render(self, *, now: datetime) -> Fragments:
+        context = {"page": agency_home(now=now), "sees_money": self.sees_money}
+        return fragments({"home-figures": "reporting/agency_home.html"}, context)
+
+
+@dataclass(frozen=True)
+class AgencyLivePart(Part):
+    """Every call in progress, for the agency."""
+
+    may_stop: bool
+
+    ELEMENTS: ClassVar[dict[str, str]] = {
+        "agency-gate": "campaigns/live_agency_head.html",
+        "agency-lines": "campaigns/live_agency_tables.html",
+        "agency-calls": "campaigns/live_agency_tables.html",
+    }
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return ("agency",)
+
+    def render(self, *, now: datetime) -> Fragments:
+        context = {"page": agency_live(now=now), "may_stop": self.may_stop}
+        return fragments(self.ELEMENTS, context)
 
 
 @dataclass(frozen=True)
@@ -71,6 +173,7 @@ class CampaignPart(Part):
         "campaign-equation": "campaigns/equation.html",
         "on-line": "campaigns/live_calls.html",
         "just-ended": "campaigns/live_calls.html",
+        "next-in-line": "campaigns/live_line.html",
         "launches": "campaigns/launches.html",
     }
 
@@ -78,7 +181,7 @@ class CampaignPart(Part):
     def topics(self) -> tuple[str, ...]:
         return (live.topic("campaign", self.campaign_id),)
 
-    def render(self, *, now: datetime) -> dict[str, str]:
+    def render(self, *, now: datetime) -> Fragments:
         campaign = Campaign.objects.get(pk=self.campaign_id, client_id=self.rights.client_id)
         with timezone.override(ZoneInfo(self.rights.zone)):
             context = {

@@ -17,7 +17,7 @@ from leads.models import LeadOperation, SavedView, Suppression
 from reporting.models import Report
 from telephony.models import Call, PhoneNumber
 from tests.architecture.routes import FOREIGN, ROUTES
-from tests.factories.campaigns import make_ready
+from tests.factories.campaigns import enrol, make_ready
 from tests.factories.leads import LeadFactory, upload
 from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
 from webhooks.models import ReplayRun, WebhookEvent
@@ -132,6 +132,8 @@ def ids(acme, rival, root, alice, vera, now):
         "user_id": vera.pk,
         "number_id": number.pk,
         "event_id": event.pk,
+        "enrolment_id": enrol(campaign, start=77)[0].pk,
+        "change": "hold",
         "verdict": "new",
         "row_number": 2,
         "part_key": uuid7(),
@@ -228,6 +230,7 @@ def client_rows():
         "report_id",
         "invoice_id",
         "statement_id",
+        "enrolment_id",
     }
 
 

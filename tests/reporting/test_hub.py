@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,6 +21,11 @@ from reporting.live.parts import Part
 class Figures(Part):
     name: str
     topics: tuple[str, ...] = ("campaign:1",)
+    gap: ClassVar[float] = 0.05
+
+
+class Slow(Figures):
+    gap = 0.2
 
 
 @dataclass
@@ -61,18 +66,13 @@ def source() -> Source:
     return Source()
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(hubs, "GAP", 0.05)
-
-
 async def until(ready, seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
         while not ready():  # noqa: ASYNC110 - a condition of many objects, not one event
             await asyncio.sleep(0.005)
 
 
-async def test_shows_a_newcomer_everything_and_then_what_changed(source, quick):
+async def test_shows_a_newcomer_everything_and_then_what_changed(source):
     hub, page = Hub(source), Page()
     hub.join(page, [Figures("a")])
     await until(lambda: page.got)
@@ -86,7 +86,7 @@ async def test_shows_a_newcomer_everything_and_then_what_changed(source, quick):
     hub.leave(page)
 
 
-async def test_renders_once_for_all_who_look(source, quick):
+async def test_renders_once_for_all_who_look(source):
     hub, pages = Hub(source), [Page() for _ in range(500)]
     for page in pages:
         hub.join(page, [Figures("a")])
@@ -104,10 +104,9 @@ async def test_renders_once_for_all_who_look(source, quick):
     assert hub.watchers == 0
 
 
-async def test_makes_a_flood_of_changes_a_few_renderings(source, monkeypatch):
-    monkeypatch.setattr(hubs, "GAP", 0.2)
+async def test_makes_a_flood_of_changes_a_few_renderings(source):
     hub, page = Hub(source), Page()
-    hub.join(page, [Figures("a")])
+    hub.join(page, [Slow("a")])
     await until(lambda: page.got)
 
     for figure in range(1, 1001):
@@ -119,7 +118,7 @@ async def test_makes_a_flood_of_changes_a_few_renderings(source, monkeypatch):
     hub.leave(page)
 
 
-async def test_knows_a_launchs_campaign(source, quick):
+async def test_knows_a_launchs_campaign(source):
     hub, page = Hub(source), Page()
     hub.join(page, [Figures("a")])
     await until(lambda: page.got)
@@ -131,7 +130,7 @@ async def test_knows_a_launchs_campaign(source, quick):
     hub.leave(page)
 
 
-async def test_tells_nobody_of_what_they_do_not_watch(source, quick):
+async def test_tells_nobody_of_what_they_do_not_watch(source):
     hub, page = Hub(source), Page()
     hub.join(page, [Figures("a")])
     await until(lambda: page.got and hub.is_listening and not hub._views[Figures("a")].task)
@@ -144,7 +143,7 @@ async def test_tells_nobody_of_what_they_do_not_watch(source, quick):
     hub.leave(page)
 
 
-async def test_goes_on_when_a_rendering_failed(source, quick, monkeypatch):
+async def test_goes_on_when_a_rendering_failed(source, monkeypatch):
     monkeypatch.setattr(hubs, "STALE", 0.1)
     source.fails = 1
     hub, page = Hub(source), Page()
@@ -156,7 +155,7 @@ async def test_goes_on_when_a_rendering_failed(source, quick, monkeypatch):
     hub.leave(page)
 
 
-async def test_hears_what_another_process_publishes(source, quick, empty_valkey):
+async def test_hears_what_another_process_publishes(source, empty_valkey):
     hub, page = Hub(source), Page()
     hub.join(page, [Figures("a")])
     await until(lambda: hub.is_listening)
@@ -168,7 +167,7 @@ async def test_hears_what_another_process_publishes(source, quick, empty_valkey)
     hub.leave(page)
 
 
-async def test_reads_afresh_by_itself_without_redis(source, quick, settings, monkeypatch):
+async def test_reads_afresh_by_itself_without_redis(source, settings, monkeypatch):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     monkeypatch.setattr(hubs, "POLL", 0.1)
     hub, page = Hub(source), Page()
@@ -181,7 +180,7 @@ async def test_reads_afresh_by_itself_without_redis(source, quick, settings, mon
     hub.leave(page)
 
 
-async def test_looks_at_the_doors_when_rights_change(source, quick):
+async def test_looks_at_the_doors_when_rights_change(source):
     hub, page = Hub(source), Page()
     hub.join(page, [Figures("a")])
 

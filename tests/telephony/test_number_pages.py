@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from convomono.lib.ids import uuid7
-from telephony.views import numbers as views
 from telephony.models import PhoneNumber
 from telephony.provider import Rejected, UnknownOutcome
+from telephony.views import numbers as views
 from tests.factories.telephony import PhoneNumberFactory
 from tests.fakes import FakeRetell
 

@@ -1,0 +1,60 @@
+"""The kill switch on the way of each dial: which gates are closed, and the pass through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from campaigns.models import DialGate
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+
+class GateClosed(Exception):
+    """Somebody has stopped everything, or this client."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The gates that are closed at a moment."""
+
+    everything: bool = False
+    clients: frozenset[UUID] = frozenset()
+
+    def stops(self, client_id: UUID) -> bool:
+        return self.everything or client_id in self.clients
+
+
+def gate_key(client_id: UUID | None) -> str:
+    """Return the key of a client's gate, or of the one for everything."""
+    return DialGate.EVERYTHING if client_id is None else f"client:{client_id}"
+
+
+def closed_gates() -> Closed:
+    """Return what is stopped; one query."""
+    rows = DialGate.objects.filter(is_open=False).values_list("key", "client_id")
+    found = dict(rows)
+    is_all = found.pop(DialGate.EVERYTHING, False) is None
+    return Closed(everything=is_all, clients=frozenset(found.values()))
+
+
+def pass_gates(*, client_id: UUID, now: datetime) -> None:
+    """
+    Write a dial on both gates, inside the transaction that lets it go.
+
+    :raises GateClosed: if one of them is closed
+    :raises IntegrityError: if another process made the gate at this very moment
+    """
+    _pass(None, now)
+    _pass(client_id, now)
+
+
+def _pass(client_id: UUID | None, now: datetime) -> None:
+    key = gate_key(client_id)
+    if DialGate.objects.filter(key=key, is_open=True).update(last_dialled_at=now):
+        return
+    if DialGate.objects.filter(key=key).exists():
+        raise GateClosed
+    DialGate.objects.create(key=key, client_id=client_id, last_dialled_at=now)

@@ -1,0 +1,141 @@
+"""The kill switch: stop everything or one client, with a receipt; and the end of calls in progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from audit import actions
+from audit.services import record
+from campaigns.dialling.gates import gate_key
+from campaigns.models import DialGate
+from convomono.lib import live
+from convomono.lib.db import insert_once, on_commit, run_atomic
+from convomono.lib.redis import ring
+from telephony.models import Call
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from accounts.models import Client
+    from audit.services import Actor
+
+
+class AlreadyStopped(Exception):
+    """Somebody was quicker: it is stopped."""
+
+
+class NotStopped(Exception):
+    """Nothing is stopped, so nothing can go on."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """
+    What a stop came to: no dial was placed after `last_dialled_at` (None: there never was one).
+
+    `in_progress` counts the calls that were going on; they end by themselves unless they are ended.
+    """
+
+    stopped_at: datetime
+    last_dialled_at: datetime | None
+    in_progress: int
+
+
+def stop_dialling(*, client: Client | None, reason: str, actor: Actor, now: datetime) -> Receipt:
+    """
+    Let no dial pass from the moment this returns, of a client or (without one) of anybody.
+
+    :raises AlreadyStopped: if that gate is closed
+    """
+    gate = _gate(client)
+    in_progress = _live_calls(client.pk if client else None).count()
+
+    def block() -> None:
+        # Compare-and-set on the row that every dial writes: what comes later finds it closed.
+        closed = DialGate.objects.filter(pk=gate.pk, is_open=True).update(
+            is_open=False,
+            stopped_at=now,
+            stopped_by_email=actor.actor_email,
+            reason=reason,
+            in_progress_count=in_progress,
+        )
+        if not closed:
+            raise AlreadyStopped
+        gate.refresh_from_db()
+        last = gate.last_dialled_at.isoformat() if gate.last_dialled_at else None
+        details = {"reason": reason, "last_dialled_at": last, "in_progress": in_progress}
+        record(
+            actions.DIALLING_STOPPED, resource=client or gate, actor=actor, now=now, details=details
+        )
+        _tell()
+
+    run_atomic(block)
+    return Receipt(now, gate.last_dialled_at, in_progress)
+
+
+def resume_dialling(*, client: Client | None, actor: Actor, now: datetime) -> None:
+    """
+    Open the gate again; launches go on where they stopped.
+
+    :raises NotStopped: if it is open
+    """
+    gate = _gate(client)
+
+    def block() -> None:
+        opened = DialGate.objects.filter(pk=gate.pk, is_open=False).update(
+            is_open=True, reopened_at=now, reopened_by_email=actor.actor_email
+        )
+        if not opened:
+            raise NotStopped
+        record(actions.DIALLING_RESUMED, resource=client or gate, actor=actor, now=now)
+        _tell()
+
+    run_atomic(block)
+
+
+def request_end(*, call: Call, actor: Actor, now: datetime) -> bool:
+    """
+    Have a call in progress hung up by a worker; False if it is over, or somebody asked before.
+
+    What Retell reports of its end is applied as any other news.
+    """
+
+    def block() -> bool:
+        asked = Call.objects.filter(pk=call.pk, status__in=Call.LIVE, end_requested_at=None).update(
+            end_requested_at=now
+        )
+        if asked:
+            record(actions.CALL_ENDED, resource=call, actor=actor, now=now)
+            live.changed(campaign_id=call.campaign_id, call_id=call.pk)
+        return bool(asked)
+
+    return run_atomic(block)
+
+
+def calls_to_end(*, client_id: UUID | None, limit: int) -> list[Call]:
+    """Return live calls that nobody has asked to end yet, of a client or of all, oldest first."""
+    calls = _live_calls(client_id).filter(end_requested_at=None)
+    return list(calls.order_by("created_at", "pk")[:limit])
+
+
+def _live_calls(client_id: UUID | None) -> QuerySet[Call]:
+    calls = Call.objects.filter(status__in=Call.LIVE)
+    return calls if client_id is None else calls.filter(client_id=client_id)
+
+
+def _gate(client: Client | None) -> DialGate:
+    key = gate_key(client.pk if client else None)
+    found = DialGate.objects.filter(key=key).first()
+    if found is None:
+        insert_once(DialGate(key=key, client=client), "key")
+        found = DialGate.objects.get(key=key)
+    return found
+
+
+def _tell() -> None:
+    live.changed()
+    on_commit(lambda: ring("dispatcher"))

@@ -1,0 +1,82 @@
+"""The line of leads of a campaign, and a person's hand on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _, gettext_lazy as _lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from campaigns.models import Campaign, Enrolment
+from campaigns.queries.line import in_line, line, live_launches
+from campaigns.services import queueing
+from convomono.lib import clock
+from convomono.lib.htmx import render_page
+from convomono.lib.pages import list_page
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http import HttpResponse
+
+    from accounts.access import ClientRequest
+
+# What is asked for -> what does it, and the sentence that follows.
+CHANGES = {
+    "up": (queueing.move_up, _lazy("%(who)s is called next.")),
+    "back": (queueing.move_back, _lazy("%(who)s is back at the old place.")),
+    "hold": (queueing.hold_back, _lazy("%(who)s is held back until you release them.")),
+    "release": (queueing.let_go, _lazy("%(who)s is in line again.")),
+    "remove": (
+        queueing.take_out,
+        _lazy("%(who)s is out of the line. You can put them back below."),
+    ),
+    "return": (queueing.put_back, _lazy("%(who)s is in line again.")),
+}
+
+
+@client_viewer
+@require_GET
+def campaign_line(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    launches, now = live_launches(campaign), clock.now()
+    page = list_page(in_line(launches, now=now), request.GET.get("page"))
+    context = {
+        "campaign": campaign,
+        "page": page,
+        "line": line(launches, now=now, rows=page.rows, start=page.start_index() or 1),
+        "may_manage": can_manage(request.user),
+        "on_page": "line",
+    }
+    return render_page(request, "campaigns/campaign_line.html", context, partial="whole-line")
+
+
+@client_manager
+@require_POST
+def line_change(
+    request: ClientRequest, campaign_id: UUID, enrolment_id: UUID, change: str
+) -> HttpResponse:
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    rows = Enrolment.objects.filter(campaign=campaign).select_related("lead", "campaign")
+    enrolment = get_visible_or_404(request, rows, enrolment_id)
+    if change not in CHANGES:
+        raise Http404
+    verb, sentence = CHANGES[change]
+    who = enrolment.lead.full_name or _("The lead")
+    try:
+        verb(enrolment=enrolment, actor=request.user, now=clock.now())
+    except queueing.NotDue:
+        messages.info(request, _("%(who)s isn't due yet, and is called no sooner.") % {"who": who})
+    except queueing.LaunchIsOver:
+        messages.info(request, _("The launch is over. Enrol the lead again to call them."))
+    except queueing.NotInLine:
+        messages.info(request, _("%(who)s isn't in line any more.") % {"who": who})
+    else:
+        messages.success(request, str(sentence) % {"who": who})
+    if request.POST.get("on") == "line":
+        return redirect("campaigns:campaign-line", campaign.pk)
+    return redirect("campaigns:campaign-detail", campaign.pk)

@@ -1,0 +1,102 @@
+"""The page of a campaign's line, and its buttons."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.models import Enrolment
+from campaigns.queries.line import in_line
+from tests.factories.campaigns import NOW, enrol, launch, make_ready, run_batch
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def batch_call(equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 3)
+    return run_batch(launch(campaign, seconds=3000))
+
+
+def url(batch_call, lead=None, change=""):
+    path = f"/app/campaigns/{batch_call.campaign_id}/line/"
+    return f"{path}{lead.pk}/{change}/" if lead else path
+
+
+def leads_of(batch_call):
+    return list(in_line([batch_call.pk], now=NOW))
+
+
+def test_shows_who_is_next_and_why(browse, vera, batch_call):
+    page = browse(vera).get(url(batch_call)).content.decode()
+
+    assert page.index("Person 0") < page.index("Person 1") < page.index("Person 2")
+    assert "called as soon as a line is free" in page
+    assert "Take out of the line" not in page  # viewers look
+    live = browse(vera).get(f"/app/campaigns/{batch_call.campaign_id}/").content.decode()
+    assert "Next in line" in live
+    assert url(batch_call) in live
+
+
+@pytest.mark.parametrize(
+    ("change", "undo"), [("up", "back"), ("hold", "release"), ("remove", "return")]
+)
+def test_changes_the_line_and_offers_the_way_back(browse, mia, batch_call, change, undo):
+    browser, before = browse(mia), leads_of(batch_call)
+    lead = before[-1]
+
+    page = browser.post(url(batch_call, lead, change), {"on": "line"}, follow=True)
+    assert page.redirect_chain[-1][0] == url(batch_call)
+    assert url(batch_call, lead, undo) in page.content.decode()
+    assert leads_of(batch_call) != before
+    browser.post(url(batch_call, lead, undo))
+
+    assert leads_of(batch_call) == before
+
+
+def test_answers_htmx_with_the_part_and_the_news(browse, mia, batch_call):
+    lead = leads_of(batch_call)[1]
+    answer = (
+        browse(mia)
+        .post(url(batch_call, lead, "hold"), {"on": "line"}, follow=True, **HTMX)
+        .content.decode()
+    )
+
+    assert 'id="whole-line"' in answer
+    assert "Person 1 is held back" in answer
+    assert "<html" not in answer
+
+
+def test_lets_in_whom_it_should(browse, vera, charlie, batch_call):
+    lead = leads_of(batch_call)[0]
+    assert browse().get(url(batch_call)).status_code == 302
+    assert browse(charlie).get(url(batch_call)).status_code == 404
+    assert browse(charlie).post(url(batch_call, lead, "hold")).status_code == 404
+    assert browse(vera).post(url(batch_call, lead, "hold")).status_code == 403
+    assert browse(vera).post(url(batch_call)).status_code == 405
+    assert not Enrolment.objects.exclude(held_at=None).exists()
+
+
+def test_knows_no_other_change_and_no_lead_of_another_campaign(browse, alice, acme, batch_call):
+    lead = leads_of(batch_call)[0]
+    other = enrol(make_ready(acme, name="Other"), 1, start=50)[0]
+    browser = browse(alice)
+
+    assert browser.post(url(batch_call, lead, "burn")).status_code == 404
+    assert browser.post(url(batch_call, other, "hold")).status_code == 404
+
+
+def test_asks_the_same_number_of_queries_for_one_lead_and_for_twenty(
+    browse, alice, equipped, django_assert_num_queries
+):
+    campaign = make_ready(equipped)
+    enrol(campaign, 1)
+    run_batch(launch(campaign, seconds=600))
+    browser = browse(alice)
+    path = f"/app/campaigns/{campaign.pk}/line/"
+    with django_assert_num_queries(8):
+        browser.get(path)
+    enrol(campaign, 20, start=10)
+    run_batch(launch(campaign, seconds=600))
+    with django_assert_num_queries(8):
+        browser.get(path)

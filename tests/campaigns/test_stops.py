@@ -1,0 +1,154 @@
+"""The agency's live page, the kill switches on it, and the button that ends a call."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns import jobs
+from campaigns.models import DialGate
+from convomono.lib.redis import redis_connection
+from telephony.models import Call
+from telephony.provider import Rejected
+from tests.campaigns.test_live_pages import make_call
+from tests.factories.campaigns import enrol, launch, make_ready, run_batch
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+LIVE = "/agency/live/"
+
+
+@pytest.fixture
+def batch_call(equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 4)
+    return run_batch(launch(campaign, seconds=3000))
+
+
+@pytest.fixture
+def call(batch_call):
+    """A call in progress of acme's."""
+    lead = batch_call.enrolments.order_by("pk")[0]
+    return make_call(batch_call, lead, status="ongoing", outcome_class="", duration_ms=None)
+
+
+def stop_url(client=None):
+    return f"{LIVE}clients/{client.pk}/stop/" if client else f"{LIVE}stop/"
+
+
+def test_shows_every_call_in_progress_with_whose_it_is(browse, root, call):
+    page = browse(root).get(LIVE).content.decode()
+
+    assert "Person 0" in page
+    assert "Acme Dental" in page
+    assert "Calls in progress: 1, of which 1 talk. Launches running: 1." in page
+    assert "1 / 20" in page
+    assert 'ws-connect="/ws/agency/live/"' in page
+
+
+def test_shows_the_buttons_to_those_who_may(browse, root, bob, call):
+    assert "Stop everything" in browse(root).get(LIVE).content.decode()
+    page = browse(bob).get(LIVE).content.decode()
+    assert "Stop everything" not in page
+    assert "End the call" not in page
+
+
+def test_asks_the_same_number_of_queries_for_one_call_and_for_twenty(
+    browse, root, batch_call, django_assert_num_queries
+):
+    browser = browse(root)
+    leads = list(batch_call.enrolments.order_by("pk"))
+    make_call(batch_call, leads[0], status="ongoing", outcome_class="")
+    with django_assert_num_queries(8):
+        browser.get(LIVE)
+    for number in range(2, 22):
+        make_call(batch_call, leads[1], number=number, status="ongoing", outcome_class="")
+    with django_assert_num_queries(8):
+        browser.get(LIVE)
+
+
+def test_answers_htmx_with_the_part(browse, root):
+    part = browse(root).get(LIVE, **HTMX).content.decode()
+    assert part.lstrip().startswith('<div class="stack"')
+    assert "<html" not in part
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_stops_after_asking_and_gives_a_receipt(browse, root, acme, batch_call, everything):
+    browser, client = browse(root), None if everything else acme
+    DialGate.objects.create(key="everything" if everything else f"client:{acme.pk}", client=client)
+
+    asked = browser.get(stop_url(client)).content.decode()
+    assert "Stop calling" in asked
+    assert DialGate.objects.get().is_open
+    page = browser.post(stop_url(client), {"reason": "Wrong script"}, follow=True).content.decode()
+
+    gate = DialGate.objects.get()
+    assert not gate.is_open
+    assert gate.reason == "Wrong script"
+    assert "No call was dialled before" in page
+    assert "Resume" in page
+    again = browser.post(stop_url(client), follow=True).content.decode()
+    assert "It was stopped already." in again
+    browser.post(stop_url(client).replace("stop", "resume"))
+    assert DialGate.objects.get().is_open
+
+
+def test_refuses_a_reason_that_is_too_long(browse, root):
+    answer = browse(root).post(stop_url(), {"reason": "x" * 300})
+    assert answer.status_code == 422
+    assert not DialGate.objects.filter(is_open=False).exists()
+
+
+def test_ends_the_calls_in_progress_too_when_asked(
+    browse, root, call, retell, run_jobs, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        browse(root).post(stop_url(), {"end_calls": "on"})
+    run_jobs()
+
+    assert retell.stopped == [call.provider_call_id]
+
+
+def test_ends_one_call_and_only_once(
+    browse, mia, call, retell, run_jobs, django_capture_on_commit_callbacks
+):
+    browser, url = browse(mia), f"/app/calls/{call.pk}/end/"
+    with django_capture_on_commit_callbacks(execute=True):
+        first = browser.post(url, {"from": "campaign"})
+        browser.post(url)
+    run_jobs()
+
+    assert first["Location"] == f"/app/campaigns/{call.campaign_id}/"
+    assert retell.stopped == [call.provider_call_id]
+    call.refresh_from_db()
+    assert call.end_requested_at is not None
+    assert call.status == "ongoing"  # until Retell says so
+
+
+def test_takes_a_call_that_is_over_already_for_ended(call, retell, now, monkeypatch):
+    Call.objects.filter(pk=call.pk).update(end_requested_at=now)
+
+    def refuse(*, call_id):
+        raise Rejected("The call has ended.", 400)
+
+    monkeypatch.setattr(retell, "stop_call", refuse)
+    jobs.hang_up(call_id=str(call.pk))
+
+
+def test_asks_again_for_a_call_that_goes_on(
+    call, retell, now, run_jobs, django_capture_on_commit_callbacks
+):
+    Call.objects.filter(pk=call.pk).update(end_requested_at=now)
+    redis_connection().flushdb()  # the first order was lost
+    with django_capture_on_commit_callbacks(execute=True):
+        jobs.hang_up_left()
+    run_jobs()
+
+    assert retell.stopped == [call.provider_call_id]
+
+
+def test_ends_no_call_of_another_client(browse, charlie, vera, call):
+    url = f"/app/calls/{call.pk}/end/"
+    assert browse(charlie).post(url).status_code == 404
+    assert browse(vera).post(url).status_code == 403
+    call.refresh_from_db()
+    assert call.end_requested_at is None
