@@ -111,6 +111,7 @@ def ids(acme, rival, root, alice, vera, now):
     )
     return {
         "run_id": run.pk,
+        "replay_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,
         "difference_id": difference.pk,
         "endpoint_id": endpoint.pk,
         "delivery_id": delivery.pk,

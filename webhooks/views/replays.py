@@ -50,8 +50,8 @@ def replay_list(request: UserRequest) -> HttpResponse:
 
 @agency_permission("manage_campaigns")
 @require_GET
-def replay_detail(request: UserRequest, run_id: UUID) -> HttpResponse:
-    run = get_or_404(ReplayRun.objects.all(), run_id)
+def replay_detail(request: UserRequest, replay_id: UUID) -> HttpResponse:
+    run = get_or_404(ReplayRun.objects.all(), replay_id)
     context: dict[str, Any] = {"run": run, "differences": run.differences}
     return render_page(request, "webhooks/replay_detail.html", context, partial="replay-state")
 
