@@ -83,6 +83,8 @@ KNOWLEDGE_VERSION_STARTED = "knowledge.version_started"
 KNOWLEDGE_INDEXED = "knowledge.indexed"
 KNOWLEDGE_USED = "knowledge.used"
 KNOWLEDGE_ARCHIVED = "knowledge.archived"
+EXPERIMENT_STARTED = "experiment.started"
+EXPERIMENT_ENDED = "experiment.ended"
 WORKSPACE_REPAIRED = "workspace.repaired"
 DIALLING_STOPPED = "dialling.stopped"
 DIALLING_RESUMED = "dialling.resumed"
@@ -183,6 +185,8 @@ SENTENCES = {
     KNOWLEDGE_INDEXED: _("Had knowledge indexed"),
     KNOWLEDGE_USED: _("Let campaigns use a version of a knowledge base"),
     KNOWLEDGE_ARCHIVED: _("Put a knowledge base away"),
+    EXPERIMENT_STARTED: _("Started an experiment"),
+    EXPERIMENT_ENDED: _("Ended an experiment"),
     WORKSPACE_REPAIRED: _("Had the objects at Retell put right"),
     DIALLING_STOPPED: _("Stopped all dialling"),
     DIALLING_RESUMED: _("Let dialling go on"),

@@ -11,10 +11,19 @@ import structlog
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from audit.services import System
 from campaigns import agent_settings
 from campaigns.dialling.bookkeeping import check_completeness
-from campaigns.models import Campaign, KnowledgeBase
-from campaigns.services import funding, indexing, launching, preparing, steering, workspace
+from campaigns.models import Campaign, Experiment, KnowledgeBase
+from campaigns.services import (
+    experimenting,
+    funding,
+    indexing,
+    launching,
+    preparing,
+    steering,
+    workspace,
+)
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from telephony.models import Call
@@ -85,7 +94,9 @@ def _prepare(campaign: Campaign, now: datetime) -> None:
             gateway=gateway,
             may_exist=prep.agent.created_at != now,
         )
-    preparing.mark_ready(prep=prep, agent_version=version, fingerprint=fingerprint, now=now)
+    made = preparing.mark_ready(prep=prep, agent_version=version, fingerprint=fingerprint, now=now)
+    if made is not None:
+        experimenting.stop_for_new_version(campaign=campaign, actor=System("experiments"), now=now)
 
 
 def what_to_do(error: ProviderError) -> str:
@@ -134,6 +145,40 @@ def repair_workspace(**_later: object) -> None:
     gateway, now = retell_gateway(), clock.now()
     for campaign_id in workspace.repair(gateway=gateway, now=now):
         enqueue(prepare_agent, queue="calls", campaign_id=str(campaign_id))
+
+
+def prepare_experiment(*, experiment_id: str, **_later: object) -> None:
+    """Get an experiment's variant from Retell and let it begin; safe to run twice."""
+    row = (
+        Experiment.objects.select_related("control")
+        .filter(pk=UUID(experiment_id), status=Experiment.Status.PREPARING)
+        .first()
+    )
+    if row is None:
+        return
+    url = settings.PUBLIC_BASE_URL.rstrip("/") + WEBHOOK_PATH
+    try:
+        experimenting.prepare_variant(
+            experiment=row, gateway=retell_gateway(), webhook_url=url, now=clock.now()
+        )
+    except (ProviderError, preparing.KnowledgeNotIndexed) as error:
+        sentence = what_to_do(error) if isinstance(error, ProviderError) else ""
+        Experiment.objects.filter(pk=row.pk).update(prepare_error=sentence[:400])
+
+
+def judge_experiments(**_later: object) -> None:
+    """Count every running experiment, and end those with a winner or harm."""
+    for row in Experiment.objects.select_related("control", "campaign").filter(
+        status=Experiment.Status.RUNNING
+    ):
+        if row.control.number != row.campaign.published_version:
+            actor = System("experiments")
+            experimenting.stop_for_new_version(campaign=row.campaign, actor=actor, now=clock.now())
+        else:
+            experimenting.judge_experiment(experiment=row, now=clock.now())
+    waiting = Experiment.objects.filter(status=Experiment.Status.PREPARING, prepare_error="")
+    for experiment_id in waiting.values_list("pk", flat=True)[:AT_ONCE]:
+        enqueue(prepare_experiment, queue="calls", experiment_id=str(experiment_id))
 
 
 def attach_leads(*, batch_call_id: str, **_later: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from campaigns.views import creation, knowledge, trial, versions, wizard
+from campaigns.views import creation, experiments, knowledge, trial, versions, wizard
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 _BASE = "knowledge/<uuid:base_id>/"
@@ -21,6 +21,22 @@ writing: list[URLPattern] = [
         f"{_CAMPAIGN}versions/<int:number>/restore/",
         versions.version_restore,
         name="campaign-restore",
+    ),
+    path(f"{_CAMPAIGN}experiments/", experiments.experiment_list, name="experiment-list"),
+    path(
+        f"{_CAMPAIGN}experiments/<uuid:experiment_id>/",
+        experiments.experiment_detail,
+        name="experiment-detail",
+    ),
+    path(
+        f"{_CAMPAIGN}experiments/<uuid:experiment_id>/stop/",
+        experiments.experiment_stop,
+        name="experiment-stop",
+    ),
+    path(
+        f"{_CAMPAIGN}experiments/<uuid:experiment_id>/retry/",
+        experiments.experiment_retry,
+        name="experiment-retry",
     ),
     path("knowledge/", knowledge.knowledge_list, name="knowledge-list"),
     path("knowledge/new/", knowledge.knowledge_create, name="knowledge-create"),

@@ -12,6 +12,7 @@ from billing.jobs import issue_statements, reconcile_nightly, resume_pdfs, show_
 from campaigns.jobs import (
     check_launches,
     hang_up_left,
+    judge_experiments,
     resume_campaigns,
     resume_funded,
     retire_agents,
@@ -62,6 +63,7 @@ periodic(hang_up_left, every_seconds=10, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
 periodic(retire_knowledge, every_seconds=3600)
 periodic(retire_agents, every_seconds=3600)
+periodic(judge_experiments, every_seconds=60)
 periodic(resume_funded, every_seconds=10)
 periodic(check_launches, every_seconds=60)
 periodic(launch_new_leads, every_seconds=5)

@@ -12,6 +12,7 @@ from campaigns import script
 from campaigns.dialling.gates import GateClosed, pass_gates
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
+from campaigns.services.experimenting import version_for
 from campaigns.settings_schema import max_call_seconds, with_defaults
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from campaigns.dialling.candidates import Candidate
+    from campaigns.models import CampaignVersion
     from campaigns.rules import Decision
 
 Status = Enrolment.Status
@@ -65,7 +67,7 @@ def prepare_attempt(
         held = hold(
             attempt_id=attempt.pk,
             batch_call_id=candidate.batch_call.pk,
-            max_call_seconds=max_call_seconds(candidate.batch_call.version.settings),
+            max_call_seconds=max_call_seconds(_version(candidate).settings),
             now=now,
         )
         if kept is None:
@@ -224,7 +226,7 @@ def _new_attempt(
         number=enrolment.attempt_number + 1,
         campaign_id=enrolment.campaign_id,
         batch_call_id=candidate.batch_call.pk,
-        version_id=candidate.batch_call.version_id,
+        version_id=_version(candidate).pk,
         lead_id=enrolment.lead_id,
         phone_number=enrolment.phone_number,
         from_number=from_number,
@@ -278,7 +280,7 @@ def _is_mine(attempt: Attempt, claim: Claim) -> bool:
 
 def _request(candidate: Candidate, attempt: Attempt, *, held_seconds: int) -> dict[str, Any]:
     """Return the request as it is sent, and sent again: the same key must mean the same call."""
-    version = candidate.batch_call.version
+    version = _version(candidate)
     settings = with_defaults(version.settings)
     return {
         "idempotency_key": str(attempt.pk),
@@ -296,6 +298,10 @@ def _request(candidate: Candidate, attempt: Attempt, *, held_seconds: int) -> di
         "max_call_duration_ms": min(settings["max_call_duration_ms"], held_seconds * 1000),
         "ring_duration_ms": settings["ring_duration_ms"],
     }
+
+
+def _version(candidate: Candidate) -> CampaignVersion:
+    return version_for(candidate.batch_call, candidate.enrolment)
 
 
 def _variables(candidate: Candidate) -> dict[str, str]:

@@ -64,6 +64,7 @@ def running_launches() -> list[BatchCall]:
         ).select_related(
             "client",
             "version",
+            "variant",
             "campaign__retry_policy",
             "campaign__calling_window",
             "campaign__safety_policy",

@@ -10,6 +10,7 @@ from campaigns.models.campaign import (
     RetryPolicy,
 )
 from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrolment, PersonPace
+from campaigns.models.experiments import Experiment
 from campaigns.models.follow_ups import FollowUp, FollowUpRule
 from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
 from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
@@ -26,6 +27,7 @@ __all__ = [
     "DialGate",
     "DispatcherLease",
     "Enrolment",
+    "Experiment",
     "FollowUp",
     "FollowUpRule",
     "KnowledgeBase",

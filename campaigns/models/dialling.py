@@ -37,6 +37,11 @@ class BatchCall(ClientOwned):
         Campaign, models.PROTECT, related_name="batch_calls", db_index=False
     )
     version = models.ForeignKey(CampaignVersion, models.PROTECT, related_name="+")
+    # While an experiment runs, the version that half of the leads hear instead.
+    variant = models.ForeignKey(
+        CampaignVersion, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    experiment_id = models.UUIDField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=Status)
     mode = models.CharField(max_length=16, choices=Mode, default=Mode.DISPATCHER)
     launch_key = models.UUIDField(unique=True)

@@ -11,7 +11,7 @@ from audit import actions
 from audit.services import record
 from billing.services import reserve
 from campaigns.enrolments import finish_if_complete
-from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment
+from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
 from convomono.lib import live
 from convomono.lib.db import IntegrityError, on_commit, run_atomic
 from convomono.lib.redis import ring
@@ -94,6 +94,7 @@ def open_batch_call(
     """
 
     def block() -> BatchCall:
+        trial = running_trial(campaign)
         version = CampaignVersion.objects.filter(
             campaign=campaign, number=campaign.published_version or 0
         ).first()
@@ -103,6 +104,8 @@ def open_batch_call(
             client_id=campaign.client_id,
             campaign=campaign,
             version=version,
+            variant=trial.variant if trial else None,
+            experiment_id=trial.pk if trial else None,
             status=BatchCall.Status.SCHEDULED,
             launch_key=launch_key,
             scheduled_at=scheduled_at or now,
@@ -137,6 +140,19 @@ def open_batch_call(
         if BatchCall.objects.filter(launch_key=launch_key).exists():
             raise LaunchKeyUsed from None
         raise
+
+
+def running_trial(campaign: Campaign) -> Experiment | None:
+    """Return the experiment whose control is the campaign's published version."""
+    return (
+        Experiment.objects.select_related("variant")
+        .filter(
+            live_key=str(campaign.pk),
+            status=Experiment.Status.RUNNING,
+            control__number=campaign.published_version or 0,
+        )
+        .first()
+    )
 
 
 def _take_campaign(*, campaign: Campaign, batch_call: BatchCall) -> None:

@@ -200,7 +200,7 @@ def mark_ready(
     campaign = prep.campaign
 
     def block() -> CampaignVersion | None:
-        number = _next_number(campaign)
+        number = next_number(campaign)
         # Compare-and-set on the edit too: an edit may have come and asked for a run of its own.
         changed = Campaign.objects.filter(
             pk=campaign.pk, status=Campaign.Status.PREPARING, updated_at=campaign.updated_at
@@ -245,7 +245,8 @@ def mark_ready(
         return None
 
 
-def _next_number(campaign: Campaign) -> int:
+def next_number(campaign: Campaign) -> int:
+    """Return the number of the campaign's next version."""
     last = CampaignVersion.objects.filter(campaign=campaign).order_by("-number").first()
     return last.number + 1 if last else 1
 
@@ -256,7 +257,7 @@ def _adopt(version: CampaignVersion) -> None:
         campaign_id=version.campaign_id,
         status__in=LIVE,
         mode=BatchCall.Mode.DISPATCHER,
-    ).update(version=version)
+    ).update(version=version, variant=None, experiment_id=None)
 
 
 def put_back(*, campaign: Campaign, sentence: str, now: datetime) -> None:

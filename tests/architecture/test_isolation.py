@@ -11,6 +11,7 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from accounts.models import User
 from billing.models import Difference, Invoice, Reconciliation
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
+from campaigns.models import Experiment
 from campaigns.services.knowledge import add_text, create_knowledge
 from convomono.lib.ids import uuid7
 from leads.models import LeadOperation, SavedView, Suppression
@@ -59,6 +60,15 @@ def ids(acme, rival, root, alice, vera, now):
     for client in (acme, rival):
         open_wallet(client=client, price_per_minute_micros=250_000, actor=root, now=now)
     campaign = make_ready(acme)
+    experiment = Experiment.objects.create(
+        client=acme,
+        campaign=campaign,
+        part="script",
+        live_key="one",
+        control=campaign.versions.get(),
+        created_by_email="alice@acme.test",
+        created_at=now,
+    )
     base = create_knowledge(client=acme, name="Prices", actor=alice, now=now)
     source = add_text(base=base, title="Hours", text="8 to 18", actor=alice, now=now)
     lead = LeadFactory.create(client=acme)
@@ -142,6 +152,7 @@ def ids(acme, rival, root, alice, vera, now):
         "step": "script",
         "number": 1,
         "base_id": base.pk,
+        "experiment_id": experiment.pk,
         "source_id": source.pk,
         "kind": "text",
     }

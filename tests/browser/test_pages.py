@@ -38,6 +38,7 @@ OF_A_CLIENT = (
     "/app/campaigns/{ready}/edit/test/",
     "/app/campaigns/{ready}/versions/",
     "/app/campaigns/{ready}/versions/1/",
+    "/app/campaigns/{ready}/experiments/",
     "/app/knowledge/",
     "/app/knowledge/new/",
     "/app/campaigns/{ready}/launch/",

@@ -1,0 +1,111 @@
+"""An experiment as its page shows it: both arms with intervals, and what may honestly be said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from campaigns.experiments import ENOUGH
+from campaigns.models import Experiment
+
+if TYPE_CHECKING:
+    from campaigns.models import Campaign
+
+_Z = 1.96  # 95 %
+_PER_CENT = 100
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One arm; ratios with 95 % Wilson intervals, None before anybody was reached."""
+
+    label: str
+    version: int | None
+    reached: int
+    converted: int
+    opted_out: int
+
+    @property
+    def ratio(self) -> float | None:
+        return self.converted / self.reached if self.reached else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % Wilson interval of the conversion ratio."""
+        n = self.reached
+        if not n:
+            return None
+        p = self.converted / n
+        middle = (p + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
+        half = _Z * math.sqrt(p * (1 - p) / n + _Z * _Z / (4 * n * n)) / (1 + _Z * _Z / n)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    @property
+    def opt_out_ratio(self) -> float | None:
+        return self.opted_out / self.reached if self.reached else None
+
+
+@dataclass(frozen=True)
+class ExperimentPage:
+    """One experiment with the sentence that says where it stands."""
+
+    experiment: Experiment
+    arms: list[ArmRow]
+    evidence_percent: int  # of what a winner needs, on a scale of logarithms
+    sentence: str
+
+
+def experiments_of(campaign: Campaign) -> list[Experiment]:
+    """Return a campaign's experiments, newest first; one query."""
+    rows = Experiment.objects.filter(client_id=campaign.client_id, campaign=campaign)
+    return list(rows.select_related("control", "variant").order_by("-created_at", "-pk")[:100])
+
+
+def experiment_page(experiment: Experiment) -> ExperimentPage:
+    """Return what the page of an experiment shows; it was counted a minute ago at most."""
+    results = experiment.results or {}
+    evidence = float(results.get("evidence", 1.0))
+    variant = experiment.variant
+    arms = [
+        _arm(_("Published version"), experiment.control.number, results.get("control", {})),
+        _arm(_("Trial"), variant.number if variant else None, results.get("variant", {})),
+    ]
+    share = math.log(max(evidence, 1.0)) / math.log(ENOUGH)
+    return ExperimentPage(
+        experiment, arms, min(_PER_CENT, round(share * _PER_CENT)), _say(experiment, arms)
+    )
+
+
+def _arm(label: str, version: int | None, counts: dict[str, int]) -> ArmRow:
+    return ArmRow(
+        label=label,
+        version=version,
+        reached=counts.get("reached", 0),
+        converted=counts.get("converted", 0),
+        opted_out=counts.get("opted_out", 0),
+    )
+
+
+def _say(experiment: Experiment, arms: list[ArmRow]) -> str:
+    status = Experiment.Status
+    if experiment.status == status.PREPARING and experiment.prepare_error:
+        return experiment.prepare_error
+    key = experiment.winner or experiment.status
+    if experiment.status == status.RUNNING and not any(arm.reached for arm in arms):
+        key = "nobody"
+    return {
+        status.PREPARING: _("The trial is being published at Retell."),
+        status.HARMFUL: _(
+            "Stopped: the trial drove more people to opt out. Everybody hears the old version."
+        ),
+        status.STOPPED: _("Stopped without a decision. Everybody hears the published version."),
+        "variant": _("The trial won and is the published version now."),
+        "control": _("The published version won and stays."),
+        "nobody": _("Running. Nobody was reached yet; leads get an arm as they are called."),
+        status.RUNNING: _(
+            "No decision yet: the difference may still be chance. Looking often does no harm."
+        ),
+    }[key]

@@ -1,0 +1,289 @@
+"""Experiments in verbs: start one, get its variant from Retell, judge it, end it, let the winner speak."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from audit import actions
+from audit.services import System, record
+from campaigns import script
+from campaigns.experiments import Outcome, arm_of, judge
+from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
+from campaigns.services import preparing
+from campaigns.services.authoring import LIVE
+from campaigns.settings_schema import with_defaults
+from convomono.lib.db import IntegrityError, run_atomic
+from convomono.lib.ids import uuid7
+from telephony.models import VoiceAgent
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from audit.services import Actor
+    from campaigns.experiments import Judgement
+    from telephony.retell import RetellGateway
+
+Status = Experiment.Status
+# A call's analysis may say later that it was a conversion: younger ends aren't counted yet.
+SETTLED = timedelta(minutes=10)
+
+
+class ExperimentRefused(Exception):
+    """An experiment that can't begin; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What somebody wants to try: the part, and its other words or voice."""
+
+    part: str
+    text: str = ""
+    voice_id: str = ""
+    voice_name: str = ""
+
+    def changes(self) -> dict[str, str]:
+        """Return the columns of a campaign that the variant has instead."""
+        if self.part == Experiment.Part.VOICE:
+            return {"voice_id": self.voice_id, "voice_name": self.voice_name}
+        return {"script_raw" if self.part == Experiment.Part.SCRIPT else "opening_line": self.text}
+
+
+def start_experiment(
+    *, campaign: Campaign, trial: Trial, actor: Actor, now: datetime
+) -> Experiment:
+    """
+    Write an experiment against the published version; a job gets the variant from Retell.
+
+    :raises ExperimentRefused: `not_ready`, `no_goal`, `same` or `another`
+    """
+    control = CampaignVersion.objects.filter(
+        campaign=campaign, number=campaign.published_version or 0
+    ).first()
+    if control is None or campaign.status != Campaign.Status.READY:
+        raise ExperimentRefused("not_ready")
+    if not with_defaults(control.settings)["conversion"]:
+        raise ExperimentRefused("no_goal")
+    changes = trial.changes()
+    if all(getattr(control, name) == value for name, value in changes.items()):
+        raise ExperimentRefused("same")
+    row = Experiment(
+        client_id=campaign.client_id,
+        campaign=campaign,
+        part=trial.part,
+        live_key=str(campaign.pk),
+        control=control,
+        changes=changes,
+        created_by_email=actor.actor_email,
+        created_at=now,
+    )
+
+    def block() -> None:
+        row.pk = row.id = uuid7()
+        row.save(force_insert=True)
+        record(
+            actions.EXPERIMENT_STARTED,
+            resource=row,
+            actor=actor,
+            now=now,
+            details={"part": trial.part, "campaign": campaign.name},
+        )
+
+    try:
+        run_atomic(block)
+    except IntegrityError:
+        raise ExperimentRefused("another") from None
+    return row
+
+
+def prepare_variant(
+    *, experiment: Experiment, gateway: RetellGateway, webhook_url: str, now: datetime
+) -> None:
+    """
+    Publish the variant as the agent's next version at Retell and begin to draw arms.
+
+    Safe to run twice and to be killed anywhere: an unpublished draft is used, and the version is
+    written in one block with the beginning.
+
+    :raises ProviderError: if Retell refused or can't be reached
+    """
+    campaign = Campaign.objects.select_related("client", "knowledge_base", "shared_base").get(
+        pk=experiment.campaign_id
+    )
+    spoken = copy.copy(campaign)
+    for name in ("script_raw", "opening_line", "voice_id", "voice_name", "settings"):
+        setattr(spoken, name, getattr(experiment.control, name))
+    for name, value in experiment.changes.items():
+        setattr(spoken, name, value)
+    prep = preparing.Preparation(
+        campaign=spoken,
+        agent=VoiceAgent.objects.get(campaign_id=campaign.pk),
+        webhook_url=webhook_url,
+        time_zone=campaign.client.time_zone,
+    )
+    bases = preparing.index_knowledge(prep=prep, gateway=gateway, now=now)
+    if bases is None:
+        return  # Retell is still reading; the next run comes back
+    llm, agent = prep.settings(bases)
+    number = preparing.publish(agent=prep.agent, llm=llm, settings=agent, gateway=gateway)
+    _begin(experiment, spoken, prep.agent, number, now)
+
+
+def _begin(
+    experiment: Experiment, spoken: Campaign, agent: VoiceAgent, number: int, now: datetime
+) -> None:
+    control = experiment.control
+
+    def block() -> None:
+        version = CampaignVersion.objects.create(
+            client_id=experiment.client_id,
+            campaign_id=experiment.campaign_id,
+            number=preparing.next_number(spoken),
+            name=control.name,
+            script_raw=spoken.script_raw,
+            opening_line=spoken.opening_line,
+            voice_id=spoken.voice_id,
+            voice_name=spoken.voice_name,
+            knowledge_base_id=control.knowledge_base_id,
+            shared_base_id=control.shared_base_id,
+            settings=control.settings,
+            variables=script.own_variables(spoken.opening_line, spoken.script_raw),
+            fingerprint="",
+            provider_agent_id=agent.provider_agent_id,
+            provider_agent_version=number,
+            published_at=now,
+            published_by_email=experiment.created_by_email,
+        )
+        begun = Experiment.objects.filter(pk=experiment.pk, status=Status.PREPARING).update(
+            status=Status.RUNNING, variant=version, started_at=now, prepare_error=""
+        )
+        if not begun:
+            raise IntegrityError  # stopped meanwhile: undo the version
+        BatchCall.objects.filter(
+            client_id=experiment.client_id,
+            campaign_id=experiment.campaign_id,
+            version=control,
+            status__in=LIVE,
+            mode=BatchCall.Mode.DISPATCHER,
+        ).update(variant=version, experiment_id=experiment.pk)
+
+    try:
+        run_atomic(block)
+    except IntegrityError:
+        return
+
+
+def version_for(batch_call: BatchCall, enrolment: Enrolment) -> CampaignVersion:
+    """Return the version that a lead hears: its arm's while an experiment runs."""
+    if batch_call.variant_id is None or batch_call.experiment_id is None:
+        return batch_call.version
+    arm = arm_of(experiment_id=batch_call.experiment_id, lead_id=enrolment.lead_id)
+    return batch_call.variant if arm == "variant" else batch_call.version
+
+
+def outcomes(experiment: Experiment, now: datetime) -> list[Outcome]:
+    """Return what became of the leads reached since the beginning, in the order they were done."""
+    rows = Enrolment.objects.filter(
+        client_id=experiment.client_id,
+        campaign_id=experiment.campaign_id,
+        status=Enrolment.Status.DONE,
+        was_reached=True,
+        last_attempted_at__gte=experiment.started_at,
+        completed_at__lte=now - SETTLED,
+    ).order_by("completed_at", "pk")
+    return [
+        Outcome(
+            arm=arm_of(experiment_id=experiment.pk, lead_id=lead_id),
+            is_converted=converted,
+            has_opted_out=opted_out,
+        )
+        for lead_id, converted, opted_out in rows.values_list(
+            "lead_id", "is_converted", "has_opted_out"
+        )
+    ]
+
+
+def judge_experiment(*, experiment: Experiment, now: datetime) -> Judgement:
+    """Count, and end it if there is a winner or harm; running it again changes nothing more."""
+    found = judge(outcomes(experiment, now))
+    Experiment.objects.filter(pk=experiment.pk, status=Status.RUNNING).update(
+        results={
+            "control": asdict(found.control),
+            "variant": asdict(found.variant),
+            "evidence": round(found.evidence, 3),
+            "harm_evidence": round(found.harm_evidence, 3),
+        }
+    )
+    actor = System("experiments")
+    if found.harms:
+        end_experiment(experiment=experiment, status=Status.HARMFUL, actor=actor, now=now)
+    elif found.winner:
+        end_experiment(
+            experiment=experiment, status=Status.DECIDED, winner=found.winner, actor=actor, now=now
+        )
+    return found
+
+
+def end_experiment(
+    *, experiment: Experiment, status: str, actor: Actor, now: datetime, winner: str = ""
+) -> bool:
+    """
+    End an experiment once; every lead hears the control again, or the variant if that won.
+
+    A variant that won becomes the published version, unless the campaign was edited since.
+    """
+
+    def block() -> bool:
+        live = Experiment.objects.filter(pk=experiment.pk, status__in=Experiment.LIVE)
+        ended = live.update(status=status, winner=winner, ended_at=now, live_key=str(experiment.pk))
+        if not ended:
+            return False
+        fresh = Experiment.objects.select_related("variant").get(pk=experiment.pk)
+        launches = BatchCall.objects.filter(
+            client_id=fresh.client_id, campaign_id=fresh.campaign_id, experiment_id=fresh.pk
+        )
+        after: dict[str, Any] = {"variant": None, "experiment_id": None}
+        if winner == "variant" and _publish_winner(fresh, now):
+            after["version"] = fresh.variant
+        launches.update(**after)
+        record(
+            actions.EXPERIMENT_ENDED,
+            resource=fresh,
+            actor=actor,
+            now=now,
+            details={"status": status, "winner": winner},
+        )
+        return True
+
+    ended = run_atomic(block)
+    experiment.refresh_from_db()
+    return ended
+
+
+def _publish_winner(experiment: Experiment, now: datetime) -> bool:
+    version = experiment.variant
+    if version is None:
+        return False
+    changed = Campaign.objects.filter(
+        pk=experiment.campaign_id,
+        status=Campaign.Status.READY,
+        published_version=experiment.control.number,
+    ).update(**experiment.changes, published_version=version.number, updated_at=now)
+    if changed:
+        # What the next publishing compares with is unknown: it makes a version of its own.
+        VoiceAgent.objects.filter(campaign_id=experiment.campaign_id).update(
+            published_version=version.provider_agent_version, fingerprint="", published_at=now
+        )
+    return bool(changed)
+
+
+def stop_for_new_version(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
+    """End an experiment whose control isn't what the campaign says any more."""
+    for experiment in Experiment.objects.filter(live_key=str(campaign.pk)):
+        end_experiment(experiment=experiment, status=Status.STOPPED, actor=actor, now=now)
