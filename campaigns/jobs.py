@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from audit.services import System
 from campaigns import agent_settings
-from campaigns.dialling.bookkeeping import check_completeness
+from campaigns.dialling.bookkeeping import check_completeness, watch_dispatcher
 from campaigns.models import Campaign, Experiment, KnowledgeBase
 from campaigns.services import (
     experimenting,
@@ -224,6 +224,7 @@ def check_launches(**_later: object) -> None:
 
 def resume_campaigns(**_later: object) -> None:
     """Enqueue what a killed worker, an absent Redis or a slow index left behind."""
+    watch_dispatcher(now=clock.now(), real_now=clock.real_now())
     since = clock.now() - STAYED_BEHIND
     preparing_ids = Campaign.objects.filter(
         status=Campaign.Status.PREPARING, updated_at__lte=since

@@ -7,6 +7,7 @@ It runs in the environment of the benchmark's other processes, whose sandbox giv
 from __future__ import annotations
 
 import argparse
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from accounts.services import change_client  # noqa: E402
 from billing.clients.services import open_account  # noqa: E402
 from billing.services import purchase  # noqa: E402
 from campaigns import jobs  # noqa: E402
+from campaigns.models import Attempt  # noqa: E402
 from campaigns.services.authoring import CampaignContent, create_campaign  # noqa: E402
 from campaigns.services.enrolment import enrol_lead  # noqa: E402
 from campaigns.services.launching import open_batch_call  # noqa: E402
@@ -27,6 +29,7 @@ from convomono.lib import clock  # noqa: E402
 from leads.services.people import ConsentStatement, LeadFields, create_lead  # noqa: E402
 from telephony.models import PhoneNumber  # noqa: E402
 from telephony.retell import retell_gateway  # noqa: E402
+from telephony.services.health import set_number_limits  # noqa: E402
 from telephony.services.numbers import assign_number, buy_number  # noqa: E402
 
 if TYPE_CHECKING:
@@ -37,13 +40,16 @@ AREAS = (212, 213, 312, 415, 206, 303, 404, 512, 602, 702, 305, 617, 713, 214, 5
 NUMBERS_PER_AREA = 100  # 555-0100 to 555-0199
 CALLER_NUMBERS = 5
 MINUTES = 1_000_000
+SMALL_LEADS = 5
+SMALL_SAYS = "small_client_first_call_s="
+SMALL_WAITS_SECONDS = 60
 
 
-def client_with_minutes(actor: User, *, concurrency: int) -> Client:
+def client_with_minutes(actor: User, *, concurrency: int, name: str = "Bench") -> Client:
     """Open an account that neither money nor its own share of the lines will stop."""
     now = clock.now()
     client = open_account(
-        name="Bench",
+        name=name,
         time_zone="America/New_York",
         contact_email="bench@example.com",
         price_per_minute_micros=250_000,
@@ -64,7 +70,7 @@ def client_with_minutes(actor: User, *, concurrency: int) -> Client:
         seconds=MINUTES * 60,
         amount_micros=MINUTES * 250_000,
         method="grant",
-        reference="bench",
+        reference=f"bench {name}",
         actor=actor,
         now=now,
     )
@@ -111,11 +117,58 @@ def enrol(campaign: Campaign, actor: User, *, leads: int) -> None:
         enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=now)
 
 
+def lend_at_full_speed(number: PhoneNumber, actor: User) -> None:
+    """Take a new number's warm-up away: here nobody's carrier has to get used to it."""
+    set_number_limits(
+        number=number,
+        daily_cap=0,
+        concurrency_limit=0,
+        warms_up=False,
+        actor=actor,
+        now=clock.now(),
+    )
+
+
+def launch_small() -> None:
+    """Launch a few leads of another client, and print the launch's id and the moment (real time)."""
+    actor = User.objects.get(email="bench@convomono.test")
+    client = client_with_minutes(actor, concurrency=SMALL_LEADS, name="Small")
+    now = clock.now()
+    order = buy_number(
+        gateway=retell_gateway(), key=uuid.uuid4(), area_code=646, actor=actor, now=now
+    )
+    number = PhoneNumber.objects.get(phone_number=order.phone_number)
+    assign_number(number=number, client=client, actor=actor, now=now)
+    lend_at_full_speed(number, actor)
+    campaign = ready_campaign(client, actor, concurrency=SMALL_LEADS)
+    enrol(campaign, actor, leads=SMALL_LEADS)
+    batch_call = open_batch_call(
+        campaign=campaign, launch_key=uuid.uuid4(), seconds=MINUTES, actor=actor, now=clock.now()
+    )
+    jobs.attach_leads(batch_call_id=str(batch_call.pk))
+    began = time.time()
+    while time.time() < began + SMALL_WAITS_SECONDS:
+        first = (
+            Attempt.objects.filter(batch_call_id=batch_call.pk, sends_count__gt=0)
+            .order_by("created_at")
+            .first()
+        )
+        if first is not None:
+            print(f"{SMALL_SAYS}{time.time() - began:.3f}", flush=True)
+            return
+        time.sleep(0.05)
+    raise SystemExit("The small client's first call didn't start.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leads", type=int, required=True)
     parser.add_argument("--concurrency", type=int, required=True)
+    parser.add_argument("--small", action="store_true", help="a client with a few leads, beside it")
     options = parser.parse_args()
+    if options.small:
+        launch_small()
+        return
     actor = User.objects.create_superuser(email="bench@convomono.test", password=None, name="Bench")
     client = client_with_minutes(actor, concurrency=options.concurrency)
     now = clock.now()
@@ -125,6 +178,7 @@ def main() -> None:
         )
         number = PhoneNumber.objects.get(phone_number=order.phone_number)
         assign_number(number=number, client=client, actor=actor, now=now)
+        lend_at_full_speed(number, actor)
     campaign = ready_campaign(client, actor, concurrency=options.concurrency)
     enrol(campaign, actor, leads=options.leads)
     batch_call = open_batch_call(

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Notification
 from accounts.notifications import notify
+from campaigns.dialling import waiting
 from campaigns.enrolments import LIVE, completeness
+from campaigns.leasing import is_dispatching
 from campaigns.models import BatchCall
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ AFTER_THE_END = timedelta(hours=1)
 AT_ONCE = 200
 # Counters and rows are read one after the other, and leads move meanwhile: only what stays counts.
 LOOKS = 3
+# Another dispatcher takes over within ten seconds of the end of one.
+TAKEOVER = timedelta(seconds=10)
 
 
 def check_completeness(*, now: datetime) -> int:
@@ -93,3 +97,31 @@ def _differences(batch_call: BatchCall, counted: Completeness) -> dict[str, list
     }
     pairs["enrolled"] = [batch_call.tasks_count, counted.in_progress + counted.ended]
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def watch_dispatcher(*, now: datetime, real_now: datetime) -> int:
+    """
+    Say on every running launch that nobody dials, if so, and tell the agency; return how many.
+
+    A dispatcher that takes over writes its own reason in the next moment.
+    """
+    if is_dispatching(real_now=real_now - TAKEOVER):
+        return 0
+    stuck = BatchCall.objects.filter(
+        status=BatchCall.Status.RUNNING, mode=BatchCall.Mode.DISPATCHER
+    ).exclude(waiting_reason=waiting.DISPATCHER_AWAY)
+    said = stuck.update(
+        waiting_reason=waiting.DISPATCHER_AWAY, waiting_until=None, waiting_facts={}
+    )
+    if said:
+        log.error("dispatcher.away", launches=said)
+        notify(
+            client=None,
+            level=Notification.Level.BAD,
+            title=_("Nobody dials: the dialling process isn't running"),
+            body=_("Start it again (manage.py dispatch): launches wait, nothing is lost."),
+            url="/agency/health/",
+            key=f"dispatcher.away:{real_now:%Y-%m-%dT%H}",
+            now=now,
+        )
+    return said

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _, gettext_lazy
+
 from campaigns.dialling.wording import Reason, inputs, reasons
-from campaigns.models import Attempt, Enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment
 from campaigns.rules import waiting_sentence
 from convomono.lib.display import brief_instant
 from leads.models import Consent, Lead
@@ -15,6 +17,7 @@ from telephony.models import Call
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.utils.functional import _StrPromise
 
     from campaigns.models import Campaign
 
@@ -34,7 +37,7 @@ def enrolment_list(
         rows = rows.exclude(batch_call=None)
     if search:
         rows = rows.filter(lead__search_text__contains=search.casefold())
-    return rows.select_related("lead").order_by("-last_attempted_at", "pk")
+    return rows.select_related("lead", "batch_call").order_by("-last_attempted_at", "pk")
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,36 @@ def with_sentences(enrolments: list[Enrolment]) -> list[EnrolmentRow]:
     return [EnrolmentRow(row, _sentence(row)) for row in enrolments]
 
 
+_STATES: dict[str, _StrPromise] = {
+    Enrolment.Status.DIALLING: gettext_lazy("Being dialled just now."),
+    Enrolment.Status.IN_CALL: gettext_lazy("On the line just now."),
+    Enrolment.Status.DONE: gettext_lazy("Reached: nothing is left to do."),
+    Enrolment.Status.SUPPRESSED: gettext_lazy("Is never called: do not call, or no consent."),
+    Enrolment.Status.EXHAUSTED: gettext_lazy("Not reached: no further attempt is made."),
+    Enrolment.Status.INVALID: gettext_lazy("Can't be called: the number doesn't exist."),
+    Enrolment.Status.CANCELLED: gettext_lazy("Taken out of the line when the launch was stopped."),
+}
+
+
 def _sentence(row: Enrolment) -> str:
-    if row.status != Enrolment.Status.QUEUED or not row.waiting_reason:
-        return ""
-    return waiting_sentence(row.waiting_reason, until=brief_instant(row.next_attempt_at), facts={})
+    """Return the one sentence on what a lead waits for, or what became of it; never empty."""
+    if row.status != Enrolment.Status.QUEUED:
+        return str(_STATES[row.status])
+    launch = row.batch_call
+    if launch is None:
+        return _("Waits for the next launch.")
+    if launch.status == BatchCall.Status.PAUSED:
+        return _("Waits: the launch is paused.")
+    if launch.status == BatchCall.Status.SCHEDULED:
+        at = brief_instant(launch.scheduled_at)
+        return _("Waits: the launch starts at %(at)s.") % {"at": at}
+    until = brief_instant(row.next_attempt_at)
+    if row.waiting_reason:
+        return waiting_sentence(row.waiting_reason, until=until, facts={})
+    # Due, and not taken yet: what holds up its launch holds it up too.
+    until = brief_instant(launch.waiting_until)
+    held_up = waiting_sentence(launch.waiting_reason, until=until, facts=launch.waiting_facts)
+    return held_up or _("In line: called as soon as a line is free.")
 
 
 @dataclass(frozen=True)
@@ -82,7 +111,9 @@ class LeadPage:
 def lead_page(lead: Lead) -> LeadPage:
     """Read a lead's history; five queries."""
     enrolments = list(
-        Enrolment.objects.filter(lead=lead).select_related("campaign").order_by("-created_at", "pk")
+        Enrolment.objects.filter(lead=lead)
+        .select_related("campaign", "batch_call")
+        .order_by("-created_at", "pk")
     )
     attempts = list(
         Attempt.objects.filter(

@@ -15,6 +15,7 @@ from convomono.lib.ids import uuid7
 from convomono.lib.money import micros_from_dollars
 from telephony.models import PhoneNumber
 from telephony.retell import retell_gateway
+from telephony.services.health import set_number_limits
 from telephony.services.numbers import assign_number, buy_number
 
 if TYPE_CHECKING:
@@ -89,6 +90,15 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
             )
             number = PhoneNumber.objects.get(phone_number=order.phone_number)
             assign_number(number=number, client=client, actor=root, now=now)
+            # The agency has had these for a while: they are warm.
+            set_number_limits(
+                number=number,
+                daily_cap=0,
+                concurrency_limit=0,
+                warms_up=False,
+                actor=root,
+                now=now,
+            )
     return Agency(root=root, acme=acme, rival=rival, alice=alice)
 
 
