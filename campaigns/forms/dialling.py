@@ -19,7 +19,7 @@ _WORDS = {
     "inactivity": _("Answered, silent"),
 }
 _SAFETY = ("failed_percent", "opted_out_percent", "negative_percent", "least_calls", "window_calls")
-_PERCENT = {"min_value": 1, "max_value": 100}
+_PERCENT: dict[str, Any] = {"min_value": 1, "max_value": 100}
 LONGEST_DELAY_MINUTES = 30 * 24 * 60
 
 

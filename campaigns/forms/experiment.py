@@ -44,13 +44,13 @@ class ExperimentForm(forms.Form):
     def __init__(
         self, *args: Any, control: CampaignVersion, voices: Sequence[VoiceChoice], **kwargs: Any
     ) -> None:
-        initial = {
+        kwargs["initial"] = {
             "part": Experiment.Part.OPENING,
             "opening_line": control.opening_line,
             "script_raw": control.script_raw,
             "voice_id": control.voice_id,
         }
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **kwargs)
         self.voice_names = {voice.voice_id: voice.name for voice in voices}
         self.voice_names.setdefault(control.voice_id, control.voice_name or control.voice_id)
         field = self.fields["voice_id"]

@@ -30,7 +30,8 @@ class StepForm(forms.Form):
         self.kept = with_defaults(content.settings)
         same = {name: getattr(content, name) for name in self.columns}
         settings = {name: self.kept[name] for name in self.chosen}  # type: ignore[literal-required]  # names of its keys
-        super().__init__(*args, initial={**same, **settings, **self.more_initial()}, **kwargs)
+        kwargs["initial"] = {**same, **settings, **self.more_initial()}
+        super().__init__(*args, **kwargs)
 
     def more_initial(self) -> dict[str, Any]:
         """Return what is shown in another unit than it is stored in."""

@@ -54,7 +54,7 @@ class KnowledgePage:
         return sum(campaign.shared_base_id != self.base.pk for campaign in self.campaigns)
 
 
-def shared_bases(rows: QuerySet[KnowledgeBase]) -> QuerySet[KnowledgeBase]:
+def shared_bases[Rows: QuerySet[KnowledgeBase]](rows: Rows) -> Rows:
     """Return the versions of knowledge bases that campaigns may share and that aren't put away."""
     return rows.filter(is_shared=True, archived_at=None)
 

@@ -149,7 +149,10 @@ def _values(version: CampaignVersion | None) -> dict[str, str]:
         return {}
     settings: dict[str, Any] = dict(with_defaults(version.settings))
     shown = {name.replace("_", " "): _shown(value) for name, value in settings.items()}
-    base = KnowledgeBase.objects.filter(pk=version.shared_base_id).first()
+    bases = KnowledgeBase.objects.in_bulk(
+        [version.shared_base_id] if version.shared_base_id else []
+    )
+    base = next(iter(bases.values()), None)
     shared = f"{base.name}, v{base.number}" if base else "–"
     return {
         _("Name"): version.name,

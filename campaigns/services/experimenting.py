@@ -181,7 +181,7 @@ def _begin(
 
 def version_for(batch_call: BatchCall, enrolment: Enrolment) -> CampaignVersion:
     """Return the version that a lead hears: its arm's while an experiment runs."""
-    if batch_call.variant_id is None or batch_call.experiment_id is None:
+    if batch_call.variant is None or batch_call.experiment_id is None:
         return batch_call.version
     arm = arm_of(experiment_id=batch_call.experiment_id, lead_id=enrolment.lead_id)
     return batch_call.variant if arm == "variant" else batch_call.version

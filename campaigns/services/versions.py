@@ -60,5 +60,7 @@ def restore_version(
 
 def _kept(campaign: Campaign, base_id: UUID | None) -> UUID | None:
     """Return the id of a knowledge base that is still there."""
+    if base_id is None:
+        return None
     bases = KnowledgeBase.objects.filter(client_id=campaign.client_id, pk=base_id)
-    return base_id if base_id and bases.exists() else None
+    return base_id if bases.exists() else None

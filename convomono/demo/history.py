@@ -216,7 +216,7 @@ def _publish(campaign: Campaign, now: datetime) -> PastRetell:
         webhook_url=settings.PUBLIC_BASE_URL.rstrip("/") + WEBHOOK_PATH,
         time_zone=campaign.client.time_zone,
     )
-    llm, agent = prep.settings("")
+    llm, agent = prep.settings(())
     version = preparing.publish(agent=prep.agent, llm=llm, settings=agent, gateway=retell_gateway())
     preparing.mark_ready(prep=prep, agent_version=version, fingerprint=campaign.name, now=now)
     campaign.refresh_from_db()

@@ -103,7 +103,7 @@ def _insert(
     model: type[models.Model], vendor: str
 ) -> tuple[str, list[str], list[tuple[int, Convert]]]:
     fields = model._meta.concrete_fields
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    columns = ", ".join(connection.ops.quote_name(_column(field)) for field in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     places = ", ".join(["%s"] * len(fields))
     statement = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # the model's names
@@ -116,13 +116,18 @@ def _update(
 ) -> tuple[str, list[tuple[int, Convert]]]:
     quote, meta = connection.ops.quote_name, model._meta
     fields = [meta.get_field(name) for name in columns]
-    sets = ", ".join(f"{quote(field.column)} = %s" for field in fields)
+    sets = ", ".join(f"{quote(_column(field))} = %s" for field in fields)
     same = meta.get_field(guard)
     statement = (
         f"UPDATE {quote(meta.db_table)} SET {sets} "  # noqa: S608  # the model's names
-        f"WHERE {quote(meta.pk.column)} = %s AND {quote(same.column)} = %s"
+        f"WHERE {quote(_column(meta.pk))} = %s AND {quote(_column(same))} = %s"
     )
     return statement, _converts([*fields, meta.pk, same], vendor)
+
+
+def _column(field: Any) -> str:
+    """Return the column of a field that has one, as all concrete fields do."""
+    return str(field.column)
 
 
 def _converts(fields: Sequence[Any], vendor: str) -> list[tuple[int, Convert]]:
@@ -216,8 +221,10 @@ def _select(
     quote, meta = connection.ops.quote_name, model._meta
     by_name = {field.attname: field for field in meta.concrete_fields}
     fields = [by_name[name] for name in columns]
-    wanted = ", ".join(quote(field.column) for field in fields)
-    start = f"SELECT {wanted} FROM {quote(meta.db_table)} WHERE {quote(by_name[column].column)} IN"  # noqa: S608  # the model's names
-    end = "".join(f" AND {quote(by_name[name].column)} = %s" for name in same)
+    wanted = ", ".join(quote(_column(field)) for field in fields)
+    start = (
+        f"SELECT {wanted} FROM {quote(meta.db_table)} WHERE {quote(_column(by_name[column]))} IN"  # noqa: S608  # the model's names
+    )
+    end = "".join(f" AND {quote(_column(by_name[name]))} = %s" for name in same)
     keys = {place for place, field in enumerate(fields) if _convert(field, "sqlite") is _hex}
     return start, end, frozenset(keys)

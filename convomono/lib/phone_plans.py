@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 from phonenumbers.phonenumberutil import _GEO_MOBILE_COUNTRIES
-from phonenumbers.timezone import TIMEZONE_DATA
+from phonenumbers.timezone import TIMEZONE_DATA  # type: ignore[attr-defined]  # its stubs leave it out
 
 _UNKNOWN_ZONE = "Etc/Unknown"
 _LONGEST_CODE = 3
@@ -58,7 +58,9 @@ class _Region:
     """A country's patterns, as phonenumbers asks them in turn."""
 
     def __init__(self, code: str) -> None:
-        data = PhoneMetadata.metadata_for_region(code, None)
+        data: Any = PhoneMetadata.metadata_for_region(
+            code, None
+        )  # there is one for each of its codes
         self.code, self.data = code, data
         self.leading = re.compile(data.leading_digits).match if data.leading_digits else None
         self.general = _Pattern(data.general_desc)

@@ -94,7 +94,7 @@ class MappingForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.found, self.variables, self.options = found, variables, options
         for name in ("country", "duplicates", "existing", "refused_lines"):
-            self.fields[name].initial = options[name]  # type: ignore[literal-required]  # its keys
+            self.fields[name].initial = options[name]
         self.fields["tag"].initial = ", ".join(options["tags"])
         meanings = {place: _FIELD + name for name, place in mapping["fields"].items()}
         # A variable that is a field of the lead is filled as that field.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
 from django import forms
@@ -43,7 +43,7 @@ class OperationForm(forms.Form):
         label=_("File"), choices=[("csv", _("CSV")), ("xlsx", _("Excel workbook"))], initial="csv"
     )
 
-    _OF_KIND = {
+    _OF_KIND: Final[dict[str, str]] = {
         Kind.TAG: "tag",
         Kind.UNTAG: "tag",
         Kind.ENROL: "campaign_id",
@@ -54,8 +54,8 @@ class OperationForm(forms.Form):
     def __init__(self, data: Any, *, client: Client, is_confirmed: bool) -> None:
         super().__init__(data)
         self.client = client
-        self.kind = str(self.data.get("kind", ""))
-        needed = self._OF_KIND.get(Kind(self.kind)) if self.kind in Kind.values else None
+        self.asked = str(self.data.get("kind", ""))
+        needed = self._OF_KIND.get(self.asked)
         for name in ("tag", "campaign_id", "reason", "format"):
             if name != needed:
                 del self.fields[name]
@@ -75,7 +75,11 @@ class OperationForm(forms.Form):
         """Return the leads that were ticked; none if everybody is meant."""
         if self.cleaned_data.get("scope") == "all":
             return []
-        return [one for one in self.data.getlist("lead")[:MOST_CHOSEN] if _is_uuid(one)]
+        return [
+            one
+            for one in cast("QueryDict", self.data).getlist("lead")[:MOST_CHOSEN]
+            if _is_uuid(one)
+        ]
 
     def filters(self) -> dict[str, str]:
         """Return the list's filters that the page had."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +11,8 @@ from leads.forms.consent import ConsentFields
 from leads.models import Consent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.core.files.uploadedfile import UploadedFile
 
 MEGABYTE = 1024 * 1024
@@ -70,7 +72,8 @@ class UploadForm(ConsentFields):
         kinds = self.fields["consent_kind"]
         assert isinstance(kinds, forms.ChoiceField)  # made so by ConsentFields
         by_row = (BY_ROW, _("The file says it for each person"))
-        kinds.choices = [("", _("Choose …")), *Consent.Kind.choices, by_row, kinds.choices[-1]]  # type: ignore[index]  # a list
+        last: Any = list(cast("Iterable[Any]", kinds.choices))[-1]
+        kinds.choices = [("", _("Choose …")), *Consent.Kind.choices, by_row, last]
         self.fields["file"].help_text = _(
             "CSV, TSV, Excel (.xlsx) or one of them in a ZIP, up to %(size)d MB and 1,000,000 rows. "
             "Columns are matched in the next step."

@@ -96,7 +96,7 @@ def read_again(stream: IO[bytes], found: Detected, *, reading: Mapping[str, Any]
     changed = found.copy()
     for name in ("encoding", "delimiter", "sheet"):
         if reading.get(name):
-            changed[name] = reading[name]  # type: ignore[literal-required]  # its keys
+            changed[name] = reading[name]
     with _told():
         return _with_columns(stream, changed, has_header=bool(reading.get("has_header")))
 

@@ -159,11 +159,11 @@ def _in_use(lead_ids: Sequence[UUID], lead_import: LeadImport) -> dict[UUID, str
     found: dict[UUID, str] = {}
     for relation in Lead._meta.related_objects:
         model, name = relation.related_model, relation.field.attname
-        manager = model._base_manager  # type: ignore[union-attr]  # noqa: SLF001  # any room's rows
+        manager = model._base_manager  # noqa: SLF001  # any room's rows
         rows = manager.filter(**{f"{name}__in": lead_ids})
         if model in _OWN:
             rows = rows.exclude(lead_import_id=lead_import.pk)
-        reason = Left.CHANGED if model._meta.app_label == Lead._meta.app_label else Left.ENROLLED  # type: ignore[union-attr]  # never "self"
+        reason = Left.CHANGED if model._meta.app_label == Lead._meta.app_label else Left.ENROLLED
         found |= dict.fromkeys(rows.values_list(name, flat=True), reason.value)
     return found
 

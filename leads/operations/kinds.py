@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 from django.core import serializers
@@ -15,7 +15,7 @@ from leads.models import Consent, Lead, LeadNote, LeadOperation, LeadOperationRo
 from leads.services.suppressions import scope_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from django.db.models import Model
@@ -61,7 +61,7 @@ class Change(Protocol):
 
 def change_of(operation: LeadOperation, *, now: datetime) -> Change:
     """Return what an operation does; an export changes nothing and has no change."""
-    kinds: dict[str, type[_Base]] = {
+    kinds: dict[str, Callable[[LeadOperation, datetime], Change]] = {
         LeadOperation.Kind.TAG: Tag,
         LeadOperation.Kind.UNTAG: Untag,
         LeadOperation.Kind.ENROL: Enrol,
@@ -305,7 +305,7 @@ class Delete(_Base):
         kept = {}
         for row in rows:
             lead, *others = [
-                one.object
+                cast("Lead", one.object)
                 for one in serializers.deserialize("json", json.dumps(row.before["rows"]))
             ]
             same = Lead.objects.filter(client_id=row.client_id, phone_number=lead.phone_number)

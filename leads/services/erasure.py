@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from audit import actions
@@ -72,7 +73,7 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
             actions.LEAD_ERASED, resource=nameless, actor=actor, now=now, details={"reason": reason}
         )
         for name in proofs:
-            on_commit(lambda name=name: files.delete_stored(name))
+            on_commit(partial(files.delete_stored, name))
         return True
 
     return run_atomic(block)

@@ -20,10 +20,10 @@ def save_view(
     *, client: Client, name: str, query: str, is_shared: bool, actor: User, now: datetime
 ) -> SavedView:
     """Keep what the list shows under a name; the same name of the same person is written over."""
-    owner = None if is_shared else actor.pk
+    owner = None if is_shared else actor
     view, _made = SavedView.objects.update_or_create(
         client=client,
-        user_id=owner,
+        user=owner,
         name=name,
         defaults={"query": query, "created_by_email": actor.actor_email, "created_at": now},
     )

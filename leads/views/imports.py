@@ -15,6 +15,7 @@ from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
 from leads.forms.imports import MappingForm, ReadingForm
 from leads.imports.columns import guess_mapping
+from leads.imports.packed import FileRefused
 from leads.imports.receipt import chosen_options, meanings, undo_lines
 from leads.imports.screens import (
     import_progress,
@@ -26,7 +27,6 @@ from leads.imports.screens import (
     verdict_counts,
     zone_lines,
 )
-from leads.imports.source import FileRefused
 from leads.imports.targets import find_target
 from leads.models import Consent, LeadImport
 from leads.services.imports import (

@@ -67,8 +67,8 @@ def operation_create(request: ClientRequest) -> HttpResponse:
         "form": form,
         "total": total,
         "lead_ids": form.lead_ids(),
-        "question": question(form.kind, total),
-        "is_danger": form.kind in {LeadOperation.Kind.DELETE, LeadOperation.Kind.SUPPRESS},
+        "question": question(form.asked, total),
+        "is_danger": form.asked in {LeadOperation.Kind.DELETE, LeadOperation.Kind.SUPPRESS},
         "errors": is_confirmed,
     }
     status = 422 if is_confirmed else 200

@@ -25,7 +25,7 @@ from convomono.lib import clock
 from convomono.lib.csvio import csv_lines
 from convomono.lib.files import can_append, delete_stored, open_stored
 from leads.forms.uploads import UploadForm, too_large
-from leads.imports.source import FileRefused
+from leads.imports.packed import FileRefused
 from leads.imports.targets import find_target
 from leads.services.imports import Agreement, Proof, start_import
 from leads.views.answers import csv_answer

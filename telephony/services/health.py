@@ -21,7 +21,7 @@ from telephony.number_health import Counts, Health, judge
 from telephony.services.numbers import rest_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import date
     from uuid import UUID
 
@@ -86,13 +86,13 @@ def count_day(*, day: date) -> int:
         columns = asdict(tally)
         same = NumberDay.objects.filter(phone_number=phone_number, day=day)
         if not same.update(**columns):
-            row = NumberDay(phone_number=phone_number, day=day, **columns)
-            if not insert_once(row, "phone_number", "day"):
+            made = NumberDay(phone_number=phone_number, day=day, **columns)
+            if not insert_once(made, "phone_number", "day"):
                 same.update(**columns)
     return len(found)
 
 
-def _counted(clients: Iterable[UUID], day: date) -> Iterable[dict[str, Any]]:
+def _counted(clients: Iterable[UUID], day: date) -> Iterable[Mapping[str, Any]]:
     begins = datetime.combine(day, time(), UTC)
     calls = Call.objects.filter(
         client_id__in=list(clients),

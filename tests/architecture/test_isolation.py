@@ -127,7 +127,7 @@ def ids(acme, rival, root, alice, vera, now):
         "delivery_id": delivery.pk,
         "token": "forged",
         "campaign_id": campaign.pk,
-        "invoice_id": Invoice.objects.get(payment_id=line.payment_id).pk,
+        "invoice_id": Invoice.objects.get().pk,
         "statement_id": ask_statement(client=acme, month=date(2026, 10, 1), now=now).pk,
         "payment_id": line.payment_id,
         "request_id": asked.pk,

@@ -12,6 +12,8 @@ import pytest
 from billing import jobs, services
 from billing.documents import COLUMNS, statement_rows
 from billing.models import Invoice, Payment, Statement
+from convomono.lib import files
+from convomono.lib.pdf import PdfUnavailable
 from telephony.models import Call
 from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
 
@@ -120,7 +122,7 @@ def test_shows_an_invoice_and_makes_its_pdf(
 
 def test_says_why_a_pdf_could_not_be_made(browse, alice, wallet, acme, monkeypatch):
     def unavailable(*_args):
-        raise jobs.PdfUnavailable("PDF needs Pango.")
+        raise PdfUnavailable("PDF needs Pango.")
 
     sell(acme, seconds=60)
     invoice = Invoice.objects.get()
@@ -169,7 +171,7 @@ def issue(client, month=OCTOBER, now=LATER):
 
 
 def read(statement):
-    with jobs.files.open_stored(statement.csv_name) as stored:
+    with files.open_stored(statement.csv_name) as stored:
         content = stored.read()
     return content, list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
 

@@ -166,7 +166,10 @@ def test_tells_retell_what_was_chosen(browse, mia):
     assert (agent.max_call_duration_ms, agent.end_call_after_silence_ms) == (240_000, 20_000)
     assert agent.boosted_keywords == ("Byron", "Lovelace")
     assert agent.screening == ("Acme Dental", "Your appointment")
-    assert (agent.ring_duration_ms, agent.voicemail.action) == (25_000, "static_text")
+    assert (agent.ring_duration_ms, agent.voicemail and agent.voicemail.action) == (
+        25_000,
+        "static_text",
+    )
     assert [(one.name, one.kind) for one in agent.analysis] == [
         ("converted", "boolean"),
         ("Age", "number"),

@@ -57,6 +57,7 @@ def test_leaves_nothing_half_made_when_retell_refuses_a_step(alice, retell, step
     assert campaign.published_version is None
     assert not CampaignVersion.objects.exists()
     prepare(campaign, alice)  # the same button again
+    campaign = Campaign.objects.get(pk=campaign.pk)
     assert (campaign.status, campaign.published_version) == ("ready", 1)
     assert count(retell) == (1, 1, 1)
     assert {one.state for one in workspace.survey(gateway=retell)} == {"ours"}

@@ -17,7 +17,8 @@ from convomono.lib import csvio
 from convomono.lib.phone import NumberRefused, _parse_any, _zones, parse_number, time_zones
 from convomono.lib.phone_plans import quick_number
 from leads.imports.columns import guess_mapping
-from leads.imports.source import FileRefused, detect
+from leads.imports.packed import FileRefused
+from leads.imports.source import detect
 from leads.models import Detected, Lead, LeadImport
 from leads.services.imports import read_import_again
 from tests.factories.accounts import NOW
@@ -309,9 +310,9 @@ _COUNTRIES += ["ZA", "PH", "SG", "AE", "CO", "CL", "NO", "DK", "FI", "SE", "PL",
 def test_knows_other_countries_numbers_as_phonenumbers_does(country, kind, tail, form, default):
     code = phonenumbers.country_code_for_region(country)
     example = phonenumbers.example_number_for_type(country, kind)
-    national = phonenumbers.national_significant_number(
-        example or phonenumbers.example_number(country)
-    )
+    example = example or phonenumbers.example_number(country)
+    assert example is not None
+    national = phonenumbers.national_significant_number(example)
     n = national[: len(national) - len(tail)] + tail
     text = form.format(cc=code, n=n, a=n[:3], b=n[3:])
 

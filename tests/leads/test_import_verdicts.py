@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,9 @@ CASES = {
 def test_gives_every_verdict_to_the_row_it_is_for(imported, world, verdict):
     if verdict == Verdict.DUP_CAMPAIGN:
         imported(HEADER + GOOD.format(phone="2125550107"), campaign_id=world.campaign_id)
-    options = {"refused_lines": ["landline"]} if verdict == Verdict.LINE_TYPE_REFUSED else {}
+    options: dict[str, Any] = (
+        {"refused_lines": ["landline"]} if verdict == Verdict.LINE_TYPE_REFUSED else {}
+    )
     if verdict == Verdict.DUP_CLIENT:
         options["existing"] = "skip"
 

@@ -16,6 +16,7 @@ from convomono.lib import files
 from leads.imports.work import Pace
 from leads.models import Consent, Lead, LeadOperation, LeadOperationRow, Suppression
 from leads.operations import work
+from leads.operations.kinds import change_of
 from leads.services.operations import start_operation
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
@@ -45,8 +46,7 @@ def undo(browse, mia, run_jobs, django_capture_on_commit_callbacks):
         with django_capture_on_commit_callbacks(execute=True):
             browse(mia).post(f"/app/leads/changes/{operation.pk}/undo/")
         run_jobs()
-        operation.refresh_from_db()
-        return operation
+        return LeadOperation.objects.get(pk=operation.pk)
 
     return take_back
 
@@ -66,6 +66,22 @@ def test_asks_with_the_number_before_it_does_anything(browse, mia, acme, rival):
     assert page.status_code == 200
     assert "Delete 3 leads" in page.text
     assert not LeadOperation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "consequence"),
+    [
+        ("export", "made in the background"),
+        ("delete", "Leads that were called stay"),
+        ("tag", "undo"),
+    ],
+)
+def test_says_what_follows_before_it_is_done(browse, mia, acme, kind, consequence):
+    lead = LeadFactory.create(client=acme)
+
+    page = browse(mia).post(LIST, {"kind": kind, "scope": "chosen", "lead": [lead.pk]}).text
+
+    assert consequence in page
 
 
 def test_asks_to_tick_leads_first_and_for_what_belongs_to_it(browse, mia, acme):
@@ -300,7 +316,8 @@ def test_leaves_out_whoever_came_after_it_began(operation, acme, no_pause):
 
 def test_does_a_slice_again_when_a_lead_changed_under_it(operation, monkeypatch, no_pause):
     first = Lead.objects.order_by("created_at", "pk").first()
-    plan = work.change_of(operation, now=NOW).plan
+    assert first is not None
+    plan = change_of(operation, now=NOW).plan
 
     def edit_meanwhile(self, leads):
         rows = plan(leads)

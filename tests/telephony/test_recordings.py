@@ -129,8 +129,8 @@ class TestListening:
     @pytest.fixture
     def sound_url(self, call: Call, fetched: list[Any], browse, vera, now: datetime) -> str:
         copy_recording(call_id=call.pk, now=now)
-        page = browse(vera).get(f"/app/calls/{call.pk}/recording/").content.decode()
-        return page.split('src="/app/recordings/')[1].split('"')[0]
+        page: str = browse(vera).get(f"/app/calls/{call.pk}/recording/").content.decode()
+        return page.split('src="/app/recordings/')[1].split('"', maxsplit=1)[0]
 
     def test_plays_from_the_calls_page(self, call: Call, browse, vera):
         page = browse(vera).get(f"/app/calls/{call.pk}/").content.decode()
@@ -144,7 +144,7 @@ class TestListening:
         assert answer["Content-Type"] == "audio/wav"
         assert answer["Cache-Control"] == "private, no-store"
         later = clock.real_now().timestamp() + 901
-        monkeypatch.setattr(signing.time, "time", lambda: later)
+        monkeypatch.setattr("django.core.signing.time.time", lambda: later)
         assert browse().get(f"/app/recordings/{sound_url}").status_code == 404
 
     @pytest.mark.parametrize(

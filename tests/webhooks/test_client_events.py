@@ -39,7 +39,8 @@ def kinds() -> list[str]:
 
 
 def only(kind: str) -> dict[str, Any]:
-    return ClientEvent.objects.get(kind=kind).data
+    data: dict[str, Any] = ClientEvent.objects.get(kind=kind).data
+    return data
 
 
 class TestCalls:

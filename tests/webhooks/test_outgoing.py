@@ -96,7 +96,7 @@ class TestRouting:
         assert EndpointDelivery.objects.count() == 1
 
     def test_takes_as_many_queries_for_many_clients(
-        self, endpoint: Endpoint, now: datetime, django_assert_max_num_queries: Callable
+        self, endpoint: Endpoint, now: datetime, django_assert_max_num_queries: Callable[..., Any]
     ):
         for _ in range(20):
             ClientEventFactory.create(client=EndpointFactory.create(kinds=[]).client)

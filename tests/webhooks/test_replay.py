@@ -90,7 +90,8 @@ class TestEverything:
         self, past: list[Ringing], model: Any, change: dict[str, Any], column: str
     ):
         row = model.objects.exclude(duration_ms=0) if model is Call else model.objects
-        model.objects.filter(pk=row.order_by("pk").first().pk).update(**change)
+        first = row.order_by("pk").values_list("pk", flat=True)[0]
+        model.objects.filter(pk=first).update(**change)
         found = rebuild_everything()
         assert column in {one.column for one in found.differences}
         assert found.stored_hash != found.rebuilt_hash

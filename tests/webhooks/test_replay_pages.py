@@ -114,7 +114,12 @@ class TestWorker:
 
     def test_does_a_run_once(self, db: None, monkeypatch: pytest.MonkeyPatch):
         done: list[int] = []
-        monkeypatch.setattr(scratch, "rebuild_in_scratch", lambda: done.append(1) or Comparison())
+
+        def rebuilt() -> Comparison:
+            done.append(1)
+            return Comparison()
+
+        monkeypatch.setattr(scratch, "rebuild_in_scratch", rebuilt)
         run = self.order()
         for _ in range(2):
             jobs.run_replay(run_id=str(run.pk))
@@ -142,7 +147,7 @@ class TestWorker:
 
 class TestComparingACall:
     def test_shows_that_it_is_equal_or_what_differs(self, browse, mender, applied: Ringing):
-        event = WebhookEvent.objects.filter(provider_call_id=applied.call_id).first()
+        event = WebhookEvent.objects.filter(provider_call_id=applied.call_id)[0]
         where = f"/agency/webhooks/{event.pk}/compare/"
         browser = browse(mender)
         assert where in browser.get(f"/agency/webhooks/{event.pk}/").content.decode()

@@ -165,7 +165,7 @@ def statuses(batch_call: BatchCall) -> dict[str, int]:
     return {name: number for name, number in counters.items() if number}
 
 
-def policy(campaign: Campaign, **fields: int) -> None:
+def policy(campaign: Campaign, **fields: Any) -> None:
     """Change a campaign's retry policy."""
     for name, value in fields.items():
         setattr(campaign.retry_policy, name, value)

@@ -11,7 +11,7 @@ import pytest
 from accounts.models import Notification
 from campaigns.dialling import bookkeeping
 from campaigns.dialling.bookkeeping import check_completeness, check_launch
-from campaigns.enrolments import finish_if_complete
+from campaigns.enrolments import completeness, finish_if_complete
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries.progress import add_up
 
@@ -88,7 +88,7 @@ def test_takes_no_move_between_two_looks_for_a_mistake(
     ready: Callable[..., BatchCall], rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch_call = ready(leads=5)
-    count = bookkeeping.completeness
+    count = completeness
     looks = []
 
     def is_overtaken_once(batch_call_id):

@@ -222,7 +222,8 @@ def test_calls_back_at_the_asked_time_before_all_others(
     assert timedelta() <= again.sent_at - enrolment.callback_at < KEPT_WITHIN
     rig.end(again, "user_hangup")
     enrolment.refresh_from_db()
-    assert (enrolment.status, enrolment.callback_at) == ("done", None)
+    ended = Enrolment.objects.get(pk=enrolment.pk)
+    assert (ended.status, ended.callback_at) == ("done", None)
     assert batch_call.enrolments.exclude(pk=enrolment.pk).filter(status="done").count() == 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.urls import reverse
@@ -34,7 +34,12 @@ def campaign(acme) -> Campaign:
 
 
 def daily(campaign: Campaign, **fields) -> TopUp:
-    wanted = {"is_active": True, "every_minutes": 24 * 60, "next_at": NOW, "most_seconds": 3000}
+    wanted: dict[str, Any] = {
+        "is_active": True,
+        "every_minutes": 24 * 60,
+        "next_at": NOW,
+        "most_seconds": 3000,
+    }
     set_top_up(campaign=campaign, **(wanted | fields), actor=TESTS, now=NOW)
     return TopUp.objects.get(campaign=campaign)
 
