@@ -18,6 +18,7 @@ CONVERTED_FIELD = "converted"
 # A variable of every prompt engine of ours; its value ties it to a row.
 MARK = "convomono"
 _EVENTS = ("call_started", "call_ended", "call_analyzed")
+_SPOKEN = ("transcript_updated",)
 
 
 def llm_settings(
@@ -76,7 +77,7 @@ def agent_settings(
         denoising_mode=chosen["denoising_mode"],
         stt_mode=chosen["stt_mode"],
         webhook_url=webhook_url,
-        webhook_events=_EVENTS,
+        webhook_events=_EVENTS + (_SPOKEN if chosen["live_transcript"] else ()),
     )
 
 

@@ -47,6 +47,7 @@ class CampaignSettings(TypedDict):
     ambient_sound: str
     keywords: list[str]
     hang_up_on_menus: bool
+    live_transcript: bool
     screening_identity: str
     screening_purpose: str
     voice_temperature: float
@@ -74,6 +75,7 @@ DEFAULTS: CampaignSettings = {
     "ambient_sound": "",
     "keywords": [],
     "hang_up_on_menus": False,
+    "live_transcript": False,
     "screening_identity": "",
     "screening_purpose": "",
     "voice_temperature": 1.0,

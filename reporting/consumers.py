@@ -150,6 +150,7 @@ PAGES: Final[dict[str, str]] = {
     "ws/app/": "client",
     "ws/app/home/": "client-home",
     "ws/app/campaigns/<uuid:campaign_id>/": "campaign",
+    "ws/app/calls/<uuid:call_id>/": "call",
     "ws/agency/": "agency",
     "ws/agency/home/": "agency-home",
     "ws/agency/live/": "agency-live",

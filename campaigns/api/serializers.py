@@ -37,6 +37,7 @@ class SettingsSerializer(serializers.Serializer[Any]):
     enable_backchannel = serializers.BooleanField(required=False)
     ambient_sound = serializers.ChoiceField(settings_schema.AMBIENT_SOUNDS, required=False)
     hang_up_on_menus = serializers.BooleanField(required=False)
+    live_transcript = serializers.BooleanField(required=False)
 
 
 class CampaignWriteSerializer(serializers.Serializer[CampaignContent]):

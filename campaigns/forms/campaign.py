@@ -134,6 +134,7 @@ class ConversationForm(StepForm):
         "enable_backchannel",
         "ambient_sound",
         "hang_up_on_menus",
+        "live_transcript",
         "screening_identity",
         "screening_purpose",
         "begin_message_delay_ms",
@@ -181,6 +182,11 @@ class ConversationForm(StepForm):
     )
     hang_up_on_menus = forms.BooleanField(
         label=_("Hang up when a phone menu answers"), required=False
+    )
+    live_transcript = forms.BooleanField(
+        label=_("Show what is said while it is said"),
+        required=False,
+        help_text=_("On the page of each call in progress. It is kept when the call has ended."),
     )
     screening_identity = forms.CharField(
         label=_("Who calls, for phones that ask"),

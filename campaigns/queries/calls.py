@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from billing.models import Transaction
 from campaigns.dialling.wording import reasons
 from campaigns.models import Attempt, Campaign
+from campaigns.queries.live import CallRow, call_rows
+from campaigns.settings_schema import with_defaults
 from leads.models import Lead
 from leads.services import suppressed_numbers
 from telephony.models import Call, CallDetail
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.db.models import Model, QuerySet
+
+
+MOST_OTHERS = 10
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class Moment:
     text: str = ""
     icon: str = ""
     tone: str = ""
+    offset: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,14 +102,18 @@ class CallPage:
     timeline: list[Moment]
     answers: list[Answer]
     is_suppressed: bool
+    row: CallRow
+    earlier: list[CallRow]  # the other calls with this person, newest first
+    shows_speech: bool  # what is said is shown while it is said
 
 
-def call_page(call: Call) -> CallPage:
-    """Read everything about one call; five queries."""
+def call_page(call: Call, *, now: datetime) -> CallPage:
+    """Read everything about one call; eight queries."""
     detail = CallDetail.objects.filter(call=call).first()
     campaign = _find(Campaign.objects.filter(client_id=call.client_id), call.campaign_id)
     lead = _find(Lead.objects.filter(client_id=call.client_id), call.lead_id)
-    attempt = _find(Attempt.objects.filter(client_id=call.client_id), call.attempt_id)
+    attempts = Attempt.objects.filter(client_id=call.client_id).select_related("enrolment")
+    attempt = _find(attempts, call.attempt_id)
     listed = suppressed_numbers(
         client_id=call.client_id, campaign_id=call.campaign_id, phone_numbers=[call.person_number]
     )
@@ -116,7 +127,22 @@ def call_page(call: Call) -> CallPage:
         timeline=_timeline(call, attempt),
         answers=_answers(detail),
         is_suppressed=bool(listed),
+        row=call_rows([call], now=now)[0],
+        earlier=call_rows(_others(call), now=now),
+        shows_speech=campaign is not None and shows_speech(campaign),
     )
+
+
+def shows_speech(campaign: Campaign) -> bool:
+    """Tell whether the campaign asks for what is said while it is said."""
+    return with_defaults(campaign.settings)["live_transcript"]
+
+
+def _others(call: Call) -> list[Call]:
+    if call.lead_id is None:
+        return []
+    calls = Call.objects.filter(client_id=call.client_id, lead_id=call.lead_id).exclude(pk=call.pk)
+    return list(calls.order_by("-created_at", "-pk")[:MOST_OTHERS])
 
 
 def _find[Row: Model](rows: QuerySet[Row], row_id: UUID | None) -> Row | None:
@@ -159,12 +185,16 @@ def _answers(detail: CallDetail | None) -> list[Answer]:
 
 
 def _timeline(call: Call, attempt: Attempt | None) -> list[Moment]:
+    """Return queued, decided, dialled, answered, ended, analysed, billed: what is known, in order."""
     lines: list[tuple[str, datetime | None, str, str, str]] = []
     if attempt is not None:
         allowed = " ".join(reason.sentence for reason in reasons(attempt.decision))
         title = _("Decided: attempt %(number)d") % {"number": attempt.number}
-        lines += [(title, attempt.created_at, allowed, "scale", "info")]
-        lines += [(_("Dialled"), attempt.placed_at, "", "phone-arrow-up-right", "accent")]
+        lines += [
+            (_("Queued"), attempt.enrolment.created_at, "", "queue-list", ""),
+            (title, attempt.created_at, allowed, "scale", "info"),
+            (_("Dialled"), attempt.placed_at, "", "phone-arrow-up-right", "accent"),
+        ]
     else:
         lines += [(_("Dialled"), call.created_at, "", "phone-arrow-up-right", "accent")]
     over = call.disconnection_reason.replace("_", " ")
@@ -172,9 +202,29 @@ def _timeline(call: Call, attempt: Attempt | None) -> list[Moment]:
         (_("Answered"), call.started_at, "", "phone", "ok"),
         (_("Ended"), call.ended_at, over, "phone-x-mark", ""),
         (_("Analysed"), call.analyzed_at, "", "sparkles", "info"),
+        (_("Billed"), _billed_at(call), "", "banknotes", ""),
     ]
+    known = [(title, at, text, icon, tone) for title, at, text, icon, tone in lines if at]
+    dialled_at = next((at for title, at, *_rest in known if title == _("Dialled")), None)
     return [
-        Moment(title, at, text, icon, tone)
-        for title, at, text, icon, tone in lines
-        if at is not None
+        Moment(title, at, text, icon, tone, _offset(at, dialled_at))
+        for title, at, text, icon, tone in known
     ]
+
+
+def _billed_at(call: Call) -> datetime | None:
+    """Return when the ledger consumed the call's seconds."""
+    if not call.billed_seconds:
+        return None
+    lines = Transaction.objects.filter(
+        client_id=call.client_id, call_id=call.pk, type=Transaction.Type.CONSUME
+    )
+    return lines.order_by("created_at").values_list("created_at", flat=True).first()
+
+
+def _offset(at: datetime, dialled_at: datetime | None) -> str:
+    """Say how long after the dial it was, to the millisecond; empty for what came before."""
+    if dialled_at is None or at <= dialled_at:
+        return ""
+    milliseconds = (at - dialled_at) // timedelta(milliseconds=1)
+    return f"+{milliseconds // 1000}.{milliseconds % 1000:03d} s"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.http import Http404
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -65,8 +65,9 @@ def call_list(request: ClientRequest) -> HttpResponse:
 @require_GET
 def call_detail(request: ClientRequest, call_id: UUID) -> HttpResponse:
     call = get_visible_or_404(request, Call.objects.all(), call_id)
-    context = {"page": call_page(call), "may_manage": can_manage(request.user)}
-    return render(request, "campaigns/call_detail.html", context)
+    page = call_page(call, now=clock.now())
+    context = {"page": page, "may_manage": can_manage(request.user)}
+    return render_page(request, "campaigns/call_detail.html", context, partial="call-page")
 
 
 @client_manager

@@ -11,15 +11,18 @@ from django.contrib.sessions.models import Session
 from accounts.access import can_manage
 from accounts.models import User
 from campaigns.models import Campaign
+from campaigns.queries.calls import shows_speech
 from reporting.live.parts import (
     AgencyHomePart,
     AgencyLivePart,
     BalancePart,
     BellPart,
+    CallPart,
     CampaignPart,
     HomePart,
     Rights,
 )
+from telephony.models import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -163,6 +166,14 @@ def _campaign(user: User, ids: Ids) -> tuple[Part, ...]:
     return (CampaignPart(campaign.pk, _client_rights(user)), *_client_chrome(user))
 
 
+def _call(user: User, ids: Ids) -> tuple[Part, ...]:
+    call = _row(user, Call.objects.all(), ids["call_id"])
+    campaign = Campaign.objects.filter(pk=call.campaign_id, client_id=call.client_id).first()
+    hears = campaign is not None and shows_speech(campaign) and not call.is_over
+    speech_of = call.provider_call_id if hears else ""
+    return (CallPart(call.pk, _client_rights(user), speech_of), *_client_chrome(user))
+
+
 def _agency(user: User, _ids: Ids) -> tuple[Part, ...]:
     return _agency_chrome(user)
 
@@ -179,6 +190,7 @@ _CLIENT_PAGES: dict[str, Callable[[User, Ids], tuple[Part, ...]]] = {
     "client": _client,
     "client-home": _client_home,
     "campaign": _campaign,
+    "call": _call,
 }
 _AGENCY_PAGES: dict[str, Callable[[User, Ids], tuple[Part, ...]]] = {
     "agency": _agency,

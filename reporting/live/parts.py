@@ -16,9 +16,11 @@ from accounts.notifications import topic_of, unread_count
 from billing.models import Wallet
 from campaigns.models import Campaign
 from campaigns.queries.agency_live import agency_live
+from campaigns.queries.calls import call_page
 from campaigns.queries.live import live_page
 from convomono.lib import live
 from reporting.queries.homes import agency_home, client_home
+from telephony.models import Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,6 +158,40 @@ class AgencyLivePart(Part):
     def render(self, *, now: datetime) -> Fragments:
         context = {"page": agency_live(now=now), "may_stop": self.may_stop}
         return fragments(self.ELEMENTS, context)
+
+
+@dataclass(frozen=True)
+class CallPart(Part):
+    """The page of a call; `speech_of` is Retell's id of it where what is said is shown at once."""
+
+    call_id: UUID
+    rights: Rights
+    speech_of: str
+
+    ELEMENTS: ClassVar[dict[str, str]] = {
+        "call-state": "campaigns/call_state.html",
+        "call-summary": "campaigns/call_said.html",
+        "call-player": "campaigns/call_said.html",
+        "call-transcript": "campaigns/call_said.html",
+        "call-facts": "campaigns/call_facts.html",
+        "call-timeline": "campaigns/call_facts.html",
+    }
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        named = (live.topic("call", self.call_id),)
+        return (*named, live.topic("spoken", self.speech_of)) if self.speech_of else named
+
+    def render(self, *, now: datetime) -> Fragments:
+        call = Call.objects.get(pk=self.call_id, client_id=self.rights.client_id)
+        with timezone.override(ZoneInfo(self.rights.zone)):
+            page = call_page(call, now=now)
+            context = {"page": page, "may_manage": self.rights.may_manage}
+            return fragments(self.ELEMENTS, context)
+
+    def spoken(self, turns: list[dict[str, Any]]) -> Fragments:
+        names = {"call-transcript": "campaigns/call_said.html"}
+        return fragments(names, {"page": {"turns": turns}})
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -307,3 +308,33 @@ def test_hides_another_clients_calls_and_leads(browse, charlie, vera, mia, runni
     assert browse(vera).post(f"{address}suppress/").status_code == 403
     assert browse(mia).get(f"{address}suppress/").status_code == 405
     assert str(call.pk) not in browse(charlie).get("/app/calls/").content.decode()
+
+
+def test_tells_a_calls_course_to_the_millisecond_and_the_other_calls(browse, vera, running):
+    lead = running.enrolments.order_by("pk")[0]
+    first = make_call(running, lead, outcome_class="no_contact", status="not_connected")
+    call = make_call(
+        running,
+        lead,
+        number=2,
+        started_at=NOW + timedelta(milliseconds=8250),
+        ended_at=NOW + timedelta(seconds=82),
+    )
+
+    page = browse(vera).get(f"/app/calls/{call.pk}/").content.decode()
+
+    assert "+8.250 s" in page
+    assert "+82.000 s" in page
+    assert page.index("Queued") < page.index("Decided: attempt 2") < page.index("Answered")
+    assert f"/app/calls/{first.pk}/" in page
+    assert f'ws-connect="/ws/app/calls/{call.pk}/"' in page
+
+
+def test_offers_to_end_a_call_in_progress_only(browse, mia, running):
+    lead = running.enrolments.order_by("pk")[0]
+    over = make_call(running, lead)
+    going_on = make_call(running, lead, number=2, status="ongoing", outcome_class="")
+    browser = browse(mia)
+
+    assert "/end/" not in browser.get(f"/app/calls/{over.pk}/").content.decode()
+    assert "/end/" in browser.get(f"/app/calls/{going_on.pk}/").content.decode()

@@ -16,9 +16,11 @@ from django.test import Client as Browser
 from accounts.services import Rights, change_client_user, deactivate_client
 from campaigns.services.lifecycle import pause_campaign
 from convomono.asgi import application
+from convomono.lib import live
 from convomono.lib.ids import uuid7
 from reporting import consumers
 from reporting.live import hub as hubs
+from tests.campaigns.test_live_pages import make_call
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import enrol, launch, make_number, make_ready, run_batch
 
@@ -216,3 +218,63 @@ async def test_closes_when_the_password_is_changed(connect, vera, running, monke
     await sync_to_async(vera.save)()
 
     assert await socket.closed_with() == 4401
+
+
+@pytest.fixture
+def call(running):
+    """A call in progress of a campaign that shows what is said."""
+    running.campaign.settings = {"live_transcript": True}
+    running.campaign.save()
+    lead = running.enrolments.order_by("pk")[0]
+    return make_call(running, lead, status="ongoing", outcome_class="", duration_ms=None)
+
+
+TURNS = [{"speaker": "user", "text": "Who <b>is</b> there?", "at_seconds": 1.5}]
+
+
+async def test_shows_what_is_said_while_it_is_said(connect, vera, call):
+    socket = await connect(vera, f"app/calls/{call.pk}/")
+    await socket.hears("appears here while it is said")
+
+    await sync_to_async(live.said)(provider_call_id=call.provider_call_id, turns=TURNS)
+
+    message = await socket.hears("Who &lt;b&gt;is&lt;/b&gt; there?")
+    assert 'id="call-transcript"' in message
+
+
+async def test_shows_nothing_said_where_the_campaign_does_not_ask_for_it(
+    connect, vera, call, running
+):
+    running.campaign.settings = {}
+    await sync_to_async(running.campaign.save)()
+    socket = await connect(vera, f"app/calls/{call.pk}/")
+    await socket.hears("The transcript comes when the call has ended.")
+
+    await sync_to_async(live.said)(provider_call_id=call.provider_call_id, turns=TURNS)
+
+    with pytest.raises(TimeoutError):
+        await socket.hears("Who", seconds=0.7)
+
+
+async def test_opens_each_page_to_whom_its_address_is_open(
+    connect, running, call, vera, charlie, bob
+):
+    """Every address of a socket, asked by everybody: as the page of the same name answers."""
+    ids = {"campaign_id": running.campaign_id, "call_id": call.pk}
+    for route, page in consumers.PAGES.items():
+        path = route.removeprefix("ws/")
+        for name, row_id in ids.items():
+            path = path.replace(f"<uuid:{name}>", str(row_id))
+        is_agency, has_row = page.startswith("agency"), "<" in route
+        for user, code in (
+            (None, 4401),
+            (vera, 4403 if is_agency else 0),
+            (charlie, 4403 if is_agency else 4404 if has_row else 0),
+            (bob, 0 if is_agency else 4403),
+        ):
+            socket = await connect(user, path)
+            told = f"{path} as {user}"
+            if code:
+                assert await socket.closed_with() == code, told
+            else:
+                assert "id=" in await socket.hears("id="), told
