@@ -27,8 +27,10 @@ JOB_SECONDS = 4 * 3600
 
 def check_import(*, import_id: UUID, **_later: object) -> None:
     """Run, or go on with, the dry run of an import; nothing if it is over or gone."""
-    if row := LeadImport.objects.filter(pk=import_id).select_related("client").first():
+    if row := LeadImport.objects.filter(pk=import_id).first():
         check_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
+        if row.options.get("commit_after"):
+            commit_import(import_id=import_id)
 
 
 def commit_import(*, import_id: UUID, **_later: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -14,16 +15,58 @@ from convomono.lib.csvio import clean_cell, safe_cell
 from convomono.lib.phone import NumberRefused, ParsedNumber, parse_number, time_zones
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Lead, Suppression
+from leads.services.scoring import weighing_of
 from leads.services.suppressions import scope_key
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.db.models import Model
+
+    from leads.services.scoring import Weighing
+
+
+class _ClientByName(ForeignKeyWidget):
+    """A client by its name, asked for once in an import."""
+
+    def __init__(self) -> None:
+        super().__init__(Client, "name")
+        self.known: dict[str, Client] = {}
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Client | None:
+        if not value:
+            return None
+        if value not in self.known:
+            client = Client.objects.filter(name=value).first()
+            if client is None:
+                raise ValidationError({"client": "There is no client of this name."})
+            self.known[value] = client
+        return self.known[value]
 
 
 class _SafeResource(resources.ModelResource):
-    """Cells are untrusted both ways: safe when exported, cleaned when imported."""
+    """
+    Cells are untrusted both ways: safe when exported, cleaned when imported.
 
-    client = fields.Field("client", "client", ForeignKeyWidget(Client, "name"))
+    Rows are written in bulk, `batch_size` at once. What stands twice in a file is refused by its
+    row: in bulk the second one would spoil the batch.
+    """
+
+    client = fields.Field("client", "client", _ClientByName())
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seen: set[tuple[str, str]] = set()
+
+    def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        super().before_import(dataset, **kwargs)
+        self.seen.clear()
+        self.fields["client"].widget.known.clear()
+
+    def refuse_double(self, client_name: str, number: str) -> None:
+        if (client_name, number) in self.seen:
+            raise ValidationError({"phone_number": str(REASONS[Verdict.DUP_FILE])})
+        self.seen.add((client_name, number))
 
     def export_field(self, field: fields.Field, instance: Model, **kwargs: Any) -> Any:
         return safe_cell(super().export_field(field, instance, **kwargs))
@@ -45,6 +88,10 @@ class LeadResource(_SafeResource):
 
     lead_id = fields.Field("id", "lead_id", readonly=True)
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.weighings: dict[UUID, Weighing] = {}
+
     class Meta:
         model = Lead
         import_id_fields = ("client", "phone_number")
@@ -65,11 +112,21 @@ class LeadResource(_SafeResource):
             "consent_status",
         )
         skip_unchanged = True
-        use_bulk = False
+        use_bulk = True
+        batch_size = 100
+
+    def get_bulk_update_fields(self) -> list[str]:
+        """Return the columns an import may change, with those that follow from them."""
+        return [
+            *("first_name", "last_name", "email", "company", "country", "region", "postal_code"),
+            *("time_zone", "external_id", "line_type", "zone_candidates", "search_text"),
+            *("score", "updated_at"),
+        ]
 
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
         super().before_import_row(row, **kwargs)
         row["phone_number"] = _parsed(str(row.get("phone_number", "")), row.get("country", "")).e164
+        self.refuse_double(str(row.get("client", "")), row["phone_number"])
         for name in ("status", "consent_status"):  # what calls and statements say, not a table
             row.pop(name, None)
 
@@ -78,9 +135,15 @@ class LeadResource(_SafeResource):
         instance.country, instance.line_type = parsed.country, parsed.line_type
         instance.zone_candidates = list(time_zones(parsed.e164))
         instance.search_text = instance.searchable()
+        instance.score = self._weighing(instance.client_id).score(instance).points
         instance.updated_at = clock.now()
         if getattr(instance, "created_at", None) is None:
             instance.created_at = instance.updated_at
+
+    def _weighing(self, client_id: UUID) -> Weighing:
+        if client_id not in self.weighings:
+            self.weighings[client_id] = weighing_of(client_id)
+        return self.weighings[client_id]
 
 
 class SuppressionResource(_SafeResource):
@@ -91,7 +154,28 @@ class SuppressionResource(_SafeResource):
         import_id_fields = ("scope_key",)
         fields = ("scope_key", "client", "phone_number", "reason")
         skip_unchanged = True
-        use_bulk = False
+        use_bulk = True
+        batch_size = 100
+
+    def get_bulk_update_fields(self) -> list[str]:
+        """Return what an import may change of an entry: nothing but its reason."""
+        return ["reason"]
+
+    def bulk_create(
+        self, using_transactions: bool, dry_run: bool, raise_errors: bool, **kwargs: Any
+    ) -> None:
+        """Add entries, and mark the leads who must not be called any more, as the service does."""
+        added = [row for row in self.create_instances if row.level == Suppression.Level.CLIENT]
+        super().bulk_create(using_transactions, dry_run, raise_errors, **kwargs)
+        if dry_run and not using_transactions:
+            return
+        numbers: dict[UUID, list[str]] = defaultdict(list)
+        for row in added:
+            numbers[row.client_id].append(row.phone_number)
+        for client_id, some in numbers.items():
+            Lead.objects.filter(client_id=client_id, phone_number__in=some).update(
+                status=Lead.Status.SUPPRESSED, updated_at=clock.now()
+            )
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         super().before_import(dataset, **kwargs)
@@ -101,10 +185,9 @@ class SuppressionResource(_SafeResource):
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
         super().before_import_row(row, **kwargs)
         number = _parsed(str(row.get("phone_number", "")), "").e164
-        client = Client.objects.filter(name=row.get("client") or "").first()
-        if row.get("client") and client is None:
-            raise ValidationError({"client": "There is no client of this name."})
+        client = self.fields["client"].widget.clean(row.get("client"))
         row["phone_number"] = number
+        self.refuse_double(str(row.get("client", "")), number)
         row["scope_key"] = scope_key(
             level=_level(client),
             client_id=client.pk if client else None,

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.urls import path
+
+from leads.api import views
+
 if TYPE_CHECKING:
     from django.urls import URLPattern
 
-client_api: list[URLPattern] = []
+_IMPORT = "imports/<uuid:import_id>/"
+
+client_api: list[URLPattern] = [
+    path("imports/", views.ImportList.as_view(), name="import-list"),
+    path(_IMPORT, views.ImportDetail.as_view(), name="import-detail"),
+    path(f"{_IMPORT}rows/", views.ImportRows.as_view(), name="import-rows"),
+    path(f"{_IMPORT}commit/", views.ImportCommit.as_view(), name="import-commit"),
+    path(f"{_IMPORT}cancel/", views.ImportCancel.as_view(), name="import-cancel"),
+    path(f"{_IMPORT}undo/", views.ImportUndo.as_view(), name="import-undo"),
+]
 admin_api: list[URLPattern] = []

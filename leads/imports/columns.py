@@ -121,6 +121,34 @@ def guess_mapping(
     return {"fields": fields, "variables": _for_variables(found["header"], variables)}
 
 
+def said_mapping(
+    found: Detected,
+    guessed: ImportMapping,
+    *,
+    said: Mapping[str, str],
+    variables: Sequence[str],
+) -> ImportMapping:
+    """
+    Return the guess with what a program says in its place: {column name or number: field or variable}.
+
+    An empty meaning ignores the column; names that the file doesn't have are left out.
+    """
+    header = found["header"]
+    places = {name: place for place, name in reversed(list(enumerate(header)))}
+    places |= {str(place): place for place in range(len(header)) if str(place) not in places}
+    known = {name: meaning for name, meaning in said.items() if name in places}
+    taken = {places[name] for name in known}
+    fields = {name: place for name, place in guessed["fields"].items() if place not in taken}
+    chosen = {name: place for name, place in guessed["variables"].items() if place not in taken}
+    for name, meaning in known.items():
+        variable = meaning.strip("{} ")
+        if meaning in FIELDS:
+            fields[meaning] = places[name]
+        elif variable in variables:
+            chosen[variable] = places[name]
+    return {"fields": fields, "variables": chosen}
+
+
 def _for_variables(header: Sequence[str], variables: Sequence[str]) -> dict[str, int]:
     """Find the column named like each variable; a lead's own field fills one without a column."""
     places = {plain(name): place for place, name in reversed(list(enumerate(header)))}

@@ -43,13 +43,15 @@ def check_rows(*, lead_import: LeadImport, pace: Pace, now: datetime) -> None:
         fail(lead_import, reason=str(exc), now=now)
         return
     if progress is not None:
+        goes_on = lead_import.options.get("commit_after")
         _mine(lead_import).update(
-            status=Status.CHECKED,
+            status=Status.COMMITTING if goes_on else Status.CHECKED,
             rows_total=progress.rows,
-            rows_done=progress.rows,
-            counts=progress.counts,
+            rows_done=0 if goes_on else progress.rows,
+            counts={} if goes_on else progress.counts,
             zones=progress.zones,
-            finished_at=now,
+            progressed_at=pace.real_now(),
+            finished_at=None if goes_on else now,
         )
 
 

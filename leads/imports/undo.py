@@ -231,11 +231,6 @@ def _why_left(change: LeadImportChange) -> str:
     return (Left.DIALLED if dialled else Left.CHANGED).value
 
 
-def left_count(counts: dict[str, Any]) -> int:
-    """Return how many leads an undo left as they are."""
-    return sum(int(counts.get(reason, 0)) for reason in Left.values)
-
-
 @atomic
 def _finish(lead_import: LeadImport, *, now: datetime) -> None:
     done = LeadImport.objects.filter(pk=lead_import.pk, status=Status.UNDOING).update(
@@ -259,7 +254,7 @@ def _finish(lead_import: LeadImport, *, now: datetime) -> None:
         % {
             "removed": f"{counts.get('removed', 0):,}",
             "restored": f"{counts.get('restored', 0):,}",
-            "left": f"{left_count(counts):,}",
+            "left": f"{lead_import.undo_left:,}",
         },
         url=f"/app/imports/{lead_import.pk}/",
         key=f"import.undone:{lead_import.pk}",

@@ -42,7 +42,8 @@ class ImportOptions(TypedDict):
     `duplicates` is "first", "last" or "merge", `existing` "fill", "overwrite" or "skip";
     `refused_lines` are kinds of line to leave out. Consent: one statement for all (the consent
     fields; `consent_given_at` is an ISO instant, `consent_proof` a stored file), or what columns of
-    the file say of each row (`consent_by_row`), or none.
+    the file say of each row (`consent_by_row`), or none. With `commit_after` the commit follows the
+    dry run by itself, as a program may ask.
     """
 
     country: str
@@ -58,6 +59,7 @@ class ImportOptions(TypedDict):
     consent_by_row: bool
     consent_proof: str
     consent_proof_name: str
+    commit_after: NotRequired[bool]
 
 
 class LeadImport(ClientOwned):
@@ -120,6 +122,12 @@ class LeadImport(ClientOwned):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def undo_left(self) -> int:
+        """How many leads an undo left as they are."""
+        reasons = LeadImportChange.LeftReason.values
+        return sum(int(self.undo_counts.get(reason, 0)) for reason in reasons)
 
     @property
     def is_open(self) -> bool:

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audit.models import AuditLog
 from leads.models import Lead, Suppression
-from leads.resources import LeadResource
+from leads.resources import LeadResource, SuppressionResource
 from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory, upload
 
 TABLES = ["lead", "suppression", "consent", "leadimport"]
@@ -86,14 +86,67 @@ def test_imports_leads_with_the_same_checks(browse, clerk, acme):
 
 
 def test_names_a_bad_number_in_an_import(acme):
-    import tablib  # type: ignore[import-untyped]  # has none
-
-    data = tablib.Dataset([acme.name, "12"], headers=["client", "phone_number"])
-
-    result = LeadResource().import_data(data)
+    result = LeadResource().import_data(table(["client", "phone_number"], (acme.name, "12")))
 
     assert result.has_validation_errors()
     assert not Lead.objects.exists()
+
+
+def table(headers: list[str], *rows: tuple[str, ...]):
+    import tablib  # type: ignore[import-untyped]  # has none
+
+    return tablib.Dataset(*rows, headers=headers)
+
+
+def test_imports_leads_in_bulk(acme, django_assert_max_num_queries):
+    rows = [(acme.name, f"+1212555{n:04}", f"P{n}") for n in range(100, 150)]
+    headers = ["client", "phone_number", "first_name"]
+
+    with django_assert_max_num_queries(80):  # a look for each row, and a write for all
+        result = LeadResource().import_data(table(headers, *rows), raise_errors=True)
+    LeadResource().import_data(
+        table([*headers, "company"], (*rows[0][:2], "New", "Firm")), raise_errors=True
+    )
+
+    assert result.totals["new"] == 50
+    lead = Lead.objects.get(phone_number="+12125550100")
+    assert (lead.first_name, lead.company, lead.zones) == ("New", "Firm", ["America/New_York"])
+    assert "firm" in lead.search_text
+
+
+def test_refuses_a_number_that_stands_twice_in_an_import(acme):
+    rows = [(acme.name, "+12125550100", "A"), (acme.name, "(212) 555-0100", "B")]
+
+    result = LeadResource().import_data(table(["client", "phone_number", "first_name"], *rows))
+
+    assert result.has_validation_errors()
+    assert "Another row with this number" in str(result.invalid_rows[0].error)
+
+
+def test_suppresses_in_bulk_as_the_service_does(acme):
+    lead = LeadFactory.create(client=acme, phone_number="+12125550100")
+    rows = [("", "+12125550101", "Law"), (acme.name, "212 555 0100", "Asked")]
+    headers = ["client", "phone_number", "reason"]
+
+    for _again in range(2):
+        result = SuppressionResource().import_data(table(headers, *rows), raise_errors=True)
+
+    assert result.totals["skip"] == 2
+    lead.refresh_from_db()
+    assert lead.status == "suppressed"
+    assert set(Suppression.objects.values_list("level", "scope_key")) == {
+        ("agency", "agency:+12125550101"),
+        ("client", f"client:{acme.pk}:+12125550100"),
+    }
+
+
+def test_names_a_client_that_there_is_none_of(acme):
+    result = SuppressionResource().import_data(
+        table(["client", "phone_number"], ("Nobody", "+12125550101"))
+    )
+
+    assert result.has_validation_errors()
+    assert not Suppression.objects.exists()
 
 
 def test_exports_without_formulas(acme):

@@ -1,0 +1,129 @@
+"""Imports for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rest_framework import serializers
+
+from leads.forms.consent import COUNTRIES
+from leads.imports.columns import FIELDS
+from leads.models import Consent, LeadImport
+
+_KINDS = [*Consent.Kind.values, "columns", "none"]
+
+
+class ImportSerializer(serializers.ModelSerializer[LeadImport]):
+    """
+    An import with where it stands.
+
+    `counts` maps each verdict, and each warning, to its number of rows; `zones` maps
+    "place|zones" to people who may be called there.
+    """
+
+    import_id = serializers.UUIDField(source="pk", read_only=True)
+    client_id = serializers.UUIDField(read_only=True)
+
+    class Meta:
+        model = LeadImport
+        fields = [
+            "import_id",
+            "client_id",
+            "campaign_id",
+            "file_name",
+            "sha256",
+            "size_bytes",
+            "status",
+            "error",
+            "rows_total",
+            "rows_done",
+            "rows_per_second",
+            "counts",
+            "zones",
+            "undo_counts",
+            "created_at",
+            "finished_at",
+        ]
+        read_only_fields = fields
+
+
+class ImportDetailSerializer(ImportSerializer):
+    """An import with its columns and options as well."""
+
+    header = serializers.SerializerMethodField()
+
+    class Meta(ImportSerializer.Meta):
+        fields = [*ImportSerializer.Meta.fields, "header", "mapping", "options"]
+        read_only_fields = fields
+
+    def get_header(self, row: LeadImport) -> list[str]:
+        header: list[str] = row.detected["header"]
+        return header
+
+
+class _Meanings(serializers.JSONField):
+    """A JSON object of columns (by name or number from 0) to fields or `{{variables}}`."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        found = json.loads(data) if isinstance(data, str) else data
+        if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+            raise serializers.ValidationError("An object of column names to fields.")
+        return {str(name): meaning for name, meaning in found.items()}
+
+
+class ImportWriteSerializer(serializers.Serializer[Any]):
+    """
+    A spreadsheet to import: the file, or its rows as CSV text in `csv`.
+
+    `dry_run` (the default) checks every row and waits for `commit/`; without it good rows are
+    imported right after the check. `mapping` maps columns to fields or "{{variable}}"; what it leaves
+    out is guessed as on the page. `consent_kind` "columns" means that columns say it, "none" that
+    nobody agreed yet.
+    """
+
+    file = serializers.FileField(required=False)
+    csv = serializers.CharField(required=False, max_length=2_000_000, trim_whitespace=False)
+    file_name = serializers.CharField(required=False, max_length=200, default="API")
+    campaign_id = serializers.UUIDField(required=False, allow_null=True)
+    dry_run = serializers.BooleanField(default=True)
+    mapping = _Meanings(required=False)
+    country = serializers.ChoiceField(COUNTRIES, default="US")
+    duplicates = serializers.ChoiceField(["first", "last", "merge"], default="first")
+    existing = serializers.ChoiceField(["fill", "overwrite", "skip"], default="fill")
+    tags = serializers.CharField(required=False, default="", max_length=200, allow_blank=True)
+    consent_kind = serializers.ChoiceField(_KINDS)
+    consent_source = serializers.CharField(required=False, max_length=200, default="")
+    consent_wording = serializers.CharField(required=False, max_length=2000, default="")
+    consent_given_at = serializers.DateTimeField(required=False)
+
+    def validate_mapping(self, mapping: dict[str, str]) -> dict[str, str]:
+        for meaning in mapping.values():
+            if meaning and meaning not in FIELDS and not meaning.startswith("{{"):
+                raise serializers.ValidationError(f"{meaning!r} is no field.")
+        return mapping
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("file" in attrs) == ("csv" in attrs):
+            raise serializers.ValidationError({"file": "Send either a file or csv."})
+        if attrs["consent_kind"] in Consent.Kind.values:
+            for name in ("consent_source", "consent_given_at"):
+                if not attrs.get(name):
+                    raise serializers.ValidationError({name: "Say it for this kind of consent."})
+        return attrs
+
+
+class ImportRowSerializer(serializers.Serializer[Any]):
+    """A row of the file with its verdict."""
+
+    row = serializers.IntegerField(source="number")
+    verdict = serializers.CharField()
+    column = serializers.CharField()
+    reason = serializers.CharField()
+    cells = serializers.ListField(child=serializers.CharField())
+
+
+class ImportStopSerializer(serializers.Serializer[Any]):
+    """Whether what was imported so far is kept."""
+
+    keep = serializers.BooleanField(default=True)

@@ -1,0 +1,230 @@
+"""Imports for programs: the same steps as on the pages."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, cast
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access import get_or_404
+from accounts.api.pagination import NewestFirst
+from accounts.api.permissions import ClientFace
+from accounts.api.problems import Conflict
+from convomono.lib import clock
+from leads.api.serializers import (
+    ImportDetailSerializer,
+    ImportRowSerializer,
+    ImportSerializer,
+    ImportStopSerializer,
+    ImportWriteSerializer,
+)
+from leads.imports.cells import split_tags
+from leads.imports.columns import guess_mapping, said_mapping
+from leads.imports.source import FileRefused
+from leads.imports.targets import find_target
+from leads.imports.verdict_file import read
+from leads.imports.verdicts import MENDABLE, Verdict
+from leads.models import Consent, LeadImport
+from leads.services.imports import (
+    Agreement,
+    ImportMovedOn,
+    cancel_import,
+    check_import,
+    commit_import,
+    start_import,
+    undo_import,
+)
+from leads.services.people import ConsentStatement
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+    from accounts.models import Client, User
+    from leads.imports.targets import ImportTarget
+
+_VERDICT = OpenApiParameter("verdict", str, description="By default all that can be mended.")
+_AFTER = OpenApiParameter("after", int, description="Only rows behind this one; 500 at once.")
+ROWS_AT_ONCE = 500
+
+
+def _mine(request: Request) -> QuerySet[LeadImport]:
+    return LeadImport.objects.visible_to(cast("User", request.user))
+
+
+class ImportList(generics.ListAPIView[LeadImport]):
+    """Your imports, the newest first."""
+
+    permission_classes = [ClientFace]
+    serializer_class = ImportSerializer
+    pagination_class = NewestFirst
+    parser_classes = [JSONParser, MultiPartParser, FormParser]
+    queryset = LeadImport.objects.all()
+
+    def get_queryset(self) -> QuerySet[LeadImport]:
+        return _mine(self.request)
+
+    @extend_schema(request=ImportWriteSerializer, responses={202: ImportDetailSerializer})
+    def post(self, request: Request) -> Response:
+        """Take a spreadsheet in and start its dry run; with `dry_run` false import it right after."""
+        sent = ImportWriteSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        data, user = sent.validated_data, cast("User", request.user)
+        target = _target(user, data.get("campaign_id"))
+        try:
+            row = _started(user, data, target)
+        except FileRefused as refused:
+            raise ValidationError({"file": [str(refused)]}, code="file_refused") from refused
+        _checked(row, data, target)
+        return Response(ImportDetailSerializer(row).data, status=202)
+
+
+def _target(user: User, campaign_id: UUID | None) -> ImportTarget | None:
+    if campaign_id is None:
+        return None
+    target = find_target(client_id=cast("Client", user.client).pk, campaign_id=campaign_id)
+    if target is None:
+        raise ValidationError({"campaign_id": ["You have no such campaign."]})
+    return target
+
+
+def _started(user: User, data: dict[str, Any], target: ImportTarget | None) -> LeadImport:
+    kind = data["consent_kind"]
+    consent = None
+    if kind in Consent.Kind.values:
+        consent = ConsentStatement(
+            kind, data["consent_source"], data["consent_wording"], data["consent_given_at"]
+        )
+    upload = data.get("file")
+    return start_import(
+        client=cast("Client", user.client),
+        campaign_id=target.campaign_id if target else None,
+        file_name=upload.name if upload else data["file_name"],
+        stream=upload or io.BytesIO(data["csv"].encode()),
+        consent=consent,
+        agreement=Agreement(is_by_row=kind == "columns"),
+        actor=user,
+        now=clock.now(),
+    )
+
+
+def _checked(row: LeadImport, data: dict[str, Any], target: ImportTarget | None) -> None:
+    variables = list(target.variables) if target else []
+    guessed = guess_mapping(row.detected, variables=variables, remembered=None)
+    mapping = said_mapping(row.detected, guessed, said=data.get("mapping", {}), variables=variables)
+    if "phone_number" not in mapping["fields"]:
+        raise ValidationError({"mapping": ["Say which column holds the phone number."]})
+    options = row.options | {name: data[name] for name in ("country", "duplicates", "existing")}
+    options["tags"] = split_tags(data["tags"])
+    check_import(
+        lead_import=row,
+        mapping=mapping,
+        options=options | {"commit_after": not data["dry_run"]},
+        now=clock.now(),
+        real_now=clock.real_now(),
+    )
+
+
+class ImportDetail(generics.RetrieveAPIView[LeadImport]):
+    """One import with its columns, options and counts."""
+
+    permission_classes = [ClientFace]
+    serializer_class = ImportDetailSerializer
+    lookup_url_kwarg = "import_id"
+    queryset = LeadImport.objects.all()
+
+    def get_queryset(self) -> QuerySet[LeadImport]:
+        return _mine(self.request)
+
+
+class ImportRows(APIView):
+    """Rows of an import with their verdicts."""
+
+    permission_classes = [ClientFace]
+
+    @extend_schema(parameters=[_VERDICT, _AFTER], responses=ImportRowSerializer(many=True))
+    def get(self, request: Request, import_id: UUID) -> Response:
+        """List rows in file order; ask for those after the last one for more."""
+        row = get_or_404(_mine(request), import_id)
+        asked = request.query_params.get("verdict", "")
+        if asked and asked not in Verdict.values:
+            raise ValidationError({"verdict": [f"{asked!r} is no verdict."]})
+        after = request.query_params.get("after", "0")[:9]
+        with read(row.verdicts_name) as ledger:
+            rows = list(
+                ledger.rows(
+                    [asked] if asked else sorted(MENDABLE),
+                    after=int(after) if after.isdecimal() else 0,
+                    limit=ROWS_AT_ONCE,
+                )
+                if ledger
+                else []
+            )
+        return Response({"results": ImportRowSerializer(rows, many=True).data})
+
+
+class _Step(APIView):
+    """A step of an import that is there."""
+
+    permission_classes = [ClientFace]
+
+    def _take(self, request: Request, row: LeadImport) -> None:
+        raise NotImplementedError
+
+    def post(self, request: Request, import_id: UUID) -> Response:
+        row = get_or_404(_mine(request), import_id)
+        try:
+            self._take(request, row)
+        except ImportMovedOn as late:
+            raise Conflict(f"The import is {row.status}.", code="import_moved_on") from late
+        return Response(ImportDetailSerializer(row).data, status=202)
+
+
+@extend_schema(request=None, responses={202: ImportDetailSerializer})
+class ImportCommit(_Step):
+    """Import what was checked."""
+
+    def _take(self, request: Request, row: LeadImport) -> None:
+        commit_import(
+            lead_import=row,
+            actor=cast("User", request.user),
+            now=clock.now(),
+            real_now=clock.real_now(),
+        )
+
+
+@extend_schema(request=ImportStopSerializer, responses={202: ImportDetailSerializer})
+class ImportCancel(_Step):
+    """Stop an import; what it has imported is kept unless `keep` is false."""
+
+    def _take(self, request: Request, row: LeadImport) -> None:
+        sent = ImportStopSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        cancel_import(
+            lead_import=row,
+            keep=sent.validated_data["keep"],
+            actor=cast("User", request.user),
+            now=clock.now(),
+            real_now=clock.real_now(),
+        )
+
+
+@extend_schema(request=None, responses={202: ImportDetailSerializer})
+class ImportUndo(_Step):
+    """Take back what an import did, within 30 days."""
+
+    def _take(self, request: Request, row: LeadImport) -> None:
+        undo_import(
+            lead_import=row,
+            actor=cast("User", request.user),
+            now=clock.now(),
+            real_now=clock.real_now(),
+        )

@@ -1,0 +1,114 @@
+"""Imports by program: the same pipeline, verdicts and refusals as on the pages."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from leads.models import Lead, LeadImport
+
+URL = "/api/v1/client/imports/"
+CSV = "Who,Number,offer\nAda,212 555 0101,A\nBob,nope,B\n"
+CONSENT = {
+    "consent_kind": "written",
+    "consent_source": "Web form",
+    "consent_given_at": "2026-11-01T10:00:00Z",
+}
+
+
+@pytest.fixture
+def send(browse, mia, run_jobs, django_capture_on_commit_callbacks):
+    """Post JSON as mia, and run the jobs that follow."""
+    browser = browse(mia)
+
+    def post(url: str, data: dict | None = None, **more):
+        with django_capture_on_commit_callbacks(execute=True):
+            answer = browser.post(url, data or {}, content_type="application/json", **more)
+        run_jobs()
+        return answer
+
+    post.get = browser.get
+    return post
+
+
+def test_checks_every_row_and_touches_nothing(send):
+    answer = send(URL, {"csv": CSV, "dry_run": True, **CONSENT})
+
+    assert answer.status_code == 202
+    row = send.get(f"{URL}{answer.json()['import_id']}/").json()
+    assert row["status"] == "checked"
+    assert row["counts"] == {"new": 1, "phone_damaged": 1}
+    assert row["mapping"]["fields"] == {"phone_number": 1}
+    assert not Lead.objects.exists()
+    rows = send.get(f"{URL}{row['import_id']}/rows/").json()["results"]
+    assert [(one["row"], one["verdict"], one["cells"][0]) for one in rows] == [
+        (3, "phone_damaged", "Bob")
+    ]
+
+
+def test_imports_in_one_go_without_a_dry_run(send, target):
+    target.variables = ["offer"]
+
+    answer = send(
+        URL,
+        {
+            "csv": CSV,
+            "dry_run": False,
+            "campaign_id": str(target.campaign_id),
+            "mapping": {"Who": "first_name"},
+            "tags": "api, spring",
+            **CONSENT,
+        },
+    )
+
+    done = LeadImport.objects.get(pk=answer.json()["import_id"])
+    assert (done.status, done.counts) == ("committed", {"new": 1, "phone_damaged": 1})
+    lead = Lead.objects.get()
+    assert (lead.first_name, lead.tags) == ("Ada", ["api", "spring"])
+    assert target.enrolled["+12125550101"].dynamic_vars == {"offer": "A"}
+
+
+def test_takes_a_file_and_the_steps_one_by_one(browse, mia, send):
+    file = SimpleUploadedFile("leads.csv", CSV.encode())
+    browser = browse(mia)
+    first = browser.post(URL, {"file": file, **CONSENT})
+    assert first.status_code == 202
+    url = f"{URL}{first.json()['import_id']}/"
+    from leads import jobs
+
+    jobs.check_import(import_id=first.json()["import_id"])
+    assert send(f"{url}commit/").status_code == 202
+    assert Lead.objects.count() == 1
+    again = send(f"{url}commit/")
+    assert (again.status_code, again.json()["code"]) == (409, "import_moved_on")
+    assert send(f"{url}undo/").status_code == 202
+    assert not Lead.objects.exists()
+    assert send(f"{url}cancel/").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"csv": "phone\n"}, "file"),
+        ({"csv": "a,b\n1,2\n"}, "mapping"),
+        ({"mapping": {"Who": "shoe_size"}}, "mapping"),
+        ({"consent_kind": ""}, "consent_kind"),
+        ({"consent_source": ""}, "consent_source"),
+        ({"campaign_id": "01997d3c-0000-7000-8000-000000000000"}, "campaign_id"),
+        ({"country": "XX"}, "country"),
+    ],
+)
+def test_says_what_is_wrong(send, change, field):
+    answer = send(URL, {"csv": CSV, **CONSENT, **change})
+
+    assert answer.status_code == 400
+    assert field in answer.json()["fields"]
+
+
+def test_hides_imports_from_strangers_and_lets_viewers_read(browse, charlie, vera, send):
+    url = f"{URL}{send(URL, {'csv': CSV, **CONSENT}).json()['import_id']}/"
+
+    assert browse(charlie).get(url).status_code == 404
+    assert browse(charlie).get(f"{url}rows/").status_code == 404
+    assert browse(vera).get(url).status_code == 200
+    assert browse(vera).post(URL, {"csv": CSV, **CONSENT}).status_code == 403
