@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NO_ENTRY = {403}
 # What a person with the right gets: a page, a redirect, or a refusal of the empty request itself.
-ENTRY = {200, 201, 204, 302, 400, 404, 405, 409, 411, 422}
+ENTRY = {200, 201, 202, 204, 302, 400, 404, 405, 409, 411, 422}
 CAST = ("nobody", "vera", "mia", "alice", "charlie", "bob", "granted", "root")
 
 
