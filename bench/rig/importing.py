@@ -202,19 +202,17 @@ def peer(options: dict[str, Any]) -> dict[str, Any]:
         class Meta:
             model = Lead
             import_id_fields = ("phone_number",)
-            fields = ("id", "client", "phone_number", "first_name", "last_name", "created_at")
+            fields = ("id", "client", "phone_number", "first_name", "last_name")
 
         def before_save_instance(self, instance: Lead, row: Any, **_more: Any) -> None:
-            instance.updated_at = instance.created_at
+            instance.created_at = instance.updated_at = now
 
-    client, now = Client.objects.get(), real_now().isoformat()
+    client, now = Client.objects.get(), real_now()
     rows = [
-        (str(client.pk), f"+1999{n:07}", f"Ann{n % 977}", f"Smith{n % 3571}", now)
+        (str(client.pk), f"+1999{n:07}", f"Ann{n % 977}", f"Smith{n % 3571}")
         for n in range(options["peer_rows"])
     ]
-    data = tablib.Dataset(
-        *rows, headers=["client", "phone_number", "first_name", "last_name", "created_at"]
-    )
+    data = tablib.Dataset(*rows, headers=["client", "phone_number", "first_name", "last_name"])
     began = time.perf_counter()
     result = Plain().import_data(data, raise_errors=True)
     assert result.totals["new"] == options["peer_rows"]
