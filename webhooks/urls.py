@@ -18,12 +18,12 @@ client_face: tuple[list[URLPattern], str] = (
         path(f"{_ENDPOINT}rotate/", endpoints.endpoint_rotate, name="endpoint-rotate"),
         path(f"{_ENDPOINT}test/", endpoints.endpoint_test, name="endpoint-test"),
         path(
-            "webhook-deliveries/<uuid:delivery_id>/",
+            "webhooks/deliveries/<uuid:delivery_id>/",
             endpoints.delivery_detail,
             name="delivery-detail",
         ),
         path(
-            "webhook-deliveries/<uuid:delivery_id>/replay/",
+            "webhooks/deliveries/<uuid:delivery_id>/replay/",
             endpoints.delivery_replay,
             name="delivery-replay",
         ),

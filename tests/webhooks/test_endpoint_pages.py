@@ -123,11 +123,11 @@ class TestDetail:
     def test_is_nobody_elses(self, browse, charlie, endpoint):
         line = EndpointDeliveryFactory.create(endpoint=endpoint)
         browser = browse(charlie)
-        for where in (address(endpoint), f"/app/webhook-deliveries/{line.pk}/"):
+        for where in (address(endpoint), f"/app/webhooks/deliveries/{line.pk}/"):
             assert browser.get(where).status_code == 404
         for action in ("change/", "remove/", "rotate/", "test/"):
             assert browser.post(address(endpoint, action), TYPED).status_code == 404
-        assert browser.post(f"/app/webhook-deliveries/{line.pk}/replay/").status_code == 404
+        assert browser.post(f"/app/webhooks/deliveries/{line.pk}/replay/").status_code == 404
 
 
 class TestChanging:
@@ -176,7 +176,7 @@ class TestSendingAgain:
         EndpointFactory.create(client=acme)
         answer = browse(mia).post(address(endpoint, "test/"))
         line = EndpointDelivery.objects.get()
-        assert answer.url == f"/app/webhook-deliveries/{line.pk}/"
+        assert answer.url == f"/app/webhooks/deliveries/{line.pk}/"
         assert (line.endpoint_id, line.kind, line.event.routed_at is not None) == (
             endpoint.pk, "test", True,
         )  # fmt: skip
@@ -185,7 +185,7 @@ class TestSendingAgain:
     def test_shows_each_try_and_what_is_sent(self, browse, vera, endpoint):
         tries = [{"at": "2026-11-23T15:00:00+00:00", "status": 500, "ms": 12, "error": "<b>no</b>"}]
         line = EndpointDeliveryFactory.create(endpoint=endpoint, tries=tries, attempts=1)
-        page = browse(vera).get(f"/app/webhook-deliveries/{line.pk}/").content.decode()
+        page = browse(vera).get(f"/app/webhooks/deliveries/{line.pk}/").content.decode()
         assert "&lt;b&gt;no&lt;/b&gt;" in page
         assert "500" in page
         assert "call.ended" in page
@@ -193,7 +193,7 @@ class TestSendingAgain:
 
     def test_replays_what_is_over(self, browse, mia, vera, endpoint):
         line = EndpointDeliveryFactory.create(endpoint=endpoint, status="failed", attempts=8)
-        where = f"/app/webhook-deliveries/{line.pk}/replay/"
+        where = f"/app/webhooks/deliveries/{line.pk}/replay/"
         assert browse(vera).post(where).status_code == 403
         for _ in range(2):
             browse(mia).post(where)
@@ -202,4 +202,4 @@ class TestSendingAgain:
         assert AuditLog.objects.filter(action="delivery.replayed").count() == 1
 
     def test_knows_no_other_ids(self, browse, mia):
-        assert browse(mia).get(f"/app/webhook-deliveries/{uuid7()}/").status_code == 404
+        assert browse(mia).get(f"/app/webhooks/deliveries/{uuid7()}/").status_code == 404

@@ -70,6 +70,12 @@ async def delete_faults(request: Request) -> Response:
     return nothing()
 
 
+async def post_inbox(request: Request) -> Response:
+    """Stand in for a client's own system: take an event and say so."""
+    await request.body()
+    return nothing()
+
+
 async def get_recording(request: Request) -> Response:
     name = request.path_params["name"]
     call = world_of(request).switchboard.calls.get(name.removesuffix("-multichannel"))
@@ -91,6 +97,7 @@ routes = [
     Route("/healthz", healthz),
     Route("/_sandbox/state", state),
     Route("/_sandbox/reset", reset, methods=["POST"]),
+    Route("/_sandbox/inbox", post_inbox, methods=["POST"]),
     Route("/_sandbox/faults/kinds", list_kinds),
     Route("/_sandbox/faults", get_faults),
     Route("/_sandbox/faults", put_faults, methods=["PUT"]),

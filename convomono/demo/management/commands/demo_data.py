@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from campaigns.models import Campaign
@@ -16,6 +17,7 @@ from convomono.lib import clock
 from leads.models import Lead
 from leads.services.suppressions import suppress
 from telephony.models import Call
+from webhooks.services import add_endpoint
 
 READY = "Winter check-ups"
 LEADS = 500
@@ -60,4 +62,13 @@ class Command(BaseCommand):
             now=now,
         )
         make_ready(campaign=campaign, actor=agency.alice, now=now)
+        # The sandbox stands in for Acme's own system too: the next calls are told there.
+        add_endpoint(
+            client=agency.acme,
+            url=f"{settings.RETELL_BASE_URL}/_sandbox/inbox",
+            description="CRM",
+            kinds=["call.ended", "lead.converted", "campaign.finished", "credits.low"],
+            actor=agency.alice,
+            now=clock.real_now(),
+        )
         return f"Made {Call.objects.count()} past calls and {Lead.objects.count()} leads."

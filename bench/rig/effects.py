@@ -1,0 +1,140 @@
+"""From a delivery to its effects: a burst until all of it is applied, the drain's rate, a page's delay."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import resource
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.rig.load import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from bench.rig.load import Outcome
+
+BURST_SECONDS = 2.0
+LONGEST_SECONDS = 120.0
+POLL_SECONDS = 0.02
+
+
+@dataclass
+class Effects:
+    """What the product's deliveries came to, and how soon."""
+
+    burst_p99_ms: float = 0.0
+    burst_visible_s: float = 0.0
+    drain_per_s: float = 0.0
+    page_p95_ms: float = 0.0
+    acknowledged: int = 0
+
+
+def make_calls(env: Mapping[str, str], *, start: int, count: int) -> str:
+    """Let calls ring in the product's database; return the session of somebody who may see them."""
+    command = ["-m", "bench.rig.ringing", f"--start={start}", f"--calls={count}"]
+    done = subprocess.run(
+        [sys.executable, *command], env=dict(env), check=True, capture_output=True, text=True
+    )
+    return str(json.loads(done.stdout.strip().splitlines()[-1])["session"])
+
+
+def drain_rate(env: Mapping[str, str], *, events: int) -> float:
+    """
+    Empty the inbox with one drain; return events per second of its CPU.
+
+    What an empty inbox costs (the start of the process) is taken off.
+    """
+
+    def cpu_seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "manage.py", "drain", "--once"],
+            env=dict(env), check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    full, empty = cpu_seconds(), cpu_seconds()
+    return events / max(full - empty, 1e-6)
+
+
+async def burst(
+    port: int, requests: Sequence[bytes], database: Path, applied: int
+) -> tuple[Outcome, float]:
+    """Deliver all within two seconds; return how long after the last one all were applied."""
+    outcome = await stream(port, requests, rate=len(requests) / BURST_SECONDS)
+    ended = time.monotonic()
+    _wait(lambda: applied_events(database) >= applied + len(requests))
+    return outcome, time.monotonic() - ended
+
+
+def page_delays(
+    port: int, session: str, deliveries: Sequence[tuple[bytes, str]], database: Path
+) -> list[float]:
+    """Deliver one after the other; return in ms how soon the call's page showed each end."""
+    delays = []
+    for request, provider_call_id in deliveries:
+        page = f"/app/calls/{_call_id(database, provider_call_id)}/"
+        head, _, body = request.partition(b"\r\n\r\n")
+        lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        path = head.split()[1].decode()
+        began = time.monotonic()
+        _ask(port, "POST", path, dict(lines), body)
+        _wait(lambda: b'data-status="ended"' in _seen(port, page, session))  # noqa: B023 # at once
+        delays.append((time.monotonic() - began) * 1000)
+    return sorted(delays)
+
+
+def applied_events(database: Path) -> int:
+    return _one(database, "select count(*) from webhooks_webhookevent where status = 'applied'")
+
+
+def _seen(port: int, page: str, session: str) -> bytes:
+    return _ask(
+        port, "GET", page, {"Cookie": f"sessionid={session}", "X-Forwarded-Proto": "https"}, b""
+    )
+
+
+def _ask(port: int, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    peer = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    peer.request(method, path, body=body or None, headers=dict(headers))
+    answer = peer.getresponse()
+    content = answer.read()
+    peer.close()
+    if answer.status >= 300:  # noqa: PLR2004
+        raise SystemExit(f"{method} {path} answered {answer.status}.")
+    return content
+
+
+def _call_id(database: Path, provider_call_id: str) -> str:
+    connection = sqlite3.connect(database)
+    try:
+        row = connection.execute(
+            "select _id from telephony_call where provider_call_id = ?", (provider_call_id,)
+        ).fetchone()
+    finally:
+        connection.close()
+    return str(row[0])
+
+
+def _one(database: Path, statement: str) -> int:
+    connection = sqlite3.connect(database)
+    try:
+        return int(connection.execute(statement).fetchone()[0])
+    finally:
+        connection.close()
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit("The deliveries' effects never came.")
+        time.sleep(POLL_SECONDS)
