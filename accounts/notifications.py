@@ -12,6 +12,7 @@ from convomono.lib import live
 from convomono.lib.db import in_transaction, insert_once
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -57,13 +58,17 @@ def notify(
 
 
 def mail_agency(*, subject: str, text: str) -> int:
+    """Mail the agency's super admins, outside of any transaction; return how many were told."""
+    to = User.objects.filter(role=User.Role.SUPER_ADMIN, is_active=True)
+    return mail(to.values_list("email", flat=True)[:50], subject=subject, text=text)
+
+
+def mail(addresses: Iterable[str], *, subject: str, text: str) -> int:
     """
-    Mail the agency's super admins, outside of any transaction; return how many were told.
+    Mail people, one mail each, outside of any transaction; return how many were told.
 
     A mail server that is away is logged and no error: what was to be told stands in the app too.
     """
-    to = User.objects.filter(role=User.Role.SUPER_ADMIN, is_active=True)
-    addresses = list(to.values_list("email", flat=True)[:50])
     try:
         # One mail each: nobody learns the others' addresses.
         return sum(send_mail(subject, text, None, [address]) for address in addresses)

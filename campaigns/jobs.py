@@ -11,12 +11,14 @@ import structlog
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from accounts.notifications import mail
 from audit.services import System
 from campaigns import agent_settings
 from campaigns.dialling.bookkeeping import check_completeness, watch_dispatcher
 from campaigns.models import Campaign, Experiment, KnowledgeBase
 from campaigns.services import (
     experimenting,
+    follow_ups,
     funding,
     indexing,
     launching,
@@ -238,3 +240,18 @@ def resume_campaigns(**_later: object) -> None:
         enqueue(attach_leads, queue="calls", batch_call_id=str(batch_call_id))
     for batch_call_id in steering.left_behind()[:AT_ONCE]:
         enqueue(cancel_leads, queue="calls", batch_call_id=str(batch_call_id))
+
+
+def remind_follow_ups(**_later: object) -> int:
+    """Tell of follow-ups that are due, and make those that rules missed; returns how many were told."""
+    now = clock.now()
+    follow_ups.follow_what_was_missed(now=now)
+    due = follow_ups.remind(now=now)
+    for row in due:
+        assert row.assignee is not None  # only those are returned
+        mail(
+            [row.assignee.email],
+            subject=_("Follow-up due: %s") % row.lead,
+            text=f"{row.note}\n\n{settings.PUBLIC_BASE_URL}/app/leads/{row.lead_id}/",
+        )
+    return len(due)

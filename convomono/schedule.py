@@ -13,6 +13,7 @@ from campaigns.jobs import (
     check_launches,
     hang_up_left,
     judge_experiments,
+    remind_follow_ups,
     resume_campaigns,
     resume_funded,
     retire_agents,
@@ -69,3 +70,4 @@ periodic(check_launches, every_seconds=60)
 periodic(launch_new_leads, every_seconds=5)
 periodic(watch_numbers, every_seconds=60)
 periodic(resume_reports, every_seconds=60)
+periodic(remind_follow_ups, every_seconds=60)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
+from leads.doors import campaigns
 from leads.models import LeadImport, Suppression
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from uuid import UUID
 
     from django.db.models import QuerySet
@@ -16,12 +18,44 @@ if TYPE_CHECKING:
     from accounts.models import Client
 
 
-def suppressions_matching(*, client: Client, q: str) -> QuerySet[Suppression]:
-    """Return the client's own do-not-call entries, newest first; `q` is a part of the number."""
+SUPPRESSION_COLUMNS = ("phone_number", "level", "campaign_id", "source", "reason", "created_at")
+
+
+def suppressions_matching(
+    *, client: Client, q: str = "", source: str = ""
+) -> QuerySet[Suppression]:
+    """Return the client's own do-not-call entries, in no order; `q` is a part of the number."""
     rows = Suppression.objects.filter(client=client)
+    if source:
+        rows = rows.filter(source=source)
     if digits := "".join(filter(str.isdecimal, q)):
-        rows = rows.filter(phone_number__contains=digits)
-    return rows.order_by("-created_at", "-pk")
+        # Not a part of an erased person's hash.
+        rows = rows.filter(phone_number__startswith="+", phone_number__contains=digits)
+    return rows
+
+
+def with_campaigns(rows: Iterable[Suppression], *, client: Client) -> list[tuple[Suppression, str]]:
+    """Return each entry with the name of the campaign it is for; empty if for all."""
+    entries = list(rows)
+    if not any(entry.campaign_id for entry in entries):
+        return [(entry, "") for entry in entries]
+    names = dict(campaigns().choices(client.pk))
+    gone = _("An archived campaign")
+    return [
+        (entry, names.get(str(entry.campaign_id), gone) if entry.campaign_id else "")
+        for entry in entries
+    ]
+
+
+def suppression_lines(rows: QuerySet[Suppression]) -> Iterator[list[object]]:
+    """Yield the heading and each number of a do-not-call list; erased people have none any more."""
+    yield list(SUPPRESSION_COLUMNS)
+    for entry in rows.iterator(chunk_size=500):
+        if not entry.is_erased:
+            yield [
+                *(getattr(entry, name) or "" for name in SUPPRESSION_COLUMNS[:-1]),
+                entry.created_at.isoformat(timespec="seconds"),
+            ]
 
 
 def import_choices(*, client_id: UUID) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.urls import path
 
 from leads.views import (
+    consents,
     import_rows,
     imports,
     operations,
@@ -14,6 +15,7 @@ from leads.views import (
     people,
     suppressions,
     uploads,
+    weights,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ client_face: tuple[list[URLPattern], str] = (
         path("leads/new/", people.lead_create, name="lead-create"),
         path("leads/<uuid:lead_id>/edit/", people.lead_edit, name="lead-edit"),
         path("leads/<uuid:lead_id>/row/", people.lead_row, name="lead-row"),
+        path("leads/<uuid:lead_id>/consent/", consents.consent_create, name="consent-create"),
+        path("leads/<uuid:lead_id>/revoke/", consents.consent_revoke, name="consent-revoke"),
+        path("leads/<uuid:lead_id>/notes/", consents.note_create, name="note-create"),
+        path("leads/<uuid:lead_id>/erase/", consents.lead_erase, name="lead-erase"),
+        path("consents/<uuid:consent_id>/proof/", consents.consent_proof, name="consent-proof"),
+        path("leads/score/", weights.score_weights, name="score-weights"),
         path("leads/views/", people.view_create, name="view-create"),
         path("leads/views/<uuid:view_id>/delete/", people.view_delete, name="view-delete"),
         path("leads/change/", operations.operation_create, name="operation-create"),
@@ -56,6 +64,8 @@ client_face: tuple[list[URLPattern], str] = (
         path(f"{_IMPORT}proof/", import_rows.import_proof, name="import-proof"),
         path(f"{_IMPORT}left/", import_rows.import_left, name="import-left"),
         path("do-not-call/", suppressions.suppression_list, name="suppression-list"),
+        path("do-not-call/import/", suppressions.suppression_import, name="suppression-import"),
+        path("do-not-call/export/", suppressions.suppression_export, name="suppression-export"),
         path("do-not-call/add/", suppressions.suppression_create, name="suppression-create"),
         path(
             "do-not-call/<uuid:suppression_id>/lift/",

@@ -19,7 +19,7 @@ class FollowUpRule(ClientOwned):
 
     class Outcome(models.TextChoices):
         CONVERTED = "converted", _("The goal was reached")
-        HUMAN = "human", _("A person was reached, without the goal")
+        HUMAN = "human", _("A person was reached")
         MACHINE = "machine", _("Voicemail or a phone menu")
         NO_CONTACT = "no_contact", _("Nobody answered, busy or declined")
         EXHAUSTED = "exhausted", _("All attempts are used up")

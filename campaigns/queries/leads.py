@@ -7,19 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _, gettext_lazy
 
+from campaigns import script
+from campaigns.dialling.windows import local_time
 from campaigns.dialling.wording import Reason, inputs, reasons
-from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment, FollowUp
+from campaigns.queries.leads_history import Line, history
 from campaigns.rules import waiting_sentence
 from convomono.lib.display import brief_instant
-from leads.models import Consent, Lead
+from leads.models import Consent, Lead, LeadNote
 from leads.services import suppressed_numbers
+from leads.services.scoring import weighing_of
 from telephony.models import Call
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
     from django.utils.functional import _StrPromise
 
     from campaigns.models import Campaign
+    from leads.scoring import Score
 
 MOST_ROWS = 50
 
@@ -97,6 +104,17 @@ class AttemptRow:
 
 
 @dataclass(frozen=True)
+class NextCall:
+    """When a lead is called next in a campaign, and why then; the script as it will be said."""
+
+    enrolment: Enrolment
+    sentence: str
+    reasons: list[Reason]
+    opening: str
+    script: str
+
+
+@dataclass(frozen=True)
 class LeadPage:
     """One lead: everything done with it, newest first."""
 
@@ -106,10 +124,16 @@ class LeadPage:
     consents: list[Consent]
     other_calls: list[Call]
     suppressed_on: str
+    next_calls: list[NextCall]
+    follow_ups: list[FollowUp]
+    notes: list[LeadNote]
+    history: list[Line]
+    local_times: list[tuple[str, str]]
+    score: Score
 
 
-def lead_page(lead: Lead) -> LeadPage:
-    """Read a lead's history; five queries."""
+def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
+    """Read a lead's history; a constant number of queries."""
     enrolments = list(
         Enrolment.objects.filter(lead=lead)
         .select_related("campaign", "batch_call")
@@ -130,15 +154,46 @@ def lead_page(lead: Lead) -> LeadPage:
     listed = suppressed_numbers(
         client_id=lead.client_id, campaign_id=None, phone_numbers=[lead.phone_number]
     )
+    own = {"client_id": lead.client_id, "lead": lead}
+    consents = list(Consent.objects.filter(**own).order_by("-given_at", "pk"))
+    notes = list(LeadNote.objects.filter(**own).order_by("-created_at", "-pk")[:MOST_ROWS])
+    follow_ups = list(
+        FollowUp.objects.filter(**own).select_related("assignee").order_by("-due_at")[:MOST_ROWS]
+    )
     return LeadPage(
         lead=lead,
         enrolments=with_sentences(enrolments),
         attempts=[_attempt_row(row, by_attempt.get(row.pk)) for row in attempts],
-        consents=list(
-            Consent.objects.filter(client_id=lead.client_id, lead=lead).order_by("-given_at", "pk")
-        ),
+        consents=consents,
         other_calls=[call for call in calls if call.attempt_id not in known],
         suppressed_on=str(listed.get(lead.phone_number, "")),
+        next_calls=[_next_call(row, lead) for row in enrolments],
+        follow_ups=[row for row in follow_ups if row.status == FollowUp.Status.OPEN],
+        notes=notes,
+        history=history(
+            lead=lead,
+            enrolments=enrolments,
+            attempts=attempts,
+            calls=calls,
+            consents=consents,
+            notes=notes,
+            follow_ups=follow_ups,
+        ),
+        local_times=[(zone.replace("_", " "), local_time(zone, now)) for zone in lead.zones],
+        score=weighing_of(lead.client_id).score(lead),
+    )
+
+
+def _next_call(row: Enrolment, lead: Lead) -> NextCall:
+    values = {**row.dynamic_vars, **script.lead_values(lead)}
+    waits = row.status == Enrolment.Status.QUEUED
+    deferred = waits and row.decision.get("verdict") == "defer"
+    return NextCall(
+        enrolment=row,
+        sentence=_sentence(row),
+        reasons=reasons(row.decision) if deferred else [],
+        opening=script.render(row.campaign.opening_line, values),
+        script=script.render(row.campaign.script_raw, values),
     )
 
 

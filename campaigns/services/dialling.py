@@ -20,6 +20,7 @@ from campaigns.dialling.answers import (
 )
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, Enrolment
+from campaigns.services.follow_ups import follow_by_rules
 from campaigns.services.next_steps import keep_callback, step_after
 from convomono.lib.redis import ring
 from leads.models import Lead, Suppression
@@ -95,11 +96,18 @@ def record_outcome(
 
 def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     """
-    Wake the dispatcher, and finish the launches whose last lead moved; return how many.
+    Wake the dispatcher, follow rules, and finish launches whose last lead moved; return how many.
 
     For after the commit, once for many calls: closing a launch takes as long as a call, and no write
     transaction may take that much longer. Whoever is killed before leaves it to the dispatcher.
     """
+    changes = list(changes)
+    follow_by_rules(
+        attempt_ids=[
+            one.attempt_id for one in changes if one.attempt_id and one.outcome is not None
+        ],
+        now=now,
+    )
     ended = {change.batch_call_id for change in changes if change.outcome is not None}
     if ended:
         ring("dispatcher")  # a line has fallen free

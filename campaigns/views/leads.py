@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 @client_viewer
 @require_GET
 def lead_detail(request: ClientRequest, lead_id: UUID) -> HttpResponse:
-    lead = get_visible_or_404(request, Lead.objects.all(), lead_id)
-    context = {"page": lead_page(lead), "may_manage": can_manage(request.user)}
+    lead = get_visible_or_404(request, Lead.objects.select_related("lead_import"), lead_id)
+    context = {
+        "page": lead_page(lead, now=clock.now()),
+        "may_manage": can_manage(request.user) and lead.erased_at is None,
+        "zone": request.tenant.time_zone,
+    }
     return render(request, "campaigns/lead_detail.html", context)
 
 

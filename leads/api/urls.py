@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from leads.api import views
+from leads.api import suppressions, views
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -20,5 +20,11 @@ client_api: list[URLPattern] = [
     path(f"{_IMPORT}commit/", views.ImportCommit.as_view(), name="import-commit"),
     path(f"{_IMPORT}cancel/", views.ImportCancel.as_view(), name="import-cancel"),
     path(f"{_IMPORT}undo/", views.ImportUndo.as_view(), name="import-undo"),
+    path("suppressions/", suppressions.SuppressionList.as_view(), name="suppression-list"),
+    path(
+        "suppressions/<uuid:suppression_id>/",
+        suppressions.SuppressionDetail.as_view(),
+        name="suppression-detail",
+    ),
 ]
 admin_api: list[URLPattern] = []

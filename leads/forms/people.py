@@ -1,8 +1,8 @@
-"""One lead and the do-not-call list, as people type them."""
+"""One lead, as people type it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from django import forms
@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from convomono.lib.phone import NumberRefused, parse_number
 from leads.forms.consent import COUNTRIES, ConsentFields
 from leads.imports.verdicts import REASONS, Verdict
-from leads.models import Lead, Suppression
 from leads.services.people import LeadFields
+
+if TYPE_CHECKING:
+    from leads.models import Lead
 
 
 class _LeadWords(forms.Form):
@@ -110,49 +112,3 @@ class LeadForm(_LeadWords, ConsentFields):
             except NumberRefused as exc:
                 self.add_error("phone_number", REASONS[Verdict(exc.reason)])
         return data
-
-
-class SuppressionForm(forms.Form):
-    """A number that must not be called any more."""
-
-    phone_number = forms.CharField(
-        label=_("Phone number"),
-        max_length=40,
-        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
-    )
-    country = forms.ChoiceField(label=_("Country"), choices=COUNTRIES, initial="US")
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=Suppression._meta.get_field("reason").max_length,
-        help_text=_("Who asked, and how."),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        if data.get("phone_number") and data.get("country"):
-            try:
-                data["e164"] = parse_number(data["phone_number"], data["country"]).e164
-            except NumberRefused as exc:
-                self.add_error("phone_number", REASONS[Verdict(exc.reason)])
-        return data
-
-
-class SuppressionSearch(forms.Form):
-    """Which entries of the list are shown."""
-
-    q = forms.CharField(
-        label=_("Search"),
-        required=False,
-        max_length=40,
-        widget=forms.SearchInput(attrs={"placeholder": _("A part of the number")}),
-    )
-
-
-class LiftForm(forms.Form):
-    """Why a number may be called again."""
-
-    reason = forms.CharField(
-        label=_("Why may it be called again?"),
-        max_length=200,
-        help_text=_("It is kept in the audit log with your name."),
-    )

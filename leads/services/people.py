@@ -13,6 +13,7 @@ from convomono.lib.db import IntegrityError, atomic
 from convomono.lib.phone import parse_number, time_zones
 from leads.models import Consent, Lead
 from leads.services.scoring import rescore_lead, weighing_of
+from leads.services.suppressions import suppressed_numbers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -102,6 +103,8 @@ def create_lead(
         **asdict(fields),
     )
     lead.search_text = lead.searchable()
+    if suppressed_numbers(client_id=client.pk, campaign_id=None, phone_numbers=[parsed.e164]):
+        lead.status = Lead.Status.SUPPRESSED  # kept in the list, and shown for what it is
     lead.score = weighing_of(client.pk).score(lead).points
     try:
         _insert(lead, consent=consent, actor=actor, now=now)
@@ -159,7 +162,7 @@ def record_summary(*, lead_id: UUID, now: datetime, **summary: Unpack[Summary]) 
     An attempt older than the newest known one changes nothing, so events may come in any order and
     any number of times; returns whether the row was written.
     """
-    rows = Lead.objects.filter(pk=lead_id)
+    rows = Lead.objects.filter(pk=lead_id, erased_at=None)
     if attempted_at := summary.get("last_attempted_at"):
         rows = rows.filter(
             Q(last_attempted_at__isnull=True) | Q(last_attempted_at__lte=attempted_at)

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from accounts.models import User
 from billing.models import Difference, Invoice, Reconciliation
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
-from campaigns.models import Experiment
+from campaigns.models import Experiment, FollowUp, FollowUpRule
 from campaigns.services.knowledge import add_text, create_knowledge
 from convomono.lib.ids import uuid7
 from leads.models import LeadOperation, SavedView, Suppression
@@ -19,7 +19,7 @@ from reporting.models import Report
 from telephony.models import Call, PhoneNumber
 from tests.architecture.routes import FOREIGN, ROUTES
 from tests.factories.campaigns import enrol, make_ready
-from tests.factories.leads import LeadFactory, upload
+from tests.factories.leads import ConsentFactory, LeadFactory, upload
 from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
 from webhooks.models import WebhookEvent
 
@@ -85,6 +85,13 @@ def ids(acme, rival, root, alice, vera, now):
     operation = LeadOperation.objects.create(
         client=acme, kind="tag", params={"tag": "x"}, progressed_at=now, created_at=now
     )
+    consent = ConsentFactory.create(lead=lead, proof_stored="gone.bin", proof_name="x")
+    follow_up = FollowUp.objects.create(
+        client=acme, lead=lead, due_at=now, note="x", key="k", created_at=now
+    )
+    follow_up_rule = FollowUpRule.objects.create(
+        client=acme, outcome="human", delay_seconds=0, note="x", created_at=now
+    )
     view = SavedView.objects.create(client=acme, name="Mine", query="", created_at=now)
     report = Report.objects.create(
         client=acme, kind="csv", requested_by_email=vera.email, created_at=now
@@ -137,6 +144,9 @@ def ids(acme, rival, root, alice, vera, now):
         "import_id": lead_import.pk,
         "operation_id": operation.pk,
         "view_id": view.pk,
+        "consent_id": consent.pk,
+        "follow_up_id": follow_up.pk,
+        "follow_up_rule_id": follow_up_rule.pk,
         "suppression_id": suppression.pk,
         "report_id": report.pk,
         "client_id": acme.pk,
@@ -238,6 +248,9 @@ def client_rows():
         "import_id",
         "operation_id",
         "view_id",
+        "consent_id",
+        "follow_up_id",
+        "follow_up_rule_id",
         "suppression_id",
         "report_id",
         "invoice_id",

@@ -1,0 +1,133 @@
+"""The do-not-call list as people type it: one number, a list of them, a search, a lift."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, TYPE_CHECKING, Any
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from convomono.lib.phone import NumberRefused, parse_number
+from leads.doors import campaigns
+from leads.forms.consent import COUNTRIES
+from leads.imports.verdicts import REASONS, Verdict
+from leads.models import Suppression
+from leads.operations.listing import MAX_BYTES
+
+if TYPE_CHECKING:
+    from accounts.models import Client
+
+_REASON_CHARS = 200
+
+
+class SuppressionForm(forms.Form):
+    """A number that must not be called any more: by nobody, or for one campaign."""
+
+    phone_number = forms.CharField(
+        label=_("Phone number"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
+    )
+    country = forms.ChoiceField(label=_("Country"), choices=COUNTRIES, initial="US")
+    campaign_id = forms.ChoiceField(label=_("For"), required=False)
+    source = forms.ChoiceField(
+        label=_("How it was asked"),
+        required=False,
+        choices=[
+            (Suppression.Source.PERSON, _("In writing, or our own decision")),
+            (Suppression.Source.SPOKEN, _("By word of mouth")),
+        ],
+    )
+    reason = forms.CharField(
+        label=_("Reason"), max_length=_REASON_CHARS, help_text=_("Who asked, and how.")
+    )
+
+    def __init__(self, data: Any = None, *, client: Client, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        field: Any = self.fields["campaign_id"]
+        field.choices = [("", _("All campaigns")), *campaigns().choices(client.pk)]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("phone_number") and data.get("country"):
+            try:
+                data["e164"] = parse_number(data["phone_number"], data["country"]).e164
+            except NumberRefused as exc:
+                self.add_error("phone_number", REASONS[Verdict(exc.reason)])
+        return data
+
+    def campaign_id_or_none(self) -> UUID | None:
+        """Return the campaign that a valid form names; None for all."""
+        value = self.cleaned_data["campaign_id"]
+        return UUID(value) if value else None
+
+
+class ListForm(forms.Form):
+    """A list of numbers to take over, a line each: a file, or pasted."""
+
+    file = forms.FileField(
+        label=_("File"),
+        required=False,
+        help_text=_("CSV or text, a number in each line; 20 MB at most."),
+    )
+    pasted = forms.CharField(
+        label=_("Or paste numbers"),
+        required=False,
+        max_length=200_000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    country = forms.ChoiceField(label=_("Country"), choices=COUNTRIES, initial="US")
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=_REASON_CHARS,
+        help_text=_("Where the list comes from, and its date."),
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file and file.size > MAX_BYTES:
+            raise forms.ValidationError(_("The file is larger than 20 MB. Split it."))
+        if file and b"\x00" in file.read(4096):
+            raise forms.ValidationError(_("This is no text file. Save the list as CSV first."))
+        return file
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not self.errors and not data.get("file") and not data.get("pasted", "").strip():
+            self.add_error("file", _("Choose a file or paste the numbers."))
+        return data
+
+    def stream(self) -> IO[bytes]:
+        """Return what was given as bytes, from the beginning."""
+        if file := self.cleaned_data["file"]:
+            file.seek(0)
+            return file  # type: ignore[no-any-return]  # an uploaded file
+        return io.BytesIO(self.cleaned_data["pasted"].encode())
+
+
+class SuppressionSearch(forms.Form):
+    """Which entries of the list are shown."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=40,
+        widget=forms.SearchInput(attrs={"placeholder": _("A part of the number")}),
+    )
+    source = forms.ChoiceField(
+        label=_("Came from"),
+        required=False,
+        choices=[("", _("Any")), *Suppression.Source.choices],
+    )
+
+
+class LiftForm(forms.Form):
+    """Why a number may be called again."""
+
+    reason = forms.CharField(
+        label=_("Why may it be called again?"),
+        max_length=_REASON_CHARS,
+        help_text=_("It is kept in the audit log with your name."),
+    )
