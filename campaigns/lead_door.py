@@ -13,6 +13,8 @@ from campaigns import script
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, Campaign, Enrolment, FollowUp
 from campaigns.services.enrolment import find_target
+from campaigns.services.variables import variable_rules
+from campaigns.variables import problems
 from leads.imports.targets import EnrolRow
 from telephony.services import forget_calls, is_expecting_news
 
@@ -49,7 +51,8 @@ class LeadDoor:
         return set(rows.values_list("lead_id", flat=True))
 
     def lacking(self, *, campaign_id: UUID, leads: Sequence[Lead]) -> set[UUID]:
-        return set()
+        rules = variable_rules(campaign_id)
+        return {lead.pk for lead in leads if problems(rules, script.lead_values(lead))}
 
     def enrol(
         self, *, client_id: UUID, campaign_id: UUID, leads: Sequence[Lead], now: datetime

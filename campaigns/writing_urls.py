@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from campaigns.views import creation, experiments, knowledge, trial, versions, wizard
+from campaigns.views import (
+    creation,
+    experiments,
+    knowledge,
+    trial,
+    variables,
+    versions,
+    wizard,
+)
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 _BASE = "knowledge/<uuid:base_id>/"
@@ -15,6 +23,7 @@ writing: list[URLPattern] = [
     path(f"{_CAMPAIGN}edit/<slug:step>/", wizard.campaign_step, name="campaign-step"),
     path(f"{_CAMPAIGN}script-check/", wizard.script_check, name="script-check"),
     path(f"{_CAMPAIGN}chat/", trial.campaign_chat, name="campaign-chat"),
+    path(f"{_CAMPAIGN}variables/", variables.campaign_variables, name="campaign-variables"),
     path(f"{_CAMPAIGN}versions/", versions.version_list, name="campaign-versions"),
     path(f"{_CAMPAIGN}versions/<int:number>/", versions.version_detail, name="campaign-version"),
     path(

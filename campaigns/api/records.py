@@ -22,6 +22,8 @@ from campaigns.api.serializers import (
 )
 from campaigns.models import Campaign, Enrolment
 from campaigns.services.enrolment import enrol_lead
+from campaigns.services.variables import variable_rules
+from campaigns.variables import problems
 from convomono.lib import clock
 from convomono.lib.phone import NumberRefused
 from leads.models import Lead
@@ -76,8 +78,10 @@ class CallDetail(generics.RetrieveAPIView[Call]):
 
 def _leads(user: User) -> QuerySet[Lead]:
     newest = Enrolment.objects.order_by("-created_at", "-pk")
-    return Lead.objects.visible_to(user).prefetch_related(
-        Prefetch("enrolments", queryset=newest, to_attr="newest_enrolments")
+    return (
+        Lead.objects.visible_to(user)
+        .filter(erased_at=None)
+        .prefetch_related(Prefetch("enrolments", queryset=newest, to_attr="newest_enrolments"))
     )
 
 
@@ -112,6 +116,7 @@ class LeadList(generics.ListAPIView[Lead]):
         campaign = None
         if campaign_id := data.get("campaign_id"):
             campaign = get_or_404(Campaign.objects.visible_to(user), campaign_id)
+            _check_variables(campaign, data)
         lead, is_new = _find_or_add(user, data)
         if campaign is not None:
             enrol_lead(
@@ -119,6 +124,19 @@ class LeadList(generics.ListAPIView[Lead]):
             )
         shown = LeadSerializer(_leads(user).get(pk=lead.pk)).data
         return Response(shown, status=201 if is_new else 200)
+
+
+def _check_variables(campaign: Campaign, data: dict[str, Any]) -> None:
+    """
+    Refuse values that the campaign's variables can't have, before anything is stored.
+
+    :raises ValidationError: with the code of each, by name
+    """
+    own = {name: data[name] for name in ("first_name", "last_name", "company", "email")}
+    own["full_name"] = f"{own['first_name']} {own['last_name']}".strip()
+    values = {**own, "phone_number": data["phone_number"], **data["dynamic_vars"]}
+    if wrong := problems(variable_rules(campaign.pk), values):
+        raise ValidationError({"dynamic_vars": wrong}, code="variable")
 
 
 def _find_or_add(user: User, data: dict[str, Any]) -> tuple[Lead, bool]:

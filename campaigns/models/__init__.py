@@ -15,6 +15,7 @@ from campaigns.models.follow_ups import FollowUp, FollowUpRule
 from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
 from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
 from campaigns.models.stops import DialGate
+from campaigns.models.variables import ScriptVariable
 
 __all__ = [
     "Attempt",
@@ -36,5 +37,6 @@ __all__ = [
     "RetryPolicy",
     "RuleReview",
     "SafetyPolicy",
+    "ScriptVariable",
     "TopUp",
 ]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convomono.lib.phone import ParsedNumber
 
 MOST_CAMPAIGNS = 10
+FEW_CAMPAIGNS = 3  # of those it is in none of
 MOST_ATTEMPTS = 20
 
 
@@ -61,7 +62,7 @@ def check_number(
     *, client: Client, number: ParsedNumber, is_sandbox: bool, now: datetime
 ) -> NumberCheck:
     """
-    Decide as the dispatcher would for each of the client's campaigns, the ones it is in first.
+    Decide as the dispatcher would for each campaign that the number is in, else for the newest.
 
     A number that is no lead is decided on as a lead without consent.
     """
@@ -100,9 +101,8 @@ def _enrolments(lead: Lead | None) -> dict[object, Enrolment]:
 def _campaigns(client: Client, enrolled: dict[object, Enrolment]) -> list[Campaign]:
     rows = Campaign.objects.filter(client=client).exclude(status=Campaign.Status.ARCHIVED)
     rows = rows.select_related("retry_policy", "calling_window")
-    mine = list(rows.filter(pk__in=list(enrolled))[:MOST_CAMPAIGNS])
-    others = rows.exclude(pk__in=list(enrolled)).order_by("-created_at", "-pk")
-    return [*mine, *others[: MOST_CAMPAIGNS - len(mine)]]
+    mine = list(rows.filter(pk__in=list(enrolled)).order_by("-created_at", "-pk")[:MOST_CAMPAIGNS])
+    return mine or list(rows.order_by("-created_at", "-pk")[:FEW_CAMPAIGNS])
 
 
 def _answer(  # private

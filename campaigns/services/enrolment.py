@@ -13,6 +13,8 @@ from campaigns.dialling.candidates import rules_in
 from campaigns.dialling.windows import Hours, next_opening
 from campaigns.models import CallingWindow, Campaign, Enrolment
 from campaigns.services.limits import client_limits
+from campaigns.services.variables import variable_rules
+from campaigns.variables import VariableRule, filled
 from convomono.lib.bulk import insert_rows, new_row
 from convomono.lib.db import IntegrityError, in_transaction, insert_once, run_atomic
 from leads.imports.targets import EnrolRow
@@ -36,6 +38,7 @@ class CampaignTarget:
     campaign_id: UUID
     name: str
     variables: tuple[str, ...]
+    rules: tuple[VariableRule, ...] = ()
 
     def already_enrolled(self, lead_ids: Iterable[UUID]) -> set[UUID]:
         """Return those of the leads that are in the campaign."""
@@ -111,7 +114,7 @@ class CampaignTarget:
             lead_id=row.lead_id,
             phone_number=row.phone_number,
             zones=row.zones,
-            dynamic_vars=row.dynamic_vars,
+            dynamic_vars=filled(self.rules, row.dynamic_vars),
             next_attempt_at=now,
             created_at=now,
         )
@@ -135,6 +138,7 @@ def target_of(campaign: Campaign) -> CampaignTarget:
         campaign_id=campaign.pk,
         name=campaign.name,
         variables=tuple(names),
+        rules=tuple(variable_rules(campaign.pk)),
     )
 
 

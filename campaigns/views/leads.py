@@ -38,7 +38,7 @@ def lead_detail(request: ClientRequest, lead_id: UUID) -> HttpResponse:
 @client_manager
 @require_POST
 def lead_suppress(request: ClientRequest, lead_id: UUID) -> HttpResponse:
-    lead = get_visible_or_404(request, Lead.objects.all(), lead_id)
+    lead = get_visible_or_404(request, Lead.objects.filter(erased_at=None), lead_id)
     suppress(
         level="client",
         client_id=lead.client_id,

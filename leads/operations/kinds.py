@@ -11,7 +11,15 @@ from django.core import serializers
 
 from convomono.lib.ids import uuid7
 from leads.doors import campaigns
-from leads.models import Consent, Lead, LeadNote, LeadOperation, LeadOperationRow, Suppression
+from leads.models import (
+    Consent,
+    Lead,
+    LeadImportChange,
+    LeadNote,
+    LeadOperation,
+    LeadOperationRow,
+    Suppression,
+)
 from leads.services.suppressions import scope_key
 
 if TYPE_CHECKING:
@@ -319,9 +327,9 @@ class Delete(_Base):
 
 
 def _with_them(lead_ids: Sequence[UUID]) -> dict[UUID, list[Model]]:
-    """Return the consents and notes that go with each lead."""
+    """Return what goes with each lead: consents, notes, what imports replaced."""
     found: dict[UUID, list[Model]] = {}
-    for model in (Consent, LeadNote):
+    for model in (Consent, LeadNote, LeadImportChange):
         for row in model.objects.filter(lead_id__in=lead_ids):
             found.setdefault(row.lead_id, []).append(row)
     return found

@@ -102,6 +102,7 @@ ROUTES: dict[str, Gate] = {
     "leads:lead-erase": "manager",
     "leads:suppression-import": "manager",
     "leads:suppression-export": "manager",
+    "campaigns:campaign-variables": "manager",
     "campaigns:number-check": "viewer",
     "campaigns:follow-up-list": "viewer",
     "campaigns:follow-up-rules": "manager",
