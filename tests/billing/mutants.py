@@ -1,0 +1,166 @@
+"""
+Seeded mistakes of the ledger: each must make a test fail. `python -m tests.billing.mutants` prints the score.
+
+A mutant is one replacement in one file. A copy of the source is changed, never the source.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("accounts", "audit", "billing", "campaigns", "convomono", "leads", "reporting")
+COPIED = (*COPIED, "telephony", "webhooks", "templates", "static", "tests", "bench", "deploy")
+# The quick and the sharp first; histories last.
+TESTS = ("rules", "ledger", "credit", "once", "guards", "invariants", "histories")
+# A hundred of the thousand histories are enough: other tests come first.
+SLOW = "not thousand and not threads and not race and not for_long and not (model and not 0)"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In `billing/<file>.py` the text `old`, the `nth` of its kind, becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+    nth: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}: {self.old.strip()[:60]} -> {self.new.strip()[:40]}"
+
+    def applied(self, source: str) -> str:
+        """
+        Return the changed source.
+
+        :raises ValueError: if the text isn't there (any more)
+        """
+        parts = source.split(self.old)
+        if len(parts) <= self.nth + 1:
+            raise ValueError(f"no longer in the source: {self.name}")
+        before = self.old.join(parts[: self.nth + 1])
+        return before + self.new + self.old.join(parts[self.nth + 1 :])
+
+
+HOLDS, LEDGER, RESERVATIONS = "services/holds", "ledger", "services/reservations"
+PAYMENTS, REFUNDS, RULES = "services/payments", "services/refunds", "rules"
+MUTANTS = (
+    Mutant(LEDGER, "if delta < 0}", "if delta < -(10**9)}"),
+    Mutant(LEDGER, "if delta < 0}", "if delta < -(10**9)}", nth=1),
+    Mutant(LEDGER, "if only_without_debt:", "if False:"),
+    Mutant(LEDGER, 'seq=F("seq") + 1', 'seq=F("seq") + 2'),
+    Mutant(LEDGER, "paid = min(seconds, wallet.debt_seconds)", "paid = 0"),
+    Mutant(LEDGER, "paid = min(seconds, wallet.debt_seconds)", "paid = wallet.debt_seconds"),
+    Mutant(LEDGER, "if seconds <= 0:", "if seconds < 0:"),
+    Mutant(LEDGER, "free=-seconds, released=seconds)", "free=-seconds)"),
+    Mutant(
+        LEDGER,
+        "    pay_debt(wallet=wallet, freed=line",
+        "    0 and pay_debt(wallet=wallet, freed=line",
+    ),
+    Mutant(LEDGER, "if only_open:", "if False:"),
+    Mutant(LEDGER, "return block() if first is None else first", "return block()"),
+    Mutant(
+        LEDGER, "balance_after_seconds=wallet.available", "balance_after_seconds=wallet.reserved"
+    ),
+    Mutant(HOLDS, "if not seconds:", "if False:"),
+    Mutant(HOLDS, "raise HoldResolved\n        return", "pass\n        return"),
+    Mutant(HOLDS, "            post(line)\n", "            pass\n"),
+    Mutant(HOLDS, "free = min(used - held, row.reservation.free_seconds)", "free = 0"),
+    Mutant(HOLDS, "available = min(used - held - free, wallet.available_seconds)", "available = 0"),
+    Mutant(HOLDS, "held = min(used, row.seconds) if", "held = row.seconds if"),
+    Mutant(HOLDS, "row.seconds) if row.status == CallHold.Status.HELD else 0", "row.seconds)"),
+    Mutant(HOLDS, "free=row.seconds - posted", "free=row.seconds"),
+    Mutant(HOLDS, "spare = min(spare, wallet.debt_seconds)", "spare = 0"),
+    Mutant(HOLDS, "spare = min(spare, wallet.debt_seconds)", "pass"),
+    Mutant(HOLDS, "    close_when_empty(row.reservation_id, now=now)", "    pass"),
+    Mutant(HOLDS, "row.status == CallHold.Status.HELD else False", "True else False"),
+    Mutant(
+        HOLDS,
+        "    if row.call_id is None:\n        return None",
+        "    if True:\n        return None",
+    ),
+    Mutant(HOLDS, "or Wallet.of(reservation.client).debt_seconds:", ":"),
+    Mutant(HOLDS, "expires_at__lte=now", "expires_at__gte=now"),
+    Mutant(HOLDS, 'raise KeyReused("The attempt belongs to another launch.")', "pass"),
+    Mutant(HOLDS, 'raise KeyReused("The attempt was billed for another call.")', "pass"),
+    Mutant(HOLDS, "if taken.free:", "if False:"),
+    Mutant(RESERVATIONS, "reservation.status != Reservation.Status.OPEN:", "False:"),
+    Mutant(RESERVATIONS, "seconds=reservation.free_seconds", "seconds=0"),
+    Mutant(RESERVATIONS, "free_seconds=0, held_seconds=0", "free_seconds=0"),
+    Mutant(RESERVATIONS, "if line and line.seconds != seconds:", "if False:"),
+    Mutant(RESERVATIONS, "if mine and (mine.client_id", "if False and (mine.client_id"),
+    Mutant(PAYMENTS, "    pay_debt(wallet=wallet", "    0 and pay_debt(wallet=wallet"),
+    Mutant(PAYMENTS, "if _facts(found) != _facts(sale)", "if False"),
+    Mutant(
+        PAYMENTS, "Status.PAID, Status.REFUNDED, ended_at", "Status.PAID, Status.PAID, ended_at"
+    ),
+    Mutant(
+        PAYMENTS, "Status.PENDING, Status.PAID, paid_at", "Status.PENDING, Status.PENDING, paid_at"
+    ),
+    Mutant(PAYMENTS, "available_delta=-payment.seconds", "available_delta=payment.seconds"),
+    Mutant(REFUNDS, "if not 0 < given <= left.seconds:", "if not 0 < given:"),
+    Mutant(REFUNDS, "line.seconds - sum(row.seconds for row in refunds)", "line.seconds"),
+    Mutant(REFUNDS, "        pay_debt(wallet=wallet", "        0 and pay_debt(wallet=wallet"),
+    Mutant(REFUNDS, "or row.reservation.bills_voicemail", ""),
+    Mutant("services/wallets", "if not reason.strip():", "if False:"),
+    Mutant("services/wallets", "if line and (line.seconds, line.reason)", "if False and (0, 0)"),
+    Mutant("services/approvals", "if row.asked_by_id == actor.pk:", "if False:"),
+    Mutant("services/approvals", "if row.status != Status.WAITING:", "if False:"),
+    Mutant(RULES, "_round_up(duration_ms, 1000) // 1000", "duration_ms // 1000"),
+    Mutant(RULES, "return -(-seconds * terms", "return (seconds * terms"),
+    Mutant(RULES, "return most if most >= least else 0", "return most"),
+    Mutant(RULES, "min(wanted_seconds, free_seconds //", "min(wanted_seconds, 0 + free_seconds //"),
+)
+EQUIVALENT = MUTANTS[-1:]  # the control: it changes nothing, so it must survive
+
+
+def copy_source(target: Path) -> None:
+    """Copy what the tests need."""
+    for name in COPIED:
+        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+        shutil.copytree(ROOT / name, target / name, ignore=ignored)
+    for name in ("manage.py", "pyproject.toml", "dev.py", ".env.example"):
+        shutil.copy(ROOT / name, target / name)
+
+
+def survives(mutant: Mutant, tree: Path) -> bool:
+    """Tell whether all tests pass on a tree with this mistake in it."""
+    path = tree / "billing" / f"{mutant.file}.py"
+    source = path.read_text()
+    path.write_text(mutant.applied(source))
+    try:
+        files = [f"tests/billing/test_{name}.py" for name in TESTS]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [*command, "-k", SLOW, *files], cwd=tree, capture_output=True, check=False
+        )
+    finally:
+        path.write_text(source)
+    return done.returncode == 0
+
+
+def run() -> list[Mutant]:
+    """Try every mutant, print what became of it and the score; return the survivors."""
+    survivors = []
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        copy_source(tree)
+        for mutant in MUTANTS:
+            lives = survives(mutant, tree)
+            survivors += [mutant] * lives
+            print("survives" if lives else "killed  ", mutant.name, flush=True)
+    mistakes = len(MUTANTS) - len(EQUIVALENT)
+    killed = len(MUTANTS) - len(survivors)
+    print(f"ledger mutants: {killed} of {mistakes} killed")
+    return survivors
+
+
+if __name__ == "__main__":
+    run()
