@@ -57,9 +57,10 @@ class StatementRow:
 
     @property
     def rounding(self) -> str:
+        """The steps in which talk is billed, and the least of a call."""
         if not self.line.increment_seconds:
             return ""
-        return f"{self.line.increment_seconds} s steps, {self.line.minimum_seconds} s at least"
+        return f"{self.line.increment_seconds} s / {self.line.minimum_seconds} s"
 
     @property
     def before_seconds(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from billing import services
+from billing import notices, services
 from billing.documents import paper
 from billing.models import Invoice, Printed, Reconciliation, Statement
 from convomono.lib import clock, files
@@ -22,6 +22,13 @@ DOCUMENTS: dict[str, type[Invoice] | type[Statement]] = {
 def show_due_rates(**_later: Any) -> int:
     """Show prices that have begun in the lists of wallets."""
     return services.show_due_rates(now=clock.now())
+
+
+def tell_low_balances(**_later: Any) -> int:
+    """Tell clients whose minutes last for a few hours only, and mail what was told; count the mails."""
+    now = clock.now()
+    notices.watch_runways(now=now)
+    return notices.send_notices(now=now)
 
 
 def issue_statements(**_later: Any) -> int:

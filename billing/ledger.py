@@ -10,12 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db.models import F
-from django.utils.translation import gettext as _
 
-from accounts.models import Notification
-from accounts.notifications import notify
 from billing.models import Reservation, Transaction, Wallet
-from billing.rules import crossed_percent
+from billing.notices import warn_when_low
 from convomono.lib.db import IntegrityError, in_transaction, run_atomic
 
 if TYPE_CHECKING:
@@ -99,7 +96,7 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
         line.pk, seq=wallet.seq, balance_after_seconds=wallet.available_seconds
     )
     line.seq, line.balance_after_seconds = wallet.seq, wallet.available_seconds
-    _warn_when_low(line, wallet)
+    warn_when_low(line, wallet)
     return line
 
 
@@ -179,27 +176,3 @@ def move_reservation(reservation_id: UUID, *, only_open: bool = False, **deltas:
 
 def _deltas(line: Transaction) -> dict[str, int]:
     return {name: getattr(line, f"{name}_delta") for name in WALLET_ACCOUNTS}
-
-
-def _warn_when_low(line: Transaction, wallet: Wallet) -> None:
-    used = line.debt_delta - line.available_delta - line.reserved_delta
-    percent = crossed_percent(
-        before_seconds=wallet.usable_seconds + used,
-        after_seconds=wallet.usable_seconds,
-        full_seconds=wallet.full_seconds,
-    )
-    if percent is None:
-        return
-    if percent:
-        level, title = Notification.Level.WARN, _("%(percent)d%% of your minutes are left")
-    else:
-        level, title = Notification.Level.BAD, _("All your minutes are used")
-    notify(
-        client=wallet.client,
-        level=level,
-        title=title % {"percent": percent},
-        body=_("Calls stop when none are left. Ask your agency for more."),
-        url="/app/billing/",
-        key=f"low-balance:{wallet.pk}:{wallet.full_seq}:{percent}",
-        now=line.created_at,
-    )

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 SHORTEST_HOLD_SECONDS = 60
 """Retell caps no call below a minute (`max_call_duration_ms` is at least 60,000)."""
 
-LOW_BALANCE_PERCENTS = (0, 10, 20)
+LOW_BALANCE_PERCENTS = (0, 10, 20, 50)
 """Shares of a filled wallet whose crossing the client hears of, the lowest first."""
+
+LOW_RUNWAY_HOURS = (2, 8, 24)
+"""Hours of calling that a balance lasts, at which the client hears of it, the fewest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,13 @@ def refund_micros(
     if seconds >= left_seconds:
         return left_micros
     return min(left_micros, seconds * price_per_minute_micros // 60)
+
+
+def crossed_hours(*, runway: float | None) -> int | None:
+    """Return the shortest of the times worth telling that the balance lasts no longer than."""
+    if runway is None:
+        return None
+    return next((hours for hours in LOW_RUNWAY_HOURS if runway <= hours), None)
 
 
 def runway_hours(*, usable_seconds: int, hourly_seconds: Sequence[float]) -> float | None:

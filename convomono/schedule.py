@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from django.core.management import call_command
 
-from billing.jobs import issue_statements, reconcile_nightly, resume_pdfs, show_due_rates
+from billing.jobs import (
+    issue_statements,
+    reconcile_nightly,
+    resume_pdfs,
+    show_due_rates,
+    tell_low_balances,
+)
 from campaigns.jobs import (
     check_launches,
     hang_up_left,
@@ -55,6 +61,7 @@ periodic(give_up_parked, every_seconds=3600)
 periodic(purge_events, every_seconds=3600)
 periodic(expire_lost_holds, every_seconds=60)
 periodic(show_due_rates, every_seconds=60)
+periodic(tell_low_balances, every_seconds=60)
 periodic(issue_statements, every_seconds=3600, queue="reports")
 periodic(resume_pdfs, every_seconds=60)
 periodic(reconcile_nightly, every_seconds=600, queue="reports")

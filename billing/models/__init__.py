@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.models.documents import Invoice, InvoiceSeries, Printed, Statement
+from billing.models.notices import BalanceNotice
 from billing.models.reconciliation import Difference, Reconciliation
 from billing.models.requests import CreditRequest
 from billing.models.reservations import CallHold, Reservation
@@ -10,6 +11,7 @@ from billing.models.transactions import Transaction, TransactionQuerySet
 from billing.models.wallets import Payment, Rate, Wallet
 
 __all__ = [
+    "BalanceNotice",
     "CallHold",
     "CreditRequest",
     "Difference",

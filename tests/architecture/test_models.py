@@ -14,6 +14,7 @@ OWNED = [model for model in OURS if any(f.name == "client" for f in model._meta.
 
 # Indexes that work across clients: claims, sweeps, what a provider's id or a person's number finds.
 ACROSS_CLIENTS = {
+    "notice_unsent",
     "difference_fetching",
     "statement_unfinished",
     "attempt_by_person",

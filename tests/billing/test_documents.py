@@ -185,7 +185,7 @@ def test_lists_every_line_with_price_rounding_and_balances(month, acme):
     call = rows[2]
     assert (call["talked_seconds"], call["billed_seconds"]) == ("45", "45")
     assert (call["price_per_minute_usd"], call["amount_usd"]) == ("0.30", "0.2250")
-    assert call["rounding"] == "1 s steps, 0 s at least"
+    assert call["rounding"] == "1 s / 0 s"
     assert (rows[0]["balance_before_minutes"], rows[0]["balance_after_minutes"]) == (
         "8.33",
         "25.00",

@@ -330,9 +330,10 @@ def test_tells_a_client_once_of_each_low_balance(wallet, acme):
         launch.dial().end(seconds)
         told.append(Notification.objects.filter(client=acme).count())
 
-    assert told == [0, 0, 1, 1, 2, 3]
+    assert told == [1, 1, 2, 2, 3, 4]
     titles = Notification.objects.order_by("created_at", "pk").values_list("title", flat=True)
     assert set(titles) == {
+        "50% of your minutes are left",
         "20% of your minutes are left",
         "10% of your minutes are left",
         "All your minutes are used",

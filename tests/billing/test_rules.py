@@ -131,6 +131,8 @@ def test_bills_a_call_cut_at_its_hold_no_more_than_the_hold(length, free, terms)
 @pytest.mark.parametrize(
     ("before", "after", "percent"),
     [
+        (501, 500, 50),
+        (600, 499, 50),
         (300, 201, None),
         (201, 200, 20),
         (200, 199, None),
