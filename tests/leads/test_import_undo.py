@@ -18,7 +18,7 @@ from tests.factories.leads import LeadFactory, SuppressionFactory
 FILE = "first name,company,phone\n" + "".join(f"P{n},Firm {n},21255501{n:02}\n" for n in range(90))
 
 
-def undo(lead_import, actor, *, later=timedelta(0)) -> LeadImport:
+def undo(lead_import: LeadImport, actor, *, later=timedelta(0)) -> LeadImport:
     now = NOW + later
     undo_import(lead_import=lead_import, actor=actor, now=now, real_now=now)
     undo_rows(
@@ -26,7 +26,8 @@ def undo(lead_import, actor, *, later=timedelta(0)) -> LeadImport:
         pace=Pace(real_now=lambda: now, pause=lambda _seconds: None),
         now=now,
     )
-    return LeadImport.objects.get(pk=lead_import.pk)
+    lead_import.refresh_from_db()
+    return lead_import
 
 
 def test_removes_every_lead_nobody_has_touched(imported, alice, target):

@@ -42,11 +42,12 @@ def change(browse, mia, run_jobs, django_capture_on_commit_callbacks):
 
 @pytest.fixture
 def undo(browse, mia, run_jobs, django_capture_on_commit_callbacks):
-    def take_back(operation) -> LeadOperation:
+    def take_back(operation: LeadOperation) -> LeadOperation:
         with django_capture_on_commit_callbacks(execute=True):
             browse(mia).post(f"/app/leads/changes/{operation.pk}/undo/")
         run_jobs()
-        return LeadOperation.objects.get(pk=operation.pk)
+        operation.refresh_from_db()
+        return operation
 
     return take_back
 
