@@ -50,6 +50,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     mongo.skip_what_belongs_elsewhere(items)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what belongs to the other database, in one list."""
+    mongo.list_exceptions(terminalreporter)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def valkey() -> Iterator[None]:
     """Run a Valkey on the socket that the test settings name, unless TEST_REDIS_URL is set."""

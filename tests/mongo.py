@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,6 +38,19 @@ def skip_what_belongs_elsewhere(items: list[pytest.Item]) -> None:
     for item in items:
         if mark := item.get_closest_marker(mark_name):
             item.add_marker(pytest.mark.skip(reason=f"{mark_name}: {mark.args[0]}"))
+
+
+def list_exceptions(reporter: pytest.TerminalReporter) -> None:
+    """Print in one list what was skipped because it belongs to the other engine, and why."""
+    reasons: Counter[str] = Counter()
+    for report in reporter.stats.get("skipped", []):
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+        if reason.startswith(("sqlite_only: ", "mongodb_only: ")):
+            reasons[reason] += 1
+    if reasons:
+        reporter.section("only on the other database")
+        for reason, count in sorted(reasons.items()):
+            reporter.line(f"{count:>4}  {reason}")
 
 
 class WrittenCollections(monitoring.CommandListener):

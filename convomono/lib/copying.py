@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK = 200
+# A copy that was killed leaves its open transaction to MongoDB, which ends it after a minute: until then
+# its rows are kept from the copy that goes on.
+PATIENCE_SECONDS = 90.0
 # Made by the migrations on each side with numbers of their own, and of no worth to anybody else.
 LEFT_OUT = {
     "contenttypes.ContentType",
@@ -125,5 +128,5 @@ def _copy_chunk(model: type[models.Model], rows: list[models.Model], target: str
     there = set(manager.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
     fresh = [row for row in rows if row.pk not in there]
     if fresh:
-        run_atomic(lambda: manager.bulk_create(fresh), using=target)
+        run_atomic(lambda: manager.bulk_create(fresh), using=target, patience=PATIENCE_SECONDS)
     return len(fresh)

@@ -13,7 +13,7 @@ from webhooks.models import Endpoint
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 
-@pytest.mark.sqlite_only("reads the file")
+@pytest.mark.sqlite_only("speaks SQL to the database")
 def test_leaves_no_plain_text_in_the_table(db):
     EndpointFactory.create(secret="whsec_canary")
     with connection.cursor() as cursor:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
@@ -95,6 +99,83 @@ def test_goes_on_where_it_was_stopped(books, target, monkeypatch):
 
     assert rest > 0
     assert rows(Transaction, target) == rows(Transaction, "default")
+
+
+def total(using):
+    return sum(model._base_manager.using(using).count() for model in copying.tables())
+
+
+def leave_database():
+    """Close what a fork must not inherit."""
+    connections.close_all()
+    if connection.vendor == "mongodb":
+        connection.close_pool()
+
+
+def throw_everything_away():
+    with connection.constraint_checks_disabled():
+        for model in copying.tables():
+            model._base_manager.all()._raw_delete("default")
+
+
+def kill_in_a_block(number, source, target):
+    """Copy in this process, and kill it with rows of that block written and not yet committed."""
+    blocks = []
+    run_block = copying.run_atomic
+
+    def run(block, **options):
+        def written():
+            block()
+            blocks.append(1)
+            if len(blocks) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return run_block(written, **options)
+
+    copying.run_atomic = run
+    copy_database(source, target)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+@pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
+@pytest.mark.parametrize("block", [1, 7])
+def test_goes_on_after_it_was_killed_in_the_middle_of_a_block(
+    books, target, block, back, monkeypatch
+):
+    monkeypatch.setattr(copying, "CHUNK", 3)
+    before = {model: rows(model, "default") for model in (Client, User, Transaction, AuditLog)}
+    ways = ("default", target)
+    if back:
+        copy_database(*ways)
+        throw_everything_away()
+        ways = (target, "default")
+    leave_database()
+    copier = multiprocessing.get_context("fork").Process(
+        target=kill_in_a_block, args=(block, *ways)
+    )
+    copier.start()
+    copier.join(60)
+    assert copier.exitcode == -signal.SIGKILL
+    stored = total(ways[1])
+    assert block - 1 <= stored <= 3 * (block - 1)  # nothing of the block that was killed
+
+    assert copy_database(*ways) == total(ways[0]) - stored
+
+    assert {model: rows(model, ways[1]) for model in before} == before
+
+
+def test_brings_everything_back_into_the_database_it_came_from(books, target):
+    copy_database("default", target)
+    before = {model: rows(model, "default") for model in (Client, User, Transaction, AuditLog)}
+    throw_everything_away()
+    assert not Client.objects.exists()
+
+    copy_database(target, "default")
+
+    assert {model: rows(model, "default") for model in before} == before
+    assert audit_ledger() == []
+    Launch(Client.objects.first(), 60).dial(30)  # money moves on
+    assert audit_ledger() == []
 
 
 def test_says_which_table_differs(books, target):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -12,6 +12,7 @@ from django.db import connection, connections
 from billing import services
 from billing.invariants import audit_ledger
 from billing.models import Reservation, Transaction
+from campaigns.enrolments import move_enrolment
 from campaigns.models import Enrolment
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import NOW, ClientFactory
@@ -21,9 +22,6 @@ from tests.factories.webhooks import delivery
 from webhooks import inbox
 from webhooks.deliveries import read_delivery
 from webhooks.models import WebhookEvent
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -92,15 +90,17 @@ def test_claims_each_enrolment_once(acme):
     enrolments = enrol(make_draft(acme), 40)
 
     def claim():
-        mine: list[UUID] = []
-        due = Enrolment.objects.filter(status="queued").order_by("next_attempt_at")
-        while keys := list(due.values_list("pk", flat=True)[:5]):
-            lease = uuid7()
-            Enrolment.objects.filter(pk__in=keys, status="queued").update(
-                status="dialling", lease=lease, lease_until=NOW + timedelta(minutes=1)
+        lease = uuid7()
+        for enrolment in enrolments:  # the same forty in each process
+            move_enrolment(
+                enrolment_id=enrolment.pk,
+                from_statuses=(Enrolment.Status.QUEUED,),
+                to_status=Enrolment.Status.DIALLING,
+                now=NOW,
+                lease=lease,
+                lease_until=NOW + timedelta(minutes=1),
             )
-            mine += Enrolment.objects.filter(lease=lease).values_list("pk", flat=True)
-        return mine
+        return list(Enrolment.objects.filter(lease=lease).values_list("pk", flat=True))
 
     claimed = [key for mine in race(claim) for key in mine]
 

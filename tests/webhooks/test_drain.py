@@ -295,7 +295,7 @@ class TestSideBySide:
         assert set(Call.objects.values_list("billed_seconds", flat=True)) == {30}
         assert list(audit_ledger()) == []
 
-    @pytest.mark.sqlite_only("looks at SQLite's write lock")
+    @pytest.mark.sqlite_only("SQLite has one lock for all writers")
     def test_lets_the_intake_in_between_slices(
         self, launched: Callable[[int], list[Ringing]], now: datetime, rig: Rig
     ):

@@ -396,7 +396,7 @@ class TestSize:
         assert stored() == []
 
 
-@pytest.mark.sqlite_only("holds SQLite's write lock")
+@pytest.mark.sqlite_only("SQLite has one lock for all writers")
 class TestLockedDatabase:
     @pytest.fixture
     def locked(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -416,7 +416,7 @@ class TestLockedDatabase:
         assert stored() == []
 
 
-@pytest.mark.sqlite_only("breaks the file's table")
+@pytest.mark.sqlite_only("speaks SQL to the database")
 def test_answers_503_when_nothing_can_be_written(post: Post, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(inbox, "_INSERT", "INSERT INTO nowhere VALUES (?,?,?,?,?,?,?,?,?,?)")
     assert post().status == 503

@@ -255,7 +255,7 @@ def test_dials_afresh_when_a_kept_attempt_was_not_taken_for_long(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.sqlite_only("counts on SQLite's one writer at a time for its timing")
+@pytest.mark.sqlite_only("SQLite has one lock for all writers")
 def test_dials_once_from_many_threads(rig: Rig, ready: Callable[..., BatchCall]) -> None:
     batch_call = ready(leads=6)
     rig.dispatcher().release()
@@ -282,7 +282,7 @@ def test_dials_once_from_many_threads(rig: Rig, ready: Callable[..., BatchCall])
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.sqlite_only("counts on SQLite's one writer at a time for its timing")
+@pytest.mark.sqlite_only("SQLite has one lock for all writers")
 @pytest.mark.parametrize("was_called_before", [False, True])
 def test_calls_a_person_once_however_many_campaigns_want_to(
     rig: Rig, ready: Callable[..., BatchCall], rival: Client, was_called_before: bool
