@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from django.utils.translation import gettext as _, ngettext
 
 from billing.models import Wallet
-from billing.rules import hold_seconds
+from billing.rules import hold_seconds, price_micros
 from billing.services import RateMissing, current_rate
 from campaigns.forecast import Forecast, forecast, profile_of
 from campaigns.lead_counts import LeadCounts, count_leads
@@ -19,6 +19,8 @@ from telephony.models import Call, PhoneNumber
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from billing.rules import Terms
 
 HISTORY_CALLS = 1000
 _FULL = 100
@@ -31,7 +33,7 @@ class Finding:
     code: str
     severity: Literal["blocker", "warning"]
     sentence: str
-    fix: Literal["", "edit", "prepare", "upload", "billing"] = ""
+    fix: Literal["", "script", "hours", "numbers", "prepare", "upload", "billing"] = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Preflight:
     needed_seconds: int
     available_seconds: int
     numbers: int
+    # What the talk is likely to cost the client, and the ends of the band; 0 without a price.
+    cost_micros: int = 0
+    cost_low_micros: int = 0
+    cost_high_micros: int = 0
 
     @property
     def blockers(self) -> list[Finding]:
@@ -77,12 +83,14 @@ def preflight(
     counts = count_leads(campaign, now, is_sandbox=is_sandbox)
     slots = max(1, min(campaign.concurrency_limit, campaign.client.concurrency_limit))
     expected = _forecast(campaign, counts, slots, calls_per_second, now)
-    hold = _hold_seconds(campaign, now)
+    terms = _terms(campaign, now)
+    hold = terms and hold_seconds(max_call_seconds=max_call_seconds(campaign.settings), terms=terms)
     wallet = Wallet.objects.filter(client_id=campaign.client_id).first()
     available = wallet.available_seconds if wallet and not wallet.debt_seconds else 0
     # The last calls hold their whole length too: without that room fewer would run side by side.
     needed = expected.seconds_high + (hold or 0) * min(slots, counts.callable)
     numbers = list(PhoneNumber.objects.in_use().filter(client_id=campaign.client_id))
+    chosen = [one for one in numbers if one.phone_number in campaign.caller_numbers]
     check = Preflight(
         counts=counts,
         forecast=expected,
@@ -90,22 +98,31 @@ def preflight(
         hold_seconds=hold or 0,
         needed_seconds=needed,
         available_seconds=available,
-        numbers=len(numbers),
+        numbers=len(chosen or numbers),
+        cost_micros=_price(expected.seconds, terms),
+        cost_low_micros=_price(expected.seconds_low, terms),
+        cost_high_micros=_price(expected.seconds_high, terms),
     )
     check.findings.extend(_campaign_findings(campaign, counts, is_sandbox=is_sandbox))
     check.findings.extend(_lead_findings(counts))
-    check.findings.extend(_number_findings(numbers, now))
+    if numbers and campaign.caller_numbers and not chosen:
+        sentence = _("None of the numbers chosen for this campaign is yours any more.")
+        check.findings.append(Finding("chosen_numbers_gone", "blocker", sentence, "numbers"))
+    check.findings.extend(_number_findings(chosen or numbers, now))
     check.findings.extend(_money_findings(check, has_rate=hold is not None))
     check.findings.sort(key=lambda finding: finding.severity != "blocker")
     return check
 
 
-def _hold_seconds(campaign: Campaign, now: datetime) -> int | None:
+def _price(seconds: int, terms: Terms | None) -> int:
+    return price_micros(seconds=seconds, terms=terms) if terms else 0
+
+
+def _terms(campaign: Campaign, now: datetime) -> Terms | None:
     try:
-        terms = current_rate(client=campaign.client, now=now).terms
+        return current_rate(client=campaign.client, now=now).terms
     except RateMissing:
         return None
-    return hold_seconds(max_call_seconds=max_call_seconds(campaign.settings), terms=terms)
 
 
 def _forecast(
@@ -141,7 +158,7 @@ def _campaign_findings(
         sentence = _(
             "“Any hour” is for trials: it holds for 555-01xx numbers in the sandbox alone."
         )
-        found.append(Finding("any_hour", "blocker", sentence, "edit"))
+        found.append(Finding("any_hour", "blocker", sentence, "hours"))
     never = sum(wait.count for wait in counts.waits if wait.opens_at is None)
     if never:
         severity: Literal["blocker", "warning"] = (
@@ -152,7 +169,7 @@ def _campaign_findings(
             "%(n)d leads can never be called: their time zones have no calling hour in common.",
             never,
         ) % {"n": never}
-        found.append(Finding("window", severity, sentence, "edit"))
+        found.append(Finding("window", severity, sentence, "hours"))
     return found
 
 
@@ -179,7 +196,7 @@ def _lead_findings(counts: LeadCounts) -> list[Finding]:
                 "variable_unknown" if nobody else "variable_missing",
                 "blocker" if nobody else "warning",
                 sentence,
-                "edit",
+                "script",
             )
         )
     if counts.no_consent:
@@ -193,7 +210,7 @@ def _lead_findings(counts: LeadCounts) -> list[Finding]:
         sentence = _("Nobody can be called now: the first hours open %(when)s.") % {
             "when": brief_instant(opens)
         }
-        found.append(Finding("closed_now", "warning", sentence, "edit"))
+        found.append(Finding("closed_now", "warning", sentence, "hours"))
     return found
 
 

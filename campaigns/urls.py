@@ -27,6 +27,7 @@ _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
 client_face: tuple[list[URLPattern], str] = (
     [
         path("campaigns/", campaigns.campaign_list, name="campaign-list"),
+        path("campaigns/bulk/", campaigns.campaign_bulk, name="campaign-bulk"),
         *writing,
         path(_CAMPAIGN, live.campaign_detail, name="campaign-detail"),
         path(f"{_CAMPAIGN}prepare/", campaigns.campaign_prepare, name="campaign-prepare"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +14,10 @@ from telephony.models import Call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from django.http import QueryDict
+
 _ALL = ("", _("All"))
+_BULK = 50
 
 
 class CampaignFilterForm(forms.Form):
@@ -25,6 +29,29 @@ class CampaignFilterForm(forms.Form):
         required=False,
         choices=[_ALL, ("live", _("Dialling or paused")), *Campaign.Status.choices],
     )
+
+
+class CampaignBulkForm(forms.Form):
+    """The chosen campaigns of a page, and what to do with them."""
+
+    do = forms.ChoiceField(choices=[("pause", _("Pause")), ("archive", _("Archive"))])
+    campaign = forms.TypedMultipleChoiceField(coerce=UUID)
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
+        field = self.fields["campaign"]
+        assert isinstance(field, forms.TypedMultipleChoiceField)
+        # Whose they are is for the view to look at; here they only have to be ids.
+        sent = data.getlist("campaign")[:_BULK]
+        field.choices = [(one, one) for one in sent if _is_id(one)]
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 class CallFilterForm(forms.Form):

@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import settings_schema
-from campaigns.agent_settings import CONVERTED_FIELD
+from campaigns.agent_settings import CALLBACK_FIELD, CONVERTED_FIELD
 from campaigns.forms.step import StepForm, sound_text
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class AnalysisForm(StepForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        taken = {CONVERTED_FIELD}
+        taken = {CONVERTED_FIELD, CALLBACK_FIELD}  # asked of every call anyway
         for number in range(settings_schema.MOST_QUESTIONS):
             name = data.get(f"name_{number}", "").strip()
             asked = data.get(f"description_{number}", "").strip()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from django.db.models import Count
 from django.utils.translation import gettext as _, ngettext
 
+from billing.models import Reservation
+from billing.rules import price_micros
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.rules import waiting_sentence
 from convomono.lib.display import brief_instant
@@ -193,6 +195,7 @@ class CampaignRow:
     progress: Progress
     sentence: str
     last_dialled_at: datetime | None
+    spent_micros: int  # what its calls cost the client so far
 
 
 def campaign_list(
@@ -224,9 +227,10 @@ def live_campaign_ids(client_id: UUID) -> list[UUID]:
 
 
 def campaign_rows(campaigns: Sequence[Campaign]) -> list[CampaignRow]:
-    """Return a page of campaigns with what their launches do; two queries whatever the number."""
+    """Return a page of campaigns with what their launches do; three queries whatever the number."""
     launches = launches_of(campaigns)
     waiting = _waiting(campaigns)
+    spent = _spent(launches.values())
     rows = []
     for campaign in campaigns:
         batch_calls = launches.get(campaign.pk, [])
@@ -241,9 +245,20 @@ def campaign_rows(campaigns: Sequence[Campaign]) -> list[CampaignRow]:
                 progress=progress,
                 sentence=why(campaign, batch_calls, progress),
                 last_dialled_at=max(dialled, default=None),
+                spent_micros=spent.get(campaign.pk, 0),
             )
         )
     return rows
+
+
+def _spent(launches: Iterable[Sequence[BatchCall]]) -> dict[UUID, int]:
+    """Return what the calls of each campaign cost the client, from its reservations; one query."""
+    campaign_of = {row.pk: row.campaign_id for rows in launches for row in rows}
+    found: dict[UUID, int] = defaultdict(int)
+    for row in Reservation.objects.filter(batch_call_id__in=list(campaign_of)):
+        price = price_micros(seconds=row.posted_seconds, terms=row.terms)
+        found[campaign_of[row.batch_call_id]] += price
+    return found
 
 
 def _waiting(campaigns: Sequence[Campaign]) -> dict[UUID, int]:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.shortcuts import redirect
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
-from campaigns.forms.lists import CampaignFilterForm
+from campaigns.forms.lists import CampaignBulkForm, CampaignFilterForm
 from campaigns.models import Campaign
 from campaigns.queries.progress import campaign_list as listed, campaign_rows, live_campaign_ids
 from campaigns.services import lifecycle
@@ -72,6 +72,39 @@ def campaign_archive(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     else:
         messages.success(request, _("Archived. Its calls and reports stay."))
     return redirect("campaigns:campaign-detail", campaign.pk)
+
+
+@client_manager
+@require_POST
+def campaign_bulk(request: ClientRequest) -> HttpResponse:
+    """Pause or archive the chosen campaigns; say how many, and name those left as they were."""
+    form = CampaignBulkForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose campaigns first, then what to do with them."))
+        return redirect("campaigns:campaign-list")
+    rows = Campaign.objects.visible_to(request.user).filter(pk__in=form.cleaned_data["campaign"])
+    done, left = 0, []
+    for campaign in rows.order_by("pk"):
+        try:
+            if form.cleaned_data["do"] == "pause":
+                lifecycle.pause_campaign(campaign=campaign, actor=request.user, now=clock.now())
+            else:
+                lifecycle.archive_campaign(campaign=campaign, actor=request.user, now=clock.now())
+        except (lifecycle.BatchCallNotRunning, lifecycle.CampaignLive):
+            left.append(campaign.name)
+        else:
+            done += 1
+    if done:
+        said = ngettext("Done for %(n)d campaign.", "Done for %(n)d campaigns.", done)
+        messages.success(request, said % {"n": done})
+    if left:
+        sentence = (
+            _("Not dialling, so not paused: %(names)s.")
+            if form.cleaned_data["do"] == "pause"
+            else _("Still dialling, so not archived: %(names)s. Stop them first.")
+        )
+        messages.info(request, sentence % {"names": ", ".join(left)})
+    return redirect("campaigns:campaign-list")
 
 
 @client_manager

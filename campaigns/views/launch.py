@@ -100,18 +100,21 @@ def _context(campaign: Campaign, check: Preflight) -> dict[str, object]:
                 "seconds": check.reserve_seconds,
             }
         ),
-        "fixes": fixes(campaign),
+        "findings": [(finding, fixes(campaign).get(finding.fix)) for finding in check.findings],
     }
+
+
+def _step(campaign: Campaign, slug: str) -> str:
+    return reverse("campaigns:campaign-step", args=[campaign.pk, slug])
 
 
 def fixes(campaign: Campaign) -> dict[str, tuple[str, str]]:
     """Return where each kind of finding is put right: address and label."""
     return {
-        "edit": (reverse("campaigns:campaign-edit", args=[campaign.pk]), _("Edit the campaign")),
-        "prepare": (
-            reverse("campaigns:campaign-detail", args=[campaign.pk]),
-            _("Make it ready"),
-        ),
+        "script": (_step(campaign, "script"), _("To the script")),
+        "hours": (_step(campaign, "hours"), _("Change the hours")),
+        "numbers": (_step(campaign, "numbers"), _("Choose numbers")),
+        "prepare": (_step(campaign, "test"), _("Make it ready")),
         "upload": (
             f"{reverse('leads:import-create')}?campaign={campaign.pk}",
             _("Upload leads"),

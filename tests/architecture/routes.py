@@ -43,6 +43,7 @@ ROUTES: dict[str, Gate] = {
     "reporting:report-download": "viewer",
     "campaigns:campaign-list": "viewer",
     "campaigns:campaign-create": "manager",
+    "campaigns:campaign-bulk": "manager",
     "campaigns:script-check": "manager",
     "campaigns:campaign-detail": "viewer",
     "campaigns:campaign-edit": "manager",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from billing.models import Reservation
 from campaigns.models import Campaign
 from tests.factories.campaigns import enrol, launch, make_draft, make_ready, run_batch
 
@@ -41,11 +42,11 @@ def test_asks_as_many_queries_for_twenty_as_for_one(
     for number in range(20):
         campaign = make_ready(equipped, name=f"Campaign {number}")
         enrol(campaign, 1, start=number)
-        if number % 2:
+        if number % 2 or not number:
             run_batch(launch(campaign, seconds=300))
         if number in {0, 19}:
             browser.get("/app/campaigns/")
-            with django_assert_num_queries(7):
+            with django_assert_num_queries(8):
                 browser.get("/app/campaigns/")
 
 
@@ -57,6 +58,47 @@ def test_answers_htmx_with_the_table_alone(browse, alice):
 
     assert fragment.lstrip().startswith("<section")
     assert "<html" in boosted
+
+
+def test_pauses_and_archives_many_at_once(browse, mia, rival, equipped):
+    running = make_ready(equipped, name="Running")
+    enrol(running)
+    run_batch(launch(running))
+    idle, theirs = make_draft(equipped, name="Idle"), make_draft(rival, name="Theirs")
+    ids = [str(running.pk), str(idle.pk), str(theirs.pk)]
+    browser = browse(mia)
+
+    paused = browser.post("/app/campaigns/bulk/", {"do": "pause", "campaign": ids}, follow=True)
+    archived = browser.post("/app/campaigns/bulk/", {"do": "archive", "campaign": ids}, follow=True)
+
+    assert "Done for 1 campaign." in paused.content.decode()
+    assert "Not dialling, so not paused: Idle." in paused.content.decode()
+    assert "Still dialling, so not archived: Running." in archived.content.decode()
+    assert running.batch_calls.get().status == "paused"
+    assert {row.name: row.status for row in Campaign.objects.all()} == {
+        "Running": "ready",
+        "Idle": "archived",
+        "Theirs": "draft",
+    }
+
+
+@pytest.mark.parametrize("sent", [{}, {"do": "delete"}, {"do": "pause", "campaign": ["x", "1"]}])
+def test_says_what_to_choose(browse, mia, sent):
+    answer = browse(mia).post("/app/campaigns/bulk/", sent, follow=True)
+
+    assert "Choose campaigns first" in answer.content.decode()
+
+
+def test_shows_what_a_campaign_spent(browse, vera, equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign)
+    batch_call = run_batch(launch(campaign))
+    Reservation.objects.filter(batch_call_id=batch_call.pk).update(posted_seconds=600)
+
+    page = browse(vera).get("/app/campaigns/").content.decode()
+
+    assert "$3.00" in page  # ten minutes
+    assert "The chosen ones" not in page  # viewers look
 
 
 # -- Buttons --------------------------------------------------------------------------------------
