@@ -325,6 +325,7 @@ class ClientEvent(ClientOwned):
         LEAD_CONVERTED = "lead.converted", _("A lead converted")
         CAMPAIGN_FINISHED = "campaign.finished", _("A campaign finished")
         CREDITS_LOW = "credits.low", _("Minutes run low")
+        AUTOMATION = "automation.matched", _("A rule of yours met a call")
         TEST = "test", _("Test")
 
     kind = models.CharField(max_length=32, choices=Kind)

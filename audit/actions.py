@@ -74,6 +74,8 @@ CAMPAIGN_PAUSED = "campaign.paused"
 CAMPAIGN_RESUMED = "campaign.resumed"
 CAMPAIGN_STOPPED = "campaign.stopped"
 TOP_UP_SET = "campaign.top_up_set"
+AUTOMATION_CHANGED = "automation.changed"
+AUTOMATION_SWITCHED = "automation.switched"
 LIMITS_CHANGED = "limits.changed"
 RULE_REVIEWED = "rule.reviewed"
 KNOWLEDGE_CREATED = "knowledge.created"
@@ -176,6 +178,8 @@ SENTENCES = {
     CAMPAIGN_RESUMED: _("Resumed the campaign"),
     CAMPAIGN_STOPPED: _("Stopped the campaign"),
     TOP_UP_SET: _("Set when new leads are launched by themselves"),
+    AUTOMATION_CHANGED: _("Wrote a rule on outcomes"),
+    AUTOMATION_SWITCHED: _("Switched a rule on outcomes on or off"),
     LIMITS_CHANGED: _("Changed the account's own calling limits"),
     RULE_REVIEWED: _("Marked a calling rule as reviewed"),
     KNOWLEDGE_CREATED: _("Created a knowledge base"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ RAMP_SECONDS = 60.0  # who hasn't filled the lines by then never will
 LONGEST_SECONDS = 240.0
 SAMPLE_SECONDS = 0.2
 RAMPED_UP = 0.9  # of the lines are busy: from here on the figures count
+SMALL_WAITS_SECONDS = 60.0
 NEARLY_ALL = 0.9  # of the leads are dialled: here they end, the rest can't fill the lines
 
 
@@ -66,12 +68,14 @@ def observe(
     leads: int,
     between: Callable[[], None],
     cpu: Callable[[], float],
+    seen: Callable[[int], None] = lambda _live: None,
 ) -> Window:
     """Watch the lines from their ramp-up until nearly all leads are dialled."""
     window, begin, cpu_before = Window(), 0.0, 0.0
     deadline = time.monotonic() + RAMP_SECONDS
     while time.monotonic() < deadline:
         state = retell.state()
+        seen(state["live"])
         if not begin and state["live"] >= RAMPED_UP * lines:
             begin, cpu_before = time.monotonic(), cpu()
             deadline = begin + LONGEST_SECONDS
@@ -131,8 +135,34 @@ def prepare(watcher: Supervisor, site: Site, options: argparse.Namespace) -> Non
             raise SystemExit("The campaign couldn't be launched.")
 
 
+class SmallClient:
+    """A client with a few leads that launches while the large one's fill the lines."""
+
+    def __init__(self, watcher: Supervisor, site: Site, options: argparse.Namespace) -> None:
+        self._watcher, self._python, self._lines = watcher, str(site.python), options.lines
+        self._log = site.var / "small.txt"
+        self._begun = not options.small_client
+
+    def step(self, live: int) -> None:
+        """Launch it once, when the lines are full."""
+        if self._begun or live < RAMPED_UP * self._lines:
+            return
+        self._begun = True
+        command = f'"$0" -m bench.rig.launch --leads=0 --concurrency=0 --small > "{self._log}" 2>&1'
+        self._watcher.start(
+            Program("small", ["/bin/sh", "-c", command, self._python]), is_once=True
+        )
+
+    def first_call_s(self) -> float | None:
+        """Return how long its first call took, in real seconds from its launch; None if unknown."""
+        if not self._log.exists():
+            return None
+        found = re.search(r"small_client_first_call_s=([\d.]+)", self._log.read_text())
+        return float(found[1]) if found else None
+
+
 def measure(
-    watcher: Supervisor, site: Site, options: argparse.Namespace
+    watcher: Supervisor, site: Site, options: argparse.Namespace, small: SmallClient
 ) -> tuple[Window, Window, dict[str, Any]]:
     """Let the bare loop dial, then the product; return both windows and the product's counts."""
     assert site.sandbox is not None
@@ -157,14 +187,23 @@ def measure(
             leads=options.leads,
             between=watcher.step,
             cpu=lambda: cpu_seconds(dispatcher.process.pid),
+            seen=small.step,
         )
+        until = time.monotonic() + SMALL_WAITS_SECONDS
+        while "small" in watcher.children and time.monotonic() < until:
+            watcher.step()
         if watcher.children.get("dispatcher") is not dispatcher:
             raise SystemExit("The dispatcher crashed: the figures would say nothing.")
         return control, product, retell.state()
 
 
 def report(
-    control: Window, product: Window, state: dict[str, Any], *, lines: int
+    control: Window,
+    product: Window,
+    state: dict[str, Any],
+    *,
+    lines: int,
+    small_client_first_call_s: float | None,
 ) -> dict[str, object]:
     refused = sum(state["refused"].values())
     over = max(0, state["peak_live"] - lines) + refused
@@ -174,6 +213,8 @@ def report(
         busy = window.utilisation(lines)
         print(f"{name:<11} {busy:10.1%} {window.seconds:8.1f} {cores:9.2f}")
     print(f"calls {state['calls_placed']}, most at once {state['peak_live']} of {lines}, ", end="")
+    if small_client_first_call_s is not None:
+        print(f"a small client's first call after {small_client_first_call_s:.2f} s, ", end="")
     print(f"refused for want of a line {refused}, dialled twice {state['double_dials']}")
     return {
         "bench": "dispatch",
@@ -181,6 +222,7 @@ def report(
         "control_utilisation": round(control.utilisation(lines), 4),
         "over_limit": over,
         "double_dials": state["double_dials"],
+        "small_client_first_call_s": small_client_first_call_s,
         "cpu_cores": round(product.cpu_seconds / product.seconds, 3) if product.seconds else None,
     }
 
@@ -191,7 +233,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--leads", type=int, default=800)
     parser.add_argument("--clock-factor", type=float, default=5, help="how fast calls live")
     parser.add_argument("--calls-per-second", type=int, default=20, help="in simulated seconds")
-    return parser.parse_args()
+    parser.add_argument(
+        "--no-small-client", dest="small_client", action="store_false", help="leave it out"
+    )
+    parser.add_argument("--full", action="store_true", help="10,000 leads on 1,000 lines")
+    options = parser.parse_args()
+    if options.full:
+        options.leads, options.lines, options.calls_per_second = 10_000, 1000, 100
+    return options
 
 
 def main() -> int:
@@ -209,10 +258,17 @@ def main() -> int:
         try:
             with supervisor(env) as watcher:
                 prepare(watcher, site, options)
-                control, product, state = measure(watcher, site, options)
+                small = SmallClient(watcher, site, options)
+                control, product, state = measure(watcher, site, options, small)
         except Stopped:
             return 130
-    figures = report(control, product, state, lines=options.lines)
+    figures = report(
+        control,
+        product,
+        state,
+        lines=options.lines,
+        small_client_first_call_s=small.first_call_s(),
+    )
     print(json.dumps(figures))
     return 1 if figures["over_limit"] or figures["double_dials"] or not product.live else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from campaigns.views import (
+    automation,
     calling_rules,
     calls,
     campaigns,
@@ -46,6 +47,16 @@ client_face: tuple[list[URLPattern], str] = (
         path(f"{_CAMPAIGN}pause/", live.campaign_pause, name="campaign-pause"),
         path(f"{_CAMPAIGN}resume/", live.campaign_resume, name="campaign-resume"),
         path(f"{_CAMPAIGN}stop/", live.campaign_stop, name="campaign-stop"),
+        path("automation/", automation.rule_list, name="automation-list"),
+        path("automation/new/", automation.rule_create, name="automation-create"),
+        path("automation/<uuid:automation_id>/", automation.rule_detail, name="automation-detail"),
+        path("automation/<uuid:automation_id>/edit/", automation.rule_edit, name="automation-edit"),
+        path("automation/<uuid:automation_id>/test/", automation.rule_test, name="automation-test"),
+        path(
+            "automation/<uuid:automation_id>/switch/",
+            automation.rule_switch,
+            name="automation-switch",
+        ),
         path("calling-rules/", calling_rules.calling_rules, name="calling-rules"),
         path("calling-rules/limits/", calling_rules.limits_edit, name="limits-edit"),
         path("calls/", calls.call_list, name="call-list"),

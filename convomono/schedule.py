@@ -25,7 +25,7 @@ from campaigns.jobs import (
     retire_agents,
     retire_knowledge,
 )
-from campaigns.rounds import launch_new_leads
+from campaigns.rounds import launch_new_leads, run_automation
 from convomono.lib.jobs import periodic
 from leads.jobs import purge_import_changes, resume_imports, resume_operations
 from reporting.jobs import resume_reports
@@ -75,6 +75,7 @@ periodic(judge_experiments, every_seconds=60)
 periodic(resume_funded, every_seconds=10)
 periodic(check_launches, every_seconds=60)
 periodic(launch_new_leads, every_seconds=5)
+periodic(run_automation, every_seconds=5)
 periodic(watch_numbers, every_seconds=60)
 periodic(resume_reports, every_seconds=60)
 periodic(remind_follow_ups, every_seconds=60)

@@ -20,6 +20,7 @@ from accounts.services import change_client  # noqa: E402
 from billing.clients.services import open_account  # noqa: E402
 from billing.services import purchase  # noqa: E402
 from campaigns import jobs  # noqa: E402
+from campaigns.calling_rules.places import area_codes  # noqa: E402
 from campaigns.models import Attempt  # noqa: E402
 from campaigns.services.authoring import CampaignContent, create_campaign  # noqa: E402
 from campaigns.services.enrolment import enrol_lead  # noqa: E402
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from campaigns.models import Campaign
 
 AREAS = (212, 213, 312, 415, 206, 303, 404, 512, 602, 702, 305, 617, 713, 214, 503, 619, 408, 510)
+# Every area code there is: 10,000 people need a hundred of them.
+LEAD_AREAS = (*AREAS, *(int(code) for code in area_codes() if int(code) not in AREAS))
 NUMBERS_PER_AREA = 100  # 555-0100 to 555-0199
 CALLER_NUMBERS = 5
 MINUTES = 1_000_000
@@ -99,12 +102,12 @@ def ready_campaign(client: Client, actor: User, *, concurrency: int) -> Campaign
     return campaign
 
 
-def enrol(campaign: Campaign, actor: User, *, leads: int) -> None:
+def enrol(campaign: Campaign, actor: User, *, leads: int, start: int = 0) -> None:
     """Put people with fictional numbers in line."""
     now = clock.now()
     consent = ConsentStatement("express", "benchmark", "They asked to be called.", now)
-    for number in range(leads):
-        area, last = AREAS[number // NUMBERS_PER_AREA], number % NUMBERS_PER_AREA
+    for number in range(start, start + leads):
+        area, last = LEAD_AREAS[number // NUMBERS_PER_AREA], number % NUMBERS_PER_AREA
         lead = create_lead(
             client=campaign.client,
             phone_number=f"+1{area}55501{last:02}",
@@ -141,7 +144,9 @@ def launch_small() -> None:
     assign_number(number=number, client=client, actor=actor, now=now)
     lend_at_full_speed(number, actor)
     campaign = ready_campaign(client, actor, concurrency=SMALL_LEADS)
-    enrol(campaign, actor, leads=SMALL_LEADS)
+    # Other people than the large client's: a person is called by one of them at a time.
+    last = len(LEAD_AREAS) * NUMBERS_PER_AREA - SMALL_LEADS
+    enrol(campaign, actor, leads=SMALL_LEADS, start=last)
     batch_call = open_batch_call(
         campaign=campaign, launch_key=uuid.uuid4(), seconds=MINUTES, actor=actor, now=clock.now()
     )

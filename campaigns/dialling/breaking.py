@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Sum
@@ -65,18 +66,36 @@ def tripped(*, safety: Safety, recent: Recent) -> Trip | None:
     """Say whether these calls have to stop the campaign; the first reason of several is named."""
     fewest_people = max(_FEWEST_PEOPLE, safety.least_calls // 2)
     shares = (
-        (waiting.BREAKER_FAILED, recent.failed, recent.calls, safety.failed_percent, 0),
-        (waiting.BREAKER_OPTED_OUT, recent.opted_out, recent.people, safety.opted_out_percent, 1),
-        (waiting.BREAKER_NEGATIVE, recent.negative, recent.analysed, safety.negative_percent, 1),
+        (waiting.BREAKER_FAILED, recent.failed, recent.calls, safety.failed_percent, False),
+        (
+            waiting.BREAKER_OPTED_OUT,
+            recent.opted_out,
+            recent.people,
+            safety.opted_out_percent,
+            True,
+        ),
+        (waiting.BREAKER_NEGATIVE, recent.negative, recent.analysed, safety.negative_percent, True),
     )
-    for code, part, whole, limit, of_people in shares:
-        least = fewest_people if of_people else safety.least_calls
-        if limit < _OFF and whole >= least and part * 100 > limit * whole:
+    for code, part, whole, limit, is_of_people in shares:
+        least = fewest_people if is_of_people else safety.least_calls
+        if limit >= _OFF or whole < least:
+            continue
+        # A few people's moods are chance: of people the share has to be above the limit for certain.
+        share = _at_least(part, whole) if is_of_people else part / whole
+        if share * 100 > limit:
             return Trip(code, {"percent": part * 100 // whole, "calls": whole, "limit": limit})
     limit = safety.talk_minutes_per_hour
     if limit and recent.talk_seconds > limit * 60:
         return Trip(waiting.BREAKER_SPEND, {"used": recent.talk_seconds // 60, "limit": limit})
     return None
+
+
+def _at_least(part: int, whole: int) -> float:
+    """Return the lower end of the share's 95 % interval (Wilson)."""
+    share, z = part / whole, 1.96
+    middle = share + z * z / (2 * whole)
+    spread = z * sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
+    return (middle - spread) / (1 + z * z / whole)
 
 
 def safety_of(batch_call: BatchCall) -> Safety:

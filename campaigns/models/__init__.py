@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaigns.models.automation import AutomationRule, AutomationRun
 from campaigns.models.calling_rules import ClientLimits, RuleReview
 from campaigns.models.campaign import (
     CallingWindow,
@@ -19,6 +20,8 @@ from campaigns.models.variables import ScriptVariable
 
 __all__ = [
     "Attempt",
+    "AutomationRule",
+    "AutomationRun",
     "BatchCall",
     "CallingWindow",
     "Campaign",

@@ -20,6 +20,7 @@ from campaigns.dialling.answers import (
 )
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, Enrolment
+from campaigns.services.automating import note_outcome
 from campaigns.services.follow_ups import follow_by_rules
 from campaigns.services.next_steps import keep_callback, step_after
 from convomono.lib.redis import ring
@@ -91,6 +92,7 @@ def record_outcome(
     effect = _move_lead(attempt, enrolment, change, change.outcome, now)
     _follow_up(attempt, change, change.outcome, now)
     _summarise(attempt, enrolment, change, now)
+    note_outcome(attempt=attempt, now=now)
     return effect
 
 

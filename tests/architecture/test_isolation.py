@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from accounts.models import User
 from billing.models import Difference, Invoice, Reconciliation
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
-from campaigns.models import Experiment, FollowUp, FollowUpRule
+from campaigns.models import AutomationRule, Experiment, FollowUp, FollowUpRule
 from campaigns.services.knowledge import add_text, create_knowledge
 from convomono.lib.ids import uuid7
 from leads.models import LeadOperation, SavedView, Suppression
@@ -126,7 +126,11 @@ def ids(acme, rival, root, alice, vera, now):
     difference = Difference.objects.create(
         reconciliation=run, kind="missing_here", provider_call_id="call_9", sentence="x"
     )
+    automation = AutomationRule.objects.create(
+        client=acme, name="Tag", action="tag", created_by_email=alice.email, created_at=now
+    )
     return {
+        "automation_id": automation.pk,
         "run_id": run.pk,
         "replay_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,
         "difference_id": difference.pk,

@@ -20,6 +20,7 @@ ACROSS_CLIENTS = {
     "attempt_by_person",
     "attempt_in_batch",
     "attempt_overdue",
+    "automation_due",
     "batch_due",
     "call_live_in_batch",
     "call_overdue",

@@ -30,11 +30,13 @@ SAFETY = Safety()
         (Recent(calls=20, failed=11), "breaker_failed"),
         (Recent(calls=20, failed=10), None),  # fifty per cent are allowed, more aren't
         (Recent(calls=19, failed=19), None),  # too few to tell
-        (Recent(calls=50, people=10, opted_out=2), "breaker_opted_out"),
-        (Recent(calls=50, people=10, opted_out=1), None),
+        (Recent(calls=50, people=40, opted_out=10), "breaker_opted_out"),
+        (Recent(calls=50, people=40, opted_out=4), None),
+        (Recent(calls=50, people=12, opted_out=2), None),  # that may be chance
         (Recent(calls=50, people=9, opted_out=9), None),
-        (Recent(calls=50, analysed=10, negative=7), "breaker_negative"),
-        (Recent(calls=50, analysed=10, negative=6), None),
+        (Recent(calls=50, analysed=40, negative=32), "breaker_negative"),
+        (Recent(calls=50, analysed=40, negative=24), None),
+        (Recent(calls=50, analysed=10, negative=7), None),
         (Recent(calls=50, failed=26, people=10, opted_out=9), "breaker_failed"),
         (Recent(), None),
     ],

@@ -1,0 +1,333 @@
+"""Rules on outcomes: written, tested on past calls, switched on, and carried out once for each call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.utils.translation import gettext as _
+
+from accounts.models import ClientEvent, Notification
+from accounts.notifications import notify
+from accounts.outbox import publish_client_event
+from audit import actions
+from audit.services import record
+from campaigns.automation import CallFacts, Params, means
+from campaigns.enrolments import move_enrolment
+from campaigns.models import (
+    Attempt,
+    AutomationRule,
+    AutomationRun,
+    Campaign,
+    Enrolment,
+    FollowUp,
+)
+from campaigns.services.enrolment import enrol_lead
+from convomono.lib.db import atomic, in_transaction, insert_once, run_atomic
+from leads.models import Lead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from accounts.models import Client
+    from audit.services import Actor
+
+log = structlog.get_logger()
+
+# The analysis of a call comes within a minute or so, and may change what it came to.
+ANALYSIS_WAIT = timedelta(seconds=90)
+# Which clients have rules is asked for this often, in the clock's time.
+KNOWN_FOR = timedelta(seconds=5)
+TRY_AGAIN = timedelta(minutes=5)
+PAST_CALLS = 1000
+SHOWN = 10
+AT_ONCE = 200
+Action = AutomationRule.Action
+_known: dict[UUID, tuple[datetime, list[AutomationRule]]] = {}
+
+
+class RuleUntested(Exception):
+    """Somebody wanted to switch a rule on that was not tested as it is now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleContent:
+    """A rule as somebody writes it."""
+
+    name: str
+    campaign_id: UUID | None
+    outcomes: tuple[str, ...]
+    action: str
+    params: Params
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """What a rule would have done: how many of the last calls it means, with the newest of them."""
+
+    __test__ = False
+
+    looked_at: int
+    meant: int
+    newest: list[Attempt]
+
+
+@atomic
+def save_rule(
+    *,
+    client: Client,
+    content: RuleContent,
+    actor: Actor,
+    now: datetime,
+    rule: AutomationRule | None = None,
+) -> AutomationRule:
+    """Write a rule, or change one; either way it is off and untested afterwards."""
+    columns: dict[str, Any] = {
+        "name": content.name,
+        "campaign_id": content.campaign_id,
+        "outcomes": list(content.outcomes),
+        "action": content.action,
+        "params": dict(content.params),
+        "is_active": False,
+        "tested_at": None,
+        "activated_at": None,
+    }
+    if rule is None:
+        by = {"created_by_email": actor.actor_email, "created_at": now}
+        rule = AutomationRule.objects.create(client=client, **columns, **by)
+    else:
+        AutomationRule.objects.filter(pk=rule.pk).update(**columns)
+        rule.refresh_from_db()
+    record(actions.AUTOMATION_CHANGED, resource=rule, actor=actor, now=now)
+    return rule
+
+
+def try_rule(*, rule: AutomationRule, now: datetime) -> TestResult:
+    """Look which of the client's last 1,000 calls a rule means, and note that it was tested."""
+    attempts = Attempt.objects.filter(
+        client_id=rule.client_id, status=Attempt.Status.ENDED
+    ).select_related("enrolment__lead")
+    if rule.campaign_id:
+        attempts = attempts.filter(campaign_id=rule.campaign_id)
+    rows = list(attempts.order_by("-created_at", "-pk")[:PAST_CALLS])
+    meant = [row for row in rows if means(rule.outcomes, facts_of(row))]
+    AutomationRule.objects.filter(pk=rule.pk, outcomes=rule.outcomes).update(tested_at=now)
+    return TestResult(len(rows), len(meant), meant[:SHOWN])
+
+
+@atomic
+def switch_rule(*, rule: AutomationRule, is_active: bool, actor: Actor, now: datetime) -> None:
+    """
+    Switch a rule on or off; on, it holds for calls that end from now on.
+
+    :raises RuleUntested: if it was not tested as it is now
+    """
+    rows = AutomationRule.objects.filter(pk=rule.pk)
+    if is_active:
+        changed = rows.filter(is_active=False).exclude(tested_at=None)
+        if not changed.update(is_active=True, activated_at=now) and not rows.filter(is_active=True):
+            raise RuleUntested
+    else:
+        rows.update(is_active=False)
+    details = {"is_active": is_active}
+    record(actions.AUTOMATION_SWITCHED, resource=rule, actor=actor, now=now, details=details)
+
+
+def note_outcome(*, attempt: Attempt, now: datetime) -> int:
+    """
+    Note for each rule that a call of its campaign has ended, inside the caller's transaction.
+
+    Nothing is done yet: the rule looks at the call once its analysis had time to come.
+    """
+    noted = 0
+    for rule in _rules_of(attempt.client_id, now):
+        if rule.campaign_id in {None, attempt.campaign_id}:
+            noted += _insert(rule, attempt, now)
+    return noted
+
+
+def run_due(*, now: datetime) -> int:
+    """Carry out what is due; each rule acts on a call once, however often this runs. Returns how many."""
+    due = AutomationRun.objects.filter(status=AutomationRun.Status.PENDING, due_at__lte=now)
+    rows = list(due.select_related("rule__client").order_by("due_at", "pk")[:AT_ONCE])
+    done = 0
+    for row in rows:
+        try:
+            done += _run(row, now)
+        except Exception:  # one that fails must not hold up the others
+            log.exception("automation.failed", run_id=str(row.pk))
+            AutomationRun.objects.filter(pk=row.pk).update(due_at=now + TRY_AGAIN)
+    return done
+
+
+def facts_of(attempt: Attempt) -> CallFacts:
+    """Return what a rule looks at; its enrolment should be loaded."""
+    enrolment = attempt.enrolment
+    return CallFacts(
+        outcome_class=attempt.outcome_class,
+        reason=attempt.disconnection_reason,
+        is_converted=enrolment.is_converted,
+        lead_status=enrolment.status,
+    )
+
+
+def _rules_of(client_id: UUID, now: datetime) -> list[AutomationRule]:
+    """Return a client's active rules, as they were a moment ago: most clients have none."""
+    known = _known.get(client_id)
+    if known is None or not timedelta() <= now - known[0] < KNOWN_FOR:
+        rows = AutomationRule.objects.filter(client_id=client_id, is_active=True)
+        _known[client_id] = known = (now, list(rows))
+    return known[1]
+
+
+def _insert(rule: AutomationRule, attempt: Attempt, now: datetime) -> bool:
+    row = AutomationRun(
+        client_id=attempt.client_id,
+        rule=rule,
+        attempt_id=attempt.pk,
+        due_at=now + ANALYSIS_WAIT,
+        created_at=now,
+    )
+    if not in_transaction():
+        return insert_once(row, "rule", "attempt_id")
+    # A duplicate would end a MongoDB transaction, so it is looked for; the key stays the guard.
+    if AutomationRun.objects.filter(rule=rule, attempt_id=attempt.pk).exists():
+        return False
+    row.save(force_insert=True)
+    return True
+
+
+def _run(row: AutomationRun, now: datetime) -> bool:
+    attempt = (
+        Attempt.objects.select_related("enrolment__lead", "enrolment__batch_call", "client")
+        .filter(pk=row.attempt_id)
+        .first()
+    )
+    rule = row.rule
+    if attempt is None or not rule.is_active or not means(rule.outcomes, facts_of(attempt)):
+        _close(row, AutomationRun.Status.SKIPPED, "")
+        return False
+
+    def block() -> bool:
+        # The row first: of two workers one acts, and with a failed action it is pending again.
+        if not _close(row, AutomationRun.Status.DONE, ""):
+            return False
+        result = _ACTIONS[Action(rule.action)](rule, attempt, now)
+        AutomationRun.objects.filter(pk=row.pk).update(result=result[:300])
+        return True
+
+    return run_atomic(block)
+
+
+def _close(row: AutomationRun, status: str, result: str) -> bool:
+    pending = AutomationRun.objects.filter(pk=row.pk, status=AutomationRun.Status.PENDING)
+    return bool(pending.update(status=status, result=result))
+
+
+def _tag(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
+    lead, tag = attempt.enrolment.lead, str(rule.params["tag"])
+    if tag in lead.tags:
+        return _("It has this tag already.")
+    lead.tags = [*lead.tags, tag]
+    Lead.objects.filter(pk=lead.pk).update(
+        tags=lead.tags, search_text=lead.searchable(), updated_at=now
+    )
+    return _("Tagged “%(tag)s”.") % {"tag": tag}
+
+
+def _follow_up(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
+    due_at = now + timedelta(minutes=int(rule.params["delay_minutes"]))
+    FollowUp.objects.create(
+        client_id=attempt.client_id,
+        lead_id=attempt.lead_id,
+        campaign_id=attempt.campaign_id,
+        call_id=attempt.call_id,
+        due_at=due_at,
+        note=str(rule.params["note"]),
+        key=f"automation:{rule.pk}:{attempt.pk}",
+        created_by_email=rule.created_by_email,
+        created_at=now,
+    )
+    return _("Made a follow-up.")
+
+
+def _enrol(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
+    campaign = (
+        Campaign.objects.filter(client_id=attempt.client_id, pk=rule.params["campaign_id"])
+        .exclude(status=Campaign.Status.ARCHIVED)
+        .first()
+    )
+    if campaign is None:
+        return _("The other campaign is archived.")
+    lead = attempt.enrolment.lead
+    known = Enrolment.objects.filter(campaign=campaign, lead=lead)
+    if known.exists():
+        return _("It is in that campaign already.")
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=now)
+    return _("Enrolled in %(campaign)s: it waits for the next launch.") % {"campaign": campaign}
+
+
+def _retry(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
+    enrolment = attempt.enrolment
+    launch = enrolment.batch_call
+    if launch is None or launch.is_over:
+        return _("The launch was over already.")
+    retryable = {Enrolment.Status.DONE, Enrolment.Status.EXHAUSTED}
+    if enrolment.status not in retryable or enrolment.attempt_number != attempt.number:
+        return _("The lead had gone elsewhere already.")
+    move_enrolment(
+        enrolment_id=enrolment.pk,
+        from_statuses=(enrolment.status,),
+        to_status=Enrolment.Status.QUEUED,
+        now=now,
+        guards={"attempt_number": attempt.number},
+        batch_call_id=launch.pk,
+        next_attempt_at=now + timedelta(minutes=int(rule.params["delay_minutes"])),
+        waiting_reason="retry",
+    )
+    return _("In line again.")
+
+
+def _notify(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
+    notify(
+        client=attempt.client,
+        level=Notification.Level.INFO,
+        title=rule.name,
+        body=str(rule.params.get("note", "")),
+        url=f"/app/leads/{attempt.lead_id}/",
+        key=f"automation:{rule.pk}:{attempt.pk}",
+        now=now,
+    )
+    return _("The team was told.")
+
+
+def _webhook(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
+    publish_client_event(
+        client_id=attempt.client_id,
+        kind=ClientEvent.Kind.AUTOMATION,
+        key=f"automation:{rule.pk}:{attempt.pk}",
+        data={
+            "rule": rule.name,
+            "lead_id": str(attempt.lead_id),
+            "campaign_id": str(attempt.campaign_id),
+            "call_id": str(attempt.call_id) if attempt.call_id else None,
+            "outcome": attempt.outcome_class,
+            "disconnection_reason": attempt.disconnection_reason,
+        },
+        now=now,
+    )
+    return _("Sent to your own system.")
+
+
+_ACTIONS: dict[Action, Callable[[AutomationRule, Attempt, datetime], str]] = {
+    Action.TAG: _tag,
+    Action.FOLLOW_UP: _follow_up,
+    Action.ENROL: _enrol,
+    Action.RETRY: _retry,
+    Action.NOTIFY: _notify,
+    Action.WEBHOOK: _webhook,
+}

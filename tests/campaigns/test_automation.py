@@ -1,0 +1,272 @@
+"""Rules on outcomes: tested on past calls before they are switched on, carried out once for each call."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import ClientEvent, Notification
+from audit.models import AuditLog
+from campaigns.automation import OUTCOMES, CallFacts, means, outcome_words
+from campaigns.models import Attempt, AutomationRule, AutomationRun, Enrolment, FollowUp
+from campaigns.services import automating
+from campaigns.services.automating import (
+    RuleContent,
+    RuleUntested,
+    note_outcome,
+    run_due,
+    save_rule,
+    switch_rule,
+    try_rule,
+)
+from convomono.lib.db import run_atomic
+from leads.models import Lead
+from tests.campaigns.dialling.conftest import ready, rig, statuses  # noqa: F401 - fixtures
+from tests.factories.campaigns import NOW, TESTS, make_ready
+
+if TYPE_CHECKING:
+    from campaigns.models import BatchCall
+
+
+@pytest.fixture(autouse=True)
+def _ask_for_rules_anew():
+    automating._known.clear()
+
+
+def switched_on(
+    batch_call: BatchCall, action: str, outcomes=("human",), **params
+) -> AutomationRule:
+    content = RuleContent(
+        name="After a call",
+        campaign_id=batch_call.campaign_id,
+        outcomes=outcomes,
+        action=action,
+        params=params,
+    )
+    rule = save_rule(client=batch_call.client, content=content, actor=TESTS, now=NOW)
+    try_rule(rule=rule, now=NOW)
+    switch_rule(rule=rule, is_active=True, actor=TESTS, now=NOW)
+    rule.refresh_from_db()
+    return rule
+
+
+def call_and_run(rig, reason: str = "user_hangup") -> Attempt:  # noqa: F811
+    rig.step()
+    attempt = rig.ringing()[0]
+    rig.end(attempt, reason)
+    rig.tick(90)
+    run_due(now=rig.now)
+    attempt.refresh_from_db()
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (("human", "user_hangup", True, "done"), {"converted"}),
+        (("human", "user_hangup", False, "done"), {"human"}),
+        (("human", "user_requested_dnc", False, "suppressed"), {"human", "opted_out"}),
+        (("human", "user_requested_callback", False, "queued"), {"human", "callback"}),
+        (("machine", "voicemail_reached", False, "queued"), {"machine"}),
+        (("no_contact", "dial_busy", False, "exhausted"), {"no_contact", "exhausted"}),
+        (("technical", "error_retell", False, "queued"), {"failed"}),
+        (("not_placed", "credit_exhausted", False, "queued"), set()),
+    ],
+)
+def test_names_what_a_call_came_to(facts, words):
+    names = ("outcome_class", "reason", "is_converted", "lead_status")
+    call = CallFacts(**dict(zip(names, facts, strict=True)))
+
+    assert outcome_words(call) == words
+    assert words <= set(OUTCOMES)
+    assert not means(set(OUTCOMES) - words, call)
+
+
+@pytest.mark.django_db
+def test_acts_once_on_a_call_however_often_it_is_asked(rig, ready):  # noqa: F811
+    rule = switched_on(ready(), "tag", tag="hot")
+    attempt = call_and_run(rig)
+
+    assert Lead.objects.get().tags == ["hot"]
+    assert "#hot" in Lead.objects.get().search_text
+    assert run_due(now=rig.now) == 0
+    run_atomic(lambda: note_outcome(attempt=attempt, now=rig.now))
+    run = AutomationRun.objects.get()
+    assert (run.rule, run.status, run.result) == (rule, "done", "Tagged “hot”.")
+
+
+@pytest.mark.django_db
+def test_waits_for_the_analysis_and_goes_by_what_it_says(rig, ready):  # noqa: F811
+    switched_on(ready(), "tag", ("converted",), tag="won")
+    rig.step()
+    attempt = rig.ringing()[0]
+    rig.end(attempt, "user_hangup")
+    rig.tick(60)
+    assert run_due(now=rig.now) == 0
+    rig.analyse(attempt, custom_analysis_data={"converted": True})
+    rig.tick(30)
+
+    assert run_due(now=rig.now) == 1
+    assert Lead.objects.get().tags == ["won"]
+
+
+@pytest.mark.django_db
+def test_leaves_other_outcomes_campaigns_and_times_alone(rig, ready, rival):  # noqa: F811
+    rule = switched_on(ready(), "tag", ("converted",), tag="won")
+    ready(client=rival, number="+12125550177", start=50)
+    rig.step()
+    rig.step()
+    for attempt in rig.ringing():
+        rig.end(attempt, "user_hangup")
+    rig.tick(90)
+
+    assert run_due(now=rig.now) == 0
+    assert AutomationRun.objects.get().status == "skipped"
+    assert not Lead.objects.exclude(tags=[]).exists()
+    switch_rule(rule=rule, is_active=False, actor=TESTS, now=rig.now)
+    automating._known.clear()
+    assert note_outcome(attempt=Attempt.objects.first(), now=rig.now) == 0
+
+
+@pytest.mark.django_db
+def test_does_each_action(rig, ready, acme):  # noqa: F811
+    batch_call = ready(leads=2)
+    other = make_ready(acme, name="Other")
+    switched_on(batch_call, "follow_up", note="Ring them", delay_minutes=60)
+    switched_on(batch_call, "enrol", campaign_id=str(other.pk))
+    switched_on(batch_call, "notify", note="Look")
+    switched_on(batch_call, "webhook")
+    attempt = call_and_run(rig)
+
+    follow_up = FollowUp.objects.get()
+    assert (follow_up.note, follow_up.due_at) == ("Ring them", rig.now + timedelta(hours=1))
+    enrolled = Enrolment.objects.get(campaign=other)
+    assert (enrolled.lead_id, enrolled.batch_call) == (attempt.lead_id, None)
+    assert Notification.objects.get(title="After a call").client == acme
+    event = ClientEvent.objects.get(kind="automation.matched")
+    assert event.data["lead_id"] == str(attempt.lead_id)
+    assert AutomationRun.objects.filter(status="done").exclude(result="").count() == 4
+
+
+@pytest.mark.django_db
+def test_calls_again_while_the_launch_goes_on_and_not_after_it(rig, ready):  # noqa: F811
+    batch_call = ready(leads=2)
+    switched_on(batch_call, "retry", delay_minutes=30)
+    attempt = call_and_run(rig)
+
+    enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
+    assert enrolment.status == "queued"
+    assert enrolment.next_attempt_at == rig.now + timedelta(minutes=30)
+    statuses(batch_call)  # the counters moved with it
+
+    for ringing in rig.ringing():
+        rig.end(ringing, "user_hangup")
+    rig.tick(91)
+    run_due(now=rig.now)
+    statuses(batch_call)
+
+
+@pytest.mark.django_db
+def test_lets_no_failing_rule_hold_up_the_others(rig, ready):  # noqa: F811
+    batch_call = ready()
+    switched_on(batch_call, "tag")  # without its tag: a row that somebody damaged
+    switched_on(batch_call, "tag", tag="hot")
+    call_and_run(rig)
+
+    assert Lead.objects.get().tags == ["hot"]
+    (failed,) = AutomationRun.objects.filter(status="pending")
+    assert failed.due_at == rig.now + timedelta(minutes=5)
+
+
+@pytest.mark.django_db
+def test_is_switched_on_only_as_it_was_tested(acme, rig, ready):  # noqa: F811
+    batch_call = ready()
+    call_and_run(rig)
+    content = RuleContent(
+        name="r", campaign_id=None, outcomes=("human",), action="notify", params={"note": "x"}
+    )
+    rule = save_rule(client=acme, content=content, actor=TESTS, now=NOW)
+    with pytest.raises(RuleUntested):
+        switch_rule(rule=rule, is_active=True, actor=TESTS, now=NOW)
+
+    result = try_rule(rule=rule, now=NOW)
+    assert (result.looked_at, result.meant, len(result.newest)) == (1, 1, 1)
+    assert not Notification.objects.filter(title="r").exists()  # a test does nothing
+    switch_rule(rule=rule, is_active=True, actor=TESTS, now=NOW)
+    switch_rule(rule=rule, is_active=True, actor=TESTS, now=NOW)
+
+    changed = save_rule(client=acme, content=content, rule=rule, actor=TESTS, now=NOW)
+    assert (changed.is_active, changed.tested_at) == (False, None)
+    with pytest.raises(RuleUntested):
+        switch_rule(rule=changed, is_active=True, actor=TESTS, now=NOW)
+    assert batch_call.campaign_id
+
+
+TYPED = {"name": "Hot leads", "outcomes": ["converted"], "action": "tag", "tag": " #Hot "}
+
+
+@pytest.mark.django_db
+def test_is_written_tested_and_switched_on_in_the_browser(client, mia, vera, charlie):
+    client.force_login(mia)
+    page = client.post(reverse("campaigns:automation-create"), TYPED, follow=True)
+    assert "Test it on past calls" in page.content.decode()
+    rule = AutomationRule.objects.get()
+    assert (rule.params, rule.is_active) == ({"tag": "hot"}, False)
+    switch = reverse("campaigns:automation-switch", args=[rule.pk])
+    test = reverse("campaigns:automation-test", args=[rule.pk])
+
+    assert (
+        "Test it on past calls first"
+        in client.post(switch, {"to": "on"}, follow=True).content.decode()
+    )
+    assert "0 of the last 0 calls" in client.post(test).content.decode()
+    assert "On: it holds" in client.post(switch, {"to": "on"}, follow=True).content.decode()
+    assert "Hot leads" in client.get(reverse("campaigns:automation-list")).content.decode()
+    edit = reverse("campaigns:automation-edit", args=[rule.pk])
+    assert client.get(edit).status_code == 200
+    client.post(edit, TYPED | {"tag": "warm"})
+    rule.refresh_from_db()
+    assert (rule.params, rule.is_active) == ({"tag": "warm"}, False)
+    assert AuditLog.objects.filter(action__startswith="automation.").count() == 3
+
+    client.force_login(vera)
+    assert client.get(reverse("campaigns:automation-detail", args=[rule.pk])).status_code == 200
+    assert client.post(switch, {"to": "on"}).status_code == 403
+    client.force_login(charlie)
+    assert client.post(switch, {"to": "on"}).status_code == 404
+    assert client.post(test).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tag": ""},
+        {"outcomes": []},
+        {"outcomes": ["unheard_of"]},
+        {"action": "explode"},
+        {"action": "follow_up", "note": "x"},
+        {"action": "follow_up", "delay_minutes": "60"},
+        {"action": "enrol"},
+        {"action": "retry", "delay_minutes": "1"},
+        {"name": ""},
+    ],
+)
+def test_refuses_what_it_could_not_do(client, mia, wrong):
+    client.force_login(mia)
+
+    assert client.post(reverse("campaigns:automation-create"), TYPED | wrong).status_code == 422
+    assert not AutomationRule.objects.exists()
+
+
+@pytest.mark.django_db
+def test_takes_no_campaign_of_another_client(client, mia, rival):
+    theirs = make_ready(rival)
+    client.force_login(mia)
+
+    for field in ("campaign", "target"):
+        typed = TYPED | {"action": "enrol", field: str(theirs.pk)}
+        assert client.post(reverse("campaigns:automation-create"), typed).status_code == 422
