@@ -21,7 +21,7 @@ from tests.architecture.routes import FOREIGN, ROUTES
 from tests.factories.campaigns import enrol, make_ready
 from tests.factories.leads import ConsentFactory, LeadFactory, upload
 from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
-from webhooks.models import WebhookEvent
+from webhooks.models import ReplayRun, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
