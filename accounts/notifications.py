@@ -77,6 +77,21 @@ def mail(addresses: Iterable[str], *, subject: str, text: str) -> int:
         return 0
 
 
+def mail_person(*, address: str, subject: str, text: str) -> bool:
+    """
+    Mail somebody what they wait for, outside of any transaction; False if it couldn't be sent.
+
+    Only to the address of somebody who signs in: uploads by programs have others.
+    """
+    if not User.objects.filter(email=address, is_active=True).exists():
+        return False
+    try:
+        return bool(send_mail(subject, text, None, [address]))
+    except OSError:  # smtplib's errors are of its kind
+        log.exception("mail.not_sent", subject=subject)
+        return False
+
+
 def notifications_of(user: User) -> QuerySet[Notification]:
     """Return what this person is told, newest first: their client's, or the agency's."""
     if user.is_agency_staff:

@@ -27,7 +27,7 @@ from campaigns.jobs import (
 )
 from campaigns.rounds import launch_new_leads, run_automation
 from convomono.lib.jobs import periodic
-from leads.jobs import purge_import_changes, resume_imports, resume_operations
+from leads.jobs import purge_import_changes, purge_parts, resume_imports, resume_operations
 from reporting.jobs import resume_reports
 from telephony.jobs import copy_recordings, watch_numbers
 from webhooks.jobs import (
@@ -49,6 +49,7 @@ DAY = 24 * 3600
 periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
 periodic(purge_import_changes, every_seconds=DAY)
+periodic(purge_parts, every_seconds=DAY)
 periodic(resume_operations, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from convomono.lib import clock
+from convomono.lib.files import delete_older
 from convomono.lib.jobs import enqueue
 from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
@@ -102,6 +103,11 @@ def resume_operations(**_later: object) -> int:
             operation_id=operation_id,
         )
     return len(ids)
+
+
+def purge_parts(**_later: object) -> int:
+    """Delete uploads in parts that nobody has gone on with for two days; returns how many."""
+    return delete_older("parts", before=clock.real_now() - timedelta(days=2))
 
 
 def resume_imports(**_later: object) -> int:

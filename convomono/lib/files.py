@@ -15,6 +15,7 @@ from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from uuid import UUID
 
 
@@ -66,6 +67,20 @@ def append_stored(name: str, chunk: bytes, *, at: int) -> int:
 def stored_size(name: str) -> int:
     """Return how many bytes a stored file has; 0 if there is none."""
     return default_storage.size(name) if default_storage.exists(name) else 0
+
+
+def delete_older(folder: str, *, before: datetime) -> int:
+    """Delete the files in this folder, and one level below, that nobody wrote to since; return how many."""
+    if not can_append() or not default_storage.exists(folder):
+        return 0
+    deleted = 0
+    for inner in default_storage.listdir(folder)[0]:
+        for name in default_storage.listdir(f"{folder}/{inner}")[1]:
+            path = f"{folder}/{inner}/{name}"
+            if default_storage.get_modified_time(path) < before:
+                default_storage.delete(path)
+                deleted += 1
+    return deleted
 
 
 def can_append() -> bool:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from accounts.models import Notification
-from accounts.notifications import notify
+from accounts.notifications import mail_person, notify
 from audit import actions
 from audit.services import System, record
-from convomono.lib.db import IntegrityError, atomic, run_atomic
+from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
 from leads.imports.judge import ConsentDays, judge, whole_leads
 from leads.imports.store import LeadMoved, writing_of
 from leads.imports.targets import EnrolRow
@@ -226,4 +226,14 @@ def _tell(lead_import: LeadImport, *, now: datetime) -> None:
         url=f"/app/imports/{lead_import.pk}/",
         key=f"import.committed:{lead_import.pk}",
         now=now,
+    )
+    on_commit(lambda: _mail(lead_import))
+
+
+def _mail(lead_import: LeadImport) -> None:
+    mail_person(
+        address=lead_import.created_by_email,
+        subject=_("Imported: %(file)s") % {"file": lead_import.file_name},
+        text=_("%(sums)s\n\nThe receipt, with the rows that were left out, is under Imports.")
+        % {"sums": sums_sentence(lead_import.counts)},
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 from django.urls import reverse
 
+from convomono.lib import clock
 from convomono.lib.ids import uuid7
+from leads import jobs
 from leads.models import LeadImport
 
 FILE = "First name,Phone\nAda,212 555 0101\nBob,nope\n"
@@ -64,6 +68,18 @@ def test_takes_a_file_in_parts_and_goes_on_where_it_broke(browse, mia):
     assert answer["Location"] == reverse("leads:import-detail", args=[row.pk])
     assert (row.file_name, row.size_bytes) == ("people.csv", len(data))
     assert browser.get(part(key)).json() == {"size": 0}  # the parts are gone
+
+
+def test_forgets_parts_that_nobody_goes_on_with(browse, mia, monkeypatch):
+    browser, key = browse(mia), uuid7()
+    send(browser, key, FILE.encode(), 0)
+    assert jobs.purge_parts() == 0
+
+    real = clock.real_now()
+    monkeypatch.setattr(clock, "real_now", lambda: real + timedelta(days=3))
+
+    assert jobs.purge_parts() == 1
+    assert browser.get(part(key)).json() == {"size": 0}
 
 
 def test_shows_another_client_nothing_of_an_upload(browse, mia, charlie):

@@ -7,6 +7,8 @@ import io
 import openpyxl
 import pytest
 
+from accounts.models import Notification
+from leads import jobs
 from leads.imports.error_file import error_lines
 from leads.models import Consent, Lead
 from leads.services.imports import ImportMovedOn
@@ -241,3 +243,18 @@ def test_keeps_the_last_row_of_a_workbook_too(imported):
 
     assert done.counts == {"dup_file": 1, "new": 1}
     assert Lead.objects.get().first_name == "Grace"
+
+
+def test_tells_the_client_once_and_mails_who_uploaded_it(
+    imported, alice, mailoutbox, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        done = imported(FILE)
+        jobs.commit_import(import_id=done.pk)
+
+    notification = Notification.objects.get(client=alice.client)
+    assert (notification.title, notification.body) == ("leads.csv", "2 new · 0 updated · 5 skipped")
+    assert notification.url == f"/app/imports/{done.pk}/"
+    [mail] = mailoutbox
+    assert (mail.to, mail.subject) == ([alice.email], "Imported: leads.csv")
+    assert "2 new" in mail.body
