@@ -51,6 +51,13 @@ def launch(actor: User, *, calls: int) -> BatchCall:
     prep = preparing.Preparation(campaign, agent, "http://127.0.0.1/hook", "America/New_York")
     preparing.mark_ready(prep=prep, agent_version=0, fingerprint="bench", now=now)
     campaign.refresh_from_db()
+    first = Lead.objects.create(
+        client=client, phone_number="+12125550100", created_at=now, updated_at=now
+    )
+    Enrolment.objects.create(  # nobody launches for nobody
+        client=client, campaign=campaign, lead=first, phone_number=first.phone_number,
+        next_attempt_at=now, created_at=now,
+    )  # fmt: skip
     return open_batch_call(
         campaign=campaign, launch_key=uuid.uuid4(), seconds=calls * 180, actor=actor, now=now
     )
@@ -61,7 +68,12 @@ def ring(batch_call: BatchCall, *, start: int, count: int) -> None:
     now = clock.now()
     owner = {"client_id": batch_call.client_id, "created_at": now}
     leads = [
-        Lead(phone_number=f"+1212{n % 10_000_000:07}", first_name=f"Lead {n}", **owner)
+        Lead(
+            phone_number=f"+1213{n % 10_000_000:07}",
+            first_name=f"Lead {n}",
+            updated_at=now,
+            **owner,
+        )
         for n in range(start, start + count)
     ]
     enrolments, attempts, calls = [], [], []

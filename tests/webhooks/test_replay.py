@@ -204,6 +204,7 @@ class TestCommand:
             call_command("replay_webhooks", "--rebuild-here")
 
 
+@pytest.mark.sqlite_only("there the copy is a second database, which a test may not open")
 @pytest.mark.django_db(transaction=True)
 def test_everything_is_compared_in_a_copy_by_a_process_of_its_own(
     past: list[Ringing], tmp_path: Any, settings: Any, capsys: pytest.CaptureFixture[str]
