@@ -104,7 +104,7 @@ class LivePage(AsyncWebsocketConsumer):
         ids = self.scope["url_route"]["kwargs"]
         user, session = self.scope["user"], self.scope["session"]
         admitted: tuple[Pass, tuple[Part, ...]] = await database_sync_to_async(admit)(
-            user=user, session=session, page=self.page, ids=ids
+            user=user, session=session, page=self.page, ids=ids, real_now=clock.real_now()
         )
         return admitted
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.models import Session
 
 from accounts.access import can_manage
+from accounts.acting import SESSION_KEY as ACTING_KEY, acting_user, find_acting
 from accounts.models import User
 from campaigns.models import Campaign
 from campaigns.queries.calls import shows_speech
@@ -27,7 +29,6 @@ from telephony.models import Call
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from accounts.models import ClientOwnedQuerySet
     from reporting.live.parts import Part
@@ -63,10 +64,11 @@ class Pass:
     session_key: str
     session_hash: str
     rights: tuple[object, ...]
+    acting_id: str = ""  # of somebody of the agency who works as a client
 
 
 def admit(
-    *, user: Any, session: Any, page: str, ids: dict[str, UUID]
+    *, user: Any, session: Any, page: str, ids: dict[str, UUID], real_now: datetime
 ) -> tuple[Pass, tuple[Part, ...]]:
     """
     Return the pass and the parts of a page for somebody.
@@ -77,14 +79,34 @@ def admit(
         raise Refused(SIGNED_OUT)
     if not _is_let_in(user):
         raise Refused(KEPT_OUT)
+    acting_id = ""
+    if page in _CLIENT_PAGES and user.is_agency_staff:
+        acting_id = str(session.get(ACTING_KEY) or "")
+        user = _as_client(user, acting_id, real_now) or user
     if page in _AGENCY_PAGES:
         may_enter, parts = user.is_agency_staff, _AGENCY_PAGES[page]
     else:
         may_enter, parts = user.client is not None, _CLIENT_PAGES[page]
     if not may_enter:
         raise Refused(KEPT_OUT)
-    ticket = Pass(user.pk, session.session_key, session.get(HASH_SESSION_KEY, ""), _rights(user))
+    ticket = Pass(
+        user.pk,
+        session.session_key,
+        session.get(HASH_SESSION_KEY, ""),
+        _rights(user),
+        acting_id,
+    )
     return ticket, parts(user, ids)
+
+
+def _as_client(user: User, acting_id: str, real_now: datetime) -> User | None:
+    """Return the person as the client they work as; None if they don't (any more)."""
+    try:
+        session_id = UUID(acting_id)
+    except ValueError:
+        return None
+    acting = find_acting(session_id=session_id, user=user, real_now=real_now)
+    return None if acting is None else acting_user(user, acting)
 
 
 def closing_codes(passes: Sequence[Pass], *, real_now: datetime) -> dict[Pass, int]:
@@ -99,15 +121,20 @@ def closing_codes(passes: Sequence[Pass], *, real_now: datetime) -> dict[Pass, i
     for some_users in _slices(users):
         rows = User.objects.filter(pk__in=some_users).select_related("client")
         people |= {row.pk: row for row in rows}
-    codes = {one: _code(one, people.get(one.user_id), one.session_key in alive) for one in passes}
+    codes = {
+        one: _code(one, people.get(one.user_id), one.session_key in alive, real_now)
+        for one in passes
+    }
     return {one: code for one, code in codes.items() if code}
 
 
-def _code(ticket: Pass, user: User | None, is_alive: bool) -> int:
+def _code(ticket: Pass, user: User | None, is_alive: bool, real_now: datetime) -> int:
     if user is None or not is_alive or not _is_let_in(user):
         return SIGNED_OUT
     if ticket.session_hash != user.get_session_auth_hash():
         return SIGNED_OUT  # the password was changed
+    if ticket.acting_id:
+        user = _as_client(user, ticket.acting_id, real_now) or user
     return 0 if ticket.rights == _rights(user) else AFRESH
 
 
@@ -146,7 +173,10 @@ def _client_rights(user: User) -> Rights:
 
 def _client_chrome(user: User) -> tuple[Part, ...]:
     assert user.client is not None
-    return (BellPart(user.pk, user.client.pk), BalancePart(user.client.pk))
+    balance = BalancePart(user.client.pk)
+    if getattr(user, "acted_for", None) is not None:
+        return (balance,)  # the bell is of the client's people
+    return (BellPart(user.pk, user.client.pk), balance)
 
 
 def _agency_chrome(user: User) -> tuple[Part, ...]:

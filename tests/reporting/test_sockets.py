@@ -13,10 +13,11 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client as Browser
 
+from accounts.acting import SESSION_KEY, start_acting, stop_acting
 from accounts.services import Rights, change_client_user, deactivate_client
 from campaigns.services.lifecycle import pause_campaign
 from convomono.asgi import application
-from convomono.lib import live
+from convomono.lib import clock, live
 from convomono.lib.ids import uuid7
 from reporting import consumers
 from reporting.live import hub as hubs
@@ -47,10 +48,10 @@ class Socket:
 
     async def open(self) -> None:
         await self.wire.send_input({"type": "websocket.connect"})
-        answer = await self.wire.receive_output(10)
+        answer = await self.wire.receive_output(120)
         self.was_opened = answer["type"] == "websocket.accept"
 
-    async def hears(self, text: str, *, seconds: float = 5.0) -> str:
+    async def hears(self, text: str, *, seconds: float = 30.0) -> str:
         """Wait for a message with this text."""
         async with asyncio.timeout(seconds):
             while True:
@@ -58,7 +59,7 @@ class Socket:
                 if text in message["text"]:
                     return str(message["text"])
 
-    async def closed_with(self, *, seconds: float = 5.0) -> int:
+    async def closed_with(self, *, seconds: float = 30.0) -> int:
         async with asyncio.timeout(seconds):
             while True:
                 message = await self.wire.receive_output(seconds)
@@ -87,11 +88,20 @@ async def connect() -> AsyncIterator[Callable[..., Any]]:
     """Open a page's socket as somebody: `await connect(alice, "app/campaigns/…/")`."""
     opened: list[Socket] = []
 
-    async def open_it(user: User | None, path: str, **options: Any) -> Socket:
+    def sign_in(browser: Browser, user: User, acting_id: str) -> None:
+        browser.force_login(user)
+        if acting_id:
+            session = browser.session
+            session[SESSION_KEY] = acting_id
+            session.save()
+
+    async def open_it(
+        user: User | None, path: str, *, acting_id: str = "", **options: Any
+    ) -> Socket:
         cookie = ""
         if user is not None:
             browser = Browser()
-            await sync_to_async(browser.force_login)(user)
+            await sync_to_async(sign_in)(browser, user, acting_id)
             name = settings.SESSION_COOKIE_NAME
             cookie = f"{name}={browser.cookies[name].value}"
         socket = Socket(f"/ws/{path}", cookie=cookie, **options)
@@ -106,7 +116,7 @@ async def connect() -> AsyncIterator[Callable[..., Any]]:
     assert consumers._hub().watchers == 0
 
 
-async def until_listening(socket: Socket, seconds: float = 5.0) -> None:
+async def until_listening(socket: Socket, seconds: float = 30.0) -> None:
     """Wait until messages reach the hub: what is told before is read, a moment later."""
     hub = consumers._hub()
     async with asyncio.timeout(seconds):
@@ -195,7 +205,7 @@ async def test_closes_at_once_when_its_client_is_closed(connect, vera, root, acm
 
     await sync_to_async(deactivate_client)(client=acme, actor=root, now=now)
 
-    assert await socket.closed_with(seconds=4) == 4401
+    assert await socket.closed_with(seconds=30) == 4401
 
 
 async def test_connects_afresh_when_rights_change(connect, vera, root, running, now):
@@ -206,7 +216,7 @@ async def test_connects_afresh_when_rights_change(connect, vera, root, running, 
         user=vera, rights=Rights("manager", False), is_active=True, actor=root, now=now
     )
 
-    assert await socket.closed_with(seconds=4) == 1012
+    assert await socket.closed_with(seconds=30) == 1012
 
 
 async def test_closes_when_the_password_is_changed(connect, vera, running, monkeypatch):
@@ -278,3 +288,26 @@ async def test_opens_each_page_to_whom_its_address_is_open(
                 assert await socket.closed_with() == code, told
             else:
                 assert "id=" in await socket.hears("id="), told
+
+
+async def test_shows_a_client_to_who_works_as_it_and_for_as_long(
+    connect, root, alice, acme, rival, running, now, monkeypatch
+):
+    monkeypatch.setattr(hubs, "DOORS", 0.1)
+    acting = await sync_to_async(start_acting)(
+        client=acme,
+        acted_for=alice,
+        reason="Asked for help",
+        minutes=5,
+        actor=root,
+        now=now,
+        real_now=clock.real_now(),
+    )
+    forged = await connect(root, campaign_path(running), acting_id=str(uuid7()))
+    assert await forged.closed_with() == 4403
+    socket = await connect(root, campaign_path(running), acting_id=str(acting.pk))
+    assert "Pause" in await socket.hears('id="campaign-buttons"')
+
+    await sync_to_async(stop_acting)(session=acting, actor=root, now=now, real_now=clock.real_now())
+
+    assert await socket.closed_with() == 1012
