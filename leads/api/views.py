@@ -26,7 +26,7 @@ from leads.api.serializers import (
 )
 from leads.imports.cells import split_tags
 from leads.imports.columns import guess_mapping, said_mapping
-from leads.imports.source import FileRefused
+from leads.imports.packed import FileRefused
 from leads.imports.targets import find_target
 from leads.imports.verdict_file import read
 from leads.imports.verdicts import MENDABLE, Verdict
