@@ -176,6 +176,7 @@ class Trial:
         for item, following in zip(items, [*items[1:], None], strict=True):
             reports = runtestprotocol(item, log=False, nextitem=following or item)
             if any(report.failed for report in reports):
+                print(f"         by {item.nodeid}", flush=True)
                 return 1
         return 0
 
