@@ -13,7 +13,7 @@ from django.db.models import F, QuerySet
 from accounts.models import Client
 from billing import services
 from billing.invariants import audit_ledger
-from billing.models import CallHold, Payment, Reservation, Transaction, Wallet
+from billing.models import CallHold, Invoice, Payment, Reservation, Transaction, Wallet
 from convomono.lib.ids import uuid7
 from telephony.models import Call
 from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
@@ -133,6 +133,11 @@ def foreign_call():
     )
 
 
+def lose_a_payment():
+    Invoice.objects.get(payment__reference="SECOND").delete()  # which protects it
+    Payment.objects.get(reference="SECOND").delete()
+
+
 CORRUPTIONS = {
     "a line is changed": ("L1", lambda: change(one(line("purchase")), seconds=9)),
     "a line loses its balance": ("L1", lambda: change(one(line("consume")), consumed_delta=9)),
@@ -143,7 +148,7 @@ CORRUPTIONS = {
         "L1",
         lambda: change(Payment.objects.filter(reference="SECOND"), seconds=1),
     ),
-    "a purchase has no payment": ("L1", lambda: Payment.objects.get(reference="SECOND").delete()),
+    "a purchase has no payment": ("L1", lose_a_payment),
     "the wallet falls below zero": ("L2", lambda: change(wallet(), debt_seconds=-1)),
     "lines fall below zero": (
         "L2",
