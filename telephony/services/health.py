@@ -61,8 +61,10 @@ def watch_numbers(*, now: datetime) -> int:
 
     Safe to run twice: the same calls give the same counts and the same verdicts.
     """
-    for day in (now.date() - timedelta(days=1), now.date()):
-        count_day(day=day)
+    # The first time the past is counted too: without it nothing could be judged for weeks.
+    back = 1 if NumberDay.objects.exists() else BASELINE_DAYS + RECENT_DAYS
+    for ago in range(back, -1, -1):
+        count_day(day=now.date() - timedelta(days=ago))
     return judge_numbers(now=now)
 
 

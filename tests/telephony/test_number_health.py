@@ -125,6 +125,23 @@ def test_counts_each_day_anew(acme):
 
 
 @pytest.mark.django_db
+def test_counts_the_past_the_first_time_and_later_only_what_may_change(acme):
+    number = make_number(acme).phone_number
+    old = call(acme, number, outcome_class="human", duration_ms=60_000)
+    Call.objects.filter(pk=old.pk).update(created_at=NOW - timedelta(days=20))
+    call(acme, number, outcome_class="machine")
+
+    watch_numbers(now=NOW)
+    assert set(NumberDay.objects.values_list("day", "dials", "picked")) == {
+        (TODAY - timedelta(days=20), 1, 1),
+        (TODAY, 1, 0),
+    }
+    Call.objects.all().delete()
+    watch_numbers(now=NOW)
+    assert NumberDay.objects.filter(day=TODAY - timedelta(days=20), dials=1).exists()
+
+
+@pytest.mark.django_db
 def test_rests_a_worn_out_number_once_and_tells_the_agency(acme):
     worn = make_number(acme, "+12125550101")
     make_number(acme, "+12125550102")
