@@ -55,11 +55,10 @@ def measure(leads: int, rounds: int) -> dict[str, float]:
     from django.test import Client as Browser  # noqa: PLC0415
 
     from accounts.models import Client, User  # noqa: PLC0415
-    from billing.models import Wallet  # noqa: PLC0415
+    from billing.services import open_wallet  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
     client = Client.objects.create(name="Bench", created_at=START)
-    Wallet.objects.create(client=client, price_per_minute_micros=250_000)
     user = User.objects.create_user(
         email="bench@example.test",
         password=None,
@@ -67,6 +66,7 @@ def measure(leads: int, rounds: int) -> dict[str, float]:
         client=client,
         client_role="manager",
     )
+    open_wallet(client=client, price_per_minute_micros=250_000, actor=user, now=START)
     fill(client.pk, leads)
     browser = Browser()
     browser.force_login(user)
