@@ -56,6 +56,7 @@ ROUTES: dict[str, Gate] = {
     "campaigns:experiment-detail": "viewer",
     "campaigns:experiment-stop": "manager",
     "campaigns:experiment-retry": "manager",
+    "campaigns:voice-sample": "manager",
     "campaigns:knowledge-list": "viewer",
     "campaigns:knowledge-create": "manager",
     "campaigns:knowledge-detail": "viewer",

@@ -165,6 +165,7 @@ def ids(acme, rival, root, alice, vera, now):
         "part_key": uuid7(),
         "rule_id": "us.fl.hours",
         "step": "script",
+        "voice_id": "no-such-voice",
         "number": 1,
         "base_id": base.pk,
         "experiment_id": experiment.pk,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from telephony.sandbox.audio import recording
+from telephony.sandbox.audio import recording, voice_sample
 from telephony.sandbox.endpoints.exchange import answer, body_of, nothing, world_of
 from telephony.sandbox.faults import KINDS
 from telephony.sandbox.refusals import bad_request, not_found
+from telephony.sandbox.voices import VOICES
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -85,6 +86,13 @@ async def get_recording(request: Request) -> Response:
     return Response(recording(call, channels), media_type="audio/wav")
 
 
+async def get_voice_sample(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in VOICES:
+        raise not_found()
+    return Response(voice_sample(name), media_type="audio/wav")
+
+
 async def get_log(request: Request) -> Response:
     call = world_of(request).switchboard.calls.get(request.path_params["name"])
     if call is None:
@@ -104,6 +112,7 @@ routes = [
     Route("/_sandbox/faults", delete_faults, methods=["DELETE"]),
     Route("/_sandbox/faults/{kind}", put_fault, methods=["PUT"]),
     Route("/_sandbox/faults/{kind}", delete_faults, methods=["DELETE"]),
+    Route("/recordings/voices/{name}.wav", get_voice_sample),
     Route("/recordings/{name}.wav", get_recording),
     Route("/recordings/{name}.log", get_log),
 ]

@@ -53,8 +53,11 @@ async def delete_number(request: Request) -> Response:
     return nothing()
 
 
-async def list_voices(_request: Request) -> Response:
-    return answer(list(VOICES.values()))
+async def list_voices(request: Request) -> Response:
+    samples = f"{request.base_url}recordings/voices/"
+    return answer(
+        [{**one, "preview_audio_url": f"{samples}{key}.wav"} for key, one in VOICES.items()]
+    )
 
 
 async def get_voice(request: Request) -> Response:
