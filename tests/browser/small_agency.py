@@ -12,7 +12,7 @@ import json
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 
@@ -76,8 +76,82 @@ def furnish() -> dict[str, str]:
         "number": PhoneNumber.objects.filter(client=agency.acme).order_by("pk")[0],
         "event": WebhookEvent.objects.order_by("pk")[0],
         "rival": Client.objects.get(name="Rival Roofing"),
+        **_of_every_kind(agency, past, now),
     }
     return {name: str(getattr(row, "pk", row)) for name, row in found.items()}
+
+
+def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, object]:
+    """Make one row for each page that the past campaign leaves empty."""
+    from accounts.models import ClientEvent
+    from billing import jobs as billing_jobs
+    from billing.models import Invoice, Payment
+    from billing.services import ask_statement
+    from billing.services.reconciliation import ask_reconciliation
+    from billing.services.statements import last_month
+    from campaigns.services import knowledge
+    from campaigns.services.follow_ups import create_follow_up
+    from convomono.lib import clock
+    from convomono.lib.ids import uuid7
+    from leads.jobs import work_on_operation
+    from leads.models import Lead
+    from leads.services.operations import start_operation
+    from telephony.models import Call
+    from webhooks.models import EndpointDelivery, ReplayRun
+    from webhooks.outgoing import put_in_line
+    from webhooks.services.endpoints import add_endpoint
+
+    by: dict[str, Any] = {"actor": agency.alice, "now": now}
+    acme = agency.acme
+    statement = ask_statement(client=acme, month=last_month(client=acme, now=now), now=now)
+    billing_jobs.make_statement(statement_id=str(statement.pk))
+    books = ask_reconciliation(since=now - timedelta(days=1), until=now, **by)
+    billing_jobs.reconcile(run_id=str(books.pk))
+    base = knowledge.create_knowledge(client=acme, name="Opening hours", **by)
+    source = knowledge.add_text(base=base, title="Hours", text="We open at 8.", **by)
+    endpoint = add_endpoint(
+        client=acme,
+        url="https://hooks.example.com/calls",
+        description="Our CRM",
+        kinds=["call.ended"],
+        **by,
+    )
+    event = ClientEvent.objects.filter(client=acme).order_by("pk")[0]
+    put_in_line(endpoint=endpoint, event=event, now=now + timedelta(days=9))
+    lead = Lead.objects.get(pk=Call.objects.order_by("pk")[0].lead_id)
+    tagged = start_operation(
+        client=acme,
+        kind="tag",
+        params={"ids": [str(lead.pk)], "tag": "vip"},
+        total=1,
+        real_now=clock.real_now(),
+        **by,
+    )
+    work_on_operation(operation_id=tagged.pk)
+    follow_up = create_follow_up(
+        lead=lead,
+        due_at=now + timedelta(hours=3),
+        note="Ask again",
+        assignee=None,
+        key=uuid7(),
+        **by,
+    )
+    replay = ReplayRun.objects.create(
+        kind="again", status="finished", asked_by_email=agency.alice.email, created_at=now
+    )
+    return {
+        "statement": statement,
+        "books": books,
+        "base": base,
+        "source": source,
+        "endpoint": endpoint,
+        "delivery": EndpointDelivery.objects.get(),
+        "operation": tagged,
+        "follow_up": follow_up,
+        "replay": replay,
+        "invoice": Invoice.objects.filter(client=acme).order_by("pk")[0],
+        "payment": Payment.objects.filter(client=acme).order_by("pk")[0],
+    }
 
 
 def _begin(
