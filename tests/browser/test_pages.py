@@ -96,7 +96,6 @@ OF_A_CLIENT = (
     "/app/webhooks/",
     "/app/webhooks/new/",
     "/app/webhooks/{endpoint}/",
-    "/app/webhooks/{endpoint}/change/",
     "/app/webhooks/deliveries/{delivery}/",
     "/account/password/change/",
     "/account/2fa/",
