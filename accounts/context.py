@@ -32,9 +32,9 @@ class NavItem:
 _CLIENT_NAV = (
     ("reporting:home", "home", _lazy("Home")),
     ("campaigns:campaign-list", "megaphone", _lazy("Campaigns")),
-    ("campaigns:knowledge-list", "book-open", _lazy("Knowledge")),
     ("leads:lead-list", "users", _lazy("Leads")),
     ("campaigns:call-list", "phone", _lazy("Calls")),
+    ("campaigns:knowledge-list", "book-open", _lazy("Knowledge")),
     ("leads:import-list", "arrow-up-tray", _lazy("Imports")),
     ("billing:wallet", "credit-card", _lazy("Billing")),
     ("webhooks:endpoint-list", "bolt", _lazy("Webhooks")),

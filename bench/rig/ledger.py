@@ -150,7 +150,7 @@ def fill(client: Client, lines: int) -> None:
         "seq": f"{last.seq} + n",
         "call_id": "lower(hex(randomblob(16)))",
     }
-    values = ", ".join(other.get(name, f't."{name}"') for name in names)
+    values = ", ".join(other.get(str(name), f't."{name}"') for name in names)
     columns = ", ".join(f'"{name}"' for name in names)
     with connection.cursor() as cursor:
         cursor.execute(FILL.format(count=count, columns=columns, values=values, model=last.pk.hex))

@@ -51,7 +51,7 @@ class FollowUpForm(forms.Form):
 
     def clean_due_at(self) -> datetime:
         # The field reads it in the zone in force; what was typed is the lead's wall clock.
-        typed = self.cleaned_data["due_at"].replace(tzinfo=self.zone)
+        typed: datetime = self.cleaned_data["due_at"].replace(tzinfo=self.zone)
         return typed.astimezone(UTC)
 
 

@@ -10,7 +10,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import settings_schema
-from campaigns.agent_settings import CALLBACK_FIELD, CONVERTED_FIELD
+from campaigns.agent_settings import CONVERTED_FIELD
+from campaigns.dialling.callbacks import CALLBACK_FIELD
 from campaigns.forms.step import StepForm, sound_text
 
 if TYPE_CHECKING:

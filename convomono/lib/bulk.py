@@ -106,7 +106,7 @@ def _insert(
     columns = ", ".join(connection.ops.quote_name(_column(field)) for field in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     places = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # the model's names
+    statement = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # nosec B608 # the model's names
     return statement, [field.attname for field in fields], _converts(fields, vendor)
 
 
@@ -119,7 +119,7 @@ def _update(
     sets = ", ".join(f"{quote(_column(field))} = %s" for field in fields)
     same = meta.get_field(guard)
     statement = (
-        f"UPDATE {quote(meta.db_table)} SET {sets} "  # noqa: S608  # the model's names
+        f"UPDATE {quote(meta.db_table)} SET {sets} "  # noqa: S608  # nosec B608 # the model's names
         f"WHERE {quote(_column(meta.pk))} = %s AND {quote(_column(same))} = %s"
     )
     return statement, _converts([*fields, meta.pk, same], vendor)
@@ -223,7 +223,7 @@ def _select(
     fields = [by_name[name] for name in columns]
     wanted = ", ".join(quote(_column(field)) for field in fields)
     start = (
-        f"SELECT {wanted} FROM {quote(meta.db_table)} WHERE {quote(_column(by_name[column]))} IN"  # noqa: S608  # the model's names
+        f"SELECT {wanted} FROM {quote(meta.db_table)} WHERE {quote(_column(by_name[column]))} IN"  # noqa: S608  # nosec B608 # the model's names
     )
     end = "".join(f" AND {quote(_column(by_name[name]))} = %s" for name in same)
     keys = {place for place, field in enumerate(fields) if _convert(field, "sqlite") is _hex}

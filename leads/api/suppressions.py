@@ -36,7 +36,7 @@ _NUMBER = OpenApiParameter("phone_number", str, description="Only this number, i
 
 
 def _own(request: Request) -> QuerySet[Suppression]:
-    return Suppression.objects.filter(client_id=cast("User", request.user).client_id)
+    return Suppression.objects.filter(client=cast("User", request.user).client)
 
 
 class SuppressionList(generics.ListAPIView[Suppression]):

@@ -158,7 +158,7 @@ class VerdictFile:
         """Yield rows with these verdicts in file order, those behind row `after`."""
         marks = ", ".join("?" * len(verdicts))
         for row in self.connection.execute(
-            "SELECT number, verdict, place, reason, cells FROM verdict "  # noqa: S608  # only marks
+            "SELECT number, verdict, place, reason, cells FROM verdict "  # noqa: S608  # nosec B608 # only marks
             f"WHERE verdict IN ({marks}) AND number > ? ORDER BY number LIMIT ? OFFSET ?",
             (*verdicts, after, limit, skip),
         ):

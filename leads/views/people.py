@@ -21,7 +21,7 @@ from leads.forms.table import LeadFilters, SaveViewForm
 from leads.lead_table import COLUMNS, leads_matching, order_of, saved_views
 from leads.models import Lead, SavedView
 from leads.services.people import LeadExists, change_lead, create_lead
-from leads.services.views import delete_view, save_view
+from leads.services.saved_views import delete_view, save_view
 
 if TYPE_CHECKING:
     from typing import Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
@@ -300,7 +300,12 @@ class Histories(RuleBasedStateMachine):
     @rule(number=picks, seconds=st.integers(1, 120), reason=st.sampled_from(["a", "b", "c"]))
     def is_refunded(self, number, seconds, reason):
         dial: Dial = self.pick(self.dials, number)
-        asked = {"client_id": self.client.pk, "call_id": dial.call_id, "actor": TESTS, "now": NOW}
+        asked: dict[str, Any] = {
+            "client_id": self.client.pk,
+            "call_id": dial.call_id,
+            "actor": TESTS,
+            "now": NOW,
+        }
         mine = Transaction.objects.filter(call_id=dial.call_id, type="refund", reason=reason)
         earlier = mine.values_list("seconds", flat=True).first()
         try:
@@ -375,7 +380,7 @@ class Histories(RuleBasedStateMachine):
 
 def dying_at(statement):
     """Return a wrapper that lets so many writes pass and then dies."""
-    writes = Counter()
+    writes: Counter[str] = Counter()
 
     def execute(run, sql, params, many, context):
         if sql.startswith(("INSERT", "UPDATE", "DELETE")):

@@ -96,7 +96,6 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
     from leads.jobs import work_on_operation
     from leads.models import Lead
     from leads.services.operations import start_operation
-    from telephony.models import Call
     from webhooks.models import EndpointDelivery, ReplayRun
     from webhooks.outgoing import put_in_line
     from webhooks.services.endpoints import add_endpoint
@@ -118,7 +117,7 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
     )
     event = ClientEvent.objects.filter(client=acme).order_by("pk")[0]
     put_in_line(endpoint=endpoint, event=event, now=now + timedelta(days=9))
-    lead = Lead.objects.get(pk=Call.objects.order_by("pk")[0].lead_id)
+    lead = Lead.objects.filter(client=acme, attempts_count__gt=0).order_by("pk")[0]
     tagged = start_operation(
         client=acme,
         kind="tag",

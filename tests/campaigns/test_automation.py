@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from django.urls import reverse
@@ -28,6 +28,7 @@ from tests.campaigns.dialling.conftest import ready, rig, statuses  # noqa: F401
 from tests.factories.campaigns import NOW, TESTS, make_ready
 
 if TYPE_CHECKING:
+    from campaigns.automation import Params
     from campaigns.models import BatchCall
 
 
@@ -44,7 +45,7 @@ def switched_on(
         campaign_id=batch_call.campaign_id,
         outcomes=outcomes,
         action=action,
-        params=params,
+        params=cast("Params", params),
     )
     rule = save_rule(client=batch_call.client, content=content, actor=TESTS, now=NOW)
     try_rule(rule=rule, now=NOW)
@@ -55,7 +56,7 @@ def switched_on(
 
 def call_and_run(rig, reason: str = "user_hangup") -> Attempt:  # noqa: F811
     rig.step()
-    attempt = rig.ringing()[0]
+    attempt: Attempt = rig.ringing()[0]
     rig.end(attempt, reason)
     rig.tick(90)
     run_due(now=rig.now)
@@ -128,7 +129,7 @@ def test_leaves_other_outcomes_campaigns_and_times_alone(rig, ready, rival):  # 
     assert not Lead.objects.exclude(tags=[]).exists()
     switch_rule(rule=rule, is_active=False, actor=TESTS, now=rig.now)
     automating._known.clear()
-    assert note_outcome(attempt=Attempt.objects.first(), now=rig.now) == 0
+    assert note_outcome(attempt=Attempt.objects.order_by("pk")[0], now=rig.now) == 0
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -364,7 +365,7 @@ def test_erases_a_person_everywhere_but_for_a_hash_that_nobody_dials(known, acme
             for word in (NUMBER, "Ada", "ada@x.test", "Rex", "vip"):
                 assert word not in str(row), (model, word)
     assert Call.objects.get().billed_seconds == 60
-    asked = {"campaign_id": None, "phone_numbers": [NUMBER, "+12125550199"]}
+    asked: dict[str, Any] = {"campaign_id": None, "phone_numbers": [NUMBER, "+12125550199"]}
     assert suppressed_numbers(client_id=acme.pk, **asked) == {NUMBER: "client"}
     assert suppressed_numbers(client_id=rival.pk, **asked) == {}
     assert Suppression.objects.get().is_erased

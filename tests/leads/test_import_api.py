@@ -21,13 +21,13 @@ def send(browse, mia, run_jobs, django_capture_on_commit_callbacks):
     """Post JSON as mia, and run the jobs that follow."""
     browser = browse(mia)
 
-    def post(url: str, data: dict | None = None, **more):
+    def post(url, data=None, **more):
         with django_capture_on_commit_callbacks(execute=True):
             answer = browser.post(url, data or {}, content_type="application/json", **more)
         run_jobs()
         return answer
 
-    post.get = browser.get
+    post.get = browser.get  # type: ignore[attr-defined]  # the same browser, for looking
     return post
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import campaigns.dispatcher
 from billing.models import CallHold, Reservation, Wallet
+from campaigns.dialling import placing
 from campaigns.dialling.bookkeeping import check_launch
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment
@@ -195,7 +196,7 @@ def history(
         )
         policy(batch_call.campaign, busy_delay_seconds=600, technical_delay_seconds=300)
         made = History(rig, batch_call, seed)
-        arm, send = campaigns.dispatcher.arm, rig.retell.create_phone_call
+        arm, send = placing.arm, rig.retell.create_phone_call
 
         def arm_or_die(**kwargs):
             if is_killed(made, 0.4):
