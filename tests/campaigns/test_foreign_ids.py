@@ -32,7 +32,7 @@ def theirs(equipped, rival) -> dict[str, Any]:
     [
         "/app/calls/?campaign={campaign}",
         "/app/leads/?campaign={campaign}&q=Person",
-        "/app/leads/export/?campaign={campaign}&client={client}",
+        "/app/leads/?campaign={campaign}&client={client}&sort=score",
         "/app/billing/?campaign={campaign}",
         "/app/billing/ledger.csv?campaign={campaign}&client_id={client}",
         "/app/campaigns/?q=acme&client={client}",

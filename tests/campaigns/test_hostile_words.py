@@ -89,15 +89,10 @@ def test_stays_text_in_the_name_of_a_file(browse, mia):
         assert "<script>alert" not in browser.get(page).content.decode()
 
 
-def test_is_no_formula_in_a_file(browse, alice, call):
+def test_is_no_formula_in_a_file(call):
     Call.objects.update(disconnection_reason="=HYPERLINK(1)", user_sentiment="@SUM(1)")
-    Lead.objects.update(first_name="=1+1", company="+cmd|' /C calc'!A0")
-
-    leads = b"".join(browse(alice).get("/app/leads/export/").streaming_content).decode()
     calls = list(call_rows(Campaign.objects.get(), ZoneInfo("UTC")))
 
-    assert "'=1+1" in leads
-    assert "'+cmd" in leads
     assert "'=HYPERLINK(1)" in calls[0]
     assert "'@SUM(1)" in calls[0]
 

@@ -20,7 +20,6 @@ from tests.reporting.test_sockets import Socket
 pytestmark = [
     pytest.mark.load,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.sqlite_only("It counts renderings, which are the same on both."),
 ]
 PAGES = 500
 CHANGES = 1_000

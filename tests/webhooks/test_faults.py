@@ -65,7 +65,7 @@ class KillAt:
         return execute(sql, params, many, context)
 
 
-@pytest.mark.sqlite_only("counts SQL statements")
+@pytest.mark.sqlite_only("speaks SQL to the database")
 def test_a_drain_killed_at_any_statement_has_no_effect_or_all_of_it(
     launched: Callable[[int], list[Ringing]], now: datetime
 ):
@@ -91,7 +91,7 @@ def test_a_drain_killed_at_any_statement_has_no_effect_or_all_of_it(
     assert list(audit_ledger()) == []
 
 
-@pytest.mark.sqlite_only("limits SQLite's file")
+@pytest.mark.sqlite_only("is about SQLite's file")
 def test_a_full_disk_is_answered_503_and_recovers_by_itself():
     """`max_page_count` is the end of the disk; what was acknowledged before it stays."""
     assert post_wsgi(delivery("call_ended", call_id="call_first")).status == 204
@@ -120,7 +120,7 @@ def test_a_full_disk_is_answered_503_and_recovers_by_itself():
 
 
 @pytest.mark.load
-@pytest.mark.sqlite_only("holds SQLite's write lock")
+@pytest.mark.sqlite_only("SQLite has one lock for all writers")
 @pytest.mark.parametrize("post", [post_wsgi, post_asgi])
 class TestLongLock:
     @pytest.fixture

@@ -54,17 +54,19 @@ async def delete_number(request: Request) -> Response:
 
 
 async def list_voices(request: Request) -> Response:
-    samples = f"{request.base_url}recordings/voices/"
-    return answer(
-        [{**one, "preview_audio_url": f"{samples}{key}.wav"} for key, one in VOICES.items()]
-    )
+    return answer([_with_sample(request, voice_id) for voice_id in VOICES])
 
 
 async def get_voice(request: Request) -> Response:
-    voice = VOICES.get(request.path_params["id"])
-    if voice is None:
+    voice_id = request.path_params["id"]
+    if voice_id not in VOICES:
         raise not_found()
-    return answer(voice)
+    return answer(_with_sample(request, voice_id))
+
+
+def _with_sample(request: Request, voice_id: str) -> dict[str, object]:
+    sample = f"{request.base_url}recordings/voices/{voice_id}.wav"
+    return {**VOICES[voice_id], "preview_audio_url": sample}
 
 
 async def get_concurrency(request: Request) -> Response:

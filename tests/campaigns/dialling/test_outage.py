@@ -13,6 +13,7 @@ from billing.services import consume, hold, purchase
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt
 from campaigns.queries.live import live_page
+from campaigns.services.funding import resume_funded
 from convomono.lib.ids import uuid7
 from telephony.provider import Unavailable
 from tests.campaigns.dialling.conftest import statuses
@@ -130,7 +131,7 @@ def test_says_what_is_owed(rig: Rig, ready: Callable[..., BatchCall]) -> None:
     batch_call.refresh_from_db()
     assert Wallet.objects.get().debt_seconds == 3000
     assert len(rig.retell.dials) == 1
-    assert batch_call.waiting_reason == "debt"
+    assert (batch_call.status, batch_call.pause_reason) == ("paused", "paused_debt")
     assert "owes" in sentence(batch_call, rig)
     assert list(audit_ledger()) == []
 
@@ -157,6 +158,7 @@ def test_goes_on_with_another_launch_once_debt_is_paid(
         actor=root,
         now=rig.now,
     )
+    assert resume_funded(now=rig.now) == 1
     for _ in range(5):
         rig.step()
 
