@@ -17,7 +17,7 @@ from campaigns.models import Enrolment
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import NOW, ClientFactory
 from tests.factories.billing import TESTS, balances, open_wallet
-from tests.factories.campaigns import enrol, make_draft
+from tests.factories.campaigns import enrol, launch, make_ready
 from tests.factories.webhooks import delivery
 from webhooks import inbox
 from webhooks.deliveries import read_delivery
@@ -87,7 +87,10 @@ def test_reserves_each_launch_once_and_never_below_zero():
 
 
 def test_claims_each_enrolment_once(acme):
-    enrolments = enrol(make_draft(acme), 40)
+    open_wallet(acme, seconds=6000)
+    campaign = make_ready(acme)
+    enrolments = enrol(campaign, 40)
+    batch_call = launch(campaign)
 
     def claim():
         lease = uuid7()
@@ -97,6 +100,7 @@ def test_claims_each_enrolment_once(acme):
                 from_statuses=(Enrolment.Status.QUEUED,),
                 to_status=Enrolment.Status.DIALLING,
                 now=NOW,
+                batch_call_id=batch_call.pk,  # nothing is read first, as in the dispatcher
                 lease=lease,
                 lease_until=NOW + timedelta(minutes=1),
             )
@@ -106,6 +110,8 @@ def test_claims_each_enrolment_once(acme):
 
     assert len(claimed) == len(set(claimed)) == 40
     assert set(claimed) == {row.pk for row in enrolments}
+    batch_call.refresh_from_db()
+    assert (batch_call.queued_count, batch_call.dialling_count) == (0, 40)
 
 
 def test_stores_each_delivery_once():
