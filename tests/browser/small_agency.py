@@ -84,6 +84,7 @@ def furnish() -> dict[str, str]:
 def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, object]:
     """Make one row for each page that the past campaign leaves empty."""
     from accounts.models import ClientEvent
+    from accounts.outbox import publish_client_event
     from billing import jobs as billing_jobs
     from billing.models import Invoice, Payment
     from billing.services import ask_statement
@@ -115,7 +116,9 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
         kinds=["call.ended"],
         **by,
     )
-    event = ClientEvent.objects.filter(client=acme).order_by("pk")[0]
+    told = {"call_id": str(uuid7()), "duration_seconds": 30}
+    publish_client_event(client_id=acme.pk, kind="call.ended", key="small", data=told, now=now)
+    event = ClientEvent.objects.get(key="small")
     put_in_line(endpoint=endpoint, event=event, now=now + timedelta(days=9))
     lead = Lead.objects.filter(client=acme, attempts_count__gt=0).order_by("pk")[0]
     tagged = start_operation(

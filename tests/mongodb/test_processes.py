@@ -17,7 +17,7 @@ from campaigns.models import Enrolment
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import NOW, ClientFactory
 from tests.factories.billing import TESTS, balances, open_wallet
-from tests.factories.campaigns import enrol, launch, make_ready
+from tests.factories.campaigns import enrol, launch as launch_leads, make_ready
 from tests.factories.webhooks import delivery
 from webhooks import inbox
 from webhooks.deliveries import read_delivery
@@ -90,7 +90,7 @@ def test_claims_each_enrolment_once(acme):
     open_wallet(acme, seconds=6000)
     campaign = make_ready(acme)
     enrolments = enrol(campaign, 40)
-    batch_call = launch(campaign)
+    batch_call = launch_leads(campaign)
 
     def claim():
         lease = uuid7()
