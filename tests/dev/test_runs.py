@@ -124,15 +124,23 @@ def test_run_says_where_it_is_and_who_may_sign_in_and_stops_at_ctrl_c(
 def test_run_prepares_the_data_before_anything_serves_it(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
+    servers = {"uvicorn", "rqworker", "drain", "dispatch", "rqcron"}
+
+    def started() -> list[str]:
+        lines = (tmp_path / "var" / "started.log").read_text().splitlines()
+        return [re.sub(r"^(-m|manage.py) ", "", line).split()[0] for line in lines]
+
     with start(run_call(free_port())) as process:
         read_until(process, "Ctrl-C stops everything")
+        until = time.monotonic() + LONG
+        while not servers <= set(started()) and time.monotonic() < until:
+            time.sleep(0.05)
         process.terminate()
         process.communicate(timeout=LONG)
 
-    started = (tmp_path / "var" / "started.log").read_text().splitlines()
-    names = [re.sub(r"^(-m|manage.py) ", "", line).split()[0] for line in started]
+    names = started()
     assert names[:3] == ["telephony.sandbox", "migrate", "demo_data"]
-    assert set(names[3:]) == {"uvicorn", "rqworker", "drain", "dispatch", "rqcron"}
+    assert set(names[3:]) == servers
 
 
 def test_run_picks_another_port_and_says_so(start: Callable[..., subprocess.Popen[str]]) -> None:
