@@ -43,7 +43,8 @@ class Keyboard:
 
     def tick(self, label: str) -> None:
         """Tick a box, or choose one of several round ones."""
-        box = self.page.get_by_label(label)
+        choices = self.page.locator("input[type=checkbox], input[type=radio]")
+        box = choices.and_(self.page.get_by_label(label))
         self.reach(box)
         self.page.keyboard.press("Space")
         assert box.is_checked()
