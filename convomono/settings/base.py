@@ -265,6 +265,7 @@ SPECTACULAR_SETTINGS = {
         "CallStatusEnum": "telephony.models.Call.Status",
         "CampaignStatusEnum": "campaigns.models.Campaign.Status",
         "ClientStatusEnum": "accounts.models.Client.Status",
+        "ImportStatusEnum": "leads.models.LeadImport.Status",
     },
 }
 

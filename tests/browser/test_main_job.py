@@ -82,7 +82,7 @@ def publish_the_campaign(page: Page, keyboard: Keyboard) -> None:
 def upload_the_people(page: Page, keyboard: Keyboard, path: Path) -> None:
     page.on("filechooser", lambda chooser: chooser.set_files(path))
     keyboard.follow("Upload leads")
-    keyboard.reach(page.get_by_label("Spreadsheet"))
+    keyboard.reach(page.locator("input[type=file]").and_(page.get_by_label("Spreadsheet")))
     page.keyboard.press("Enter")
     keyboard.choose("How did they agree to be called?", "Prior express written")
     keyboard.type_into("Where", "Intake form", exact=True)

@@ -136,6 +136,23 @@ def test_says_what_is_owed(rig: Rig, ready: Callable[..., BatchCall]) -> None:
     assert list(audit_ledger()) == []
 
 
+def test_says_what_is_owed_while_somebody_still_talks(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready(leads=4, seconds=6000, reserve=6000)
+    rig.retell.limit = 2
+    rig.run()
+    first, _second = rig.ringing()
+    rig.end(first, seconds=9000)
+    for _ in range(5):
+        rig.step()
+
+    batch_call.refresh_from_db()
+    assert (batch_call.status, batch_call.waiting_reason) == ("running", "debt")
+    assert "owes" in sentence(batch_call, rig)
+    assert len(rig.retell.dials) == 2
+
+
 def test_goes_on_with_another_launch_once_debt_is_paid(
     rig: Rig, ready: Callable[..., BatchCall], acme: Client, root: User
 ) -> None:
