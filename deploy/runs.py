@@ -160,6 +160,7 @@ def say_ready(supervisor: Supervisor, site: Site) -> None:
         for email, person in SIGN_INS:
             supervisor.say(f"  {email:<20} {person}")
         supervisor.say(f"  The password of each is {PASSWORD}")
+    supervisor.say(f"E-mails are kept in {site.var / 'mail'}.")
     supervisor.say("Ctrl-C stops everything.")
 
 
@@ -237,7 +238,7 @@ def throw_data_away(var: Path) -> None:
         (var / name).unlink(missing_ok=True)
     for name in ("sandbox.json", "clock.json"):
         (var / name).unlink(missing_ok=True)
-    for name in ("files", "valkey"):
+    for name in ("files", "mail", "valkey"):
         shutil.rmtree(var / name, ignore_errors=True)
 
 

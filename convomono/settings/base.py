@@ -187,9 +187,6 @@ USE_TZ = True
 # -- Mail ------------------------------------------------------------------------------------------
 
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "ConvoMono <noreply@localhost>")
-MAILERS: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
-}
 
 # -- The voice platform ----------------------------------------------------------------------------
 

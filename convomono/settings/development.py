@@ -20,6 +20,12 @@ RETELL_WEBHOOK_KEY = RETELL_WEBHOOK_KEY or "sandbox-webhook"
 SANDBOX = urlsplit(RETELL_BASE_URL).hostname in {"127.0.0.1", "localhost", "::1"}
 OUTBOUND_TRUSTED |= {urlsplit(RETELL_BASE_URL).netloc} if SANDBOX else set()
 RECORDINGS_COPY = RECORDINGS_COPY or SANDBOX  # the trial's calls can be listened to
+MAILERS = {  # nothing leaves the machine: each e-mail is a file one can open
+    "default": {
+        "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+        "OPTIONS": {"file_path": VAR_DIR / "mail"},
+    }
+}
 SHOW_DEMO_SIGN_INS = True
 SHOW_STYLEGUIDE = True
 INSTALLED_APPS += ["convomono.demo"]
