@@ -29,7 +29,7 @@ from campaigns.rounds import launch_new_leads, run_automation
 from convomono.lib.jobs import periodic
 from leads.jobs import purge_import_changes, purge_parts, resume_imports, resume_operations
 from reporting.jobs import resume_reports
-from telephony.jobs import copy_recordings, watch_numbers
+from telephony.jobs import copy_recordings, fetch_lookups, watch_numbers
 from webhooks.jobs import (
     expire_lost_holds,
     fetch_differences,
@@ -55,6 +55,7 @@ periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)
 periodic(copy_recordings, every_seconds=60)
+periodic(fetch_lookups, every_seconds=60)
 periodic(resume_replays, every_seconds=60)
 periodic(watch_credits, every_seconds=60)
 periodic(watch_webhooks, every_seconds=60, queue="calls")

@@ -23,18 +23,21 @@ class CallDetails:
     """
     The large parts of an event, and those that a later event may replace.
 
-    What is empty was not in the event. `analysis` is Retell's call_analysis as it came; costs are
+    What is empty was not in the event. `happenings` is what was done between the lines, as
+    `CallDetail` keeps it; `knowledge_url` is where Retell lists what was looked up. `analysis` is Retell's call_analysis as it came; costs are
     micros of a dollar.
     """
 
     transcript: str = ""
     transcript_object: list[Any] = field(default_factory=list)
+    happenings: list[Any] = field(default_factory=list)
     analysis: Mapping[str, Any] = field(default_factory=dict)
     call_cost: Mapping[str, Any] = field(default_factory=dict)
     retell_cost_micros: int | None = None
     latency: Mapping[str, Any] = field(default_factory=dict)
     dynamic_variables: Mapping[str, str] = field(default_factory=dict)
     recording_url: str = ""
+    knowledge_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

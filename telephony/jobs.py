@@ -10,7 +10,7 @@ from django.conf import settings
 
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
-from telephony import recordings
+from telephony import lookups, recordings
 from telephony.services import health
 
 
@@ -31,6 +31,19 @@ def copy_recordings(**_later: Any) -> int:
         enqueue(copy_recording, queue="default", call_id=str(call_id))
     recordings.purge_recordings(before=now - timedelta(days=settings.RECORDINGS_DAYS))
     return len(missing)
+
+
+def fetch_lookup(*, call_id: str, **_later: Any) -> bool:
+    """Fetch what was looked up during one call; a second run does nothing."""
+    return lookups.fetch_lookup(call_id=UUID(call_id), trusted=settings.OUTBOUND_TRUSTED)
+
+
+def fetch_lookups(**_later: Any) -> int:
+    """Order what isn't fetched yet, at most two hundred calls at once."""
+    waiting = lookups.calls_to_ask()
+    for call_id in waiting:
+        enqueue(fetch_lookup, queue="default", call_id=str(call_id))
+    return len(waiting)
 
 
 def watch_numbers(**_later: Any) -> int:

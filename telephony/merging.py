@@ -33,7 +33,7 @@ _FACTS: Final = (
 # An analysis is newer than any ending; what was fetched counts as one.
 _KIND_ORDER: Final = {"started": 0, "ended": 1, "analyzed": 2, "swept": 2}
 _STAMP_UNIT: Final = 10**15
-_PLAIN_PARTS: Final = ("latency", "dynamic_variables", "recording_url")
+_PLAIN_PARTS: Final = ("latency", "dynamic_variables", "recording_url", "knowledge_url")
 # The word for a call that Retell has no reason for, not even when asked.
 NOT_REPORTED: Final = "not_reported"
 
@@ -97,12 +97,13 @@ def newer_parts(event: CallEvent, stamps: Mapping[str, int]) -> tuple[list[Part]
 def _parts(details: CallDetails) -> list[Part]:
     """Name the parts that the event holds; what it lacks replaces nothing."""
     parts = []
-    if details.transcript or details.transcript_object:
+    if details.transcript or details.transcript_object or details.happenings:
         spoken = {
             "transcript": details.transcript,
             "transcript_object": details.transcript_object,
+            "happenings": details.happenings,
         }
-        parts.append(Part("transcript", {}, spoken))
+        parts.append(Part("transcript", {"last_line": _last_line(details.transcript)}, spoken))
     if details.analysis:
         parts.append(_analysis_part(details.analysis))
     if details.call_cost:
@@ -110,6 +111,12 @@ def _parts(details: CallDetails) -> list[Part]:
         parts.append(Part("cost", cost, {"call_cost": dict(details.call_cost)}))
     plain = {name: getattr(details, name) for name in _PLAIN_PARTS}
     return parts + [Part(name, {}, {name: value}) for name, value in plain.items() if value]
+
+
+def _last_line(transcript: str) -> str:
+    """Return what was said last, whoever said it; cut where lists have no room for more."""
+    line = transcript.rstrip().rpartition("\n")[2]
+    return (line.partition(": ")[2] or line)[:160]
 
 
 def _analysis_part(analysis: Mapping[str, Any]) -> Part:

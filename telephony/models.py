@@ -218,6 +218,7 @@ class Call(ClientOwned):
     in_voicemail = models.BooleanField(null=True, blank=True)
     is_successful = models.BooleanField(null=True, blank=True)
     user_sentiment = models.CharField(max_length=16, blank=True)
+    last_line = models.CharField(max_length=160, blank=True)  # what was said last, for lists
     retell_cost_micros = models.PositiveBigIntegerField(default=0)
     billed_seconds = models.PositiveBigIntegerField(default=0)
     client_cost_micros = models.PositiveBigIntegerField(default=0)
@@ -262,12 +263,15 @@ class CallDetail(BaseModel):
     call = models.OneToOneField(Call, models.CASCADE, related_name="detail")
     transcript = models.TextField(blank=True)
     transcript_object = models.JSONField(default=list)
+    # What was done between the lines: functions called, keys pressed, messages sent (`happenings.py`).
+    happenings = models.JSONField(default=list)
     call_summary = models.TextField(blank=True)
     call_analysis = models.JSONField(default=dict)
     call_cost = models.JSONField(default=dict)
     latency = models.JSONField(default=dict)
     dynamic_variables = models.JSONField(default=dict)
     recording_url = models.CharField(max_length=1000, blank=True)
+    knowledge_url = models.CharField(max_length=1000, blank=True)
     # How new each part is (`telephony/merging.py`): an older event never replaces a newer one's.
     stamps = models.JSONField(default=dict)
 
@@ -308,3 +312,39 @@ class Recording(ClientOwned):
 
     def __str__(self) -> str:
         return self.stored_name or str(self.call_id)
+
+
+class CallLookup(ClientOwned):
+    """
+    What an agent looked up in its knowledge base during one call.
+
+    Written `pending` with the event that says where Retell lists it; a job fetches it. `passages`
+    are {"text", "response_id"}: the id is the one that Retell's transcript gives the answer they were
+    looked up for, or None. `failed` was tried five times, `error` says why.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Waiting")
+        STORED = "stored", _("Stored")
+        FAILED = "failed", _("Failed")
+
+    call = models.OneToOneField(Call, models.CASCADE, related_name="lookup")
+    campaign_id = models.UUIDField(null=True, blank=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    passages = models.JSONField(default=list)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["client", "campaign_id", "-created_at"], name="lookup_by_campaign"
+            ),
+            models.Index(fields=["status", "created_at"], name="lookup_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.call_id)

@@ -11,6 +11,7 @@ import orjson
 
 from convomono.lib.money import micros_from_cents
 from telephony.events import CallDetails, CallEvent, EventKind
+from telephony.happenings import read_happenings
 
 KINDS: Final[dict[str, EventKind]] = {
     "call_started": "started",
@@ -87,12 +88,14 @@ def _details(call: dict[str, Any]) -> CallDetails:
     return CallDetails(
         transcript=_text(call, "transcript", None),
         transcript_object=spoken if isinstance(spoken, list) else [],
+        happenings=read_happenings(call.get("transcript_with_tool_calls")),
         analysis=_mapping(call, "call_analysis"),
         call_cost=cost,
         retell_cost_micros=_cost_micros(cost),
         latency=_mapping(call, "latency"),
         dynamic_variables=_mapping(call, "retell_llm_dynamic_variables"),
         recording_url=_text(call, "recording_url", 1000),
+        knowledge_url=_text(call, "knowledge_base_retrieved_contents_url", 1000),
     )
 
 

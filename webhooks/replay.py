@@ -257,6 +257,7 @@ def _put_back(call_id: str) -> None:
 _TOLD: Final = (
     "disconnection_reason", "outcome_class", "outcome_rules_version", "started_at", "ended_at",
     "analyzed_at", "duration_ms", "user_spoke", "in_voicemail", "is_successful", "user_sentiment",
+    "last_line",
     "retell_cost_micros", "billed_seconds", "client_cost_micros",
 )  # fmt: skip
 

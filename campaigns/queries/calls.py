@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
 from billing.models import Transaction
-from campaigns.dialling.wording import reasons
-from campaigns.models import Attempt, Campaign
+from campaigns.dialling.wording import inputs, reasons
+from campaigns.models import Attempt, Campaign, CampaignVersion
+from campaigns.queries.call_words import charge_sentence, latency_sentence
 from campaigns.queries.live import CallRow, call_rows
+from campaigns.queries.transcripts import loose_passages, script_of
 from campaigns.settings_schema import with_defaults
 from leads.models import Lead
 from leads.services import suppressed_numbers
-from telephony.models import Call, CallDetail
+from telephony.models import Call, CallDetail, CallLookup
 
 if TYPE_CHECKING:
     from datetime import date, tzinfo
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from django.db.models import Model, QuerySet
 
+    from campaigns.dialling.wording import Reason
+    from campaigns.queries.transcripts import Done, Turn
 
 MOST_OTHERS = 10
 
@@ -61,15 +65,6 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One thing said; `at_seconds` counts from the answer."""
-
-    speaker: str
-    text: str
-    at_seconds: float | None
-
-
-@dataclass(frozen=True)
 class Moment:
     """One line of a call's time line."""
 
@@ -91,14 +86,26 @@ class Answer:
 
 @dataclass(frozen=True)
 class CallPage:
-    """One call; `detail` is empty until the first event with a transcript."""
+    """
+    One call; `detail` is empty until the first event with a transcript.
+
+    `version` is the campaign's that spoke. `passages` were looked up and belong to no line of `turns`;
+    `lookup` tells whether the others are known yet.
+    """
 
     call: Call
     detail: CallDetail | None
     campaign: Campaign | None
     lead: Lead | None
     attempt: Attempt | None
-    turns: list[Turn]
+    version: CampaignVersion | None
+    reasons: list[Reason]
+    looked_at: list[tuple[str, str]]
+    turns: list[Turn | Done]
+    lookup: CallLookup | None
+    passages: list[str]
+    charge: str
+    latency: str
     timeline: list[Moment]
     answers: list[Answer]
     is_suppressed: bool
@@ -108,12 +115,18 @@ class CallPage:
 
 
 def call_page(call: Call, *, now: datetime) -> CallPage:
-    """Read everything about one call; eight queries."""
+    """Read everything about one call; a dozen queries."""
     detail = CallDetail.objects.filter(call=call).first()
+    lookup = CallLookup.objects.filter(call=call).first()
+    passages = lookup.passages if lookup else []
+    turns = script_of(detail, passages)
+    line = _ledger_line(call)
     campaign = _find(Campaign.objects.filter(client_id=call.client_id), call.campaign_id)
     lead = _find(Lead.objects.filter(client_id=call.client_id), call.lead_id)
     attempts = Attempt.objects.filter(client_id=call.client_id).select_related("enrolment")
     attempt = _find(attempts, call.attempt_id)
+    versions = CampaignVersion.objects.filter(client_id=call.client_id)
+    decision = attempt.decision if attempt else {}
     listed = suppressed_numbers(
         client_id=call.client_id, campaign_id=call.campaign_id, phone_numbers=[call.person_number]
     )
@@ -123,8 +136,15 @@ def call_page(call: Call, *, now: datetime) -> CallPage:
         campaign=campaign,
         lead=lead,
         attempt=attempt,
-        turns=_turns(detail),
-        timeline=_timeline(call, attempt),
+        version=_find(versions, attempt.version_id if attempt else None),
+        reasons=reasons(decision),
+        looked_at=inputs(decision),
+        turns=turns,
+        lookup=lookup,
+        passages=loose_passages(turns, passages),
+        charge=charge_sentence(call, line),
+        latency=latency_sentence(detail.latency if detail else {}),
+        timeline=_timeline(call, attempt, line.created_at if line else None),
         answers=_answers(detail),
         is_suppressed=bool(listed),
         row=call_rows([call], now=now)[0],
@@ -149,27 +169,6 @@ def _find[Row: Model](rows: QuerySet[Row], row_id: UUID | None) -> Row | None:
     return None if row_id is None else rows.filter(pk=row_id).first()
 
 
-def _turns(detail: CallDetail | None) -> list[Turn]:
-    if detail is None:
-        return []
-    turns = []
-    for item in detail.transcript_object:
-        if not isinstance(item, dict):
-            continue
-        text = str(item.get("content") or "").strip()
-        if text and item.get("role") in ("agent", "user"):
-            turns.append(Turn(item["role"], text, _first_word_at(item)))
-    return turns
-
-
-def _first_word_at(item: dict[str, Any]) -> float | None:
-    words = item.get("words")
-    if not isinstance(words, list) or not words or not isinstance(words[0], dict):
-        return None
-    start = words[0].get("start")
-    return float(start) if isinstance(start, int | float) else None
-
-
 def _answers(detail: CallDetail | None) -> list[Answer]:
     data = detail.call_analysis.get("custom_analysis_data") if detail else None
     if not isinstance(data, dict):
@@ -184,7 +183,7 @@ def _answers(detail: CallDetail | None) -> list[Answer]:
     ]
 
 
-def _timeline(call: Call, attempt: Attempt | None) -> list[Moment]:
+def _timeline(call: Call, attempt: Attempt | None, billed_at: datetime | None) -> list[Moment]:
     """Return queued, decided, dialled, answered, ended, analysed, billed: what is known, in order."""
     lines: list[tuple[str, datetime | None, str, str, str]] = []
     if attempt is not None:
@@ -202,7 +201,7 @@ def _timeline(call: Call, attempt: Attempt | None) -> list[Moment]:
         (_("Answered"), call.started_at, "", "phone", "ok"),
         (_("Ended"), call.ended_at, over, "phone-x-mark", ""),
         (_("Analysed"), call.analyzed_at, "", "sparkles", "info"),
-        (_("Billed"), _billed_at(call), "", "banknotes", ""),
+        (_("Billed"), billed_at, "", "banknotes", ""),
     ]
     known = [(title, at, text, icon, tone) for title, at, text, icon, tone in lines if at]
     dialled_at = next((at for title, at, *_rest in known if title == _("Dialled")), None)
@@ -212,14 +211,14 @@ def _timeline(call: Call, attempt: Attempt | None) -> list[Moment]:
     ]
 
 
-def _billed_at(call: Call) -> datetime | None:
-    """Return when the ledger consumed the call's seconds."""
+def _ledger_line(call: Call) -> Transaction | None:
+    """Return the line by which the ledger consumed the call's seconds."""
     if not call.billed_seconds:
         return None
     lines = Transaction.objects.filter(
         client_id=call.client_id, call_id=call.pk, type=Transaction.Type.CONSUME
     )
-    return lines.order_by("created_at").values_list("created_at", flat=True).first()
+    return lines.order_by("created_at").first()
 
 
 def _offset(at: datetime, dialled_at: datetime | None) -> str:

@@ -12,6 +12,7 @@ from billing.rules import price_micros
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries import progress as progress_of
 from campaigns.queries.line import NEXT_ROWS, Line, in_line, line
+from convomono.lib.live import last_lines
 from leads.models import Lead
 from telephony.models import Call
 
@@ -52,6 +53,7 @@ class CallRow:
     call: Call
     name: str
     talk_seconds: int | None
+    last_line: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def live_page(campaign: Campaign, *, now: datetime) -> LivePage:
     progress = progress_of.add_up(launches, waiting=waiting)
     status = progress_of.shown_status(campaign, launches)
     live, recent = _live_calls(launches), _recent_calls(campaign)
+    said = last_lines([call.provider_call_id for call in live])
     names = _names([*live, *recent])
     live_ids = [row.pk for row in launches if not row.is_over]
     return LivePage(
@@ -99,7 +102,7 @@ def live_page(campaign: Campaign, *, now: datetime) -> LivePage:
         progress=progress,
         minutes=_minutes(launches),
         launches=launches[::-1],
-        live_calls=[_row(call, names, now) for call in live],
+        live_calls=[_row(call, names, now, said.get(call.provider_call_id, "")) for call in live],
         recent_calls=[_row(call, names, now) for call in recent],
         line=line(live_ids, now=now, rows=list(in_line(live_ids, now=now)[:NEXT_ROWS])),
     )
@@ -125,12 +128,12 @@ def _names(calls: Iterable[Call]) -> dict[UUID, str]:
     return {row.pk: row.full_name for row in leads.only("first_name", "last_name")}
 
 
-def _row(call: Call, names: dict[UUID, str], now: datetime) -> CallRow:
+def _row(call: Call, names: dict[UUID, str], now: datetime, said: str = "") -> CallRow:
     seconds = call.duration_seconds
     if seconds is None and call.started_at and not call.is_over:
         seconds = max(0, int((now - call.started_at).total_seconds()))
     name = names.get(call.lead_id, "") if call.lead_id else ""
-    return CallRow(call=call, name=name, talk_seconds=seconds)
+    return CallRow(call=call, name=name, talk_seconds=seconds, last_line=said or call.last_line)
 
 
 def call_rows(calls: Sequence[Call], *, now: datetime) -> list[CallRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -28,8 +29,6 @@ from convomono.lib.pages import keyset_page
 from leads.models import Lead
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from django.db.models import QuerySet
     from django.http import HttpResponse
 
@@ -97,16 +96,26 @@ def follow_up_create(request: ClientRequest, lead_id: UUID) -> HttpResponse:
             now=clock.now(),
         )
         messages.success(request, _("You are reminded when it is due."))
-        return redirect("campaigns:lead-detail", lead.pk)
+        return redirect(_back(request, lead))
     context = {
         "lead": lead,
         "form": form,
         "title": _("Follow up"),
         "text": _("Call back, send something, ask a colleague: whoever does it is reminded."),
         "submit": _("Remind me"),
+        "back_url": _back(request, lead),
     }
     status = 422 if form.errors else 200
     return render(request, "leads/lead_form.html", context, status=status)
+
+
+def _back(request: ClientRequest, lead: Lead) -> str:
+    """Return the page of the call that somebody comes from, or else of the lead."""
+    try:
+        call_id = UUID(request.GET.get("call", ""))
+    except ValueError:
+        return reverse("campaigns:lead-detail", args=[lead.pk])
+    return reverse("campaigns:call-detail", args=[call_id])
 
 
 @client_manager

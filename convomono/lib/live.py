@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from django.core.cache import cache
+
 from convomono.lib.db import in_transaction, on_commit, waiting_hook
 from convomono.lib.redis import publish
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 CHANNEL = "convomono:live"
 # Whoever is signed in is looked at again: somebody's rights or session have changed.
 ACCESS = "access"
+_SAID = "said:"
+_LINE, _LINE_SECONDS = 160, 300
 
 
 class _Batch:
@@ -68,8 +72,21 @@ def access_changed() -> None:
 
 
 def said(*, provider_call_id: str, turns: Sequence[dict[str, Any]]) -> None:
-    """Pass on what has been said in a call so far; it is shown to who watches, and kept nowhere."""
+    """
+    Pass on what has been said in a call so far to who watches.
+
+    Nothing is kept but its last line, for a few minutes, in the cache: lists of live calls show it.
+    """
+    if turns:
+        line = str(turns[-1].get("text", ""))[:_LINE]
+        cache.set(f"{_SAID}{provider_call_id}", line, _LINE_SECONDS)
     _send({"call": provider_call_id, "turns": list(turns)})
+
+
+def last_lines(provider_call_ids: Sequence[str]) -> dict[str, str]:
+    """Return what was said last in calls in progress, by Retell's id, where it is passed on at all."""
+    found = cache.get_many([f"{_SAID}{one}" for one in provider_call_ids])
+    return {key.removeprefix(_SAID): str(line) for key, line in found.items()}
 
 
 def topic(kind: str, row_id: UUID | str) -> str:

@@ -173,6 +173,7 @@ class CallPart(Part):
         "call-summary": "campaigns/call_said.html",
         "call-player": "campaigns/call_said.html",
         "call-transcript": "campaigns/call_said.html",
+        "call-lookups": "campaigns/call_said.html",
         "call-facts": "campaigns/call_facts.html",
         "call-timeline": "campaigns/call_facts.html",
     }

@@ -45,7 +45,9 @@ for (const name of ["toggle", "htmx:afterRequest"]) {
 let focused;
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const { target } = event.detail;
-  if (isPressed || target.querySelector("details[open]") || target.closest("[aria-busy]")) {
+  if (target.querySelector("audio")?.currentTime) {
+    event.detail.shouldSwap = false; // somebody listens
+  } else if (isPressed || target.querySelector("details[open]") || target.closest("[aria-busy]")) {
     event.detail.shouldSwap = false;
     missed = true;
   } else if (target.contains(document.activeElement)) {

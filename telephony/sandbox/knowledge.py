@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from telephony.sandbox.agents import new_id
 from telephony.sandbox.refusals import bad_request, not_found
+from telephony.sandbox.scripts import read_script
+from telephony.sandbox.transcripts import transcribe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from telephony.sandbox.calls import Call
     from telephony.sandbox.clock import SandboxClock
     from telephony.sandbox.versions import Document
 
@@ -100,6 +103,21 @@ class KnowledgeBases:
         scored = [(sum(asked[w] for w in set(_WORD.findall(p.lower()))), p) for p in passages]
         best = sorted((it for it in scored if it[0]), key=lambda it: -it[0])
         return [passage for _, passage in best[:top_k]]
+
+
+def looked_up(call: Call, knowledge: KnowledgeBases) -> list[Document]:
+    """Return, for each answer of the agent, the passages that fit what was said before it."""
+    base_ids = call.llm.get("knowledge_base_ids") or ()
+    script = read_script(agent=call.agent, llm=call.llm, variables=call.variables)
+    told: list[Document] = []
+    heard = ""
+    for utterance in transcribe(script=script, plan=call.plan):
+        if not utterance.response_id:
+            heard = utterance.turn.text
+            continue
+        if passages := knowledge.retrieve(base_ids, f"{heard} {utterance.turn.text}", top_k=2):
+            told.append({"response_id": utterance.response_id, "retrieved_contents": passages})
+    return told
 
 
 def text_source(title: str, text: str) -> Document:

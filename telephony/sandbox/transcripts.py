@@ -25,9 +25,11 @@ class Utterance:
     start: float
     end: float
     words: list[dict[str, Any]]
+    response_id: int = 0  # of the agent's answers, counted from 1
 
     def spoken(self) -> dict[str, Any]:
-        return {"role": self.turn.role, "content": self.turn.text, "words": self.words}
+        told = {"role": self.turn.role, "content": self.turn.text, "words": self.words}
+        return {**told, "metadata": {"response_id": self.response_id}} if self.response_id else told
 
 
 def transcribe(*, script: Script, plan: Plan) -> list[Utterance]:
@@ -47,7 +49,7 @@ def _fit(turns: list[Turn], plan: Plan) -> list[Utterance]:
     natural = sum(pauses[t.role] + paces[t.role] * len(t.text.split()) for t in turns)
     spare = max(0.0, seconds - natural - 0.5) / max(1, len(turns))
     utterances: list[Utterance] = []
-    now = 0.0
+    now, answers = 0.0, 0
     for turn in turns:
         now += pauses[turn.role] + spare * rng.uniform(0.7, 1.0)
         words = _words(turn.text, now, paces[turn.role], seconds)
@@ -56,7 +58,16 @@ def _fit(turns: list[Turn], plan: Plan) -> list[Utterance]:
         said = " ".join(word["word"] for word in words)
         end = words[-1]["end"]
         whole = turn if turn.tool or said == turn.text else Turn(turn.role, said)
-        utterances.append(Utterance(whole, round(now, 3), end, [] if turn.tool else words))
+        answers += turn.role == "agent"
+        utterances.append(
+            Utterance(
+                turn=whole,
+                start=round(now, 3),
+                end=end,
+                words=[] if turn.tool else words,
+                response_id=answers if turn.role == "agent" else 0,
+            )
+        )
         now = end
     return utterances
 

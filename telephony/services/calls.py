@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 
-from convomono.lib.db import IntegrityError, in_transaction, run_atomic
+from convomono.lib import files
+from convomono.lib.db import IntegrityError, in_transaction, on_commit, run_atomic
 from telephony import merging
 from telephony.events import CallChange, CallEvent, CallState
-from telephony.models import Call, CallDetail, PhoneNumber, VoiceAgent
+from telephony.models import Call, CallDetail, CallLookup, PhoneNumber, Recording, VoiceAgent
 from telephony.rules import RULES_VERSION, classify
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def apply_event(*, event: CallEvent, now: datetime) -> CallChange | None:
     changes = merging.merged_facts(call, event)
     analysis: dict[str, Any] = {}
     if event.kind != "started":
-        changes |= _merge_details(call, event)
+        changes |= _merge_details(call, event, now)
         analysis = changes.pop("analysis")
     if analysis and call.analyzed_at is None:
         changes["analyzed_at"] = now
@@ -158,7 +160,7 @@ def _owner_of(event: CallEvent) -> UUID | None:
     return found
 
 
-def _merge_details(call: Call, event: CallEvent) -> dict[str, Any]:
+def _merge_details(call: Call, event: CallEvent, now: datetime) -> dict[str, Any]:
     """Write the large parts that are newer; return the call's columns among them, and the analysis."""
     detail = CallDetail.objects.filter(call_id=call.pk).only("stamps", "call_analysis").first()
     parts, stamps = merging.newer_parts(event, detail.stamps if detail else {})
@@ -171,8 +173,18 @@ def _merge_details(call: Call, event: CallEvent) -> dict[str, Any]:
         CallDetail.objects.create(call_id=call.pk, stamps=stamps, **columns)
     elif parts:
         CallDetail.objects.filter(pk=detail.pk).update(stamps=stamps, **columns)
+    if columns.get("knowledge_url"):
+        _order_lookup(call, now)
     known = detail.call_analysis if detail else {}
     return {**changes, "analysis": columns.get("call_analysis", known)}
+
+
+def _order_lookup(call: Call, now: datetime) -> None:
+    """Note that somebody has to fetch what was looked up; once for a call."""
+    if not CallLookup.objects.filter(call=call).exists():
+        CallLookup.objects.create(
+            call=call, client_id=call.client_id, campaign_id=call.campaign_id, created_at=now
+        )
 
 
 def _set(call: Call, changes: dict[str, Any]) -> None:
@@ -271,6 +283,14 @@ def forget_calls(*, lead_id: UUID, phone_number: str) -> int:
     `phone_number` stands where theirs stood. Inside the caller's transaction; returns how many calls.
     """
     calls = Call.objects.filter(lead_id=lead_id)
-    CallDetail.objects.filter(call_id__in=list(calls.values_list("pk", flat=True))).delete()
+    call_ids = list(calls.values_list("pk", flat=True))
+    CallDetail.objects.filter(call_id__in=call_ids).delete()
+    CallLookup.objects.filter(call_id__in=call_ids).delete()
+    sounds = Recording.objects.filter(call_id__in=call_ids)
+    for name in sounds.exclude(stored_name="").values_list("stored_name", flat=True):
+        on_commit(partial(files.delete_stored, name))
+    sounds.delete()
     outbound, inbound = (calls.filter(direction=one) for one in Call.Direction)
-    return outbound.update(to_number=phone_number) + inbound.update(from_number=phone_number)
+    return outbound.update(to_number=phone_number, last_line="") + inbound.update(
+        from_number=phone_number, last_line=""
+    )

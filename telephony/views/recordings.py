@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LINK_SECONDS: Final = 15 * 60
 _SALT: Final = "recording"
 _RANGE: Final = re.compile(r"bytes=([0-9]{1,12})-([0-9]{0,12})")
+_SECONDS: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?", re.ASCII)
 _CHUNK: Final = 65536
 _PARTIAL, _UNSATISFIABLE = 206, 416
 
@@ -39,8 +40,10 @@ def call_recording(request: ClientRequest, call_id: UUID) -> HttpResponse:
     copy = Recording.objects.filter(call=call, status=Recording.Status.STORED).first()
     detail = CallDetail.objects.filter(call=call).only("recording_url").first()
     theirs = detail.recording_url if detail else ""
+    start = request.GET.get("t", "")
     context = {
         "call": call,
+        "start": start if _SECONDS.fullmatch(start) else "",
         "sound_url": _link(copy) if copy else "",
         "provider_url": theirs if theirs.startswith("https://") else "",
     }

@@ -37,6 +37,7 @@ ACROSS_CLIENTS = {
     "import_unfinished",
     "operation_unfinished",
     "recording_by_status",
+    "lookup_by_status",
     "report_unfinished",
     "suppression_by_number",
     "top_up_due",

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from telephony.sandbox.audio import recording, voice_sample
 from telephony.sandbox.endpoints.exchange import answer, body_of, nothing, world_of
 from telephony.sandbox.faults import KINDS
+from telephony.sandbox.knowledge import looked_up
 from telephony.sandbox.refusals import bad_request, not_found
 from telephony.sandbox.voices import VOICES
 
@@ -93,6 +94,14 @@ async def get_voice_sample(request: Request) -> Response:
     return Response(voice_sample(name), media_type="audio/wav")
 
 
+async def get_lookups(request: Request) -> Response:
+    world = world_of(request)
+    call = world.switchboard.calls.get(request.path_params["name"])
+    if call is None or not call.duration_ms:
+        raise not_found()
+    return answer(looked_up(call, world.knowledge))
+
+
 async def get_log(request: Request) -> Response:
     call = world_of(request).switchboard.calls.get(request.path_params["name"])
     if call is None:
@@ -114,5 +123,6 @@ routes = [
     Route("/_sandbox/faults/{kind}", delete_faults, methods=["DELETE"]),
     Route("/recordings/voices/{name}.wav", get_voice_sample),
     Route("/recordings/{name}.wav", get_recording),
+    Route("/recordings/{name}-knowledge.json", get_lookups),
     Route("/recordings/{name}.log", get_log),
 ]

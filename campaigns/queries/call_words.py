@@ -1,0 +1,66 @@
+"""A call's charge and its pauses as sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from convomono.lib.display import duration, usd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from billing.models import Transaction
+    from telephony.models import Call
+
+_MS = 1000
+
+
+def charge_sentence(call: Call, line: Transaction | None) -> str:
+    """Say how the talk became the charge, by the price of its ledger line; empty while unknown."""
+    if not call.is_over or call.duration_seconds is None:
+        return ""
+    if line is None:
+        return _("Nothing was charged.") if call.outcome_class else ""
+    said = {
+        "talk": duration(call.duration_seconds),
+        "billed": duration(line.seconds),
+        "price": usd(line.price_per_minute_micros),
+        "cost": usd(line.amount_micros),
+    }
+    if line.seconds == call.duration_seconds:
+        return _("%(talk)s of talk at %(price)s a minute come to %(cost)s.") % said
+    sentence = _(
+        "%(talk)s of talk are billed as %(billed)s (%(rule)s) at %(price)s a minute: %(cost)s."
+    )
+    return sentence % {**said, "rule": _rounding(line)}
+
+
+def _rounding(line: Transaction) -> str:
+    parts = []
+    if line.minimum_seconds:
+        parts.append(_("at least %(time)s") % {"time": duration(line.minimum_seconds)})
+    if line.increment_seconds > 1:
+        parts.append(_("in begun units of %(time)s") % {"time": duration(line.increment_seconds)})
+    return ", ".join(parts) or _("begun seconds count whole")
+
+
+def latency_sentence(latency: Mapping[str, Any]) -> str:
+    """Say how long the agent took to answer, by Retell's end-to-end figures; empty if unknown."""
+    told = latency.get("e2e")
+    if not isinstance(told, dict):
+        return ""
+    half, most = told.get("p50"), told.get("p90")
+    if not _is_time(half):
+        return ""
+    if not _is_time(most):
+        return _("It answered after %(half)s s, as a rule.") % {"half": f"{half / _MS:.1f}"}
+    return _("It answered after %(half)s s as a rule, and nine times of ten within %(most)s s.") % {
+        "half": f"{half / _MS:.1f}",
+        "most": f"{most / _MS:.1f}",
+    }
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
