@@ -19,7 +19,7 @@ from leads.imports.targets import EnrolRow
 from telephony.services import forget_calls, is_expecting_news
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from leads.models import Lead
@@ -103,6 +103,12 @@ class LeadDoor:
         ).delete()
         left = set(Enrolment.objects.filter(pk__in=keys).values_list("pk", flat=True))
         return {lead_id for key, lead_id in keys.items() if key not in left}
+
+    def prioritise(self, scores: Mapping[int, Sequence[UUID]]) -> None:
+        for score, lead_ids in scores.items():
+            Enrolment.objects.filter(lead_id__in=lead_ids, status=Status.QUEUED).update(
+                priority=score
+            )
 
     def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:
         enrolments = Enrolment.objects.filter(lead_id=lead_id)

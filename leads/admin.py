@@ -17,6 +17,7 @@ from convomono.lib.phone import NumberRefused, parse_number
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Consent, Lead, LeadImport, Suppression
 from leads.resources import LeadResource, SuppressionResource
+from leads.services.scoring import rescore_lead
 from leads.services.suppressions import lift_suppression, suppress
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class LeadAdmin(ModelAdmin, ImportExportModelAdmin):
     def save_model(self, request: HttpRequest, obj: Lead, form: Any, change: Any) -> None:
         obj.search_text, obj.updated_at = obj.searchable(), clock.now()
         super().save_model(request, obj, form, change)
+        rescore_lead(obj.pk)
 
 
 @admin.register(Suppression)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -49,6 +49,14 @@ class CampaignDoor(Protocol):
 
     def withdraw(self, *, lead_ids: Sequence[UUID], campaign_id: UUID | None) -> set[UUID]:
         """Take leads out of a campaign (or of all) where they only wait; return which were."""
+        ...
+
+    def prioritise(self, scores: Mapping[int, Sequence[UUID]]) -> None:
+        """
+        Give leads that wait in a launch's line the place of their score, inside the caller's transaction.
+
+        `scores` names the leads of each score, at most 200 in all.
+        """
         ...
 
     def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:

@@ -135,7 +135,7 @@ class LeadResource(_SafeResource):
         instance.country, instance.line_type = parsed.country, parsed.line_type
         instance.zone_candidates = list(time_zones(parsed.e164))
         instance.search_text = instance.searchable()
-        instance.score = self._weighing(instance.client_id).score(instance).points
+        instance.score = self._weighing(instance.client_id).points(instance)
         instance.updated_at = clock.now()
         if getattr(instance, "created_at", None) is None:
             instance.created_at = instance.updated_at

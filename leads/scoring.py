@@ -83,9 +83,28 @@ def weights_with(chosen: Mapping[str, object]) -> dict[str, int]:
     }
 
 
+def points_of(lead: Scored, *, weights: Mapping[str, int], tag: str = "") -> int:
+    """Return what `score_of` comes to, without its lines: quick enough for a million leads."""
+    total = 0
+    for name, count in _times(lead, tag).items():
+        if count:
+            total += weights[name] * count
+    return min(max(total, LOWEST), HIGHEST)
+
+
 def score_of(lead: Scored, *, weights: Mapping[str, int], tag: str = "") -> Score:
     """Add up what counts of a lead; `tag` is the client's tag that counts, empty for none."""
-    times = {
+    reasons = tuple(
+        Reason(str(WEIGHTS[name].label), weights[name] * int(count))
+        for name, count in _times(lead, tag).items()
+        if count and weights[name]
+    )
+    return Score(points=points_of(lead, weights=weights, tag=tag), reasons=reasons)
+
+
+def _times(lead: Scored, tag: str) -> dict[str, int]:
+    """Return how often each thing counts."""
+    return {
         "base": 1,
         "consent": lead.consent_status == "given",
         "named": bool(lead.first_name and lead.last_name),
@@ -100,10 +119,3 @@ def score_of(lead: Scored, *, weights: Mapping[str, int], tag: str = "") -> Scor
         "attempt": lead.attempts_count,
         "converted": lead.status == "converted",
     }
-    reasons = tuple(
-        Reason(str(WEIGHTS[name].label), weights[name] * int(count))
-        for name, count in times.items()
-        if count and weights[name]
-    )
-    total = sum(reason.points for reason in reasons)
-    return Score(points=min(max(total, LOWEST), HIGHEST), reasons=reasons)

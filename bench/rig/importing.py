@@ -206,7 +206,7 @@ def peer(options: dict[str, Any]) -> dict[str, Any]:
     class Plain(resources.ModelResource):  # type: ignore[misc]  # has no types
         class Meta:
             model = Lead
-            import_id_fields = ("phone_number",)
+            import_id_fields = ("client", "phone_number")  # what the table has an index for
             fields = ("id", "client", "phone_number", "first_name", "last_name")
 
         def before_save_instance(self, instance: Lead, row: Any, **_more: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from functools import cache, lru_cache
 from itertools import batched
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from django.db import connection, models
 from django.db.models.base import ModelState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     type Convert = Callable[[Any], Any]
@@ -53,8 +54,8 @@ def insert_rows(rows: Sequence[models.Model]) -> None:
     if connection.vendor == "mongodb":
         model._base_manager.bulk_create(rows)
         return
-    statement, names, converts = _insert(model, connection.vendor)
-    _run(statement, ([row.__dict__[name] for name in names] for row in rows), converts)
+    statement, values_of, converts = _insert(model, connection.vendor)
+    _run(statement, [list(values_of(row.__dict__)) for row in rows], converts)
 
 
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str], *, guard: str) -> int:
@@ -74,21 +75,20 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str], *, guard: 
             for row in rows
         )
     statement, converts = _update(model, tuple(columns), guard, connection.vendor)
-    values = (
+    values = [
         [*(row.__dict__[name] for name in columns), row.pk, row.__dict__[f"was_{guard}"]]
         for row in rows
-    )
+    ]
     return _run(statement, values, converts)
 
 
-def _run(statement: str, rows: Iterable[list[Any]], converts: Sequence[tuple[int, Convert]]) -> int:
-    prepared = []
-    for row in rows:
-        for place, convert in converts:
-            row[place] = convert(row[place])
-        prepared.append(row)
+def _run(statement: str, rows: Sequence[list[Any]], converts: Sequence[tuple[int, Convert]]) -> int:
+    for place, convert in converts:
+        for row in rows:
+            if (value := row[place]) is not None:
+                row[place] = convert(value)
     with connection.cursor() as cursor:
-        cursor.executemany(statement, prepared)
+        cursor.executemany(statement, rows)
         return int(cursor.rowcount)
 
 
@@ -101,13 +101,13 @@ def _defaults(model: type[models.Model]) -> dict[str, Any]:
 @cache
 def _insert(
     model: type[models.Model], vendor: str
-) -> tuple[str, list[str], list[tuple[int, Convert]]]:
+) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]], list[tuple[int, Convert]]]:
     fields = model._meta.concrete_fields
     columns = ", ".join(connection.ops.quote_name(_column(field)) for field in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     places = ", ".join(["%s"] * len(fields))
     statement = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # nosec B608 # the model's names
-    return statement, [field.attname for field in fields], _converts(fields, vendor)
+    return statement, itemgetter(*(field.attname for field in fields)), _converts(fields, vendor)
 
 
 @cache
@@ -150,8 +150,8 @@ def _convert(field: Any, vendor: str) -> Convert | None:
     return lambda value: field.get_db_prep_save(value, connection)
 
 
-def _hex(value: UUID | None) -> str | None:
-    return None if value is None else value.hex
+def _hex(value: UUID) -> str:
+    return value.hex
 
 
 def _json(value: Any) -> str:
@@ -173,7 +173,7 @@ def _remembered(convert: Convert) -> Convert:
     """Convert the instant that one import writes a thousand times once."""
     last: list[Any] = [None, None]
 
-    def instant(value: datetime | None) -> Any:
+    def instant(value: datetime) -> Any:
         if value is not last[0]:
             last[:] = value, convert(value)
         return last[1]

@@ -16,7 +16,7 @@ from phonenumbers import (
     timezone as phone_timezone,
 )
 
-from convomono.lib.phone_plans import Line, quick_number
+from convomono.lib.phone_plans import Line, nanp_line, quick_number
 from convomono.lib.split_areas import SPLIT_AREAS
 
 Refusal = Literal[
@@ -135,6 +135,9 @@ def is_country(code: str) -> bool:
 @lru_cache(maxsize=262_144)
 def _nanp_exchange(prefix: str, country: str) -> Line | Refusal:
     """Return what the area code and exchange tell of a number, or why none has them."""
+    if line := nanp_line(f"{prefix}2345"):
+        area = prefix[:3]
+        return Line(*line[:2], _with_split(area, line.zones)) if area in SPLIT_AREAS else line
     try:
         told = _checked(phonenumbers.parse(f"+1{prefix}2345", None), "")
     except NumberRefused as exc:
@@ -208,8 +211,12 @@ def time_zones(e164: str) -> tuple[str, ...]:
         return _zones(e164)
     if e164[2:5] in _TOLL_FREE_AREAS:
         return ()
-    split = SPLIT_AREAS.get(e164[2:5], ())
-    told = _zones(e164[:8] + "2345")  # told by area code and exchange at most
+    return _with_split(e164[2:5], _zones(e164[:8] + "2345"))  # told by the exchange at most
+
+
+@lru_cache(maxsize=4096)
+def _with_split(area: str, told: tuple[str, ...]) -> tuple[str, ...]:
+    split = SPLIT_AREAS.get(area, ())
     return tuple(sorted({*told, *split})) if split else told
 
 

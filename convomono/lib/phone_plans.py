@@ -177,6 +177,20 @@ def quick_number(text: str, country: str) -> tuple[int, Line] | None:
     return int(plan.code + national), line
 
 
+@cache
+def _nanp() -> _Plan:
+    return _Plan(1)
+
+
+def nanp_line(national: str) -> Line | None:
+    """
+    Return what is known of an American number of ten digits; None: ask phonenumbers why not.
+
+    The zones are those of the prefix alone.
+    """
+    return _nanp().line(national)
+
+
 def _plan_at(digits: str) -> _Plan | None:
     for length in range(1, _LONGEST_CODE + 1):
         if (code := int(digits[:length])) in COUNTRY_CODE_TO_REGION_CODE:

@@ -270,7 +270,10 @@ class RowReader:
 
 def tags_of(row: ReadRow, options: ImportOptions) -> list[str]:
     """Return the tags of the import and of the row's own column."""
-    return list(dict.fromkeys([*options.get("tags", ()), *split_tags(row.said.get("tags", ""))]))
+    own = row.said.get("tags", "")
+    if not own:
+        return list(dict.fromkeys(options.get("tags", ())))
+    return list(dict.fromkeys([*options.get("tags", ()), *split_tags(own)]))
 
 
 def _own(row: ReadRow, name: str) -> str:

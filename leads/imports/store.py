@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from convomono.lib.bulk import insert_rows, new_row, update_rows
 from convomono.lib.ids import uuid7
+from leads.doors import campaigns
 from leads.imports.rows import ReadRow, tags_of
 from leads.imports.verdicts import Verdict
 from leads.models import Consent, Lead, LeadImportChange
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from leads.imports.judge import ConsentDays
     from leads.imports.work import Work
+    from leads.services.scoring import Weighing
 
 _FIELDS = (
     "first_name",
@@ -46,6 +49,7 @@ class Writing:
     changes: list[LeadImportChange] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
     agreed: list[Lead] = field(default_factory=list)  # known leads whose consent this is
+    scored: dict[int, list[uuid.UUID]] = field(default_factory=dict)  # known leads by new score
 
     def write(self) -> None:
         """
@@ -56,9 +60,12 @@ class Writing:
         """
         insert_rows(self.leads)
         if self.changed:
-            written = update_rows(self.changed, (*CHANGEABLE, "updated_at"), guard="updated_at")
+            columns = (*CHANGEABLE, "score", "updated_at")
+            written = update_rows(self.changed, columns, guard="updated_at")
             if written != len(self.changed):
                 raise LeadMoved
+        if self.scored:
+            campaigns().prioritise(self.scored)
         if self.agreed:
             # Guarded: somebody may have taken their consent back since we read the row.
             Lead.objects.filter(
@@ -75,10 +82,11 @@ def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: d
         agreed_at = _agreed_at(work, row, days) if row.verdict != Verdict.NO_CONSENT else None
         if row.lead is None:
             row.lead = _new_lead(work, row, is_agreed=agreed_at is not None, now=now)
-            row.lead.score = weighing.score(row.lead).points
+            row.lead.score = weighing.points(row.lead)
             made.leads.append(row.lead)
         else:
             _change(work, row, made, is_agreed=agreed_at is not None, now=now)
+            _weigh(row.lead, made, weighing, is_agreed=agreed_at is not None)
         if agreed_at is not None:
             made.consents.append(_consent(work, row, agreed_at, now=now))
     return made
@@ -86,9 +94,14 @@ def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: d
 
 def _agreed_at(work: Work, row: ReadRow, days: ConsentDays) -> datetime | None:
     if said := work.plan.options["consent_given_at"]:
-        return datetime.fromisoformat(said) if work.plan.options["consent_kind"] else None
+        return _instant(said) if work.plan.options["consent_kind"] else None
     day = days.consent_on(row)
     return datetime.combine(day, time(), UTC) if day is not None else None
+
+
+@lru_cache(maxsize=16)
+def _instant(said: str) -> datetime:
+    return datetime.fromisoformat(said)  # one and the same for all rows, so it is written once
 
 
 def _new_lead(work: Work, row: ReadRow, *, is_agreed: bool, now: datetime) -> Lead:
@@ -147,6 +160,19 @@ def _change(work: Work, row: ReadRow, made: Writing, *, is_agreed: bool, now: da
     )
 
 
+def _weigh(lead: Lead, made: Writing, weighing: Weighing, *, is_agreed: bool) -> None:
+    """Give a known lead that is changed the score that follows from what the file says of it."""
+    if not made.changed or made.changed[-1] is not lead:
+        return
+    status, none = lead.consent_status, Lead.ConsentStatus.NONE
+    if is_agreed and status == none:
+        lead.consent_status = Lead.ConsentStatus.GIVEN  # what the block is about to write
+    points, lead.consent_status = weighing.points(lead), status
+    if points != lead.score:
+        lead.score = points
+        made.scored.setdefault(points, []).append(lead.pk)
+
+
 def _fill(work: Work, row: ReadRow, lead: Lead) -> None:
     overwrite = work.plan.options["existing"] == "overwrite"
     for name in _FIELDS:
@@ -167,6 +193,16 @@ def _fill(work: Work, row: ReadRow, lead: Lead) -> None:
         lead.other_numbers = [*lead.other_numbers, *others]
 
 
+def _consent_id(import_id: uuid.UUID, lead_id: uuid.UUID) -> uuid.UUID:
+    """
+    Return the one key of the consent that an import gives a lead.
+
+    It keeps the time in the lead's key, so new consents stand together in the index. (The two
+    highest of the lower 64 bits are the variant, alike in both.)
+    """
+    return uuid.UUID(int=lead_id.int ^ (import_id.int & ((1 << 62) - 1)))
+
+
 def _consent(work: Work, row: ReadRow, agreed_at: datetime, *, now: datetime) -> Consent:
     options, lead = work.plan.options, row.lead
     assert lead is not None  # made before
@@ -175,7 +211,7 @@ def _consent(work: Work, row: ReadRow, agreed_at: datetime, *, now: datetime) ->
     )
     return new_row(
         Consent,
-        id=uuid.uuid5(work.lead_import.pk, str(lead.pk)),
+        id=_consent_id(work.lead_import.pk, lead.pk),
         client_id=lead.client_id,
         lead_id=lead.pk,
         kind=options["consent_kind"] or Consent.Kind.EXPRESS.value,

@@ -16,6 +16,7 @@ from audit.services import System, record
 from convomono.lib.db import atomic, run_atomic
 from leads.imports.targets import find_target
 from leads.models import Consent, Lead, LeadImport, LeadImportChange
+from leads.services.scoring import rescore, weighing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -188,6 +189,8 @@ def _changed(
     restored = [change for change in changes if _restore(lead_import, change, now)]
     done = {change.pk for change in restored}
     step.add("restored", len(done))
+    back = Lead.objects.filter(pk__in=[change.lead_id for change in restored])
+    rescore(leads=back, weighing=weighing_of(lead_import.client_id))
     for change in changes:
         if change.pk not in done:
             change.left_reason = _why_left(change)

@@ -20,6 +20,7 @@ from leads.models import (
     LeadOperationRow,
     Suppression,
 )
+from leads.services.scoring import rescore, weighing_of
 from leads.services.suppressions import scope_key
 
 if TYPE_CHECKING:
@@ -116,9 +117,11 @@ class Tag(_Base):
         ]
 
     def write(self, leads: Sequence[Lead], rows: Mapping[UUID, LeadOperationRow]) -> None:
-        for lead in leads:
-            if not rows[lead.pk].note and not self._set(lead, rows[lead.pk].after["tags"]):
+        wanted = [lead for lead in leads if not rows[lead.pk].note]
+        for lead in wanted:
+            if not self._set(lead, rows[lead.pk].after["tags"]):
                 raise Stale
+        self._weigh(wanted)
 
     def undo(self, rows: Sequence[LeadOperationRow]) -> dict[UUID, str]:
         leads, kept = self.found(rows), {}
@@ -130,7 +133,12 @@ class Tag(_Base):
                 kept[row.lead_id] = EDITED
             elif not self._set(lead, row.before["tags"]):
                 raise Stale
+        self._weigh([lead for lead in leads.values() if lead.pk not in kept])
         return kept
+
+    def _weigh(self, leads: Sequence[Lead]) -> None:
+        """Compute the scores anew: a tag may count."""
+        rescore(leads=leads, weighing=weighing_of(self.operation.client_id))
 
     def _set(self, lead: Lead, tags: list[str]) -> bool:
         before, lead.tags = lead.search_text, tags

@@ -12,7 +12,7 @@ from audit.services import record
 from convomono.lib.db import IntegrityError, atomic
 from convomono.lib.phone import parse_number, time_zones
 from leads.models import Consent, Lead
-from leads.services.scoring import rescore_lead, weighing_of
+from leads.services.scoring import rescore_called, rescore_lead, weighing_of
 from leads.services.suppressions import suppressed_numbers
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def create_lead(
     lead.search_text = lead.searchable()
     if suppressed_numbers(client_id=client.pk, campaign_id=None, phone_numbers=[parsed.e164]):
         lead.status = Lead.Status.SUPPRESSED  # kept in the list, and shown for what it is
-    lead.score = weighing_of(client.pk).score(lead).points
+    lead.score = weighing_of(client.pk).points(lead)
     try:
         _insert(lead, consent=consent, actor=actor, now=now)
     except IntegrityError:
@@ -169,5 +169,5 @@ def record_summary(*, lead_id: UUID, now: datetime, **summary: Unpack[Summary]) 
         )
     written = bool(rows.update(updated_at=now, **summary))
     if written:
-        rescore_lead(lead_id)
+        rescore_called(lead_id)
     return written

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 Level = Suppression.Level
+_LEVELS = (Level.CAMPAIGN, Level.CLIENT, Level.AGENCY)  # a later one wins
 
 
 def scope_key(
@@ -46,25 +47,43 @@ def suppressed_numbers(
     """
     Return those of the numbers that must not be called, with the widest list each is on.
 
-    One query for each 450 numbers: those of erased people are found by their hash.
+    One query for each 900 numbers. Those of erased people are found by their hash, if there are any:
+    that is asked last, since an erasure puts the hash in place of the number.
     """
-    levels = [Level.CAMPAIGN, Level.CLIENT, Level.AGENCY]  # a later one wins
     found: dict[str, Suppression.Level] = {}
+    scope = (client_id, campaign_id)
+    numbers = list(phone_numbers)
+    _look_up({one: one for one in numbers}, scope, found)
+    if numbers and _some_are_erased():
+        _look_up({word: one for one in numbers for word in hashed_numbers(one)}, scope, found)
+    return found
+
+
+def _look_up(
+    stands_for: dict[str, str],
+    scope: tuple[UUID, UUID | None],
+    found: dict[str, Suppression.Level],
+) -> None:
+    """Add to `found` what is listed under these words, each of which stands for a number."""
+    client_id, campaign_id = scope
     columns = ("phone_number", "level", "client_id", "campaign_id")
-    stands_for = {word: one for one in phone_numbers for word in (one, *hashed_numbers(one))}
     for word, name, of_client, of_campaign in rows_where_in(
         Suppression, "phone_number", list(stands_for), columns
     ):
-        level = Level(name)
         if of_client not in {None, client_id}:
             continue
+        level = Level(name)
         if level == Level.CAMPAIGN and (campaign_id is None or of_campaign != campaign_id):
             continue
         number = stands_for[word]
         known = found.get(number)
-        if known is None or levels.index(level) > levels.index(known):
+        if known is None or _LEVELS.index(level) > _LEVELS.index(known):
             found[number] = level
-    return found
+
+
+def _some_are_erased() -> bool:
+    """Tell whether any hash is listed; they all begin with "#"."""
+    return Suppression.objects.filter(phone_number__gte="#", phone_number__lt="$").exists()
 
 
 def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept
