@@ -66,6 +66,11 @@ def client_launcher[**P](view: View[ClientRequest, P]) -> AnyView[P]:
     return _client_face(view, lambda user: can_manage(user) and user.can_launch)
 
 
+def client_owner[**P](view: View[ClientRequest, P]) -> AnyView[P]:
+    """Let in a client's owners."""
+    return _client_face(view, lambda user: user.client_role == User.ClientRole.OWNER)
+
+
 def can_manage(user: User) -> bool:
     """Tell whether this person may change their client's campaigns and leads."""
     return user.client_role in {User.ClientRole.MANAGER, User.ClientRole.OWNER}

@@ -47,6 +47,12 @@ _AGENCY_NAV = (
     ("agency-campaigns:line-list", "queue-list", _lazy("Lines"), ()),
     ("agency-campaigns:live", "phone-arrow-up-right", _lazy("Live"), ()),
     ("agency-campaigns:rule-list", "scale", _lazy("Calling rules"), ()),
+    (
+        "agency-campaigns:template-list",
+        "document-duplicate",
+        _lazy("Templates"),
+        ("manage_campaigns",),
+    ),
     ("agency-campaigns:workspace", "cloud", _lazy("At Retell"), ("manage_campaigns",)),
     ("agency-webhooks:monitor", "signal", _lazy("Webhooks"), ()),
     ("agency-reporting:health", "heart", _lazy("Health"), ()),

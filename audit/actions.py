@@ -70,6 +70,16 @@ CAMPAIGN_RESTORED = "campaign.restored"
 CAMPAIGN_DUPLICATED = "campaign.duplicated"
 CAMPAIGN_ARCHIVED = "campaign.archived"
 CAMPAIGN_LAUNCHED = "campaign.launched"
+LAUNCH_RULE_CHANGED = "launch.rule_changed"
+LAUNCH_ASKED = "launch.asked"
+LAUNCH_APPROVED = "launch.approved"
+LAUNCH_DECLINED = "launch.declined"
+LAUNCH_WITHDRAWN = "launch.withdrawn"
+LAUNCH_OUTDATED = "launch.outdated"
+TEMPLATE_CREATED = "template.created"
+TEMPLATE_CHANGED = "template.changed"
+TEMPLATE_OFFERED = "template.offered"
+TEMPLATE_WITHDRAWN = "template.withdrawn"
 CAMPAIGN_PAUSED = "campaign.paused"
 CAMPAIGN_RESUMED = "campaign.resumed"
 CAMPAIGN_STOPPED = "campaign.stopped"
@@ -174,6 +184,16 @@ SENTENCES = {
     CAMPAIGN_DUPLICATED: _("Duplicated the campaign"),
     CAMPAIGN_ARCHIVED: _("Archived the campaign"),
     CAMPAIGN_LAUNCHED: _("Launched the campaign"),
+    LAUNCH_RULE_CHANGED: _("Changed which launches need a second person"),
+    LAUNCH_ASKED: _("Asked for a launch"),
+    LAUNCH_APPROVED: _("Approved a launch"),
+    LAUNCH_DECLINED: _("Declined a launch"),
+    LAUNCH_WITHDRAWN: _("Took back a request to launch"),
+    LAUNCH_OUTDATED: _("A request to launch went out of date"),
+    TEMPLATE_CREATED: _("Wrote a campaign template"),
+    TEMPLATE_CHANGED: _("Changed a campaign template"),
+    TEMPLATE_OFFERED: _("Offered a campaign template to clients"),
+    TEMPLATE_WITHDRAWN: _("Withdrew a campaign template"),
     CAMPAIGN_PAUSED: _("Paused the campaign"),
     CAMPAIGN_RESUMED: _("Resumed the campaign"),
     CAMPAIGN_STOPPED: _("Stopped the campaign"),

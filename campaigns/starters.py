@@ -23,6 +23,9 @@ class Starter:
     conversion: str
 
 
+# Stands for the client's name in starters and templates.
+BUSINESS = "[business]"
+
 _RULES = """
 Rules:
 - You are an AI. Say so whenever somebody asks.
@@ -104,8 +107,8 @@ STARTERS = (
 
 
 def fill_in(text: str, *, business: str) -> str:
-    """Return a starter's text with the client's name in it."""
-    return text.replace("[business]", business)
+    """Return a starter's or a template's text with the client's name in it."""
+    return text.replace(BUSINESS, business)
 
 
 def find_starter(slug: str) -> Starter | None:

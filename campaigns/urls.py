@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from campaigns.views import (
+    approvals,
     automation,
     calling_rules,
     calls,
@@ -18,12 +19,15 @@ from campaigns.views import (
     live,
     numbers,
     stops,
+    templates,
     top_up,
     workspace,
 )
 from campaigns.writing_urls import writing
 
 _CAMPAIGN = "campaigns/<uuid:campaign_id>/"
+_REQUEST = "launch-requests/<uuid:launch_request_id>/"
+_TEMPLATE = "templates/<uuid:template_id>/"
 
 client_face: tuple[list[URLPattern], str] = (
     [
@@ -43,6 +47,13 @@ client_face: tuple[list[URLPattern], str] = (
             name="line-change",
         ),
         path(f"{_CAMPAIGN}launch/", launch.campaign_launch, name="campaign-launch"),
+        path(f"{_CAMPAIGN}launch/ask/", approvals.launch_ask, name="launch-ask"),
+        path("launch-requests/", approvals.request_list, name="launch-request-list"),
+        path("launch-requests/rule/", approvals.rule_edit, name="launch-rule"),
+        path(_REQUEST, approvals.request_detail, name="launch-request"),
+        path(f"{_REQUEST}approve/", approvals.request_approve, name="launch-approve"),
+        path(f"{_REQUEST}decline/", approvals.request_decline, name="launch-decline"),
+        path(f"{_REQUEST}withdraw/", approvals.request_withdraw, name="launch-withdraw"),
         path(f"{_CAMPAIGN}top-up/", top_up.campaign_top_up, name="campaign-top-up"),
         path(f"{_CAMPAIGN}pause/", live.campaign_pause, name="campaign-pause"),
         path(f"{_CAMPAIGN}resume/", live.campaign_resume, name="campaign-resume"),
@@ -96,6 +107,11 @@ agency_face: tuple[list[URLPattern], str] = (
     [
         path("lines/", lines.line_list, name="line-list"),
         path("lines/<uuid:client_id>/", lines.line_share, name="line-share"),
+        path("templates/", templates.template_list, name="template-list"),
+        path("templates/new/", templates.template_create, name="template-create"),
+        path(_TEMPLATE, templates.template_detail, name="template-detail"),
+        path(f"{_TEMPLATE}offer/", templates.template_offer, name="template-offer"),
+        path(f"{_TEMPLATE}withdraw/", templates.template_withdraw, name="template-withdraw"),
         path("retell/", workspace.workspace, name="workspace"),
         path("retell/repair/", workspace.workspace_repair, name="workspace-repair"),
         path("live/", stops.live, name="live"),

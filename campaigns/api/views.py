@@ -39,6 +39,7 @@ REFUSALS: dict[type[Exception], tuple[str, str]] = {
     lifecycle.CampaignArchived: ("archived", "The campaign is archived."),
     lifecycle.CampaignNotDraft: ("not_draft", "The campaign is ready already, or archived."),
     lifecycle.CampaignNotReady: ("not_ready", "The campaign was edited: prepare it again."),
+    lifecycle.ApprovalNeeded: ("approval_needed", "A launch of this size needs a second person."),
     lifecycle.LaunchInProgress: ("launch_in_progress", "Another launch is under way."),
     lifecycle.LaunchKeyUsed: ("key_used", "This key has launched another campaign."),
     lifecycle.NobodyWaits: ("no_leads", "No lead waits for a launch."),

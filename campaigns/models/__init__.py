@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaigns.models.approvals import LaunchRequest, LaunchRule
 from campaigns.models.automation import AutomationRule, AutomationRun
 from campaigns.models.calling_rules import ClientLimits, RuleReview
 from campaigns.models.campaign import (
@@ -16,6 +17,7 @@ from campaigns.models.follow_ups import FollowUp, FollowUpRule
 from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
 from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
 from campaigns.models.stops import DialGate
+from campaigns.models.templates import CampaignTemplate, TemplateVersion
 from campaigns.models.variables import ScriptVariable
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "BatchCall",
     "CallingWindow",
     "Campaign",
+    "CampaignTemplate",
     "CampaignVersion",
     "ClientLimits",
     "ClientShare",
@@ -36,10 +39,13 @@ __all__ = [
     "FollowUpRule",
     "KnowledgeBase",
     "KnowledgeSource",
+    "LaunchRequest",
+    "LaunchRule",
     "PersonPace",
     "RetryPolicy",
     "RuleReview",
     "SafetyPolicy",
     "ScriptVariable",
+    "TemplateVersion",
     "TopUp",
 ]

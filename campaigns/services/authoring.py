@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audit import actions
 from audit.services import record
+from campaigns.launch_requests import outdate_request
 from campaigns.models import (
     BatchCall,
     CallingWindow,
@@ -110,15 +111,23 @@ def _columns(content: CampaignContent) -> dict[str, Any]:
 
 @atomic
 def create_campaign(
-    *, client: Client, content: CampaignContent, actor: Actor, now: datetime
+    *,
+    client: Client,
+    content: CampaignContent,
+    actor: Actor,
+    now: datetime,
+    template_id: str = "",
+    template_number: int = 0,
 ) -> Campaign:
-    """Create a draft with its calling window and retry policy."""
+    """Create a draft with its calling window and retry policy; what it was started from is kept."""
     campaign = Campaign.objects.create(
         client=client,
         created_by_email=actor.actor_email,
         created_at=now,
         updated_at=now,
         knowledge_base=_knowledge(client_id=client.pk, content=content, now=now),
+        template_id=template_id,
+        template_number=template_number,
         **_columns(content),
     )
     _create_rules(campaign, content)
@@ -164,6 +173,7 @@ def update_campaign(
     if not saved:
         raise CampaignArchived
     _update_rules(campaign, content)
+    outdate_request(campaign_id=campaign.pk, now=now)
     record(
         actions.CAMPAIGN_CHANGED,
         resource=campaign,
@@ -217,6 +227,7 @@ def archive_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> None
         .update(status=Campaign.Status.ARCHIVED, archived_at=now, updated_at=now)
     )
     if archived:
+        outdate_request(campaign_id=campaign.pk, now=now)
         record(actions.CAMPAIGN_ARCHIVED, resource=campaign, actor=actor, now=now)
     elif Campaign.objects.filter(pk=campaign.pk).exclude(launching_id=None).exists():
         raise CampaignLive

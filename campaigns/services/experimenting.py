@@ -11,6 +11,7 @@ from audit import actions
 from audit.services import System, record
 from campaigns import script
 from campaigns.experiments import Outcome, arm_of, judge
+from campaigns.launch_requests import outdate_request
 from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
 from campaigns.services import preparing
 from campaigns.services.authoring import LIVE
@@ -87,6 +88,7 @@ def start_experiment(
     def block() -> None:
         row.pk = row.id = uuid7()
         row.save(force_insert=True)
+        outdate_request(campaign_id=campaign.pk, now=now)
         record(
             actions.EXPERIMENT_STARTED,
             resource=row,
@@ -275,6 +277,7 @@ def _publish_winner(experiment: Experiment, now: datetime) -> bool:
         status=Campaign.Status.READY,
         published_version=experiment.control.number,
     ).update(**experiment.changes, published_version=version.number, updated_at=now)
+    outdate_request(campaign_id=experiment.campaign_id, now=now)
     if changed:
         # What the next publishing compares with is unknown: it makes a version of its own.
         VoiceAgent.objects.filter(campaign_id=experiment.campaign_id).update(

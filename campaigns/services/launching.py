@@ -17,6 +17,7 @@ from convomono.lib.db import IntegrityError, on_commit, run_atomic
 from convomono.lib.redis import ring
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -82,9 +83,12 @@ def open_batch_call(
     actor: Actor,
     now: datetime,
     scheduled_at: datetime | None = None,
+    within: Callable[[BatchCall], object] | None = None,
 ) -> BatchCall:
     """
     Write the batch call and reserve its minutes, in one block; the second time return the first.
+
+    `within` is done in the same block, so that what it refuses undoes the launch.
 
     :raises CampaignNotReady: if it was edited or archived since
     :raises LaunchInProgress: if another launch of it is under way
@@ -129,6 +133,8 @@ def open_batch_call(
             now=now,
             details={"batch_id": str(batch_call.pk), "seconds": seconds},
         )
+        if within is not None:
+            within(batch_call)
         return batch_call
 
     try:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from campaigns import jobs
+from campaigns.launch_requests import RequestOver, outdate_request
+from campaigns.models import Campaign
 from campaigns.preflight import preflight
-from campaigns.services import funding, launching, preparing, steering, stopping
+from campaigns.services import approving, funding, launching, preparing, steering, stopping
+from campaigns.services.approving import (
+    ApprovalNeeded,
+    OthersRequest,
+    OwnRequest,
+    RequestWaits,
+    decline_launch,
+    withdraw_launch,
+)
 from campaigns.services.authoring import (
     CampaignArchived,
     CampaignContent,
@@ -34,6 +44,7 @@ from campaigns.services.steering import (
     resume_batch_call,
 )
 from campaigns.services.versions import restore_version
+from convomono.lib.db import run_atomic
 from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
@@ -41,11 +52,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from audit.services import Actor
-    from campaigns.models import BatchCall, Campaign
+    from campaigns.models import BatchCall, LaunchRequest
     from campaigns.preflight import Preflight
     from telephony.models import Call
 
 __all__ = [
+    "ApprovalNeeded",
     "BatchCallNotPaused",
     "BatchCallNotRunning",
     "BatchCallOver",
@@ -58,9 +70,16 @@ __all__ = [
     "LaunchKeyUsed",
     "LaunchRefused",
     "NobodyWaits",
+    "OthersRequest",
+    "OwnRequest",
+    "RequestOver",
+    "RequestWaits",
     "ScriptRefused",
+    "approve_launch",
     "archive_campaign",
+    "ask_for_launch",
     "create_campaign",
+    "decline_launch",
     "duplicate_campaign",
     "end_call",
     "end_calls",
@@ -77,6 +96,7 @@ __all__ = [
     "stop_batch_call",
     "stop_campaign",
     "update_campaign",
+    "withdraw_launch",
 ]
 
 # So many slices are done at once: a list of 1,000 dials without waiting for a worker.
@@ -114,6 +134,7 @@ def launch_campaign(
     most `most_seconds`. It starts at `scheduled_at`, else at once; the minutes are reserved now.
     The first 1,000 leads are put in line at once, the rest by a worker.
 
+    :raises ApprovalNeeded: if the client wants a second person for a launch of this size
     :raises LaunchRefused: if the pre-flight check has a blocker; its findings say which
     :raises CampaignNotReady: if it was edited or archived since
     :raises LaunchInProgress: if another launch of it is still putting its leads in line
@@ -124,17 +145,32 @@ def launch_campaign(
     earlier = launching.find_launch(campaign=campaign, launch_key=launch_key)
     if earlier is not None:
         return earlier
-    check = preflight(campaign, now, is_sandbox=is_sandbox)
-    if check.blockers:
-        raise LaunchRefused(check.blockers)
+    check = _sound(campaign, now, is_sandbox=is_sandbox)
+    reserved = _reserved(check, seconds, most_seconds)
+    # By what the list may take, not by what somebody chose to reserve for it.
+    weight = max(check.needed_seconds, reserved)
+    if approving.needs_approval(client_id=campaign.client_id, seconds=weight):
+        raise ApprovalNeeded
     batch_call = launching.open_batch_call(
         campaign=campaign,
         launch_key=launch_key,
-        seconds=_reserved(check, seconds, most_seconds),
+        seconds=reserved,
         scheduled_at=max(now, scheduled_at or now),
+        within=lambda _row: outdate_request(campaign_id=campaign.pk, now=now),
         actor=actor,
         now=now,
     )
+    return _put_in_line(batch_call, now)
+
+
+def _sound(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> Preflight:
+    check = preflight(campaign, now, is_sandbox=is_sandbox)
+    if check.blockers:
+        raise LaunchRefused(check.blockers)
+    return check
+
+
+def _put_in_line(batch_call: BatchCall, now: datetime) -> BatchCall:
     for _slice in range(SLICES_AT_ONCE):
         if launching.attach_slice(batch_call_id=batch_call.pk, now=now):
             break
@@ -149,6 +185,71 @@ def _reserved(check: Preflight, seconds: int | None, most_seconds: int | None) -
         return seconds
     advised = check.reserve_seconds
     return advised if most_seconds is None else min(advised, most_seconds)
+
+
+def ask_for_launch(  # who, what, when, and whether it is the sandbox
+    *,
+    campaign: Campaign,
+    request_id: UUID,
+    starts_at: datetime | None,
+    note: str,
+    actor: Actor,
+    now: datetime,
+    is_sandbox: bool = False,
+    asker_id: UUID | None = None,
+) -> LaunchRequest:
+    """
+    Ask somebody else to launch the campaign's waiting leads; the same id again is the same request.
+
+    :raises LaunchRefused: if the pre-flight check has a blocker; its findings say which
+    :raises RequestWaits: if another request for this campaign waits
+    """
+    return approving.ask_for_launch(
+        campaign=campaign,
+        check=_sound(campaign, now, is_sandbox=is_sandbox),
+        request_id=request_id,
+        starts_at=starts_at,
+        note=note,
+        actor=actor,
+        now=now,
+        asker_id=asker_id,
+    )
+
+
+def approve_launch(
+    *, request: LaunchRequest, actor: Actor, now: datetime, is_sandbox: bool = False
+) -> BatchCall:
+    """
+    Launch what somebody else asked for, just as they asked for it. Twice is once.
+
+    :raises OwnRequest: if it is the asker who approves
+    :raises RequestOver: if it doesn't wait (any more), or the campaign or its leads changed since
+    :raises LaunchRefused: as `launch_campaign`, whose other refusals hold too; the request goes on waiting
+    """
+    if approving.is_asker(request, actor):
+        raise OwnRequest
+    campaign = Campaign.objects.select_related("client", "retry_policy", "calling_window").get(
+        pk=request.campaign_id
+    )
+    launched = launching.find_launch(campaign=campaign, launch_key=request.pk)
+    if launched is not None:
+        return launched
+    if approving.is_outdated(request, campaign):
+        run_atomic(lambda: outdate_request(campaign_id=campaign.pk, now=now))
+        raise RequestOver
+    _sound(campaign, now, is_sandbox=is_sandbox)
+    batch_call = launching.open_batch_call(
+        campaign=campaign,
+        launch_key=request.pk,
+        seconds=request.seconds,
+        scheduled_at=max(now, request.starts_at or now),
+        within=lambda row: approving.mark_launched(
+            request=request, batch_call=row, actor=actor, now=now
+        ),
+        actor=actor,
+        now=now,
+    )
+    return _put_in_line(batch_call, now)
 
 
 def stop_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> None:

@@ -9,6 +9,7 @@ from uuid import uuid5
 import structlog
 from django.utils.translation import gettext as _, ngettext
 
+from accounts.models import User
 from audit import actions
 from audit.services import System, record
 from billing.services import InsufficientCredits
@@ -114,6 +115,8 @@ def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
             now=now,
             is_sandbox=is_sandbox,
         )
+    except lifecycle.ApprovalNeeded:
+        return False, _ask(row, now=now, is_sandbox=is_sandbox)
     except lifecycle.LaunchRefused as refused:
         why = " ".join(finding.sentence for finding in refused.findings)
     except lifecycle.CampaignNotReady:
@@ -128,3 +131,25 @@ def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
         said = ngettext("%(n)d new lead was launched.", "%(n)d new leads were launched.", leads)
         return True, said % {"n": leads}
     return False, why
+
+
+def _ask(row: TopUp, *, now: datetime, is_sandbox: bool) -> str:
+    """Ask on behalf of whoever set it: that person can't approve it."""
+    asker = User.objects.filter(email=row.set_by_email).values_list("pk", flat=True).first()
+    try:
+        lifecycle.ask_for_launch(
+            campaign=row.campaign,
+            request_id=uuid5(row.pk, f"ask:{row.next_at.isoformat()}"),
+            starts_at=None,
+            note=_("New leads, launched by themselves as %(who)s set it up.")
+            % {"who": row.set_by_email},
+            actor=TOP_UP,
+            now=now,
+            is_sandbox=is_sandbox,
+            asker_id=asker,
+        )
+    except lifecycle.RequestWaits:
+        return _("A launch of it waits for approval already.")
+    except lifecycle.LaunchRefused as refused:
+        return " ".join(finding.sentence for finding in refused.findings)
+    return _("It needs a second person: somebody was asked to approve it.")

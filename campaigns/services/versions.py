@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
+from campaigns.launch_requests import outdate_request
 from campaigns.models import Campaign, KnowledgeBase
 from campaigns.services.authoring import CampaignArchived
 from convomono.lib.db import atomic
@@ -48,6 +49,7 @@ def restore_version(
     )
     if not saved:
         raise CampaignArchived
+    outdate_request(campaign_id=campaign.pk, now=now)
     record(
         actions.CAMPAIGN_RESTORED,
         resource=campaign,

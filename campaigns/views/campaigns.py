@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from campaigns.forms.lists import CampaignBulkForm, CampaignFilterForm
 from campaigns.models import Campaign
+from campaigns.queries.approvals import waiting_count
 from campaigns.queries.progress import campaign_list as listed, campaign_rows, live_campaign_ids
 from campaigns.services import lifecycle
 from convomono.lib import clock
@@ -45,6 +46,7 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         "rows": campaign_rows(page.rows),
         "is_filtered": any(asked.values()),
         "may_manage": can_manage(request.user),
+        "requests_waiting": waiting_count(request.tenant.pk),
     }
     return render_page(request, "campaigns/campaign_list.html", context, partial="campaign-table")
 

@@ -10,8 +10,10 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import client_manager
 from campaigns.forms.campaign import NewCampaignForm
+from campaigns.queries.templates import offered_to
 from campaigns.services import lifecycle
 from campaigns.services.authoring import CampaignContent
+from campaigns.services.templates import campaign_content
 from campaigns.starters import STARTERS, find_starter
 from convomono.lib import clock
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
+    from campaigns.models import Campaign, CampaignTemplate
 
 INVALID = 422
 
@@ -26,7 +29,12 @@ INVALID = 422
 @client_manager
 @require_http_methods(["GET", "POST"])
 def campaign_create(request: ClientRequest) -> HttpResponse:
-    choices = [(one.slug, f"{one.label} – {one.about}") for one in STARTERS]
+    offered = {str(one.pk): one for one in offered_to(request.tenant.pk)}
+    choices = [
+        (key, f"{one.name} – {one.about}" if one.about else one.name)
+        for key, one in offered.items()
+    ]
+    choices += [(one.slug, f"{one.label} – {one.about}") for one in STARTERS]
     choices.append(("", _("An empty page – you write every word.")))
     form = NewCampaignForm(
         request.POST if request.method == "POST" else None,
@@ -34,15 +42,31 @@ def campaign_create(request: ClientRequest) -> HttpResponse:
         templates=choices,
     )
     if request.method == "POST" and form.is_valid():
-        content = lifecycle.started_content(
-            name=form.cleaned_data["name"],
-            goal=form.cleaned_data["goal"],
-            starter=find_starter(form.cleaned_data["template"]),
-            business=request.tenant.name,
-        )
-        campaign = lifecycle.create_campaign(
-            client=request.tenant, content=content, actor=request.user, now=clock.now()
-        )
+        campaign = _create(request, form, offered.get(form.cleaned_data["template"]))
         return redirect("campaigns:campaign-step", campaign.pk, "script")
     status = INVALID if form.is_bound else 200
     return render(request, "campaigns/campaign_create.html", {"form": form}, status=status)
+
+
+def _create(
+    request: ClientRequest, form: NewCampaignForm, template: CampaignTemplate | None
+) -> Campaign:
+    words = {
+        "name": form.cleaned_data["name"],
+        "goal": form.cleaned_data["goal"],
+        "business": request.tenant.name,
+    }
+    slug = form.cleaned_data["template"]
+    content = (
+        campaign_content(template=template, **words)
+        if template
+        else lifecycle.started_content(starter=find_starter(slug), **words)
+    )
+    return lifecycle.create_campaign(
+        client=request.tenant,
+        content=content,
+        template_id=slug,
+        template_number=template.number if template else 0,
+        actor=request.user,
+        now=clock.now(),
+    )

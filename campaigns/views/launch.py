@@ -13,10 +13,13 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import client_launcher, get_visible_or_404
 from billing.services import InsufficientCredits
+from campaigns.forms.approvals import AskForm
 from campaigns.forms.campaign import LaunchForm
 from campaigns.models import Campaign
 from campaigns.preflight import preflight
+from campaigns.queries.approvals import approvers, waiting_request
 from campaigns.services import lifecycle
+from campaigns.services.approving import needs_approval
 from convomono.lib import clock
 from convomono.lib.display import brief_instant
 from convomono.lib.ids import uuid7
@@ -47,6 +50,8 @@ def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             batch_call = _launch(request, campaign, form)
         except lifecycle.LaunchRefused:
             messages.error(request, _("Something has changed: it can't be launched like this."))
+        except lifecycle.ApprovalNeeded:
+            messages.error(request, _("A launch of this size needs a second person: ask for it."))
         except lifecycle.CampaignNotReady:
             messages.error(request, _("Somebody edited the campaign: make it ready again."))
         except lifecycle.LaunchKeyUsed:
@@ -63,9 +68,9 @@ def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             messages.success(request, said)
             return redirect("campaigns:campaign-detail", batch_call.campaign_id)
         return redirect("campaigns:campaign-launch", campaign.pk)
-    check = _check(campaign)
     status = INVALID if request.method == "POST" else 200
-    return render(request, "campaigns/launch.html", _context(campaign, check), status=status)
+    context = launch_context(request, campaign)
+    return render(request, "campaigns/launch.html", context, status=status)
 
 
 def _launch(request: ClientRequest, campaign: Campaign, form: LaunchForm) -> BatchCall:
@@ -89,8 +94,17 @@ def _check(campaign: Campaign) -> Preflight:
     )
 
 
-def _context(campaign: Campaign, check: Preflight) -> dict[str, object]:
+def launch_context(request: ClientRequest, campaign: Campaign) -> dict[str, object]:
+    """Return the check before a launch, with the form to launch or to ask for it."""
+    check = _check(campaign)
+    asks = needs_approval(
+        client_id=campaign.client_id, seconds=max(check.needed_seconds, check.reserve_seconds)
+    )
     return {
+        "asks": asks,
+        "ask_form": AskForm(initial={"request_id": uuid7()}),
+        "waiting": waiting_request(campaign),
+        "approvers": approvers(campaign.client_id, without=request.user.pk),
         "campaign": campaign,
         "check": check,
         "form": LaunchForm(

@@ -11,14 +11,15 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from accounts.models import User
 from billing.models import Difference, Invoice, Reconciliation
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
-from campaigns.models import AutomationRule, Experiment, FollowUp, FollowUpRule
+from campaigns.models import AutomationRule, Experiment, FollowUp, FollowUpRule, LaunchRequest
 from campaigns.services.knowledge import add_text, create_knowledge
+from campaigns.services.templates import Offer, create_template
 from convomono.lib.ids import uuid7
 from leads.models import LeadOperation, SavedView, Suppression
 from reporting.models import Report
 from telephony.models import Call, PhoneNumber
 from tests.architecture.routes import FOREIGN, ROUTES
-from tests.factories.campaigns import enrol, make_ready
+from tests.factories.campaigns import campaign_content, enrol, make_ready
 from tests.factories.leads import ConsentFactory, LeadFactory, upload
 from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
 from webhooks.models import ReplayRun, WebhookEvent
@@ -143,6 +144,24 @@ def ids(acme, rival, root, alice, vera, now):
         "statement_id": ask_statement(client=acme, month=date(2026, 10, 1), now=now).pk,
         "payment_id": line.payment_id,
         "request_id": asked.pk,
+        "template_id": create_template(
+            offer=Offer("Recall", ""),
+            content=campaign_content(),
+            source=None,
+            actor=root,
+            now=now,
+        ).pk,
+        "launch_request_id": LaunchRequest.objects.create(
+            client=acme,
+            campaign=campaign,
+            live_key="none",
+            fingerprint="",
+            version_number=1,
+            leads_count=1,
+            seconds=1,
+            asked_by_email="",
+            asked_at=now,
+        ).pk,
         "rate_id": current_rate(client=acme, now=now).pk,
         "lead_id": lead.pk,
         "call_id": call.pk,
@@ -249,6 +268,7 @@ def client_rows():
         "endpoint_id",
         "delivery_id",
         "campaign_id",
+        "launch_request_id",
         "lead_id",
         "call_id",
         "import_id",

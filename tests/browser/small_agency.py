@@ -76,9 +76,41 @@ def furnish() -> dict[str, str]:
         "number": PhoneNumber.objects.filter(client=agency.acme).order_by("pk")[0],
         "event": WebhookEvent.objects.order_by("pk")[0],
         "rival": Client.objects.get(name="Rival Roofing"),
+        "template": _template(ready, agency, now),
+        "launch_request": _declined(ready, agency, now),
         **_of_every_kind(agency, past, now),
     }
     return {name: str(getattr(row, "pk", row)) for name, row in found.items()}
+
+
+def _template(ready: Campaign, agency: Agency, now: datetime) -> object:
+    from campaigns.services import templates
+
+    return templates.create_template(
+        offer=templates.Offer("Recall", "Calls people who are due."),
+        content=templates.content_from(ready),
+        source=ready,
+        actor=agency.root,
+        now=now,
+    )
+
+
+def _declined(ready: Campaign, agency: Agency, now: datetime) -> object:
+    from campaigns.services.lifecycle import ask_for_launch, decline_launch
+    from convomono.lib.ids import uuid7
+
+    row = ask_for_launch(
+        campaign=ready,
+        request_id=uuid7(),
+        starts_at=None,
+        note="Before the holidays, please",
+        actor=agency.mia,
+        now=now,
+        is_sandbox=True,
+    )
+    decline_launch(request=row, reason="Wait for Monday", actor=agency.alice, now=now)
+    row.refresh_from_db()
+    return row
 
 
 def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, object]:

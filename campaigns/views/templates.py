@@ -1,0 +1,168 @@
+"""The agency's campaign templates: make, change, offer, withdraw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import agency_permission, get_or_404
+from accounts.models import Client
+from campaigns import script
+from campaigns.forms.templates import TemplateForm, TemplateSearchForm
+from campaigns.models import Campaign, CampaignTemplate
+from campaigns.queries.templates import campaigns_to_start_from, template_rows, versions_of
+from campaigns.services import templates
+from campaigns.services.authoring import CampaignContent
+from campaigns.starters import BUSINESS
+from campaigns.voices import voice_choices
+from convomono.lib import clock
+from convomono.lib.pages import list_page
+from telephony.retell import retell_gateway
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from accounts.access import UserRequest
+
+INVALID = 422
+
+
+@agency_permission("manage_campaigns")
+@require_GET
+def template_list(request: UserRequest) -> HttpResponse:
+    rows = CampaignTemplate.objects.select_related("only_for").order_by("name", "pk")
+    page = list_page(rows, request.GET.get("page"), size=20)
+    context = {"page": page, "rows": template_rows(page.rows)}
+    return render(request, "campaigns/template_list.html", context)
+
+
+@agency_permission("manage_campaigns")
+@require_http_methods(["GET", "POST"])
+def template_create(request: UserRequest) -> HttpResponse:
+    """Write a template, from nothing or from a campaign that `campaign` names."""
+    source = _source(request)
+    content = templates.content_from(source) if source else CampaignContent(name="")
+    shown = {"template_name": content.name, "about": "", "only_for": ""}
+    form = _form(request, content, shown)
+    if request.method == "POST" and form.is_valid():
+        template = templates.create_template(
+            offer=_offer(form),
+            content=_written(form),
+            source=source,
+            actor=request.user,
+            now=clock.now(),
+        )
+        messages.success(request, _("Saved. No client sees it before you offer it."))
+        return redirect("agency-campaigns:template-detail", template.pk)
+    search = TemplateSearchForm(request.GET)
+    asked = search.cleaned_data["q"] if search.is_valid() else ""
+    context = {
+        "form": form,
+        "source": source,
+        "search": search,
+        "asked": asked,
+        "found": campaigns_to_start_from(asked),
+    }
+    status = INVALID if form.is_bound else 200
+    return render(request, "campaigns/template_create.html", context, status=status)
+
+
+@agency_permission("manage_campaigns")
+@require_http_methods(["GET", "POST"])
+def template_detail(request: UserRequest, template_id: UUID) -> HttpResponse:
+    template = _found(template_id)
+    content = templates.template_content(template)
+    shown = {
+        "template_name": template.name,
+        "about": template.about,
+        "only_for": str(template.only_for_id or ""),
+    }
+    form = _form(request, content, shown)
+    if request.method == "POST" and form.is_valid():
+        try:
+            changed = templates.change_template(
+                template=template,
+                offer=_offer(form),
+                content=_written(form),
+                actor=request.user,
+                now=clock.now(),
+            )
+        except templates.TemplateChanged:
+            messages.error(request, _("Somebody else has just changed it: look at it again."))
+        else:
+            said = _("Saved. New campaigns get it.") if changed else _("Nothing was different.")
+            messages.success(request, said)
+        return redirect("agency-campaigns:template-detail", template.pk)
+    context = {
+        "form": form,
+        "template": template,
+        "versions": versions_of(template),
+        "used_count": template_rows([template])[0].used_count,
+        "problems": script.check(
+            script=content.script_raw, opening_line=content.opening_line, business=BUSINESS
+        ),
+    }
+    status = INVALID if form.is_bound else 200
+    return render(request, "campaigns/template_detail.html", context, status=status)
+
+
+@agency_permission("manage_campaigns")
+@require_POST
+def template_offer(request: UserRequest, template_id: UUID) -> HttpResponse:
+    template = _found(template_id)
+    if templates.offer_template(template=template, actor=request.user, now=clock.now()):
+        messages.success(request, _("Offered. It stands in the first step of new campaigns."))
+    return redirect("agency-campaigns:template-detail", template.pk)
+
+
+@agency_permission("manage_campaigns")
+@require_POST
+def template_withdraw(request: UserRequest, template_id: UUID) -> HttpResponse:
+    template = _found(template_id)
+    if templates.withdraw_template(template=template, actor=request.user, now=clock.now()):
+        messages.success(request, _("Withdrawn. Campaigns that were made from it stay."))
+    return redirect("agency-campaigns:template-detail", template.pk)
+
+
+def _found(template_id: UUID) -> CampaignTemplate:
+    return get_or_404(CampaignTemplate.objects.select_related("only_for"), template_id)
+
+
+def _source(request: UserRequest) -> Campaign | None:
+    asked = request.POST.get("campaign") or request.GET.get("campaign", "")
+    try:
+        campaign_id = UUID(asked)
+    except ValueError:
+        return None
+    rows = Campaign.objects.select_related("client", "retry_policy", "calling_window")
+    return get_or_404(rows, campaign_id)
+
+
+def _form(request: UserRequest, content: CampaignContent, shown: dict[str, str]) -> TemplateForm:
+    clients = Client.objects.filter(status=Client.Status.ACTIVE).order_by("name")
+    return TemplateForm(
+        request.POST if request.method == "POST" else None,
+        content=content,
+        shown=shown,
+        voices=voice_choices(retell_gateway()),
+        clients=[(str(key), name) for key, name in clients.values_list("pk", "name")[:1000]],
+    )
+
+
+def _offer(form: TemplateForm) -> templates.Offer:
+    only_for = form.cleaned_data["only_for"]
+    return templates.Offer(
+        name=form.cleaned_data["template_name"],
+        about=form.cleaned_data["about"],
+        only_for=Client.objects.get(pk=only_for) if only_for else None,
+    )
+
+
+def _written(form: TemplateForm) -> CampaignContent:
+    return replace(form.content, **form.changes())
