@@ -96,6 +96,7 @@ def _template(ready: Campaign, agency: Agency, now: datetime) -> object:
 
 
 def _declined(ready: Campaign, agency: Agency, now: datetime) -> object:
+    from accounts.models import User
     from campaigns.services.lifecycle import ask_for_launch, decline_launch
     from convomono.lib.ids import uuid7
 
@@ -104,7 +105,7 @@ def _declined(ready: Campaign, agency: Agency, now: datetime) -> object:
         request_id=uuid7(),
         starts_at=None,
         note="Before the holidays, please",
-        actor=agency.mia,
+        actor=User.objects.get(email="mia@acme.test"),
         now=now,
         is_sandbox=True,
     )
