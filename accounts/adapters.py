@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.contrib import messages
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+
+from convomono.lib.crypto import decrypted, encrypted
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -28,3 +31,13 @@ class AccountAdapter(DefaultAccountAdapter):
             return redirect("account_login")
         response: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return response
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Keeps the seeds of one-time codes unreadable in the database."""
+
+    def encrypt(self, text: str) -> str:
+        return encrypted(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return decrypted(encrypted_text)

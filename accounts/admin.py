@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.forms import ReadOnlyPasswordHashField
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.forms import ModelForm
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from accounts.models import Client, Notification, User
-from accounts.services import activate_client, deactivate_client
+from accounts.services import activate_client, change_client, deactivate_client, is_name_taken
 from audit import actions
 from audit.services import record
-from convomono.lib import clock
+from convomono.lib import clock, live
 from convomono.lib.back_office import ReadOnlyAdmin
 
 if TYPE_CHECKING:
@@ -26,10 +27,25 @@ if TYPE_CHECKING:
 admin.site.unregister(Group)  # rights are columns of the person, there are no groups
 
 
+class ClientForm(ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
+    """A client's particulars, refused where the agency's own page would refuse them."""
+
+    class Meta:
+        model = Client
+        fields = ["name", "contact_email", "time_zone", "concurrency_limit", "note"]
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if is_name_taken(name, besides=self.instance):
+            raise ValidationError(_("Another client has this name."))
+        return name
+
+
 @admin.register(Client)
 class ClientAdmin(ModelAdmin):
-    """Clients in a table; accounts are opened and changed on the agency's pages."""
+    """Clients in a table; accounts are opened on the agency's pages."""
 
+    form = ClientForm
     list_display = ["name", "status", "contact_email", "time_zone", "concurrency_limit"]
     list_filter = ["status"]
     search_fields = ["name", "contact_email"]
@@ -44,15 +60,17 @@ class ClientAdmin(ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: Any) -> None:
-        super().save_model(request, obj, form, change)
-        details = {"fields": form.changed_data}
-        record(
-            actions.CLIENT_CHANGED,
-            resource=obj,
+        before = Client.objects.get(pk=obj.pk)
+        change_client(
+            client=before,
+            name=obj.name,
+            time_zone=obj.time_zone,
+            contact_email=obj.contact_email,
+            concurrency_limit=obj.concurrency_limit,
             actor=_actor(request),
             now=clock.now(),
-            details=details,
         )
+        Client.objects.filter(pk=obj.pk).update(note=obj.note)
 
     @action(  # type: ignore[untyped-decorator]  # unfold ships no types
         description=_("Activate the chosen clients"), permissions=["change"]
@@ -98,6 +116,16 @@ class UserChangeForm(ModelForm):  # type: ignore[type-arg]  # generic only in th
             "is_active",
         ]
 
+    def clean(self) -> dict[str, Any]:
+        """Keep one super admin who can sign in, so that the agency isn't locked out of itself."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        stays = cleaned.get("role") == User.Role.SUPER_ADMIN and cleaned.get("is_active")
+        supers = User.objects.filter(role=User.Role.SUPER_ADMIN, is_active=True)
+        goes = self.initial.get("role") == User.Role.SUPER_ADMIN and not stays
+        if goes and not supers.exclude(pk=self.instance.pk).exists():
+            raise ValidationError(_("This is the last super admin. Name another one first."))
+        return cleaned
+
 
 @admin.register(User)
 class UserAdmin(ModelAdmin):
@@ -132,12 +160,17 @@ class UserAdmin(ModelAdmin):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        live.access_changed()  # what they have open is judged anew
         record(
             actions.USER_CHANGED if change else actions.USER_ADDED,
             resource=obj,
             actor=_actor(request),
             now=clock.now(),
-            details={"fields": form.changed_data},
+            details={
+                name: {"before": _plain(form.initial.get(name)), "after": _plain(value)}
+                for name, value in form.cleaned_data.items()
+                if name in form.changed_data
+            },
         )
 
 
@@ -150,6 +183,10 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_select_related = ["client"]
     search_fields = ["title", "body"]
     ordering = ["-created_at", "pk"]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool | None) else str(getattr(value, "pk", value))
 
 
 def _actor(request: HttpRequest) -> User:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, Self
+from zoneinfo import available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -68,6 +70,12 @@ class Client(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a zone that no page could be shown in."""
+        super().clean()
+        if self.time_zone not in available_timezones():
+            raise ValidationError({"time_zone": _("This is no IANA time zone.")})
 
     @property
     def is_active(self) -> bool:
@@ -193,8 +201,14 @@ class User(AbstractBaseUser, BaseModel):
         return self.name or self.email
 
     def clean(self) -> None:
+        """Refuse whoever would belong to the agency and to a client, or to neither."""
         super().clean()
         self.email = self.email.lower()
+        if self.is_agency_staff and (self.client_id or self.client_role or self.can_launch):
+            problem = _("The agency's people have no client, no role there and don't launch.")
+            raise ValidationError({"role": problem})
+        if not self.is_agency_staff and not (self.client_id and self.client_role):
+            raise ValidationError({"client": _("A client's person needs the client and a role.")})
 
     @property
     def is_superuser(self) -> bool:

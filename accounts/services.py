@@ -31,6 +31,12 @@ class Rights:
     can_launch: bool
 
 
+def is_name_taken(name: str, *, besides: Client | None = None) -> bool:
+    """Tell whether another client has this name in any case."""
+    others = Client.objects.exclude(pk=besides.pk) if besides else Client.objects.all()
+    return others.filter(name__iexact=name).exists()
+
+
 @atomic
 def create_client(
     *, name: str, time_zone: str, contact_email: str, actor: User, now: datetime
@@ -40,7 +46,7 @@ def create_client(
 
     :raises NameTaken: if a client of this name exists
     """
-    if Client.objects.filter(name__iexact=name).exists():
+    if is_name_taken(name):
         raise NameTaken
     client = Client.objects.create(
         name=name, time_zone=time_zone, contact_email=contact_email, created_at=now
@@ -65,7 +71,7 @@ def change_client(
 
     :raises NameTaken: if another client has this name
     """
-    if Client.objects.filter(name__iexact=name).exclude(pk=client.pk).exists():
+    if is_name_taken(name, besides=client):
         raise NameTaken
     after = {
         "name": name,

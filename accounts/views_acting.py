@@ -42,6 +42,7 @@ def acting_start(request: UserRequest, client_id: UUID) -> HttpResponse:
         except ActingRefused:
             form.add_error(None, _("The account of this client is closed. Activate it first."))
         else:
+            _stop(request)  # one at a time: nobody works as two clients
             request.session[SESSION_KEY] = str(session.pk)
             return redirect("reporting:home")
     status = 422 if form.errors else 200
@@ -53,11 +54,20 @@ def acting_start(request: UserRequest, client_id: UUID) -> HttpResponse:
 @agency_staff
 @require_POST
 def acting_stop(request: UserRequest) -> HttpResponse:
-    session_id = request.session.pop(SESSION_KEY, None)
-    if session_id:
-        session = find_acting(session_id=session_id, user=request.user, real_now=clock.real_now())
-        if session and stop_acting(
-            session=session, actor=request.user, now=clock.now(), real_now=clock.real_now()
-        ):
-            messages.success(request, _("You no longer work as %s.") % session.client)
+    if client := _stop(request):
+        messages.success(request, _("You no longer work as %s.") % client)
     return redirect("agency-reporting:home")
+
+
+def _stop(request: UserRequest) -> Client | None:
+    """End the time as a client that this session knows of; None if there was none going on."""
+    session_id = request.session.pop(SESSION_KEY, None)
+    if not session_id:
+        return None
+    session = find_acting(session_id=session_id, user=request.user, real_now=clock.real_now())
+    if session is None:
+        return None
+    stopped = stop_acting(
+        session=session, actor=request.user, now=clock.now(), real_now=clock.real_now()
+    )
+    return session.client if stopped else None

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "127.0.0.1"
-QUEUES = ("calls", "imports", "reports", "default")
+# What calls wait for, and what takes minutes: neither stands behind the other.
+QUEUES = {"worker": ("calls", "default"), "bulk": ("imports", "reports")}
 WEBHOOK_KEY = "sandbox-webhook"
 
 
@@ -131,16 +132,19 @@ class Site:
         return Program("sandbox", [str(self.python), "-m", "telephony.sandbox", *options])
 
     def programs(self) -> list[Program]:
-        """Return the processes of architecture: web, worker, drain, dispatcher, cron."""
+        """Return the processes of architecture: web, workers, drain, dispatcher, cron."""
         web = ["uvicorn", "convomono.asgi:application", f"--host={HOST}", f"--port={self.port}"]
         web += ["--log-level=warning", "--no-access-log", "--timeout-graceful-shutdown=3"]
         # An idle worker wakes every 30 s with this TTL; by default it looks for the jobs of killed
         # workers every 405 s only.
-        worker = ["rqworker", *QUEUES, "--with-scheduler", "--worker-ttl=45", "--verbosity=0"]
+        options = ["--with-scheduler", "--worker-ttl=45", "--verbosity=0"]
         cron = ["rqcron", "convomono.schedule", "--logging-level=WARNING"]
         return [
             Program("web", [str(self.python), "-m", *web]),
-            Program("worker", self.manage(*worker)),
+            *(
+                Program(name, self.manage("rqworker", *queues, *options))
+                for name, queues in QUEUES.items()
+            ),
             Program("drain", self.manage("drain")),
             Program("dispatcher", self.manage("dispatch")),
             Program("cron", self.manage(*cron)),

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 else:
     _TextField = models.TextField  # takes no types at run time
 
-__all__ = ["EncryptedTextField", "InvalidToken", "keyed_hashes"]
+__all__ = [
+    "EncryptedTextField",
+    "InvalidToken",
+    "decrypted",
+    "encrypted",
+    "keyed_hashes",
+    "rotated",
+]
 
 
 @cache
@@ -25,6 +32,29 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 def _keys() -> MultiFernet:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+def encrypted(text: str) -> str:
+    """Return the text as a token that only FIELD_ENCRYPTION_KEYS read; the first of them writes."""
+    return _keys().encrypt(text.encode()).decode()
+
+
+def decrypted(token: str) -> str:
+    """
+    Return the text again, with any of FIELD_ENCRYPTION_KEYS.
+
+    :raises InvalidToken: if no key fits: one was removed before its rows were rotated
+    """
+    return _keys().decrypt(token.encode()).decode()
+
+
+def rotated(token: str) -> str:
+    """
+    Return the same text under the first key.
+
+    :raises InvalidToken: as `decrypted`
+    """
+    return _keys().rotate(token.encode()).decode()
 
 
 def keyed_hashes(text: str) -> list[str]:
@@ -44,12 +74,12 @@ class EncryptedTextField(_TextField):
 
     def get_prep_value(self, value: Any) -> Any:
         plain = super().get_prep_value(value)
-        return plain if not plain else _keys().encrypt(plain.encode()).decode()
+        return encrypted(plain) if plain else plain
 
     def from_db_value(self, value: str | None, _expression: Any, _connection: Any) -> str | None:
         """
         Return the plain text.
 
-        :raises InvalidToken: if no key fits: one was removed before its rows were rotated
+        :raises InvalidToken: as `decrypted`
         """
-        return value if not value else _keys().decrypt(value.encode()).decode()
+        return decrypted(value) if value else value

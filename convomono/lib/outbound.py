@@ -182,13 +182,26 @@ def _ask(place: Place, request: _Request) -> Answer:
         answer = _exchange(place, request, opened)
     except (OSError, http.client.HTTPException, ValueError) as error:
         late = not request.seconds_left
-        raise Unreachable("No answer in time." if late else f"No answer: {error!r:.150}") from None
+        raise Unreachable(_("No answer in time.") if late else _why(error)) from error
     finally:
         guard.cancel()
         opened.close()
     if not request.seconds_left:  # what the guard cut off looks like an end
-        raise Unreachable("No answer in time.")
+        raise Unreachable(_("No answer in time."))
     return answer
+
+
+def _why(error: Exception) -> str:
+    """Say what went wrong so that the owner of the address knows where to look."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _("The certificate of this address is not valid: %s.") % error.verify_message.rstrip(".")
+    if isinstance(error, ssl.SSLError):
+        return _("No secure connection came about.")
+    if isinstance(error, ConnectionRefusedError):
+        return _("Nobody listens at this address.")
+    if isinstance(error, OSError):
+        return _("The connection broke off.")
+    return _("The answer was not HTTP.")
 
 
 def _judged(place: Place, request: _Request) -> Sequence[str]:
@@ -197,11 +210,11 @@ def _judged(place: Place, request: _Request) -> Sequence[str]:
     try:
         addresses = resolving.result(timeout=request.seconds_left)
     except TimeoutError:
-        raise Unreachable("The name was not resolved in time.") from None
+        raise Unreachable(_("The name was not resolved in time.")) from None
     except (OSError, UnicodeError):
-        raise Unreachable("The name is not known.") from None
+        raise Unreachable(_("The name is not known.")) from None
     if not addresses:
-        raise Unreachable("The name is not known.")
+        raise Unreachable(_("The name is not known."))
     if not place.is_trusted and not all(map(is_public, addresses)):
         raise AddressRefused(_("This name leads into an inner network."))
     return addresses
@@ -215,14 +228,14 @@ def _resolvers() -> ThreadPoolExecutor:
 
 def _opened(place: Place, addresses: Sequence[str], request: _Request) -> socket.socket:
     """Connect to the first judged address that answers; TLS has yet to shake hands."""
-    problem = "No connection in time."
+    problem = _("No connection in time.")
     for address in addresses[:_MOST_ADDRESSES]:
         if not request.seconds_left:
             break
         try:
             plain = request.network.connect(address, place.port, request.seconds_left)
         except OSError as error:
-            problem = f"No connection: {error!r:.150}"
+            problem = _why(error)
             continue
         if not place.is_secure:
             return plain
@@ -247,7 +260,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock = opened
 
     def connect(self) -> None:
-        raise Unreachable("The connection was closed.")
+        raise Unreachable(_("The connection broke off."))
 
 
 def _exchange(place: Place, request: _Request, opened: socket.socket) -> Answer:

@@ -9,15 +9,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django.db.models import Model, QuerySet
+    from django.db.models import Field, Model, QuerySet
 
 PAGE_ROWS = 50
 COUNT_LIMIT = 1000
+MOST_INTEGER = 2**63 - 1  # what a column holds
 
 
 @dataclass(frozen=True)
@@ -114,15 +116,21 @@ class KeysetPage[Row]:
 
 
 def keyset_page[Row: Model](
-    rows: QuerySet[Row], *, order: Order, token: str | None, size: int = PAGE_ROWS
+    rows: QuerySet[Row],
+    *,
+    order: Order,
+    token: str | None,
+    size: int = PAGE_ROWS,
+    read_from: QuerySet[Row] | None = None,
 ) -> KeysetPage[Row]:
     """
     Return the page that the query string names, in the order of these columns; the last is unique.
 
     Three queries at most: keys (an index that has the filtered columns is read alone), rows, and on
-    the first page a count that stops at 1,000. What is no token of ours is the first page.
+    the first page a count that stops at 1,000. What is no token of ours is the first page. The rows
+    come from `read_from`, with what it loads along; else they come bare.
     """
-    place = _place(token, order)
+    place = _place(rows.model, token, order)
     steps = _reversed(order) if place and place.is_back else order
     found = rows.order_by(*steps)
     if place:
@@ -136,7 +144,8 @@ def keyset_page[Row: Model](
     start = _start(place, len(keys), size)
     has_before = more if place and place.is_back else bool(place)
     has_after = True if place and place.is_back else more
-    by_key = rows.model._base_manager.in_bulk([key[-1] for key in keys])  # noqa: SLF001  # public name
+    bare = rows.model._base_manager.all()  # noqa: SLF001  # public name
+    by_key = (bare if read_from is None else read_from).in_bulk([key[-1] for key in keys])
     return KeysetPage(
         # One that was deleted between the two reads is left out.
         rows=[by_key[key[-1]] for key in keys if key[-1] in by_key],
@@ -145,6 +154,11 @@ def keyset_page[Row: Model](
         before=_token("b", keys[0], start, total) if keys and has_before else "",
         after=_token("a", keys[-1], start + len(keys), total) if keys and has_after else "",
     )
+
+
+def is_token(rows: QuerySet[Any], *, order: Order, token: str) -> bool:
+    """Tell whether `keyset_page` knows where this word points to."""
+    return _place(rows.model, token, order) is not None
 
 
 @dataclass(frozen=True)
@@ -167,7 +181,7 @@ def _token(way: str, key: Sequence[Any], start: int, total: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _place(token: str | None, order: Order) -> _Place | None:
+def _place(model: type[Model], token: str | None, order: Order) -> _Place | None:
     if not token or len(token) > 2000:  # noqa: PLR2004  # longer than any of ours
         return None
     try:
@@ -176,21 +190,25 @@ def _place(token: str | None, order: Order) -> _Place | None:
         )
         if len(values) != len(order) or way not in ("a", "b"):
             return None
-        values = [_value(name, one) for name, one in zip(order, values, strict=True)]
+        values = [_value(model, name, one) for name, one in zip(order, values, strict=True)]
         return _Place(way == "b", values, min(max(int(start), 0), 10**9), str(total)[:12])
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, ValidationError):
         return None
 
 
-def _value(name: str, one: Any) -> Any:
+def _value(model: type[Model], name: str, one: Any) -> Any:
+    """Read a value as its column would: tokens come back from strangers."""
     if isinstance(one, str) and name.endswith("_at"):
         found = datetime.fromisoformat(one)
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     if name.lstrip("-") == "pk":
         return UUID(one)
-    if one is not None and not isinstance(one, str | int):
-        raise TypeError
-    return one
+    if one is None:
+        return None
+    if isinstance(one, int) and abs(one) > MOST_INTEGER:
+        raise ValueError
+    column: Field[Any, Any] = model._meta.get_field(name.lstrip("-"))  # type: ignore[assignment]  # orders name columns
+    return column.to_python(one)
 
 
 def _reversed(order: Order) -> Order:

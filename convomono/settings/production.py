@@ -24,6 +24,8 @@ if not FIELD_ENCRYPTION_KEYS:
 if clock.CLOCK.factor != 1:
     raise env.EnvironmentInvalid("SANDBOX_CLOCK_FACTOR is for trials: unset it in production.")
 
+# How many proxies of ours stand in front; each adds the address it saw. Sign-in limits go by it.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 1, at_least=0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
@@ -51,4 +53,11 @@ LOGGING = logging_config(
 )
 
 if dsn := env.text("SENTRY_DSN", ""):
-    sentry_sdk.init(dsn=dsn, send_default_pii=False, traces_sample_rate=0.0)
+    # Bodies and local variables hold numbers, transcripts and keys; neither hangs on the first option.
+    sentry_sdk.init(
+        dsn=dsn,
+        send_default_pii=False,
+        include_local_variables=False,
+        max_request_body_size="never",
+        traces_sample_rate=0.0,
+    )

@@ -2,6 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
+import pytest
+from cryptography.fernet import Fernet  # noqa: TID251 - makes a key as people do
+from django.core.cache import cache
+
+PRODUCTION = {
+    "SECRET_KEY": "of-a-test-and-long-enough-to-be-taken-for-one-of-a-server",
+    "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "PUBLIC_BASE_URL": "https://calls.example",
+    "RETELL_API_KEY": "key",
+    "RETELL_WEBHOOK_KEY": "key",
+    "SENTRY_DSN": "https://key@errors.example/1",
+}
+
+
+@pytest.fixture
+def enough_cache():
+    """An empty cache before and after: it holds what counts the tries."""
+    cache.clear()
+    yield
+    cache.clear()
+
 
 def test_sends_strangers_to_the_sign_in_page(browse, db):
     response = browse().get("/")
@@ -26,3 +51,35 @@ def test_keeps_the_theme_in_a_cookie(browse, db):
 
     assert response["Location"] == "/"
     assert response.cookies["theme"].value == "dark"
+
+
+def test_keeps_wrong_passwords_of_one_address_from_locking_out_another(
+    browse, alice, settings, enough_cache
+):
+    """Behind our proxy every request comes from the proxy; what it adds tells them apart."""
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+
+    def tries(seen):
+        guess = {"login": f"{seen.partition(',')[0]}@acme.test", "password": "guess"}
+        return browse().post("/account/login/", guess, headers={"X-Forwarded-For": seen})
+
+    # What the caller wrote before our proxy counts for nothing.
+    answers = [tries(f"198.51.100.{number}, 203.0.113.1") for number in range(11)]
+    assert "Too many failed login attempts" in answers[-1].text
+    assert "Too many" not in tries("203.0.113.2").text
+
+
+def test_runs_production_with_nothing_personal_in_its_errors():
+    """The reporter's own switch for personal data leaves bodies and local variables on."""
+    program = (
+        "import json, sentry_sdk\n"
+        "sentry_sdk.init = lambda **options: print(json.dumps(options))\n"
+        "import convomono.settings.production\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=PRODUCTION, capture_output=True, check=True, text=True
+    )
+    told = json.loads(done.stdout)
+    assert told["include_local_variables"] is False
+    assert told["max_request_body_size"] == "never"
+    assert told["send_default_pii"] is False

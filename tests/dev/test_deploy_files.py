@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import get_commands
 
 from deploy.site import QUEUES, Sandbox, Site
 
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSES = {"web", "live", "worker", "drain", "dispatcher", "cron"}
+PROCESSES = {"web", "live", "worker", "bulk", "drain", "dispatcher", "cron"}
 INFRASTRUCTURE = {"proxy", "migrate", "valkey", "mongo"}
 
 
@@ -62,11 +63,17 @@ def test_each_management_command_exists(place: str) -> None:
         assert (ROOT / f"{module}.py").exists()
 
 
-@pytest.mark.parametrize("place", ["compose worker", "systemd worker", "dev worker"])
-def test_each_worker_serves_every_queue_and_notices_killed_ones(place: str) -> None:
-    line = " ".join(commands()[place])
-    assert f"rqworker {' '.join(QUEUES)} " in line
+@pytest.mark.parametrize("where", ["compose", "systemd", "dev"])
+@pytest.mark.parametrize("name", sorted(QUEUES))
+def test_each_worker_serves_its_queues_and_notices_killed_ones(where: str, name: str) -> None:
+    line = " ".join(commands()[f"{where} {name}"])
+    assert f"rqworker {' '.join(QUEUES[name])} " in line
     assert re.search(r"--worker-ttl[ =]45", line)
+
+
+def test_the_workers_serve_every_queue_once() -> None:
+    served = [queue for queues in QUEUES.values() for queue in queues]
+    assert sorted(served) == sorted(settings.RQ_QUEUES)
 
 
 def test_the_image_and_the_units_use_productions_settings() -> None:

@@ -1,0 +1,90 @@
+"""How lists of the API are paged: every row once, however many were made at one instant."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from convomono.lib.ids import uuid7
+from leads.models import Lead
+from tests.conftest import NOW
+
+URL = "/api/v1/client/leads/"
+
+
+def make_leads(client, count):
+    Lead.objects.bulk_create(
+        [
+            Lead(client=client, phone_number=f"+1212{number:07}", created_at=NOW, updated_at=NOW)
+            for number in range(count)
+        ],
+        batch_size=150,
+    )
+
+
+def walked(browser, **query):
+    """Follow `next` to its end, at most 50 pages."""
+    seen, page = [], browser.get(URL, query).json()
+    for _ in range(50):
+        seen += [row["lead_id"] for row in page["results"]]
+        if page["next"] is None:
+            return seen
+        page = browser.get(page["next"]).json()
+    raise AssertionError("It never ends.")
+
+
+def test_shows_thousands_of_rows_of_one_instant_once_each(browse, vera, acme):
+    """The library's own cursor came back to the same page behind the thousandth."""
+    make_leads(acme, 1203)
+    seen = walked(browse(vera), page_size="200")
+    assert len(seen) == len(set(seen)) == 1203
+
+
+def test_goes_back_the_way_it_came(browse, vera, acme):
+    make_leads(acme, 5)
+    browser = browse(vera)
+    first = browser.get(URL, {"page_size": "2"}).json()
+    second = browser.get(first["next"]).json()
+    assert first["previous"] is None
+    assert browser.get(second["previous"]).json()["results"] == first["results"]
+
+
+def test_takes_the_same_queries_for_one_row_and_for_twenty(
+    browse, vera, acme, django_assert_num_queries
+):
+    browser = browse(vera)
+    make_leads(acme, 1)
+    with django_assert_num_queries(5):
+        browser.get(URL)
+    Lead.objects.bulk_create(
+        [
+            Lead(client=acme, phone_number=f"+1646{n:07}", created_at=NOW, updated_at=NOW)
+            for n in range(19)
+        ]
+    )
+    with django_assert_num_queries(5):
+        assert len(browser.get(URL).json()["results"]) == 20
+
+
+@pytest.mark.parametrize(
+    "values", [["x"], ["a", NOW.isoformat(), "no-key", 0, ""], ["a", 5, 5, 5, 5]]
+)
+def test_refuses_a_cursor_that_is_none_of_ours(browse, vera, acme, values):
+    token = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    answer = browse(vera).get(URL, {"cursor": token})
+    assert answer.status_code == 404
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("score", ["many", 2**70, [], 1.5])
+def test_takes_a_value_that_no_column_holds_for_the_first_page(browse, vera, acme, score):
+    """A page of the lead list, sorted by score: the token comes back from strangers."""
+    make_leads(acme, 1)
+    place = ["a", score, NOW.isoformat(), str(uuid7()), 1, "1"]
+    for length in (3, 2):
+        values = ["a", *place[1 : length + 1], str(uuid7()), 1, "1"]
+        token = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+        answer = browse(vera).get("/app/leads/", {"sort": "score", "page": token})
+        assert answer.status_code == 200
