@@ -114,7 +114,6 @@ def _zones(row: Enrolment) -> tuple[str, ...]:
     return zones_allowed(
         told=row.lead.time_zone,
         candidates=row.lead.zone_candidates or row.zones,
-        phone_number=row.phone_number,
     )
 
 

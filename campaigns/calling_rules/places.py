@@ -58,17 +58,14 @@ def state_of_region(region: str) -> str:
     return _names().get(region.strip().casefold(), "")
 
 
-def zones_allowed(*, told: str, candidates: Iterable[str], phone_number: str) -> tuple[str, ...]:
+def zones_allowed(*, told: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """
     Return every zone that must be open for a call, sorted.
 
-    The one that was `told` for this person wins; else all that the prefix allows, and for a code
-    that spans several zones all of those, because numbers move within their code.
+    The one that was `told` for this person wins; else all candidates: those of the state or postal
+    code when the lead has one, or all that the prefix allows (`convomono.lib.phone.time_zones`).
     """
-    if told:
-        return (told,)
-    split = _load()["split_area_codes"].get(area_code(phone_number))
-    return tuple(split) if split else tuple(sorted(candidates))
+    return (told,) if told else tuple(sorted(candidates))
 
 
 def states() -> dict[str, str]:

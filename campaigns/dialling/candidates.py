@@ -195,7 +195,6 @@ def _where(
     zones = zones_allowed(
         told=lead.time_zone,
         candidates=lead.zone_candidates or enrolment.zones,
-        phone_number=number,
     )
     place = place_of(country=_country(enrolment), region=lead.region, phone_number=number)
     return zones, rules_in(place, zones=zones, limits=limits, now=now)

@@ -194,7 +194,9 @@ def _ask(place: Place, request: _Request) -> Answer:
 def _why(error: Exception) -> str:
     """Say what went wrong so that the owner of the address knows where to look."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _("The certificate of this address is not valid: %s.") % error.verify_message.rstrip(".")
+        return _("The certificate of this address is not valid: %s.") % error.verify_message.rstrip(
+            "."
+        )
     if isinstance(error, ssl.SSLError):
         return _("No secure connection came about.")
     if isinstance(error, ConnectionRefusedError):

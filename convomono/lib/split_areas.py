@@ -14,6 +14,8 @@ SPLIT_AREAS: dict[str, tuple[str, ...]] = {
     "574": (_EASTERN, _CENTRAL),
     "812": (_EASTERN, _CENTRAL),  # Indiana, south
     "930": (_EASTERN, _CENTRAL),
+    "334": (_CENTRAL, _EASTERN),  # Alabama, at the river to Georgia
+    "435": (_MOUNTAIN, _PACIFIC),  # Utah, at the border to Nevada
     "270": (_CENTRAL, _EASTERN),  # Kentucky
     "364": (_CENTRAL, _EASTERN),
     "606": (_EASTERN, _CENTRAL),
