@@ -15,6 +15,7 @@ from billing.models import Payment, Transaction
 from billing.queries import LedgerFilter
 from billing.rules import Terms, price_micros
 from convomono.lib import money
+from convomono.lib.days import DayField
 from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
@@ -210,10 +211,9 @@ class RateForm(forms.Form):
         ],
         required=False,
     )
-    starts_on = forms.DateField(
+    starts_on = DayField(
         label=_("From the beginning of"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
         help_text=_("Empty: from now on."),
     )
 
@@ -250,12 +250,8 @@ class LedgerFilterForm(forms.Form):
     type = forms.ChoiceField(
         label=_("Type"), required=False, choices=[("", _("All")), *Transaction.Type.choices]
     )
-    first_on = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
-    last_on = forms.DateField(
-        label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+    first_on = DayField(label=_("From"), required=False)
+    last_on = DayField(label=_("To"), required=False)
     campaign = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     @property
@@ -294,12 +290,8 @@ class WalletFilterForm(forms.Form):
 class DaysForm(forms.Form):
     """Which UTC days of calls to compare."""
 
-    first_on = forms.DateField(
-        label=_("First day (UTC)"), widget=forms.DateInput(attrs={"type": "date"})
-    )
-    last_on = forms.DateField(
-        label=_("Last day (UTC)"), widget=forms.DateInput(attrs={"type": "date"})
-    )
+    first_on = DayField(label=_("First day (UTC)"))
+    last_on = DayField(label=_("Last day (UTC)"))
 
     def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -78,6 +78,7 @@ from billing.services.reservations import (
 )
 from billing.services.statements import (
     MonthNotOver,
+    MonthTooEarly,
     ask_statement,
     due_statements,
     find_statement,
@@ -95,6 +96,7 @@ __all__ = [
     "InsufficientCredits",
     "KeyReused",
     "MonthNotOver",
+    "MonthTooEarly",
     "NotCharged",
     "OwnRequest",
     "PaymentNotPaid",

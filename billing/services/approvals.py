@@ -126,7 +126,9 @@ def _make(row: CreditRequest, *, actor: User, now: datetime) -> None:
     said = row.details
     by: dict[str, Any] = {"actor": actor, "now": now}
     if row.kind == Kind.SELL:
-        payments.purchase(
+        # A payment that is still to come brings its minutes when it was paid, not when two agree.
+        sell = payments.await_payment if said.get("is_pending") else payments.purchase
+        sell(
             client=row.client,
             seconds=row.seconds,
             amount_micros=row.amount_micros,

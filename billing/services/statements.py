@@ -26,6 +26,10 @@ class MonthNotOver(Exception):
     """A statement was asked for of a month in which lines may still be written."""
 
 
+class MonthTooEarly(Exception):
+    """A statement was asked for of a month before the account was opened."""
+
+
 def month_of(day: date) -> date:
     """Return the first day of its month."""
     return day.replace(day=1)
@@ -42,14 +46,25 @@ def last_month(*, client: Client, now: datetime) -> date:
     return month_of(month_of(today) - timedelta(days=1))
 
 
+def first_month(*, client: Client) -> date:
+    """Return the month in which the account was opened, or its first line was written."""
+    lines = Transaction.objects.filter(client=client).order_by("seq")
+    written = lines.values_list("created_at", flat=True).first() or client.created_at
+    opened = min(written, client.created_at)
+    return month_of(opened.astimezone(ZoneInfo(client.time_zone)).date())
+
+
 def ask_statement(*, client: Client, month: date, now: datetime) -> Statement:
     """
     Note that a month's statement is wanted; a worker makes it. The second time return the first.
 
     :raises MonthNotOver: if lines may still be written in it
+    :raises MonthTooEarly: if the account was opened after it
     """
     if month > last_month(client=client, now=now):
         raise MonthNotOver
+    if month < first_month(client=client):
+        raise MonthTooEarly
     row = Statement(client=client, month=month, time_zone=client.time_zone, asked_at=now)
     if not insert_once(row, "client", "month"):
         return Statement.objects.get(client=client, month=month)
@@ -98,8 +113,12 @@ def due_statements(*, now: datetime) -> Iterable[Statement]:
     wallets = Wallet.objects.select_related("client").order_by("pk")
     for wallet in wallets.iterator(chunk_size=AT_ONCE):
         month = last_month(client=wallet.client, now=now)
-        if not Statement.objects.filter(client_id=wallet.client_id, month=month).exists():
+        if Statement.objects.filter(client_id=wallet.client_id, month=month).exists():
+            continue
+        try:
             ask_statement(client=wallet.client, month=month, now=now)
+        except MonthTooEarly:
+            continue  # its first month isn't over
     yield from Statement.objects.filter(status=Status.QUEUED).order_by("asked_at")[:AT_ONCE]
 
 

@@ -69,7 +69,8 @@ def _sell(request: UserRequest, client: Client, form: SellForm) -> HttpResponse:
     }
     paid = {name: form.cleaned_data[name] for name in ("method", "reference")}
     if is_large(form.seconds):
-        services.ask_credit(kind=Kind.SELL, details=paid, **sale)
+        still_to_come = {"is_pending": bool(form.cleaned_data["is_pending"])}
+        services.ask_credit(kind=Kind.SELL, details=paid | still_to_come, **sale)
         return asked(request)
     sold = {"minutes": minutes(form.seconds), "amount": usd(form.amount_micros)}
     if form.cleaned_data["is_pending"]:

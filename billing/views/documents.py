@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -17,6 +16,7 @@ from billing.documents import statement_rows, sums_of
 from billing.jobs import make_pdf, make_statement
 from billing.models import Invoice, Payment, Printed, Statement
 from convomono.lib import clock, files
+from convomono.lib.days import month_or_none
 from convomono.lib.htmx import render_page
 from convomono.lib.jobs import enqueue
 from convomono.lib.pages import list_page
@@ -115,7 +115,7 @@ def statements(request: UserRequest, face: Face) -> HttpResponse:
 
 
 def ask_statement(request: UserRequest, face: Face) -> HttpResponse:
-    month = _month(request.POST.get("month", ""))
+    month = month_or_none(request.POST.get("month", ""))
     if month is None:
         messages.error(request, _("Choose a month, such as 2026-10."))
         return redirect(face.url("statement-list"))
@@ -124,6 +124,9 @@ def ask_statement(request: UserRequest, face: Face) -> HttpResponse:
     except services.MonthNotOver:
         messages.error(request, _("That month isn't over: its statement comes when it is."))
         return redirect(face.url("statement-list"))
+    except services.MonthTooEarly:
+        messages.error(request, _("The account was opened after that month."))
+        return redirect(face.url("statement-list"))
     if row.status == Statement.Status.QUEUED:
         enqueue(make_statement, queue="reports", statement_id=str(row.pk))
     return redirect(face.url("statement-detail", row.pk))
@@ -131,7 +134,8 @@ def ask_statement(request: UserRequest, face: Face) -> HttpResponse:
 
 def statement(request: UserRequest, face: Face, row: Statement) -> HttpResponse:
     typed = request.GET.get("from", "")
-    first = max(int(typed), row.first_seq) if typed.isdecimal() else row.first_seq
+    first = min(int(typed), row.last_seq) if typed.isdecimal() else row.first_seq
+    first = max(first, row.first_seq)
     done = row.status == Statement.Status.DONE
     rows = list(statement_rows(row, first=first, most=PAGE_LINES)) if done else []
     context = face.context(
@@ -196,10 +200,3 @@ def _file(stored_name: str, name: str, kind: str) -> HttpResponseBase:
     except FileNotFoundError:
         raise Http404 from None
     return FileResponse(content, as_attachment=True, filename=name, content_type=kind)
-
-
-def _month(typed: str) -> date | None:
-    try:
-        return datetime.strptime(typed, "%Y-%m").date()  # noqa: DTZ007  # a month has no zone
-    except ValueError:
-        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
@@ -17,6 +17,7 @@ from billing.jobs import reconcile
 from billing.models import Difference, Reconciliation
 from billing.views.agency import client_or_404, money_tabs
 from convomono.lib import clock
+from convomono.lib.days import month_or_none
 from convomono.lib.htmx import render_page
 from convomono.lib.jobs import enqueue
 from convomono.lib.pages import list_page
@@ -103,7 +104,7 @@ def difference_resolve(request: UserRequest, difference_id: UUID) -> HttpRespons
 @agency_permission("manage_billing", "view_finance")
 @require_GET
 def margin_list(request: UserRequest) -> HttpResponse:
-    month = _month(request.GET.get("month", "")) or clock.now().date().replace(day=1)
+    month = month_or_none(request.GET.get("month", "")) or clock.now().date().replace(day=1)
     rows = margins.clients_in(month)
     context = {
         "tabs": money_tabs(request),
@@ -127,10 +128,3 @@ def margin_detail(request: UserRequest, client_id: UUID) -> HttpResponse:
         "rows": margins.of_calls(client=client, calls=page.rows),
     }
     return render(request, "billing/margin_detail.html", context)
-
-
-def _month(typed: str) -> date | None:
-    try:
-        return datetime.strptime(typed, "%Y-%m").replace(tzinfo=UTC).date()
-    except ValueError:
-        return None

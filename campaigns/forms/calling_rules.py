@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.calling_rules import DAY_MINUTES, Limits
 from campaigns.queries.calling_rules import KINDS, jurisdictions_on_file
+from convomono.lib.days import DayField
 
 if TYPE_CHECKING:
     from datetime import date
@@ -117,9 +118,7 @@ class ReviewForm(forms.Form):
     """Somebody's word that they reviewed this version of a rule."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    reviewed_on = forms.DateField(
-        label=_("Reviewed on"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    reviewed_on = DayField(label=_("Reviewed on"))
     note = forms.CharField(
         label=_("Note"),
         max_length=400,

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, Enrolment
+from convomono.lib.days import DayField
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -67,12 +68,8 @@ class CallFilterForm(forms.Form):
         label=_("Status"), required=False, choices=[_ALL, *Call.Status.choices]
     )
     campaign = forms.UUIDField(label=_("Campaign"), required=False)
-    since = forms.DateField(
-        label=_("From day"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
-    until = forms.DateField(
-        label=_("To day"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+    since = DayField(label=_("From day"), required=False)
+    until = DayField(label=_("To day"), required=False)
 
     def __init__(self, *args: Any, campaigns: Sequence[tuple[object, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

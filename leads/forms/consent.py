@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from convomono.lib.days import DayField
 from leads.models import Consent
 from leads.services.people import ConsentStatement
 
@@ -62,11 +63,7 @@ class ConsentFields(forms.Form):
         error_messages={"required": _("Say where they agreed.")},
         help_text=_("A form, a page, an event: where somebody could look it up."),
     )
-    consent_on = forms.DateField(
-        label=_("When"),
-        error_messages={"required": _("Say when they agreed.")},
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
+    consent_on = DayField(label=_("When"), error_messages={"required": _("Say when they agreed.")})
     consent_wording = forms.CharField(
         label=_("What they agreed to, word for word"),
         max_length=2000,

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from convomono.lib.days import DayField
 from leads.doors import campaigns
 from leads.lead_table import COLUMNS, SORTS, USUAL_COLUMNS
 from leads.models import Lead
@@ -41,9 +42,8 @@ _FIRST = ("q", "status", "campaign", "sort")
 _ALONE = {"sort", "columns", "view"}  # they choose no leads
 
 
-def _day(label: Any) -> forms.DateField:
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    return forms.DateField(label=label, required=False, widget=widget)
+def _day(label: Any) -> DayField:
+    return DayField(label=label, required=False)
 
 
 class LeadFilters(forms.Form):

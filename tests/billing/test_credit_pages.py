@@ -230,3 +230,19 @@ def test_lists_payments_and_requests_in_as_many_queries(
         browser.get(of(acme, "payments/"))
     with django_assert_num_queries(3):
         browser.get(MONEY + "requests/")
+
+
+def test_keeps_back_the_minutes_of_a_large_sale_until_it_was_paid(
+    browser, browse, small_limit, wallet, acme
+):
+    before = balances(acme)[0]
+    browser.post(of(acme, "sell/"), sale(is_pending="on"))
+    row = CreditRequest.objects.get()
+    page = MONEY + "requests/"
+    assert "still to come" in text(browser.get(page))
+
+    sue = browse(UserFactory.create(email="sue@convomono.test", role="super_admin"))
+    sue.post(f"{page}{row.pk}/approve/")
+
+    assert balances(acme)[0] == before
+    assert Payment.objects.get(reference="INV-7").status == Payment.Status.PENDING
