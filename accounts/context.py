@@ -53,6 +53,8 @@ _AGENCY_NAV = (
         _lazy("Templates"),
         ("manage_campaigns",),
     ),
+    ("acting-list", "identification", _lazy("Work for a client"), ("manage_campaigns",)),
+    ("agency-leads:entry-list", "no-symbol", _lazy("Do not call"), ("manage_campaigns",)),
     ("agency-campaigns:workspace", "cloud", _lazy("At Retell"), ("manage_campaigns",)),
     ("agency-webhooks:monitor", "signal", _lazy("Webhooks"), ()),
     ("agency-reporting:health", "heart", _lazy("Health"), ()),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import agency_permission, agency_staff, get_or_404
 from accounts.acting import SESSION_KEY, ActingRefused, find_acting, start_acting, stop_acting
@@ -15,12 +16,23 @@ from accounts.forms import ActingForm
 from accounts.models import Client
 from convomono.lib import clock
 
+PAGE_SIZE = 50
+
 if TYPE_CHECKING:
     from uuid import UUID
 
     from django.http import HttpResponse
 
     from accounts.access import UserRequest
+
+
+@agency_permission("manage_campaigns")
+@require_GET
+def acting_list(request: UserRequest) -> HttpResponse:
+    """Name the clients one may work for, to those too who may not manage clients."""
+    rows = Client.objects.filter(status=Client.Status.ACTIVE).order_by("name", "pk")
+    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "accounts/acting_list.html", {"page": page})
 
 
 @agency_permission("manage_campaigns")
@@ -46,9 +58,9 @@ def acting_start(request: UserRequest, client_id: UUID) -> HttpResponse:
             request.session[SESSION_KEY] = str(session.pk)
             return redirect("reporting:home")
     status = 422 if form.errors else 200
-    return render(
-        request, "accounts/acting_start.html", {"form": form, "client": client}, status=status
-    )
+    may_add = request.user.has_agency_permission("manage_clients")
+    context = {"form": form, "client": client, "may_add": may_add}
+    return render(request, "accounts/acting_start.html", context, status=status)
 
 
 @agency_staff

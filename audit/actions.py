@@ -55,6 +55,7 @@ CONSENT_RECORDED = "consent.recorded"
 CONSENT_REVOKED = "consent.revoked"
 SUPPRESSIONS_IMPORTED = "suppressions.imported"
 SUPPRESSIONS_EXPORTED = "suppressions.exported"
+SUPPRESSIONS_LISTING_UNDONE = "suppressions.listing_undone"
 FOLLOW_UP_CREATED = "follow_up.created"
 FOLLOW_UP_CHANGED = "follow_up.changed"
 FOLLOW_UP_CLOSED = "follow_up.closed"
@@ -169,6 +170,7 @@ SENTENCES = {
     CONSENT_REVOKED: _("Recorded that a consent was taken back"),
     SUPPRESSIONS_IMPORTED: _("Imported a do-not-call list"),
     SUPPRESSIONS_EXPORTED: _("Exported a do-not-call list"),
+    SUPPRESSIONS_LISTING_UNDONE: _("Took an imported do-not-call list back"),
     FOLLOW_UP_CREATED: _("Made a follow-up"),
     FOLLOW_UP_CHANGED: _("Changed a follow-up"),
     FOLLOW_UP_CLOSED: _("Closed a follow-up"),

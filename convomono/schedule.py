@@ -27,7 +27,13 @@ from campaigns.jobs import (
 )
 from campaigns.rounds import launch_new_leads, run_automation
 from convomono.lib.jobs import periodic
-from leads.jobs import purge_import_changes, purge_parts, resume_imports, resume_operations
+from leads.jobs import (
+    purge_import_changes,
+    purge_parts,
+    resume_imports,
+    resume_listings,
+    resume_operations,
+)
 from reporting.jobs import resume_reports
 from telephony.jobs import copy_recordings, fetch_lookups, watch_numbers
 from webhooks.jobs import (
@@ -51,6 +57,7 @@ periodic(resume_imports, every_seconds=60)
 periodic(purge_import_changes, every_seconds=DAY)
 periodic(purge_parts, every_seconds=DAY)
 periodic(resume_operations, every_seconds=60)
+periodic(resume_listings, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)

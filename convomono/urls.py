@@ -26,7 +26,7 @@ from accounts.access import agency_owner
 from convomono.lib.jobs import queue_pages
 
 _ROOMS_OF_CLIENTS = (telephony, reporting, campaigns, leads, billing, webhooks)
-_ROOMS_OF_THE_AGENCY = (reporting, billing.clients, telephony, campaigns, billing, webhooks)
+_ROOMS_OF_THE_AGENCY = (reporting, billing.clients, telephony, campaigns, leads, billing, webhooks)
 _ROOMS_WITH_API = (accounts, telephony, leads, billing, campaigns, reporting)
 
 _client_face = [path("", include(room.urls.client_face)) for room in _ROOMS_OF_CLIENTS]

@@ -13,7 +13,8 @@ from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
 from leads.imports.undo import UNDO_FOR, purge_changes, undo_rows
 from leads.imports.work import PAUSE_SECONDS, Pace
-from leads.models import Lead, LeadImport, LeadOperation
+from leads.models import AgencyListing, Lead, LeadImport, LeadOperation
+from leads.operations.agency_listing import run_listing as run_agency_listing, undo_listing
 from leads.operations.export import export_leads
 from leads.operations.listing import run_listing
 from leads.operations.work import run_operation, undo_operation
@@ -82,6 +83,28 @@ def work_on_operation(*, operation_id: UUID, **_later: object) -> None:
         run_listing(operation=operation, pace=pace, now=now)
     else:
         run_operation(operation=operation, pace=pace, now=now)
+
+
+def work_on_listing(*, listing_id: UUID, **_later: object) -> None:
+    """Go on with a list for the agency's do-not-call list, or with its undo; nothing if it is over or gone."""
+    if listing := AgencyListing.objects.filter(pk=listing_id).first():
+        pace, now = Pace(real_now=clock.real_now), clock.now()
+        run_agency_listing(listing=listing, pace=pace, now=now)
+        undo_listing(listing=listing, pace=pace, now=now)
+
+
+def resume_listings(**_later: object) -> int:
+    """Enqueue again each list of the agency's that nobody has worked on for a minute; returns how many."""
+    stale = AgencyListing.objects.filter(
+        status__in=[AgencyListing.Status.RUNNING, AgencyListing.Status.UNDOING],
+        progressed_at__lt=clock.real_now() - STALE_AFTER,
+    )
+    ids = list(stale.values_list("pk", flat=True)[:100])
+    for listing_id in ids:
+        enqueue(
+            work_on_listing, queue="imports", timeout_seconds=JOB_SECONDS, listing_id=listing_id
+        )
+    return len(ids)
 
 
 def resume_operations(**_later: object) -> int:

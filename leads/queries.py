@@ -25,13 +25,22 @@ def suppressions_matching(
     *, client: Client, q: str = "", source: str = ""
 ) -> QuerySet[Suppression]:
     """Return the client's own do-not-call entries, in no order; `q` is a part of the number."""
-    rows = Suppression.objects.filter(client=client)
+    return _narrowed(Suppression.objects.filter(client=client), q=q, source=source)
+
+
+def _narrowed(rows: QuerySet[Suppression], *, q: str, source: str) -> QuerySet[Suppression]:
     if source:
         rows = rows.filter(source=source)
     if digits := "".join(filter(str.isdecimal, q)):
         # Not a part of an erased person's hash.
         rows = rows.filter(phone_number__startswith="+", phone_number__contains=digits)
     return rows
+
+
+def entries_matching(*, q: str = "", source: str = "", level: str = "") -> QuerySet[Suppression]:
+    """Return the entries of all three lists, in no order, each with its client; for the agency alone."""
+    rows = Suppression.objects.select_related("client")
+    return _narrowed(rows.filter(level=level) if level else rows, q=q, source=source)
 
 
 def with_campaigns(rows: Iterable[Suppression], *, client: Client) -> list[tuple[Suppression, str]]:

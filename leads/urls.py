@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.urls import path
 
 from leads.views import (
+    agency_suppressions,
     consents,
     import_rows,
     imports,
@@ -75,4 +76,24 @@ client_face: tuple[list[URLPattern], str] = (
     ],
     "leads",
 )
-agency_face: tuple[list[URLPattern], str] = ([], "agency-leads")
+_LIST = "do-not-call/"
+agency_face: tuple[list[URLPattern], str] = (
+    [
+        path(_LIST, agency_suppressions.entry_list, name="entry-list"),
+        path(f"{_LIST}add/", agency_suppressions.entry_create, name="entry-create"),
+        path(f"{_LIST}import/", agency_suppressions.entry_import, name="entry-import"),
+        path(f"{_LIST}export/", agency_suppressions.entry_export, name="entry-export"),
+        path(f"{_LIST}<uuid:entry_id>/lift/", agency_suppressions.entry_lift, name="entry-lift"),
+        path(
+            f"{_LIST}lists/<uuid:listing_id>/",
+            agency_suppressions.listing_detail,
+            name="listing-detail",
+        ),
+        path(
+            f"{_LIST}lists/<uuid:listing_id>/undo/",
+            agency_suppressions.listing_undo,
+            name="listing-undo",
+        ),
+    ],
+    "agency-leads",
+)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _REASON_CHARS = 200
 
 
-class SuppressionForm(forms.Form):
-    """A number that must not be called any more: by nobody, or for one campaign."""
+class AgencyEntryForm(forms.Form):
+    """A number that nobody calls any more, for any client."""
 
     phone_number = forms.CharField(
         label=_("Phone number"),
@@ -31,7 +31,6 @@ class SuppressionForm(forms.Form):
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
     )
     country = forms.ChoiceField(label=_("Country"), choices=COUNTRIES, initial="US")
-    campaign_id = forms.ChoiceField(label=_("For"), required=False)
     source = forms.ChoiceField(
         label=_("How it was asked"),
         required=False,
@@ -44,11 +43,6 @@ class SuppressionForm(forms.Form):
         label=_("Reason"), max_length=_REASON_CHARS, help_text=_("Who asked, and how.")
     )
 
-    def __init__(self, data: Any = None, *, client: Client, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
-        field: Any = self.fields["campaign_id"]
-        field.choices = [("", _("All campaigns")), *campaigns().choices(client.pk)]
-
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("phone_number") and data.get("country"):
@@ -57,6 +51,18 @@ class SuppressionForm(forms.Form):
             except NumberRefused as exc:
                 self.add_error("phone_number", REASONS[Verdict(exc.reason)])
         return data
+
+
+class SuppressionForm(AgencyEntryForm):
+    """A number that must not be called any more for one client: by nobody, or for one campaign."""
+
+    campaign_id = forms.ChoiceField(label=_("For"), required=False)
+    field_order = ("phone_number", "country", "campaign_id", "source", "reason")
+
+    def __init__(self, data: Any = None, *, client: Client, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        field: Any = self.fields["campaign_id"]
+        field.choices = [("", _("All campaigns")), *campaigns().choices(client.pk)]
 
     def campaign_id_or_none(self) -> UUID | None:
         """Return the campaign that a valid form names; None for all."""
@@ -120,6 +126,16 @@ class SuppressionSearch(forms.Form):
         label=_("Came from"),
         required=False,
         choices=[("", _("Any")), *Suppression.Source.choices],
+    )
+
+
+class EntrySearch(SuppressionSearch):
+    """Which entries of all lists the agency looks at."""
+
+    level = forms.ChoiceField(
+        label=_("List"),
+        required=False,
+        choices=[("", _("All lists")), *Suppression.Level.choices],
     )
 
 

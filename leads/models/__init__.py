@@ -20,10 +20,11 @@ from leads.models.operations import (
     ScoreWeights,
 )
 from leads.models.people import Consent, Lead, zone_mark
-from leads.models.suppressions import Suppression
+from leads.models.suppressions import AgencyListing, Suppression
 
 __all__ = [
     "UNDO_FOR",
+    "AgencyListing",
     "Consent",
     "Detected",
     "ImportMapping",

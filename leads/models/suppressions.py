@@ -58,3 +58,48 @@ class Suppression(BaseModel):
         if self.is_erased:
             return str(_("An erased person's number"))
         return f"…{self.phone_number[-4:]}"  # as with a lead's
+
+
+class AgencyListing(BaseModel):
+    """
+    A list of numbers that was put on the agency's do-not-call list, or is on its way there.
+
+    Counts are lines of the file: `added_count` new entries, `listed_count` on the list already,
+    `refused_count` without a number (`refused` holds the first of them). `lines_done` is where a
+    killed worker goes on; `progressed_at` is in real time. An undo takes off what the list added.
+    """
+
+    class Status(models.TextChoices):
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        UNDOING = "undoing", _("Being undone")
+        UNDONE = "undone", _("Undone")
+
+    status = models.CharField(max_length=8, choices=Status, default=Status.RUNNING)
+    stored_name = models.CharField(max_length=200, blank=True)
+    country = models.CharField(max_length=2)
+    reason = models.CharField(max_length=200)
+    lines_total = models.PositiveIntegerField(default=0)
+    lines_done = models.PositiveIntegerField(default=0)
+    added_count = models.PositiveIntegerField(default=0)
+    listed_count = models.PositiveIntegerField(default=0)
+    refused_count = models.PositiveIntegerField(default=0)
+    refused = models.JSONField(default=list)  # texts
+    created_by_email = models.CharField(max_length=254)
+    undone_by_email = models.CharField(max_length=254, blank=True)
+    progressed_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["-created_at"], name="listing_by_age"),
+            models.Index(fields=["status", "progressed_at"], name="listing_unfinished"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason
+
+    @property
+    def is_working(self) -> bool:
+        return self.status in {self.Status.RUNNING, self.Status.UNDOING}

@@ -60,7 +60,7 @@ def file_lines(stored_name: str) -> Iterator[str]:
                 yield text
 
 
-def _number(line: str, country: str) -> str:
+def number_in(line: str, country: str) -> str:
     """Return the first number of the line in E.164; empty if none may be called."""
     for cell in _CELLS.split(line):
         try:
@@ -106,7 +106,7 @@ def _write_slice(
 def _plan(
     operation: LeadOperation, lines: Sequence[str], now: datetime
 ) -> tuple[list[LeadOperationRow], list[Suppression]]:
-    numbers = [_number(line, operation.params["country"]) for line in lines]
+    numbers = [number_in(line, operation.params["country"]) for line in lines]
     keys = {
         number: scope_key(
             level=Suppression.Level.CLIENT,

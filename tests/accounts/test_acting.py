@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.acting import acting_user, find_acting
 from accounts.models import ActingSession, User
+from audit import actions
 from audit.models import AuditLog
 from convomono.lib.ids import uuid7
-from leads.models import Lead
+from leads.models import Lead, LeadImport
 from tests.factories.leads import LeadFactory
 
 LEAD = {
@@ -150,3 +152,32 @@ def test_never_saves_the_copy(begin, mia, helper):
 
     with pytest.raises(RuntimeError):
         acting_user(helper, ActingSession.objects.get()).save()
+
+
+def test_names_the_clients_to_whoever_may_work_for_them_alone(browse, helper, acme, rival):
+    rival.status = "inactive"
+    rival.save()
+    browser = browse(helper)
+
+    page = browser.get("/agency/acting/").text
+
+    assert f"/agency/clients/{acme.pk}/act/" in page
+    assert rival.name not in page
+    assert page.count('href="/agency/acting/"') >= 1  # in the side bar
+    assert browser.get("/agency/clients/").status_code == 403
+    assert "/agency/acting/" in browser.get(f"/agency/clients/{acme.pk}/act/").text
+
+
+def test_uploads_a_list_for_the_client_with_banner_and_both_names(begin, mia, acme, helper):
+    browser = begin(mia)
+    file = SimpleUploadedFile("autumn.csv", b"Phone,First name\n(212) 555-0101,Ada\n")
+
+    answer = browser.post("/app/imports/new/", {"file": file, "consent_kind": "none"}, follow=True)
+
+    assert answer.status_code == 200, answer.text
+    row = LeadImport.objects.get()
+    assert (row.client, row.created_by_email) == (acme, helper.email)
+    assert "are viewing as Acme Dental" in answer.text
+    entry = AuditLog.objects.filter(action=actions.LEADS_UPLOADED).get()
+    assert entry.client_id == acme.pk
+    assert {entry.user_email, entry.impersonator_email} == {mia.email, helper.email}

@@ -15,7 +15,7 @@ from campaigns.models import AutomationRule, Experiment, FollowUp, FollowUpRule,
 from campaigns.services.knowledge import add_text, create_knowledge
 from campaigns.services.templates import Offer, create_template
 from convomono.lib.ids import uuid7
-from leads.models import LeadOperation, SavedView, Suppression
+from leads.models import AgencyListing, LeadOperation, SavedView, Suppression
 from reporting.models import Report
 from telephony.models import Call, PhoneNumber
 from tests.architecture.routes import FOREIGN, ROUTES
@@ -83,6 +83,13 @@ def ids(acme, rival, root, alice, vera, now):
         scope_key=f"client:{acme.pk}:+12125550100",
         source="person",
         created_at=now,
+    )
+    entry = Suppression.objects.create(
+        level="agency", phone_number="+12125550109", scope_key="agency:+12125550109",
+        source="person", created_at=now,
+    )  # fmt: skip
+    listing = AgencyListing.objects.create(
+        country="US", reason="x", progressed_at=now, created_at=now
     )
     operation = LeadOperation.objects.create(
         client=acme, kind="tag", params={"tag": "x"}, progressed_at=now, created_at=now
@@ -172,6 +179,8 @@ def ids(acme, rival, root, alice, vera, now):
         "follow_up_id": follow_up.pk,
         "follow_up_rule_id": follow_up_rule.pk,
         "suppression_id": suppression.pk,
+        "entry_id": entry.pk,
+        "listing_id": listing.pk,
         "report_id": report.pk,
         "client_id": acme.pk,
         "user_id": vera.pk,

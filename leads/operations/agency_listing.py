@@ -1,0 +1,130 @@
+"""Puts the numbers of a file, a line each, on the agency's do-not-call list, and takes them off again."""
+
+from __future__ import annotations
+
+from itertools import batched, islice
+from typing import TYPE_CHECKING
+
+from convomono.lib import files
+from convomono.lib.db import IntegrityError, run_atomic
+from leads.models import AgencyListing, Suppression
+from leads.operations.listing import file_lines, number_in
+from leads.services.suppressions import scope_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from leads.imports.work import Pace
+
+SLICE = 150  # entries in one transaction, with the listing's own row
+TRIES = 5
+KEPT_REFUSED = 50
+_LABEL = 40
+Status = AgencyListing.Status
+
+
+def run_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
+    """
+    Go on with the file where it stands; True when it came to its end in this run.
+
+    A slice's entries, counts and offset are one transaction, so a killed worker leaves no half slice
+    and of two workers one writes it.
+    """
+    if listing.status != Status.RUNNING:
+        return False
+    lines = islice(file_lines(listing.stored_name), listing.lines_done, None)
+    for part in batched(lines, SLICE):
+        if not _write_slice(listing, part, pace=pace, now=now):
+            return False
+        pace.rest()
+    done = AgencyListing.objects.filter(
+        pk=listing.pk, status=Status.RUNNING, lines_done=listing.lines_done
+    ).update(status=Status.DONE, finished_at=now)
+    if done:
+        files.delete_stored(listing.stored_name)
+    return bool(done)
+
+
+def _write_slice(
+    listing: AgencyListing, lines: Sequence[str], *, pace: Pace, now: datetime
+) -> bool:
+    """Write a slice; False if another worker did, or somebody takes the list back."""
+    for _attempt in range(TRIES):
+        numbers = [number_in(line, listing.country) for line in lines]
+        entries = _new_entries(listing, numbers, now)
+        refused = [line[:_LABEL] for line, one in zip(lines, numbers, strict=True) if not one]
+        columns = {
+            "lines_done": listing.lines_done + len(lines),
+            "added_count": listing.added_count + len(entries),
+            "listed_count": listing.listed_count + len(lines) - len(entries) - len(refused),
+            "refused_count": listing.refused_count + len(refused),
+            "refused": [*listing.refused, *refused][:KEPT_REFUSED],
+        }
+
+        def block(
+            columns: dict[str, object] = columns, entries: Sequence[Suppression] = entries
+        ) -> bool:
+            won = AgencyListing.objects.filter(
+                pk=listing.pk, status=Status.RUNNING, lines_done=listing.lines_done
+            ).update(**columns, progressed_at=pace.real_now())
+            if won:
+                Suppression.objects.bulk_create(entries)
+            return bool(won)
+
+        try:
+            won = run_atomic(block)
+        except IntegrityError:
+            continue  # somebody listed one of them this very moment: look again
+        finally:
+            pace.wrote()
+        if won:
+            for name, value in columns.items():
+                setattr(listing, name, value)
+        return won
+    return False
+
+
+def _new_entries(
+    listing: AgencyListing, numbers: Sequence[str], now: datetime
+) -> list[Suppression]:
+    keys = {
+        scope_key(
+            level=Suppression.Level.AGENCY, client_id=None, campaign_id=None, phone_number=number
+        ): number
+        for number in numbers
+        if number
+    }
+    rows = Suppression.objects.filter(scope_key__in=list(keys))
+    there = set(rows.values_list("scope_key", flat=True))
+    return [
+        Suppression(
+            level=Suppression.Level.AGENCY,
+            phone_number=number,
+            scope_key=key,
+            source=Suppression.Source.IMPORT,
+            reason=listing.reason,
+            operation_id=listing.pk,
+            added_by_email=listing.created_by_email,
+            created_at=now,
+        )
+        for key, number in keys.items()
+        if key not in there
+    ]
+
+
+def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
+    """Take off what the list added and nobody took off since; True when that came to its end."""
+    if listing.status != Status.UNDOING:
+        return False
+    mine = Suppression.objects.filter(level=Suppression.Level.AGENCY, operation_id=listing.pk)
+    while keys := list(mine.order_by("pk").values_list("pk", flat=True)[:SLICE]):
+        run_atomic(lambda: Suppression.objects.filter(pk__in=keys).delete())
+        pace.wrote()
+        AgencyListing.objects.filter(pk=listing.pk).update(progressed_at=pace.real_now())
+        pace.rest()
+    return bool(
+        AgencyListing.objects.filter(pk=listing.pk, status=Status.UNDOING).update(
+            status=Status.UNDONE, finished_at=now
+        )
+    )
