@@ -38,8 +38,8 @@ def _narrowed(rows: QuerySet[Suppression], *, q: str, source: str) -> QuerySet[S
 
 
 def entries_matching(*, q: str = "", source: str = "", level: str = "") -> QuerySet[Suppression]:
-    """Return the entries of all three lists, in no order, each with its client; for the agency alone."""
-    rows = Suppression.objects.select_related("client")
+    """Return the entries of all three lists, in no order; for the agency alone."""
+    rows = Suppression.objects.all()
     return _narrowed(rows.filter(level=level) if level else rows, q=q, source=source)
 
 

@@ -49,7 +49,10 @@ def _list(request: UserRequest, form: AgencyEntryForm, *, status: int = 200) -> 
     search = EntrySearch(request.GET)
     asked = search.cleaned_data if search.is_valid() else {}
     page = keyset_page(
-        entries_matching(**asked), order=("-created_at", "-pk"), token=request.GET.get("page")
+        entries_matching(**asked),
+        order=("-created_at", "-pk"),
+        token=request.GET.get("page"),
+        read_from=Suppression.objects.select_related("client"),
     )
     context = {
         "search": search,
