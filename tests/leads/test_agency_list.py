@@ -96,10 +96,10 @@ def test_asks_as_few_queries_for_many_entries(browse, bob_may, django_assert_num
     browser = browse(bob_may)
     SuppressionFactory.create(client=acme)
     browser.get(LIST)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         browser.get(LIST)
     SuppressionFactory.create_batch(20, client=acme)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         browser.get(LIST)
 
 
