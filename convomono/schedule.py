@@ -30,6 +30,7 @@ from convomono.lib.jobs import periodic
 from leads.jobs import (
     purge_import_changes,
     purge_parts,
+    purge_requests,
     resume_imports,
     resume_listings,
     resume_operations,
@@ -56,6 +57,7 @@ periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
 periodic(purge_import_changes, every_seconds=DAY)
 periodic(purge_parts, every_seconds=DAY)
+periodic(purge_requests, every_seconds=DAY)
 periodic(resume_operations, every_seconds=60)
 periodic(resume_listings, every_seconds=60)
 periodic(sweep_calls, every_seconds=30, queue="calls")

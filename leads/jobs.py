@@ -18,6 +18,7 @@ from leads.operations.agency_listing import run_listing as run_agency_listing, u
 from leads.operations.export import export_leads
 from leads.operations.listing import run_listing
 from leads.operations.work import run_operation, undo_operation
+from leads.services.requests import forget_requests
 from leads.services.scoring import SLICE, rescore, weighing_of
 
 if TYPE_CHECKING:
@@ -126,6 +127,11 @@ def resume_operations(**_later: object) -> int:
             operation_id=operation_id,
         )
     return len(ids)
+
+
+def purge_requests(**_later: object) -> int:
+    """Forget what programs asked for under a key more than a week ago; returns how many."""
+    return forget_requests(now=clock.now())
 
 
 def purge_parts(**_later: object) -> int:

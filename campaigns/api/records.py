@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Prefetch
@@ -14,6 +15,7 @@ from rest_framework.serializers import UUIDField
 from accounts.access import get_or_404
 from accounts.api.pagination import NewestFirst
 from accounts.api.permissions import ClientFace
+from accounts.api.problems import Conflict
 from campaigns.api.serializers import (
     CallDetailSerializer,
     CallSerializer,
@@ -28,15 +30,24 @@ from convomono.lib import clock
 from convomono.lib.phone import NumberRefused
 from leads.models import Lead
 from leads.services import ConsentStatement, LeadExists, LeadFields, create_lead
+from leads.services.requests import MAX_KEY, KeyReused, find_answer, remember_answer
 from telephony.models import Call
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
     from accounts.models import Client, User
 
 _CAMPAIGN = OpenApiParameter("campaign_id", str, description="Only those of this campaign.")
+_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="A word of your own for this lead: sent again, it changes nothing.",
+)
 _STATUS = OpenApiParameter("status", str, description="Only those in this status.")
 
 
@@ -106,13 +117,23 @@ class LeadList(generics.ListAPIView[Lead]):
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
-        request=LeadWriteSerializer, responses={201: LeadSerializer, 200: LeadSerializer}
+        request=LeadWriteSerializer,
+        responses={201: LeadSerializer, 200: LeadSerializer},
+        parameters=[_KEY],
     )
     def post(self, request: Request) -> Response:
-        """Add a lead and, with a campaign, enrol it; 200 if the client has this number already."""
+        """
+        Add a lead and, with a campaign, enrol it; 200 if the client has this number already.
+
+        Under the same `Idempotency-Key` the same body is answered as the first time, for a week.
+        """
+        user = cast("User", request.user)
+        key, body = _asked_key(request), _canonical(request)
+        if key and (answer := _first_answer(user, key, body)):
+            return answer
         sent = LeadWriteSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        user, data = cast("User", request.user), sent.validated_data
+        data = sent.validated_data
         campaign = None
         if campaign_id := data.get("campaign_id"):
             campaign = get_or_404(Campaign.objects.visible_to(user), campaign_id)
@@ -122,8 +143,59 @@ class LeadList(generics.ListAPIView[Lead]):
             enrol_lead(
                 campaign=campaign, lead=lead, dynamic_vars=data["dynamic_vars"], now=clock.now()
             )
-        shown = LeadSerializer(_leads(user).get(pk=lead.pk)).data
-        return Response(shown, status=201 if is_new else 200)
+        if key:
+            is_new = _remember(user, key, body, lead, is_new=is_new)
+        return _shown(user, lead.pk, is_new=is_new)
+
+
+def _shown(user: User, lead_id: UUID, *, is_new: bool) -> Response:
+    lead = get_or_404(_leads(user), lead_id)
+    return Response(LeadSerializer(lead).data, status=201 if is_new else 200)
+
+
+def _asked_key(request: Request) -> str:
+    """
+    Return the request's key, empty without one.
+
+    :raises ValidationError: if it is too long or no plain text
+    """
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if len(key) > MAX_KEY or not (key.isascii() and key.isprintable()):
+        sentence = f"At most {MAX_KEY} plain characters, a new key for each lead."
+        raise ValidationError({"Idempotency-Key": [sentence]}, code="idempotency_key")
+    return key
+
+
+def _canonical(request: Request) -> str:
+    return json.dumps(request.data, sort_keys=True, default=str)
+
+
+def _first_answer(user: User, key: str, body: str) -> Response | None:
+    try:
+        there = find_answer(client_id=cast("UUID", user.client_id), key=key, body=body)
+    except KeyReused:
+        raise _reused() from None
+    if there is None:
+        return None
+    answer = _shown(user, there.lead_id, is_new=there.is_new)
+    answer["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def _remember(user: User, key: str, body: str, lead: Lead, *, is_new: bool) -> bool:
+    """Keep the answer and return whether the lead counts as new: of two at once the first says."""
+    client_id = cast("UUID", user.client_id)
+    try:
+        kept = remember_answer(
+            client_id=client_id, key=key, body=body, lead_id=lead.pk, is_new=is_new, now=clock.now()
+        )
+    except KeyReused:
+        raise _reused() from None
+    return kept.is_new
+
+
+def _reused() -> Conflict:
+    return Conflict("This key came with another body before.", code="idempotency_key_reused")
 
 
 def _check_variables(campaign: Campaign, data: dict[str, Any]) -> None:

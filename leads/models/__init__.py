@@ -20,6 +20,7 @@ from leads.models.operations import (
     ScoreWeights,
 )
 from leads.models.people import Consent, Lead, zone_mark
+from leads.models.requests import LeadRequest
 from leads.models.suppressions import AgencyListing, Suppression
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "LeadNote",
     "LeadOperation",
     "LeadOperationRow",
+    "LeadRequest",
     "OperationParams",
     "SavedView",
     "ScoreWeights",

@@ -10,7 +10,7 @@ from audit.services import record
 from convomono.lib import files
 from convomono.lib.db import on_commit, run_atomic
 from leads.doors import campaigns
-from leads.models import Consent, Lead, LeadNote, LeadOperationRow, Suppression
+from leads.models import Consent, Lead, LeadNote, LeadOperationRow, LeadRequest, Suppression
 from leads.services.suppressions import hashed_numbers, scope_key
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
             raise CallInProgress
         Consent.objects.filter(client_id=lead.client_id, lead=lead).delete()
         LeadNote.objects.filter(client_id=lead.client_id, lead=lead).delete()
+        LeadRequest.objects.filter(client_id=lead.client_id, lead_id=lead.pk).delete()
         LeadOperationRow.objects.filter(client_id=lead.client_id, lead_id=lead.pk).update(
             label="", before={}, after={}, note="erased"
         )
