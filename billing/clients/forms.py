@@ -73,7 +73,7 @@ class UserForm(forms.Form):
         label=_("Role"),
         choices=User.ClientRole.choices,
         initial=User.ClientRole.MANAGER,
-        help_text=_("Owners also see billing; viewers only look."),
+        help_text=_("Viewers only look: nothing with numbers or money leaves with them."),
     )
     can_launch = forms.BooleanField(
         label=_("May launch campaigns"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import client_viewer
+from accounts.access import client_manager, client_viewer
 from billing.models import Invoice, Statement
 from billing.views import documents
 from billing.views.documents import Face
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from accounts.access import ClientRequest
 
 
-@client_viewer
+@client_manager
 @require_GET
 def payment_list(request: ClientRequest) -> HttpResponse:
     return documents.payments(request, Face(request.tenant))
 
 
-@client_viewer
+@client_manager
 @require_GET
 def invoice_list(request: ClientRequest) -> HttpResponse:
     return documents.invoices(request, Face(request.tenant))
 
 
-@client_viewer
+@client_manager
 @require_GET
 def invoice_detail(request: ClientRequest, invoice_id: UUID) -> HttpResponse:
     face = Face(request.tenant)
@@ -40,7 +40,7 @@ def invoice_detail(request: ClientRequest, invoice_id: UUID) -> HttpResponse:
     return documents.invoice(request, face, row)
 
 
-@client_viewer
+@client_manager
 @require_POST
 def invoice_print(request: ClientRequest, invoice_id: UUID) -> HttpResponse:
     face = Face(request.tenant)
@@ -48,25 +48,25 @@ def invoice_print(request: ClientRequest, invoice_id: UUID) -> HttpResponse:
     return documents.ask_pdf(face, "invoice", row)
 
 
-@client_viewer
+@client_manager
 @require_GET
 def invoice_pdf(request: ClientRequest, invoice_id: UUID) -> HttpResponseBase:
     return documents.pdf(documents.get_document(Invoice, Face(request.tenant), invoice_id))
 
 
-@client_viewer
+@client_manager
 @require_GET
 def statement_list(request: ClientRequest) -> HttpResponse:
     return documents.statements(request, Face(request.tenant))
 
 
-@client_viewer
+@client_manager
 @require_POST
 def statement_ask(request: ClientRequest) -> HttpResponse:
     return documents.ask_statement(request, Face(request.tenant))
 
 
-@client_viewer
+@client_manager
 @require_GET
 def statement_detail(request: ClientRequest, statement_id: UUID) -> HttpResponse:
     face = Face(request.tenant)
@@ -74,7 +74,7 @@ def statement_detail(request: ClientRequest, statement_id: UUID) -> HttpResponse
     return documents.statement(request, face, row)
 
 
-@client_viewer
+@client_manager
 @require_GET
 def statement_csv(request: ClientRequest, statement_id: UUID) -> HttpResponseBase:
     return documents.statement_csv(
@@ -82,7 +82,7 @@ def statement_csv(request: ClientRequest, statement_id: UUID) -> HttpResponseBas
     )
 
 
-@client_viewer
+@client_manager
 @require_POST
 def statement_print(request: ClientRequest, statement_id: UUID) -> HttpResponse:
     face = Face(request.tenant)
@@ -90,7 +90,7 @@ def statement_print(request: ClientRequest, statement_id: UUID) -> HttpResponse:
     return documents.ask_pdf(face, "statement", row)
 
 
-@client_viewer
+@client_manager
 @require_GET
 def statement_pdf(request: ClientRequest, statement_id: UUID) -> HttpResponseBase:
     return documents.pdf(documents.get_document(Statement, Face(request.tenant), statement_id))

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.access import can_manage
 from billing import queries, services
 from billing.documents import statement_rows, sums_of
 from billing.jobs import make_pdf, make_statement
@@ -52,13 +53,14 @@ class Face:
     def tabs(self, request: UserRequest) -> list[dict[str, object]]:
         """Return the parts of the client's billing, as `components/tabs.html` takes them."""
         first = self.url("wallet-detail" if self.is_agency else "wallet")
-        parts = [
-            (first, _("Balance")),
+        papers = [
             (self.url("payment-list"), _("Payments")),
             (self.url("invoice-list"), _("Invoices")),
             (self.url("statement-list"), _("Statements")),
-            (self.url("usage"), _("Usage")),
         ]
+        sees_papers = self.is_agency or can_manage(request.user)
+        usage = (self.url("usage"), _("Usage"))
+        parts = [(first, _("Balance")), *(papers if sees_papers else []), usage]
         longest = max((url for url, _l in parts if request.path.startswith(url)), key=len)
         return [{"url": url, "label": label, "current": url == longest} for url, label in parts]
 

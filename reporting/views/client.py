@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import ClientRequest, client_viewer, get_visible_or_404
+from accounts.access import ClientRequest, can_manage, client_viewer, get_visible_or_404
 from campaigns.models import Campaign
 from convomono.lib import clock, files
 from convomono.lib.charts import bar_chart
@@ -60,15 +61,26 @@ def report_create(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     kind = request.POST.get("kind", "")
     if kind not in Report.Kind.values:
         return _report_page(request, campaign_id, error=_("Choose CSV or PDF."))
+    _check_export(request, kind)
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     request_report(campaign=campaign, kind=kind, actor=request.user, now=clock.now())
     return redirect("reporting:campaign-report", campaign.pk)
 
 
+def _check_export(request: ClientRequest, kind: str) -> None:
+    """
+    Let viewers have the figures, as a PDF, but no list of calls with their numbers.
+
+    :raises PermissionDenied: if a viewer asks for the list
+    """
+    if kind == Report.Kind.CSV and not can_manage(request.user):
+        raise PermissionDenied
+
+
 def _report_page(request: ClientRequest, campaign_id: UUID, *, error: str = "") -> HttpResponse:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     page = campaign_report(campaign=campaign, client=request.tenant, now=clock.now())
-    context = {"page": page, "kinds": Report.Kind.choices, "error": error}
+    context = {"page": page, "may_export": can_manage(request.user), "error": error}
     return render_page(
         request,
         "reporting/campaign_report.html",
@@ -82,6 +94,7 @@ def _report_page(request: ClientRequest, campaign_id: UUID, *, error: str = "") 
 @require_GET
 def report_download(request: ClientRequest, report_id: UUID) -> HttpResponseBase:
     report = get_visible_or_404(request, Report.objects.all(), report_id)
+    _check_export(request, report.kind)
     if report.status != Report.Status.DONE:
         raise Http404
     try:

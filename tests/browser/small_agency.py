@@ -137,6 +137,8 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
 
     by: dict[str, Any] = {"actor": agency.alice, "now": now}
     acme = agency.acme
+    type(acme).objects.filter(pk=acme.pk).update(created_at=now - timedelta(days=60))
+    acme.refresh_from_db()
     statement = ask_statement(client=acme, month=last_month(client=acme, now=now), now=now)
     billing_jobs.make_statement(statement_id=str(statement.pk))
     books = ask_reconciliation(since=now - timedelta(days=1), until=now, **by)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import factory
 from factory.django import DjangoModelFactory
@@ -16,7 +16,7 @@ class ClientFactory(DjangoModelFactory[Client]):
     """An active client."""
 
     name = factory.Sequence("Client {}".format)
-    created_at = NOW
+    created_at = NOW - timedelta(days=365)
 
     class Meta:
         model = Client

@@ -115,21 +115,21 @@ def test_answers_htmx_with_the_files_alone(browse, vera, campaign):
 
 
 @pytest.mark.parametrize("kind", ["csv", "pdf"])
-def test_makes_a_file_that_only_its_client_gets(browse, vera, charlie, campaign, make, kind):
-    make(browse(vera), campaign, kind)
+def test_makes_a_file_that_only_its_client_gets(browse, mia, charlie, campaign, make, kind):
+    make(browse(mia), campaign, kind)
 
     report = Report.objects.get()
     assert report.status == "done", report.error
     assert report.metrics["pick_up_rate"] == 0.25
     address = reverse("reporting:report-download", args=[report.pk])
-    content = b"".join(browse(vera).get(address).streaming_content)
+    content = b"".join(browse(mia).get(address).streaming_content)
     assert content.startswith(b"%PDF-" if kind == "pdf" else b"\xef\xbb\xbfcall_id,")
     assert browse(charlie).get(address).status_code == 404
     assert AuditLog.objects.filter(action="report.requested").count() == 1
 
 
-def test_never_puts_retells_cost_into_a_clients_file(browse, vera, campaign, make):
-    make(browse(vera), campaign, "csv")
+def test_never_puts_retells_cost_into_a_clients_file(browse, mia, campaign, make):
+    make(browse(mia), campaign, "csv")
 
     with open_stored(Report.objects.get().stored_name) as stored:
         content = stored.read()
@@ -138,8 +138,8 @@ def test_never_puts_retells_cost_into_a_clients_file(browse, vera, campaign, mak
     assert b"0.98" not in content
 
 
-def test_makes_a_file_once_however_often_the_job_runs(browse, vera, campaign, make):
-    make(browse(vera), campaign, "csv")
+def test_makes_a_file_once_however_often_the_job_runs(browse, mia, campaign, make):
+    make(browse(mia), campaign, "csv")
     first = Report.objects.get().stored_name
 
     from reporting.jobs import make_report
@@ -148,18 +148,18 @@ def test_makes_a_file_once_however_often_the_job_runs(browse, vera, campaign, ma
     assert Report.objects.get().stored_name == first
 
 
-def test_refuses_a_kind_of_file_there_is_not(browse, vera, campaign):
-    response = order(browse(vera), campaign, "exe")
+def test_refuses_a_kind_of_file_there_is_not(browse, mia, campaign):
+    response = order(browse(mia), campaign, "exe")
 
     assert response.status_code == 422
     assert not Report.objects.exists()
 
 
-def test_says_404_for_a_file_that_is_not_made_yet(browse, vera, campaign):
-    order(browse(vera), campaign, "csv")
+def test_says_404_for_a_file_that_is_not_made_yet(browse, mia, campaign):
+    order(browse(mia), campaign, "csv")
 
     address = reverse("reporting:report-download", args=[Report.objects.get().pk])
-    assert browse(vera).get(address).status_code == 404
+    assert browse(mia).get(address).status_code == 404
 
 
 def test_shows_money_of_the_agency_to_those_who_may_see_it(browse, bob, root, campaign):
@@ -185,3 +185,19 @@ def test_says_what_is_missing_when_redis_is_away(browse, db, monkeypatch):
 
     assert answer.status_code == 503
     assert "Redis does not answer" in answer.json()["problems"][0]
+
+
+def test_gives_viewers_the_figures_but_no_list_with_numbers(browse, mia, vera, campaign):
+    viewer = browse(vera)
+    assert "Make CSV" not in viewer.get(report_page(campaign)).text
+    create = reverse("reporting:report-create", args=[campaign.pk])
+    assert viewer.post(create, {"kind": "csv"}).status_code == 403
+    assert viewer.post(create, {"kind": "pdf"}).status_code == 302
+
+    browse(mia).post(create, {"kind": "csv"})
+    report = Report.objects.get(kind="csv")
+    Report.objects.filter(pk=report.pk).update(status="done", stored_name="x")
+    address = reverse("reporting:report-download", args=[report.pk])
+    assert viewer.get(address).status_code == 403
+    assert address not in viewer.get(report_page(campaign)).text
+    assert address in browse(mia).get(report_page(campaign)).text
