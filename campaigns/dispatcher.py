@@ -13,6 +13,7 @@ from campaigns.dialling.breaking import break_if_bad
 from campaigns.dialling.candidates import load_candidates, without_own
 from campaigns.dialling.capacity import Capacity
 from campaigns.dialling.gates import Closed, closed_gates
+from campaigns.dialling.handing import HandingOver
 from campaigns.dialling.lookups import LookUps
 from campaigns.dialling.numbers import NumberPool, number_pool
 from campaigns.dialling.pacing import CallsPerSecond, OwnCalls, count_own_calls
@@ -30,7 +31,7 @@ from campaigns.dialling.rota import Rota
 from campaigns.dialling.sending import Requests
 from campaigns.enrolments import finish_if_complete
 from campaigns.leasing import Lease
-from campaigns.models import Enrolment
+from campaigns.models import BatchCall, Enrolment
 from campaigns.rules import Verdict
 from campaigns.services import funding
 from convomono.lib.ids import uuid7
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from campaigns.dialling.candidates import Candidate
     from campaigns.dialling.sending import Gateway
-    from campaigns.models import Attempt, BatchCall
+    from campaigns.models import Attempt
     from campaigns.rules import Decision
     from telephony.provider import PlacedCall
 
@@ -77,8 +78,16 @@ class Dispatcher:
         self._real_now = real_now
         self._lease = Lease()
         self._capacity = Capacity(gateway=gateway, executor=executor, speed=speed)
-        self._dials: Requests[PlacedCall] = Requests(executor)
+        self._dials: Requests[Attempt, PlacedCall] = Requests(executor)
         self._look_ups = LookUps(gateway=gateway, executor=executor)
+        self._handing = HandingOver(
+            gateway=gateway,
+            executor=executor,
+            capacity=self._capacity,
+            pool_of=self._pool,
+            is_sandbox=is_sandbox,
+            real_now=real_now,
+        )
         self._due = DueLeads(is_sandbox=is_sandbox)
         self._rota = Rota()
         self._resends: list[Attempt] = []
@@ -92,8 +101,8 @@ class Dispatcher:
 
     @property
     def under_way(self) -> int:
-        """How many dials have no answer yet."""
-        return len(self._dials)
+        """How many dials and lists have no answer yet."""
+        return len(self._dials) + self._handing.under_way
 
     def step(self, *, now: datetime) -> int:
         """
@@ -106,10 +115,12 @@ class Dispatcher:
             self._launches_read_at = None
             return done
         launches = self._running(now)
-        own = count_own_calls(self._dials.attempts)
+        own = count_own_calls(self._dials.rows)
         if launches:
             self._capacity.ask(own=own.total, real_now=self._real_now())
-            done += self._resend(launches, own, now) + self._dial(launches, own, now)
+            ours = [one for one in launches if one.mode == BatchCall.Mode.DISPATCHER]
+            done += self._resend(ours, own, now) + self._dial(ours, own, now)
+            done += self._hand_over(launches, now)
         if self._is_upkeep_due():
             done += self._upkeep(launches, own, now)
         return done
@@ -132,9 +143,9 @@ class Dispatcher:
         answers = self._dials.finished()
         for answer in answers:
             retry_at = self._capacity.learn(answer.result, now=now)
-            apply_answer(attempt=answer.attempt, answer=answer.result, retry_at=retry_at, now=now)
-            self._dials.forget(answer.attempt)
-        return len(answers)
+            apply_answer(attempt=answer.about, answer=answer.result, retry_at=retry_at, now=now)
+            self._dials.forget(answer.about)
+        return len(answers) + self._handing.write_answers(now=now)
 
     def release(self) -> None:
         """Let another dispatcher take over at once."""
@@ -156,6 +167,20 @@ class Dispatcher:
                 continue
             placed += 1
         return placed + self._due.handled
+
+    def _hand_over(self, launches: list[BatchCall], now: datetime) -> int:
+        """Hand some leads over to Retell, of launches that it dials by itself."""
+        theirs = [
+            one
+            for one in launches
+            if one.mode == BatchCall.Mode.RETELL_BATCH and not self._closed.stops(one.client_id)
+        ]
+        real_now = self._real_now()
+        if not theirs or not self._lease.is_safe(real_now=real_now):
+            return 0
+        if self._capacity.stopped(now=now, real_now=real_now).code:
+            return 0
+        return self._handing.step(theirs, now=now)
 
     def _next_lead(self, launch: BatchCall, now: datetime) -> tuple[Candidate, Decision] | None:
         if self._pool(launch, now).code:
@@ -281,11 +306,12 @@ class Dispatcher:
 
     def _upkeep(self, launches: list[BatchCall], own: OwnCalls, now: datetime) -> int:
         """Take up what others left behind, look for lost answers, finish and explain launches."""
-        under_way = {attempt.pk for attempt in self._dials.attempts}
+        under_way = {attempt.pk for attempt in self._dials.rows}
         done = recovery.recover_lost_claims(real_now=self._real_now(), now=now, under_way=under_way)
         done += recovery.let_go_of_kept(now=now)
         self._look_ups.start(now=now)
         self._resends = self._look_ups.collect(now=now)
+        done += self._handing.upkeep(now=now)
         for launch in launches:
             if not launch.in_progress_count:
                 done += finish_if_complete(batch_call_id=launch.pk, now=now)

@@ -12,7 +12,7 @@ from billing.rules import hold_seconds, price_micros
 from billing.services import RateMissing, current_rate
 from campaigns.forecast import Forecast, forecast, profile_of
 from campaigns.lead_counts import LeadCounts, count_leads
-from campaigns.models import Campaign
+from campaigns.models import BatchCall, Campaign
 from campaigns.settings_schema import max_call_seconds
 from convomono.lib.display import brief_instant
 from telephony.models import Call, PhoneNumber
@@ -73,11 +73,17 @@ class Preflight:
 
 
 def preflight(
-    campaign: Campaign, now: datetime, *, is_sandbox: bool = False, calls_per_second: float = 1.0
+    campaign: Campaign,
+    now: datetime,
+    *,
+    is_sandbox: bool = False,
+    calls_per_second: float = 1.0,
+    mode: str = BatchCall.Mode.DISPATCHER,
 ) -> Preflight:
     """
     Check a campaign against its leads, numbers, hours, script and balance at `now`.
 
+    A launch that Retell dials by itself holds the longest length of every call from the beginning.
     Changes nothing. It reads each waiting lead once, in chunks: about a second for 20,000.
     """
     counts = count_leads(campaign, now, is_sandbox=is_sandbox)
@@ -87,8 +93,12 @@ def preflight(
     hold = terms and hold_seconds(max_call_seconds=max_call_seconds(campaign.settings), terms=terms)
     wallet = Wallet.objects.filter(client_id=campaign.client_id).first()
     available = wallet.available_seconds if wallet and not wallet.debt_seconds else 0
-    # The last calls hold their whole length too: without that room fewer would run side by side.
-    needed = expected.seconds_high + (hold or 0) * min(slots, counts.callable)
+    is_batch = mode == BatchCall.Mode.RETELL_BATCH
+    if is_batch:
+        needed = max(expected.seconds_high, (hold or 0) * counts.callable)
+    else:
+        # The last calls hold their whole length too: without that room fewer would run side by side.
+        needed = expected.seconds_high + (hold or 0) * min(slots, counts.callable)
     numbers = list(PhoneNumber.objects.in_use().filter(client_id=campaign.client_id))
     chosen = [one for one in numbers if one.phone_number in campaign.caller_numbers]
     check = Preflight(
@@ -110,6 +120,8 @@ def preflight(
         check.findings.append(Finding("chosen_numbers_gone", "blocker", sentence, "numbers"))
     check.findings.extend(_number_findings(chosen or numbers, now))
     check.findings.extend(_money_findings(check, has_rate=hold is not None))
+    if is_batch:
+        check.findings.append(_batch_finding())
     check.findings.sort(key=lambda finding: finding.severity != "blocker")
     return check
 
@@ -226,6 +238,15 @@ def _number_findings(numbers: list[PhoneNumber], now: datetime) -> list[Finding]
         sentence = _("All your phone numbers are resting after complaints; calls wait for them.")
         return [Finding("numbers_resting", "warning", sentence)]
     return []
+
+
+def _batch_finding() -> Finding:
+    sentence = _(
+        "The voice platform gets the list and dials it by itself: a pause, a stop or a wish not to be "
+        "called again that comes later doesn't recall it. The minutes of every call are held until "
+        "then."
+    )
+    return Finding("handed_over", "warning", sentence)
 
 
 def _money_findings(check: Preflight, *, has_rate: bool) -> list[Finding]:

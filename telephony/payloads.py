@@ -129,9 +129,12 @@ def llm_body(settings: LlmSettings) -> dict[str, Any]:
 
 
 def task_body(task: BatchTask) -> dict[str, Any]:
-    override = None
-    if task.max_call_duration_ms is not None:
-        override = {"agent": {"max_call_duration_ms": task.max_call_duration_ms}}
+    agent = given(
+        {
+            "max_call_duration_ms": task.max_call_duration_ms,
+            "ring_duration_ms": task.ring_duration_ms,
+        }
+    )
     return given(
         {
             "to_number": task.to_number,
@@ -139,7 +142,7 @@ def task_body(task: BatchTask) -> dict[str, Any]:
             "metadata": dict(task.metadata),
             "override_agent_id": task.agent_id,
             "override_agent_version": task.agent_version,
-            "agent_override": override,
+            "agent_override": {"agent": agent} if agent else None,
         }
     )
 

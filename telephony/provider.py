@@ -155,6 +155,7 @@ class BatchTask:
     agent_id: str | None = None
     agent_version: int | str | None = None
     max_call_duration_ms: int | None = None
+    ring_duration_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

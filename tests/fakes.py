@@ -67,7 +67,7 @@ class FakeRetell:
     """
     A Retell in memory.
 
-    Each dial takes the next scripted outcome (reject, rate_limit, lose_answer, …) and is placed
+    Each dial and each batch takes the next scripted outcome (reject, rate_limit, lose_answer, …) and is placed
     when none is left; fail() scripts the other methods. `dials` is what was asked, `placed` maps
     call ids to what rings: its length is the number of phones that rang.
     """
@@ -82,11 +82,14 @@ class FakeRetell:
         self.agent_settings: dict[tuple[str, int], AgentSettings] = {}
         self.knowledge_bases: dict[str, KnowledgeBase] = {}
         self.numbers: dict[str, Number] = {}
+        self.lists: dict[str, list[BatchTask]] = {}  # tasks of batches that were not dialled yet
+        self.dials_lists = True  # at once; else the test says when
         self.limit = 20
         self._keys = tuple(key.encode() for key in webhook_keys)
         self._script: deque[tuple[ProviderError | None, bool]] = deque()
         self._failures: dict[str, deque[ProviderError]] = {}
         self._by_key: dict[str, str] = {}
+        self._batch_of: dict[str, str] = {}
         self._created = 0
 
     # What the next dials will meet
@@ -346,11 +349,29 @@ class FakeRetell:
         reserved_concurrency: int | None = None,
         window: CallTimeWindow | None = None,
     ) -> Batch:
-        self._note("create_batch_call", name=name, from_number=from_number, tasks=tasks)
-        for task in tasks:
-            self._ring(from_number, task.to_number, task.agent_id or "", task.metadata)
+        self._note(
+            "create_batch_call", name=name, from_number=from_number, tasks=tasks, window=window
+        )
+        error, is_taken = self._script.popleft() if self._script else (None, True)
         batch_call_id = self._id("batch_call")
+        if is_taken:
+            self.lists[batch_call_id] = list(tasks)
+            if self.dials_lists:
+                self.dial_list(batch_call_id, from_number=from_number)
+        if error is not None:
+            raise error
         return Batch(batch_call_id=batch_call_id, name=name, total_task_count=len(tasks))
+
+    def dial_list(
+        self, batch_call_id: str, *, from_number: str = "", most: int | None = None
+    ) -> int:
+        """Ring so many of the tasks that a list still has; return how many."""
+        tasks = self.lists[batch_call_id]
+        now, self.lists[batch_call_id] = tasks[:most], tasks[len(tasks[:most]) :]
+        for task in now:
+            call_id = self._ring(from_number, task.to_number, task.agent_id or "", task.metadata)
+            self._batch_of[call_id] = batch_call_id
+        return len(now)
 
     def retrieve_call(self, *, call_id: str) -> ProviderCall:
         self._note("retrieve_call", call_id=call_id)
@@ -375,6 +396,8 @@ class FakeRetell:
             calls = [call for call in calls if call.metadata.get("attempt_id") == attempt_id]
         if call_ids:
             calls = [call for call in calls if call.call_id in call_ids]
+        if batch_call_id is not None:
+            calls = [call for call in calls if self._batch_of.get(call.call_id) == batch_call_id]
         return CallPage(calls=tuple(calls[:limit]), pagination_key=None)
 
     def stop_call(self, *, call_id: str) -> None:

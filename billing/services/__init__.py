@@ -26,6 +26,7 @@ from billing.services.holds import (
     consume,
     expire_holds,
     hold,
+    keep_holds,
     void,
 )
 from billing.services.payments import (
@@ -138,6 +139,7 @@ __all__ = [
     "free_seconds",
     "grant",
     "hold",
+    "keep_holds",
     "last_month",
     "make_statement",
     "mark_fetched",

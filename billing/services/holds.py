@@ -14,6 +14,7 @@ from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.services.reservations import BILLING, close_when_empty
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -156,6 +157,17 @@ def void(*, attempt_id: UUID, now: datetime) -> bool:
     An attempt without a live hold changes nothing.
     """
     return _let_go(attempt_id, CallHold.Status.VOIDED, now=now)
+
+
+def keep_holds(*, attempt_ids: Sequence[UUID], max_call_seconds: int, now: datetime) -> int:
+    """
+    Keep the holds of attempts alive that may still ring from now on; 200 at most, return how many.
+
+    One that was resolved stays as it is.
+    """
+    until = now + timedelta(seconds=max_call_seconds) + EXPIRY_MARGIN
+    held = CallHold.objects.filter(attempt_id__in=attempt_ids, status=CallHold.Status.HELD)
+    return held.filter(expires_at__lt=until).update(expires_at=until)
 
 
 def expire_holds(*, now: datetime) -> int:

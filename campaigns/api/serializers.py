@@ -146,10 +146,13 @@ class LaunchSerializer(serializers.Serializer[Any]):
     """
     Launch with this key once; sent again it answers with the same batch.
 
-    `minutes` is what to reserve, by default what the pre-flight check advises.
+    `minutes` is what to reserve, by default what the pre-flight check advises. With `mode`
+    `retell_batch` Retell gets the leads in lists and dials them by itself: every call's longest length
+    is held until it ended, and a pause or stop doesn't recall who was handed over.
     """
 
     launch_key = serializers.UUIDField()
+    mode = serializers.ChoiceField(BatchCall.Mode.choices, required=False)
     minutes = serializers.DecimalField(12, 2, min_value=1, required=False)
 
 
@@ -169,6 +172,7 @@ class BatchCallSerializer(serializers.ModelSerializer[BatchCall]):
             "client_id",
             "tasks_count",
             "scheduled_ts",
+            "mode",
             "status",
             *(f"{status}_count" for status in Enrolment.Status.values),
         ]

@@ -178,6 +178,7 @@ class CampaignLaunch(CampaignView):
                 campaign=campaign,
                 launch_key=sent.validated_data["launch_key"],
                 seconds=None if minutes is None else money.seconds_from_minutes(minutes),
+                mode=sent.validated_data.get("mode", BatchCall.Mode.DISPATCHER),
                 actor=cast("User", request.user),
                 now=clock.now(),
                 is_sandbox=settings.SANDBOX,

@@ -23,6 +23,7 @@ from convomono.lib.db import IntegrityError, run_atomic
 from leads.models import Suppression
 from leads.services import suppress
 from telephony.provider import (
+    Batch,
     DoNotCall,
     PaymentRequired,
     PlacedCall,
@@ -58,9 +59,9 @@ class Effect(StrEnum):
     AWAY = "away"
 
 
-def effect_of(answer: PlacedCall | ProviderError) -> Effect:
+def effect_of(answer: PlacedCall | Batch | ProviderError) -> Effect:
     """Tell how the platform is doing by its answer; a refusal is an answer too."""
-    if isinstance(answer, PlacedCall | Rejected):
+    if isinstance(answer, PlacedCall | Batch | Rejected):
         return Effect.WELL
     return Effect.BUSY if isinstance(answer, RateLimited) else Effect.AWAY
 
@@ -275,20 +276,30 @@ def _after_refusal(attempt: Attempt, error: Rejected, now: datetime) -> None:
             now=now,
         )
         _end(attempt, Status.SUPPRESSED, now)
-    elif isinstance(error, Unauthorised | PaymentRequired):
-        return_to_line(attempt=attempt, due_at=now, waiting_reason="", now=now)
-        is_key = isinstance(error, Unauthorised)
-        halt_everything(reason=waiting.PAUSED_KEY if is_key else waiting.PAUSED_PAYMENT, now=now)
-    elif _BAD_DESTINATION.search(error.message):
+    elif _BAD_DESTINATION.search(error.message) and not is_ours(error):
         _end(attempt, Status.INVALID, now)
     else:
         return_to_line(attempt=attempt, due_at=now, waiting_reason="", now=now)
-        halt_launch(
-            batch_call_id=attempt.batch_call_id,
-            reason=waiting.PAUSED_REFUSED,
-            detail=error.message,
-            now=now,
-        )
+        halt_after(error, batch_call_id=attempt.batch_call_id, now=now)
+
+
+def is_ours(error: Rejected) -> bool:
+    """Tell whether the whole platform refuses us: the key, or what the agency pays."""
+    return isinstance(error, Unauthorised | PaymentRequired)
+
+
+def halt_after(error: Rejected, *, batch_call_id: UUID, now: datetime) -> None:
+    """Pause what a refusal concerns: every launch, or the one whose request was refused."""
+    if is_ours(error):
+        is_key = isinstance(error, Unauthorised)
+        halt_everything(reason=waiting.PAUSED_KEY if is_key else waiting.PAUSED_PAYMENT, now=now)
+        return
+    halt_launch(
+        batch_call_id=batch_call_id,
+        reason=waiting.PAUSED_REFUSED,
+        detail=error.message,
+        now=now,
+    )
 
 
 def _end(attempt: Attempt, status: str, now: datetime) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from campaigns.calling_rules import CallingRules, calling_rules, country_zones, tightened
 from campaigns.calling_rules.places import place_of, zones_allowed
 from campaigns.dialling.retrying import DispositionPolicy
@@ -102,7 +104,9 @@ def load_candidates(
     places = {one.pk: _where(one, limits, now) for one in enrolments}
     memory = max(rules.longest_memory for _zones, rules in places.values())
     memory = max(memory, timedelta(seconds=dial_policy(batch_call).gap_seconds))
-    rang = _calls_to(numbers, since=now - memory, apart_from={one.pk for one in kept.values()})
+    rang = _calls_to(
+        numbers, since=now - memory, apart_from={one.pk for one in kept.values()}, now=now
+    )
     suppressed = suppressed_numbers(
         client_id=batch_call.client_id,
         campaign_id=batch_call.campaign_id,
@@ -209,15 +213,21 @@ def rules_in(
 
 
 def _calls_to(
-    numbers: list[str], *, since: datetime, apart_from: set[UUID]
+    numbers: list[str], *, since: datetime, apart_from: set[UUID], now: datetime
 ) -> dict[str, list[datetime]]:
+    """Return when each number was called; who waits in a list at Retell may ring at any moment."""
     found: dict[str, list[datetime]] = defaultdict(list)
+    at_retell = Q(status=Attempt.Status.DIALLING, handover_id__isnull=False)
     rows = Attempt.objects.filter(
-        phone_number__in=numbers, created_at__gt=since, status__in=RANG
-    ).values_list("pk", "phone_number", "created_at", "placed_at")
-    for pk, number, created_at, placed_at in rows:
-        if pk not in apart_from:
-            found[number].append(max(created_at, placed_at or created_at))
+        Q(created_at__gt=since) | Q(placed_at__gt=since) | at_retell,
+        phone_number__in=numbers,
+        status__in=RANG,
+    ).values_list("pk", "phone_number", "created_at", "placed_at", "handover_id")
+    for pk, number, created_at, placed_at, handover_id in rows:
+        if pk in apart_from:
+            continue
+        waits = handover_id is not None and placed_at is None
+        found[number].append(now if waits else max(created_at, placed_at or created_at))
     return found
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from campaigns.dialling.pacing import CallsPerSecond
     from campaigns.dialling.sending import Gateway
-    from telephony.provider import PlacedCall
+    from telephony.provider import Batch, PlacedCall
 
 # Real time: the platform's limit may change, and is asked for twice a second.
 ASK_EVERY = timedelta(seconds=0.5)
@@ -64,7 +64,7 @@ class Capacity:
         """Count one call against the second."""
         self._speed.take()
 
-    def learn(self, answer: PlacedCall | ProviderError, *, now: datetime) -> datetime:
+    def learn(self, answer: PlacedCall | Batch | ProviderError, *, now: datetime) -> datetime:
         """Take in how the platform answered a dial; return when a refused one may be tried again."""
         effect = effect_of(answer)
         if effect == Effect.WELL:

@@ -27,7 +27,7 @@ class LookUps:
 
     def __init__(self, *, gateway: Gateway, executor: Executor) -> None:
         self._gateway = gateway
-        self._requests: Requests[CallPage] = Requests(executor)
+        self._requests: Requests[Attempt, CallPage] = Requests(executor)
         self._look_at: dict[UUID, datetime] = {}
 
     def start(self, *, now: datetime) -> None:
@@ -46,10 +46,10 @@ class LookUps:
         """Settle what Retell answered; return the attempts that may be sent again."""
         resend = []
         for answer in self._requests.finished():
-            self._requests.forget(answer.attempt)
+            self._requests.forget(answer.about)
             if isinstance(answer.result, ProviderError):
                 continue  # asked again later
-            settled = settle_unknown(attempt=answer.attempt, page=answer.result, now=now)
+            settled = settle_unknown(attempt=answer.about, page=answer.result, now=now)
             if settled == "resend":
-                resend.append(answer.attempt)
+                resend.append(answer.about)
         return resend

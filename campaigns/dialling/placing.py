@@ -47,12 +47,18 @@ class Claim:
 
 
 def prepare_attempt(
-    *, candidate: Candidate, decision: Decision, from_number: str, claim: Claim, now: datetime
+    *,
+    candidate: Candidate,
+    decision: Decision,
+    from_number: str,
+    claim: Claim,
+    now: datetime,
+    handover_id: UUID | None = None,
 ) -> Attempt:
     """
     Take the lead, write the attempt and set its seconds aside, in one block; nothing is sent yet.
 
-    A kept attempt is taken up again under its own key.
+    A kept attempt is taken up again under its own key. With a `handover_id` it goes with that list.
 
     :raises Overtaken: if the lead or the person was taken meanwhile
     :raises HoldResolved: if a kept attempt's seconds were given back
@@ -60,6 +66,8 @@ def prepare_attempt(
     """
     kept = candidate.kept
     attempt = kept or _new_attempt(candidate, decision, from_number, now)
+    if kept is None:
+        attempt.handover_id = handover_id
 
     def block() -> None:
         _claim(candidate, attempt, claim, now)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from django.db.models import Q
+
 from accounts.models import Client
 from billing.services import void
 from campaigns.dialling.answers import record_lost, record_placed
@@ -83,10 +85,13 @@ def let_go_of_kept(*, now: datetime) -> int:
     """
     End attempts that wait for their sending too long, or whose lead isn't in line any more.
 
-    They were never placed; their seconds are given back. Returns how many.
+    They were never placed; their seconds are given back. Returns how many. What Retell has in a list
+    is none of them.
     """
     waiting = Attempt.objects.filter(
-        status=Attempt.Status.DIALLING, enrolment__status__in=(Status.QUEUED, *_OVER)
+        Q(handover_id=None) | Q(sends_count=0),
+        status=Attempt.Status.DIALLING,
+        enrolment__status__in=(Status.QUEUED, *_OVER),
     ).select_related("enrolment")
     done = 0
     for attempt in waiting.order_by("created_at", "pk")[:AT_ONCE]:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from campaigns.models import Attempt
-    from telephony.provider import CallPage, Concurrency
+    from telephony.provider import Batch, CallPage, Concurrency
 
 log = structlog.get_logger()
 
@@ -26,16 +25,25 @@ class Gateway(Protocol):
     @property
     def create_phone_call(self) -> Callable[..., PlacedCall]: ...
     @property
+    def create_batch_call(self) -> Callable[..., Batch]: ...
+    @property
     def list_calls(self) -> Callable[..., CallPage]: ...
     @property
     def concurrency(self) -> Callable[[], Concurrency]: ...
 
 
+class Row(Protocol):
+    """What a request is about: an attempt, or a list of them."""
+
+    @property
+    def pk(self) -> Any: ...
+
+
 @dataclass(frozen=True)
-class Answer[Value]:
+class Answer[About: Row, Value]:
     """What came of one request: a value or the platform's error."""
 
-    attempt: Attempt
+    about: About
     result: Value | ProviderError
 
 
@@ -51,42 +59,42 @@ class AtOnce(Executor):
         return future
 
 
-class Requests[Value]:
-    """Requests about attempts that are under way, one for each attempt at most."""
+class Requests[About: Row, Value]:
+    """Requests about rows that are under way, one for each row at most."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
-        self._under_way: dict[UUID, tuple[Attempt, Future[Value]]] = {}
+        self._under_way: dict[UUID, tuple[About, Future[Value]]] = {}
 
-    def start(self, attempt: Attempt, request: Callable[[], Value]) -> None:
-        self._under_way[attempt.pk] = (attempt, self._executor.submit(request))
+    def start(self, about: About, request: Callable[[], Value]) -> None:
+        self._under_way[about.pk] = (about, self._executor.submit(request))
 
-    def __contains__(self, attempt_id: object) -> bool:
-        return attempt_id in self._under_way
+    def __contains__(self, pk: object) -> bool:
+        return pk in self._under_way
 
     def __len__(self) -> int:
         return len(self._under_way)
 
     @property
-    def attempts(self) -> list[Attempt]:
-        return [attempt for attempt, _future in self._under_way.values()]
+    def rows(self) -> list[About]:
+        return [about for about, _future in self._under_way.values()]
 
-    def finished(self) -> list[Answer[Value]]:
+    def finished(self) -> list[Answer[About, Value]]:
         """Return the answers that have come; each is the caller's until `forget`."""
         done = [entry for entry in self._under_way.values() if entry[1].done()]
-        return [_answer(attempt, future) for attempt, future in done]
+        return [_answer(about, future) for about, future in done]
 
-    def forget(self, attempt: Attempt) -> None:
+    def forget(self, about: About) -> None:
         """Drop an answer that was written down."""
-        del self._under_way[attempt.pk]
+        del self._under_way[about.pk]
 
 
-def _answer[Value](attempt: Attempt, future: Future[Value]) -> Answer[Value]:
+def _answer[About: Row, Value](about: About, future: Future[Value]) -> Answer[About, Value]:
     error = future.exception()
     if error is None:
-        return Answer(attempt, future.result())
+        return Answer(about, future.result())
     if isinstance(error, ProviderError):
-        return Answer(attempt, error)
+        return Answer(about, error)
     # A fault of our own after the request may have left: whoever looks it up finds out.
-    log.error("dial.failed", attempt_id=str(attempt.pk), exc_info=error)
-    return Answer(attempt, UnknownOutcome(type(error).__name__))
+    log.error("dial.failed", about_id=str(about.pk), exc_info=error)
+    return Answer(about, UnknownOutcome(type(error).__name__))

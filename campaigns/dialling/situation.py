@@ -57,11 +57,9 @@ def start_due(*, now: datetime) -> int:
 
 
 def running_launches() -> list[BatchCall]:
-    """Return every launch that dials call by call, with what deciding needs; one query."""
+    """Return every launch that runs, in either mode, with what deciding needs; one query."""
     return list(
-        BatchCall.objects.filter(
-            status=BatchCall.Status.RUNNING, mode=BatchCall.Mode.DISPATCHER
-        ).select_related(
+        BatchCall.objects.filter(status=BatchCall.Status.RUNNING).select_related(
             "client",
             "version",
             "variant",
@@ -91,7 +89,9 @@ def explain(*, batch_call: BatchCall, around: Surroundings, now: datetime) -> Re
         return Reason(code=waiting.DEBT if owes else waiting.CREDIT)
     if around.pool.code:
         return Reason(code=around.pool.code, until=around.pool.until)
-    return _lines(batch_call, around)
+    # What is handed over waits for its lines at Retell.
+    is_batch = batch_call.mode == BatchCall.Mode.RETELL_BATCH
+    return Reason() if is_batch else _lines(batch_call, around)
 
 
 def _forbidden(batch_call: BatchCall, around: Surroundings) -> str:
@@ -132,6 +132,8 @@ def write_reason(*, batch_call: BatchCall, reason: Reason) -> bool:
 
 
 def _nobody_queued(batch_call: BatchCall) -> Reason:
+    if batch_call.mode == BatchCall.Mode.RETELL_BATCH and batch_call.dialling_count:
+        return Reason(code=waiting.HANDED_OVER, facts={"own": batch_call.dialling_count})
     if batch_call.in_call_count:
         return Reason(code=waiting.IN_PROGRESS)
     return Reason(code=waiting.SETTLING if batch_call.dialling_count else "")

@@ -28,6 +28,7 @@ CAMPAIGN_LINES_FULL = "campaign_lines_full"
 CAMPAIGN_SPEED = "campaign_speed"
 IN_PROGRESS = "in_progress"
 SETTLING = "settling"
+HANDED_OVER = "handed_over"
 # Waiting for somebody to do something.
 CREDIT = "credit"
 DEBT = "debt"
@@ -82,6 +83,10 @@ WAITING: dict[str, _StrPromise] = {
     CAMPAIGN_SPEED: _("As fast as this campaign may dial: %(limit)s new calls in a minute."),
     IN_PROGRESS: _("The last calls are in progress; nobody else is waiting."),
     SETTLING: _("The outcome of the last calls isn't known yet; it is being looked up."),
+    HANDED_OVER: _(
+        "The voice platform has the list and calls by itself: %(own)s people wait there. "
+        "A pause or stop doesn't recall them."
+    ),
     CREDIT: _(
         "The minutes reserved for this launch are used up or held by its calls in progress. "
         "If they give none back, it pauses. Buy minutes and it goes on."

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import script, settings_schema
 from campaigns.forms.step import StepForm, sound_text
+from campaigns.models import BatchCall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -280,6 +281,9 @@ class LaunchForm(forms.Form):
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Empty: at once. The minutes are reserved now."),
+    )
+    mode = forms.ChoiceField(
+        choices=BatchCall.Mode, required=False, widget=forms.HiddenInput, initial="dispatcher"
     )
     launch_key = forms.UUIDField(widget=forms.HiddenInput)
     leads = forms.IntegerField(widget=forms.HiddenInput, min_value=1)

@@ -14,6 +14,7 @@ from campaigns.models.campaign import (
 from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrolment, PersonPace
 from campaigns.models.experiments import Experiment
 from campaigns.models.follow_ups import FollowUp, FollowUpRule
+from campaigns.models.handovers import Handover
 from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
 from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
 from campaigns.models.stops import DialGate
@@ -37,6 +38,7 @@ __all__ = [
     "Experiment",
     "FollowUp",
     "FollowUpRule",
+    "Handover",
     "KnowledgeBase",
     "KnowledgeSource",
     "LaunchRequest",

@@ -52,18 +52,21 @@ class AutomationRun(ClientOwned):
     """
     One rule on one call: `pending` until `due_at` (its analysis may come), then `done` or `skipped`.
 
-    A rule acts on a call once. `result` is the sentence people read.
+    A rule acts on a call once. `result` is the sentence people read. An action that fails is tried
+    again, `tries_count` times so far, and after the last try the run is `failed` for good.
     """
 
     class Status(models.TextChoices):
         PENDING = "pending", _("Waiting")
         DONE = "done", _("Done")
         SKIPPED = "skipped", _("Left out")
+        FAILED = "failed", _("Given up")
 
     rule = models.ForeignKey(AutomationRule, models.CASCADE, related_name="runs", db_index=False)
     attempt_id = models.UUIDField()
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
     due_at = models.DateTimeField()
+    tries_count = models.PositiveSmallIntegerField(default=0)  # how often it failed
     result = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
 

@@ -178,7 +178,8 @@ class Attempt(ClientOwned):
     """
     One try to call an enrolment, numbered, with the decision that allowed or denied it.
 
-    Status: `dialling` (written before Retell is asked), `placed` (Retell gave a call id),
+    Status: `dialling` (written before Retell is asked; with a `handover_id` and sent: it waits in a
+    list that Retell dials by itself), `placed` (Retell gave a call id),
     `unknown` (no readable answer: the person may be ringing, nobody redials until it is known),
     then `ended`, `not_placed` (doesn't count) or `denied` (the decision was no, for good).
     `request` is what was sent, so that a resend under the same key is the same request.
@@ -210,6 +211,7 @@ class Attempt(ClientOwned):
     sent_at = models.DateTimeField(null=True, blank=True)  # the last time
     provider_call_id = models.CharField(max_length=100, blank=True)
     call_id = models.UUIDField(null=True, blank=True)
+    handover_id = models.UUIDField(null=True, blank=True)  # the list it was handed over with
     outcome_class = models.CharField(max_length=16, blank=True)
     disconnection_reason = models.CharField(max_length=64, blank=True)
     # An answer was lost once: nothing but the same key may be sent again until Retell was asked.

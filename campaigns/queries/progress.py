@@ -142,7 +142,9 @@ def why(campaign: Campaign, batch_calls: Sequence[BatchCall], progress: Progress
 
 def _running(row: BatchCall) -> str:
     reason = _sentence(row)
-    live = row.dialling_count + row.in_call_count
+    # Who waits in a list at Retell is in no call yet.
+    waits = 0 if row.mode == BatchCall.Mode.RETELL_BATCH else row.dialling_count
+    live = waits + row.in_call_count
     if live:
         calls = ngettext("%(n)d call in progress.", "%(n)d calls in progress.", live)
         return f"{calls % {'n': live}} {reason}".strip()

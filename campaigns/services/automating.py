@@ -13,18 +13,20 @@ from accounts.models import ClientEvent, Notification
 from accounts.notifications import notify
 from accounts.outbox import publish_client_event
 from audit import actions
-from audit.services import record
+from audit.services import System, record
 from campaigns.automation import CallFacts, Params, means
-from campaigns.enrolments import move_enrolment
+from campaigns.dialling.candidates import dial_policy
+from campaigns.enrolments import LIVE, move_enrolment
 from campaigns.models import (
     Attempt,
     AutomationRule,
     AutomationRun,
+    BatchCall,
     Campaign,
     Enrolment,
-    FollowUp,
 )
 from campaigns.services.enrolment import enrol_lead
+from campaigns.services.follow_ups import promise_after_call
 from convomono.lib.db import atomic, in_transaction, insert_once, run_atomic
 from leads.models import Lead
 
@@ -37,12 +39,19 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 log = structlog.get_logger()
+AUTOMATION = System("automation")
 
 # The analysis of a call comes within a minute or so, and may change what it came to.
 ANALYSIS_WAIT = timedelta(seconds=90)
 # Which clients have rules is asked for this often, in the clock's time.
 KNOWN_FOR = timedelta(seconds=5)
-TRY_AGAIN = timedelta(minutes=5)
+# After each failure of an action; after the last of them it is given up.
+TRY_AGAIN = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+)
 PAST_CALLS = 1000
 SHOWN = 10
 AT_ONCE = 200
@@ -151,16 +160,21 @@ def note_outcome(*, attempt: Attempt, now: datetime) -> int:
 
 
 def run_due(*, now: datetime) -> int:
-    """Carry out what is due; each rule acts on a call once, however often this runs. Returns how many."""
+    """
+    Carry out what is due; each rule acts on a call once, however often this runs. Returns how many.
+
+    An action that fails is tried again, later each time, and given up after the fifth failure: then the
+    run says so on the rule's page, and its client is told once a day.
+    """
     due = AutomationRun.objects.filter(status=AutomationRun.Status.PENDING, due_at__lte=now)
-    rows = list(due.select_related("rule__client").order_by("due_at", "pk")[:AT_ONCE])
+    rows = list(due.select_related("rule", "client").order_by("due_at", "pk")[:AT_ONCE])
     done = 0
     for row in rows:
         try:
             done += _run(row, now)
         except Exception:  # one that fails must not hold up the others
             log.exception("automation.failed", run_id=str(row.pk))
-            AutomationRun.objects.filter(pk=row.pk).update(due_at=now + TRY_AGAIN)
+            _put_off(row, now)
     return done
 
 
@@ -203,7 +217,9 @@ def _insert(rule: AutomationRule, attempt: Attempt, now: datetime) -> bool:
 
 def _run(row: AutomationRun, now: datetime) -> bool:
     attempt = (
-        Attempt.objects.select_related("enrolment__lead", "enrolment__batch_call", "client")
+        Attempt.objects.select_related(
+            "enrolment__lead", "enrolment__batch_call__campaign__retry_policy", "client"
+        )
         .filter(pk=row.attempt_id)
         .first()
     )
@@ -223,6 +239,29 @@ def _run(row: AutomationRun, now: datetime) -> bool:
     return run_atomic(block)
 
 
+def _put_off(row: AutomationRun, now: datetime) -> None:
+    """Count a failure: the run waits for its next try, or is over."""
+    tries = row.tries_count + 1
+    rows = AutomationRun.objects.filter(
+        pk=row.pk, status=AutomationRun.Status.PENDING, tries_count=row.tries_count
+    )
+    if tries <= len(TRY_AGAIN):
+        result = _("It failed and is tried again.")
+        rows.update(tries_count=tries, due_at=now + TRY_AGAIN[tries - 1], result=result)
+        return
+    result = _("It failed %(n)d times and was given up.") % {"n": tries}
+    if rows.update(tries_count=tries, status=AutomationRun.Status.FAILED, result=result):
+        notify(
+            client=row.client,
+            level=Notification.Level.BAD,
+            title=_("The rule “%(rule)s” failed") % {"rule": row.rule.name},
+            body=_("What it should have done after a call was given up. Look at the rule."),
+            url=f"/app/automation/{row.rule_id}/",
+            key=f"automation.failed:{row.rule_id}:{now:%Y-%m-%d}",
+            now=now,
+        )
+
+
 def _close(row: AutomationRun, status: str, result: str) -> bool:
     pending = AutomationRun.objects.filter(pk=row.pk, status=AutomationRun.Status.PENDING)
     return bool(pending.update(status=status, result=result))
@@ -240,19 +279,15 @@ def _tag(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
 
 
 def _follow_up(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
-    due_at = now + timedelta(minutes=int(rule.params["delay_minutes"]))
-    FollowUp.objects.create(
-        client_id=attempt.client_id,
-        lead_id=attempt.lead_id,
-        campaign_id=attempt.campaign_id,
-        call_id=attempt.call_id,
-        due_at=due_at,
+    made = promise_after_call(
+        attempt=attempt,
+        due_at=now + timedelta(minutes=int(rule.params["delay_minutes"])),
         note=str(rule.params["note"]),
         key=f"automation:{rule.pk}:{attempt.pk}",
-        created_by_email=rule.created_by_email,
-        created_at=now,
+        actor=AUTOMATION,
+        now=now,
     )
-    return _("Made a follow-up.")
+    return _("Made a follow-up.") if made else _("It has this follow-up already.")
 
 
 def _enrol(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
@@ -279,7 +314,12 @@ def _retry(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
     retryable = {Enrolment.Status.DONE, Enrolment.Status.EXHAUSTED}
     if enrolment.status not in retryable or enrolment.attempt_number != attempt.number:
         return _("The lead had gone elsewhere already.")
-    move_enrolment(
+    if enrolment.attempts_count >= dial_policy(launch).max_attempts:
+        return _("All attempts that the campaign allows were made.")
+    # Written under the condition that it goes on, so that its end and this collide.
+    if not BatchCall.objects.filter(pk=launch.pk, status__in=LIVE).update(waiting_reason=""):
+        return _("The launch was over already.")
+    moved = move_enrolment(
         enrolment_id=enrolment.pk,
         from_statuses=(enrolment.status,),
         to_status=Enrolment.Status.QUEUED,
@@ -289,7 +329,7 @@ def _retry(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
         next_attempt_at=now + timedelta(minutes=int(rule.params["delay_minutes"])),
         waiting_reason="retry",
     )
-    return _("In line again.")
+    return _("In line again.") if moved else _("The lead had gone elsewhere already.")
 
 
 def _notify(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:

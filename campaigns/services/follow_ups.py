@@ -60,6 +60,28 @@ def create_follow_up(
     return row
 
 
+def promise_after_call(
+    *, attempt: Attempt, due_at: datetime, note: str, key: str, actor: Actor, now: datetime
+) -> bool:
+    """Promise something about a lead after a call, inside the caller's transaction; once for a key."""
+    # A duplicate would end a MongoDB transaction, so it is looked for; the key stays the guard.
+    if FollowUp.objects.filter(client_id=attempt.client_id, key=key).exists():
+        return False
+    row = FollowUp(
+        client_id=attempt.client_id,
+        lead_id=attempt.lead_id,
+        campaign_id=attempt.campaign_id,
+        call_id=attempt.call_id,
+        due_at=due_at,
+        note=note,
+        key=key,
+        created_by_email=actor.actor_email,
+        created_at=now,
+    )
+    _insert(row, actor=actor, now=now)
+    return True
+
+
 @atomic
 def _insert(row: FollowUp, *, actor: Actor, now: datetime) -> None:
     row.save(force_insert=True)

@@ -83,6 +83,7 @@ def open_batch_call(
     actor: Actor,
     now: datetime,
     scheduled_at: datetime | None = None,
+    mode: str = BatchCall.Mode.DISPATCHER,
     within: Callable[[BatchCall], object] | None = None,
 ) -> BatchCall:
     """
@@ -111,6 +112,7 @@ def open_batch_call(
             variant=trial.variant if trial else None,
             experiment_id=trial.pk if trial else None,
             status=BatchCall.Status.SCHEDULED,
+            mode=mode,
             launch_key=launch_key,
             scheduled_at=scheduled_at or now,
             launched_by_email=actor.actor_email,
@@ -131,7 +133,7 @@ def open_batch_call(
             resource=campaign,
             actor=actor,
             now=now,
-            details={"batch_id": str(batch_call.pk), "seconds": seconds},
+            details={"batch_id": str(batch_call.pk), "seconds": seconds, "mode": str(mode)},
         )
         if within is not None:
             within(batch_call)

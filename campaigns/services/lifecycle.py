@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from campaigns import jobs
 from campaigns.launch_requests import RequestOver, outdate_request
-from campaigns.models import Campaign
+from campaigns.models import BatchCall, Campaign
 from campaigns.preflight import preflight
 from campaigns.services import approving, funding, launching, preparing, steering, stopping
 from campaigns.services.approving import (
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from audit.services import Actor
-    from campaigns.models import BatchCall, LaunchRequest
+    from campaigns.models import LaunchRequest
     from campaigns.preflight import Preflight
     from telephony.models import Call
 
@@ -116,7 +116,7 @@ def prepare_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> None
     enqueue(jobs.prepare_agent, queue="calls", campaign_id=str(campaign.pk))
 
 
-def launch_campaign(
+def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each by name
     *,
     campaign: Campaign,
     launch_key: UUID,
@@ -125,6 +125,7 @@ def launch_campaign(
     seconds: int | None = None,
     most_seconds: int | None = None,
     scheduled_at: datetime | None = None,
+    mode: str = BatchCall.Mode.DISPATCHER,
     is_sandbox: bool = False,
 ) -> BatchCall:
     """
@@ -132,7 +133,8 @@ def launch_campaign(
 
     `seconds` is what the person agreed to reserve; without it, what the pre-flight check advises, at
     most `most_seconds`. It starts at `scheduled_at`, else at once; the minutes are reserved now.
-    The first 1,000 leads are put in line at once, the rest by a worker.
+    The first 1,000 leads are put in line at once, the rest by a worker. With the mode `retell_batch`
+    Retell dials the leads by itself, and a pause or stop can't recall what it has.
 
     :raises ApprovalNeeded: if the client wants a second person for a launch of this size
     :raises LaunchRefused: if the pre-flight check has a blocker; its findings say which
@@ -145,7 +147,7 @@ def launch_campaign(
     earlier = launching.find_launch(campaign=campaign, launch_key=launch_key)
     if earlier is not None:
         return earlier
-    check = _sound(campaign, now, is_sandbox=is_sandbox)
+    check = _sound(campaign, now, is_sandbox=is_sandbox, mode=mode)
     reserved = _reserved(check, seconds, most_seconds)
     # By what the list may take, not by what somebody chose to reserve for it.
     weight = max(check.needed_seconds, reserved)
@@ -157,14 +159,21 @@ def launch_campaign(
         seconds=reserved,
         scheduled_at=max(now, scheduled_at or now),
         within=lambda _row: outdate_request(campaign_id=campaign.pk, now=now),
+        mode=mode,
         actor=actor,
         now=now,
     )
     return _put_in_line(batch_call, now)
 
 
-def _sound(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> Preflight:
-    check = preflight(campaign, now, is_sandbox=is_sandbox)
+def _sound(
+    campaign: Campaign,
+    now: datetime,
+    *,
+    is_sandbox: bool,
+    mode: str = BatchCall.Mode.DISPATCHER,
+) -> Preflight:
+    check = preflight(campaign, now, is_sandbox=is_sandbox, mode=mode)
     if check.blockers:
         raise LaunchRefused(check.blockers)
     return check

@@ -60,7 +60,10 @@ def rule_detail(request: ClientRequest, automation_id: UUID) -> HttpResponse:
         request, AutomationRule.objects.select_related("campaign"), automation_id
     )
     runs = AutomationRun.objects.filter(client_id=rule.client_id, rule=rule)
-    done = runs.exclude(status=AutomationRun.Status.PENDING).order_by("-created_at", "-pk")
+    # Those that wait for the first time are no news; one that failed is.
+    done = runs.exclude(status=AutomationRun.Status.PENDING, tries_count=0).order_by(
+        "-created_at", "-pk"
+    )
     context = {
         "rule": rule,
         "words": _words(rule),

@@ -15,7 +15,7 @@ from accounts.access import client_launcher, get_visible_or_404
 from billing.services import InsufficientCredits
 from campaigns.forms.approvals import AskForm
 from campaigns.forms.campaign import LaunchForm
-from campaigns.models import Campaign
+from campaigns.models import BatchCall, Campaign
 from campaigns.preflight import preflight
 from campaigns.queries.approvals import approvers, waiting_request
 from campaigns.services import lifecycle
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
-    from campaigns.models import BatchCall
     from campaigns.preflight import Preflight
 
 INVALID = 422
@@ -79,27 +78,39 @@ def _launch(request: ClientRequest, campaign: Campaign, form: LaunchForm) -> Bat
         launch_key=form.cleaned_data["launch_key"],
         seconds=form.cleaned_data["seconds"],
         scheduled_at=form.cleaned_data["starts_at"],
+        mode=form.cleaned_data["mode"] or BatchCall.Mode.DISPATCHER,
         actor=request.user,
         now=clock.now(),
         is_sandbox=settings.SANDBOX,
     )
 
 
-def _check(campaign: Campaign) -> Preflight:
+def _mode(request: ClientRequest) -> str:
+    """Return how the launch is to be dialled, as the address says; call by call unless it does."""
+    asked = request.GET.get("mode", "")
+    return asked if asked in BatchCall.Mode.values else BatchCall.Mode.DISPATCHER
+
+
+def _check(campaign: Campaign, mode: str) -> Preflight:
     return preflight(
         campaign,
         clock.now(),
         is_sandbox=settings.SANDBOX,
         calls_per_second=settings.RETELL_CALLS_PER_SECOND,
+        mode=mode,
     )
 
 
 def launch_context(request: ClientRequest, campaign: Campaign) -> dict[str, object]:
     """Return the check before a launch, with the form to launch or to ask for it."""
-    check = _check(campaign)
-    asks = needs_approval(
-        client_id=campaign.client_id, seconds=max(check.needed_seconds, check.reserve_seconds)
-    )
+    asked_mode = mode = _mode(request)
+    check = _check(campaign, mode)
+    asks = _asks(campaign, check)
+    if asks and mode != BatchCall.Mode.DISPATCHER:
+        # What a second person makes is dialled call by call: they may stop it.
+        mode = BatchCall.Mode.DISPATCHER
+        check = _check(campaign, mode)
+        asks = _asks(campaign, check)
     return {
         "asks": asks,
         "ask_form": AskForm(initial={"request_id": uuid7()}),
@@ -107,15 +118,28 @@ def launch_context(request: ClientRequest, campaign: Campaign) -> dict[str, obje
         "approvers": approvers(campaign.client_id, without=request.user.pk),
         "campaign": campaign,
         "check": check,
+        "mode": mode,
+        "is_mode_refused": mode != asked_mode,
+        "modes": [
+            {"label": label, "url": f"?mode={value}", "current": value == mode}
+            for value, label in BatchCall.Mode.choices
+        ],
         "form": LaunchForm(
             initial={
                 "launch_key": uuid7(),
                 "leads": check.counts.callable,
                 "seconds": check.reserve_seconds,
+                "mode": mode,
             }
         ),
         "findings": [(finding, fixes(campaign).get(finding.fix)) for finding in check.findings],
     }
+
+
+def _asks(campaign: Campaign, check: Preflight) -> bool:
+    return needs_approval(
+        client_id=campaign.client_id, seconds=max(check.needed_seconds, check.reserve_seconds)
+    )
 
 
 def _step(campaign: Campaign, slug: str) -> str:

@@ -33,6 +33,7 @@ ACROSS_CLIENTS = {
     "enrolment_due_first",
     "enrolment_lost",
     "follow_up_due",
+    "handover_open",
     "hold_overdue",
     "import_unfinished",
     "operation_unfinished",

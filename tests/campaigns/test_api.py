@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from billing.models import Reservation
 from campaigns.models import BatchCall, Campaign, Enrolment
 from convomono.lib.ids import uuid7
 from leads.models import Lead
@@ -78,6 +79,24 @@ def test_launches_once_and_steers(browse, alice, equipped):
     assert send(browser, f"{path}stop/").json()[0]["cancelled_count"] == 2
     over = send(browser, f"{path}stop/")
     assert (over.status_code, over.json()["code"]) == (409, "over")
+
+
+def test_launches_a_list_that_retell_dials_by_itself(browse, alice, equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 2)
+    browser, path = browse(alice), f"campaigns/{campaign.pk}/launch/"
+    assert send(browser, path, launch_key=str(uuid7()), mode="by_post").status_code == 400
+
+    page = browser.get(f"/app/{path}?mode=retell_batch").content.decode()
+    answer = send(browser, path, launch_key=str(uuid7()), mode="retell_batch")
+
+    assert "be paused, stopped or recalled" in page
+    assert 'value="retell_batch"' in page
+    assert "?mode=dispatcher" in page
+    assert (answer.status_code, answer.json()["mode"]) == (201, "retell_batch")
+    assert BatchCall.objects.get().mode == "retell_batch"
+    # Every call's longest length is set aside, not that of the lines alone.
+    assert Reservation.objects.get().granted_seconds >= 2 * 300
 
 
 def test_takes_a_launch_key_for_one_campaign_only(browse, alice, equipped, charlie):

@@ -24,7 +24,7 @@ from campaigns.services.automating import (
 )
 from convomono.lib.db import run_atomic
 from leads.models import Lead
-from tests.campaigns.dialling.conftest import ready, rig, statuses  # noqa: F401 - fixtures
+from tests.campaigns.dialling.conftest import policy, ready, rig, statuses  # noqa: F401 - fixtures
 from tests.factories.campaigns import NOW, TESTS, make_ready
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def test_does_each_action(rig, ready, acme):  # noqa: F811
 
     follow_up = FollowUp.objects.get()
     assert (follow_up.note, follow_up.due_at) == ("Ring them", rig.now + timedelta(hours=1))
+    assert AuditLog.objects.get(action="follow_up.created").user_type == "system"
     enrolled = Enrolment.objects.get(campaign=other)
     assert (enrolled.lead_id, enrolled.batch_call) == (attempt.lead_id, None)
     assert Notification.objects.get(title="After a call").client == acme
@@ -171,15 +172,66 @@ def test_calls_again_while_the_launch_goes_on_and_not_after_it(rig, ready):  # n
 
 
 @pytest.mark.django_db
-def test_lets_no_failing_rule_hold_up_the_others(rig, ready):  # noqa: F811
+def test_gives_a_failing_action_up_after_five_tries_and_says_so(rig, ready, client, vera):  # noqa: F811
     batch_call = ready()
-    switched_on(batch_call, "tag")  # without its tag: a row that somebody damaged
+    broken = switched_on(batch_call, "tag")  # without its tag: a row that somebody damaged
     switched_on(batch_call, "tag", tag="hot")
     call_and_run(rig)
 
-    assert Lead.objects.get().tags == ["hot"]
-    (failed,) = AutomationRun.objects.filter(status="pending")
-    assert failed.due_at == rig.now + timedelta(minutes=5)
+    assert Lead.objects.get().tags == ["hot"]  # it held up nobody
+    failed = AutomationRun.objects.get(rule=broken)
+    waits = []
+    while failed.status == "pending":
+        assert "is tried again" in failed.result
+        waits.append((failed.due_at - rig.now).total_seconds() / 60)
+        assert run_due(now=failed.due_at - timedelta(seconds=1)) == 0
+        failed.refresh_from_db()
+        assert failed.tries_count == len(waits)
+        rig.now = failed.due_at
+        run_due(now=rig.now)
+        failed.refresh_from_db()
+    assert waits == [1, 5, 30, 120]
+    assert (failed.status, failed.tries_count) == ("failed", 5)
+    run_due(now=rig.now + timedelta(days=1))
+    failed.refresh_from_db()
+    assert failed.tries_count == 5
+    assert Notification.objects.get(title="The rule “After a call” failed").client == vera.client
+    client.force_login(vera)
+    page = client.get(reverse("campaigns:automation-detail", args=[broken.pk])).content.decode()
+    assert "Given up: It failed 5 times and was given up." in page
+
+
+@pytest.mark.django_db
+def test_counts_no_failure_that_another_worker_has_counted(rig, ready):  # noqa: F811
+    broken = switched_on(ready(), "tag")
+    call_and_run(rig)
+    read_by_both = AutomationRun.objects.get(rule=broken)
+
+    automating._put_off(read_by_both, rig.now)
+    automating._put_off(read_by_both, rig.now)
+
+    assert AutomationRun.objects.get(rule=broken).tries_count == 2
+
+
+@pytest.mark.django_db
+def test_calls_nobody_again_in_a_launch_that_ends_meanwhile_or_beyond_its_attempts(
+    rig,  # noqa: F811
+    ready,  # noqa: F811
+):
+    batch_call = ready(leads=2)
+    policy(batch_call.campaign, max_attempts=1)
+    rule = switched_on(batch_call, "retry", delay_minutes=30)
+    attempt = call_and_run(rig)
+    assert AutomationRun.objects.get().result == "All attempts that the campaign allows were made."
+
+    policy(batch_call.campaign, max_attempts=3)
+    read = Attempt.objects.select_related("enrolment__batch_call__campaign__retry_policy").get(
+        pk=attempt.pk
+    )
+    assert not read.enrolment.batch_call.is_over
+    type(batch_call).objects.update(status="finished")
+    assert automating._retry(rule, read, rig.now) == "The launch was over already."
+    assert Enrolment.objects.get(pk=attempt.enrolment_id).status == "done"
 
 
 @pytest.mark.django_db

@@ -88,10 +88,16 @@ def make_number(client: Client | None, number: str = "+12125550199", **fields: A
     return PhoneNumber.objects.create(phone_number=number, client=client, created_at=NOW, **fields)
 
 
-def launch(campaign: Campaign, *, seconds: int = 6000, now: datetime = NOW) -> BatchCall:
+def launch(
+    campaign: Campaign,
+    *,
+    seconds: int = 6000,
+    now: datetime = NOW,
+    mode: str = BatchCall.Mode.DISPATCHER,
+) -> BatchCall:
     """Launch the campaign's waiting leads; the client's wallet has to hold that many seconds."""
     batch_call = open_batch_call(
-        campaign=campaign, launch_key=uuid7(), seconds=seconds, actor=TESTS, now=now
+        campaign=campaign, launch_key=uuid7(), seconds=seconds, mode=mode, actor=TESTS, now=now
     )
     while not attach_slice(batch_call_id=batch_call.pk, now=now):
         pass

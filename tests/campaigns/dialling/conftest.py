@@ -142,6 +142,7 @@ def ready(acme: Client) -> Callable[..., BatchCall]:
         start: int = 0,
         number: str | None = "+12125550199",
         lead_fields: dict[str, Any] | None = None,
+        mode: str = BatchCall.Mode.DISPATCHER,
         **content: Any,
     ) -> BatchCall:
         if not hasattr(client, "wallet"):
@@ -150,7 +151,7 @@ def ready(acme: Client) -> Callable[..., BatchCall]:
         enrol(campaign, leads, start=start, **(lead_fields or {}))
         if number:
             make_number(client, number)
-        return launch(campaign, seconds=reserve)
+        return launch(campaign, seconds=reserve, mode=mode)
 
     return make
 
