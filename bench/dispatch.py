@@ -129,7 +129,7 @@ def prepare(watcher: Supervisor, site: Site, options: argparse.Namespace) -> Non
     health = f"{site.sandbox.url}/healthz"
     watcher.wait_until(lambda: is_ok(health), "The sandbox")
     launch = ["-m", "bench.rig.launch", f"--leads={options.leads}"]
-    launch.append(f"--concurrency={options.lines}")
+    launch += [f"--concurrency={options.lines}", f"--mode={options.mode}"]
     for command in (["manage.py", "migrate", "--verbosity=0"], launch):
         if watcher.run(Program(command[-2], [str(site.python), *command])):
             raise SystemExit("The campaign couldn't be launched.")
@@ -236,6 +236,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--no-small-client", dest="small_client", action="store_false", help="leave it out"
     )
+    parser.set_defaults(mode="dispatcher")
     parser.add_argument("--full", action="store_true", help="10,000 leads on 1,000 lines")
     options = parser.parse_args()
     if options.full:

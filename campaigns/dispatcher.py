@@ -34,6 +34,7 @@ from campaigns.leasing import Lease
 from campaigns.models import BatchCall, Enrolment
 from campaigns.rules import Verdict
 from campaigns.services import funding
+from convomono.lib import live
 from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
@@ -98,11 +99,17 @@ class Dispatcher:
         self._calls_left: dict[UUID, dict[str, int]] = {}  # of numbers with a daily cap
         self._upkept_at: datetime | None = None
         self._explained = 0
+        self._is_full = False
 
     @property
     def under_way(self) -> int:
         """How many dials and lists have no answer yet."""
         return len(self._dials) + self._handing.under_way
+
+    @property
+    def waits_for_lines(self) -> bool:
+        """Whether a launch runs and every line was busy at the last look."""
+        return self._is_full
 
     def step(self, *, now: datetime) -> int:
         """
@@ -110,17 +117,23 @@ class Dispatcher:
 
         Without the lease it only writes answers. Returns how many things it did; 0 means idle.
         """
+        with live.gathered():
+            return self._step(now)
+
+    def _step(self, now: datetime) -> int:
         done = self.write_answers(now=now)
         if not self._lease.acquire(real_now=self._real_now()):
             self._launches_read_at = None
+            self._is_full = False
             return done
         launches = self._running(now)
         own = count_own_calls(self._dials.rows)
         if launches:
-            self._capacity.ask(own=own.total, real_now=self._real_now())
+            self._capacity.ask(own=own.total, under_way=len(self._dials), real_now=self._real_now())
             ours = [one for one in launches if one.mode == BatchCall.Mode.DISPATCHER]
             done += self._resend(ours, own, now) + self._dial(ours, own, now)
             done += self._hand_over(launches, now)
+        self._is_full = bool(launches) and not self._capacity.lines.free(own=own.total)
         if self._is_upkeep_due():
             done += self._upkeep(launches, own, now)
         return done
@@ -334,7 +347,7 @@ class Dispatcher:
         lines = self._capacity.lines
         around = situation.Surroundings(
             stopped=self._capacity.stopped(now=now, real_now=self._real_now()),
-            used=own.total + lines.others,
+            used=lines.used(own=own.total),
             limit=lines.limit,
             client_own=own.by_client[launch.client_id],
             campaign_own=own.by_campaign[launch.campaign_id],

@@ -169,6 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leads", type=int, required=True)
     parser.add_argument("--concurrency", type=int, required=True)
+    parser.add_argument("--mode", default="dispatcher", help="or retell_batch")
     parser.add_argument("--small", action="store_true", help="a client with a few leads, beside it")
     options = parser.parse_args()
     if options.small:
@@ -190,6 +191,7 @@ def main() -> None:
         campaign=campaign,
         launch_key=uuid.uuid4(),
         seconds=MINUTES * 30,
+        mode=options.mode,
         actor=actor,
         now=clock.now(),
     )

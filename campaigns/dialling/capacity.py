@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from campaigns.dialling.sending import Gateway
     from telephony.provider import Batch, PlacedCall
 
-# Real time: the platform's limit may change, and is asked for twice a second.
-ASK_EVERY = timedelta(seconds=0.5)
+# Real time: so late a line that fell free is noticed, and a limit that was changed.
+ASK_EVERY = timedelta(seconds=0.2)
 # Requests on the way at once; each takes a thread.
 MOST_UNDER_WAY = 32
 
@@ -41,12 +41,13 @@ class Capacity:
         self._question: Future[Concurrency] | None = None
         self._asked_at: datetime | None = None
 
-    def ask(self, *, own: int, real_now: datetime) -> None:
+    def ask(self, *, own: int, under_way: int, real_now: datetime) -> None:
         """Take in the platform's last answer and ask again when it is time."""
         self._hear(own=own, real_now=real_now)
         due = self._asked_at is None or real_now - self._asked_at >= ASK_EVERY
         if due and self._question is None:
             self._asked_at = real_now
+            self._lines.ask(under_way=under_way)
             self._question = self._executor.submit(self._gateway.concurrency)
             self._hear(own=own, real_now=real_now)
 
@@ -61,8 +62,9 @@ class Capacity:
         )
 
     def started(self) -> None:
-        """Count one call against the second."""
+        """Count one call against the second and the lines."""
         self._speed.take()
+        self._lines.started()
 
     def learn(self, answer: PlacedCall | Batch | ProviderError, *, now: datetime) -> datetime:
         """Take in how the platform answered a dial; return when a refused one may be tried again."""
@@ -71,6 +73,7 @@ class Capacity:
             self._breaker.succeeded()
             return now
         if effect == Effect.BUSY:
+            self._lines.doubt()
             wait_seconds = getattr(answer, "wait_seconds", None)
             return self._breaker.slowed_down(wait_seconds=wait_seconds, now=now)
         return self._breaker.failed(now=now)

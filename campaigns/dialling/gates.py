@@ -47,14 +47,13 @@ def pass_gates(*, client_id: UUID, now: datetime) -> None:
     :raises GateClosed: if one of them is closed
     :raises IntegrityError: if another process made the gate at this very moment
     """
-    _pass(None, now)
-    _pass(client_id, now)
-
-
-def _pass(client_id: UUID | None, now: datetime) -> None:
-    key = gate_key(client_id)
-    if DialGate.objects.filter(key=key, is_open=True).update(last_dialled_at=now):
+    owners = {gate_key(one): one for one in (None, client_id)}
+    gates = DialGate.objects.filter(key__in=list(owners))
+    if gates.filter(is_open=True).update(last_dialled_at=now) == len(owners):
         return
-    if DialGate.objects.filter(key=key).exists():
+    known = dict(gates.values_list("key", "is_open"))
+    if not all(known.values()):
         raise GateClosed
-    DialGate.objects.create(key=key, client_id=client_id, last_dialled_at=now)
+    for key, owner in owners.items():
+        if key not in known:
+            DialGate.objects.create(key=key, client_id=owner, last_dialled_at=now)

@@ -24,8 +24,7 @@ BREAKER_SECONDS = (15, 30, 60, 120)
 SLOW_DOWN_SECONDS = (1, 2, 4, 8, 16, 30)
 # Real time: an older answer about lines says too little.
 LIMIT_IS_STALE = timedelta(seconds=10)
-# Other calls of the workspace: the most that the last few answers showed, see `Lines`.
-SAMPLES = 5
+DOUBTED_ANSWERS = 300  # a minute or so
 
 
 class CallsPerSecond:
@@ -119,6 +118,7 @@ class OwnCalls:
 
     by_campaign: Counter[UUID] = field(default_factory=Counter)
     by_client: Counter[UUID] = field(default_factory=Counter)
+    unknown: int = 0  # of these nobody knows whether they ring, or will
 
     @property
     def total(self) -> int:
@@ -131,14 +131,15 @@ class OwnCalls:
 
 def count_own_calls(under_way: Iterable[Attempt]) -> OwnCalls:
     """Count what the database knows of and what is being sent just now; one query."""
-    own = OwnCalls()
-    rows = (
-        Attempt.objects.filter(status__in=(Attempt.Status.PLACED, Attempt.Status.UNKNOWN))
-        .values_list("client_id", "campaign_id")
+    unknown = Attempt.Status.UNKNOWN
+    rows = list(
+        Attempt.objects.filter(status__in=(Attempt.Status.PLACED, unknown))
+        .values_list("client_id", "campaign_id", "status")
         .annotate(number=Count("pk"))
         .order_by()
     )
-    for client_id, campaign_id, number in rows:
+    own = OwnCalls(unknown=sum(row[3] for row in rows if row[2] == unknown))
+    for client_id, campaign_id, _status, number in rows:
         own.add(client_id=client_id, campaign_id=campaign_id, number=number)
     for attempt in under_way:
         own.add(client_id=attempt.client_id, campaign_id=attempt.campaign_id)
@@ -150,28 +151,49 @@ class Lines:
     """
     The lines of the workspace, which all clients share.
 
-    What is ours we count ourselves, as it happens. What is not (inbound calls, another program) is
-    what the platform counts beyond ours; its answer and our count are of slightly different moments,
-    so the most of the last few answers is believed.
+    Busy are at most those of the platform's last answer and every call that was on its way when we
+    asked, or was started since: so what is not ours (inbound calls, another program) is counted, and a
+    line is free again before its call's news has come. After a refusal for want of a line our own
+    count is looked at too, for a while; it includes calls whose end we haven't heard of.
     """
 
     limit: int = 0
     asked_at: datetime | None = None
-    _others: list[int] = field(default_factory=list)
+    _current: int = 0  # of the last answer
+    _own: int = 0  # what we counted when it came
+    _since: int = 0  # started since its question, or on their way then
+    _asking: int = 0  # the same of the question that has no answer yet
+    _doubted: int = 0  # answers for which our own count is looked at too
+
+    def ask(self, *, under_way: int) -> None:
+        """Note that the platform is being asked; `under_way` are calls that it may not know yet."""
+        self._asking = under_way
+
+    def started(self) -> None:
+        """Count a call that is being sent."""
+        self._since += 1
+        self._asking += 1
+
+    def doubt(self) -> None:
+        """Look at our own count too for some time: the platform refused a call."""
+        self._doubted = DOUBTED_ANSWERS
 
     def learn(self, answer: Concurrency, *, own: int, real_now: datetime) -> None:
         """Take in the platform's answer; `own` is how many calls we count at this moment."""
         self.limit = answer.limit - answer.reserved_inbound
         self.asked_at = real_now
-        self._others = [*self._others, max(0, answer.current - own)][-SAMPLES:]
-
-    @property
-    def others(self) -> int:
-        return max(self._others, default=0)
+        self._current, self._since, self._own = answer.current, self._asking, own
+        self._doubted = max(0, self._doubted - 1)
 
     def is_known(self, *, real_now: datetime) -> bool:
         """Tell whether the platform answered lately."""
         return self.asked_at is not None and real_now - self.asked_at < LIMIT_IS_STALE
 
+    def used(self, *, own: int) -> int:
+        """Return how many lines are busy at most."""
+        told = self._current + self._since
+        others = max(0, self._current - self._own)
+        return max(told, own + others) if self._doubted else told
+
     def free(self, *, own: int) -> int:
-        return max(0, self.limit - self.others - own)
+        return max(0, self.limit - self.used(own=own))

@@ -8,6 +8,8 @@ message costs a few seconds, and nothing that commits waits for a page.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
@@ -16,7 +18,7 @@ from convomono.lib.db import in_transaction, on_commit, waiting_hook
 from convomono.lib.redis import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
 CHANNEL = "convomono:live"
@@ -24,6 +26,7 @@ CHANNEL = "convomono:live"
 ACCESS = "access"
 _SAID = "said:"
 _LINE, _LINE_SECONDS = 160, 300
+_gathered: ContextVar[set[str] | None] = ContextVar("gathered", default=None)
 
 
 class _Batch:
@@ -33,7 +36,7 @@ class _Batch:
         self.topics: set[str] = set()
 
     def __call__(self) -> None:
-        _send(sorted(self.topics))
+        _tell(self.topics)
 
 
 def changed(
@@ -94,9 +97,35 @@ def topic(kind: str, row_id: UUID | str) -> str:
     return f"{kind}:{row_id}"
 
 
+@contextmanager
+def gathered() -> Iterator[None]:
+    """
+    Tell of all that is committed inside once, at the end: for a process that commits many times a second.
+
+    What is inside takes far less than a second, and a message costs as much as a small transaction.
+    """
+    token = _gathered.set(set())
+    try:
+        yield
+    finally:
+        topics = _gathered.get()
+        _gathered.reset(token)
+        if topics:
+            _tell(topics)
+
+
+def _tell(topics: set[str]) -> None:
+    """Publish committed changes, or leave them to whoever gathers them."""
+    gathered = _gathered.get()
+    if gathered is None:
+        _send(sorted(topics))
+    else:
+        gathered |= topics
+
+
 def _add(topics: set[str]) -> None:
     if not in_transaction():
-        _send(sorted(topics))
+        _tell(topics)
         return
     batch = waiting_hook(_Batch)
     if batch is None:

@@ -127,7 +127,7 @@ def test_lets_the_processes_wait_by_the_clock(own_valkey: Valkey) -> None:
     stop = threading.Event()
     began = time.monotonic()
 
-    dispatch._wait_idle(stop)
+    dispatch._wait_idle(stop, dispatch.IDLE_SECONDS)
     drain_command._wait(stop)
 
     assert time.monotonic() - began >= dispatch.IDLE_SECONDS + drain_command.WAIT_SECONDS - 0.1

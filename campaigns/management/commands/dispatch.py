@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 BELL = "dispatcher"
-# Real seconds between two looks: while calls are placed, while nothing is to do, after an error.
+# Real seconds between two looks: while calls are placed, while nothing is to do and after an error.
 BUSY_SECONDS = 0.025
 IDLE_SECONDS = 0.5
+FULL_SECONDS = 0.1  # while every line is busy: one that falls free is looked for
 # How late a look may be without losing calls to the pacing: a fast clock has many seconds in that.
 LATE_SECONDS = 0.4
 # So long a stopping dispatcher waits for answers; later ones are looked up by the next.
@@ -83,13 +84,13 @@ def _run(dispatcher: Dispatcher, stop: threading.Event) -> None:
         if done or dispatcher.under_way:
             stop.wait(BUSY_SECONDS)
         else:
-            _wait_idle(stop)
+            _wait_idle(stop, FULL_SECONDS if dispatcher.waits_for_lines else IDLE_SECONDS)
 
 
-def _wait_idle(stop: threading.Event) -> None:
-    """Wait for the bell, half a second at most; as long without Redis."""
-    until = time.monotonic() + IDLE_SECONDS
-    if not wait_for_ring(BELL, seconds=IDLE_SECONDS):
+def _wait_idle(stop: threading.Event, seconds: float) -> None:
+    """Wait for the bell, so many seconds at most; as long without Redis."""
+    until = time.monotonic() + seconds
+    if not wait_for_ring(BELL, seconds=seconds):
         stop.wait(max(0.0, until - time.monotonic()))
 
 

@@ -133,7 +133,7 @@ def rig() -> Rig:
 def ready(acme: Client) -> Callable[..., BatchCall]:
     """Launch a campaign of acme: `ready(leads=3)`, with any of the campaign's content as keywords."""
 
-    def make(
+    def make(  # noqa: PLR0913 - a launch, each part by name
         *,
         leads: int = 1,
         client: Client = acme,
@@ -143,15 +143,16 @@ def ready(acme: Client) -> Callable[..., BatchCall]:
         number: str | None = "+12125550199",
         lead_fields: dict[str, Any] | None = None,
         mode: str = BatchCall.Mode.DISPATCHER,
+        at: datetime = NOW,
         **content: Any,
     ) -> BatchCall:
         if not hasattr(client, "wallet"):
-            open_wallet(client, seconds=seconds)
+            open_wallet(client, seconds=seconds, now=at)
         campaign = make_ready(client, **{"is_any_hour": True, "weekdays": EVERY_DAY, **content})
         enrol(campaign, leads, start=start, **(lead_fields or {}))
         if number:
             make_number(client, number)
-        return launch(campaign, seconds=reserve, mode=mode)
+        return launch(campaign, seconds=reserve, mode=mode, now=at)
 
     return make
 

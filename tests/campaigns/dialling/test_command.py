@@ -78,10 +78,10 @@ def test_dials_until_it_is_told_to_stop(
 def test_is_woken_by_the_bell_and_waits_without_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     stop = threading.Event()
     ring("dispatcher")
-    dispatch._wait_idle(stop)
+    dispatch._wait_idle(stop, 0.5)
 
     stop.set()
-    dispatch._wait_idle(stop)  # nobody rings: it waits for the bell, and then no longer
+    dispatch._wait_idle(stop, 0.1)  # nobody rings: it waits for the bell, and then no longer
 
 
 @pytest.mark.django_db(transaction=True)

@@ -190,6 +190,7 @@ def history(
         batch_call = ready(
             leads=6,
             reserve=50_000,
+            at=rig.now,
             is_any_hour=False,
             opens_minute=OPENS * 60,
             closes_minute=CLOSES * 60,
@@ -229,6 +230,7 @@ def test_holds_the_never_true_list(history: Callable[[int], History], seed: int)
     told = history(seed)
     for _ in range(90):
         told.act()
+    assert told.rig.retell.dials  # the mishaps met calls
     told.come_to_an_end()
 
     calls = told.rig.retell.placed
