@@ -41,7 +41,7 @@ def furnish() -> dict[str, str]:
     from webhooks.models import WebhookEvent
 
     now = clock.now()
-    agency = make_agency(now=now - timedelta(days=9), minutes=1_000)
+    agency = make_agency(now=now - timedelta(days=40), minutes=1_000)
     history.LAUNCHES, history._NAMES = ((4, 12),), ("Autumn recall",)
     list(history.write_history(agency=agency, now=now))
     past = Campaign.objects.get()
@@ -137,8 +137,6 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
 
     by: dict[str, Any] = {"actor": agency.alice, "now": now}
     acme = agency.acme
-    type(acme).objects.filter(pk=acme.pk).update(created_at=now - timedelta(days=60))
-    acme.refresh_from_db()
     statement = ask_statement(client=acme, month=last_month(client=acme, now=now), now=now)
     billing_jobs.make_statement(statement_id=str(statement.pk))
     books = ask_reconciliation(since=now - timedelta(days=1), until=now, **by)
