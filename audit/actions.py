@@ -14,6 +14,7 @@ WALLET_OPENED = "wallet.opened"
 WALLET_CREDITED = "wallet.credited"
 WALLET_RESERVED = "wallet.reserved"
 WALLET_ADJUSTED = "wallet.adjusted"
+MINUTES_EXPIRED = "wallet.minutes_expired"
 RATE_CHANGED = "rate.changed"
 RATE_WITHDRAWN = "rate.withdrawn"
 CALL_REFUNDED = "call.refunded"
@@ -129,6 +130,7 @@ SENTENCES = {
     WALLET_CREDITED: _("Sold minutes"),
     WALLET_RESERVED: _("Reserved minutes for a launch"),
     WALLET_ADJUSTED: _("Adjusted the balance"),
+    MINUTES_EXPIRED: _("Minutes expired"),
     RATE_CHANGED: _("Changed the price"),
     RATE_WITHDRAWN: _("Took back a price that had not begun"),
     CALL_REFUNDED: _("Refunded a call"),

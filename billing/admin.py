@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import CallHold, Payment, Rate, Reservation, Transaction, Wallet
+from billing.models import CallHold, CreditLot, Payment, Rate, Reservation, Transaction, Wallet
 from convomono.lib.back_office import ReadOnlyAdmin
 from convomono.lib.display import minutes, usd
 
@@ -110,6 +110,24 @@ class PaymentAdmin(MoneyAdmin):
     @admin.display(description=_("amount"), ordering="amount_micros")
     def amount(self, payment: Payment) -> str:
         return usd(payment.amount_micros)
+
+
+@admin.register(CreditLot)
+class CreditLotAdmin(MoneyAdmin):
+    """Minutes that expire, in seconds."""
+
+    list_display = [
+        "expires_at",
+        "client",
+        "payment",
+        "seconds",
+        "available_seconds",
+        "spent_seconds",
+        "expired_seconds",
+    ]
+    list_select_related = ["client", "payment"]
+    search_fields = ["client__name", "payment__reference"]
+    ordering = ["-expires_at", "pk"]
 
 
 @admin.register(Rate)

@@ -14,6 +14,7 @@ from accounts.models import Client
 from billing.models import Payment, Transaction
 from billing.queries import LedgerFilter
 from billing.rules import Terms, price_micros
+from billing.services import LONGEST_TERM_DAYS
 from convomono.lib import money
 from convomono.lib.days import DayField
 from convomono.lib.ids import uuid7
@@ -42,7 +43,22 @@ class OnceForm(forms.Form):
         return key
 
 
-class SellForm(OnceForm):
+class TermForm(OnceForm):
+    """Minutes that may expire."""
+
+    valid_days = forms.IntegerField(
+        label=_("Valid for (days)"),
+        min_value=1,
+        max_value=LONGEST_TERM_DAYS,
+        required=False,
+        help_text=_(
+            "Empty: they never expire. Else what nobody used by then is taken out; minutes that a "
+            "launch has reserved stay with it. The client is told 7 days and 1 day before."
+        ),
+    )
+
+
+class SellForm(TermForm):
     """Minutes that a client paid for."""
 
     minutes = forms.DecimalField(
@@ -66,6 +82,7 @@ class SellForm(OnceForm):
         max_length=120,
         help_text=_("Your invoice or transfer. Each payment of a client has its own."),
     )
+    field_order = ["minutes", "amount_usd", "method", "is_pending", "reference", "valid_days"]
 
     def __init__(self, *args: Any, terms: Terms, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -146,7 +163,7 @@ class RefundForm(OnceForm):
         return minutes
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(OnceForm):
     """Why money goes back."""
 
     reason = forms.CharField(
@@ -154,7 +171,7 @@ class ReasonForm(forms.Form):
     )
 
 
-class GrantForm(OnceForm):
+class GrantForm(TermForm):
     """Minutes for nothing, for several clients at once."""
 
     clients = forms.ModelMultipleChoiceField(
@@ -168,6 +185,7 @@ class GrantForm(OnceForm):
     reason = forms.CharField(
         label=_("Reason"), max_length=100, help_text=_("The clients see it in their ledgers.")
     )
+    field_order = ["clients", "minutes", "reason", "valid_days"]
 
     def clean_minutes(self) -> Decimal:
         minutes: Decimal = self.cleaned_data["minutes"]

@@ -24,10 +24,16 @@ def show_due_rates(**_later: Any) -> int:
     return services.show_due_rates(now=clock.now())
 
 
+def expire_minutes(**_later: Any) -> int:
+    """Take out minutes whose time is over; return how many seconds."""
+    return services.expire_lots(now=clock.now())
+
+
 def tell_low_balances(**_later: Any) -> int:
-    """Tell clients whose minutes last for a few hours only, and mail what was told; count the mails."""
+    """Tell clients whose minutes run low or expire soon, and mail what was told; count the mails."""
     now = clock.now()
     notices.watch_runways(now=now)
+    notices.watch_expiries(now=now)
     return notices.send_notices(now=now)
 
 

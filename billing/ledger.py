@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F
 
-from billing.models import Reservation, Transaction, Wallet
+from audit import actions
+from audit.services import System, record
+from billing import lots
+from billing.models import CreditLot, Reservation, Transaction, Wallet
 from billing.notices import warn_when_low
 from convomono.lib.db import IntegrityError, in_transaction, run_atomic
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from audit.services import Actor
 
+BILLING = System("billing")
 WALLET_ACCOUNTS = ("available", "reserved", "consumed", "debt")
 
 
@@ -96,6 +100,7 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
         line.pk, seq=wallet.seq, balance_after_seconds=wallet.available_seconds
     )
     line.seq, line.balance_after_seconds = wallet.seq, wallet.available_seconds
+    lots.follow(line, wallet)
     warn_when_low(line, wallet)
     return line
 
@@ -133,6 +138,8 @@ def release(
     """
     Move free seconds of a reservation back to the wallet, where they pay debt first.
 
+    Those of a lot whose time is over expire at once.
+
     `cause` is the launch that ended, or the attempt whose hold was resolved.
 
     :raises Overtaken: if that much isn't free
@@ -157,6 +164,54 @@ def release(
     )
     move_reservation(reservation.pk, free=-seconds, released=seconds)
     pay_debt(wallet=wallet, freed=line, seconds=seconds, now=now)
+    if wallet.expiring_seconds:
+        expire_available(client_id=wallet.client_id, now=now)
+
+
+def wallet_at(*, client_id: UUID, now: datetime) -> Wallet:
+    """Return a wallet, inside the caller's atomic block, after what has expired by now."""
+    wallet = Wallet.objects.get(client_id=client_id)
+    if wallet.expiring_seconds and expire_available(client_id=client_id, now=now):
+        wallet.refresh_from_db()
+    return wallet
+
+
+def expire_available(*, client_id: UUID, now: datetime) -> int:
+    """
+    Take out what is available of lots whose time is over, inside the caller's atomic block.
+
+    What launches have of them stays theirs. Return how many seconds that were.
+
+    :raises Overtaken: if the wallet changed since the lots were read
+    """
+    over = CreditLot.objects.filter(
+        client_id=client_id, available_seconds__gt=0, expires_at__lte=now
+    )
+    gone = 0
+    for lot in over.select_related("client__wallet", "payment").order_by("expires_at", "pk"):
+        line = post(
+            Transaction(
+                client_id=client_id,
+                wallet=Wallet.of(lot.client),
+                key=f"expire:{lot.pk}:{lot.expired_seconds}",
+                type=Transaction.Type.EXPIRE,
+                seconds=lot.available_seconds,
+                available_delta=-lot.available_seconds,
+                expired_delta=lot.available_seconds,
+                payment_id=lot.payment_id,
+                reference_id=lot.payment.reference,
+                reason=f"Valid for {lot.payment.valid_days} days: {lot.payment.reference}"[:200],
+                actor_email=BILLING.actor_email,
+                created_at=now,
+            )
+        )
+        lots.mark_expired(lot, line)
+        details = {"seconds": line.seconds, "reference": lot.payment.reference}
+        record(
+            actions.MINUTES_EXPIRED, resource=lot.payment, actor=BILLING, now=now, details=details
+        )
+        gone += line.seconds
+    return gone
 
 
 def move_reservation(reservation_id: UUID, *, only_open: bool = False, **deltas: int) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.core.mail import send_mail
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Notification, User
 from accounts.notifications import notify
-from billing.models import BalanceNotice, Wallet
+from billing.models import BalanceNotice, CreditLot, Wallet
 from billing.queries import with_use
-from billing.rules import crossed_hours, crossed_percent
+from billing.rules import EXPIRY_DAYS, crossed_days, crossed_hours, crossed_percent
 from convomono.lib.db import run_atomic
+from convomono.lib.display import minutes
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,6 +73,32 @@ def watch_runways(*, now: datetime) -> int:
     return told
 
 
+def watch_expiries(*, now: datetime) -> int:
+    """Tell clients of minutes that expire within days, once for each of the times; return how many."""
+    soon = CreditLot.objects.filter(
+        available_seconds__gt=0,
+        expires_at__gt=now,
+        expires_at__lte=now + timedelta(days=EXPIRY_DAYS[-1]),
+    ).select_related("client__wallet")
+    return sum(
+        run_atomic(partial(_tell_of_expiry, lot, now=now))
+        for lot in soon.order_by("expires_at", "pk").iterator(chunk_size=CHUNK)
+    )
+
+
+def _tell_of_expiry(lot: CreditLot, *, now: datetime) -> bool:
+    day = lot.expires_at.astimezone(ZoneInfo(lot.client.time_zone))
+    said = {"minutes": minutes(lot.available_seconds), "day": date_format(day, "j F, H:i")}
+    return _tell(
+        Wallet.of(lot.client),
+        level=Notification.Level.WARN,
+        title=_("%(minutes)s minutes expire on %(day)s") % said,
+        body=_("Minutes that a launch has reserved by then stay with it."),
+        key=f"expiry:{lot.pk}:{crossed_days(left=lot.expires_at - now)}",
+        now=now,
+    )
+
+
 def send_notices(*, now: datetime) -> int:
     """
     Mail what was told: to the client's contact and its owners, one mail each; return how many.
@@ -89,8 +120,10 @@ def _warn(wallet: Wallet, hours: int, now: datetime) -> bool:
     )
 
 
-def _tell(wallet: Wallet, *, level: str, title: str, key: str, now: datetime) -> bool:
-    body = _("Calls stop when none are left. Ask your agency for more.")
+def _tell(
+    wallet: Wallet, *, level: str, title: str, key: str, now: datetime, body: str = ""
+) -> bool:
+    body = body or _("Calls stop when none are left. Ask your agency for more.")
     is_news = notify(
         client=wallet.client,
         level=level,

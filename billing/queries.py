@@ -12,7 +12,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncHour
 
-from billing.models import Payment, Rate, Reservation, Transaction, Wallet
+from billing.models import CreditLot, Payment, Rate, Reservation, Transaction, Wallet
 from billing.rules import runway_hours
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class WalletOverview:
     rate: Rate
     runway: float | None
     payments: list[Payment]
+    expiring: list[CreditLot]
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,14 @@ def wallet_overview(*, client: Client, rate: Rate, now: datetime) -> WalletOverv
             hourly_seconds=_running_hours(client, now),
         ),
         payments=list(payments[:RECENT_PAYMENTS]),
+        expiring=list(expiring_lots(client_id=client.pk)) if wallet.expiring_seconds else [],
     )
+
+
+def expiring_lots(*, client_id: UUID) -> QuerySet[CreditLot]:
+    """Return the lots of which something is available, the soonest to expire first."""
+    lots = CreditLot.objects.filter(client_id=client_id, available_seconds__gt=0)
+    return lots.select_related("payment").order_by("expires_at", "pk")
 
 
 def wallets(*, search: str = "", sort: str = "low") -> QuerySet[Wallet]:

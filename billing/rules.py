@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ LOW_BALANCE_PERCENTS = (0, 10, 20, 50)
 
 LOW_RUNWAY_HOURS = (2, 8, 24)
 """Hours of calling that a balance lasts, at which the client hears of it, the fewest first."""
+
+
+EXPIRY_DAYS = (1, 7)
+"""Days before minutes expire at which the client hears of it, the fewest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,11 @@ def crossed_hours(*, runway: float | None) -> int | None:
     if runway is None:
         return None
     return next((hours for hours in LOW_RUNWAY_HOURS if runway <= hours), None)
+
+
+def crossed_days(*, left: timedelta) -> int | None:
+    """Return the shortest of the times worth telling that minutes are valid no longer than."""
+    return next((days for days in EXPIRY_DAYS if left <= timedelta(days=days)), None)
 
 
 def runway_hours(*, usable_seconds: int, hourly_seconds: Sequence[float]) -> float | None:

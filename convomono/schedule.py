@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.core.management import call_command
 
 from billing.jobs import (
+    expire_minutes,
     issue_statements,
     reconcile_nightly,
     resume_pdfs,
@@ -71,6 +72,7 @@ periodic(watch_webhooks, every_seconds=60, queue="calls")
 periodic(give_up_parked, every_seconds=3600)
 periodic(purge_events, every_seconds=3600)
 periodic(expire_lost_holds, every_seconds=60)
+periodic(expire_minutes, every_seconds=60)
 periodic(show_due_rates, every_seconds=60)
 periodic(tell_low_balances, every_seconds=60)
 periodic(issue_statements, every_seconds=3600, queue="reports")

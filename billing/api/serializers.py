@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.models import Transaction, Wallet
+from billing.models import CreditLot, Transaction, Wallet
+from billing.queries import expiring_lots
+from convomono.lib import money
 
 
 class TransactionSerializer(serializers.ModelSerializer[Transaction]):
@@ -40,6 +43,18 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
         read_only_fields = fields
 
 
+class ExpirySerializer(serializers.Serializer[CreditLot]):
+    """Minutes that are available, and when those of them expire that nobody uses."""
+
+    minutes = serializers.SerializerMethodField()
+    expires_at = serializers.DateTimeField()
+    reference_id = serializers.CharField(source="payment.reference")
+
+    @extend_schema_field(serializers.DecimalField(14, 2))
+    def get_minutes(self, lot: CreditLot) -> str:
+        return str(money.minutes(lot.available_seconds))
+
+
 class WalletSerializer(serializers.ModelSerializer[Wallet]):
     """A client's credits, and its price in US dollars per minute."""
 
@@ -48,6 +63,7 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
     credits_available_minutes = serializers.DecimalField(14, 2, source="available_minutes")
     credits_reserved_minutes = serializers.DecimalField(14, 2, source="reserved_minutes")
     credits_consumed_minutes = serializers.DecimalField(14, 2, source="consumed_minutes")
+    credits_expiring = serializers.SerializerMethodField()
     billing_rate = serializers.DecimalField(12, 4)
 
     class Meta:
@@ -58,9 +74,14 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
             "credits_available_minutes",
             "credits_reserved_minutes",
             "credits_consumed_minutes",
+            "credits_expiring",
             "billing_rate",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(ExpirySerializer(many=True))
+    def get_credits_expiring(self, wallet: Wallet) -> object:
+        return [ExpirySerializer(lot).data for lot in expiring_lots(client_id=wallet.client_id)]
 
 
 class LedgerQuerySerializer(serializers.Serializer[None]):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from billing.invariants.lots import LotReplay
     from billing.models import Wallet
 
 type Finding = tuple[str, str]
@@ -42,7 +43,7 @@ CAUSES = {
     Type.REFUND: "call_id",
     Type.REVERSE: "payment_id",
 }
-CORRECTIONS = {Type.ADJUST, Type.REFUND, Type.REVERSE}
+CORRECTIONS = {Type.ADJUST, Type.REFUND, Type.REVERSE, Type.EXPIRE}
 
 
 class LaunchSums(defaultdict["UUID", Counter[str]]):
@@ -63,12 +64,15 @@ class LaunchSums(defaultdict["UUID", Counter[str]]):
             mine["posted"] -= line.reserved_delta
 
 
-def check_lines(wallet: Wallet, sums: LaunchSums, now: datetime | None) -> Iterator[Finding]:
-    """Yield what is wrong with a wallet's lines, and collect what they say of its launches."""
+def check_lines(
+    wallet: Wallet, sums: LaunchSums, replay: LotReplay, now: datetime | None
+) -> Iterator[Finding]:
+    """Yield what is wrong with a wallet's lines; collect what they say of its launches and lots."""
     running: Counter[str] = Counter()
     last = 0
     for line in wallet.transactions.order_by("seq").iterator(chunk_size=CHUNK):
         sums.add(line)
+        replay.add(line)
         for account in ACCOUNTS:
             running[account] += getattr(line, f"{account}_delta")
         yield from _check_line(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.models.documents import Invoice, InvoiceSeries, Printed, Statement
+from billing.models.lots import CreditLot, LotShare
 from billing.models.notices import BalanceNotice
 from billing.models.reconciliation import Difference, Reconciliation
 from billing.models.requests import CreditRequest
@@ -13,10 +14,12 @@ from billing.models.wallets import Payment, Rate, Wallet
 __all__ = [
     "BalanceNotice",
     "CallHold",
+    "CreditLot",
     "CreditRequest",
     "Difference",
     "Invoice",
     "InvoiceSeries",
+    "LotShare",
     "Payment",
     "Printed",
     "Rate",

@@ -24,7 +24,8 @@ class Wallet(BaseModel):
     talk that nothing covered and that the next free second pays. `seq` is the number of the newest
     transaction. Only `billing/ledger.py` writes these, by guarded updates. `full_seconds` is what
     could be used after the last purchase, whose line has the number `full_seq`: low balances are
-    told in shares of it. `price_per_minute_micros` repeats the price in force, for lists. With
+    told in shares of it. `expiring_seconds` are those of lots, available or with launches:
+    0 spares every line a look at the lots. `price_per_minute_micros` repeats the price in force, for lists. With
     `extends_launches` a launch that runs dry takes further available minutes by itself.
     """
 
@@ -36,6 +37,7 @@ class Wallet(BaseModel):
     seq = models.BigIntegerField(default=0)
     full_seconds = models.BigIntegerField(default=0)
     full_seq = models.BigIntegerField(default=0)
+    expiring_seconds = models.BigIntegerField(default=0)
     price_per_minute_micros = models.PositiveBigIntegerField()
     extends_launches = models.BooleanField(default=False)
     created_at = models.DateTimeField()
@@ -136,7 +138,8 @@ class Payment(ClientOwned):
     Money a client pays for minutes; `reference` is the agency's own (an invoice, a transfer).
 
     Its minutes are there while it is `paid`: a `pending` one has brought none yet, a `failed` one
-    never will, and those of a `refunded` one were taken back.
+    never will, and those of a `refunded` one were taken back. `valid_days` after it was paid, what
+    nobody used or reserved of them expires; empty: never.
     """
 
     class Method(models.TextChoices):
@@ -155,6 +158,7 @@ class Payment(ClientOwned):
     amount_micros = models.PositiveBigIntegerField()
     method = models.CharField(max_length=8, choices=Method)
     reference = models.CharField(max_length=120)
+    valid_days = models.PositiveIntegerField(null=True, blank=True)
     status = models.CharField(max_length=8, choices=Status, default=Status.PAID)
     created_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()

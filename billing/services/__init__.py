@@ -11,6 +11,7 @@ from billing.services.approvals import (
     ask_credit,
     refuse_credit,
 )
+from billing.services.expiries import expire_lots
 from billing.services.extensions import (
     allow_extensions,
     bought_since,
@@ -30,6 +31,8 @@ from billing.services.holds import (
     void,
 )
 from billing.services.payments import (
+    LONGEST_TERM_DAYS,
+    PaymentExpired,
     PaymentNotPaid,
     PaymentNotPending,
     await_payment,
@@ -89,6 +92,7 @@ from billing.services.statements import (
 from billing.services.wallets import ReasonMissing, adjust, open_wallet
 
 __all__ = [
+    "LONGEST_TERM_DAYS",
     "UNFINISHED",
     "Charge",
     "ChargeLeft",
@@ -100,6 +104,7 @@ __all__ = [
     "MonthTooEarly",
     "NotCharged",
     "OwnRequest",
+    "PaymentExpired",
     "PaymentNotPaid",
     "PaymentNotPending",
     "RateInForce",
@@ -132,6 +137,7 @@ __all__ = [
     "differences_to_fetch",
     "due_statements",
     "expire_holds",
+    "expire_lots",
     "extend_reservation",
     "fail_payment",
     "find_statement",

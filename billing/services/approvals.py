@@ -47,22 +47,21 @@ def ask_credit(
     :raises KeyReused: if the key has asked for something else
     """
     asked = {"kind": kind, "seconds": seconds, "amount_micros": amount_micros}
+    wanted = {**asked, "client_id": client.pk, "details": details or {}}
 
     def find() -> CreditRequest | None:
         first = CreditRequest.objects.filter(pk=key).first()
-        if first and any(getattr(first, name) != value for name, value in asked.items()):
+        if first and any(getattr(first, name) != value for name, value in wanted.items()):
             raise KeyReused("This form has asked for something else.")
         return first
 
     def block() -> CreditRequest:
         row = CreditRequest.objects.create(
             id=key,
-            client=client,
-            details=details or {},
             asked_by_id=actor.pk,
             asked_by_email=actor.email,
             asked_at=now,
-            **asked,
+            **wanted,
         )
         record(actions.CREDIT_ASKED, resource=row, actor=actor, now=now, details=asked)
         return row
@@ -135,12 +134,18 @@ def _make(row: CreditRequest, *, actor: User, now: datetime) -> None:
             method=said["method"],
             reference=said["reference"],
             key=row.pk,
+            valid_days=said.get("valid_days"),
             **by,
         )
     elif row.kind == Kind.GRANT:
         key = UUID(said["grant_key"])
         payments.grant(
-            clients=[row.client], seconds=row.seconds, reason=said["reason"], key=key, **by
+            clients=[row.client],
+            seconds=row.seconds,
+            reason=said["reason"],
+            key=key,
+            valid_days=said.get("valid_days"),
+            **by,
         )
     elif row.kind == Kind.ADJUST:
         adjust(client=row.client, seconds=row.seconds, reason=said["reason"], key=str(row.pk), **by)

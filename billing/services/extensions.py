@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
+from billing.ledger import wallet_at
 from billing.models import Reservation, Transaction, Wallet
 from billing.rules import SHORTEST_HOLD_SECONDS, Terms, hold_seconds
 from billing.services.reservations import ReservationEnded, reserve
@@ -36,7 +37,7 @@ def extend_reservation(*, batch_call_id: UUID, seconds: int, actor: Actor, now: 
         reservation = mine.filter(status=Reservation.Status.OPEN).first()
         if reservation is None:
             raise ReservationEnded
-        wallet = Wallet.objects.get(client_id=reservation.client_id)
+        wallet = wallet_at(client_id=reservation.client_id, now=now)
         least = hold_seconds(max_call_seconds=SHORTEST_HOLD_SECONDS, terms=reservation.terms)
         given = min(max(seconds, least), wallet.available_seconds)
         if wallet.debt_seconds or given < least or reservation.free_seconds >= least:

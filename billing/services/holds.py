@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from billing import rules
-from billing.ledger import KeyReused, Overtaken, find_line, move_reservation, once, post, release
+from billing.ledger import (
+    BILLING,
+    KeyReused,
+    Overtaken,
+    find_line,
+    move_reservation,
+    once,
+    post,
+    release,
+)
 from billing.models import CallHold, Reservation, Transaction, Wallet
-from billing.services.reservations import BILLING, close_when_empty
+from billing.services.reservations import close_when_empty
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from audit import actions
 from audit.services import record
+from billing import lots
 from billing.ledger import (
     InsufficientCredits,
     KeyReused,
@@ -18,7 +19,7 @@ from billing.ledger import (
     pay_debt,
     post,
 )
-from billing.models import Payment, Transaction, Wallet
+from billing.models import CreditLot, Payment, Transaction, Wallet
 from billing.services.invoices import issue_credit_note, issue_invoice
 from convomono.lib.ids import uuid7
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 Status = Payment.Status
+LONGEST_TERM_DAYS = 3650
 
 
 class PaymentNotPending(Exception):
@@ -40,7 +42,11 @@ class PaymentNotPaid(Exception):
     """Somebody paid back what was never paid, or was paid back before."""
 
 
-def purchase(
+class PaymentExpired(Exception):
+    """Somebody wanted to pay back minutes of which some have expired."""
+
+
+def purchase(  # noqa: PLR0913  # what a sale is, each part by its name
     *,
     client: Client,
     seconds: int,
@@ -50,16 +56,17 @@ def purchase(
     actor: Actor,
     now: datetime,
     key: UUID | None = None,
+    valid_days: int | None = None,
 ) -> Transaction:
     """
     Sell minutes: debt is paid first, the rest is available.
 
     The reference is the agency's own and names one payment per client; `key` is that of the form
-    that sold. The same sale a second time returns the first line.
+    that sold. With `valid_days` what nobody used by then expires. The same sale a second time returns the first line.
 
     :raises KeyReused: if the reference or the key belongs to another sale
     """
-    sale = _sale(client, seconds, amount_micros, method, reference, key)
+    sale = _sale(client, seconds, amount_micros, method, reference, key, valid_days)
 
     def find() -> Transaction | None:
         paid = _find_payment(sale, key)
@@ -73,7 +80,7 @@ def purchase(
     return once(find=find, block=block)
 
 
-def await_payment(
+def await_payment(  # noqa: PLR0913  # the same sale, not yet paid
     *,
     client: Client,
     seconds: int,
@@ -83,13 +90,14 @@ def await_payment(
     actor: Actor,
     now: datetime,
     key: UUID | None = None,
+    valid_days: int | None = None,
 ) -> Payment:
     """
     Note a payment that is still to come; it brings no minutes until it is settled. Twice is once.
 
     :raises KeyReused: if the reference or the key belongs to another sale
     """
-    sale = _sale(client, seconds, amount_micros, method, reference, key)
+    sale = _sale(client, seconds, amount_micros, method, reference, key, valid_days)
 
     def block() -> Payment:
         sale.status = Status.PENDING
@@ -149,6 +157,7 @@ def refund_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
     A second time returns the first line.
 
     :raises PaymentNotPaid: if it is pending or has failed
+    :raises PaymentExpired: if some of its minutes have expired
     :raises InsufficientCredits: if not all of its minutes are available any more
     """
     key = f"reverse:{payment.pk}"
@@ -159,6 +168,8 @@ def refund_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
         return find_line(client_id=payment.client_id, key=key)
 
     def block() -> Transaction:
+        if _has_expired(payment, now):
+            raise PaymentExpired
         _move(payment, Status.PAID, Status.REFUNDED, ended_at=now)
         issue_credit_note(payment=payment, reason=reason, now=now)
         sold = find_line(client_id=payment.client_id, key=f"purchase:{payment.pk}")
@@ -200,6 +211,7 @@ def grant(
     key: UUID,
     actor: Actor,
     now: datetime,
+    valid_days: int | None = None,
 ) -> list[Transaction]:
     """
     Give each of these clients minutes for nothing, once per `key`; each in a block of its own.
@@ -216,6 +228,7 @@ def grant(
             actor=actor,
             now=now,
             key=uuid5(key, str(client.pk)),
+            valid_days=valid_days,
         )
         for client in clients
     ]
@@ -228,9 +241,12 @@ def _sale(
     method: str,
     reference: str,
     key: UUID | None,
+    valid_days: int | None,
 ) -> Payment:
     if seconds <= 0 or amount_micros < 0:
         raise ValueError("A sale is of some seconds, for no negative amount.")
+    if valid_days is not None and not 0 < valid_days <= LONGEST_TERM_DAYS:
+        raise ValueError("Minutes are valid for a day at least, and for ten years at most.")
     return Payment(
         id=key or uuid7(),
         client=client,
@@ -238,6 +254,7 @@ def _sale(
         amount_micros=amount_micros,
         method=method,
         reference=reference,
+        valid_days=valid_days,
     )
 
 
@@ -252,9 +269,17 @@ def _find_payment(sale: Payment, key: UUID | None) -> Payment | None:
     return found
 
 
+def _has_expired(payment: Payment, now: datetime) -> bool:
+    lot = CreditLot.objects.filter(payment=payment.pk).first()
+    if lot is None:
+        return False
+    return lot.expired_seconds > 0 or (lot.available_seconds > 0 and lot.expires_at <= now)
+
+
 def _facts(payment: Payment) -> dict[str, object]:
-    names = ("seconds", "amount_micros", "method", "reference")
-    return {name: str(getattr(payment, name)) for name in names}
+    names = ("seconds", "amount_micros", "method", "reference", "valid_days")
+    said = {name: getattr(payment, name) for name in names}
+    return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def _save(payment: Payment, *, actor: Actor, now: datetime) -> None:
@@ -283,11 +308,13 @@ def _post(payment: Payment, *, actor: Actor, now: datetime) -> Transaction:
             amount_micros=payment.amount_micros,
             payment_id=payment.pk,
             reference_id=payment.reference,
+            reason=f"Valid for {payment.valid_days} days" if payment.valid_days else "",
             actor_id=actor.actor_id,
             actor_email=actor.actor_email,
             created_at=now,
         )
     )
+    lots.open_lot(payment, line)
     pay_debt(wallet=wallet, freed=line, seconds=payment.seconds, now=now)
     _note_full(wallet, line)
     record(actions.WALLET_CREDITED, resource=payment, actor=actor, now=now, details=_facts(payment))

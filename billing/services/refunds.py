@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from audit import actions
 from audit.services import record
 from billing import rules
-from billing.ledger import KeyReused, find_line, once, pay_debt, post
+from billing.ledger import BILLING, KeyReused, find_line, once, pay_debt, post
 from billing.models import CallHold, Transaction, Wallet
 from billing.services.holds import Charge
-from billing.services.reservations import BILLING
 from billing.services.wallets import ReasonMissing
 
 if TYPE_CHECKING:

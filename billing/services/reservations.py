@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audit import actions
-from audit.services import System, record
+from audit.services import record
 from billing.ledger import (
+    BILLING,
     InsufficientCredits,
     KeyReused,
     Overtaken,
@@ -15,6 +16,7 @@ from billing.ledger import (
     once,
     post,
     release,
+    wallet_at,
 )
 from billing.models import Reservation, Transaction, Wallet
 from billing.services.rates import rate_at
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from audit.services import Actor
-
-BILLING = System("billing")
 
 
 class ReservationEnded(Exception):
@@ -69,7 +69,7 @@ def reserve(
         return mine if line else None
 
     def block() -> Reservation:
-        wallet = Wallet.objects.get(client_id=client_id)
+        wallet = wallet_at(client_id=client_id, now=now)
         if wallet.available_seconds < seconds or wallet.debt_seconds:
             raise _insufficient(wallet, seconds)
         reservation = Reservation.objects.filter(batch_call_id=batch_call_id).first()

@@ -16,6 +16,7 @@ from accounts.access import agency_permission, get_or_404
 from billing import services
 from billing.forms import AdjustForm, GrantForm, RateForm, RefundForm, SellForm
 from billing.models import CreditRequest, Rate
+from billing.queries import expiring_lots
 from billing.rules import needs_second_person
 from billing.views.agency import client_or_404, money_tabs
 from convomono.lib import clock
@@ -55,6 +56,7 @@ def wallet_credit(request: UserRequest, client_id: UUID) -> HttpResponse:
         title=_("Sell minutes to %(client)s"),
         lead=lead % {"available": available},
         submit=_("Sell minutes"),
+        expiring=expiring_lots(client_id=client.pk),
     )
 
 
@@ -67,7 +69,7 @@ def _sell(request: UserRequest, client: Client, form: SellForm) -> HttpResponse:
         "actor": request.user,
         "now": clock.now(),
     }
-    paid = {name: form.cleaned_data[name] for name in ("method", "reference")}
+    paid = {name: form.cleaned_data[name] for name in ("method", "reference", "valid_days")}
     if is_large(form.seconds):
         still_to_come = {"is_pending": bool(form.cleaned_data["is_pending"])}
         services.ask_credit(kind=Kind.SELL, details=paid | still_to_come, **sale)
@@ -216,20 +218,27 @@ def grant(request: UserRequest) -> HttpResponse:
 def _grant(request: UserRequest, form: GrantForm) -> HttpResponse:
     chosen, now = list(form.cleaned_data["clients"]), clock.now()
     reason, key = form.cleaned_data["reason"], form.once_key
+    valid_days = form.cleaned_data["valid_days"]
     if is_large(form.seconds * len(chosen)):
         for client in chosen:
             services.ask_credit(
                 client=client,
                 kind=Kind.GRANT,
                 seconds=form.seconds,
-                details={"reason": reason, "grant_key": str(key)},
+                details={"reason": reason, "grant_key": str(key), "valid_days": valid_days},
                 key=uuid5(key, f"ask:{client.pk}"),
                 actor=request.user,
                 now=now,
             )
         return asked(request)
     services.grant(
-        clients=chosen, seconds=form.seconds, reason=reason, key=key, actor=request.user, now=now
+        clients=chosen,
+        seconds=form.seconds,
+        reason=reason,
+        key=key,
+        valid_days=valid_days,
+        actor=request.user,
+        now=now,
     )
     said = ngettext(
         "Gave %(minutes)s minutes to %(n)d client.",

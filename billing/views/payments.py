@@ -15,10 +15,9 @@ from billing import services
 from billing.forms import ReasonForm
 from billing.models import CreditRequest, Payment
 from billing.views.agency import money_tabs
-from billing.views.credit import INVALID, asked, is_large
+from billing.views.credit import INVALID, SENT_BEFORE, asked, is_large
 from convomono.lib import clock
 from convomono.lib.display import minutes, usd
-from convomono.lib.ids import uuid7
 from convomono.lib.pages import list_page
 
 if TYPE_CHECKING:
@@ -64,9 +63,13 @@ def payment_refund(request: UserRequest, client_id: UUID, payment_id: UUID) -> H
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            return _refund(request, payment, form.cleaned_data["reason"])
+            return _refund(request, payment, form)
         except services.PaymentNotPaid:
             form.add_error(None, _("It was never paid, so there is nothing to pay back."))
+        except services.PaymentExpired:
+            form.add_error(None, _("Some of its minutes have expired, so it can't be taken back."))
+        except services.KeyReused:
+            form.add_error(None, _(SENT_BEFORE))
         except services.InsufficientCredits as refused:
             left = {"minutes": minutes(refused.available_seconds)}
             form.add_error(
@@ -90,8 +93,8 @@ def payment_refund(request: UserRequest, client_id: UUID, payment_id: UUID) -> H
     return render(request, "billing/credit_form.html", context, status=status)
 
 
-def _refund(request: UserRequest, payment: Payment, reason: str) -> HttpResponse:
-    now = clock.now()
+def _refund(request: UserRequest, payment: Payment, form: ReasonForm) -> HttpResponse:
+    reason, now = form.cleaned_data["reason"], clock.now()
     if is_large(payment.seconds):
         services.ask_credit(
             client=payment.client,
@@ -99,7 +102,7 @@ def _refund(request: UserRequest, payment: Payment, reason: str) -> HttpResponse
             seconds=-payment.seconds,
             amount_micros=payment.amount_micros,
             details={"payment_id": str(payment.pk), "reason": reason},
-            key=uuid7(),
+            key=form.once_key,
             actor=request.user,
             now=now,
         )
@@ -136,7 +139,12 @@ def request_approve(request: UserRequest, request_id: UUID) -> HttpResponse:
     except services.InsufficientCredits as refused:
         left = {"minutes": minutes(refused.available_seconds)}
         messages.error(request, _("Only %(minutes)s minutes are available: it waits.") % left)
-    except (services.KeyReused, services.RefundTooLarge, services.PaymentNotPaid):
+    except (
+        services.KeyReused,
+        services.RefundTooLarge,
+        services.PaymentNotPaid,
+        services.PaymentExpired,
+    ):
         messages.error(request, _("It can't be made any more: something else was done since."))
     else:
         messages.success(request, _("Approved, and made."))

@@ -36,6 +36,7 @@ ACROSS_CLIENTS = {
     "handover_open",
     "hold_overdue",
     "import_unfinished",
+    "lot_due",
     "operation_unfinished",
     "recording_by_status",
     "lookup_by_status",

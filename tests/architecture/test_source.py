@@ -151,9 +151,9 @@ def _domain_files():
         path
         for path in python_files(*ROOMS)
         if re.search(
-            r"/(models|rules|queries|services|ledger|metrics|enrolments)(\.py|/)", str(path)
+            r"/(models|rules|queries|services|ledger|metrics|enrolments)(\.py|/)", name(path)
         )
-        and not any(f"/{edge}" in str(path) for edge in EDGES)
+        and not any(f"/{edge}" in name(path) for edge in EDGES)
     ]
 
 

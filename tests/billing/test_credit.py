@@ -15,7 +15,15 @@ from billing.models import CreditRequest, Payment, Transaction
 from billing.rules import Terms, needs_second_person, refund_micros
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import UserFactory
-from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet, sell
+from tests.factories.billing import (
+    NOW,
+    TESTS,
+    Launch,
+    balances,
+    know_call,
+    open_wallet,
+    sell,
+)
 
 BY: dict[str, Any] = {"actor": TESTS, "now": NOW}
 
@@ -201,6 +209,7 @@ def test_leaves_no_micro_behind_when_the_last_second_goes_back():
 
 
 def consume(dial, *, is_machine):
+    know_call(dial, 20, is_machine=is_machine)
     return services.consume(
         attempt_id=dial.attempt_id,
         call_id=dial.call_id,
@@ -367,10 +376,11 @@ def test_makes_each_kind_of_movement(call, acme, root, other):
     assert audit_ledger() == []
 
 
-def test_asks_once_per_form(wallet, acme, root):
+def test_asks_once_per_form(wallet, acme, rival, root):
     row = ask(acme, root)
     same = {"client": acme, "kind": "adjust", "key": row.pk, "actor": root, "now": NOW}
 
-    assert services.ask_credit(seconds=500, details={}, **same) == row
-    with pytest.raises(services.KeyReused):
-        services.ask_credit(seconds=501, details={}, **same)
+    assert services.ask_credit(seconds=500, details=row.details, **same) == row
+    for other in ({"seconds": 501}, {"details": {"reason": "Another"}}, {"client": rival}):
+        with pytest.raises(services.KeyReused):
+            services.ask_credit(**{"seconds": 500, "details": row.details, **same, **other})

@@ -45,6 +45,10 @@ def sale(**other):
     }
 
 
+def back(**other):
+    return {"key": str(uuid7()), "reason": "x", **other}
+
+
 def test_notes_a_payment_then_marks_it_paid_then_pays_it_back(browser, wallet, acme):
     browser.post(of(acme, "sell/"), sale(is_pending="on"))
     payment = Payment.objects.get(reference="INV-7")
@@ -57,9 +61,9 @@ def test_notes_a_payment_then_marks_it_paid_then_pays_it_back(browser, wallet, a
     browser.post(of(acme, f"payments/{payment.pk}/fail/"))
     assert Payment.objects.get(pk=payment.pk).status == "paid"
 
-    refused = browser.post(of(acme, f"payments/{payment.pk}/refund/"), {"reason": ""})
+    refused = browser.post(of(acme, f"payments/{payment.pk}/refund/"), back(reason=""))
     assert refused.status_code == 422
-    browser.post(of(acme, f"payments/{payment.pk}/refund/"), {"reason": "Cancelled"})
+    browser.post(of(acme, f"payments/{payment.pk}/refund/"), back(reason="Cancelled"))
     assert balances(acme)[0] == 600
     assert "Refunded" in text(browser.get(of(acme, "payments/")))
 
@@ -68,7 +72,7 @@ def test_says_why_a_payment_can_not_be_paid_back(browser, wallet, acme):
     Launch(acme, 300)
     payment = Payment.objects.get()
 
-    answer = browser.post(of(acme, f"payments/{payment.pk}/refund/"), {"reason": "x"})
+    answer = browser.post(of(acme, f"payments/{payment.pk}/refund/"), back())
 
     assert answer.status_code == 422
     assert "Only 5.00 minutes are available" in text(answer)

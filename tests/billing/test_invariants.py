@@ -13,7 +13,18 @@ from django.db.models import F, QuerySet
 from accounts.models import Client
 from billing import services
 from billing.invariants import audit_ledger
-from billing.models import CallHold, Invoice, Payment, Reservation, Transaction, Wallet
+from billing.models import (
+    CallHold,
+    CreditLot,
+    Difference,
+    Invoice,
+    LotShare,
+    Payment,
+    Reconciliation,
+    Reservation,
+    Transaction,
+    Wallet,
+)
 from convomono.lib.ids import uuid7
 from telephony.models import Call
 from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
@@ -38,6 +49,11 @@ def books(acme, rival):
     services.expire_holds(now=fourth.hold.expires_at - timedelta(seconds=1))
     fourth.void()
     fourth.end(12)  # it was placed after all
+    sell(acme, seconds=80, reference="WEEK", valid_days=7)
+    sell(acme, seconds=70, reference="MONTH", valid_days=30)
+    Launch(acme, 90).dial().end(20)  # of the week's
+    sell(acme, seconds=40, reference="GONE", valid_days=1)
+    services.expire_lots(now=NOW + timedelta(days=2))
     services.adjust(client=acme, seconds=-5, reason="Typo", key="1", actor=TESTS, now=NOW)
     return live
 
@@ -127,10 +143,7 @@ def refund(seconds, call_id=None):
 
 
 def foreign_call():
-    billed = one(line("consume")).get()
-    Call.objects.create(
-        pk=billed.call_id, client_id=rival_id(), provider_call_id="call_1", created_at=NOW
-    )
+    change(call(), client_id=rival_id())
 
 
 def lose_a_payment():
@@ -138,7 +151,90 @@ def lose_a_payment():
     Payment.objects.get(reference="SECOND").delete()
 
 
+def call(**columns):
+    billed = Call.objects.filter(client=acme_id(), duration_ms=30_000)
+    return billed.filter(**columns)
+
+
+def lose_a_charge():
+    """A call that ended, was dialled, and that nobody billed."""
+    free = Call.objects.get(client=acme_id(), duration_ms=0)
+    change(Call.objects.filter(pk=free.pk), duration_ms=9_000)
+
+
+def differ(**columns):
+    run = Reconciliation.objects.create(
+        key="night",
+        window_from=NOW - timedelta(days=1),
+        window_until=NOW,
+        next_from=NOW,
+        asked_by_email="",
+        asked_at=NOW - timedelta(hours=2),
+    )
+    Difference.objects.create(
+        reconciliation=run, kind="missing_here", provider_call_id="call_x", sentence="", **columns
+    )
+
+
+def lot(reference):
+    return CreditLot.objects.filter(payment__reference=reference)
+
+
+def spend(reference, seconds):
+    change(
+        lot(reference),
+        spent_seconds=F("spent_seconds") + seconds,
+        available_seconds=F("available_seconds") - seconds,
+    )
+
+
+def swap_what_was_spent():
+    """Every sum is right, but the month's minutes paid for what the week's should have."""
+    spend("MONTH", 20)
+    spend("WEEK", -20)
+
+
+def machine():
+    change(Reservation.objects.filter(client=acme_id()), bills_voicemail=False)
+    change(call(), outcome_class="machine")
+
+
 CORRUPTIONS = {
+    "a charge is of another length than its call": (
+        "L7",
+        lambda: change(call(), duration_ms=31_000),
+    ),
+    "a charge of a machine stays": ("L7", machine),
+    "a charged call is unknown": ("L8", lambda: Call.objects.filter(pk=call().get().pk).delete()),
+    "a charged call is another attempt's": ("L8", lambda: change(call(), attempt_id=uuid7())),
+    "a call was never billed": ("L16", lose_a_charge),
+    "a difference stays open": ("L16", lambda: differ(client_id=acme_id())),
+    "a call that only Retell has stays open": ("L16", differ),
+    "a lot has more than its payment": ("L12", lambda: change(lot("WEEK"), seconds=81)),
+    "a lot has what was spent": ("L12", lambda: spend("MONTH", 20)),
+    "the later lot was spent first": ("L12", swap_what_was_spent),
+    "a launch lost its share": ("L12", lambda: change(LotShare.objects.all(), seconds=0)),
+    "a payment with a term has no lot": (
+        "L12",
+        lambda: change(Payment.objects.filter(reference="SECOND"), valid_days=5),
+    ),
+    "minutes outlive their term": (
+        "L12",
+        lambda: change(lot("MONTH"), expires_at=NOW - timedelta(hours=2)),
+    ),
+    "minutes expired before their time": (
+        "L12",
+        lambda: change(lot("GONE"), expires_at=NOW + timedelta(days=9)),
+    ),
+    "minutes without a term expired": (
+        "L12",
+        lambda: change(line("expire"), payment_id=uuid7()),
+    ),
+    "an expiry has no reason": ("L5", lambda: change(line("expire"), reason="")),
+    "the wallet counts other minutes with a term": (
+        "L12",
+        lambda: change(wallet(), expiring_seconds=1),
+    ),
     "a line is changed": ("L1", lambda: change(one(line("purchase")), seconds=9)),
     "a line loses its balance": ("L1", lambda: change(one(line("consume")), consumed_delta=9)),
     "a type is unknown": ("L1", lambda: change(one(line("adjust")), type="gift")),
@@ -257,9 +353,9 @@ def test_reads_in_a_number_of_queries_that_calls_do_not_change(acme, django_asse
     open_wallet(acme, seconds=6000)
     launch = Launch(acme, 3000)
     launch.dial().end(10)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(25):
         audit_ledger()
     for _ in range(20):
         launch.dial().end(10)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(25):
         audit_ledger()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from convomono.lib.ids import uuid7
@@ -115,8 +117,18 @@ def test_shows_the_wallet(browse, alice, launch):
         "credits_available_minutes": "11.67",
         "credits_reserved_minutes": "3.50",
         "credits_consumed_minutes": "1.50",
+        "credits_expiring": [],
         "billing_rate": "0.3000",
     }
+
+
+def test_shows_what_expires(browse, alice, launch, acme):
+    bought = sell(acme, seconds=90, reference="TRIAL", valid_days=7)
+
+    (lot,) = browse(alice).get(WALLET).json()["credits_expiring"]
+
+    assert (lot["minutes"], lot["reference_id"]) == ("1.50", "TRIAL")
+    assert datetime.fromisoformat(lot["expires_at"]) == bought.created_at + timedelta(days=7)
 
 
 def test_answers_404_without_a_wallet(browse, alice):

@@ -26,3 +26,4 @@ def test_kills_every_mutant():
     told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     assert f"ledger mutants: {mistakes} of {mistakes} killed" in told, told
+    assert "the control survives" in told, told

@@ -1,0 +1,59 @@
+"""How long the audit of a ledger takes, and a comparison with Retell's calls, and in how much memory."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_GROWTH_MB = 64
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--few", type=int, default=10_000, help="charges of calls at first")
+    parser.add_argument("--many", type=int, default=1_000_000, help="and at last, for the audit")
+    parser.add_argument("--calls", type=int, default=100_000, help="calls to compare, at most")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "bench.sqlite3")
+        found = {
+            lines: measure(path, lines, options.calls) for lines in (options.few, options.many)
+        }
+    few, many = found[options.few], found[options.many]
+    for lines, figures in found.items():
+        for task in ("audit", "compare"):
+            seconds, cpu, peak = (figures[f"{task}_{of}"] for of in ("seconds", "cpu", "peak_mb"))
+            print(
+                f"{lines:>9,} charges  {task:<7} {seconds:>7.1f} s  {cpu:>7.1f} s CPU  {peak:>6.0f} MB"
+            )
+    growth = {
+        task: many[f"{task}_peak_mb"] - few[f"{task}_peak_mb"] for task in ("audit", "compare")
+    }
+    print(json.dumps({"bench": "books", "growth_mb": growth, "few": few, "many": many}))
+    return int(max(growth.values()) > MOST_GROWTH_MB)
+
+
+def measure(path: Path, lines: int, calls: int) -> dict[str, float]:
+    """Fill the file up to so many charges, then do each task in a process of its own."""
+    env = {
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{path}",
+        "DJANGO_SETTINGS_MODULE": "convomono.settings.test",
+    }
+    found: dict[str, float] = {}
+    for task, size in (("fill", lines), ("audit", lines), ("compare", min(lines, calls))):
+        command = [sys.executable, "-m", "bench.rig.books", task, str(size)]
+        result = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE)
+        figures = json.loads(result.stdout.splitlines()[-1])
+        found |= {f"{task}_{name}": value for name, value in figures.items()}
+    return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
