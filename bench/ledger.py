@@ -1,4 +1,4 @@
-"""How many calls a second the ledger reserves, holds and charges, beside the same statements by hand."""
+"""How many calls a second of CPU the ledger reserves, holds and charges, beside the same statements by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--few", type=int, default=10_000, help="lines of the ledger at first")
     parser.add_argument("--many", type=int, default=1_000_000, help="and at last")
-    parser.add_argument("--seconds", type=float, default=5, help="of each of the three rounds")
+    parser.add_argument(
+        "--seconds", type=float, default=5, help="of CPU, of each of the three rounds"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder, "bench.sqlite3"), options)

@@ -145,7 +145,9 @@ class Books:
         call_ids: Sequence[str] = (),
         pagination_key: str | None = None,
     ) -> CallPage:
-        assert started_from and started_until and not call_ids
+        assert started_from
+        assert started_until
+        assert not call_ids
         window = Call.objects.filter(started_at__gte=started_from, started_at__lte=started_until)
         mine = window.order_by("pk").values_list("pk", "provider_call_id", "attempt_id")
         if pagination_key:

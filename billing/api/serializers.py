@@ -81,6 +81,8 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
 
     @extend_schema_field(ExpirySerializer(many=True))
     def get_credits_expiring(self, wallet: Wallet) -> object:
+        if not wallet.expiring_seconds:
+            return []
         return [ExpirySerializer(lot).data for lot in expiring_lots(client_id=wallet.client_id)]
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from accounts.models import Client, User
 from accounts.services import Rights, add_client_user, change_client
 from billing.clients.services import open_account
-from billing.services import purchase
+from billing.services import grant, purchase
 from convomono.lib.ids import uuid7
 from convomono.lib.money import micros_from_dollars
 from telephony.models import PhoneNumber
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+WELCOME_SECONDS, WELCOME_DAYS = 1800, 60
 PASSWORD = "demo-password"  # noqa: S105 - of the demonstration, printed for everybody
 # Area codes of the numbers each client calls from.
 # Calls that were called spam rest the number they came from, so that a campaign needs several.
@@ -130,6 +131,15 @@ def _client(
         amount_micros=minutes * price,
         method="bank",
         reference=f"{name.split(maxsplit=1)[0].upper()}-0001",
+        actor=root,
+        now=now,
+    )
+    grant(
+        clients=[client],
+        seconds=WELCOME_SECONDS,
+        reason="Welcome minutes",
+        key=client.pk,
+        valid_days=WELCOME_DAYS,
         actor=root,
         now=now,
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # The sharp ones first; histories last.
-TESTS = ("credit", "ledger", "once", "rules", "guards", "invariants", "histories")
+TESTS = ("expiry", "credit", "ledger", "once", "rules", "guards", "invariants", "histories")
 # Threads can't see a database in memory of a forked process; one part of the histories is enough.
 CHOSEN = "not thousand and not thread and not race and not long and not (model and not 0)"
 MOST_SECONDS = 600
@@ -58,7 +58,7 @@ class Mutant:
 
 
 HOLDS, LEDGER, RESERVATIONS = "services/holds", "ledger", "services/reservations"
-PAYMENTS, REFUNDS, RULES = "services/payments", "services/refunds", "rules"
+PAYMENTS, REFUNDS, RULES, LOTS = "services/payments", "services/refunds", "rules", "lots"
 MUTANTS = (
     Mutant(LEDGER, "if delta < 0}", "if delta < -(10**9)}"),
     Mutant(LEDGER, "if delta < 0}", "if delta < -(10**9)}", nth=1),
@@ -122,6 +122,24 @@ MUTANTS = (
     Mutant("services/wallets", "if line and (line.seconds, line.reason)", "if False and (0, 0)"),
     Mutant("services/approvals", "if row.asked_by_id == actor.pk:", "if False:"),
     Mutant("services/approvals", "if row.status != Status.WAITING:", "if False:"),
+    Mutant(LEDGER, "available_seconds__gt=0, expires_at__lte=now", "available_seconds__gt=0"),
+    Mutant(LEDGER, "if wallet.expiring_seconds:\n", "if False:\n"),
+    Mutant(LEDGER, "if wallet.expiring_seconds and", "if False and"),
+    Mutant(LEDGER, "        lots.mark_expired(lot, line)", "        pass"),
+    Mutant(LOTS, "_count(line, -spent)", "pass"),
+    Mutant(
+        LOTS,
+        'return lots.order_by("expires_at", "pk")',
+        'return lots.order_by("-expires_at", "pk")',
+    ),
+    Mutant(
+        LOTS, 'order_by("-lot__expires_at", "-lot__pk")', 'order_by("lot__expires_at", "lot__pk")'
+    ),
+    Mutant(LOTS, '"seconds", line.seconds - lasting', '"seconds", line.seconds'),
+    Mutant(LOTS, "lots.sort(key=lambda lot: lot.payment_id != line.payment_id)", "pass"),
+    Mutant(LOTS, "        wanted -= seconds", "        pass"),
+    Mutant(PAYMENTS, "if _has_expired(payment, now):", "if False:"),
+    Mutant(PAYMENTS, "    lots.open_lot(payment, line)", "    pass"),
     Mutant(RULES, "_round_up(duration_ms, 1000) // 1000", "duration_ms // 1000"),
     Mutant(RULES, "return -(-seconds * terms", "return (seconds * terms"),
     Mutant(RULES, "return most if most >= least else 0", "return most"),

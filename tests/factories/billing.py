@@ -134,7 +134,7 @@ class Dial:
 def know_call(dial: Dial, seconds: float, *, is_machine: bool = False) -> None:
     """Write the call of a dial, as its events would have."""
     held = CallHold.objects.filter(attempt_id=dial.attempt_id).first()
-    if held is None:
+    if held is None or Call.objects.filter(pk=dial.call_id).exists():
         return
     outcome = Call.OutcomeClass.MACHINE if is_machine else Call.OutcomeClass.HUMAN
     Call.objects.get_or_create(

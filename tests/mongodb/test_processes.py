@@ -11,12 +11,12 @@ from django.db import connection, connections
 
 from billing import services
 from billing.invariants import audit_ledger
-from billing.models import Reservation, Transaction
+from billing.models import CallHold, Reservation, Transaction
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Enrolment
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import NOW, ClientFactory
-from tests.factories.billing import TESTS, balances, open_wallet
+from tests.factories.billing import TESTS, Launch, balances, open_wallet, sell
 from tests.factories.campaigns import enrol, launch as launch_leads, make_ready
 from tests.factories.webhooks import delivery
 from webhooks import inbox
@@ -84,6 +84,52 @@ def test_reserves_each_launch_once_and_never_below_zero():
     assert len(reserved) == Transaction.objects.filter(type="reserve").count() == 10
     assert {launch for done in answers for launch in done} == reserved
     assert audit_ledger() == []
+
+
+def test_holds_exactly_a_hundred_of_a_thousand():
+    client = ClientFactory.create()
+    open_wallet(client, seconds=6000)
+    launch = Launch(client, 6000)
+
+    def hold():
+        held = 0
+        for _ in range(1000 // PROCESSES):
+            try:
+                launch.dial(60)
+            except services.ReservationEmpty:
+                continue
+            held += 1
+        return held
+
+    answers = race(hold)
+
+    assert sum(answers) == CallHold.objects.filter(status="held").count() == 100
+    row = launch.reservation
+    assert (row.free_seconds, row.held_seconds) == (0, 6000)
+    assert balances(client) == (0, 6000, 0, 0)
+    assert audit_ledger() == []
+
+
+def test_lets_minutes_expire_once_beside_launches_that_want_them():
+    client = ClientFactory.create()
+    open_wallet(client, seconds=60)
+    sell(client, seconds=600, valid_days=1)
+    later = NOW + timedelta(days=2)
+
+    def expire_or_launch():
+        gone = services.expire_lots(now=later)
+        try:
+            Launch(client, 60, now=later)
+        except services.InsufficientCredits:
+            return gone, 0
+        return gone, 1
+
+    answers = race(expire_or_launch)
+
+    assert Transaction.objects.filter(type="expire").count() == 1
+    assert sum(launched for _gone, launched in answers) == 1
+    assert balances(client) == (0, 60, 0, 0)
+    assert audit_ledger(now=later) == []
 
 
 def test_claims_each_enrolment_once(acme):

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from audit.services import System
 from billing.invariants import audit_ledger
-from billing.models import CallHold
+from billing.models import CallHold, Difference, Reconciliation
+from billing.services import resolve_difference
 from campaigns.models import Attempt, Enrolment
 from telephony.models import Call
 from telephony.provider import Unavailable
@@ -171,3 +173,50 @@ def test_a_call_without_an_attempt_is_given_retells_longest(rig: Rig, db: None, 
     CallFactory.create(attempt_id=None)
     assert sweep_calls(gateway=rig.retell, now=now + timedelta(hours=2)) == 0
     assert sweep_calls(gateway=rig.retell, now=now + timedelta(hours=3)) == 1
+
+
+class TestDifferences:
+    """What somebody who compares the books wants Retell's news of."""
+
+    @pytest.fixture
+    def difference(self, ringing: Ringing, now: datetime) -> Difference:
+        run = Reconciliation.objects.create(
+            key="night", window_from=now, window_until=now, next_from=now, asked_at=now
+        )
+        row = Difference.objects.create(
+            reconciliation=run, kind="missing_here", provider_call_id=ringing.call_id
+        )
+        by: dict[str, Any] = {"reason": "", "actor": System("tests"), "now": now}
+        return resolve_difference(difference=row, step="fetch", **by)
+
+    def test_are_fetched_billed_and_resolved_once(
+        self,
+        difference: Difference,
+        ringing: Ringing,
+        rig: Rig,
+        now: datetime,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        monkeypatch.setattr(jobs, "retell_gateway", lambda: rig.retell)
+        retell_has(rig, ringing)
+
+        assert [jobs.fetch_differences() for _ in range(2)] == [1, 0]
+        step(now=now + LATER)
+
+        difference.refresh_from_db()
+        assert (difference.status, difference.step) == ("resolved", "fetch")
+        assert Call.objects.get().billed_seconds == 30
+        assert list(audit_ledger()) == []
+
+    def test_wait_while_retell_is_away(
+        self, difference: Difference, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    ):
+        def away(**_asked: object) -> None:
+            raise Unavailable("Connection refused.")
+
+        monkeypatch.setattr(jobs, "retell_gateway", lambda: rig.retell)
+        monkeypatch.setattr(rig.retell, "retrieve_call", away)
+
+        assert jobs.fetch_differences() == 0
+        difference.refresh_from_db()
+        assert difference.status == "fetching"
