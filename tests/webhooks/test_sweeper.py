@@ -13,6 +13,7 @@ from billing.invariants import audit_ledger
 from billing.models import CallHold, Difference, Reconciliation
 from billing.services import resolve_difference
 from campaigns.models import Attempt, Enrolment
+from convomono.lib import clock
 from telephony.models import Call
 from telephony.provider import Unavailable
 from tests.factories.telephony import CallFactory
@@ -194,14 +195,13 @@ class TestDifferences:
         difference: Difference,
         ringing: Ringing,
         rig: Rig,
-        now: datetime,
         monkeypatch: pytest.MonkeyPatch,
     ):
         monkeypatch.setattr(jobs, "retell_gateway", lambda: rig.retell)
         retell_has(rig, ringing)
 
         assert [jobs.fetch_differences() for _ in range(2)] == [1, 0]
-        step(now=now + LATER)
+        step(now=clock.now())
 
         difference.refresh_from_db()
         assert (difference.status, difference.step) == ("resolved", "fetch")
