@@ -32,13 +32,15 @@ from leads.jobs import (
     purge_import_changes,
     purge_parts,
     purge_requests,
+    resume_forgetting,
     resume_imports,
     resume_listings,
     resume_operations,
 )
-from reporting.jobs import resume_reports
+from reporting.jobs import delete_reports_of_erased, resume_reports
 from telephony.jobs import copy_recordings, fetch_lookups, watch_numbers
 from webhooks.jobs import (
+    erase_bodies,
     expire_lost_holds,
     fetch_differences,
     give_up_parked,
@@ -61,6 +63,7 @@ periodic(purge_parts, every_seconds=DAY)
 periodic(purge_requests, every_seconds=DAY)
 periodic(resume_operations, every_seconds=60)
 periodic(resume_listings, every_seconds=60)
+periodic(resume_forgetting, every_seconds=600)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)
@@ -71,6 +74,7 @@ periodic(watch_credits, every_seconds=60)
 periodic(watch_webhooks, every_seconds=60, queue="calls")
 periodic(give_up_parked, every_seconds=3600)
 periodic(purge_events, every_seconds=3600)
+periodic(erase_bodies, every_seconds=600)
 periodic(expire_lost_holds, every_seconds=60)
 periodic(expire_minutes, every_seconds=60)
 periodic(show_due_rates, every_seconds=60)
@@ -91,4 +95,5 @@ periodic(launch_new_leads, every_seconds=5)
 periodic(run_automation, every_seconds=5)
 periodic(watch_numbers, every_seconds=60)
 periodic(resume_reports, every_seconds=60)
+periodic(delete_reports_of_erased, every_seconds=600)
 periodic(remind_follow_ups, every_seconds=60)

@@ -13,11 +13,12 @@ from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
 from leads.imports.undo import UNDO_FOR, purge_changes, undo_rows
 from leads.imports.work import PAUSE_SECONDS, Pace
-from leads.models import AgencyListing, Lead, LeadImport, LeadOperation
+from leads.models import AgencyListing, Erasure, Lead, LeadImport, LeadOperation
 from leads.operations.agency_listing import run_listing as run_agency_listing, undo_listing
 from leads.operations.export import export_leads
 from leads.operations.listing import run_listing
 from leads.operations.work import run_operation, undo_operation
+from leads.services.forgetting import go_on_forgetting
 from leads.services.requests import forget_requests
 from leads.services.scoring import SLICE, rescore, weighing_of
 
@@ -132,6 +133,20 @@ def resume_operations(**_later: object) -> int:
 def purge_requests(**_later: object) -> int:
     """Forget what programs asked for under a key more than a week ago; returns how many."""
     return forget_requests(now=clock.now())
+
+
+def forget_person(*, erasure_id: UUID, **_later: object) -> None:
+    """Go on taking an erased person out of files; nothing if that is over."""
+    if erasure := Erasure.objects.filter(pk=erasure_id, done_at=None).first():
+        go_on_forgetting(erasure=erasure, now=clock.now())
+
+
+def resume_forgetting(**_later: object) -> int:
+    """Enqueue again each erasure that isn't over: an import went on, or a worker was killed; returns how many."""
+    open_ones = list(Erasure.objects.filter(done_at=None).values_list("pk", flat=True)[:100])
+    for erasure_id in open_ones:
+        enqueue(forget_person, queue="imports", timeout_seconds=JOB_SECONDS, erasure_id=erasure_id)
+    return len(open_ones)
 
 
 def purge_parts(**_later: object) -> int:

@@ -17,7 +17,7 @@ from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
-from webhooks import alerts, client_events, outgoing, replay, retention, scratch, sweeper
+from webhooks import alerts, client_events, erasing, outgoing, replay, retention, scratch, sweeper
 from webhooks.models import ReplayRun
 
 log = structlog.get_logger()
@@ -51,6 +51,11 @@ def resolve_lost_answers(**_later: Any) -> None:
 def give_up_parked(**_later: Any) -> int:
     """Stop trying events of nobody's calls."""
     return retention.give_up_parked(now=clock.now())
+
+
+def erase_bodies(**_later: Any) -> int:
+    """Take people who were erased out of stored events."""
+    return erasing.erase_bodies(now=clock.now())
 
 
 def purge_events(**_later: Any) -> int:

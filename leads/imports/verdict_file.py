@@ -17,7 +17,7 @@ import orjson
 from convomono.lib.files import local_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _SCHEMA = """
     PRAGMA journal_mode = TRUNCATE;
@@ -112,6 +112,30 @@ class VerdictFile:
             "SELECT number FROM kept WHERE phone = ?", (phone,)
         ).fetchone()
         return found[0] if found else None
+
+    def find_phone(self, is_wanted: Callable[[int], bool]) -> int | None:
+        """Return the number, as an integer, that is wanted; None if no row has it."""
+        found = (phone for (phone,) in self.connection.execute("SELECT phone FROM kept"))
+        return next(filter(is_wanted, found), None)
+
+    def forget(self, phone: int, is_theirs: Callable[[list[str]], bool]) -> None:
+        """Take a person out: their number, and the cells of each row that `is_theirs`; verdicts stay."""
+        db = self.connection
+        kept = self.kept_row(phone)
+        db.execute("DELETE FROM part WHERE kept = ?", (kept,))
+        db.execute("DELETE FROM kept WHERE phone = ?", (phone,))
+        rows = (
+            (n, orjson.loads(text)) for n, text in db.execute("SELECT number, cells FROM verdict")
+        )
+        gone = [
+            (number, len(cells)) for number, cells in rows if number == kept or is_theirs(cells)
+        ]
+        db.executemany(
+            "UPDATE verdict SET cells = ? WHERE number = ?",
+            [(orjson.dumps([""] * width).decode(), number) for number, width in gone],
+        )
+        db.commit()
+        db.execute("VACUUM")  # what was deleted would stay in free pages
 
     def save(self, rows: Iterable[StoredRow], progress: Progress, *, start: int) -> bool:
         """

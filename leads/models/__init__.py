@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leads.models.erasures import Erasure
 from leads.models.imports import (
     Detected,
     ImportMapping,
@@ -28,6 +29,7 @@ __all__ = [
     "AgencyListing",
     "Consent",
     "Detected",
+    "Erasure",
     "ImportMapping",
     "ImportOptions",
     "Lead",

@@ -9,8 +9,19 @@ from audit import actions
 from audit.services import record
 from convomono.lib import files
 from convomono.lib.db import on_commit, run_atomic
+from convomono.lib.jobs import enqueue
 from leads.doors import campaigns
-from leads.models import Consent, Lead, LeadNote, LeadOperationRow, LeadRequest, Suppression
+from leads.jobs import JOB_SECONDS, forget_person
+from leads.models import (
+    Consent,
+    Erasure,
+    Lead,
+    LeadImportChange,
+    LeadNote,
+    LeadOperationRow,
+    LeadRequest,
+    Suppression,
+)
 from leads.services.suppressions import hashed_numbers, scope_key
 
 if TYPE_CHECKING:
@@ -34,7 +45,8 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
     Take everything that is known of a person out of leads, enrolments, attempts and calls.
 
     The rows stay without the person, since minutes were billed for them. False if it was done before.
-    Files that were uploaded or exported, and stored webhooks, end with their own retention.
+    What is left in files of imports and exports a job takes out (`leads.services.forgetting`), what is
+    left in stored webhooks and reports the rooms that own them.
 
     :raises CallInProgress: see there
     """
@@ -68,7 +80,15 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
         LeadOperationRow.objects.filter(client_id=lead.client_id, lead_id=lead.pk).update(
             label="", before={}, after={}, note="erased"
         )
+        LeadImportChange.objects.filter(client_id=lead.client_id, lead=lead).update(before={})
         _list_hash(lead, reason=reason, actor=actor, now=now)
+        erasure = Erasure.objects.create(
+            client_id=lead.client_id,
+            lead_id=lead.pk,
+            number_hash=hashed_numbers(lead.phone_number)[0],
+            created_at=now,
+        )
+        enqueue(forget_person, queue="imports", timeout_seconds=JOB_SECONDS, erasure_id=erasure.pk)
         nameless = Lead(pk=lead.pk, client_id=lead.client_id, phone_number=_nobody(lead))
         record(
             actions.LEAD_ERASED, resource=nameless, actor=actor, now=now, details={"reason": reason}
