@@ -127,9 +127,8 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
     from campaigns.services.follow_ups import create_follow_up
     from convomono.lib import clock
     from convomono.lib.ids import uuid7
-    from leads.jobs import work_on_listing, work_on_operation
-    from leads.models import Lead, Suppression
-    from leads.services.agency_list import start_agency_listing
+    from leads.jobs import work_on_operation
+    from leads.models import Lead
     from leads.services.operations import start_operation
     from webhooks.models import EndpointDelivery, ReplayRun
     from webhooks.outgoing import put_in_line
@@ -164,14 +163,6 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
         **by,
     )
     work_on_operation(operation_id=tagged.pk)
-    listing = start_agency_listing(
-        stream=io.BytesIO(b"212 555 0198\nnobody\n"),
-        country="US",
-        reason="The state's list, November",
-        real_now=clock.real_now(),
-        **by,
-    )
-    work_on_listing(listing_id=listing.pk)
     follow_up = create_follow_up(
         lead=lead,
         due_at=now + timedelta(hours=3),
@@ -191,13 +182,30 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
         "endpoint": endpoint,
         "delivery": EndpointDelivery.objects.get(),
         "operation": tagged,
-        "listing": listing,
-        "entry": Suppression.objects.get(operation_id=listing.pk),
+        **_agency_list(by),
         "follow_up": follow_up,
         "replay": replay,
         "invoice": Invoice.objects.filter(client=acme).order_by("pk")[0],
         "payment": Payment.objects.filter(client=acme).order_by("pk")[0],
     }
+
+
+def _agency_list(by: dict[str, Any]) -> dict[str, object]:
+    """Put a list on the agency's do-not-call list, one line of it without a number."""
+    from convomono.lib import clock
+    from leads.jobs import work_on_listing
+    from leads.models import Suppression
+    from leads.services.agency_list import start_agency_listing
+
+    listing = start_agency_listing(
+        stream=io.BytesIO(b"212 555 0198\nnobody\n"),
+        country="US",
+        reason="The state's list, November",
+        real_now=clock.real_now(),
+        **by,
+    )
+    work_on_listing(listing_id=listing.pk)
+    return {"listing": listing, "entry": Suppression.objects.get(operation_id=listing.pk)}
 
 
 def _begin(
