@@ -103,6 +103,12 @@ WORKSPACE_REPAIRED = "workspace.repaired"
 DIALLING_STOPPED = "dialling.stopped"
 DIALLING_RESUMED = "dialling.resumed"
 CALL_ENDED = "call.ended_by_person"
+TRIAL_CALL_ASKED = "trial_call.asked"
+CALL_CORRECTED = "call.corrected"
+CALL_CORRECTION_UNDONE = "call.correction_undone"
+CALL_SHARED = "call.shared"
+CALL_SHARE_REVOKED = "call.share_revoked"
+CALL_SHARE_OPENED = "call.share_opened"
 LEAD_MOVED_UP = "enrolment.moved_up"
 LEAD_MOVED_BACK = "enrolment.moved_back"
 LEAD_HELD = "enrolment.held"
@@ -219,6 +225,12 @@ SENTENCES = {
     DIALLING_STOPPED: _("Stopped all dialling"),
     DIALLING_RESUMED: _("Let dialling go on"),
     CALL_ENDED: _("Ended a call in progress"),
+    TRIAL_CALL_ASKED: _("Had a test call made"),
+    CALL_CORRECTED: _("Corrected what a call came to"),
+    CALL_CORRECTION_UNDONE: _("Took a correction of a call back"),
+    CALL_SHARED: _("Made a link by which anybody can read or hear a call"),
+    CALL_SHARE_REVOKED: _("Took the link of a shared call back"),
+    CALL_SHARE_OPENED: _("Opened the link of a shared call for the first time"),
     LEAD_MOVED_UP: _("Moved a lead to the front of the line"),
     LEAD_MOVED_BACK: _("Moved a lead back to its place in the line"),
     LEAD_HELD: _("Held a lead back"),

@@ -18,6 +18,7 @@ from campaigns.views import (
     lines,
     live,
     numbers,
+    shares,
     stops,
     templates,
     top_up,
@@ -74,6 +75,8 @@ client_face: tuple[list[URLPattern], str] = (
         path("calls/<uuid:call_id>/", calls.call_detail, name="call-detail"),
         path("calls/<uuid:call_id>/end/", stops.client_call_end, name="call-end"),
         path("calls/<uuid:call_id>/suppress/", calls.call_suppress, name="call-suppress"),
+        path("calls/<uuid:call_id>/share/", shares.call_share, name="call-share"),
+        path("shares/<uuid:share_id>/revoke/", shares.share_revoke, name="share-revoke"),
         path("may-we-call/", numbers.number_check, name="number-check"),
         path("may-we-call/pdf/", numbers.number_sheet, name="number-sheet"),
         path("follow-ups/", follow_ups.follow_up_list, name="follow-up-list"),
@@ -126,3 +129,6 @@ agency_face: tuple[list[URLPattern], str] = (
     ],
     "agency-campaigns",
 )
+public: list[URLPattern] = [
+    path("shared/calls/<str:token>/", shares.shared_call, name="shared-call")
+]

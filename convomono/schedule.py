@@ -27,6 +27,7 @@ from campaigns.jobs import (
     retire_knowledge,
 )
 from campaigns.rounds import launch_new_leads, run_automation
+from campaigns.trial_jobs import settle_trial_calls
 from convomono.lib.jobs import periodic
 from leads.jobs import (
     purge_import_changes,
@@ -69,6 +70,7 @@ periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)
 periodic(copy_recordings, every_seconds=60)
 periodic(fetch_lookups, every_seconds=60)
+periodic(settle_trial_calls, every_seconds=60, queue="calls")
 periodic(resume_replays, every_seconds=60)
 periodic(watch_credits, every_seconds=60)
 periodic(watch_webhooks, every_seconds=60, queue="calls")

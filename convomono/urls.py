@@ -41,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(accounts.urls.shared)),
     path("", include(reporting.urls.probes)),
     path("", include(billing.urls.public)),
+    path("", include(campaigns.urls.public)),
     path("account/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("app/", include(_client_face)),

@@ -34,6 +34,7 @@ CALL_COLUMNS = (
     "client_cost",
     "status",
     "outcome",
+    "outcome_reported",
     "disconnection_reason",
     "sentiment",
 )
@@ -99,6 +100,7 @@ def _cells(call: Call, zone: ZoneInfo) -> list[object]:
         call.billed_seconds,
         money.dollars(call.client_cost_micros),
         call.status,
+        call.shown_outcome,
         call.outcome_class,
         call.disconnection_reason,
         call.user_sentiment,

@@ -16,6 +16,7 @@ from convomono.lib.db import atomic
 from convomono.lib.jobs import enqueue
 from reporting.jobs import make_report
 from reporting.models import DailyStat, Report
+from telephony.corrections import as_corrected
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -52,10 +53,23 @@ class Counted:
 
 
 def contribution(call: Call | CallState) -> Counted:
-    """Return what the call adds to its day as it is now; nothing while it isn't over."""
+    """
+    Return what the call adds to its day as it is now; nothing while it isn't over.
+
+    A person's correction counts in place of what was reported. Of a test call only the charge counts.
+    """
     if not call.is_over:
         return Counted()
-    outcome = call.outcome_class
+    paid = {
+        "billed_seconds": call.billed_seconds,
+        "client_cost_micros": call.client_cost_micros,
+        "retell_cost_micros": call.retell_cost_micros,
+    }
+    if call.is_test:
+        return Counted(**paid)
+    outcome, reached_goal = as_corrected(
+        call.outcome_class, call.is_successful, call.corrected_outcome
+    )
     talk_ms = call.duration_ms or 0
     is_human = outcome == _Class.HUMAN
     return Counted(
@@ -67,13 +81,11 @@ def contribution(call: Call | CallState) -> Counted:
         number_troubles_count=int(outcome == _Class.NUMBER_TROUBLE),
         technicals_count=int(outcome == _Class.TECHNICAL),
         not_placed_count=int(outcome == _Class.NOT_PLACED),
-        conversions_count=int(is_human and bool(call.is_successful)),
+        conversions_count=int(is_human and reached_goal),
         opt_outs_count=int(call.disconnection_reason == "user_requested_dnc"),
         talk_ms=talk_ms,
         human_talk_ms=talk_ms if is_human else 0,
-        billed_seconds=call.billed_seconds,
-        client_cost_micros=call.client_cost_micros,
-        retell_cost_micros=call.retell_cost_micros,
+        **paid,
     )
 
 
@@ -86,19 +98,28 @@ def count_outcome(*, change: CallChange) -> dict[str, Any] | None:
     on the same day even if the client has moved to another time zone. None: nothing was added.
     Runs inside the caller's transaction.
     """
-    if change.campaign_id is None:
+    return _recount(change, contribution(change.after))
+
+
+def recount_call(*, call: Call) -> dict[str, Any] | None:
+    """Do the same for a call that a person has corrected; the caller keeps what it returns."""
+    return _recount(call, contribution(call))
+
+
+def _recount(call: Call | CallChange, after: Counted) -> dict[str, Any] | None:
+    if call.campaign_id is None:
         return None
-    kept = dict(change.counted)
+    kept = dict(call.counted)
     day = kept.pop("day", None)
-    after, before = contribution(change.after), Counted(**kept)
+    before = Counted(**kept)
     if after == before:
         return None
-    day = date.fromisoformat(day) if day else _day_of(change)
+    day = date.fromisoformat(day) if day else _day_of(call)
     delta = {
         field.name: getattr(after, field.name) - getattr(before, field.name)
         for field in fields(Counted)
     }
-    _add(change.client_id, change.campaign_id, day=day, delta=delta)
+    _add(call.client_id, call.campaign_id, day=day, delta=delta)
     return {"day": day.isoformat(), **{name: value for name, value in vars(after).items() if value}}
 
 
@@ -134,9 +155,9 @@ def _move(client_id: UUID, campaign_id: UUID, counted: Mapping[str, Any], *, sig
         _add(client_id, campaign_id, day=date.fromisoformat(day), delta=delta)
 
 
-def _day_of(change: CallChange) -> date:
-    zone = Client.objects.values_list("time_zone", flat=True).get(pk=change.client_id)
-    return change.created_at.astimezone(ZoneInfo(zone)).date()
+def _day_of(call: Call | CallChange) -> date:
+    zone = Client.objects.values_list("time_zone", flat=True).get(pk=call.client_id)
+    return call.created_at.astimezone(ZoneInfo(zone)).date()
 
 
 def _add(client_id: UUID, campaign_id: UUID, *, day: date, delta: dict[str, int]) -> None:

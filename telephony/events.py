@@ -86,6 +86,8 @@ class CallState:
     retell_cost_micros: int
     billed_seconds: int
     client_cost_micros: int
+    corrected_outcome: str = ""  # by a person: no event changes it
+    is_test: bool = False
 
     @property
     def is_over(self) -> bool:

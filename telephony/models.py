@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client, ClientOwned, ClientOwnedQuerySet
 from convomono.lib.models import BaseModel
+from telephony.corrections import as_corrected
 
 
 class PhoneNumberQuerySet(ClientOwnedQuerySet["PhoneNumber"]):
@@ -168,7 +169,9 @@ class Call(ClientOwned):
     `status` is Retell's word: registered, ongoing, then ended, not_connected or error, and never
     back. `outcome_class` is ours (`telephony/rules.py`), with the version of the rules that made
     it; it may change when the analysis arrives. `duration_ms` is connected time as Retell bills it.
-    Ids of rows above (campaign, attempt, …) are soft references.
+    Ids of rows above (campaign, attempt, …) are soft references. `corrected_outcome` is what a person
+    who looked into it says instead: lists and reports go by that, the charge and what is dialled next
+    don't. `is_test` marks a call to a phone of one's own, which only its charge is counted of.
     """
 
     class Status(models.TextChoices):
@@ -189,6 +192,12 @@ class Call(ClientOwned):
     class Direction(models.TextChoices):
         OUTBOUND = "outbound", _("Outbound")
         INBOUND = "inbound", _("Inbound")
+
+    class Correction(models.TextChoices):
+        GOAL = "goal", _("A person answered, and the goal was reached")
+        HUMAN = "human", _("A person answered, the goal was not reached")
+        MACHINE = "machine", _("Only a machine answered")
+        NO_CONTACT = "no_contact", _("Nobody was reached")
 
     LIVE = (Status.REGISTERED, Status.ONGOING)
     OVER = frozenset({Status.ENDED, Status.NOT_CONNECTED, Status.ERROR})
@@ -223,6 +232,10 @@ class Call(ClientOwned):
     billed_seconds = models.PositiveBigIntegerField(default=0)
     client_cost_micros = models.PositiveBigIntegerField(default=0)
     end_requested_at = models.DateTimeField(null=True, blank=True)  # a person wants it hung up
+    corrected_outcome = models.CharField(max_length=16, choices=Correction, blank=True)
+    corrected_by_email = models.CharField(max_length=254, blank=True)
+    corrected_at = models.DateTimeField(null=True, blank=True)
+    is_test = models.BooleanField(default=False)
     # What this call adds to its day in reporting's counters, so that nothing is counted twice.
     counted = models.JSONField(default=dict)
 
@@ -255,6 +268,17 @@ class Call(ClientOwned):
     @property
     def is_over(self) -> bool:
         return self.status in self.OVER
+
+    @property
+    def shown_outcome(self) -> str:
+        """The outcome class that lists and reports go by; empty until the call is settled."""
+        return as_corrected(self.outcome_class, self.is_successful, self.corrected_outcome)[0]
+
+    @property
+    def shown_outcome_label(self) -> str:
+        """The same as people read it."""
+        shown = self.shown_outcome
+        return str(self.OutcomeClass(shown).label) if shown in self.OutcomeClass.values else shown
 
 
 class CallDetail(BaseModel):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from telephony.events import CallChange
+    from telephony.models import Call
 
 # Whether anybody listens is looked up this often, not for each event of each call.
 _FRESH_SECONDS: Final = 2.0
@@ -76,13 +77,29 @@ def tell_client(*, change: CallChange, now: datetime) -> None:
         _publish(change, _Kind.CALL_ANALYZED, key, data, now)
     if change.lead_id is not None and _is_converted(change):
         key = f"lead.converted:{change.enrolment_id}"
-        data = {
-            "lead_id": str(change.lead_id),
-            "campaign_id": _text(change.campaign_id),
-            "call_id": str(change.call_id),
-            "phone": change.to_number,
-        }
+        data = _conversion(change, change.call_id)
         _publish(change, _Kind.LEAD_CONVERTED, key, data, now)
+
+
+def tell_conversion(*, call: Call, now: datetime) -> None:
+    """Write into the outbox that a lead reached the goal by a person's word; once for each lead."""
+    if LISTENERS.want(call.client_id, _Kind.LEAD_CONVERTED):
+        publish_client_event(
+            client_id=call.client_id,
+            kind=_Kind.LEAD_CONVERTED,
+            key=f"lead.converted:{call.enrolment_id}",
+            data=_conversion(call, call.pk),
+            now=now,
+        )
+
+
+def _conversion(told: Call | CallChange, call_id: UUID) -> dict[str, Any]:
+    return {
+        "lead_id": _text(told.lead_id),
+        "campaign_id": _text(told.campaign_id),
+        "call_id": str(call_id),
+        "phone": told.to_number,
+    }
 
 
 def call_data(change: CallChange) -> dict[str, Any]:
@@ -121,6 +138,8 @@ def _publish(
 
 
 def _is_converted(change: CallChange) -> bool:
+    if change.after.corrected_outcome:
+        return False  # told with the correction, if it was the goal
     is_human = change.outcome is not None and change.outcome.outcome_class is OutcomeClass.HUMAN
     return is_human and change.analysis_data.get(CONVERTED_FIELD) is True
 

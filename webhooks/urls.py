@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from webhooks.views import endpoints, monitor, replays
+from webhooks.views import corrections, endpoints, monitor, replays
 
 _ENDPOINT = "webhooks/<uuid:endpoint_id>/"
 
 client_face: tuple[list[URLPattern], str] = (
     [
+        path("calls/<uuid:call_id>/outcome/", corrections.call_outcome, name="call-outcome"),
         path("webhooks/", endpoints.endpoint_list, name="endpoint-list"),
         path("webhooks/new/", endpoints.endpoint_create, name="endpoint-create"),
         path(_ENDPOINT, endpoints.endpoint_detail, name="endpoint-detail"),

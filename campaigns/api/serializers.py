@@ -202,6 +202,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
             "client_cost",
             "status",
             "outcome_class",
+            "corrected_outcome",
             "disconnection_reason",
             "user_sentiment",
             "created_at",

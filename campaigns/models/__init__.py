@@ -17,8 +17,10 @@ from campaigns.models.follow_ups import FollowUp, FollowUpRule
 from campaigns.models.handovers import Handover
 from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
 from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
+from campaigns.models.shares import CallShare
 from campaigns.models.stops import DialGate
 from campaigns.models.templates import CampaignTemplate, TemplateVersion
+from campaigns.models.trials import TrialCall
 from campaigns.models.variables import ScriptVariable
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "AutomationRule",
     "AutomationRun",
     "BatchCall",
+    "CallShare",
     "CallingWindow",
     "Campaign",
     "CampaignTemplate",
@@ -50,4 +53,5 @@ __all__ = [
     "ScriptVariable",
     "TemplateVersion",
     "TopUp",
+    "TrialCall",
 ]

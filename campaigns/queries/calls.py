@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from billing.models import Transaction
 from campaigns.dialling.wording import inputs, reasons
-from campaigns.models import Attempt, Campaign, CampaignVersion
+from campaigns.models import Attempt, Campaign, CampaignVersion, TrialCall
 from campaigns.queries.call_words import charge_sentence, latency_sentence
 from campaigns.queries.live import CallRow, call_rows
 from campaigns.queries.transcripts import loose_passages, script_of
 from campaigns.settings_schema import with_defaults
 from leads.models import Lead
 from leads.services import suppressed_numbers
+from telephony.corrections import corrections_meaning
 from telephony.models import Call, CallDetail, CallLookup
 
 if TYPE_CHECKING:
@@ -46,11 +48,13 @@ class CallFilter:
 def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> QuerySet[Call]:
     """Return calls newest first, without transcripts; days are those of the zone."""
     exact = {
-        "outcome_class": asked.outcome,
         "status": asked.status,
         "campaign_id": asked.campaign_id,
     }
     rows = calls.filter(**{name: value for name, value in exact.items() if value})
+    if asked.outcome:
+        corrected = Q(corrected_outcome__in=corrections_meaning(asked.outcome))
+        rows = rows.filter(corrected | Q(corrected_outcome="", outcome_class=asked.outcome))
     if asked.since:
         rows = rows.filter(created_at__gte=_midnight(asked.since, zone))
     if asked.until:
@@ -108,6 +112,7 @@ class CallPage:
     latency: str
     timeline: list[Moment]
     answers: list[Answer]
+    corrections: list[tuple[str, str]]  # what a person may say that it was; empty if nothing
     is_suppressed: bool
     row: CallRow
     earlier: list[CallRow]  # the other calls with this person, newest first
@@ -126,7 +131,9 @@ def call_page(call: Call, *, now: datetime) -> CallPage:
     attempts = Attempt.objects.filter(client_id=call.client_id).select_related("enrolment")
     attempt = _find(attempts, call.attempt_id)
     versions = CampaignVersion.objects.filter(client_id=call.client_id)
-    decision = attempt.decision if attempt else {}
+    trials = TrialCall.objects.filter(client_id=call.client_id)
+    asked = _find(trials, call.attempt_id) if call.is_test else attempt
+    decision = asked.decision if asked else {}
     listed = suppressed_numbers(
         client_id=call.client_id, campaign_id=call.campaign_id, phone_numbers=[call.person_number]
     )
@@ -136,7 +143,7 @@ def call_page(call: Call, *, now: datetime) -> CallPage:
         campaign=campaign,
         lead=lead,
         attempt=attempt,
-        version=_find(versions, attempt.version_id if attempt else None),
+        version=_find(versions, asked.version_id if asked else None),
         reasons=reasons(decision),
         looked_at=inputs(decision),
         turns=turns,
@@ -146,11 +153,18 @@ def call_page(call: Call, *, now: datetime) -> CallPage:
         latency=latency_sentence(detail.latency if detail else {}),
         timeline=_timeline(call, attempt, line.created_at if line else None),
         answers=_answers(detail),
+        corrections=_corrections(call),
         is_suppressed=bool(listed),
         row=call_rows([call], now=now)[0],
         earlier=call_rows(_others(call), now=now),
         shows_speech=campaign is not None and shows_speech(campaign),
     )
+
+
+def _corrections(call: Call) -> list[tuple[str, str]]:
+    if call.outcome_class in ("", Call.OutcomeClass.NOT_PLACED) or call.is_test:
+        return []
+    return [(str(value), str(label)) for value, label in Call.Correction.choices]
 
 
 def shows_speech(campaign: Campaign) -> bool:
@@ -180,6 +194,7 @@ def _answers(detail: CallDetail | None) -> list[Answer]:
             value=yes_no[value] if isinstance(value, bool) else str(value),
         )
         for name, value in data.items()
+        if value not in ("", None)
     ]
 
 

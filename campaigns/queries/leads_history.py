@@ -87,8 +87,8 @@ def _of_attempts(rows: Iterable[Attempt]) -> Iterable[Line]:
 def _of_calls(rows: Iterable[Call]) -> Iterable[Line]:
     for row in rows:
         if row.ended_at:
-            said = row.get_outcome_class_display() or row.get_status_display()
-            tone = "ok" if row.outcome_class == "human" else ""
+            said = row.shown_outcome_label or row.get_status_display()
+            tone = "ok" if row.shown_outcome == "human" else ""
             yield Line(_("Call ended"), row.ended_at, str(said), "phone-x-mark", tone)
 
 

@@ -206,6 +206,8 @@ def _result(attempt: Attempt, change: CallChange, outcome: Outcome) -> dict[str,
     flags: dict[str, Any] = {}
     if outcome.suppresses:
         flags["has_opted_out"] = True
+    if change.after.corrected_outcome:
+        return flags  # a person has said what it was (`results.py`)
     if outcome.outcome_class == OutcomeClass.HUMAN:
         flags["was_reached"] = True
         if _converted(change):
@@ -220,6 +222,8 @@ def _result(attempt: Attempt, change: CallChange, outcome: Outcome) -> dict[str,
 
 
 def _converted(change: CallChange) -> bool:
+    if change.after.corrected_outcome:
+        return False
     return change.analysis_data.get(CONVERTED_FIELD) is True
 
 

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from campaigns.forms.lists import CallFilterForm
-from campaigns.models import Campaign
+from campaigns.forms.shares import ShareForm
+from campaigns.models import CallShare, Campaign
 from campaigns.queries.calls import CallFilter, call_list as listed, call_page
 from campaigns.queries.live import call_rows
+from campaigns.services.call_shares import MOST_OPEN, token_of
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
@@ -66,8 +69,22 @@ def call_list(request: ClientRequest) -> HttpResponse:
 def call_detail(request: ClientRequest, call_id: UUID) -> HttpResponse:
     call = get_visible_or_404(request, Call.objects.all(), call_id)
     page = call_page(call, now=clock.now())
-    context = {"page": page, "may_manage": can_manage(request.user)}
+    may_manage = can_manage(request.user)
+    context = {"page": page, "may_manage": may_manage}
+    if may_manage:
+        context |= {"share_form": ShareForm(), "shares": _shares(request, call)}
     return render_page(request, "campaigns/call_detail.html", context, partial="call-page")
+
+
+def _shares(request: ClientRequest, call: Call) -> list[tuple[CallShare, str]]:
+    """Return the links that lead somewhere, each with its whole address."""
+    rows = CallShare.objects.filter(
+        client_id=call.client_id, call=call, revoked_at=None, expires_at__gt=clock.real_now()
+    )
+    return [
+        (row, request.build_absolute_uri(reverse("shared-call", args=[token_of(row)])))
+        for row in rows.order_by("-created_at", "-pk")[:MOST_OPEN]
+    ]
 
 
 @client_manager

@@ -174,6 +174,7 @@ class CallPart(Part):
         "call-player": "campaigns/call_said.html",
         "call-transcript": "campaigns/call_said.html",
         "call-lookups": "campaigns/call_said.html",
+        "call-outcome": "campaigns/call_outcome.html",
         "call-facts": "campaigns/call_facts.html",
         "call-timeline": "campaigns/call_facts.html",
     }

@@ -34,18 +34,23 @@ class CallMovedOn(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedAttempt:
-    """The attempt that a call belongs to: ids of the rooms above, as plain values."""
+    """
+    The attempt that a call belongs to: ids of the rooms above, as plain values.
+
+    A test call has no launch, enrolment or lead.
+    """
 
     client_id: UUID
     campaign_id: UUID
-    batch_call_id: UUID
-    enrolment_id: UUID
+    batch_call_id: UUID | None
+    enrolment_id: UUID | None
     attempt_id: UUID
-    lead_id: UUID
+    lead_id: UUID | None
     agent_id: str
     agent_version: int | None
     from_number: str
     to_number: str
+    is_test: bool = False
 
 
 def record_placed_call(*, provider_call_id: str, attempt: PlacedAttempt, now: datetime) -> Call:
@@ -72,6 +77,7 @@ def record_placed_call(*, provider_call_id: str, attempt: PlacedAttempt, now: da
             agent_version=attempt.agent_version,
             from_number=attempt.from_number,
             to_number=attempt.to_number,
+            is_test=attempt.is_test,
             created_at=now,
         )
 
@@ -234,6 +240,8 @@ def _state(call: Call) -> CallState:
         retell_cost_micros=call.retell_cost_micros,
         billed_seconds=call.billed_seconds,
         client_cost_micros=call.client_cost_micros,
+        corrected_outcome=call.corrected_outcome,
+        is_test=call.is_test,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import IO, TYPE_CHECKING, Final
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core import signing
 from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
@@ -12,9 +13,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.access import client_viewer, get_visible_or_404
-from convomono.lib import files
+from convomono.lib import clock, files
 from convomono.lib.htmx import render_page
 from telephony.models import Call, CallDetail, Recording
+from telephony.recordings import FETCHED_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,22 +39,38 @@ _PARTIAL, _UNSATISFIABLE = 206, 416
 @require_GET
 def call_recording(request: ClientRequest, call_id: UUID) -> HttpResponse:
     call = get_visible_or_404(request, Call.objects.all(), call_id)
-    copy = Recording.objects.filter(call=call, status=Recording.Status.STORED).first()
+    start = request.GET.get("t", "")
     detail = CallDetail.objects.filter(call=call).only("recording_url").first()
     theirs = detail.recording_url if detail else ""
-    start = request.GET.get("t", "")
     context = {
         "call": call,
-        "start": start if _SECONDS.fullmatch(start) else "",
-        "sound_url": _link(copy) if copy else "",
+        "is_asked_from": bool(start),
+        "sound_url": sound_url(call, start=start),
+        "is_coming": bool(theirs) and settings.RECORDINGS_COPY and _is_coming(call),
         "provider_url": theirs if theirs.startswith("https://") else "",
     }
     return render_page(request, "telephony/call_recording.html", context, partial="call-recording")
 
 
-def _link(recording: Recording) -> str:
-    token = signing.dumps(str(recording.pk), salt=_SALT)
-    return reverse("telephony:recording-file", args=[token])
+def _is_coming(call: Call) -> bool:
+    """Tell whether a worker is about to copy the sound, or tries again."""
+    tried = Recording.objects.filter(call=call).values_list("status", flat=True).first()
+    is_fresh = call.created_at > clock.now() - FETCHED_WITHIN
+    return is_fresh and tried in (None, Recording.Status.PENDING)
+
+
+def sound_url(call: Call, *, start: str = "") -> str:
+    """
+    Return a link to our copy of a call's sound that holds for a quarter of an hour; empty without one.
+
+    `start` is where it begins to play, in seconds as somebody typed them.
+    """
+    copy = Recording.objects.filter(call=call, status=Recording.Status.STORED).first()
+    if copy is None:
+        return ""
+    token = signing.dumps(str(copy.pk), salt=_SALT)
+    link = reverse("telephony:recording-file", args=[token])
+    return f"{link}#t={start}" if _SECONDS.fullmatch(start) else link
 
 
 @login_not_required

@@ -12,9 +12,18 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from accounts.models import User
 from billing.models import Difference, Invoice, Reconciliation
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
-from campaigns.models import AutomationRule, Experiment, FollowUp, FollowUpRule, LaunchRequest
+from campaigns.models import (
+    AutomationRule,
+    Experiment,
+    FollowUp,
+    FollowUpRule,
+    LaunchRequest,
+    TrialCall,
+)
+from campaigns.services.call_shares import share_call
 from campaigns.services.knowledge import add_text, create_knowledge
 from campaigns.services.templates import Offer, create_template
+from convomono.lib import clock
 from convomono.lib.db import atomic
 from convomono.lib.ids import uuid7
 from leads.models import AgencyListing, LeadOperation, SavedView, Suppression
@@ -88,6 +97,10 @@ def ids(acme, rival, root, alice, vera, now):
     # A number of its own: the factory's 178th is the one of the enrolment below.
     lead = LeadFactory.create(client=acme, phone_number="+12025550111")
     call = Call.objects.create(client=acme, provider_call_id="call_1", created_at=now)
+    share = share_call(call=call, shows=["transcript"], days=1, actor=alice, now=clock.real_now())
+    trial = TrialCall.objects.create(
+        client=acme, campaign=campaign, version_id=uuid7(), key=uuid7(), created_at=now
+    )
     lead_import = upload(alice, "Phone,Name\n(212) 555-0101,Ada\n")
     suppression = Suppression.objects.create(
         level="client",
@@ -184,6 +197,8 @@ def ids(acme, rival, root, alice, vera, now):
         "rate_id": current_rate(client=acme, now=now).pk,
         "lead_id": lead.pk,
         "call_id": call.pk,
+        "share_id": share.pk,
+        "trial_id": trial.pk,
         "import_id": lead_import.pk,
         "operation_id": operation.pk,
         "view_id": view.pk,
@@ -306,6 +321,8 @@ def client_rows():
         "launch_request_id",
         "lead_id",
         "call_id",
+        "share_id",
+        "trial_id",
         "import_id",
         "operation_id",
         "view_id",

@@ -43,6 +43,7 @@ ACROSS_CLIENTS = {
     "report_unfinished",
     "suppression_by_number",
     "top_up_due",
+    "trial_unsettled",
 }
 
 

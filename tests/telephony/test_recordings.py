@@ -191,3 +191,17 @@ class TestListening:
         assert "javascript" not in page
         assert "<html" not in page
         assert "no recording" in page
+
+    def test_waits_for_a_copy_that_is_being_taken(self, call: Call, browse, vera, settings: Any):
+        settings.RECORDINGS_COPY = True
+        where = f"/app/calls/{call.pk}/recording/"
+        Call.objects.update(created_at=clock.now())
+        page = browse(vera).get(where).content.decode()
+        assert "is being copied" in page
+        assert 'hx-trigger="every 5s"' in page
+        Recording.objects.create(
+            call=call, client=call.client, status="failed", created_at=clock.now()
+        )
+        page = browse(vera).get(where).content.decode()
+        assert "is being copied" not in page
+        assert URL in page

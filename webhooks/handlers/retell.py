@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from billing.services import Charge, consume, forgive_machine, void
 from campaigns.models import Attempt
 from campaigns.services.dialling import free_lines, record_outcome
+from campaigns.services.trial_sending import adopt_trial
 from convomono.lib import live
 from reporting.services import count_outcome
 from telephony.models import Call
@@ -60,7 +61,11 @@ def _adopt(event: CallEvent, now: datetime) -> bool:
     if event.attempt_id is None:
         return False
     attempt = Attempt.objects.filter(pk=event.attempt_id).first()
-    if attempt is None or Call.objects.filter(attempt_id=attempt.pk).exists():
+    if attempt is None:
+        return adopt_trial(
+            attempt_id=event.attempt_id, provider_call_id=event.provider_call_id, now=now
+        )
+    if Call.objects.filter(attempt_id=attempt.pk).exists():
         return False
     placed = PlacedAttempt(
         client_id=attempt.client_id,

@@ -1,0 +1,68 @@
+"""What a call's result means for its lead, where a person has corrected it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from campaigns.agent_settings import CONVERTED_FIELD
+from campaigns.models import Enrolment
+from leads.models import Lead
+from telephony.models import Call, CallDetail
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+_MOST_CALLS = 100
+
+
+def settle_result(*, call: Call) -> bool:
+    """
+    Bring the flags of a call's lead up to what its calls came to, corrections included.
+
+    Inside the caller's transaction. Whether and when the lead is called again stays as it is. Returns
+    whether this made the lead one that reached the goal.
+    """
+    enrolment = Enrolment.objects.filter(pk=call.enrolment_id, client_id=call.client_id).first()
+    if enrolment is None:
+        return False
+    reached, converted = _flags(enrolment)
+    columns = {"was_reached": reached, "is_converted": converted}
+    is_last = enrolment.last_call_id == call.pk
+    if is_last:
+        columns["last_outcome"] = call.shown_outcome
+    Enrolment.objects.filter(pk=enrolment.pk).update(**columns)
+    _settle_lead(call, is_last=is_last)
+    return converted and not enrolment.is_converted
+
+
+def _flags(enrolment: Enrolment) -> tuple[bool, bool]:
+    """Tell whether a person was reached, and whether the goal was, in any of the lead's calls."""
+    calls = Call.objects.filter(
+        client_id=enrolment.client_id, lead_id=enrolment.lead_id, enrolment_id=enrolment.pk
+    )
+    humans = [call for call in calls[:_MOST_CALLS] if call.shown_outcome == "human"]
+    said = _goals([call.pk for call in humans if not call.corrected_outcome])
+    goal = Call.Correction.GOAL
+    return bool(humans), any(call.corrected_outcome == goal or call.pk in said for call in humans)
+
+
+def _goals(call_ids: list[UUID]) -> set[UUID]:
+    """Return the calls whose analysis says that the goal was reached."""
+    details = CallDetail.objects.filter(call_id__in=call_ids)
+    found = set()
+    for call_id, analysis in details.values_list("call_id", "call_analysis"):
+        data = analysis.get("custom_analysis_data")
+        if isinstance(data, dict) and data.get(CONVERTED_FIELD) is True:
+            found.add(call_id)
+    return found
+
+
+def _settle_lead(call: Call, *, is_last: bool) -> None:
+    lead = Lead.objects.filter(pk=call.lead_id)
+    others = Enrolment.objects.filter(lead_id=call.lead_id, is_converted=True)
+    if others.exists():
+        lead.filter(status=Lead.Status.REACHED).update(status=Lead.Status.CONVERTED)
+    else:
+        lead.filter(status=Lead.Status.CONVERTED).update(status=Lead.Status.REACHED)
+    if is_last:
+        lead.filter(last_call_id=call.pk).update(last_outcome=call.shown_outcome)
