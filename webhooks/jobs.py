@@ -89,7 +89,7 @@ def send_client_events(**_later: Any) -> int:
     now = clock.real_now()
     while outgoing.route_events(now=now):
         pass
-    found = outgoing.endpoints_with_work(now=now)
+    found = outgoing.claim_endpoints(now=now)
     for endpoint_id in found:
         enqueue(send_to_endpoint, endpoint_id=str(endpoint_id))
     return len(found)
@@ -98,7 +98,10 @@ def send_client_events(**_later: Any) -> int:
 def send_to_endpoint(*, endpoint_id: str, **_later: Any) -> int:
     """Send what is due at one address of a client; beside another run of itself it sends nothing twice."""
     sender = outgoing.Sender(trusted=settings.OUTBOUND_TRUSTED)
-    return outgoing.send_due(endpoint_id=UUID(endpoint_id), now=clock.real_now(), sender=sender)
+    pk = UUID(endpoint_id)
+    sent = outgoing.send_due(endpoint_id=pk, now=clock.real_now(), sender=sender)
+    outgoing.release_endpoint(endpoint_id=pk, now=clock.real_now())
+    return sent
 
 
 def run_replay(*, run_id: str, **_later: Any) -> None:

@@ -73,7 +73,8 @@ class Endpoint(ClientOwned):
     An address of a client's own system that hears of events; all times are of the real world.
 
     `kinds` are those of ClientEvent that it asked for. `secret` signs what is sent; for a day after a
-    rotation `previous_secret` signs too. `failing_since` is when the first of the tries failed that
+    rotation `previous_secret` signs too. Until `sending_until` a worker sends there, or is about to;
+    afterwards it says when one last did. `failing_since` is when the first of the tries failed that
     have all failed since; after five days of that the address is switched off.
     """
 
@@ -89,6 +90,7 @@ class Endpoint(ClientOwned):
     previous_secret_until = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
     failing_since = models.DateTimeField(null=True, blank=True)
+    sending_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     objects = ClientOwnedQuerySet.as_manager()
@@ -142,7 +144,7 @@ class EndpointDelivery(ClientOwned):
     class Meta:
         indexes = [
             models.Index(fields=["endpoint", "-created_at"], name="delivery_by_endpoint"),
-            models.Index(fields=["status", "next_try_at"], name="delivery_due"),
+            models.Index(fields=["endpoint", "status", "next_try_at"], name="delivery_due_at"),
             models.Index(fields=["event"], name="delivery_by_event"),
         ]
 

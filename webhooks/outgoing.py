@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import structlog
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from accounts.models import ClientEvent, Notification
@@ -38,6 +39,8 @@ TRIES: Final = len(BACKOFF) + 1
 LIMITS: Final = outbound.Limits(seconds=10, bytes=2048, may_cut=True)
 # Longer than one try lasts: then its sender was killed.
 LEASE: Final = timedelta(seconds=60)
+# Longer than one run at an address lasts, with its wait for a worker.
+RUN_LEASE: Final = timedelta(seconds=120)
 OFF_AFTER: Final = timedelta(days=5)
 LONGEST_RETRY_AFTER: Final = 3600
 BATCH: Final = 200
@@ -106,11 +109,30 @@ def put_in_line(*, endpoint: Endpoint, event: ClientEvent, now: datetime) -> boo
     return insert_once(row, "key")
 
 
-def endpoints_with_work(*, now: datetime) -> list[UUID]:
-    """Return the addresses at which something is due."""
-    due = EndpointDelivery.objects.filter(status=_Status.PENDING, next_try_at__lte=now)
-    found = due.order_by("next_try_at").values_list("endpoint_id", flat=True)[: 5 * BATCH]
-    return list(dict.fromkeys(found))
+def claim_endpoints(*, now: datetime) -> list[UUID]:
+    """
+    Claim the addresses at which something is due and nobody sends; those served longest ago first.
+
+    However much waits at one of them, each of the others is found. A claim that nobody releases
+    ends by itself (RUN_LEASE).
+    """
+    due = EndpointDelivery.objects.filter(
+        endpoint=OuterRef("pk"), status=_Status.PENDING, next_try_at__lte=now
+    )
+    free = Q(sending_until=None) | Q(sending_until__lte=now)
+    rows = Endpoint.objects.filter(free, Exists(due)).order_by("sending_until", "pk")
+    found = list(rows.values_list("pk", flat=True)[:BATCH])
+    # Compare-and-set: two runs of the job order one sender.
+    return [
+        pk
+        for pk in found
+        if Endpoint.objects.filter(free, pk=pk).update(sending_until=now + RUN_LEASE)
+    ]
+
+
+def release_endpoint(*, endpoint_id: UUID, now: datetime) -> None:
+    """Let the next run claim the address: its sender is done."""
+    Endpoint.objects.filter(pk=endpoint_id, sending_until__gt=now).update(sending_until=now)
 
 
 def send_due(*, endpoint_id: UUID, now: datetime, sender: Sender, seconds: float = 30) -> int:
@@ -118,7 +140,8 @@ def send_due(*, endpoint_id: UUID, now: datetime, sender: Sender, seconds: float
     Send what is due at one address, oldest first, for at most so many real seconds; return how many.
 
     Each is claimed before it is sent, so that two senders never send one at the same time. A sender
-    that dies in between has it sent again: receivers know repeats by the `webhook-id`.
+    that dies in between has it sent again: receivers know repeats by the `webhook-id`. An address
+    that doesn't answer at all is left after the first try: it would cost others their time.
     """
     endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
     if endpoint is None:
@@ -129,7 +152,8 @@ def send_due(*, endpoint_id: UUID, now: datetime, sender: Sender, seconds: float
         attempt = _try(endpoint, delivery, sender, now) if endpoint.is_active else None
         _note(endpoint, delivery, attempt, now)
         sent += 1
-        if time.monotonic() - began > seconds:
+        is_silent = attempt is not None and not attempt.status
+        if is_silent or time.monotonic() - began > seconds:
             break  # the next job goes on
     return sent
 

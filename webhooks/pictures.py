@@ -25,11 +25,18 @@ _LEFT_OUT: Final = {
 }  # fmt: skip
 _OF_ATTEMPT: Final = ("status", "outcome_class", "disconnection_reason", "provider_call_id")
 _SHOWN: Final = 200
+# Whom somebody talked with and what was said: compared, and told apart by length and hash alone.
+_PRIVATE: Final = frozenset({"call.from_number", "call.to_number", "call.last_line"})
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that is stored otherwise than events tell it; texts are cut."""
+    """
+    One value that is stored otherwise than events tell it; texts are cut.
+
+    Of numbers and of what was said only the length and the beginning of a hash are told: people
+    compare who may not read the call, and what they compared is kept.
+    """
 
     call: str
     column: str
@@ -65,9 +72,9 @@ def differences(key: str, stored: Picture, rebuilt: Picture) -> Iterator[Differe
         one, other = stored.get(table, {}), rebuilt.get(table, {})
         for column in sorted({*one, *other}):
             if _plain(one.get(column)) != _plain(other.get(column)):
-                yield Difference(
-                    key, f"{table}.{column}", _text(one.get(column)), _text(other.get(column))
-                )
+                name = f"{table}.{column}"
+                shown = _outline if table == "detail" or name in _PRIVATE else _text
+                yield Difference(key, name, shown(one.get(column)), shown(other.get(column)))
 
 
 class Digest:
@@ -98,3 +105,10 @@ def _plain(value: Any) -> bytes:
 
 def _text(value: Any) -> str:
     return "–" if value in (None, "") else _plain(value).decode()[:_SHOWN].strip('"')
+
+
+def _outline(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "–"
+    plain = _plain(value)
+    return f"{len(plain)} bytes, #{hashlib.sha256(plain).hexdigest()[:8]}"

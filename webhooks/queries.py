@@ -33,9 +33,6 @@ _TALK: Final = frozenset(
         "word",
         "arguments",
         "call_summary",
-        "recording_url",
-        "recording_multi_channel_url",
-        "public_log_url",
         "access_token",
     }
 )
@@ -195,4 +192,6 @@ def _redacted(value: Any, name: str = "") -> Any:
 def _redacted_text(value: str, name: str) -> str:
     if name in _NUMBERS:
         return f"…{value[-_SHOWN_DIGITS:]}"
-    return f"({len(value)} characters)" if name in _TALK else value
+    # Each address in a call leads to its sound, its log or what was looked up.
+    is_hidden = name in _TALK or name.endswith("_url")
+    return f"({len(value)} characters)" if is_hidden else value

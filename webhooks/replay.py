@@ -21,7 +21,7 @@ from campaigns.models import Attempt
 from convomono.lib.db import atomic, run_atomic
 from reporting.services import recount_days, uncount
 from telephony.models import Call, CallDetail
-from webhooks.handlers.retell import handle
+from webhooks.handlers.retell import handle, repeat
 from webhooks.models import WebhookEvent
 from webhooks.payloads import KINDS, call_event
 from webhooks.pictures import (
@@ -219,8 +219,11 @@ def _apply(events: Sequence[WebhookEvent], result: Comparison, now: datetime | N
 
 
 def _apply_one(event: WebhookEvent, told: CallEvent, at: datetime) -> None:
+    if event.status == _Status.APPLIED:
+        repeat(event=told, now=at)
+        return
     change = handle(event=told, now=at)
-    if change is not None and event.status != _Status.APPLIED:
+    if change is not None:
         WebhookEvent.objects.filter(pk=event.pk, status=event.status).update(
             status=_Status.APPLIED, processed_at=at, error=""
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from accounts.models import ClientEvent
 from convomono.lib.db import run_atomic
-from webhooks.models import EndpointDelivery, WebhookEvent
+from webhooks.models import EndpointDelivery, ReplayRun, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +53,8 @@ def purge_events(*, before: datetime, pause: Callable[[], None] = lambda: None) 
     What still waits stays, however old. Between slices `pause` lets others write.
     """
     purged = 0
+    # What replays found goes with the events that they read; a few rows.
+    ReplayRun.objects.filter(created_at__lt=before).delete()
     while purged < _MOST:
         old = WebhookEvent.objects.filter(status__in=_DONE, created_at__lt=before)
         pks = list(old.order_by("created_at").values_list("pk", flat=True)[:SLICE])

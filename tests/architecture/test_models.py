@@ -27,7 +27,7 @@ ACROSS_CLIENTS = {
     "client_event_unrouted",
     "delivery_by_endpoint",
     "delivery_by_event",
-    "delivery_due",
+    "delivery_due_at",
     "enrolment_by_lease",
     "enrolment_callback",
     "enrolment_due_first",

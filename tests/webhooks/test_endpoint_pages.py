@@ -153,6 +153,17 @@ class TestChanging:
         assert answer.status_code == 422
         assert "10.0.0.1/kept" in answer.content.decode()
 
+    def test_keeps_the_secret_that_the_receiver_has_when_rotated_again_too_soon(
+        self, browse, alice, endpoint
+    ):
+        browser = browse(alice)
+        browser.post(address(endpoint, "rotate/"))
+        first = Endpoint.objects.get().secret
+        answer = browser.post(address(endpoint, "rotate/"), follow=True)
+        assert "less than a day old" in answer.content.decode()
+        endpoint.refresh_from_db()
+        assert (endpoint.previous_secret, endpoint.secret) == ("whsec_canary", first)
+
     def test_rotates_once_for_two_presses_at_once(self, browse, alice, endpoint, now):
         stale = Endpoint.objects.get()
         services.rotate_secret(endpoint=endpoint, actor=alice, now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,11 @@ class TestPages:
     def test_say_of_an_unreadable_body_only_its_length(self, db: None):
         event = WebhookEventFactory.build(body='{"secret')
         assert redacted_body(event) == "8 characters that are no JSON"
+
+    def test_show_no_link_to_sound_or_lookups(self, db: None):
+        links = {"scrubbed_recording_url": "https://canary/", "some_new_url": "https://canary/"}
+        event = WebhookEventFactory.build(body=json.dumps({"call": links}))
+        assert "canary" not in redacted_body(event)
 
 
 class TestReplay:

@@ -24,7 +24,16 @@ from tests.factories.webhooks import (
 )
 from webhooks import jobs, outgoing
 from webhooks.models import Endpoint, EndpointDelivery
-from webhooks.outgoing import BACKOFF, LEASE, Sender, route_events, send_due
+from webhooks.outgoing import (
+    BACKOFF,
+    LEASE,
+    RUN_LEASE,
+    Sender,
+    claim_endpoints,
+    release_endpoint,
+    route_events,
+    send_due,
+)
 from webhooks.retention import purge_sent
 from webhooks.signing import new_secret, signed_headers
 
@@ -243,6 +252,53 @@ class TestSending:
         assert send_due(endpoint_id=endpoint.pk, now=now, sender=Sender(), seconds=-1) == 1
         assert EndpointDelivery.objects.filter(status="delivered").count() == 1
 
+    def test_leaves_an_address_that_is_silent_after_the_first_try(
+        self, endpoint: Endpoint, receiver: Receiver, now: datetime
+    ):
+        receiver.answers = [500, Unreachable("No answer in time.")]
+        EndpointDeliveryFactory.create_batch(5, endpoint=endpoint)
+        assert send(endpoint, now) == 2
+        assert send(endpoint, now) == 3
+
+
+class TestClaiming:
+    def test_finds_an_address_behind_anothers_backlog(
+        self, endpoint: Endpoint, rival: Client, now: datetime
+    ):
+        late = now - DAY
+        event = ClientEventFactory.create(client=endpoint.client)
+        EndpointDelivery.objects.bulk_create(
+            EndpointDelivery(
+                client=endpoint.client, endpoint=endpoint, event=event, key=str(number),
+                kind=event.kind, next_try_at=late, created_at=late,
+            )
+            for number in range(1001)
+        )  # fmt: skip
+        other = EndpointFactory.create(client=rival)
+        EndpointDeliveryFactory.create(endpoint=other, next_try_at=now)
+        assert set(claim_endpoints(now=now)) == {endpoint.pk, other.pk}
+
+    def test_orders_one_sender_for_an_address(self, endpoint: Endpoint, now: datetime):
+        EndpointDeliveryFactory.create_batch(2, endpoint=endpoint)
+        assert claim_endpoints(now=now) == [endpoint.pk]
+        assert claim_endpoints(now=now + RUN_LEASE - timedelta(seconds=1)) == []
+        assert claim_endpoints(now=now + RUN_LEASE) == [endpoint.pk]  # its sender was killed
+        release_endpoint(endpoint_id=endpoint.pk, now=now + RUN_LEASE)
+        assert claim_endpoints(now=now + RUN_LEASE) == [endpoint.pk]
+
+    def test_serves_first_whom_it_served_longest_ago(self, acme: Client, now: datetime):
+        first, second, third = EndpointFactory.create_batch(3, client=acme)
+        for endpoint in (first, second, third):
+            EndpointDeliveryFactory.create(endpoint=endpoint)
+        Endpoint.objects.filter(pk=first.pk).update(sending_until=now - timedelta(minutes=1))
+        Endpoint.objects.filter(pk=second.pk).update(sending_until=now - timedelta(minutes=2))
+        assert claim_endpoints(now=now) == [third.pk, second.pk, first.pk]
+
+    def test_claims_nothing_where_nothing_is_due(self, endpoint: Endpoint, now: datetime):
+        EndpointDeliveryFactory.create(endpoint=endpoint, next_try_at=now + DAY)
+        EndpointDeliveryFactory.create(endpoint=endpoint, status="failed")
+        assert claim_endpoints(now=now) == []
+
 
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_side_by_side_send_each_event_once(acme: Client, now: datetime, monkeypatch):
@@ -304,13 +360,21 @@ class TestJobs:
         assert verified(headers, body, endpoint.secret)
 
     def test_put_no_client_in_anothers_way(
-        self, acme: Client, rival: Client, receiver: Receiver, run_jobs: Callable[[], int]
+        self,
+        acme: Client,
+        rival: Client,
+        receiver: Receiver,
+        run_jobs: Callable[[], int],
+        now: datetime,
     ):
         for client in (acme, rival):
             EndpointFactory.create(client=client)
             ClientEventFactory.create(client=client)
         assert jobs.send_client_events() == 2
+        assert jobs.send_client_events() == 0  # both are in line already
         assert run_jobs() == 2
+        EndpointDelivery.objects.update(status="pending", next_try_at=now)
+        assert jobs.send_client_events() == 2
 
     def test_end_well_for_an_address_that_was_removed(self, endpoint: Endpoint):
         Endpoint.objects.all().delete()

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.models import ClientEvent
 from billing.invariants import audit_ledger
 from billing.models import Transaction
 from reporting.models import DailyStat
 from telephony.models import Call, CallDetail
 from tests.factories.telephony import PhoneNumberFactory
-from tests.factories.webhooks import delivery
+from tests.factories.webhooks import EndpointFactory, delivery
 from tests.webhooks.conftest import Ringing, deliver
+from webhooks.client_events import LISTENERS
 from webhooks.drain import step
 from webhooks.models import WebhookEvent
 from webhooks.replay import Range, apply_again, rebuild_everything, rebuilt_call
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accounts.models import Client
+    from webhooks.pictures import Difference
 
 REASONS = ("user_hangup", "dial_busy", "voicemail_reached", "invalid_destination", "user_hangup")
 
@@ -57,6 +60,10 @@ def rows() -> list[Any]:
     for model in (Call, CallDetail, DailyStat, Transaction, WebhookEvent):
         found += model.objects.order_by("pk").values()
     return found
+
+
+def vars_of(one: Difference) -> tuple[str, str]:
+    return one.stored, one.rebuilt
 
 
 class TestEverything:
@@ -95,6 +102,17 @@ class TestEverything:
         found = rebuild_everything()
         assert column in {one.column for one in found.differences}
         assert found.stored_hash != found.rebuilt_hash
+
+    def test_tells_nothing_of_what_was_said_or_with_whom(self, past: list[Ringing]):
+        Call.objects.update(
+            to_number="+12125550177", from_number="+12125550178", last_line="canary"
+        )
+        CallDetail.objects.update(
+            transcript="canary", call_analysis={"canary": 1}, recording_url="https://canary/"
+        )
+        shown = [text for one in rebuild_everything().differences for text in vars_of(one)]
+        assert shown
+        assert [text for text in shown if "canary" in text or "+1212555" in text] == []
 
     def test_leaves_out_calls_without_events(self, past: list[Ringing]):
         WebhookEvent.objects.filter(provider_call_id=past[0].call_id).delete()
@@ -152,6 +170,18 @@ class TestAgain:
         assert WebhookEvent.objects.get().status == "applied"
         assert apply_again(chosen=Range(), is_dry_run=False, now=now).differing_count == 0
         assert list(audit_ledger()) == []
+
+    def test_tells_clients_nothing_that_was_told_long_ago(
+        self, past: list[Ringing], acme: Client, now: datetime
+    ):
+        """The log of what was sent is purged before the events are."""
+        EndpointFactory.create(client=acme, kinds=["call.ended", "call.analyzed"])
+        LISTENERS.forget()
+        assert apply_again(chosen=Range(), is_dry_run=False, now=now).events_count
+        assert not ClientEvent.objects.exclude(kind="campaign.finished").exists()
+        WebhookEvent.objects.filter(provider_call_id=past[0].call_id).update(status="dead")
+        apply_again(chosen=Range(), is_dry_run=False, now=now)
+        assert ClientEvent.objects.filter(kind="call.analyzed").exists()  # they hadn't heard of it
 
     def test_takes_the_range_it_is_given(self, past: list[Ringing], now: datetime):
         later = past[1]

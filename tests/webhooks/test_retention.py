@@ -11,7 +11,7 @@ from tests.factories.webhooks import WebhookEventFactory, delivery
 from tests.webhooks.conftest import Ringing, deliver, without
 from webhooks import jobs, retention
 from webhooks.drain import step
-from webhooks.models import WebhookEvent
+from webhooks.models import ReplayRun, WebhookEvent
 from webhooks.retention import UNCLAIMED_FOR, give_up_parked, purge_events
 
 if TYPE_CHECKING:
@@ -84,3 +84,10 @@ class TestPurge:
             WebhookEventFactory.create(status="applied", created_at=clock.now() - days * DAY)
         assert jobs.purge_events() == 1
         assert jobs.give_up_parked(of_a_later_version=1) == 0
+
+
+def test_what_replays_found_goes_with_the_events_they_read(db: None, now: datetime):
+    for age in (91, 89):
+        ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now - age * DAY)
+    purge_events(before=now - 90 * DAY)
+    assert ReplayRun.objects.get().created_at == now - 89 * DAY

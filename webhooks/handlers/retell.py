@@ -28,6 +28,18 @@ def handle(*, event: CallEvent, now: datetime) -> CallChange | None:
 
     None: nobody knows the call yet; the event is kept for when somebody does.
     """
+    change = repeat(event=event, now=now)
+    if change is not None:
+        tell_client(change=change, now=now)
+    return change
+
+
+def repeat(*, event: CallEvent, now: datetime) -> CallChange | None:
+    """
+    Apply an event like `handle`, without telling the client's own systems.
+
+    For one that was applied before: they have heard of it, however long ago.
+    """
     change = apply_event(event=event, now=now)
     if change is None and _adopt(event, now):
         change = apply_event(event=event, now=now)
@@ -42,7 +54,6 @@ def handle(*, event: CallEvent, now: datetime) -> CallChange | None:
         record_outcome(change=change, charge=charge, now=now)
     if change.is_settled:
         _count(change)
-    tell_client(change=change, now=now)
     live.changed(client_id=change.client_id, campaign_id=change.campaign_id, call_id=change.call_id)
     return change
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from webhooks.services.endpoints import (
     DeliveryNotOver,
+    SecretIsFresh,
     TooManyEndpoints,
     add_endpoint,
     change_endpoint,
@@ -18,6 +19,7 @@ __all__ = [
     "DeliveryNotOver",
     "EventNotDead",
     "ReplayWish",
+    "SecretIsFresh",
     "TooManyEndpoints",
     "add_endpoint",
     "ask_replay",

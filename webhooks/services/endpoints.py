@@ -30,6 +30,10 @@ class TooManyEndpoints(Exception):
     """The client has as many addresses as one may have."""
 
 
+class SecretIsFresh(Exception):
+    """Somebody asked for a new secret while the one before the last still signs."""
+
+
 class DeliveryNotOver(Exception):
     """Somebody asked to send again what is still being tried."""
 
@@ -107,7 +111,14 @@ def remove_endpoint(*, endpoint: Endpoint, actor: Actor, now: datetime) -> None:
 
 @atomic
 def rotate_secret(*, endpoint: Endpoint, actor: Actor, now: datetime) -> None:
-    """Make a new secret; for a day what is sent carries the signatures of both."""
+    """
+    Make a new secret; for a day what is sent carries the signatures of both.
+
+    :raises SecretIsFresh: within that day: the receiver may know only the secret of before
+    """
+    until = endpoint.previous_secret_until
+    if until is not None and now < until:
+        raise SecretIsFresh
     # Compare-and-set: two presses at once must not throw away the secret that the receiver knows.
     changed = Endpoint.objects.filter(
         pk=endpoint.pk, previous_secret_until=endpoint.previous_secret_until

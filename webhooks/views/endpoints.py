@@ -20,6 +20,7 @@ from webhooks.jobs import send_to_endpoint
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.services import (
     DeliveryNotOver,
+    SecretIsFresh,
     TooManyEndpoints,
     add_endpoint,
     change_endpoint,
@@ -134,8 +135,17 @@ def endpoint_remove(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
 @require_POST
 def endpoint_rotate(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
     endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
-    rotate_secret(endpoint=endpoint, actor=request.user, now=clock.real_now())
-    messages.success(request, _("There is a new secret. The old one signs too for one more day."))
+    try:
+        rotate_secret(endpoint=endpoint, actor=request.user, now=clock.real_now())
+    except SecretIsFresh:
+        text = _(
+            "This secret is less than a day old and the one before still signs. Make the next one "
+            "when that is over; if this one leaked, remove the address and add it anew."
+        )
+        messages.error(request, text)
+    else:
+        text = _("There is a new secret. The old one signs too for one more day.")
+        messages.success(request, text)
     return redirect("webhooks:endpoint-detail", endpoint.pk)
 
 
