@@ -48,10 +48,6 @@ class ArmResult:
     opted_out: int = 0
 
     @property
-    def conversion_ratio(self) -> float:
-        return self.converted / self.reached if self.reached else 0.0
-
-    @property
     def opt_out_ratio(self) -> float:
         return self.opted_out / self.reached if self.reached else 0.0
 

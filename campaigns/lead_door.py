@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 
 from campaigns import script
 from campaigns.enrolments import move_enrolment
-from campaigns.models import Attempt, Campaign, Enrolment, FollowUp
+from campaigns.models import Attempt, Campaign, Enrolment, FollowUp, PersonPace
 from campaigns.services.enrolment import find_target
 from campaigns.services.variables import variable_rules
 from campaigns.variables import problems
@@ -122,12 +122,18 @@ class LeadDoor:
                 to_status=Status.SUPPRESSED,
                 now=now,
             )
+        attempts = Attempt.objects.filter(lead_id=lead_id)
+        numbers = {
+            *enrolments.values_list("phone_number", flat=True),
+            *attempts.values_list("phone_number", flat=True),
+        }
+        # Whether they may be dialled is no question any more: the hash on the list says no.
+        PersonPace.objects.filter(phone_number__in=numbers).delete()
         enrolments.update(phone_number=phone_number, dynamic_vars={}, zones=[], decision={})
-        Attempt.objects.filter(lead_id=lead_id).update(
-            phone_number=phone_number, request={}, decision={}
-        )
+        # A refusal of Retell's may name the number.
+        attempts.update(phone_number=phone_number, request={}, decision={}, error="")
         FollowUp.objects.filter(lead_id=lead_id).delete()
-        forget_calls(lead_id=lead_id, phone_number=phone_number)
+        forget_calls(lead_id=lead_id, phone_number=phone_number, now=now)
         return True
 
     def restore(self, *, lead_id: UUID, enrolments: Sequence[dict[str, Any]]) -> None:

@@ -39,7 +39,13 @@ from leads.jobs import (
     resume_operations,
 )
 from reporting.jobs import delete_reports_of_erased, resume_reports
-from telephony.jobs import copy_recordings, fetch_lookups, watch_numbers
+from telephony.jobs import (
+    copy_recordings,
+    delete_erased_calls,
+    fetch_lookups,
+    settle_orders,
+    watch_numbers,
+)
 from webhooks.jobs import (
     erase_bodies,
     expire_lost_holds,
@@ -96,6 +102,8 @@ periodic(check_launches, every_seconds=60)
 periodic(launch_new_leads, every_seconds=5)
 periodic(run_automation, every_seconds=5)
 periodic(watch_numbers, every_seconds=60)
+periodic(settle_orders, every_seconds=60)
+periodic(delete_erased_calls, every_seconds=300)
 periodic(resume_reports, every_seconds=60)
 periodic(delete_reports_of_erased, every_seconds=600)
 periodic(remind_follow_ups, every_seconds=60)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 # What calls wait for, and what takes minutes: neither stands behind the other.
-QUEUES = {"worker": ("calls", "default"), "bulk": ("imports", "reports")}
+QUEUES = {"worker": ("calls", "default"), "bulk": ("imports", "reports", "copies")}
 WEBHOOK_KEY = "sandbox-webhook"
 
 

@@ -11,7 +11,14 @@ from unfold.decorators import action
 
 from convomono.lib import clock
 from convomono.lib.back_office import ReadOnlyAdmin
-from telephony.models import Call, CallDetail, NumberOrder, PhoneNumber, VoiceAgent
+from telephony.models import (
+    Call,
+    CallDetail,
+    CallErasure,
+    NumberOrder,
+    PhoneNumber,
+    VoiceAgent,
+)
 from telephony.services import release_number
 
 if TYPE_CHECKING:
@@ -150,3 +157,13 @@ class CallDetailAdmin(ReadOnlyAdmin):
     @admin.display(description=_("client"))
     def client(self, detail: CallDetail) -> str:
         return detail.call.client.name
+
+
+@admin.register(CallErasure)
+class CallErasureAdmin(ReadOnlyAdmin):
+    """Calls of people who were erased, and whether Retell has deleted its copy."""
+
+    list_display = ["provider_call_id", "status", "next_try_at", "done_at", "error"]
+    list_filter = ["status"]
+    search_fields = ["provider_call_id"]
+    ordering = ["-created_at", "pk"]

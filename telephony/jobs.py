@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
 
 from convomono.lib import clock
-from convomono.lib.jobs import enqueue
-from telephony import lookups, recordings
-from telephony.services import health
+from convomono.lib.jobs import enqueue, queue_lengths
+from telephony import fetching, lookups, recordings
+from telephony.models import CallLookup, Recording
+from telephony.retell import retell_gateway
+from telephony.services import erasing, health, ordering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def copy_recording(*, call_id: str, **_later: Any) -> bool:
@@ -26,24 +31,40 @@ def copy_recordings(**_later: Any) -> int:
     if not settings.RECORDINGS_COPY:
         return 0
     now = clock.now()
-    missing = recordings.calls_without_copy(now=now)
-    for call_id in missing:
-        enqueue(copy_recording, queue="default", call_id=str(call_id))
+    recordings.note_recordings(now=now)
     recordings.purge_recordings(before=now - timedelta(days=settings.RECORDINGS_DAYS))
-    return len(missing)
+    return _order(Recording, copy_recording)
 
 
 def fetch_lookup(*, call_id: str, **_later: Any) -> bool:
     """Fetch what was looked up during one call; a second run does nothing."""
-    return lookups.fetch_lookup(call_id=UUID(call_id), trusted=settings.OUTBOUND_TRUSTED)
+    return lookups.fetch_lookup(
+        call_id=UUID(call_id), now=clock.now(), trusted=settings.OUTBOUND_TRUSTED
+    )
 
 
 def fetch_lookups(**_later: Any) -> int:
-    """Order what isn't fetched yet, at most two hundred calls at once."""
-    waiting = lookups.calls_to_ask()
-    for call_id in waiting:
-        enqueue(fetch_lookup, queue="default", call_id=str(call_id))
-    return len(waiting)
+    """Order what isn't fetched yet."""
+    return _order(CallLookup, fetch_lookup)
+
+
+def _order(model: type[Recording | CallLookup], job: Callable[..., bool]) -> int:
+    """Put what is due in line, as far as the line isn't full; none twice while it waits there."""
+    waiting = (queue_lengths() or {}).get("copies", fetching.MOST_IN_LINE)
+    claimed = fetching.claim_due(model, now=clock.now(), most=fetching.MOST_IN_LINE - waiting)
+    for call_id in claimed:
+        enqueue(job, queue="copies", call_id=str(call_id))
+    return len(claimed)
+
+
+def delete_erased_calls(**_later: Any) -> int:
+    """Have Retell delete its copies of calls with people who were erased."""
+    return erasing.delete_erased_calls(gateway=retell_gateway(), now=clock.now())
+
+
+def settle_orders(**_later: Any) -> int:
+    """Find out what became of purchases whose answer was lost."""
+    return ordering.settle_orders(gateway=retell_gateway(), now=clock.now())
 
 
 def watch_numbers(**_later: Any) -> int:

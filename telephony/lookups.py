@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 import structlog
 
 from convomono.lib import live, outbound
+from telephony.fetching import note_failure
 from telephony.models import CallDetail, CallLookup
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from datetime import datetime
     from uuid import UUID
 
 log = structlog.get_logger()
 
 LIMITS: Final = outbound.Limits(seconds=20, bytes=512 * 1024, redirects=2)
-TRIES: Final = 5
-BATCH: Final = 200
 MOST_PASSAGES: Final = 60
 _LONGEST_PASSAGE: Final = 4_000
 # The file's form isn't in Retell's reference ("the respond id and the retrieved contents related
@@ -44,6 +44,7 @@ class Passage(TypedDict):
 def fetch_lookup(
     *,
     call_id: UUID,
+    now: datetime,
     trusted: Collection[str] = (),
     network: outbound.Network | None = None,
 ) -> bool:
@@ -60,20 +61,14 @@ def fetch_lookup(
     try:
         answer = outbound.fetch(url, limits=LIMITS, trusted=trusted, network=network)
     except (outbound.AddressRefused, outbound.AnswerRefused, outbound.Unreachable) as problem:
-        return _fail(row, str(problem))
+        return _fail(row, str(problem), now)
     if answer.status != 200:  # noqa: PLR2004
-        return _fail(row, f"Retell answered {answer.status}.")
+        return _fail(row, f"Retell answered {answer.status}.", now)
     _pending(row).update(
         status=CallLookup.Status.STORED, passages=read_passages(answer.body), error=""
     )
     live.changed(client_id=row.client_id, call_id=call_id)
     return True
-
-
-def calls_to_ask() -> list[UUID]:
-    """Return the calls of which it isn't known yet what was looked up, the longest waiting first."""
-    rows = CallLookup.objects.filter(status=CallLookup.Status.PENDING)
-    return list(rows.order_by("created_at", "pk").values_list("call_id", flat=True)[:BATCH])
 
 
 def read_passages(body: bytes) -> list[Passage]:
@@ -128,13 +123,7 @@ def _pending(row: CallLookup) -> Any:
     return CallLookup.objects.filter(pk=row.pk, status=CallLookup.Status.PENDING)
 
 
-def _fail(row: CallLookup, problem: str) -> bool:
-    attempts = row.attempts + 1
-    is_last = attempts >= TRIES
-    _pending(row).update(
-        attempts=attempts,
-        error=problem[:200],
-        status=CallLookup.Status.FAILED if is_last else CallLookup.Status.PENDING,
-    )
+def _fail(row: CallLookup, problem: str, now: datetime) -> bool:
+    attempts = note_failure(row, problem=problem, now=now)
     log.warning("lookup.not_fetched", call_id=str(row.call_id), attempts=attempts)
     return False

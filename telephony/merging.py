@@ -33,6 +33,7 @@ _FACTS: Final = (
 # An analysis is newer than any ending; what was fetched counts as one.
 _KIND_ORDER: Final = {"started": 0, "ended": 1, "analyzed": 2, "swept": 2}
 _STAMP_UNIT: Final = 10**15
+_NEVER_NEWER: Final = 10**18
 _PLAIN_PARTS: Final = ("latency", "dynamic_variables", "recording_url", "knowledge_url")
 # The word for a call that Retell has no reason for, not even when asked.
 NOT_REPORTED: Final = "not_reported"
@@ -92,6 +93,11 @@ def newer_parts(event: CallEvent, stamps: Mapping[str, int]) -> tuple[list[Part]
     stamp = _KIND_ORDER[event.kind] * _STAMP_UNIT + event.event_ms
     parts = [part for part in _parts(event.details) if stamp > stamps.get(part.name, -1)]
     return parts, {**stamps, **{part.name: stamp for part in parts}}
+
+
+def closed_stamps() -> dict[str, int]:
+    """Return stamps that no event's part is newer than, for all that tells what was said."""
+    return dict.fromkeys(("transcript", "analysis", *_PLAIN_PARTS), _NEVER_NEWER)
 
 
 def _parts(details: CallDetails) -> list[Part]:

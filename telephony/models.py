@@ -114,7 +114,8 @@ class NumberOrder(BaseModel):
     One purchase of a number at Retell, written before it is asked for.
 
     `key` is the idempotency key of the form. Status: `asked` until Retell answers; `bought` names
-    the number; `refused` cost nothing; `unknown` may have bought one: somebody has to look.
+    the number; `refused` cost nothing; `unknown` may have bought one. `sent_nickname` is the name that
+    the number has at Retell, the order's own: by it a job finds out whether it was bought.
     """
 
     class Status(models.TextChoices):
@@ -129,6 +130,8 @@ class NumberOrder(BaseModel):
     status = models.CharField(max_length=8, choices=Status, default=Status.ASKED)
     phone_number = models.CharField(max_length=16, blank=True)
     error = models.CharField(max_length=400, blank=True)
+    nickname = models.CharField(max_length=80, blank=True)
+    sent_nickname = models.CharField(max_length=100, blank=True)
     ordered_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
 
@@ -308,7 +311,7 @@ class Recording(ClientOwned):
     Our copy of a call's recording, which at Retell may expire after a day.
 
     Status: `stored` names the file in our storage; `failed` was tried five times, `error` says why.
-    `attempts` counts failed tries.
+    `attempts` counts failed tries; `next_try_at` is when a worker may take it up (None: at once).
     """
 
     class Status(models.TextChoices):
@@ -323,6 +326,7 @@ class Recording(ClientOwned):
     size_bytes = models.PositiveBigIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=200, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     stored_at = models.DateTimeField(null=True, blank=True)
 
@@ -344,7 +348,8 @@ class CallLookup(ClientOwned):
 
     Written `pending` with the event that says where Retell lists it; a job fetches it. `passages`
     are {"text", "response_id"}: the id is the one that Retell's transcript gives the answer they were
-    looked up for, or None. `failed` was tried five times, `error` says why.
+    looked up for, or None. `failed` was tried five times, `error` says why; `next_try_at`
+    is when a worker may take it up (None: at once).
     """
 
     class Status(models.TextChoices):
@@ -358,6 +363,7 @@ class CallLookup(ClientOwned):
     passages = models.JSONField(default=list)
     attempts = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=200, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     objects = ClientOwnedQuerySet.as_manager()
@@ -372,3 +378,31 @@ class CallLookup(ClientOwned):
 
     def __str__(self) -> str:
         return str(self.call_id)
+
+
+class CallErasure(BaseModel):
+    """
+    A call whose person was erased: nothing of what was said may come back, and Retell's copy goes too.
+
+    Written with the erasure. Status: `pending` until Retell has deleted its copy (`done`) or refused for
+    days (`failed`, `error` says why). Not before `next_try_at`: the books of its day are compared first.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Waiting")
+        DONE = "done", _("Deleted")
+        FAILED = "failed", _("Failed")
+
+    provider_call_id = models.CharField(max_length=100, unique=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=200, blank=True)
+    next_try_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["status", "next_try_at"], name="call_erasure_due")]
+
+    def __str__(self) -> str:
+        return self.provider_call_id

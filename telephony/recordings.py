@@ -9,6 +9,7 @@ import structlog
 
 from convomono.lib import files, outbound
 from convomono.lib.db import insert_once
+from telephony.fetching import note_failure
 from telephony.models import Call, CallDetail, Recording
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ SUFFIXES: Final = {
 LIMITS: Final = outbound.Limits(
     seconds=120, bytes=64 * 1024 * 1024, redirects=2, types=tuple(SUFFIXES)
 )
-TRIES: Final = 5
 # Retell's links hold for a day, unless the agent says otherwise.
 FETCHED_WITHIN: Final = timedelta(days=1)
 BATCH: Final = 200
@@ -61,34 +61,35 @@ def copy_recording(
             detail.recording_url, limits=LIMITS, trusted=trusted, network=network
         )
     except (outbound.AddressRefused, outbound.AnswerRefused, outbound.Unreachable) as problem:
-        return _fail(row, str(problem))
+        return _fail(row, str(problem), now)
     if answer.status != 200:  # noqa: PLR2004
-        return _fail(row, f"Retell answered {answer.status}.")
+        return _fail(row, f"Retell answered {answer.status}.", now)
     return _keep(row, answer, now)
 
 
-def calls_without_copy(*, now: datetime) -> list[UUID]:
+def note_recordings(*, now: datetime) -> int:
     """
-    Return calls of the last day whose recording isn't copied yet, the newest first.
+    Write a row to wait for each recording of the last day that has none, the newest call first.
 
-    It looks back until it finds a stretch of calls that are all done; three queries for each 200.
+    It looks back until it finds a stretch of calls that all have theirs; three queries for each 200,
+    and a row each. Returns how many are new.
     """
     recent = Call.objects.filter(
         status=Call.Status.ENDED, created_at__gt=now - FETCHED_WITHIN, duration_ms__gt=0
     ).order_by("-created_at")
-    found: list[UUID] = []
+    noted = 0
     for page in range(_MOST_PAGES):
         start = page * BATCH
-        call_ids = list(recent.values_list("pk", flat=True)[start : start + BATCH])
-        done = Recording.objects.filter(call__in=call_ids).exclude(status=Recording.Status.PENDING)
-        known = set(done.values_list("call_id", flat=True))
-        missing = [call_id for call_id in call_ids if call_id not in known]
-        having = CallDetail.objects.filter(call__in=missing).exclude(recording_url="")
-        wanted = list(having.values_list("call_id", flat=True))
+        clients = dict(recent.values_list("pk", "client_id")[start : start + BATCH])
+        known = Recording.objects.filter(call__in=clients).values_list("call_id", flat=True)
+        having = CallDetail.objects.filter(call__in=set(clients) - set(known))
+        wanted = list(having.exclude(recording_url="").values_list("call_id", flat=True))
         if not wanted:
             break
-        found += wanted
-    return found
+        for call_id in wanted:
+            row = Recording(call_id=call_id, client_id=clients[call_id], created_at=now)
+            noted += insert_once(row, "call_id")
+    return noted
 
 
 def purge_recordings(*, before: datetime) -> int:
@@ -125,13 +126,7 @@ def _keep(row: Recording, answer: outbound.Answer, now: datetime) -> bool:
     return True
 
 
-def _fail(row: Recording, problem: str) -> bool:
-    attempts = row.attempts + 1
-    is_last = attempts >= TRIES
-    Recording.objects.filter(pk=row.pk, status=Recording.Status.PENDING).update(
-        attempts=attempts,
-        error=problem[:200],
-        status=Recording.Status.FAILED if is_last else Recording.Status.PENDING,
-    )
+def _fail(row: Recording, problem: str, now: datetime) -> bool:
+    attempts = note_failure(row, problem=problem, now=now)
     log.warning("recording.not_copied", call_id=str(row.call_id), attempts=attempts)
     return False

@@ -1,4 +1,4 @@
-"""The one door to Retell: its SDK, its webhook signatures, and what its failures mean to us."""
+"""The one door to Retell: its SDK, and what its failures mean to us."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ from telephony.provider import (
 )
 from telephony.refusals import refusal
 from telephony.retell_objects import WorkspaceObjects
-from telephony.signatures import verify_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,14 +59,12 @@ class RetellGateway(WorkspaceObjects):
         self,
         *,
         api_key: str,
-        webhook_keys: Sequence[str],
         base_url: str | None = None,
         timeout_seconds: float = 20,
         dial_timeout_seconds: float = 30,
         strict: bool = False,
     ) -> None:
         self._dial_timeout = httpx.Timeout(dial_timeout_seconds, connect=5)
-        self._webhook_keys = tuple(key.encode() for key in webhook_keys if key)
         self._asks = _ask
         self._client = Retell(
             api_key=api_key,
@@ -79,10 +76,6 @@ class RetellGateway(WorkspaceObjects):
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
-
-    def verify_webhook(self, body: bytes, signature: bytes | str, *, now_ms: int) -> bool:
-        """Tell whether Retell signed these exact bytes within five minutes of now_ms (real time)."""
-        return verify_signature(body, signature, self._webhook_keys, now_ms)
 
     # Agents and their prompts
 
@@ -214,14 +207,6 @@ class RetellGateway(WorkspaceObjects):
                 return tuple(numbers)
             page["pagination_key"] = answer.pagination_key
 
-    def bind_phone_number(
-        self, *, phone_number: str, agent_id: str, agent_version: int | str = "latest_published"
-    ) -> Number:
-        """Let this agent speak on calls from the number."""
-        agent: Any = {"agent_id": agent_id, "weight": 1, "agent_version": agent_version}
-        update = self._client.phone_number.update
-        return _ask(lambda: update(phone_number, outbound_agents=[agent]), payloads.read_number)
-
     # Calls
 
     def create_phone_call(  # noqa: PLR0913 - what one dial needs, each by name
@@ -336,6 +321,10 @@ class RetellGateway(WorkspaceObjects):
         """End a live call; one that has ended already is refused."""
         _ask(lambda: self._client.call.stop(call_id), _nothing)
 
+    def delete_call(self, *, call_id: str) -> None:
+        """Delete a call that is over with all that Retell keeps of it, for good."""
+        _ask(lambda: self._client.call.delete(call_id), _nothing)
+
     # The workspace
 
     def concurrency(self) -> Concurrency:
@@ -354,8 +343,9 @@ def retell_gateway() -> RetellGateway:
     """The gateway of this process, made from the settings on first use."""
     return RetellGateway(
         api_key=settings.RETELL_API_KEY,
-        webhook_keys=(settings.RETELL_WEBHOOK_KEY, settings.RETELL_WEBHOOK_KEY_PREVIOUS),
         base_url=settings.RETELL_BASE_URL,
+        timeout_seconds=settings.RETELL_TIMEOUT_SECONDS,
+        dial_timeout_seconds=settings.RETELL_TIMEOUT_SECONDS,
     )
 
 

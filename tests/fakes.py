@@ -32,7 +32,6 @@ from telephony.provider import (
     UnknownOutcome,
     Voice,
 )
-from telephony.signatures import verify_signature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +71,7 @@ class FakeRetell:
     call ids to what rings: its length is the number of phones that rang.
     """
 
-    def __init__(self, *, webhook_keys: Sequence[str] = ("key_test_convomono_webhook",)) -> None:
+    def __init__(self) -> None:
         self.dials: list[Dial] = []
         self.placed: dict[str, ProviderCall] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -85,7 +84,6 @@ class FakeRetell:
         self.lists: dict[str, list[BatchTask]] = {}  # tasks of batches that were not dialled yet
         self.dials_lists = True  # at once; else the test says when
         self.limit = 20
-        self._keys = tuple(key.encode() for key in webhook_keys)
         self._script: deque[tuple[ProviderError | None, bool]] = deque()
         self._failures: dict[str, deque[ProviderError]] = {}
         self._by_key: dict[str, str] = {}
@@ -134,9 +132,6 @@ class FakeRetell:
 
     def close(self) -> None:
         self._note("close")
-
-    def verify_webhook(self, body: bytes, signature: bytes | str, *, now_ms: int) -> bool:
-        return verify_signature(body, signature, self._keys, now_ms)
 
     def create_llm(self, *, settings: LlmSettings) -> Llm:
         self._note("create_llm", settings=settings)
@@ -294,13 +289,6 @@ class FakeRetell:
         self._note("list_phone_numbers")
         return tuple(self.numbers.values())
 
-    def bind_phone_number(
-        self, *, phone_number: str, agent_id: str, agent_version: int | str = "latest_published"
-    ) -> Number:
-        self._note("bind_phone_number", phone_number=phone_number, agent_id=agent_id)
-        known = self.numbers.get(phone_number)
-        return self._number(phone_number, known.nickname if known else "", (agent_id,))
-
     def create_phone_call(  # noqa: PLR0913 - the gateway's own
         self,
         *,
@@ -403,6 +391,11 @@ class FakeRetell:
     def stop_call(self, *, call_id: str) -> None:
         self._note("stop_call", call_id=call_id)
         self.stopped.append(call_id)
+
+    def delete_call(self, *, call_id: str) -> None:
+        self._note("delete_call", call_id=call_id)
+        if self.placed.pop(call_id, None) is None:
+            raise NotFound("Cannot find requested asset under given api key.", 422)
 
     def concurrency(self) -> Concurrency:
         self._note("concurrency")

@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError
 from campaigns.models import Attempt
 from convomono.lib.db import atomic, run_atomic
 from reporting.services import recount_days, uncount
-from telephony.models import Call, CallDetail
+from telephony.models import Call, CallDetail, CallErasure
 from webhooks.handlers.retell import handle, repeat
 from webhooks.models import WebhookEvent
 from webhooks.payloads import KINDS, call_event
@@ -105,6 +105,8 @@ def apply_again(
 
 def rebuilt_call(*, provider_call_id: str) -> Comparison:
     """Tell what a call's events come to when they tell it from the beginning; nothing stays changed."""
+    if _erased([provider_call_id]):
+        return Comparison(left_out_count=1)
     result = Comparison(calls_count=1)
     events = _applied_events([provider_call_id])
     stored = call_picture(provider_call_id)
@@ -119,21 +121,22 @@ def rebuild_everything(
     """
     Rebuild every call from its events, in a scratch copy, and compare it with what the copy held.
 
-    Calls from before `kept_since` are left out: some of their events may have been purged. With
-    `shuffle` (a seed) each event comes twice and in a random order: the same must come out.
+    Calls from before `kept_since` are left out, some of their events may have been purged, and calls of
+    people who were erased. With `shuffle` (a seed) each event comes twice and in a random order: the same must come out.
     """
     result = Comparison()
     stored_hash, rebuilt_hash = Digest(), Digest()
     days = dict(day_pictures())
     recount_days()
     for call_ids in _chunks(kept_since):
+        erased = _erased(call_ids)
         events = _applied_events(call_ids)
         by_call = {
             call_id: list(group)
             for call_id, group in groupby(events, key=lambda event: event.provider_call_id)
         }
         for call_id in call_ids:
-            if call_id not in by_call:
+            if call_id not in by_call or call_id in erased:
                 result.left_out_count += 1
                 continue
             stored = call_picture(call_id)
@@ -185,6 +188,12 @@ def _chunks(kept_since: datetime | None) -> Iterator[list[str]]:
     while call_ids := list(rows.filter(provider_call_id__gt=last)[:CHUNK]):
         yield call_ids
         last = call_ids[-1]
+
+
+def _erased(call_ids: Sequence[str]) -> set[str]:
+    """Return the calls whose events still tell what was taken out of them for good."""
+    rows = CallErasure.objects.filter(provider_call_id__in=call_ids)
+    return set(rows.values_list("provider_call_id", flat=True))
 
 
 def _applied_events(call_ids: Sequence[str]) -> list[WebhookEvent]:

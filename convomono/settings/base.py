@@ -125,7 +125,9 @@ SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 
 RQ = {"WORKER_CLASS": "convomono.lib.jobs.MaintainedWorker"}
-RQ_QUEUES = {name: {"URL": REDIS_URL} for name in ("calls", "imports", "reports", "default")}
+RQ_QUEUES = {
+    name: {"URL": REDIS_URL} for name in ("calls", "imports", "reports", "copies", "default")
+}
 
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {

@@ -150,7 +150,8 @@ def lead_erase(request: ClientRequest, lead_id: UUID) -> HttpResponse:
         title=_("Erase this person"),
         text=_(
             "Name, number, e-mail, consents, notes, transcripts and recordings are deleted for good. "
-            "What stays is that minutes were used, and a hash of the number, so that nobody calls it."
+            "What stays is that minutes were used, and a hash of the number, so that nobody calls it. Retell "
+            "deletes its copy of the calls within three days; events as they came are kept until they are purged."
         ),
         submit=_("Erase for good"),
     )

@@ -68,10 +68,6 @@ class VersionedDocuments:
             changes = {**document, **titles, "is_published": True}
             self._write(document_id, version, changes)
 
-    def unpublish(self, document_id: str, version: int) -> None:
-        """Take a publication back, which only a fault does."""
-        self.get(document_id, version)["is_published"] = False
-
     def delete(self, document_id: str) -> None:
         if self.documents.pop(document_id, None) is None:
             raise not_found()

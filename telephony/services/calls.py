@@ -15,6 +15,7 @@ from telephony import merging
 from telephony.events import CallChange, CallEvent, CallState
 from telephony.models import Call, CallDetail, CallLookup, PhoneNumber, Recording, VoiceAgent
 from telephony.rules import RULES_VERSION, classify
+from telephony.services.erasing import forget_details
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -284,16 +285,16 @@ def is_expecting_news(*, lead_id: UUID, now: datetime) -> bool:
     return calls.filter(~Q(status__in=Call.OVER) | fresh).exists()
 
 
-def forget_calls(*, lead_id: UUID, phone_number: str) -> int:
+def forget_calls(*, lead_id: UUID, phone_number: str, now: datetime) -> int:
     """
     Take a person out of the calls with them; what was said goes, what was billed stays.
 
-    `phone_number` stands where theirs stood. Inside the caller's transaction; returns how many calls.
+    `phone_number` stands where theirs stood. No late event or replay brings anything back, and Retell's
+    copy is deleted (`services/erasing.py`). Inside the caller's transaction; returns how many calls.
     """
     calls = Call.objects.filter(lead_id=lead_id)
     call_ids = list(calls.values_list("pk", flat=True))
-    CallDetail.objects.filter(call_id__in=call_ids).delete()
-    CallLookup.objects.filter(call_id__in=call_ids).delete()
+    forget_details(call_ids=call_ids, now=now)
     sounds = Recording.objects.filter(call_id__in=call_ids)
     for name in sounds.exclude(stored_name="").values_list("stored_name", flat=True):
         on_commit(partial(files.delete_stored, name))

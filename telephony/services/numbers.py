@@ -132,12 +132,16 @@ def buy_number(
     Buy a number at Retell and put it into the inventory; one key buys one number.
 
     Asks Retell, so it must not run inside a transaction. A repeat returns the first order as it
-    stands. The order says what became of it: an outcome that nobody knows is not tried again.
+    stands. The order says what became of it: an outcome that nobody knows is not tried again, but
+    found out by a job (`ordering.py`).
     """
     order = NumberOrder(
         key=key,
         area_code=area_code,
         is_toll_free=toll_free,
+        nickname=nickname,
+        # The order's own: should the answer be lost, the number is found by it (`ordering.py`).
+        sent_nickname=f"{nickname} {key.hex[:12]}".strip(),
         ordered_by_email=actor.actor_email,
         created_at=now,
     )
@@ -145,7 +149,7 @@ def buy_number(
         return NumberOrder.objects.get(key=key)
     try:
         bought = gateway.create_phone_number(
-            area_code=area_code, toll_free=toll_free, nickname=nickname
+            area_code=area_code, toll_free=toll_free, nickname=order.sent_nickname
         )
     except UnknownOutcome as error:
         return _finish(order, NumberOrder.Status.UNKNOWN, error=str(error))

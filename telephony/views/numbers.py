@@ -113,8 +113,8 @@ def _tell_of(request: HttpRequest, order: NumberOrder) -> None:
         messages.warning(
             request,
             _(
-                "Retell's answer was lost, so a number may have been bought. Look at the numbers in"
-                " Retell's dashboard before you buy another one, and add it here."
+                "Retell's answer was lost, so a number may have been bought. Within half an hour it is"
+                " either in stock here or the order is closed: wait for that before you buy another."
             ),
         )
 

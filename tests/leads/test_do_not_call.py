@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audit.models import AuditLog
-from campaigns.models import Attempt, Enrolment, FollowUp
+from campaigns.models import Attempt, Enrolment, FollowUp, PersonPace
 from campaigns.queries.number_check import check_number
 from campaigns.services.enrolment import enrol_lead
 from convomono.lib.ids import uuid7
@@ -347,8 +347,10 @@ def known(acme) -> Lead:
         phone_number=NUMBER,
         status="ended",
         request={"to_number": NUMBER},
+        error=f"Retell: {NUMBER} can't be called.",
         created_at=NOW,
     )
+    PersonPace.objects.create(phone_number=NUMBER, attempt_id=uuid7(), changed_at=NOW)
     FollowUp.objects.create(
         client=acme, lead=lead, due_at=NOW, note="Ada again", key="k", created_at=NOW
     )
@@ -359,7 +361,10 @@ def test_erases_a_person_everywhere_but_for_a_hash_that_nobody_dials(known, acme
     assert erase_lead(lead=known, reason="Asked", actor=alice, now=NOW)
     assert not erase_lead(lead=known, reason="Asked", actor=alice, now=NOW)
 
-    tables = (Lead, Consent, LeadNote, Enrolment, Attempt, Call, CallDetail, FollowUp, Suppression)
+    tables = (
+        *(Lead, Consent, LeadNote, Enrolment, Attempt, Call, CallDetail, FollowUp, Suppression),
+        PersonPace,
+    )
     for model in tables:
         for row in model.objects.all().values():
             for word in (NUMBER, "Ada", "ada@x.test", "Rex", "vip"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,9 @@ from convomono.lib import outbound
 from convomono.lib.clock import CLOCK
 from convomono.lib.outbound import Answer, Unreachable
 from telephony import jobs
+from telephony.fetching import BACKOFF, claim_due
 from telephony.happenings import read_happenings
-from telephony.lookups import MOST_PASSAGES, calls_to_ask, fetch_lookup, read_passages
+from telephony.lookups import MOST_PASSAGES, fetch_lookup, read_passages
 from telephony.models import CallDetail, CallLookup
 from telephony.sandbox.calls import Call as SandboxCall
 from telephony.sandbox.clock import SandboxClock
@@ -23,6 +25,7 @@ from tests.factories.telephony import CallFactory
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from uuid import UUID
 
     from accounts.models import Client
     from telephony.models import Call
@@ -135,31 +138,41 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 class TestFetching:
-    def test_keeps_the_passages_once(self, call: Call, answers: list[Any]):
-        assert fetch_lookup(call_id=call.pk)
+    def test_keeps_the_passages_once(self, call: Call, answers: list[Any], now: datetime):
+        assert fetch_lookup(call_id=call.pk, now=now)
         CallLookup.objects.update(passages=[])
-        assert fetch_lookup(call_id=call.pk)  # known: not asked again
+        assert fetch_lookup(call_id=call.pk, now=now)  # known: not asked again
         row = CallLookup.objects.get()
         assert (row.status, row.passages) == ("stored", [])
-        assert calls_to_ask() == []
+        assert due(now) == []
 
     @pytest.mark.parametrize("problem", [404, Unreachable("Nobody.")])
-    def test_tries_five_times(self, call: Call, answers: list[Any], problem: Any):
+    def test_tries_five_times_over_hours(
+        self, call: Call, answers: list[Any], problem: Any, now: datetime
+    ):
         answers += [problem] * 5
-        for tries in range(1, 6):
-            assert calls_to_ask() == [call.pk]
-            assert not fetch_lookup(call_id=call.pk)
+        at = now
+        for tries, pause in enumerate((*BACKOFF, timedelta(days=9)), 1):
+            assert due(at) == [call.pk]
+            assert not fetch_lookup(call_id=call.pk, now=at)
             assert CallLookup.objects.get().attempts == tries
-        assert calls_to_ask() == []
-        assert not fetch_lookup(call_id=call.pk)
+            assert due(at + pause - timedelta(seconds=1)) == []
+            at += pause
+        assert at - timedelta(days=9) - now > timedelta(hours=6)
+        assert not fetch_lookup(call_id=call.pk, now=at)
 
-    def test_knows_nothing_of_a_call_without(self, acme: Client):
-        assert not fetch_lookup(call_id=CallFactory.create(client=acme).pk)
+    def test_knows_nothing_of_a_call_without(self, acme: Client, now: datetime):
+        assert not fetch_lookup(call_id=CallFactory.create(client=acme).pk, now=now)
+
+
+def due(now: datetime) -> list[UUID]:
+    return claim_due(CallLookup, now=now, most=10)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_jobs_fetch_what_waits(call: Call, answers: list[Any], run_jobs: Callable[[], int]):
     assert jobs.fetch_lookups(of_a_later_version=1) == 1
+    assert jobs.fetch_lookups() == 0  # it stands in line
     assert run_jobs() == 1
     assert [one["text"] for one in CallLookup.objects.get().passages] == TOLD[0][
         "retrieved_contents"

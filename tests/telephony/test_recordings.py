@@ -9,15 +9,19 @@ import pytest
 from django.core import signing
 
 from convomono.lib import clock, files, outbound
+from convomono.lib.ids import uuid7
+from convomono.lib.jobs import enqueue
 from convomono.lib.outbound import Answer, AnswerRefused, Unreachable
-from telephony import jobs, recordings
+from telephony import fetching, jobs, recordings
+from telephony.fetching import BACKOFF, LEASE, claim_due
 from telephony.models import Call, CallDetail, Recording
-from telephony.recordings import calls_without_copy, copy_recording, purge_recordings
+from telephony.recordings import copy_recording, note_recordings, purge_recordings
 from tests.factories.telephony import CallFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from uuid import UUID
 
     from accounts.models import Client
 
@@ -76,14 +80,17 @@ class TestCopying:
             assert Recording.objects.get().attempts == tries
         assert Recording.objects.get().status == "failed"
         assert not copy_recording(call_id=call.pk, now=now)
-        assert calls_without_copy(now=now) == []
+        assert due(now + timedelta(days=9)) == []
 
-    def test_goes_on_after_trouble(self, call: Call, fetched: list[Any], now: datetime):
+    def test_goes_on_after_trouble_when_it_is_time(
+        self, call: Call, fetched: list[Any], now: datetime
+    ):
         fetched.append(Unreachable("Nobody."))
         copy_recording(call_id=call.pk, now=now)
-        assert calls_without_copy(now=now) == [call.pk]
-        assert copy_recording(call_id=call.pk, now=now)
-        assert calls_without_copy(now=now) == []
+        assert due(now + BACKOFF[0] - timedelta(seconds=1)) == []
+        assert due(now + BACKOFF[0]) == [call.pk]
+        assert copy_recording(call_id=call.pk, now=now + BACKOFF[0])
+        assert due(now + timedelta(days=9)) == []
 
     def test_has_nothing_to_do_without_a_recording(self, acme: Client, now: datetime):
         assert not copy_recording(call_id=CallFactory.create(client=acme).pk, now=now)
@@ -97,12 +104,53 @@ class TestCopying:
             client=call.client, status="ended", duration_ms=1, created_at=now + timedelta(hours=1)
         )
         CallDetail.objects.create(call=later, recording_url=URL)
-        assert calls_without_copy(now=now + timedelta(hours=2)) == [later.pk, call.pk]
-        assert calls_without_copy(now=now + timedelta(hours=24)) == [later.pk]
+        assert note_recordings(now=now + timedelta(hours=2)) == 2
+        assert note_recordings(now=now + timedelta(hours=2)) == 0
+        Recording.objects.all().delete()
+        assert note_recordings(now=now + timedelta(hours=24)) == 1
+        assert Recording.objects.get().call_id == later.pk
+
+
+class TestClaiming:
+    def test_gives_each_call_to_one_and_again_when_a_worker_died(self, call: Call, now: datetime):
+        note_recordings(now=now)
+        assert due(now) == [call.pk]
+        assert due(now + LEASE - timedelta(seconds=1)) == []
+        assert due(now + LEASE) == [call.pk]
+
+    def test_claims_the_oldest_as_far_as_there_is_room(
+        self, call: Call, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        older = CallFactory.create(client=call.client, created_at=now)
+        Recording.objects.create(
+            call=older, client=call.client, created_at=now - timedelta(hours=1)
+        )
+        note_recordings(now=now)
+        assert claim_due(Recording, now=now, most=-3) == []
+        assert claim_due(Recording, now=now, most=1) == [older.pk]
+
+
+def due(now: datetime) -> list[UUID]:
+    return claim_due(Recording, now=now, most=10)
 
 
 @pytest.mark.django_db(transaction=True)
 class TestJobs:
+    def test_fill_no_line_that_is_full(
+        self,
+        call: Call,
+        settings: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        run_jobs: Callable[[], int],
+    ):
+        settings.RECORDINGS_COPY = True
+        Call.objects.update(created_at=clock.now())
+        monkeypatch.setattr(fetching, "MOST_IN_LINE", 1)
+        enqueue(jobs.copy_recording, queue="copies", call_id=str(uuid7()))
+        assert jobs.copy_recordings() == 0
+        assert run_jobs() == 1
+        assert jobs.copy_recordings() == 1
+
     def test_copy_where_it_is_wanted(
         self, call: Call, fetched: list[Any], settings: Any, run_jobs: Callable[[], int]
     ):
@@ -110,6 +158,7 @@ class TestJobs:
         assert jobs.copy_recordings(of_a_later_version=1) == 0
         settings.RECORDINGS_COPY = True
         assert jobs.copy_recordings() == 1
+        assert jobs.copy_recordings() == 0  # it stands in line
         assert run_jobs() == 1
         assert Recording.objects.get().status == "stored"
         assert jobs.copy_recordings() == 0

@@ -33,7 +33,6 @@ QUIET = "+14155550005"  # busy: over at once
 def gateway(sandbox: Sandbox) -> Iterator[RetellGateway]:
     made = RetellGateway(
         api_key="sandbox",
-        webhook_keys=[WEBHOOK_KEY],
         base_url=sandbox.url,
         timeout_seconds=2,
         dial_timeout_seconds=0.5,
