@@ -151,7 +151,7 @@ def lead_erase(request: ClientRequest, lead_id: UUID) -> HttpResponse:
         text=_(
             "Name, number, e-mail, consents, notes, transcripts and recordings are deleted for good. "
             "What stays is that minutes were used, and a hash of the number, so that nobody calls it. Retell "
-            "deletes its copy of the calls within three days; events as they came are kept until they are purged."
+            "deletes its copy of the calls within three days."
         ),
         submit=_("Erase for good"),
     )
