@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('telephony', '0005_call_happenings_and_lookups'),
+        ('telephony', '0006_call_corrections_and_tests'),
     ]
 
     operations = [
