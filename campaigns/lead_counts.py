@@ -13,6 +13,7 @@ from campaigns.dialling.windows import Hours
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide
 from campaigns.services.launching import waiting_leads
 from campaigns.services.limits import client_limits
+from campaigns.timetable import PlaceGroup
 from convomono.lib.phone import is_fictional
 from leads.models import Lead
 from leads.services import suppressed_numbers
@@ -46,6 +47,7 @@ class LeadCounts:
     callable_now: int = 0
     waits: tuple[ZoneWait, ...] = ()
     without_variable: tuple[tuple[str, int], ...] = ()  # callable ones that can't fill a variable
+    groups: tuple[PlaceGroup, ...] = ()  # the callable ones by the hours that hold for them
     has_real_number: bool = False  # one that isn't kept for fiction
 
     @property
@@ -82,7 +84,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
             fictional = is_fictional(row.phone_number)
             places[_place(row), _zones(row), fictional] += 1
             missing.update(name for name in names if not row.dynamic_vars.get(name))
-    open_now, waits = _by_zone(campaign, places, now, is_sandbox=is_sandbox)
+    open_now, waits, groups = _by_zone(campaign, places, now, is_sandbox=is_sandbox)
     return LeadCounts(
         total=tally["total"],
         suppressed=tally["suppressed"],
@@ -90,6 +92,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
         no_consent=tally["no_consent"],
         callable_now=open_now,
         waits=waits,
+        groups=groups,
         without_variable=tuple((name, missing[name]) for name in names if missing[name]),
         has_real_number=any(not fictional for _where, _when, fictional in places),
     )
@@ -123,14 +126,16 @@ def _by_zone(
     now: datetime,
     *,
     is_sandbox: bool,
-) -> tuple[int, tuple[ZoneWait, ...]]:
+) -> tuple[int, tuple[ZoneWait, ...], tuple[PlaceGroup, ...]]:
     """Ask the dispatcher's own rule once for each place that leads may live in."""
     stored = campaign.calling_window
     hours = Hours(frozenset(stored.weekdays), stored.opens_minute, stored.closes_minute)
     window = DialWindow(hours=hours, is_any_hour=stored.is_any_hour)
     limits = client_limits(campaign.client_id)
     open_now, waits = 0, []
+    groups: Counter[tuple[tuple[str, ...], Hours | None]] = Counter()
     for (place, zones, fictional), count in places.items():
+        rules = rules_in(place, zones=zones, limits=limits, now=now)
         decision = decide(
             facts=DialFacts(
                 phone_number="+12025550100" if fictional else "+12025551000",
@@ -139,13 +144,19 @@ def _by_zone(
             ),
             policy=DialPolicy(),
             window=window,
-            rules=rules_in(place, zones=zones, limits=limits, now=now),
+            rules=rules,
             is_sandbox=is_sandbox,
             now=now,
         )
+        at_any_hour = decision.inputs["any_hour"]
+        key = tuple(decision.inputs["zones"]), None if at_any_hour else hours.within(rules)
         if decision.verdict == Verdict.ALLOW:
             open_now += count
+            groups[key] += count
         else:
             opens_at = None if decision.waiting_code == "never_open" else decision.not_before
             waits.append(ZoneWait(tuple(decision.inputs["zones"]), count, opens_at))
-    return open_now, tuple(sorted(waits, key=lambda wait: -wait.count))
+            if opens_at is not None:
+                groups[key] += count
+    places = tuple(PlaceGroup(zones, when, count) for (zones, when), count in groups.items())
+    return open_now, tuple(sorted(waits, key=lambda wait: -wait.count)), places

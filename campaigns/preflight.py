@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _, ngettext
 
 from billing.models import Wallet
 from billing.rules import hold_seconds, price_micros
 from billing.services import RateMissing, current_rate
-from campaigns.forecast import Forecast, forecast, profile_of
+from campaigns.forecast import Forecast, Pace, forecast, profile_of
 from campaigns.lead_counts import LeadCounts, count_leads
 from campaigns.models import BatchCall, Campaign
 from campaigns.settings_schema import max_call_seconds
@@ -18,8 +20,6 @@ from convomono.lib.display import brief_instant
 from telephony.models import Call, PhoneNumber
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from billing.rules import Terms
 
 HISTORY_CALLS = 1000
@@ -145,15 +145,30 @@ def _forecast(
         .order_by("-created_at", "-pk")
         .values_list("outcome_class", "duration_ms")[:HISTORY_CALLS]
     )
+    retry = campaign.retry_policy
     opens = [wait.opens_at for wait in counts.waits if wait.opens_at]
-    return forecast(
-        leads=counts.callable,
-        max_attempts=campaign.retry_policy.max_attempts,
+    pace = Pace(
         slots=slots,
         calls_per_second=calls_per_second,
         starts_at=now if counts.callable_now or not opens else min(opens),
-        profile=profile_of(calls),
+        today_ends=_midnight(campaign.client.time_zone, now),
+        max_attempts=retry.max_attempts,
+        pauses=(
+            retry.busy_delay_seconds,
+            retry.no_answer_delay_seconds,
+            retry.voicemail_delay_seconds,
+            retry.declined_delay_seconds,
+            retry.technical_delay_seconds,
+        ),
     )
+    return forecast(groups=counts.groups, pace=pace, profile=profile_of(calls))
+
+
+def _midnight(time_zone: str, now: datetime) -> datetime:
+    """Return the end of the client's day."""
+    local = now.astimezone(ZoneInfo(time_zone))
+    tomorrow = local.date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), local.tzinfo)
 
 
 # -- Findings --------------------------------------------------------------------------------------
@@ -233,10 +248,10 @@ def _first_opening(counts: LeadCounts) -> datetime | None:
 def _number_findings(numbers: list[PhoneNumber], now: datetime) -> list[Finding]:
     if not numbers:
         sentence = _("There is no phone number to call from. Ask your agency to assign one.")
-        return [Finding("no_number", "blocker", sentence)]
+        return [Finding("no_number", "blocker", sentence, "numbers")]
     if all(number.resting_until and number.resting_until > now for number in numbers):
         sentence = _("All your phone numbers are resting after complaints; calls wait for them.")
-        return [Finding("numbers_resting", "warning", sentence)]
+        return [Finding("numbers_resting", "warning", sentence, "numbers")]
     return []
 
 
@@ -252,7 +267,7 @@ def _batch_finding() -> Finding:
 def _money_findings(check: Preflight, *, has_rate: bool) -> list[Finding]:
     if not has_rate:
         sentence = _("No price is agreed yet. Ask your agency to set one.")
-        return [Finding("no_price", "blocker", sentence)]
+        return [Finding("no_price", "blocker", sentence, "billing")]
     if check.available_seconds < check.hold_seconds:
         sentence = _("The balance doesn't cover one call. Buy minutes first.")
         return [Finding("no_credits", "blocker", sentence, "billing")]

@@ -20,7 +20,7 @@ from billing.services import (
     reserved_times,
 )
 from campaigns.dialling import waiting
-from campaigns.forecast import forecast, profile_of
+from campaigns.forecast import profile_of, talk_load
 from campaigns.models import BatchCall
 from campaigns.services.steering import (
     BatchCallNotPaused,
@@ -140,12 +140,9 @@ def _is_funded(batch_call: BatchCall, now: datetime) -> bool:
 
 def _needed_seconds(batch_call: BatchCall, now: datetime) -> int:
     calls = Call.objects.filter(client_id=batch_call.client_id).order_by("-created_at", "-pk")
-    expected = forecast(
+    load = talk_load(
         leads=batch_call.in_progress_count,
         max_attempts=batch_call.campaign.retry_policy.max_attempts,
-        slots=1,
-        calls_per_second=1,
-        starts_at=now,
         profile=profile_of(calls.values_list("outcome_class", "duration_ms")[:HISTORY_CALLS]),
     )
-    return expected.seconds_high
+    return load.seconds_high

@@ -151,7 +151,7 @@ def fixes(campaign: Campaign) -> dict[str, tuple[str, str]]:
     return {
         "script": (_step(campaign, "script"), _("To the script")),
         "hours": (_step(campaign, "hours"), _("Change the hours")),
-        "numbers": (_step(campaign, "numbers"), _("Choose numbers")),
+        "numbers": (_step(campaign, "numbers"), _("To the numbers")),
         "prepare": (_step(campaign, "test"), _("Make it ready")),
         "upload": (
             f"{reverse('leads:import-create')}?campaign={campaign.pk}",

@@ -1,0 +1,148 @@
+"""When a launch is likely to be through: its dials step by step, in the hours of each place, all attempts included."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from campaigns.dialling.windows import is_open
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from campaigns.dialling.windows import Hours
+
+# Fine steps while a short list may end in them, coarse ones after that.
+FINE, COARSE = timedelta(minutes=5), timedelta(minutes=30)
+FINE_FOR = timedelta(hours=6)
+HORIZON = timedelta(days=45)
+# Less than half a lead is nobody.
+NOBODY = 0.5
+MOST_GROUPS = 24
+
+
+@dataclass(frozen=True)
+class PlaceGroup:
+    """Leads who have the same hours in the same zones; `hours` is None where any hour will do."""
+
+    zones: tuple[str, ...]
+    hours: Hours | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Retries:
+    """What follows a dial that doesn't end a lead: shares of all dials, with their pauses in seconds."""
+
+    max_attempts: int
+    pauses: tuple[tuple[float, int], ...]
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """When everybody was tried once, when all is over (None: beyond the horizon), dials before `today_ends`."""
+
+    first_pass_at: datetime | None
+    ends_at: datetime | None
+    dials_today: int
+
+
+class _Place:
+    """The leads of one group: who is due, by attempt, and who is due later, by the instant."""
+
+    def __init__(self, group: PlaceGroup) -> None:
+        self.group = group
+        self.due: dict[int, float] = {1: float(group.count)}
+        self.later: dict[datetime, dict[int, float]] = {}
+
+    def is_over(self) -> bool:
+        return not (self.due or self.later)
+
+    def is_open(self, now: datetime) -> bool:
+        hours = self.group.hours
+        return hours is None or is_open(hours=hours, zones=self.group.zones, at=now)
+
+    def wake(self, now: datetime) -> None:
+        """Make those due whose pause is over."""
+        for at in [at for at in self.later if at <= now]:
+            for attempt, amount in self.later.pop(at).items():
+                self.due[attempt] = self.due.get(attempt, 0.0) + amount
+
+    def dial(self, now: datetime, room: float, retries: Retries) -> float:
+        """Dial who is due, first tries first, and put back who is tried again; return how many."""
+        left = room
+        for attempt in sorted(self.due):
+            amount = min(self.due[attempt], left)
+            left -= amount
+            self.due[attempt] -= amount
+            if attempt < retries.max_attempts:
+                for share, seconds in retries.pauses:
+                    amounts = self.later.setdefault(_slot(now, seconds), {})
+                    amounts[attempt + 1] = amounts.get(attempt + 1, 0.0) + amount * share
+        self._forget_nobody()
+        return room - left
+
+    def _forget_nobody(self) -> None:
+        """Forget an attempt for which less than half a lead is left, once no earlier one feeds it."""
+        left: dict[int, float] = defaultdict(float)
+        for amounts in (self.due, *self.later.values()):
+            for attempt, amount in amounts.items():
+                left[attempt] += amount
+        for attempt in sorted(left):
+            if left[attempt] >= NOBODY:
+                break
+            for amounts in (self.due, *self.later.values()):
+                amounts.pop(attempt, None)
+        self.later = {at: amounts for at, amounts in self.later.items() if amounts}
+
+
+def _slot(now: datetime, seconds: int) -> datetime:
+    """Return the instant after a pause, in whole fine steps: so that few of them are kept apart."""
+    return now + -(-timedelta(seconds=seconds) // FINE) * FINE
+
+
+def timetable(
+    *,
+    groups: Sequence[PlaceGroup],
+    retries: Retries,
+    per_second: float,
+    starts_at: datetime,
+    today_ends: datetime,
+) -> Timetable:
+    """
+    Follow the expected numbers of dials through time, at most `per_second` of them.
+
+    An estimate: fractions of leads are dialled, and pauses are those of the campaign without exceptions.
+    """
+    places = [_Place(group) for group in _fewer(groups) if group.count]
+    now, ends, first_pass = starts_at, starts_at, None
+    today = 0.0
+    while not all(place.is_over() for place in places) and now < starts_at + HORIZON:
+        step = FINE if now - starts_at < FINE_FOR else COARSE
+        room = per_second * step.total_seconds()
+        dialled = 0.0
+        for place in places:
+            place.wake(now)
+            if place.due and place.is_open(now):
+                dialled += place.dial(now, room - dialled, retries)
+        if dialled:
+            ends = now + timedelta(seconds=dialled / per_second)
+            today += dialled if now < today_ends else 0
+        if first_pass is None and not any(1 in place.due for place in places):
+            first_pass = ends
+        now += step
+    is_over = all(place.is_over() for place in places)
+    return Timetable(first_pass, ends if is_over else None, round(today))
+
+
+def _fewer(groups: Sequence[PlaceGroup]) -> list[PlaceGroup]:
+    """Keep the largest groups; the leads of the others are counted with the largest."""
+    ranked = sorted(groups, key=lambda group: -group.count)
+    rest = sum(group.count for group in ranked[MOST_GROUPS:])
+    kept = ranked[:MOST_GROUPS]
+    if rest:
+        kept[0] = PlaceGroup(kept[0].zones, kept[0].hours, kept[0].count + rest)
+    return kept
