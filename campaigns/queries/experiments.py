@@ -27,6 +27,7 @@ class ArmRow:
     reached: int
     converted: int
     opted_out: int
+    talk_seconds: int
 
     @property
     def ratio(self) -> float | None:
@@ -46,6 +47,10 @@ class ArmRow:
     @property
     def opt_out_ratio(self) -> float | None:
         return self.opted_out / self.reached if self.reached else None
+
+    @property
+    def seconds_per_reached(self) -> int | None:
+        return round(self.talk_seconds / self.reached) if self.reached else None
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ def _arm(label: str, version: int | None, counts: dict[str, int]) -> ArmRow:
         reached=counts.get("reached", 0),
         converted=counts.get("converted", 0),
         opted_out=counts.get("opted_out", 0),
+        talk_seconds=counts.get("talk_seconds", 0),
     )
 
 
@@ -96,7 +102,13 @@ def _say(experiment: Experiment, arms: list[ArmRow]) -> str:
     key = experiment.winner or experiment.status
     if experiment.status == status.RUNNING and not any(arm.reached for arm in arms):
         key = "nobody"
+    if experiment.status == status.HARMFUL and experiment.results.get("harm") == "cost":
+        key = "cost"
     return {
+        "cost": _(
+            "Stopped: the trial takes far more talk and brings no more for it. "
+            "Everybody hears the old version."
+        ),
         status.PREPARING: _("The trial is being published at Retell."),
         status.HARMFUL: _(
             "Stopped: the trial drove more people to opt out. Everybody hears the old version."

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Sum
+
 from audit import actions
 from audit.services import System, record
 from campaigns import script
@@ -18,10 +20,11 @@ from campaigns.services.authoring import LIVE
 from campaigns.settings_schema import with_defaults
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
-from telephony.models import VoiceAgent
+from telephony.models import Call, VoiceAgent
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from audit.services import Actor
     from campaigns.experiments import Judgement
@@ -199,16 +202,30 @@ def outcomes(experiment: Experiment, now: datetime) -> list[Outcome]:
         last_attempted_at__gte=experiment.started_at,
         completed_at__lte=now - SETTLED,
     ).order_by("completed_at", "pk")
+    talked = _talked(experiment)
     return [
         Outcome(
             arm=arm_of(experiment_id=experiment.pk, lead_id=lead_id),
             is_converted=converted,
             has_opted_out=opted_out,
+            talk_seconds=talked.get(lead_id, 0),
         )
         for lead_id, converted, opted_out in rows.values_list(
             "lead_id", "is_converted", "has_opted_out"
         )
     ]
+
+
+def _talked(experiment: Experiment) -> dict[UUID, int]:
+    """Return what each lead's calls since the beginning are billed for, in seconds. One query."""
+    calls = Call.objects.filter(
+        client_id=experiment.client_id,
+        campaign_id=experiment.campaign_id,
+        created_at__gte=experiment.started_at,
+        lead_id__isnull=False,
+    )
+    rows = calls.order_by().values_list("lead_id").annotate(seconds=Sum("billed_seconds"))
+    return {lead_id: seconds or 0 for lead_id, seconds in rows}
 
 
 def judge_experiment(*, experiment: Experiment, now: datetime) -> Judgement:
@@ -220,10 +237,12 @@ def judge_experiment(*, experiment: Experiment, now: datetime) -> Judgement:
             "variant": asdict(found.variant),
             "evidence": round(found.evidence, 3),
             "harm_evidence": round(found.harm_evidence, 3),
+            "cost_evidence": round(found.cost_evidence, 3),
+            "harm": found.harm,
         }
     )
     actor = System("experiments")
-    if found.harms:
+    if found.harm:
         end_experiment(experiment=experiment, status=Status.HARMFUL, actor=actor, now=now)
     elif found.winner:
         end_experiment(

@@ -9,13 +9,21 @@ from datetime import timedelta
 import pytest
 
 from campaigns import jobs
-from campaigns.experiments import ENOUGH, HARM_ENOUGH, Outcome, arm_of, judge, sequential_test
+from campaigns.experiments import (
+    ENOUGH,
+    HARM_ENOUGH,
+    Outcome,
+    arm_of,
+    judge,
+    sequential_test,
+    sign_test,
+)
 from campaigns.models import Attempt, BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
 from campaigns.services import authoring, experimenting, lifecycle
 from campaigns.settings_schema import DEFAULTS
 from campaigns.views import experiments as views
 from convomono.lib.ids import uuid7
-from telephony.models import VoiceAgent
+from telephony.models import Call, VoiceAgent
 from telephony.provider import Rejected
 from tests.factories.campaigns import NOW, enrol, launch, make_draft, run_batch
 
@@ -90,9 +98,39 @@ def test_sees_harm_in_the_variant_alone():
     harmful = judge(outcomes_of([("control", False, False), ("variant", False, True)] * 30))
     better = judge(outcomes_of([("control", False, True), ("variant", False, False)] * 30))
 
-    assert harmful.harms
-    assert not better.harms
+    assert harmful.harm == "opt_out"
+    assert better.harm == ""
     assert harmful.harm_evidence >= HARM_ENOUGH
+
+
+def talks(control, variant, converts=(False, False)):
+    rows = [("control", converts[0], control), ("variant", converts[1], variant)]
+    return [Outcome(arm, c, has_opted_out=False, talk_seconds=s) for arm, c, s in rows]
+
+
+def test_sees_a_trial_that_takes_far_more_talk():
+    dear = judge(talks(60, 90) * 30)
+    cheap = judge(talks(90, 60) * 30)
+    little = judge(talks(60, 61) * 300)
+    even = judge((talks(60, 90) + talks(90, 60)) * 30)
+    # One endless call is no pattern.
+    endless = judge(talks(60, 60) * 30 + talks(60, 7200))
+    worth_it = judge(talks(60, 90, converts=(False, True)) * 30)
+
+    assert (dear.harm, dear.winner) == ("cost", "")
+    assert dear.cost_evidence >= HARM_ENOUGH
+    assert [one.harm for one in (cheap, little, even, endless)] == ["", "", "", ""]
+    assert (worth_it.harm, worth_it.winner) == ("", "variant")
+
+
+def test_stops_few_trials_that_cost_the_same():
+    draw = random.Random(11)  # noqa: S311 - chance, no secret
+    stopped = 0
+    for _run in range(300):
+        control = [int(draw.lognormvariate(3.8, 0.9)) for _ in range(300)]
+        variant = [int(draw.lognormvariate(3.8, 0.9)) for _ in range(300)]
+        stopped += sign_test(control, variant, HARM_ENOUGH).crossed_by != 0
+    assert stopped <= 30
 
 
 def test_waits_for_a_pair():
@@ -251,6 +289,35 @@ def test_stops_for_harm(running, monkeypatch):
     assert (running.status, running.winner) == ("harmful", "")  # although it converted more
     batch_call = BatchCall.objects.get()
     assert (batch_call.version, batch_call.variant) == (running.control, None)
+
+
+def test_stops_for_what_it_costs_counted_from_the_calls(running, alice, browse):
+    enrol(running.campaign, 40, start=20)
+    reach(running, "control")
+    reach(running, "variant")
+    before = running.started_at - timedelta(days=1)
+    for row in Enrolment.objects.all():
+        is_variant = arm_of(experiment_id=running.pk, lead_id=row.lead_id) == "variant"
+        talked = {running.started_at: 90 if is_variant else 30, before: 9_000}
+        for at, seconds in talked.items():  # what was talked before the trial doesn't count
+            Call.objects.create(
+                client_id=row.client_id,
+                campaign_id=row.campaign_id,
+                lead_id=row.lead_id,
+                provider_call_id=f"call_{uuid7().hex}",
+                billed_seconds=seconds,
+                created_at=at,
+            )
+
+    found = experimenting.judge_experiment(experiment=running, now=later(running))
+
+    running.refresh_from_db()
+    assert (found.harm, running.status, running.winner) == ("cost", "harmful", "")
+    assert found.variant.seconds_per_reached == 90
+    path = f"/app/campaigns/{running.campaign_id}/experiments/{running.pk}/"
+    page = browse(alice).get(path).content.decode()
+    assert "takes far more talk" in page
+    assert "Talk per person" in page
 
 
 def test_ends_when_a_new_version_is_published(running, alice):
