@@ -7,8 +7,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from campaigns.agent_choices import MODELS
 from campaigns.dialling.callbacks import CALLBACK_FIELD, CALLBACK_QUESTION
-from campaigns.settings_schema import MODELS, CampaignSettings, with_defaults
+from campaigns.settings_schema import CampaignSettings, with_defaults
 from telephony.provider import AgentSettings, AnalysisField, LlmSettings, Voicemail
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def llm_settings(
         model=MODELS.get(chosen["model_tier"]),
         general_prompt=campaign.script_raw,
         begin_message=campaign.opening_line or None,
+        start_speaker=chosen["starts"],
+        model_temperature=chosen["temperature"],
         knowledge_base_ids=knowledge_base_ids,
         default_dynamic_variables={MARK: mark} if mark else {},
         general_tools=(
@@ -76,6 +79,21 @@ def agent_settings(
         begin_message_delay_ms=chosen["begin_message_delay_ms"],
         denoising_mode=chosen["denoising_mode"],
         stt_mode=chosen["stt_mode"],
+        voice_model=chosen["voice_model"] or None,
+        fallback_voice_ids=tuple(filter(None, [chosen["fallback_voice_id"]])),
+        enable_dynamic_responsiveness=chosen["enable_dynamic_responsiveness"],
+        enable_dynamic_voice_speed=chosen["enable_dynamic_voice_speed"],
+        backchannel_frequency=chosen["backchannel_frequency"],
+        backchannel_words=tuple(chosen["backchannel_words"]),
+        ambient_sound_volume=chosen["ambient_sound_volume"],
+        reminder_trigger_ms=chosen["reminder_trigger_ms"],
+        reminder_max_count=chosen["reminder_max_count"],
+        manners=tuple(chosen["manners"]),
+        # Retell has it in English alone, and the language may have been changed since.
+        vocab_specialization=(
+            chosen["vocab_specialization"] if chosen["language"].startswith("en-") else "general"
+        ),
+        pronunciations=tuple((word, sound) for word, sound in chosen["pronunciations"]),
         webhook_url=webhook_url,
         webhook_events=_EVENTS + (_SPOKEN if chosen["live_transcript"] else ()),
     )

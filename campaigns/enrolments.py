@@ -127,6 +127,11 @@ def completeness(batch_call_id: UUID) -> Completeness:
     return Completeness(enrolled=batch_call.tasks_count, counters_agree=agree, **counted)
 
 
+def converted_count(batch_call_id: UUID) -> int:
+    """Count a launch's leads that reached the goal; one query."""
+    return Enrolment.objects.filter(batch_call_id=batch_call_id, is_converted=True).count()
+
+
 def finish_if_complete(*, batch_call_id: UUID, now: datetime) -> bool:
     """
     Finish a launch once nobody is queued, dialled or in a call and the numbers add up.
@@ -146,10 +151,13 @@ def finish_if_complete(*, batch_call_id: UUID, now: datetime) -> bool:
         close_reservation(batch_call_id=batch_call_id, now=now)
         return False
 
+    converted = converted_count(batch_call_id)
+
     def block() -> bool:
         finished = BatchCall.objects.filter(idle, pk=batch_call_id, status__in=LIVE).update(
             status=BatchCall.Status.FINISHED,
             finished_at=now,
+            converted_count=converted,
             waiting_reason="",
             waiting_until=None,
             waiting_facts={},

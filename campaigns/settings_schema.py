@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
-from django.utils.translation import gettext_lazy as _
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -55,6 +53,20 @@ class CampaignSettings(TypedDict):
     begin_message_delay_ms: int
     denoising_mode: str
     stt_mode: str
+    voice_model: str
+    fallback_voice_id: str
+    temperature: float
+    starts: Literal["agent", "user"]
+    enable_dynamic_responsiveness: bool
+    enable_dynamic_voice_speed: bool
+    backchannel_frequency: float
+    backchannel_words: list[str]
+    ambient_sound_volume: float
+    reminder_trigger_ms: int
+    reminder_max_count: int
+    manners: list[str]
+    vocab_specialization: str
+    pronunciations: list[list[str]]
 
 
 DEFAULTS: CampaignSettings = {
@@ -83,6 +95,20 @@ DEFAULTS: CampaignSettings = {
     "begin_message_delay_ms": 0,
     "denoising_mode": "noise-cancellation",
     "stt_mode": "fast",
+    "voice_model": "",
+    "fallback_voice_id": "",
+    "temperature": 0.0,
+    "starts": "agent",
+    "enable_dynamic_responsiveness": False,
+    "enable_dynamic_voice_speed": False,
+    "backchannel_frequency": 0.8,
+    "backchannel_words": [],
+    "ambient_sound_volume": 1.0,
+    "reminder_trigger_ms": 10_000,
+    "reminder_max_count": 1,
+    "manners": [],
+    "vocab_specialization": "general",
+    "pronunciations": [],
 }
 
 # Retell's limits; ours start at 15 s of ringing (US telemarketing rule: 15 s or four rings).
@@ -92,53 +118,9 @@ VOICE_SPEED = (0.5, 2.0)
 SILENCE_SECONDS = (10, 600)
 MOST_QUESTIONS = 6
 MOST_KEYWORDS = 40
-
-# What a tier is called at Retell; the standard one is Retell's own default.
-MODELS: dict[str, str | None] = {
-    "economy": "gpt-5.4-nano",
-    "standard": None,
-    "strongest": "gpt-6-sol",
-}
-MODEL_TIERS = (
-    ("economy", _("Economy: cheapest, for short and simple talks")),
-    ("standard", _("Standard: what Retell recommends")),
-    ("strongest", _("Strongest: for many rules and hard questions, dearest by the minute")),
-)
-AMBIENT_SOUNDS = (
-    ("", _("None")),
-    ("call-center", _("Call centre")),
-    ("coffee-shop", _("Coffee shop")),
-    ("convention-hall", _("Convention hall")),
-    ("summer-outdoor", _("Outdoors in summer")),
-    ("mountain-outdoor", _("Outdoors in the mountains")),
-    ("static-noise", _("Static noise")),
-)
-DENOISING = (
-    ("no-denoise", _("Off")),
-    ("noise-cancellation", _("Noise")),
-    ("noise-and-background-speech-cancellation", _("Noise and other voices (costs extra)")),
-)
-LISTENING = (("fast", _("Fast")), ("accurate", _("Accurate, a little slower")))
-
-LANGUAGES = (
-    ("en-US", _("English (United States)")),
-    ("en-GB", _("English (United Kingdom)")),
-    ("en-AU", _("English (Australia)")),
-    ("en-IN", _("English (India)")),
-    ("es-ES", _("Spanish (Spain)")),
-    ("es-419", _("Spanish (Latin America)")),
-    ("pt-BR", _("Portuguese (Brazil)")),
-    ("pt-PT", _("Portuguese (Portugal)")),
-    ("fr-FR", _("French (France)")),
-    ("fr-CA", _("French (Canada)")),
-    ("de-DE", _("German")),
-    ("it-IT", _("Italian")),
-    ("nl-NL", _("Dutch")),
-    ("pl-PL", _("Polish")),
-    ("hi-IN", _("Hindi")),
-    ("ja-JP", _("Japanese")),
-    ("zh-CN", _("Chinese (Mandarin)")),
-)
+MOST_PRONUNCIATIONS = 40
+REMINDER_SECONDS = (2, 120)
+MOST_REMINDERS = 5
 
 
 def with_defaults(stored: Mapping[str, Any]) -> CampaignSettings:

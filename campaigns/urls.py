@@ -16,6 +16,7 @@ from campaigns.views import (
     leads,
     line,
     lines,
+    lists,
     live,
     numbers,
     shares,
@@ -34,6 +35,9 @@ client_face: tuple[list[URLPattern], str] = (
     [
         path("campaigns/", campaigns.campaign_list, name="campaign-list"),
         path("campaigns/bulk/", campaigns.campaign_bulk, name="campaign-bulk"),
+        path("campaigns/compare/", lists.campaign_compare, name="campaign-compare"),
+        path("campaigns/views/", lists.view_create, name="view-create"),
+        path("campaigns/views/<uuid:view_id>/delete/", lists.view_delete, name="view-delete"),
         *writing,
         path(_CAMPAIGN, live.campaign_detail, name="campaign-detail"),
         path(f"{_CAMPAIGN}prepare/", campaigns.campaign_prepare, name="campaign-prepare"),

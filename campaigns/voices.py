@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KEPT_SECONDS = 3600
 # The last list that was had, in case Retell is away when the hour is over.
 SPARE_SECONDS = 30 * 24 * 3600
-_KEY, _SPARE = "voices:2", "voices:2:spare"
+_KEY, _SPARE = "voices:3", "voices:3:spare"
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class VoiceChoice:
     preview_url: str
     gender: str = ""
     accent: str = ""
+    provider: str = ""
 
 
 def voice_choices(gateway: RetellGateway) -> list[VoiceChoice]:
@@ -97,6 +98,7 @@ def _ask(gateway: RetellGateway) -> list[VoiceChoice]:
             preview_url=voice.preview_audio_url,
             gender=voice.gender,
             accent=voice.accent,
+            provider=voice.provider,
         )
         for voice in gateway.list_voices()
     ]

@@ -137,9 +137,10 @@ def order_of(filters: Mapping[str, Any]) -> tuple[str, ...]:
     return SORTS[str(filters.get("sort") or "newest")]
 
 
-def saved_views(user: User) -> list[SavedView]:
-    """Return the views this person kept and those that all of the client's people share, by name."""
+def saved_views(user: User, of_list: str = SavedView.List.LEADS) -> list[SavedView]:
+    """Return the views of a list that this person kept, and those all of the client's people share, by name."""
     rows = SavedView.objects.visible_to(user).filter(Q(user=user.pk) | Q(user=None))
+    rows = rows.filter(of_list=of_list)
     return list(rows.order_by("name", "pk")[:50])
 
 

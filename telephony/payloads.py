@@ -38,11 +38,15 @@ _AGENT_FIELDS = (
     "voice_temperature",
     "volume",
     "responsiveness",
+    "enable_dynamic_responsiveness",
+    "enable_dynamic_voice_speed",
     "interruption_sensitivity",
     "enable_backchannel",
     "backchannel_frequency",
     "ambient_sound_volume",
     "begin_message_delay_ms",
+    "reminder_trigger_ms",
+    "reminder_max_count",
     "end_call_after_silence_ms",
     "max_call_duration_ms",
     "ring_duration_ms",
@@ -50,9 +54,20 @@ _AGENT_FIELDS = (
     "timezone",
     "denoising_mode",
     "stt_mode",
+    "vocab_specialization",
     "post_call_analysis_model",
     "webhook_url",
     "webhook_timeout_ms",
+)
+
+# Parts of Retell's handbook that a campaign may switch on; ai_disclosure and scope_boundaries always are.
+MANNERS = (
+    "high_empathy",
+    "natural_filler_words",
+    "echo_verification",
+    "smart_matching",
+    "speech_normalization",
+    "nato_phonetic_alphabet",
 )
 
 
@@ -75,7 +90,14 @@ def agent_body(settings: AgentSettings) -> dict[str, Any]:
     body["handbook_config"] = {
         "ai_disclosure": settings.ai_disclosure,
         "scope_boundaries": settings.scope_boundaries,
+        **{name: name in settings.manners for name in MANNERS},
     }
+    body["fallback_voice_ids"] = list(settings.fallback_voice_ids) or None
+    body["backchannel_words"] = list(settings.backchannel_words) or None
+    body["pronunciation_dictionary"] = [
+        {"word": word, "alphabet": "ipa", "phoneme": phoneme}
+        for word, phoneme in settings.pronunciations
+    ] or None
     body["boosted_keywords"] = list(settings.boosted_keywords)
     body["post_call_analysis_data"] = [_analysis_body(item) for item in settings.analysis]
     if settings.webhook_events:

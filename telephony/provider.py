@@ -103,16 +103,22 @@ class AgentSettings:
     voice_id: str
     language: str = "en-US"
     voice_model: str | None = None
+    fallback_voice_ids: tuple[str, ...] = ()
     voice_speed: float | None = None
     voice_temperature: float | None = None
     volume: float | None = None
     responsiveness: float | None = None
+    enable_dynamic_responsiveness: bool | None = None
+    enable_dynamic_voice_speed: bool | None = None
     interruption_sensitivity: float | None = None
     enable_backchannel: bool | None = None
     backchannel_frequency: float | None = None
+    backchannel_words: tuple[str, ...] = ()  # none: the platform's own
     ambient_sound: str | None = None
     ambient_sound_volume: float | None = None
     begin_message_delay_ms: int | None = None
+    reminder_trigger_ms: int | None = None
+    reminder_max_count: int | None = None
     end_call_after_silence_ms: int | None = None
     max_call_duration_ms: int | None = None
     ring_duration_ms: int | None = None
@@ -120,11 +126,14 @@ class AgentSettings:
     enable_dnc_detection: bool = True
     ai_disclosure: bool = True
     scope_boundaries: bool = True
+    manners: tuple[str, ...] = ()  # further names of Retell's handbook that are switched on
     hang_up_on_menus: bool = False
     screening: tuple[str, str] | None = None  # who calls and why, for phones that ask callers
     denoising_mode: str | None = None
     stt_mode: str | None = None
+    vocab_specialization: str | None = None
     boosted_keywords: tuple[str, ...] = ()
+    pronunciations: tuple[tuple[str, str], ...] = ()  # a word, and how it sounds in IPA
     timezone: str | None = None
     analysis: tuple[AnalysisField, ...] = ()
     post_call_analysis_model: str | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from campaigns import settings_schema
+from campaigns import agent_choices, settings_schema
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.script import SCRIPT_MAX_CHARS, malformed
 from campaigns.services.authoring import CampaignContent
@@ -18,7 +18,7 @@ from telephony.models import Call, VoiceAgent
 class SettingsSerializer(serializers.Serializer[Any]):
     """How the agent talks; what is left out keeps its value, or the default in a new campaign."""
 
-    language = serializers.ChoiceField(settings_schema.LANGUAGES, required=False)
+    language = serializers.ChoiceField(agent_choices.LANGUAGES, required=False)
     voice_speed = serializers.FloatField(min_value=0.5, max_value=2, required=False)
     max_call_duration_ms = serializers.IntegerField(
         min_value=60_000, max_value=3_600_000, required=False
@@ -31,11 +31,11 @@ class SettingsSerializer(serializers.Serializer[Any]):
     voicemail_message = serializers.CharField(max_length=600, allow_blank=True, required=False)
     enable_dnc_detection = serializers.BooleanField(required=False)
     conversion = serializers.CharField(max_length=300, allow_blank=True, required=False)
-    model_tier = serializers.ChoiceField(settings_schema.MODEL_TIERS, required=False)
+    model_tier = serializers.ChoiceField(agent_choices.MODEL_TIERS, required=False)
     responsiveness = serializers.FloatField(min_value=0, max_value=1, required=False)
     interruption_sensitivity = serializers.FloatField(min_value=0, max_value=1, required=False)
     enable_backchannel = serializers.BooleanField(required=False)
-    ambient_sound = serializers.ChoiceField(settings_schema.AMBIENT_SOUNDS, required=False)
+    ambient_sound = serializers.ChoiceField(agent_choices.AMBIENT_SOUNDS, required=False)
     hang_up_on_menus = serializers.BooleanField(required=False)
     live_transcript = serializers.BooleanField(required=False)
 

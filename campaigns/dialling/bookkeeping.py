@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Notification
 from accounts.notifications import notify
 from campaigns.dialling import waiting
-from campaigns.enrolments import LIVE, completeness
+from campaigns.enrolments import LIVE, completeness, converted_count
 from campaigns.leasing import is_dispatching
 from campaigns.models import BatchCall
 
@@ -48,9 +48,11 @@ def check_completeness(*, now: datetime) -> int:
 
 
 def check_launch(*, batch_call: BatchCall, now: datetime) -> bool:
-    """Check one launch and keep what was found; True if it adds up."""
+    """Check one launch and keep what was found, its conversions too; True if it adds up."""
     mismatch = _mismatch(batch_call)
-    BatchCall.objects.filter(pk=batch_call.pk).update(checked_at=now, mismatch=mismatch)
+    BatchCall.objects.filter(pk=batch_call.pk).update(
+        checked_at=now, mismatch=mismatch, converted_count=converted_count(batch_call.pk)
+    )
     if not mismatch:
         return True
     log.error("batch.mismatch", batch_id=str(batch_call.pk), **mismatch)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, Enrolment
+from campaigns.queries.ranking import MOST_COMPARED, SORTS
 from convomono.lib.days import DayField
 from telephony.models import Call
 
@@ -30,21 +32,49 @@ class CampaignFilterForm(forms.Form):
         required=False,
         choices=[_ALL, ("live", _("Dialling or paused")), *Campaign.Status.choices],
     )
+    sort = forms.ChoiceField(label=_("Order"), required=False, choices=SORTS)
+
+    def query(self) -> str:
+        """Return what is filtered as a query string, without what is left open."""
+        asked = self.cleaned_data if self.is_valid() else {}
+        return urlencode({name: value for name, value in asked.items() if value})
+
+
+class ComparedForm(forms.Form):
+    """The campaigns to put side by side."""
+
+    campaign = forms.TypedMultipleChoiceField(coerce=UUID)
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
+        _choose_among_sent(self, data, MOST_COMPARED)
+
+    def clean_campaign(self) -> list[UUID]:
+        chosen = list(dict.fromkeys(self.cleaned_data["campaign"]))
+        if len(chosen) < 2:  # noqa: PLR2004 - one alone has nobody beside it
+            raise forms.ValidationError(_("Choose two campaigns or more."))
+        return chosen
 
 
 class CampaignBulkForm(forms.Form):
     """The chosen campaigns of a page, and what to do with them."""
 
-    do = forms.ChoiceField(choices=[("pause", _("Pause")), ("archive", _("Archive"))])
+    do = forms.ChoiceField(
+        choices=[("compare", _("Compare")), ("pause", _("Pause")), ("archive", _("Archive"))]
+    )
     campaign = forms.TypedMultipleChoiceField(coerce=UUID)
 
     def __init__(self, data: QueryDict) -> None:
         super().__init__(data)
-        field = self.fields["campaign"]
-        assert isinstance(field, forms.TypedMultipleChoiceField)
-        # Whose they are is for the view to look at; here they only have to be ids.
-        sent = data.getlist("campaign")[:_BULK]
-        field.choices = [(one, one) for one in sent if _is_id(one)]
+        _choose_among_sent(self, data, _BULK)
+
+
+def _choose_among_sent(form: forms.Form, data: QueryDict, most: int) -> None:
+    field = form.fields["campaign"]
+    assert isinstance(field, forms.TypedMultipleChoiceField)
+    # Whose they are is for the view to look at; here they only have to be ids.
+    sent = data.getlist("campaign")[:most]
+    field.choices = [(one, one) for one in sent if _is_id(one)]
 
 
 def _is_id(text: str) -> bool:

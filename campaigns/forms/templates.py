@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import script, settings_schema
+from campaigns import agent_choices, script
 from campaigns.forms.step import StepForm, sound_text
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class TemplateForm(StepForm):
         label=_("What counts as a conversion"), max_length=300, required=False
     )
     voice_id = forms.ChoiceField(label=_("Voice"), required=False)
-    language = forms.ChoiceField(label=_("Language"), choices=settings_schema.LANGUAGES)
+    language = forms.ChoiceField(label=_("Language"), choices=agent_choices.LANGUAGES)
     max_attempts = forms.IntegerField(label=_("Attempts per lead"), min_value=1, max_value=10)
 
     def __init__(

@@ -73,6 +73,8 @@ class BatchCall(ClientOwned):
     exhausted_count = models.PositiveIntegerField(default=0)
     invalid_count = models.PositiveIntegerField(default=0)
     cancelled_count = models.PositiveIntegerField(default=0)
+    # Of its leads, as the minute's check of the launch found them (`check_launch`).
+    converted_count = models.PositiveIntegerField(default=0)
 
     objects = ClientOwnedQuerySet.as_manager()
 

@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 
 from campaigns.experiments import ENOUGH
 from campaigns.models import Experiment
+from campaigns.queries.ranking import wilson
 
 if TYPE_CHECKING:
     from campaigns.models import Campaign
 
-_Z = 1.96  # 95 %
 _PER_CENT = 100
 
 
@@ -36,13 +36,7 @@ class ArmRow:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % Wilson interval of the conversion ratio."""
-        n = self.reached
-        if not n:
-            return None
-        p = self.converted / n
-        middle = (p + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
-        half = _Z * math.sqrt(p * (1 - p) / n + _Z * _Z / (4 * n * n)) / (1 + _Z * _Z / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return wilson(self.converted, self.reached) if self.reached else None
 
     @property
     def opt_out_ratio(self) -> float | None:

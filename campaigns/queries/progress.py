@@ -198,6 +198,13 @@ class CampaignRow:
     sentence: str
     last_dialled_at: datetime | None
     spent_micros: int  # what its calls cost the client so far
+    converted: int = 0  # a minute old at most
+
+    @property
+    def conversion_ratio(self) -> float | None:
+        """Conversions per person reached; None before anybody was."""
+        reached = self.progress.by_status["done"]
+        return self.converted / reached if reached else None
 
 
 def campaign_list(
@@ -248,6 +255,7 @@ def campaign_rows(campaigns: Sequence[Campaign]) -> list[CampaignRow]:
                 sentence=why(campaign, batch_calls, progress),
                 last_dialled_at=max(dialled, default=None),
                 spent_micros=spent.get(campaign.pk, 0),
+                converted=sum(row.converted_count for row in batch_calls),
             )
         )
     return rows

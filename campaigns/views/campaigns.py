@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
@@ -14,10 +16,15 @@ from campaigns.forms.lists import CampaignBulkForm, CampaignFilterForm
 from campaigns.models import Campaign
 from campaigns.queries.approvals import waiting_count
 from campaigns.queries.progress import campaign_list as listed, campaign_rows, live_campaign_ids
+from campaigns.queries.ranking import sorted_campaigns
 from campaigns.services import lifecycle
+from campaigns.views.lists import view_tabs
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
+from leads.forms.table import SaveViewForm
+from leads.lead_table import saved_views
+from leads.models import SavedView
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -39,9 +46,15 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         status=status,
         live_ids=live_campaign_ids(request.tenant.pk) if status == "live" else (),
     )
+    rows = sorted_campaigns(rows, asked.get("sort", ""), request.tenant.pk)
     page = list_page(rows, request.GET.get("page"), size=20)
+    views = saved_views(request.user, SavedView.List.CAMPAIGNS)
+    opened = request.GET.get("view", "")
     context = {
         "form": form,
+        "tabs": view_tabs(views, opened),
+        "view": next((one for one in views if str(one.pk) == opened), None),
+        "save_form": SaveViewForm(initial={"query": form.query()}),
         "page": page,
         "rows": campaign_rows(page.rows),
         "is_filtered": any(asked.values()),
@@ -84,6 +97,9 @@ def campaign_bulk(request: ClientRequest) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose campaigns first, then what to do with them."))
         return redirect("campaigns:campaign-list")
+    if form.cleaned_data["do"] == "compare":
+        chosen = urlencode({"campaign": form.cleaned_data["campaign"]}, doseq=True)
+        return redirect(f"{reverse('campaigns:campaign-compare')}?{chosen}")
     rows = Campaign.objects.visible_to(request.user).filter(pk__in=form.cleaned_data["campaign"])
     done, left = 0, []
     for campaign in rows.order_by("pk"):

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import client_manager, get_visible_or_404
 from campaigns import wizard
-from campaigns.forms import campaign as parts, schedule
+from campaigns.forms import campaign as parts, schedule, talking
 from campaigns.forms.chat import ChatForm
 from campaigns.models import Campaign
 from campaigns.queries import writing
@@ -39,7 +39,7 @@ INVALID = 422
 _PLAIN: dict[str, type[StepForm]] = {
     "goal": parts.GoalForm,
     "script": parts.ScriptForm,
-    "conversation": parts.ConversationForm,
+    "conversation": talking.ConversationForm,
     "attempts": schedule.AttemptsForm,
     "analysis": schedule.AnalysisForm,
 }
@@ -105,7 +105,7 @@ def _form(request: ClientRequest, step: str, content: CampaignContent) -> StepFo
     if step in _PLAIN:
         return _PLAIN[step](**sent)
     if step == "voice":
-        return parts.VoiceForm(**sent, voices=voice_choices(retell_gateway()))
+        return talking.VoiceForm(**sent, voices=voice_choices(retell_gateway()))
     if step == "knowledge":
         return parts.KnowledgeForm(**sent, bases=writing.base_choices(content, request.tenant.pk))
     if step == "hours":
@@ -180,7 +180,7 @@ def _more(
             lead_id=request.GET.get("lead", ""),
         )
         return {"view": view}
-    if isinstance(form, parts.VoiceForm):
+    if isinstance(form, talking.VoiceForm):
         return {"voices": filter_voices(form.voices, request.GET, str(form["voice_id"].value()))}
     if step == "leads":
         total, waiting = writing.lead_totals(campaign)

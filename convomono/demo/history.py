@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from campaigns.dialling.bookkeeping import check_launch
 from campaigns.dialling.pacing import CallsPerSecond
 from campaigns.dialling.sending import AtOnce
 from campaigns.dispatcher import Dispatcher
@@ -199,6 +200,8 @@ def _run(campaign: Campaign, agency: Agency, start: datetime) -> None:
             pass
         now += STEP
     dispatcher.release()
+    for launch in BatchCall.objects.filter(campaign=campaign).select_related("campaign"):
+        check_launch(batch_call=launch, now=now)
 
 
 def _is_going_on(campaign: Campaign) -> bool:

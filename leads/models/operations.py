@@ -133,10 +133,15 @@ class LeadOperationRow(ClientOwned):
 
 
 class SavedView(ClientOwned):
-    """A search of the list that somebody kept; without `user` all of the client's people see it."""
+    """A search of a list that somebody kept; without `user` all of the client's people see it."""
+
+    class List(models.TextChoices):
+        LEADS = "leads", _("Leads")
+        CAMPAIGNS = "campaigns", _("Campaigns")
 
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="+")
     name = models.CharField(max_length=60)
+    of_list = models.CharField(max_length=16, choices=List, default=List.LEADS)
     query = models.CharField(max_length=1000)
     created_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()

@@ -21,7 +21,7 @@ from leads.forms.table import LeadFilters, SaveViewForm
 from leads.lead_table import COLUMNS, leads_matching, order_of, saved_views
 from leads.models import Lead, SavedView
 from leads.services.people import LeadExists, change_lead, create_lead
-from leads.services.saved_views import delete_view, save_view
+from leads.services.saved_views import delete_view, may_forget, save_view
 
 if TYPE_CHECKING:
     from typing import Any
@@ -179,9 +179,7 @@ def view_create(request: ClientRequest) -> HttpResponse:
 @require_POST
 def view_delete(request: ClientRequest, view_id: UUID) -> HttpResponse:
     view = get_visible_or_404(request, SavedView.objects.all(), view_id)
-    if view.user_id not in (None, request.user.pk) or (
-        view.user_id is None and not can_manage(request.user)
-    ):
+    if not may_forget(view=view, user=request.user, may_manage=can_manage(request.user)):
         raise Http404
     delete_view(view=view, actor=request.user, now=clock.now())
     messages.success(request, _("The view “%s” is gone.") % view.name)

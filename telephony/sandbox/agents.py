@@ -24,6 +24,8 @@ _RANGES = {
     "end_call_after_silence_ms": (10_000, 86_400_000),
     "max_call_duration_ms": (60_000, 7_200_000),
     "ring_duration_ms": (5_000, 300_000),
+    "reminder_trigger_ms": (1, 86_400_000),
+    "reminder_max_count": (0, 1_000),
 }
 
 

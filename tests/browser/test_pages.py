@@ -21,6 +21,8 @@ OF_A_CLIENT = (
     "/app/",
     "/app/campaigns/",
     "/app/campaigns/?q=nothing-like-it",
+    "/app/campaigns/?sort=conversion",
+    "/app/campaigns/compare/?campaign={past}&campaign={ready}",
     "/app/campaigns/new/",
     "/app/campaigns/{draft}/",
     "/app/campaigns/{past}/",

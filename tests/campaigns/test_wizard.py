@@ -12,6 +12,7 @@ from campaigns.agent_settings import agent_settings, llm_settings
 from campaigns.models import Campaign
 from campaigns.services.authoring import content_of, update_campaign
 from campaigns.views import wizard as views
+from telephony.payloads import agent_body, llm_body
 from telephony.provider import Unavailable
 from tests.factories.campaigns import NOW, enrol, make_draft, make_number, make_ready
 from tests.fakes import FakeRetell
@@ -42,6 +43,17 @@ CONVERSATION = {
     "begin_message_delay_ms": "300",
     "denoising_mode": "no-denoise",
     "stt_mode": "accurate",
+    "temperature": "0.3",
+    "starts": "user",
+    "enable_dynamic_responsiveness": "on",
+    "backchannel_frequency": "0.5",
+    "backchannel_words": "right, I see",
+    "ambient_sound_volume": "0.6",
+    "reminder_seconds": "8",
+    "reminder_max_count": "2",
+    "manners": ["high_empathy", "echo_verification"],
+    "vocab_specialization": "medical",
+    "pronunciations": "Byron: b\nLovelace: l: v",
 }
 ATTEMPTS = {
     "max_attempts": "2",
@@ -52,6 +64,24 @@ ATTEMPTS = {
     "ring_seconds": "25",
     "voicemail_action": "leave_message",
     "voicemail_message": "Hello {{first_name}}, Acme Dental's AI called.",
+}
+
+
+# What Retell is told of it beside what a test below looks at.
+MORE = {
+    "enable_dynamic_responsiveness": True,
+    "enable_dynamic_voice_speed": False,
+    "backchannel_frequency": 0.5,
+    "backchannel_words": ["right", "I see"],
+    "ambient_sound_volume": 0.6,
+    "reminder_trigger_ms": 8_000,
+    "reminder_max_count": 2,
+    "vocab_specialization": "medical",
+    "pronunciation_dictionary": [
+        {"word": "Byron", "alphabet": "ipa", "phoneme": "b"},
+        {"word": "Lovelace", "alphabet": "ipa", "phoneme": "l: v"},
+    ],
+    "fallback_voice_ids": None,
 }
 
 
@@ -105,6 +135,8 @@ def test_saves_each_step_and_nothing_else(browse, mia, voices):
             "voice_speed": "1.1",
             "voice_temperature": "0.7",
             "volume": "1.5",
+            "enable_dynamic_voice_speed": "on",
+            "voice_model": "eleven_v3",
         },
         "conversation": CONVERSATION,
         "knowledge": {"knowledge_text": "Open from 8 to 18."},
@@ -166,6 +198,20 @@ def test_tells_retell_what_was_chosen(browse, mia):
     assert (agent.max_call_duration_ms, agent.end_call_after_silence_ms) == (240_000, 20_000)
     assert agent.boosted_keywords == ("Byron", "Lovelace")
     assert agent.screening == ("Acme Dental", "Your appointment")
+    llm = llm_body(llm_settings(campaign, knowledge_base_ids=()))
+    assert (llm["start_speaker"], llm["model_temperature"]) == ("user", 0.3)
+    body = agent_body(agent)
+    assert {name: body[name] for name in MORE} == MORE
+    assert body["handbook_config"] == {
+        "ai_disclosure": True,
+        "scope_boundaries": True,
+        "high_empathy": True,
+        "natural_filler_words": False,
+        "echo_verification": True,
+        "smart_matching": False,
+        "speech_normalization": False,
+        "nato_phonetic_alphabet": False,
+    }
     assert (agent.ring_duration_ms, agent.voicemail and agent.voicemail.action) == (
         25_000,
         "static_text",

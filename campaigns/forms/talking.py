@@ -1,0 +1,313 @@
+"""The steps of the wizard that say who speaks, and how the agent talks and listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from campaigns import agent_choices, settings_schema
+from campaigns.forms.step import StepForm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from campaigns.voices import VoiceChoice
+
+
+_MODELS = agent_choices.VOICE_MODELS
+
+
+class VoiceForm(StepForm):
+    """Who says it, in which language, how quickly."""
+
+    columns = ("voice_id",)
+    chosen = (
+        "language",
+        "voice_speed",
+        "voice_temperature",
+        "volume",
+        "enable_dynamic_voice_speed",
+        "voice_model",
+        "fallback_voice_id",
+    )
+
+    voice_id = forms.ChoiceField(label=_("Voice"), widget=forms.RadioSelect)
+    language = forms.ChoiceField(label=_("Language"), choices=agent_choices.LANGUAGES)
+    voice_speed = forms.FloatField(
+        label=_("Speed of speech"),
+        min_value=settings_schema.VOICE_SPEED[0],
+        max_value=settings_schema.VOICE_SPEED[1],
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+        help_text=_("1 is normal."),
+    )
+    voice_temperature = forms.FloatField(
+        label=_("Variation"),
+        min_value=0,
+        max_value=2,
+        widget=forms.NumberInput(attrs={"step": "0.1"}),
+        help_text=_("0 is even, 2 is lively."),
+    )
+    volume = forms.FloatField(
+        label=_("Volume"),
+        min_value=0,
+        max_value=2,
+        widget=forms.NumberInput(attrs={"step": "0.1"}),
+    )
+
+    enable_dynamic_voice_speed = forms.BooleanField(
+        label=_("Speaks as fast as the person does"), required=False
+    )
+    voice_model = forms.ChoiceField(
+        label=_("Voice model"),
+        required=False,
+        choices=[
+            ("", _("The provider's usual one")),
+            *((maker, [(one, one) for one in models]) for maker, models in _MODELS.items()),
+        ],
+        help_text=_("It has to be of the voice's own provider."),
+    )
+    fallback_voice_id = forms.ChoiceField(
+        label=_("If that voice fails"),
+        required=False,
+        help_text=_("A voice of another provider takes over."),
+    )
+
+    def __init__(self, *args: Any, voices: Sequence[VoiceChoice], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.voices = list(voices)
+        self.makers = {voice.voice_id: voice.provider for voice in voices}
+        names = {voice.voice_id: voice.name for voice in voices}
+        if self.content.voice_id:
+            # Chosen before, while Retell doesn't list it just now.
+            names.setdefault(
+                self.content.voice_id, self.content.voice_name or self.content.voice_id
+            )
+        self.voice_names = names
+        field = self.fields["voice_id"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = list(names.items())
+        spare = self.fields["fallback_voice_id"]
+        assert isinstance(spare, forms.ChoiceField)
+        kept = self.kept["fallback_voice_id"]
+        others = {voice.voice_id: f"{voice.name} ({voice.provider})" for voice in voices}
+        spare.choices = [("", _("None")), *({kept: kept} | others if kept else others).items()]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        maker = self.makers.get(data.get("voice_id", ""), "")
+        model, spare = data.get("voice_model"), data.get("fallback_voice_id")
+        if model and maker and model not in _MODELS.get(maker, ()):
+            self.add_error("voice_model", _("This model doesn't speak voices of %s.") % maker)
+        if spare and maker and self.makers.get(spare, "") == maker:
+            self.add_error("fallback_voice_id", _("Choose a voice of another provider."))
+        return data
+
+    def more_changes(self) -> dict[str, Any]:
+        return {"voice_name": self.voice_names.get(self.cleaned_data["voice_id"], "")}
+
+
+class ConversationForm(StepForm):
+    """How the agent talks and listens, and when it ends a call."""
+
+    chosen = (
+        "model_tier",
+        "responsiveness",
+        "interruption_sensitivity",
+        "enable_backchannel",
+        "ambient_sound",
+        "hang_up_on_menus",
+        "live_transcript",
+        "screening_identity",
+        "screening_purpose",
+        "begin_message_delay_ms",
+        "denoising_mode",
+        "stt_mode",
+        "temperature",
+        "starts",
+        "enable_dynamic_responsiveness",
+        "backchannel_frequency",
+        "ambient_sound_volume",
+        "reminder_max_count",
+        "manners",
+        "vocab_specialization",
+    )
+
+    max_call_minutes = forms.IntegerField(
+        label=_("Longest call (minutes)"),
+        min_value=settings_schema.CALL_MINUTES[0],
+        max_value=settings_schema.CALL_MINUTES[1],
+        help_text=_("Each call sets this much aside while it lasts."),
+    )
+    silence_seconds = forms.IntegerField(
+        label=_("End after silence (seconds)"),
+        min_value=settings_schema.SILENCE_SECONDS[0],
+        max_value=settings_schema.SILENCE_SECONDS[1],
+    )
+    model_tier = forms.ChoiceField(label=_("Intelligence"), choices=agent_choices.MODEL_TIERS)
+    responsiveness = forms.FloatField(
+        label=_("How fast it answers"),
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+        help_text=_("1 at once, less gives people time to think."),
+    )
+    interruption_sensitivity = forms.FloatField(
+        label=_("How easily it stops for people"),
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+        help_text=_("1 at the first word, 0 never."),
+    )
+    enable_backchannel = forms.BooleanField(
+        label=_("Says “yeah” and “uh-huh” while it listens"), required=False
+    )
+    ambient_sound = forms.ChoiceField(
+        label=_("Background sound"), choices=agent_choices.AMBIENT_SOUNDS, required=False
+    )
+    keywords = forms.CharField(
+        label=_("Words to listen for"),
+        required=False,
+        max_length=1000,
+        help_text=_("Names and terms that are easily misheard, with commas between them."),
+    )
+    hang_up_on_menus = forms.BooleanField(
+        label=_("Hang up when a phone menu answers"), required=False
+    )
+    live_transcript = forms.BooleanField(
+        label=_("Show what is said while it is said"),
+        required=False,
+        help_text=_("On the page of each call in progress. It is kept when the call has ended."),
+    )
+    screening_identity = forms.CharField(
+        label=_("Who calls, for phones that ask"),
+        max_length=120,
+        required=False,
+        help_text=_("Some phones ask callers who they are before they ring."),
+    )
+    screening_purpose = forms.CharField(label=_("… and why"), max_length=200, required=False)
+    begin_message_delay_ms = forms.IntegerField(
+        label=_("Wait before the first word (milliseconds)"), min_value=0, max_value=5000
+    )
+    denoising_mode = forms.ChoiceField(label=_("Filter out"), choices=agent_choices.DENOISING)
+    stt_mode = forms.ChoiceField(label=_("Listening"), choices=agent_choices.LISTENING)
+
+    temperature = forms.FloatField(
+        label=_("How freely it answers"),
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(attrs={"step": "0.1"}),
+        help_text=_("0 keeps to the script, 1 is free."),
+    )
+    starts = forms.ChoiceField(label=_("Who speaks first"), choices=agent_choices.STARTS)
+    enable_dynamic_responsiveness = forms.BooleanField(
+        label=_("Answers as fast as the person does"), required=False
+    )
+    backchannel_frequency = forms.FloatField(
+        label=_("How often it says “yeah”"),
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(attrs={"step": "0.1"}),
+    )
+    backchannel_words = forms.CharField(
+        label=_("What it says instead"),
+        required=False,
+        max_length=200,
+        help_text=_("With commas between them. Empty: what is usual in the language."),
+    )
+    ambient_sound_volume = forms.FloatField(
+        label=_("How loud the background is"),
+        min_value=0,
+        max_value=2,
+        widget=forms.NumberInput(attrs={"step": "0.1"}),
+        help_text=_("1 is normal."),
+    )
+    reminder_seconds = forms.IntegerField(
+        label=_("Ask again after silence (seconds)"),
+        min_value=settings_schema.REMINDER_SECONDS[0],
+        max_value=settings_schema.REMINDER_SECONDS[1],
+    )
+    reminder_max_count = forms.IntegerField(
+        label=_("… at most so often"), min_value=0, max_value=settings_schema.MOST_REMINDERS
+    )
+    manners = forms.MultipleChoiceField(
+        label=_("Manners"),
+        required=False,
+        choices=agent_choices.MANNERS,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("It always says that it is an AI when asked, and keeps to its subject."),
+    )
+    vocab_specialization = forms.ChoiceField(
+        label=_("Special words"), choices=agent_choices.VOCABULARIES
+    )
+    pronunciations = forms.CharField(
+        label=_("How words sound"),
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("A word on each line, a colon, and its sound in IPA: Sean: ʃɔn"),
+    )
+
+    def more_initial(self) -> dict[str, Any]:
+        spoken = self.kept["pronunciations"]
+        return {
+            "reminder_seconds": self.kept["reminder_trigger_ms"] // 1000,
+            "backchannel_words": ", ".join(self.kept["backchannel_words"]),
+            "pronunciations": "\n".join(f"{word}: {sound}" for word, sound in spoken),
+            "max_call_minutes": self.kept["max_call_duration_ms"] // 60_000,
+            "silence_seconds": self.kept["end_call_after_silence_ms"] // 1000,
+            "keywords": ", ".join(self.kept["keywords"]),
+        }
+
+    def clean_backchannel_words(self) -> list[str]:
+        return _with_commas(self.cleaned_data["backchannel_words"])
+
+    def clean_pronunciations(self) -> list[list[str]]:
+        lines = [line for line in self.cleaned_data["pronunciations"].splitlines() if line.strip()]
+        if len(lines) > settings_schema.MOST_PRONUNCIATIONS:
+            most = {"most": settings_schema.MOST_PRONUNCIATIONS}
+            raise forms.ValidationError(_("Name at most %(most)d words.") % most)
+        pairs = [[part.strip() for part in line.split(":", 1)] for line in lines]
+        for line, pair in zip(lines, pairs, strict=True):
+            if len(pair) == 1 or not all(pair):
+                said = {"line": line.strip()[:40]}
+                raise forms.ValidationError(_("“%(line)s”: write word: sound.") % said)
+        return pairs
+
+    def clean_vocab_specialization(self) -> str:
+        chosen = str(self.cleaned_data["vocab_specialization"])
+        if chosen != "general" and not self.kept["language"].startswith("en-"):
+            raise forms.ValidationError(_("This works in English alone."))
+        return chosen
+
+    def clean_keywords(self) -> list[str]:
+        words = _with_commas(self.cleaned_data["keywords"])
+        if len(words) > settings_schema.MOST_KEYWORDS:
+            raise forms.ValidationError(
+                _("Name at most %(most)d words.") % {"most": settings_schema.MOST_KEYWORDS}
+            )
+        return words
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("screening_identity") and not data.get("screening_purpose"):
+            self.add_error("screening_purpose", _("Say why you call, too."))
+        return data
+
+    def more_settings(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        return {
+            "max_call_duration_ms": data["max_call_minutes"] * 60_000,
+            "end_call_after_silence_ms": data["silence_seconds"] * 1000,
+            "keywords": data["keywords"],
+            "reminder_trigger_ms": data["reminder_seconds"] * 1000,
+            "backchannel_words": data["backchannel_words"],
+            "pronunciations": data["pronunciations"],
+        }
+
+
+def _with_commas(typed: str) -> list[str]:
+    """Return the words between commas and line breaks, each once."""
+    words = (word.strip() for word in typed.replace("\n", ",").split(","))
+    return list(dict.fromkeys(word for word in words if word))

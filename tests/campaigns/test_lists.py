@@ -1,0 +1,204 @@
+"""The campaign list: kept views, orders, conversions, and campaigns side by side."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from campaigns.dialling.bookkeeping import check_completeness
+from campaigns.models import BatchCall, Campaign, Enrolment
+from convomono.lib.ids import uuid7
+from leads.models import SavedView
+from tests.factories.billing import open_wallet
+from tests.factories.campaigns import NOW, enrol, launch, make_draft, make_number, make_ready
+
+LIST = "/app/campaigns/"
+COMPARE = f"{LIST}compare/"
+
+
+def past(client, name, *, reached, converted, dialled=0, start=0):
+    """Make a campaign whose launch reached so many people, and converted some of them."""
+    campaign = make_ready(client, name=name)
+    enrol(campaign, 1, start=start)
+    row = launch(campaign, seconds=60)
+    BatchCall.objects.filter(pk=row.pk).update(
+        done_count=reached,
+        tasks_count=reached,
+        converted_count=converted,
+        last_dialled_at=NOW + timedelta(hours=dialled),
+    )
+    return campaign
+
+
+@pytest.fixture
+def three(equipped):
+    """Few of many, all of one, most of many: the one of one is luck."""
+    return [
+        past(equipped, "Few", reached=100, converted=5, dialled=1, start=0),
+        past(equipped, "Lucky", reached=1, converted=1, dialled=3, start=1),
+        past(equipped, "Good", reached=100, converted=60, dialled=2, start=2),
+    ]
+
+
+def order(browser, sort):
+    page = browser.get(LIST, {"sort": sort}).content.decode()
+    names = ("Few", "Lucky", "Good")
+    return sorted(names, key=lambda name: page.index(f">{name}</a>"))
+
+
+def test_sorts_by_what_was_asked_for(alice, browse, three):
+    browser = browse(alice)
+
+    assert order(browser, "") == ["Good", "Lucky", "Few"]
+    assert order(browser, "name") == ["Few", "Good", "Lucky"]
+    assert order(browser, "dialled") == ["Lucky", "Good", "Few"]
+    assert order(browser, "conversion") == ["Good", "Lucky", "Few"]
+    assert "60.0%" in browser.get(LIST).content.decode()
+
+
+def test_pages_through_an_order_without_loss(alice, browse, equipped):
+    names = {f"Number {number:02}" for number in range(23)}
+    for name in names:
+        make_draft(equipped, name=name)
+    browser = browse(alice)
+
+    seen = [
+        name
+        for page in (1, 2)
+        for name in names
+        if f">{name}</a>"
+        in browser.get(LIST, {"sort": "conversion", "page": page}).content.decode()
+    ]
+
+    assert sorted(seen) == sorted(names)
+
+
+@pytest.mark.parametrize("sort", ["", "name", "conversion", "dialled"])
+def test_asks_as_often_for_twenty_in_any_order(
+    alice, browse, equipped, django_assert_max_num_queries, sort
+):
+    browser = browse(alice)
+    make_draft(equipped)
+    browser.get(LIST)
+    for _number in range(19):
+        make_draft(equipped)
+    with django_assert_max_num_queries(12):
+        browser.get(LIST, {"sort": sort})
+
+
+def test_counts_conversions_each_minute_and_at_the_end(equipped):
+    campaign = make_ready(equipped)
+    rows = enrol(campaign, 3)
+    launch(campaign)
+    Enrolment.objects.filter(pk=rows[0].pk).update(is_converted=True)
+
+    check_completeness(now=NOW)
+    assert BatchCall.objects.get().converted_count == 1
+    # The analysis said later that it was a machine.
+    Enrolment.objects.update(is_converted=False)
+    check_completeness(now=NOW + timedelta(minutes=2))
+    assert BatchCall.objects.get().converted_count == 0
+
+
+# -- Kept views ------------------------------------------------------------------------------------
+
+
+def keep(browser, name, query, **fields):
+    return browser.post(f"{LIST}views/", {"name": name, "query": query, **fields})
+
+
+def test_keeps_a_view_and_opens_it(alice, browse, three):
+    browser = browse(alice)
+
+    answer = keep(browser, "Best ones", "sort=conversion&status=ready&nonsense=1&page=7")
+
+    view = SavedView.objects.get()
+    assert (view.of_list, view.query) == ("campaigns", "status=ready&sort=conversion")
+    page = browser.get(answer.url).content.decode()
+    assert 'aria-current="page"' in page[page.index("Best ones") - 200 : page.index("Best ones")]
+    # Leads have views of their own.
+    assert "Best ones" not in browser.get("/app/leads/").content.decode()
+
+
+def test_shares_only_what_managers_share(alice, vera, browse, acme):
+    keep(browse(vera), "Hers", "sort=name", is_shared="on")
+    keep(browse(alice), "Everybody's", "sort=name", is_shared="on")
+
+    assert SavedView.objects.get(name="Hers").user_id == vera.pk
+    page = browse(alice).get(LIST).content.decode()
+    assert "Everybody&#x27;s" in page
+    assert "Hers" not in page
+
+
+def test_forgets_only_ones_own(alice, mia, vera, charlie, browse, acme):
+    keep(browse(alice), "Mine", "sort=name")
+    keep(browse(alice), "Ours", "sort=name", is_shared="on")
+    mine, ours = SavedView.objects.order_by("name")
+
+    assert browse(charlie).post(f"{LIST}views/{ours.pk}/delete/").status_code == 404
+    assert browse(vera).post(f"{LIST}views/{ours.pk}/delete/").status_code == 404
+    assert browse(mia).post(f"{LIST}views/{mine.pk}/delete/").status_code == 404
+    browse(mia).post(f"{LIST}views/{ours.pk}/delete/")
+    browse(alice).post(f"{LIST}views/{mine.pk}/delete/")
+
+    assert not SavedView.objects.exists()
+
+
+def test_wants_a_name(alice, browse, acme):
+    assert keep(browse(alice), "", "sort=name").url == LIST
+    assert not SavedView.objects.exists()
+
+
+# -- Side by side ----------------------------------------------------------------------------------
+
+
+def test_shows_chosen_campaigns_side_by_side(alice, browse, three):
+    few, lucky, good = three
+    answer = browse(alice).post(
+        f"{LIST}bulk/", {"do": "compare", "campaign": [str(few.pk), str(good.pk)]}
+    )
+    page = browse(alice).get(answer.url).content.decode()
+
+    assert page.index("Few") < page.index("Good")
+    assert "5.0%" in page
+    assert "60.0%" in page
+    assert "beyond chance" in page
+    # One of one isn't certain.
+    both = browse(alice).get(f"{COMPARE}?campaign={lucky.pk}&campaign={few.pk}").content.decode()
+    assert "may still be chance" in both
+
+
+def test_lets_viewers_compare_too(vera, browse, three):
+    browser = browse(vera)
+    assert "Compare" in browser.get(LIST).content.decode()
+    query = "&".join(f"campaign={row.pk}" for row in three)
+    assert browser.get(f"{COMPARE}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "campaign=x", "campaign={0}", "campaign={0}&campaign={0}"])
+def test_asks_for_two(alice, browse, three, query):
+    answer = browse(alice).get(f"{COMPARE}?{query.format(three[0].pk)}")
+
+    assert answer.url == LIST
+
+
+def test_compares_with_no_strangers_campaign(alice, browse, three, rival):
+    open_wallet(rival, seconds=600)
+    make_number(rival, "+13105550199")
+    theirs = make_draft(rival)
+
+    for other in (theirs.pk, uuid7()):
+        answer = browse(alice).get(f"{COMPARE}?campaign={three[0].pk}&campaign={other}")
+        assert answer.status_code == 404
+    assert Campaign.objects.count() == 4
+
+
+def test_asks_as_often_for_six_as_for_two(alice, browse, equipped, django_assert_num_queries):
+    rows = [past(equipped, f"N{n}", reached=9, converted=n, start=n) for n in range(6)]
+    browser = browse(alice)
+    browser.get(LIST)
+    for count in (2, 6):
+        query = "&".join(f"campaign={row.pk}" for row in rows[:count])
+        with django_assert_num_queries(6):
+            browser.get(f"{COMPARE}?{query}")

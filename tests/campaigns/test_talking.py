@@ -1,0 +1,113 @@
+"""How the agent talks and listens: what Retell wouldn't take is named before it is asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns import agent_choices
+from campaigns.agent_settings import agent_settings
+from campaigns.forms.talking import ConversationForm, VoiceForm
+from campaigns.models import Campaign
+from campaigns.settings_schema import DEFAULTS
+from campaigns.voices import VoiceChoice
+from tests.campaigns.test_wizard import CONVERSATION
+from tests.factories.campaigns import campaign_content
+
+VOICES = [
+    VoiceChoice("11labs-Adrian", "Adrian", "male", "", provider="elevenlabs"),
+    VoiceChoice("11labs-Anna", "Anna", "female", "", provider="elevenlabs"),
+    VoiceChoice("openai-Alloy", "Alloy", "female", "", provider="openai"),
+]
+VOICE = {
+    "voice_id": "11labs-Adrian",
+    "language": "en-US",
+    "voice_speed": "1",
+    "voice_temperature": "1",
+    "volume": "1",
+}
+
+
+def voice_form(**sent):
+    return VoiceForm(data={**VOICE, **sent}, content=campaign_content(), voices=VOICES)
+
+
+def conversation(settings=None, **sent):
+    content = campaign_content(settings={**DEFAULTS, **(settings or {})})
+    return ConversationForm(data={**CONVERSATION, **sent}, content=content)
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"voice_id": "11labs-Nobody"}, "voice_id"),
+        ({"voice_id": ""}, "voice_id"),
+        ({"language": "multi"}, "language"),
+        ({"voice_speed": "0.4"}, "voice_speed"),
+        ({"voice_speed": "2.1"}, "voice_speed"),
+        ({"voice_temperature": "-0.1"}, "voice_temperature"),
+        ({"volume": "3"}, "volume"),
+        ({"voice_model": "tts-1"}, "voice_model"),
+        ({"voice_model": "eleven_v99"}, "voice_model"),
+        ({"fallback_voice_id": "11labs-Anna"}, "fallback_voice_id"),
+        ({"fallback_voice_id": "11labs-Adrian"}, "fallback_voice_id"),
+        ({"fallback_voice_id": "nobody"}, "fallback_voice_id"),
+    ],
+)
+def test_names_what_a_voice_can_not_do(sent, field):
+    assert list(voice_form(**sent).errors) == [field]
+
+
+def test_takes_a_spare_voice_of_another_provider():
+    form = voice_form(voice_model="eleven_v3", fallback_voice_id="openai-Alloy")
+
+    assert form.is_valid()
+    campaign = Campaign(name="x", voice_id="11labs-Adrian", settings=form.changes()["settings"])
+    agent = agent_settings(campaign, webhook_url="https://x.test/", time_zone="UTC")
+    assert (agent.voice_model, agent.fallback_voice_ids) == ("eleven_v3", ("openai-Alloy",))
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"max_call_minutes": "0"}, "max_call_minutes"),
+        ({"max_call_minutes": "61"}, "max_call_minutes"),
+        ({"silence_seconds": "9"}, "silence_seconds"),
+        ({"model_tier": "gpt-99"}, "model_tier"),
+        ({"temperature": "1.1"}, "temperature"),
+        ({"starts": "nobody"}, "starts"),
+        ({"responsiveness": "1.5"}, "responsiveness"),
+        ({"interruption_sensitivity": "-1"}, "interruption_sensitivity"),
+        ({"backchannel_frequency": "2"}, "backchannel_frequency"),
+        ({"backchannel_words": "x" * 201}, "backchannel_words"),
+        ({"ambient_sound": "opera"}, "ambient_sound"),
+        ({"ambient_sound_volume": "2.5"}, "ambient_sound_volume"),
+        ({"reminder_seconds": "0"}, "reminder_seconds"),
+        ({"reminder_max_count": "6"}, "reminder_max_count"),
+        ({"begin_message_delay_ms": "5001"}, "begin_message_delay_ms"),
+        ({"denoising_mode": "all"}, "denoising_mode"),
+        ({"stt_mode": "custom"}, "stt_mode"),
+        ({"manners": ["rudeness"]}, "manners"),
+        ({"pronunciations": "Byron"}, "pronunciations"),
+        ({"pronunciations": "Byron:"}, "pronunciations"),
+        ({"pronunciations": "\n".join(f"w{n}: x" for n in range(41))}, "pronunciations"),
+        ({"keywords": ",".join(f"w{n}" for n in range(41))}, "keywords"),
+        ({"screening_purpose": ""}, "screening_purpose"),
+    ],
+)
+def test_names_what_a_conversation_can_not_be(sent, field):
+    assert list(conversation(**sent).errors) == [field]
+
+
+def test_has_medical_words_in_english_alone():
+    form = conversation({"language": "de-DE"})
+    assert list(form.errors) == ["vocab_specialization"]
+    # Chosen in English, and the language was changed since: Retell is told what it takes.
+    settings = {**DEFAULTS, "vocab_specialization": "medical", "language": "de-DE"}
+    campaign = Campaign(name="x", voice_id="v", settings=settings)
+    agent = agent_settings(campaign, webhook_url="https://x.test/", time_zone="UTC")
+    assert agent.vocab_specialization == "general"
+
+
+def test_offers_every_language_once():
+    codes = [code for code, _label in agent_choices.LANGUAGES]
+    assert len(codes) == len(set(codes)) == 63
