@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0014_approvals_and_templates'),
+        ('campaigns', '0016_automation_tries'),
     ]
 
     operations = [
