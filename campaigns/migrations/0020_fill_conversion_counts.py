@@ -19,6 +19,6 @@ def fill(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0017_conversion_counts")]
+    dependencies = [("campaigns", "0019_conversion_counts")]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

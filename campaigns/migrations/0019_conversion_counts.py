@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0016_automation_tries'),
+        ('campaigns', '0018_trial_calls'),
     ]
 
     operations = [
