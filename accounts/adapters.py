@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from convomono.lib.crypto import decrypted, encrypted
+from convomono.lib.crypto import decrypted, encrypted, is_encrypted
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -40,4 +40,5 @@ class MFAAdapter(DefaultMFAAdapter):
         return encrypted(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return decrypted(encrypted_text)
+        """Read a seed; one of before `rotate_encryption` first ran is still plain."""
+        return decrypted(encrypted_text) if is_encrypted(encrypted_text) else encrypted_text

@@ -92,6 +92,7 @@ def reconcile(*, run_id: str, **_later: Any) -> None:
     gateway = retell_gateway()
     while not services.compare_slice(run_id=UUID(run_id), gateway=gateway, now=clock.now()):
         pass
+    services.tell_of_differences(run_id=UUID(run_id), now=clock.now())
 
 
 def reconcile_nightly(**_later: Any) -> None:

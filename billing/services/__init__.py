@@ -63,6 +63,7 @@ from billing.services.reconciliation import (
     differences_to_fetch,
     mark_fetched,
     resolve_difference,
+    tell_of_differences,
 )
 from billing.services.refunds import (
     ChargeLeft,
@@ -163,6 +164,7 @@ __all__ = [
     "resolve_difference",
     "settle_payment",
     "show_due_rates",
+    "tell_of_differences",
     "void",
     "withdraw_rate",
 ]

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 import structlog
 from django.db.models import F
+from django.urls import reverse
+from django.utils.translation import gettext as _, ngettext
 
+from accounts.models import Notification
+from accounts.notifications import mail_agency, notify
 from audit import actions
 from audit.services import System, record
 from billing.models import Difference, Reconciliation
 from billing.reconciling import SLICE, Comparison
 from billing.services.refunds import NotCharged, RefundTooLarge, refund_call
 from convomono.lib.db import insert_once, run_atomic
-from telephony.provider import ProviderError
+from telephony.provider import ProviderError, Rejected
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,9 +93,14 @@ def compare_slice(*, run_id: UUID, gateway: Gateway, now: datetime) -> bool:
         for difference in part.differences():
             difference.reconciliation = run
             insert_once(difference, "reconciliation", "kind", "provider_call_id")
-    except ProviderError as error:
+    except Rejected as error:
         log.warning("reconciliation.stopped", run_id=str(run.pk), reason=type(error).__name__)
         _stop(run, error, now)
+        return True
+    except ProviderError as error:
+        # Nothing is wrong with the question: the run stays open, and the next round goes on with it.
+        log.warning("reconciliation.waits", run_id=str(run.pk), reason=type(error).__name__)
+        Reconciliation.objects.filter(pk=run.pk).update(error=str(error)[:400])
         return True
     _note(run, part.sums, until=until, now=now)
     return until >= run.window_until
@@ -169,6 +178,7 @@ def _note(run: Reconciliation, sums: Sums, *, until: datetime, now: datetime) ->
     Reconciliation.objects.filter(pk=run.pk, next_from=run.next_from).update(
         next_from=until,
         status=Reconciliation.Status.DONE if is_last else Reconciliation.Status.WORKING,
+        error="",
         finished_at=now if is_last else None,
         compared_count=F("compared_count") + sums.compared,
         their_ms=F("their_ms") + sums.their_ms,
@@ -183,3 +193,34 @@ def _stop(run: Reconciliation, error: ProviderError, now: datetime) -> None:
     Reconciliation.objects.filter(pk=run.pk, next_from=run.next_from).update(
         status=Reconciliation.Status.FAILED, error=str(error)[:400], finished_at=now
     )
+    _tell(run, _("The comparison with Retell's records stopped"), body=str(error)[:400], now=now)
+
+
+def tell_of_differences(*, run_id: UUID, now: datetime) -> bool:
+    """Tell the agency, once, of a run that ended with differences nobody has resolved; False if none."""
+    run = Reconciliation.objects.get(pk=run_id)
+    left = Difference.objects.filter(reconciliation=run, status=Status.OPEN).count()
+    if run.status != Reconciliation.Status.DONE or not left:
+        return False
+    title = ngettext(
+        "%(count)d call differs from Retell's records",
+        "%(count)d calls differ from Retell's records",
+        left,
+    )
+    body = _("Each line of the comparison says what to do.")
+    return _tell(run, title % {"count": left}, body=body, now=now)
+
+
+def _tell(run: Reconciliation, title: str, *, body: str, now: datetime) -> bool:
+    told = notify(
+        client=None,
+        level=Notification.Level.BAD,
+        title=title,
+        body=body,
+        url=reverse("agency-billing:reconciliation-detail", args=[run.pk]),
+        key=f"reconciliation:{run.pk}",
+        now=now,
+    )
+    if told:
+        mail_agency(subject=title, text=body)
+    return told

@@ -313,6 +313,8 @@ def _version(candidate: Candidate) -> CampaignVersion:
 
 
 def _variables(candidate: Candidate) -> dict[str, str]:
-    enrolment = candidate.enrolment
+    """Return what fills the script; what this lead lacks is empty, or its name would be read aloud."""
+    enrolment, version = candidate.enrolment, _version(candidate)
+    missing = dict.fromkeys(script.own_variables(version.script_raw, version.opening_line), "")
     given = {name: str(value) for name, value in enrolment.dynamic_vars.items()}
-    return {**script.lead_values(enrolment.lead), **given}
+    return {**missing, **script.lead_values(enrolment.lead), **given}

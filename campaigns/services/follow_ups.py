@@ -165,17 +165,17 @@ def follow_by_rules(*, attempt_ids: Iterable[UUID], now: datetime) -> int:
     """
     Make the follow-ups that rules ask for after these attempts; a second time makes none.
 
-    One query where no client has a rule. Outside any transaction; returns how many it made.
+    Two queries where no client of theirs has a rule. Outside any transaction; returns how many it made.
     """
     ids = list(attempt_ids)
     if not ids:
         return 0
-    rules = list(FollowUpRule.objects.filter(is_active=True).select_related("assignee")[:AT_ONCE])
-    if not rules:
-        return 0
-    attempts = Attempt.objects.filter(
-        pk__in=ids, client_id__in={rule.client_id for rule in rules}
-    ).select_related("enrolment")
+    attempts = list(Attempt.objects.filter(pk__in=ids).select_related("enrolment"))
+    rules = list(
+        FollowUpRule.objects.filter(
+            is_active=True, client_id__in={attempt.client_id for attempt in attempts}
+        ).select_related("assignee")
+    )
     return sum(
         _follow(rule, attempt, now=now)
         for attempt in attempts

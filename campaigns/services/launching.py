@@ -50,6 +50,10 @@ class LaunchKeyUsed(Exception):
     """The key has launched another campaign."""
 
 
+class LeadsChanged(Exception):
+    """More leads wait than the person was shown who pressed."""
+
+
 class NobodyWaits(Exception):
     """No lead waits for a launch (any more): another launch took them."""
 
@@ -189,7 +193,9 @@ def attach_slice(*, batch_call_id: UUID, now: datetime) -> bool:
     if batch_call.attached_at is not None or batch_call.is_over:
         _let_go(batch_call=batch_call, now=now)
         return True
-    waiting = waiting_leads(batch_call.campaign).order_by("created_at", "pk")
+    # Whoever came later was neither counted nor agreed to: the next launch takes them.
+    agreed = waiting_leads(batch_call.campaign).filter(created_at__lte=batch_call.created_at)
+    waiting = agreed.order_by("created_at", "pk")
     keys = list(waiting.values_list("pk", flat=True)[:SLICE])
     if not keys:
         _let_go(batch_call=batch_call, now=now)

@@ -32,6 +32,7 @@ from campaigns.services.launching import (
     LaunchInProgress,
     LaunchKeyUsed,
     LaunchRefused,
+    LeadsChanged,
     NobodyWaits,
 )
 from campaigns.services.preparing import CampaignNotDraft, ScriptRefused, script_problems
@@ -69,6 +70,7 @@ __all__ = [
     "LaunchInProgress",
     "LaunchKeyUsed",
     "LaunchRefused",
+    "LeadsChanged",
     "NobodyWaits",
     "OthersRequest",
     "OwnRequest",
@@ -122,6 +124,7 @@ def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each
     launch_key: UUID,
     actor: Actor,
     now: datetime,
+    leads: int | None = None,
     seconds: int | None = None,
     most_seconds: int | None = None,
     scheduled_at: datetime | None = None,
@@ -131,13 +134,14 @@ def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each
     """
     Launch the campaign's waiting leads and reserve minutes; the same key again is the same launch.
 
-    `seconds` is what the person agreed to reserve; without it, what the pre-flight check advises, at
-    most `most_seconds`. It starts at `scheduled_at`, else at once; the minutes are reserved now.
+    `leads` and `seconds` are what the person agreed to, so many to call and so much to reserve;
+    without them it is what the pre-flight check advises, at most `most_seconds`. It starts at `scheduled_at`, else at once; the minutes are reserved now.
     The first 1,000 leads are put in line at once, the rest by a worker. With the mode `retell_batch`
     Retell dials the leads by itself, and a pause or stop can't recall what it has.
 
     :raises ApprovalNeeded: if the client wants a second person for a launch of this size
     :raises LaunchRefused: if the pre-flight check has a blocker; its findings say which
+    :raises LeadsChanged: if more leads wait than were agreed to
     :raises CampaignNotReady: if it was edited or archived since
     :raises LaunchInProgress: if another launch of it is still putting its leads in line
     :raises NobodyWaits: if another launch has taken the leads meanwhile
@@ -148,6 +152,8 @@ def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each
     if earlier is not None:
         return earlier
     check = _sound(campaign, now, is_sandbox=is_sandbox, mode=mode)
+    if leads is not None and check.counts.callable > leads:
+        raise LeadsChanged
     reserved = _reserved(check, seconds, most_seconds)
     # By what the list may take, not by what somebody chose to reserve for it.
     weight = max(check.needed_seconds, reserved)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy as lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import client_launcher, get_visible_or_404
@@ -28,11 +28,25 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from django.http import HttpResponse
+    from django.utils.functional import _StrPromise
 
     from accounts.access import ClientRequest
     from campaigns.preflight import Preflight
 
 INVALID = 422
+
+
+# Why a press launched nothing, in the words of the page that is shown again.
+REFUSALS: dict[type[Exception], _StrPromise] = {
+    lifecycle.LaunchRefused: lazy("Something has changed: it can't be launched like this."),
+    lifecycle.LeadsChanged: lazy("More leads have come since: look at the figures again."),
+    lifecycle.ApprovalNeeded: lazy("A launch of this size needs a second person: ask for it."),
+    lifecycle.CampaignNotReady: lazy("Somebody edited the campaign: make it ready again."),
+    lifecycle.LaunchKeyUsed: lazy("This page belongs to another launch: press again."),
+    lifecycle.LaunchInProgress: lazy("Somebody else has just launched these leads."),
+    lifecycle.NobodyWaits: lazy("Somebody else has just launched these leads."),
+    InsufficientCredits: lazy("The balance has changed: look at the figures again."),
+}
 
 
 @client_launcher
@@ -47,18 +61,8 @@ def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             batch_call = _launch(request, campaign, form)
-        except lifecycle.LaunchRefused:
-            messages.error(request, _("Something has changed: it can't be launched like this."))
-        except lifecycle.ApprovalNeeded:
-            messages.error(request, _("A launch of this size needs a second person: ask for it."))
-        except lifecycle.CampaignNotReady:
-            messages.error(request, _("Somebody edited the campaign: make it ready again."))
-        except lifecycle.LaunchKeyUsed:
-            messages.error(request, _("This page belongs to another launch: press again."))
-        except (lifecycle.LaunchInProgress, lifecycle.NobodyWaits):
-            messages.info(request, _("Somebody else has just launched these leads."))
-        except InsufficientCredits:
-            messages.error(request, _("The balance has changed: look at the figures again."))
+        except tuple(REFUSALS) as refused:
+            messages.error(request, REFUSALS[type(refused)])
         else:
             said = _("Launched. The first calls start now.")
             if batch_call.scheduled_at > clock.now():
@@ -76,6 +80,7 @@ def _launch(request: ClientRequest, campaign: Campaign, form: LaunchForm) -> Bat
     return lifecycle.launch_campaign(
         campaign=campaign,
         launch_key=form.cleaned_data["launch_key"],
+        leads=form.cleaned_data["leads"],
         seconds=form.cleaned_data["seconds"],
         scheduled_at=form.cleaned_data["starts_at"],
         mode=form.cleaned_data["mode"] or BatchCall.Mode.DISPATCHER,

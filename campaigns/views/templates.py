@@ -145,13 +145,17 @@ def _source(request: UserRequest) -> Campaign | None:
 
 
 def _form(request: UserRequest, content: CampaignContent, shown: dict[str, str]) -> TemplateForm:
-    clients = Client.objects.filter(status=Client.Status.ACTIVE).order_by("name")
+    active = Client.objects.filter(status=Client.Status.ACTIVE).order_by("name")
+    clients = {str(key): name for key, name in active.values_list("pk", "name")[:1000]}
+    if (own := shown["only_for"]) and own not in clients:
+        # One that is closed now: without it the box would say that everybody gets the template.
+        clients[own] = Client.objects.get(pk=own).name
     return TemplateForm(
         request.POST if request.method == "POST" else None,
         content=content,
         shown=shown,
         voices=voice_choices(retell_gateway()),
-        clients=[(str(key), name) for key, name in clients.values_list("pk", "name")[:1000]],
+        clients=list(clients.items()),
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "InvalidToken",
     "decrypted",
     "encrypted",
+    "is_encrypted",
     "keyed_hashes",
     "rotated",
 ]
@@ -46,6 +47,11 @@ def decrypted(token: str) -> str:
     :raises InvalidToken: if no key fits: one was removed before its rows were rotated
     """
     return _keys().decrypt(token.encode()).decode()
+
+
+def is_encrypted(text: str) -> bool:
+    """Tell a token of ours from plain text, as it was stored before its column was encrypted."""
+    return text.startswith("gAAAA")  # the version and the first bytes of the time
 
 
 def rotated(token: str) -> str:

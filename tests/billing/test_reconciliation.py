@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accounts.models import Client
+from accounts.models import Client, Notification
 from audit.models import AuditLog
 from billing import reconciling, services
 from billing.invariants import audit_ledger
@@ -17,7 +17,7 @@ from billing.provider_costs import cost_micros, product_micros
 from billing.services import reconciliation
 from telephony.models import Call, CallDetail, PhoneNumber
 from telephony.payloads import epoch_ms
-from telephony.provider import CallPage, ProviderCall, Unavailable
+from telephony.provider import CallPage, ProviderCall, Unauthorised, Unavailable
 from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet
 
 DAY = NOW.replace(hour=0)
@@ -248,14 +248,45 @@ def test_compares_each_slice_once_however_often_it_is_killed(launch, books, monk
     assert Difference.objects.count() == 1
 
 
-def test_stops_with_a_sentence_when_retell_is_away(launch, books):
+def test_goes_on_where_it_was_once_retell_is_back(launch, books):
+    """One bad minute of a night cost the day its comparison."""
+    answer = books.list_calls
+
     def away(**_asked):
         raise Unavailable("Connection refused.")
 
     books.list_calls = away
     run = compare(books)
+    assert (run.status, run.error) == ("queued", "Connection refused.")
 
-    assert (run.status, run.error) == ("failed", "Connection refused.")
+    books.list_calls = answer
+    while not services.compare_slice(run_id=run.pk, gateway=books, now=NOW):
+        pass
+    run.refresh_from_db()
+    assert (run.status, run.error) == ("done", "")
+    assert not Notification.objects.exists()
+
+
+def test_stops_and_tells_the_agency_when_retell_refuses(launch, books, mailoutbox, root):
+    def refused(**_asked):
+        raise Unauthorised("The key is not valid.", 401)
+
+    books.list_calls = refused
+    for _twice in range(2):
+        run = compare(books)
+    assert (run.status, run.error) == ("failed", "The key is not valid.")
+    assert str(run.pk) in Notification.objects.latest("created_at").url
+    assert mailoutbox[0].to == [root.email]
+
+
+def test_tells_the_agency_once_of_a_run_with_differences(launch, books, mailoutbox, root):
+    talked(launch, None, "call_only_here")
+    run = compare(books)
+    assert Difference.objects.exists()
+    for _twice in range(2):
+        services.tell_of_differences(run_id=run.pk, now=NOW)
+    assert Notification.objects.get().title == "1 call differs from Retell's records"
+    assert len(mailoutbox) == 1
 
 
 def test_asks_for_a_night_once_and_for_no_window_that_makes_no_sense(db):

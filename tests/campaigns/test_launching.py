@@ -268,3 +268,30 @@ def test_refuses_any_hour_outside_the_sandbox(alice, equipped):
 
     assert refusal(campaign, alice) == ["any_hour"]
     assert launch(campaign, alice, is_sandbox=True).status == "scheduled"
+
+
+def test_calls_nobody_who_came_after_the_press(alice, equipped):
+    """Between the press and the last slice more leads arrive: an import, a program."""
+    campaign = make_ready(equipped)
+    enrol(campaign, 2)
+    late = enrol(campaign, 1, start=9)[0]
+    Enrolment.objects.filter(pk=late.pk).update(created_at=NOW + timedelta(seconds=1))
+
+    batch_call = launch(campaign, alice, leads=3, seconds=1800)
+
+    assert batch_call.queued_count == 2
+    late.refresh_from_db()
+    assert late.batch_call_id is None
+
+
+def test_launches_no_more_leads_than_the_person_was_shown(alice, equipped, browse):
+    campaign = make_ready(equipped)
+    enrol(campaign, 3)
+    with pytest.raises(lifecycle.LeadsChanged):
+        launch(campaign, alice, leads=2, seconds=1800)
+    assert not BatchCall.objects.exists()
+
+    form = {"launch_key": uuid7(), "leads": "2", "seconds": "1800"}
+    page = browse(alice).post(f"/app/campaigns/{campaign.pk}/launch/", form, follow=True)
+    assert "More leads have come since" in page.text
+    assert not BatchCall.objects.exists()

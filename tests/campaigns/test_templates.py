@@ -243,3 +243,16 @@ def test_asks_the_database_as_often_for_many_templates(
             make_template(root)
         with django_assert_num_queries(4):
             browser.get(LIST)
+
+
+def test_stays_with_the_one_client_it_was_made_for_when_that_is_closed(root, acme, browse):
+    """The box had no entry for a closed client, and an empty box means everybody."""
+    browse(root).post(NEW, {**WORDS, "only_for": str(acme.pk)})
+    template = CampaignTemplate.objects.get()
+    type(acme).objects.filter(pk=acme.pk).update(status="inactive")
+
+    page = browse(root).get(f"{LIST}{template.pk}/").content.decode()
+    assert f'value="{acme.pk}" selected' in page
+    browse(root).post(f"{LIST}{template.pk}/", {**WORDS, "only_for": str(acme.pk), "about": "New."})
+    template.refresh_from_db()
+    assert (template.about, template.only_for_id) == ("New.", acme.pk)

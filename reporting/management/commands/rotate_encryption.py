@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 
-from convomono.lib.crypto import EncryptedTextField, InvalidToken, encrypted, rotated
+from convomono.lib.crypto import EncryptedTextField, InvalidToken, encrypted, is_encrypted, rotated
 from convomono.lib.db import run_atomic
 
 if TYPE_CHECKING:
@@ -83,4 +83,4 @@ def _rotate_codes(key: int, *, dry_run: bool) -> int:
 
 def _under_first_key(token: str) -> str:
     """Take what was stored before seeds were encrypted as plain text."""
-    return rotated(token) if token.startswith("gAAAA") else encrypted(token)
+    return rotated(token) if is_encrypted(token) else encrypted(token)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db.models import QuerySet
 
 from accounts.models import Notification
 from billing.models import CallHold, Reservation
 from campaigns.enrolments import completeness
-from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.models import Attempt, BatchCall, CampaignVersion, Enrolment
 from leads.models import Lead
 from telephony.models import Call, PhoneNumber
 from tests.campaigns.dialling.conftest import statuses
@@ -151,3 +152,17 @@ def test_leaves_a_lead_that_is_not_due(rig: Rig, ready: Callable[..., BatchCall]
     rig.step()
 
     assert rig.retell.dials == []
+
+
+def test_never_has_the_name_of_a_variable_read_aloud(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    ready()
+    words = "Offer {{deal}} before {{current_time}}."
+    QuerySet.update(CampaignVersion.objects.all(), script_raw=words)  # past its own refusal
+
+    rig.step()
+
+    dial = rig.retell.dials[0]
+    assert dial.dynamic_variables["deal"] == ""
+    assert "current_time" not in dial.dynamic_variables
