@@ -129,7 +129,8 @@ def prepare(watcher: Supervisor, site: Site, options: argparse.Namespace) -> Non
     health = f"{site.sandbox.url}/healthz"
     watcher.wait_until(lambda: is_ok(health), "The sandbox")
     launch = ["-m", "bench.rig.launch", f"--leads={options.leads}"]
-    launch += [f"--concurrency={options.lines}", f"--mode={options.mode}"]
+    # Wider than the platform's lines: those are what is to be kept busy.
+    launch += [f"--concurrency={2 * options.lines}", f"--mode={options.mode}"]
     for command in (["manage.py", "migrate", "--verbosity=0"], launch):
         if watcher.run(Program(command[-2], [str(site.python), *command])):
             raise SystemExit("The campaign couldn't be launched.")

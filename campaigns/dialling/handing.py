@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from billing.services import HoldResolved, ReservationEmpty
 from campaigns.dialling import handovers, waiting
 from campaigns.dialling.batch_windows import batch_window
@@ -22,7 +24,7 @@ from convomono.lib.phone import is_fictional
 from telephony.provider import CallTimeWindow, ProviderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
     from datetime import datetime
     from uuid import UUID
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 LEADS_A_STEP = 25
 # Real time that an answer may take, before it counts as lost.
 ANSWER_WITHIN = timedelta(seconds=360)
+# So long it may be filled, so that its claims (which last longer) can't run out before it is sent.
+SEND_WITHIN = timedelta(seconds=240)
 # A list is looked for this often, in the clock's time; its minutes are kept meanwhile.
 LOOK_EVERY = timedelta(minutes=2)
 NO_WINDOW = "batch.window"
@@ -106,18 +110,11 @@ class HandingOver:
     def upkeep(self, *, now: datetime) -> int:
         """Take up what others left behind, look for calls, and end who was never called."""
         done = 0
-        mine = {one.pk for one in self._filling.values()}
-        rows = Handover.objects.filter(status__in=Handover.OPEN).select_related(
-            "batch_call__version"
-        )
-        for handover in rows.order_by("created_at", "pk"):
+        for handover in _to_look_at(now):
             if handover.status == Handover.Status.FILLING:
-                runs = handover.batch_call.status == BatchCall.Status.RUNNING
-                if handover.pk not in mine or not runs:
-                    done += self._drop(handover, now)
+                done += self._drop_if_stale(handover, now)
             elif handover.status == Handover.Status.SENT:
-                late = handover.lease_until is not None and handover.lease_until < self.real_now()
-                if late and handover.pk not in self._requests:
+                if self._is_late(handover) and handover.pk not in self._requests:
                     done += handovers.note_lost(handover=handover, error="No answer came.")
             elif handovers.close_if_over(handover=handover):
                 done += 1
@@ -204,7 +201,11 @@ class HandingOver:
     def _list_for(self, key: _Key, launch: BatchCall, now: datetime) -> Handover:
         if key not in self._filling:
             made = handovers.open_handover(
-                batch_call=launch, from_number=key[1], window=key[2], now=now
+                batch_call=launch,
+                from_number=key[1],
+                window=key[2],
+                until=self.real_now() + SEND_WITHIN,
+                now=now,
             )
             self._filling[key] = made
             self._counts[made.pk] = 0
@@ -242,18 +243,24 @@ class HandingOver:
         own = min(launch.campaign.concurrency_limit, launch.client.concurrency_limit)
         return max(0, self.capacity.lines.limit - own) or None
 
-    def _drop(self, handover: Handover, now: datetime) -> bool:
+    def _drop_if_stale(self, handover: Handover, now: datetime) -> bool:
+        """Drop a list that another process began, whose launch stopped, or that waited too long."""
+        is_mine = handover.pk in self._counts
+        runs = handover.batch_call.status == BatchCall.Status.RUNNING
+        if is_mine and runs and not self._is_late(handover):
+            return False
         for key, mine in list(self._filling.items()):
             if mine.pk == handover.pk:
                 del self._filling[key], self._counts[mine.pk]
         return handovers.drop(handover=handover, now=now)
 
+    def _is_late(self, handover: Handover) -> bool:
+        return handover.lease_until is not None and handover.lease_until < self.real_now()
+
     # Following
 
     def _look(self, handover: Handover, now: datetime, page_key: str | None = None) -> None:
-        seen = handover.looked_at or handover.sent_at
-        is_due = seen is None or now - seen >= LOOK_EVERY
-        if handover.pk in self._looks or not (is_due or page_key):
+        if handover.pk in self._looks:
             return
         handovers.keep_alive(handover=handover, now=now)
         Handover.objects.filter(pk=handover.pk).update(looked_at=now)
@@ -289,6 +296,15 @@ class HandingOver:
             else list(handovers.waiting_of(look.handover).values_list("pk", flat=True))
         )
         return handovers.end_never_rung(handover=look.handover, attempt_ids=ids, now=now)
+
+
+def _to_look_at(now: datetime) -> Iterable[Handover]:
+    """Return lists that are on their way, and those whose calls are to be looked for; one query."""
+    on_the_way = Q(status__in=(Handover.Status.FILLING, Handover.Status.SENT))
+    due = Q(looked_at=None, sent_at__lte=now - LOOK_EVERY) | Q(looked_at__lte=now - LOOK_EVERY)
+    at_retell = Q(status__in=(Handover.Status.ACCEPTED, Handover.Status.UNKNOWN)) & due
+    rows = Handover.objects.filter(on_the_way | at_retell).select_related("batch_call__version")
+    return rows.order_by("created_at", "pk")
 
 
 def _never(decision: Decision, now: datetime) -> Decision:

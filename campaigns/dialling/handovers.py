@@ -43,14 +43,24 @@ NEVER_RANG = "The voice platform had this number in a list and never called it."
 
 
 def open_handover(
-    *, batch_call: BatchCall, from_number: str, window: CallTimeWindow | None, now: datetime
+    *,
+    batch_call: BatchCall,
+    from_number: str,
+    window: CallTimeWindow | None,
+    until: datetime,
+    now: datetime,
 ) -> Handover:
-    """Begin a list: attempts of this launch, from one number, for one time zone's hours."""
+    """
+    Begin a list: attempts of this launch, from one number, for one time zone's hours.
+
+    It has to be sent before `until` (real time), when its leads' claims begin to run out.
+    """
     return Handover.objects.create(
         client_id=batch_call.client_id,
         batch_call=batch_call,
         from_number=from_number,
         window=window_json(window),
+        lease_until=until,
         created_at=now,
     )
 
@@ -98,7 +108,8 @@ def arm_handover(*, handover: Handover, until: datetime, now: datetime) -> list[
         if not running or not is_active.exists():
             raise Forbidden
         pass_gates(client_id=handover.client_id, now=now)
-        rows = list(unsent_of(handover))
+        # Somebody whose claim has run out waits in line again, and would be called twice.
+        rows = list(unsent_of(handover).filter(enrolment__status=Enrolment.Status.DIALLING))
         suppressed = suppressed_numbers(
             client_id=handover.client_id,
             campaign_id=handover.batch_call.campaign_id,
@@ -118,9 +129,11 @@ def arm_handover(*, handover: Handover, until: datetime, now: datetime) -> list[
             sends_count=1, sent_at=now
         )
         # No lease: what becomes of them is told by Retell, or found out.
-        Enrolment.objects.filter(
+        claimed = Enrolment.objects.filter(
             pk__in=[row.enrolment_id for row in go], status=Enrolment.Status.DIALLING
-        ).update(lease=None, lease_until=None)
+        )
+        if claimed.update(lease=None, lease_until=None) != len(go):
+            raise Overtaken
         return go, [row for row in rows if row.phone_number in suppressed]
 
     try:
@@ -238,6 +251,14 @@ def close_if_over(*, handover: Handover) -> bool:
         return False
     rows = Handover.objects.filter(pk=handover.pk, status__in=(Status.ACCEPTED, Status.UNKNOWN))
     return bool(rows.update(status=Status.OVER))
+
+
+def waiting_at_retell(*, client_id: UUID | None) -> int:
+    """Count who waits in lists that Retell dials by itself, of a client or (None) of all."""
+    waits = Attempt.objects.filter(
+        status=Attempt.Status.DIALLING, handover_id__isnull=False, sends_count__gt=0
+    )
+    return (waits if client_id is None else waits.filter(client_id=client_id)).count()
 
 
 def waiting_of(handover: Handover) -> QuerySet[Attempt]:

@@ -13,7 +13,7 @@ class Handover(ClientOwned):
     """
     Up to 100 attempts of a launch that Retell dials by itself, from one number, in one time zone.
 
-    Status: `filling` while attempts are added (nothing was sent); `sent` until the answer is there,
+    Status: `filling` while attempts are added (nothing was sent, and nothing is after `lease_until`); `sent` until the answer is there,
     which is lost when `lease_until` is over; then `accepted`, or `unknown`: nobody knows whether
     Retell has the list, and it is never sent again. The ends: `over` (nobody of it waits any more),
     `refused` (Retell said no), `dropped` (never sent). Its attempts carry its id; each is `dialling`

@@ -69,13 +69,16 @@ _STATES: dict[str, _StrPromise] = {
     Enrolment.Status.INVALID: gettext_lazy("Can't be called: the number doesn't exist."),
     Enrolment.Status.CANCELLED: gettext_lazy("Taken out of the line when the launch was stopped."),
 }
+_AT_RETELL = gettext_lazy("In a list that the voice platform dials by itself.")
 
 
 def _sentence(row: Enrolment) -> str:
     """Return the one sentence on what a lead waits for, or what became of it; never empty."""
-    if row.status != Enrolment.Status.QUEUED:
-        return str(_STATES[row.status])
     launch = row.batch_call
+    if row.status != Enrolment.Status.QUEUED:
+        is_batch = launch is not None and launch.mode == BatchCall.Mode.RETELL_BATCH
+        is_at_retell = is_batch and row.status == Enrolment.Status.DIALLING
+        return str(_AT_RETELL if is_at_retell else _STATES[row.status])
     if launch is None:
         return _("Waits for the next launch.")
     if launch.status == BatchCall.Status.PAUSED:

@@ -45,6 +45,7 @@ class Progress:
     waiting: int = 0
     checked_at: datetime | None = None  # when the rows behind these counters were last counted
     is_off: bool = False  # they didn't add up then
+    at_retell: int = 0  # of those who are being dialled: in lists that Retell dials by itself
 
     @property
     def ended(self) -> int:
@@ -60,7 +61,7 @@ class Progress:
 
     @property
     def live(self) -> int:
-        return self.by_status["dialling"] + self.by_status["in_call"]
+        return self.by_status["dialling"] - self.at_retell + self.by_status["in_call"]
 
     @property
     def adds_up(self) -> bool:
@@ -88,7 +89,12 @@ def add_up(batch_calls: Iterable[BatchCall], *, waiting: int = 0) -> Progress:
         waiting=waiting,
         checked_at=max(checked, default=None),
         is_off=any(row.mismatch for row in rows),
+        at_retell=sum(row.dialling_count for row in rows if _is_batch(row)),
     )
+
+
+def _is_batch(row: BatchCall) -> bool:
+    return row.mode == BatchCall.Mode.RETELL_BATCH
 
 
 def shown_status(campaign: Campaign, batch_calls: Sequence[BatchCall]) -> str:
@@ -143,7 +149,7 @@ def why(campaign: Campaign, batch_calls: Sequence[BatchCall], progress: Progress
 def _running(row: BatchCall) -> str:
     reason = _sentence(row)
     # Who waits in a list at Retell is in no call yet.
-    waits = 0 if row.mode == BatchCall.Mode.RETELL_BATCH else row.dialling_count
+    waits = 0 if _is_batch(row) else row.dialling_count
     live = waits + row.in_call_count
     if live:
         calls = ngettext("%(n)d call in progress.", "%(n)d calls in progress.", live)

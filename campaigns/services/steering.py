@@ -154,11 +154,10 @@ def _cancel(*, batch_call_id: UUID, keys: list[UUID], now: datetime) -> None:
 
 
 def left_behind() -> QuerySet[BatchCall, UUID]:
-    """Return the ids of stopped launches that still have leads in line, or minutes set aside."""
-    unfinished = Q(queued_count__gt=0) | Q(pk__in=list(open_launches()))
-    return BatchCall.objects.filter(unfinished, status=Status.CANCELLED).values_list(
-        "pk", flat=True
-    )
+    """Return the ids of stopped launches with leads in line, and of ended ones with minutes set aside."""
+    in_line = Q(status=Status.CANCELLED, queued_count__gt=0)
+    ended = Q(status__in=(Status.CANCELLED, Status.FINISHED), pk__in=list(open_launches()))
+    return BatchCall.objects.filter(in_line | ended).values_list("pk", flat=True)
 
 
 def live_batch_calls(campaign: Campaign) -> list[BatchCall]:

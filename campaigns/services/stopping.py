@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from audit import actions
 from audit.services import record
 from campaigns.dialling.gates import gate_key
+from campaigns.dialling.handovers import waiting_at_retell
 from campaigns.models import DialGate
 from convomono.lib import live
 from convomono.lib.db import insert_once, on_commit, run_atomic
@@ -38,11 +39,13 @@ class Receipt:
     What a stop came to: no dial was placed after `last_dialled_at` (None: there never was one).
 
     `in_progress` counts the calls that were going on; they end by themselves unless they are ended.
+    `at_retell` counts people in lists that Retell dials by itself: those can't be recalled.
     """
 
     stopped_at: datetime
     last_dialled_at: datetime | None
     in_progress: int
+    at_retell: int = 0
 
 
 def stop_dialling(*, client: Client | None, reason: str, actor: Actor, now: datetime) -> Receipt:
@@ -52,7 +55,9 @@ def stop_dialling(*, client: Client | None, reason: str, actor: Actor, now: date
     :raises AlreadyStopped: if that gate is closed
     """
     gate = _gate(client)
-    in_progress = _live_calls(client.pk if client else None).count()
+    client_id = client.pk if client else None
+    in_progress = _live_calls(client_id).count()
+    at_retell = waiting_at_retell(client_id=client_id)
 
     def block() -> None:
         # Compare-and-set on the row that every dial writes: what comes later finds it closed.
@@ -67,14 +72,19 @@ def stop_dialling(*, client: Client | None, reason: str, actor: Actor, now: date
             raise AlreadyStopped
         gate.refresh_from_db()
         last = gate.last_dialled_at.isoformat() if gate.last_dialled_at else None
-        details = {"reason": reason, "last_dialled_at": last, "in_progress": in_progress}
+        details = {
+            "reason": reason,
+            "last_dialled_at": last,
+            "in_progress": in_progress,
+            "at_retell": at_retell,
+        }
         record(
             actions.DIALLING_STOPPED, resource=client or gate, actor=actor, now=now, details=details
         )
         _tell()
 
     run_atomic(block)
-    return Receipt(now, gate.last_dialled_at, in_progress)
+    return Receipt(now, gate.last_dialled_at, in_progress, at_retell)
 
 
 def resume_dialling(*, client: Client | None, actor: Actor, now: datetime) -> None:

@@ -101,6 +101,13 @@ def _stop(request: UserRequest, client: Client | None) -> HttpResponse:
         messages.info(request, _("It was stopped already."))
         return redirect(LIVE)
     messages.success(request, _receipt(receipt))
+    if receipt.at_retell:
+        sentence = ngettext(
+            "%(n)d person waits in a list at the voice platform, which can't be recalled.",
+            "%(n)d people wait in lists at the voice platform, which can't be recalled.",
+            receipt.at_retell,
+        )
+        messages.error(request, sentence % {"n": receipt.at_retell})
     if form.cleaned_data["end_calls"]:
         _end_all(request, client)
     return redirect(LIVE)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.urls import reverse
 
 from accounts.models import Notification
 from billing.invariants import audit_ledger
@@ -16,18 +18,21 @@ from campaigns.dialling.batch_windows import batch_window, is_within
 from campaigns.dialling.windows import Hours, is_open
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment, Handover
+from campaigns.queries.leads import enrolment_list, with_sentences
 from campaigns.queries.progress import add_up, why
 from campaigns.services import steering, stopping
 from campaigns.services.enrolment import enrol_lead
 from leads.models import Suppression
 from leads.services import suppress
 from telephony.models import Call
-from telephony.provider import CallTimeWindow, UnknownOutcome
+from telephony.provider import CallTimeWindow, Unavailable, UnknownOutcome
 from tests.campaigns.dialling.conftest import policy, statuses
 from tests.factories.campaigns import TESTS, enrol, launch, make_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from django.test import Client as Browser
 
     from accounts.models import Client, User
     from tests.campaigns.dialling.conftest import Rig
@@ -82,6 +87,8 @@ def test_hands_everybody_over_in_one_list_with_its_minutes_held(
     rig.step()
     batch_call.refresh_from_db()
     assert batch_call.waiting_reason == "handed_over"
+    leads = with_sentences(list(enrolment_list(batch_call.campaign)))
+    assert {one.sentence for one in leads} == {"In a list that the voice platform dials by itself."}
     said = why(batch_call.campaign, [batch_call], add_up([batch_call]))
     assert said.startswith("The voice platform has the list and calls by itself: 30 people")
 
@@ -195,10 +202,22 @@ def test_ends_who_was_never_called_but_takes_a_late_call_in(
 
 
 def test_says_before_and_after_that_a_stop_recalls_nobody(
-    rig: Rig, ready: Callable[..., BatchCall]
+    rig: Rig, ready: Callable[..., BatchCall], client: Browser, root: User, alice: User
 ) -> None:
     batch_call = ready(leads=3, mode=MODE, reserve=20_000)
     attempts = handed_over(rig)
+    client.force_login(root)
+    page = client.get(reverse("agency-campaigns:stop-everything"))
+    assert page.status_code == 200
+    told = client.post(
+        reverse("agency-campaigns:stop-everything"), {"reason": "Complaint"}, follow=True
+    ).content.decode()
+    assert "3 people wait in lists at the voice platform" in told
+    client.force_login(alice)
+    stop = reverse("campaigns:campaign-stop", args=[batch_call.campaign_id])
+    assert "which can't be recalled" in unescape(client.get(stop).content.decode())
+    assert statuses(batch_call) == {"dialling": 3}
+    assert add_up([batch_call]).live == 0
     steering.stop_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
     while not steering.cancel_slice(batch_call_id=batch_call.pk, now=rig.now):
         pass
@@ -303,6 +322,33 @@ def test_survives_the_end_of_its_dispatcher(
     assert counted["dialling"] + counted.get("in_call", 0) == 26  # nobody waits to be called again
     times = [one.metadata["attempt_id"] for one in rig.retell.placed.values()]
     assert len(times) == len(set(times))
+
+
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_sends_nobody_whose_claim_ran_out_while_the_platform_was_silent(
+    rig: Rig, ready: Callable[..., BatchCall], is_dropped: bool
+) -> None:
+    batch_call = ready(leads=26, mode=MODE, reserve=60_000)
+    dispatcher = rig.dispatcher()
+    rig.step(dispatcher)
+    for _ in range(6):
+        rig.retell.fail("concurrency", Unavailable("No answer."))
+    if is_dropped:
+        rig.tick(250)
+        rig.step(dispatcher)
+        assert Handover.objects.get().status == "dropped"
+    else:  # a claim that ran out all the same, while the list was sent
+        lead = Enrolment.objects.filter(status="dialling").order_by("pk")[0]
+        Enrolment.objects.filter(pk=lead.pk).update(lease_until=rig.real)
+        rig.tick(1)
+        assert recovery.recover_lost_claims(real_now=rig.real, now=rig.now) == 1
+    for _ in range(12):
+        rig.step(dispatcher)
+
+    assert statuses(batch_call) == {"dialling": 26}
+    sent = [task.metadata["attempt_id"] for one in lists(rig) for task in one["tasks"]]
+    assert len(sent) == len(set(sent)) == 26
+    assert len({task.to_number for one in lists(rig) for task in one["tasks"]}) == 26
 
 
 @pytest.mark.parametrize(

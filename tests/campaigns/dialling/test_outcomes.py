@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from billing.models import Reservation
+from campaigns import enrolments, jobs
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.services import steering
 from leads.models import Lead, Suppression
 from telephony.models import PhoneNumber
 from tests.campaigns.dialling.conftest import statuses
@@ -241,3 +244,27 @@ def test_does_not_pause_again_what_a_person_resumed(
 
     batch_call.refresh_from_db()
     assert batch_call.status == "running"
+
+
+def test_frees_the_minutes_of_an_end_that_was_killed_before_it_did(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_call = ready()
+    rig.step()
+
+    def killed(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(enrolments, "close_reservation", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rig.end(rig.ringing()[0])
+    batch_call.refresh_from_db()
+    assert batch_call.status == "finished"
+    assert Reservation.objects.get().status == "open"
+
+    assert list(steering.left_behind()) == [batch_call.pk]
+    jobs.cancel_leads(batch_call_id=str(batch_call.pk))
+
+    assert Reservation.objects.get().status == "closed"
+    assert not steering.left_behind().exists()
