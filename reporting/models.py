@@ -43,7 +43,10 @@ class DailyStat(ClientOwned):
                 fields=["client", "campaign_id", "day"], name="daily_stat_once"
             ),
         ]
-        indexes = [models.Index(fields=["client", "day"], name="daily_stat_by_day")]
+        indexes = [
+            models.Index(fields=["client", "day"], name="daily_stat_by_day"),
+            models.Index(fields=["day"], name="daily_stat_of_agency"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.day}"

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import bson
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.test import TestCase, TransactionTestCase
-from pymongo import monitoring
+from django.test import TransactionTestCase
+from pymongo import MongoClient, monitoring
+
+from convomono.lib import env
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 KEPT = {"auth_permission", "django_content_type", "django_migrations", "django_sequences"}
+
+
+def fewer(on_sqlite: int, on_mongodb: int) -> int:
+    """Say how many examples to try: SQLite tries the combinations, the slow test server some of them."""
+    return on_mongodb if settings.ON_MONGODB else on_sqlite
+
+
+def is_write(statement: str) -> bool:
+    """Tell what changes rows from what reads them, as an execute wrapper sees it on either engine."""
+    return statement.startswith(("INSERT", "UPDATE", "DELETE")) or statement.endswith(
+        (".insert_many", ".update_many", ".update_one", ".delete_many")
+    )
 
 
 def touches_data(item: pytest.Item) -> bool:
@@ -53,6 +70,39 @@ def list_exceptions(reporter: pytest.TerminalReporter) -> None:
             reporter.line(f"{count:>4}  {reason}")
 
 
+def may_have_template() -> bool:
+    """Tell whether a test database may be a copy: yes, but on a real server each run migrates its own."""
+    return not settings.ON_MONGODB or bool(env.names("TEST_MONGODB_URLS"))
+
+
+def dump(path: Path) -> None:
+    """Write the migrated database: each collection with its indexes and the rows that migrations made."""
+    database = connection.database  # type: ignore[attr-defined]  # MongoDB's wrapper has it
+    collections = [
+        {
+            "name": name,
+            "indexes": [one for one in database[name].list_indexes() if one["name"] != "_id_"],
+            "rows": list(database[name].find()),
+        }
+        for name in database.list_collection_names()
+        if not name.startswith("system.")
+    ]
+    path.write_bytes(bson.encode({"collections": collections}))
+
+
+def fill(path: Path) -> None:
+    """Make the test database of what `dump` has written."""
+    wrapper: Any = connection
+    with MongoClient[dict[str, Any]](wrapper.settings_dict["HOST"]) as client:
+        database = client[wrapper.creation._get_test_db_name()]
+        for one in bson.decode(path.read_bytes())["collections"]:
+            database.create_collection(one["name"])
+            if one["indexes"]:
+                database.command("createIndexes", one["name"], indexes=one["indexes"])
+            if one["rows"]:
+                database[one["name"]].insert_many(one["rows"])
+
+
 class WrittenCollections(monitoring.CommandListener):
     """Remembers which collections this process has written to."""
 
@@ -70,21 +120,35 @@ class WrittenCollections(monitoring.CommandListener):
         """What failed has nothing to clean up."""
 
 
+class ChildProcesses:
+    """Remembers whether this process has started others, whose writes it can't see."""
+
+    STARTS = frozenset({"os.fork", "os.posix_spawn", "subprocess.Popen"})
+
+    def __init__(self) -> None:
+        self.started = False
+
+    def __call__(self, event: str, _arguments: tuple[Any, ...]) -> None:
+        if event in self.STARTS:
+            self.started = True
+
+
 def quick_cleanup() -> Iterator[None]:
     """
     Empty only what was written to between tests, for as long as the generator is open.
 
     MongoDB has no test transaction to roll back, so Django would flush every collection and make
-    the content types and permissions anew each time. Tests with other processes are marked
-    `transaction=True`, as on SQLite; after them every collection is looked at.
+    the content types and permissions anew each time. After a test that started other processes
+    every collection is looked at.
     """
-    written = WrittenCollections()
+    written, children = WrittenCollections(), ChildProcesses()
     monitoring.register(written)
+    sys.addaudithook(children)
 
-    def empty(case: object) -> None:
-        names = _all_collections() if not isinstance(case, TestCase) else list(written.names)
+    def empty(_case: object) -> None:
+        _empty(_all_collections() if children.started else list(written.names))
         written.names.clear()
-        _empty(names)
+        children.started = False
 
     cases: Any = TransactionTestCase  # the method is Django's own
     original = cases._fixture_teardown

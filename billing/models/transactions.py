@@ -107,6 +107,7 @@ class Transaction(AppendOnly):
         ]
         indexes = [
             models.Index(fields=["client", "-created_at"], name="transaction_by_age"),
+            models.Index(fields=["-created_at"], name="transaction_of_agency"),
             models.Index(fields=["client", "type", "-created_at"], name="transaction_by_type"),
             models.Index(fields=["client", "campaign_id"], name="transaction_by_campaign"),
             models.Index(fields=["client", "call_id"], name="transaction_by_call"),

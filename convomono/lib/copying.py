@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 from convomono.lib.databases import database_settings
-from convomono.lib.db import run_atomic
+from convomono.lib.db import forget_connection, run_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,14 +29,22 @@ LEFT_OUT = {
 }
 
 
-def use_database(alias: str, url: str) -> None:
+@contextmanager
+def lent_database(alias: str, url: str) -> Iterator[None]:
     """
-    Make a database known to this process under an alias.
+    Make a database known to this thread under an alias until the block ends.
 
     :raises EnvironmentInvalid: if the address can't be understood
     """
     wanted = {DEFAULT_DB_ALIAS: {}, alias: database_settings(url)}
     connections.settings[alias] = connections.configure_settings(wanted)[alias]
+    try:
+        yield
+    finally:
+        # Whoever stays would be asked for whatever the next database of this name is asked for.
+        forget_connection(alias)
+        del connections[alias]
+        del connections.settings[alias]
 
 
 class CountsDiffer(Exception):

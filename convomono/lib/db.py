@@ -15,8 +15,14 @@ from functools import partial, wraps
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, overload, runtime_checkable
 
-from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connections,
+    transaction,
+)
 
 from convomono.lib.turns import Turns
 
@@ -27,13 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IntegrityError",
+    "Unavailable",
     "atomic",
     "database_problem",
     "deadline",
+    "forget_connection",
     "in_transaction",
     "insert_once",
     "is_transient",
     "on_commit",
+    "outage",
     "require_transactions",
     "run_atomic",
     "waiting_hook",
@@ -45,6 +54,14 @@ UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 MONGO_LABELS = ("TransientTransactionError", UNKNOWN_COMMIT)
 SQLITE_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 POSTGRES_STATES = ("40001", "40P01")
+SQLITE_OUTAGES = {
+    sqlite3.SQLITE_BUSY: "The database is busy: another writer held it for longer than we wait.",
+    sqlite3.SQLITE_LOCKED: "The database is busy: another writer held it for longer than we wait.",
+    sqlite3.SQLITE_FULL: "The disk that the database is on is full.",
+    sqlite3.SQLITE_IOERR: "The disk that the database is on can't be read or written.",
+    sqlite3.SQLITE_CANTOPEN: "The database's file can't be opened: check DATABASE_URL and its rights.",
+    sqlite3.SQLITE_READONLY: "The database's file can't be written: check its rights.",
+}
 PATIENCE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 0.128
 # Where one thread of this process has lost a race, all go one after the other until the queue is empty.
@@ -52,6 +69,10 @@ LONGEST_PAUSE_SECONDS = 0.128
 # whoever begins again in the middle of a block, so a loser would starve.
 _turns = Turns()
 LONGEST_WAIT_FOR_OTHERS_SECONDS = 1.0
+
+
+class Unavailable(OperationalError):
+    """MongoDB can't serve us; the message says why in one sentence that a person can act on."""
 
 
 @runtime_checkable
@@ -222,7 +243,7 @@ def require_transactions(using: str = DEFAULT_DB_ALIAS) -> None:
     """
     Refuse a MongoDB server without transactions.
 
-    :raises ImproperlyConfigured: on a standalone server, where the ledger could not be kept
+    :raises Unavailable: on a standalone server, where the ledger could not be kept
     """
     connection = connections[using]
     if connection.vendor != "mongodb":
@@ -231,7 +252,7 @@ def require_transactions(using: str = DEFAULT_DB_ALIAS) -> None:
     if not features._supports_transactions:
         from convomono.lib.mongodb.errors import NO_TRANSACTIONS
 
-        raise ImproperlyConfigured(NO_TRANSACTIONS)
+        raise Unavailable(NO_TRANSACTIONS)
 
 
 def database_problem(using: str = DEFAULT_DB_ALIAS) -> str | None:
@@ -249,6 +270,17 @@ def database_problem(using: str = DEFAULT_DB_ALIAS) -> str | None:
     return None
 
 
+def outage(exc: BaseException | None) -> str | None:
+    """Return in a sentence why the database served nobody, or None if the error means something else."""
+    while exc is not None:
+        if isinstance(exc, Unavailable):
+            return str(exc)
+        if sentence := SQLITE_OUTAGES.get(getattr(exc, "sqlite_errorcode", 0) & 0xFF):
+            return sentence
+        exc = exc.__cause__
+    return None
+
+
 def deadline(seconds: float, using: str = DEFAULT_DB_ALIAS) -> AbstractContextManager[object]:
     """Give up what is asked of MongoDB inside this block after so long; SQLite has its own limit."""
     if connections[using].vendor != "mongodb":
@@ -256,3 +288,16 @@ def deadline(seconds: float, using: str = DEFAULT_DB_ALIAS) -> AbstractContextMa
     from convomono.lib.mongodb.base import timeout
 
     return timeout(seconds)
+
+
+def forget_connection(using: str = DEFAULT_DB_ALIAS) -> None:
+    """
+    Close this process's connections for good: what is asked next opens new ones.
+
+    Before a fork, and where an alias comes to mean another database: MongoDB's driver keeps its
+    own connections by the alias, and closing Django's leaves them open.
+    """
+    connection = connections[using]
+    connection.close()
+    if connection.vendor == "mongodb":
+        connection.close_pool()  # type: ignore[attr-defined]  # MongoDB's has it

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -12,6 +16,19 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+def _name_outages(_logger: Any, _name: str, event: EventDict) -> EventDict:
+    """Say in a sentence that the database is away, whoever logs it: the traceback says nothing more."""
+    from convomono.lib.db import outage  # noqa: PLC0415 # the settings are read before Django's database
+
+    info = event.get("exc_info")
+    exc = info[1] if isinstance(info, tuple) else info
+    exc = sys.exc_info()[1] if exc is True else exc
+    if isinstance(exc, BaseException) and (problem := outage(exc)):
+        del event["exc_info"]
+        event["problem"] = problem
+    return event
 
 
 def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
@@ -35,6 +52,7 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
                 "()": structlog.stdlib.ProcessorFormatter,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    _name_outages,
                     structlog.processors.format_exc_info,
                     renderer,
                 ],

@@ -48,6 +48,7 @@ class Suppression(BaseModel):
         indexes = [
             models.Index(fields=["client", "-created_at"], name="suppression_by_client"),
             models.Index(fields=["phone_number"], name="suppression_by_number"),
+            models.Index(fields=["-created_at"], name="suppression_by_age"),
         ]
 
     @property

@@ -25,6 +25,7 @@ ACROSS_CLIENTS = {
     "call_live_in_batch",
     "call_overdue",
     "client_event_unrouted",
+    "daily_stat_of_agency",
     "delivery_by_endpoint",
     "delivery_by_event",
     "delivery_due_at",
@@ -41,8 +42,10 @@ ACROSS_CLIENTS = {
     "recording_by_status",
     "lookup_by_status",
     "report_unfinished",
+    "suppression_by_age",
     "suppression_by_number",
     "top_up_due",
+    "transaction_of_agency",
     "trial_unsettled",
 }
 

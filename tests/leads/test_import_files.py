@@ -23,6 +23,7 @@ from leads.models import Detected, Lead, LeadImport
 from leads.services.imports import read_import_again
 from tests.factories.accounts import NOW
 from tests.factories.leads import upload
+from tests.mongo import fewer
 
 PEOPLE = "Vorname;Nachname;Telefon\nJosé;Müller;(212) 555-0101\nZoë;Ünal;212 555 0102\n"
 
@@ -336,7 +337,9 @@ NUMBERS = st.sampled_from(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=fewer(25, 4),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     numbers=st.lists(NUMBERS, min_size=1, max_size=30),

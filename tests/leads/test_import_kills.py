@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.load,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.sqlite_only("workers share the test's file"),
+    pytest.mark.sqlite_only("is about SQLite's file"),
 ]
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 24_000

@@ -59,6 +59,28 @@ def test_knows_what_may_be_run_again(error, is_transient, was_undone):
         assert db.was_undone(seen) == was_undone
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY_SNAPSHOT), "The database is busy"),
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_FULL), "is full"),
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_IOERR_READ), "can't be read"),
+        (db.Unavailable("MongoDB is on holiday."), "MongoDB is on holiday."),
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_ERROR), None),  # such as: no such column
+        (DriverError(sqlite_errorcode=sqlite3.SQLITE_CONSTRAINT), None),
+        (ValueError("ours"), None),
+        (None, None),
+    ],
+)
+def test_tells_a_database_that_is_away_from_an_error_of_ours(error, sentence):
+    twice = ValueError("in other words")
+    twice.__cause__ = error and wrapped(error)
+
+    for seen in (error, wrapped(error), twice):
+        assert (sentence or "") in (db.outage(seen) or "")
+        assert bool(db.outage(seen)) == bool(sentence)
+
+
 BUSY = wrapped(DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY))
 UNKNOWN = wrapped(MongoError("UnknownTransactionCommitResult"))
 
@@ -249,3 +271,15 @@ def test_asks_for_transactions_and_time_limits_on_either_engine():
     db.require_transactions()
     with db.deadline(1):
         assert not Client.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_opens_a_connection_anew_after_it_was_forgotten():
+    ClientFactory.create(name="Before")
+    had = connection.connection
+
+    db.forget_connection()
+
+    assert connection.connection is None
+    assert Client.objects.get().name == "Before"
+    assert connection.connection is not had

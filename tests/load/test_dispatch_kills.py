@@ -25,7 +25,7 @@ from deploy.supervisor import BackOff, Output, Supervisor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.load, pytest.mark.sqlite_only("reads SQLite's file")]
+pytestmark = [pytest.mark.load, pytest.mark.sqlite_only("is about SQLite's file")]
 LEADS, LINES, KILLS = 80, 20, 14
 LONGEST_SECONDS = 240.0
 # Answers that are lost after the call was placed, and news that comes late, twice and out of order.

@@ -19,7 +19,7 @@ from tests.mongodb.conftest import AFTER, BEFORE
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.mongodb_only("breaks the line to the server; SQLite has none"),
+    pytest.mark.mongodb_only("breaks a server or the line to it; SQLite has none"),
 ]
 
 

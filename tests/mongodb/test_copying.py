@@ -17,7 +17,7 @@ from billing.models import Transaction
 from billing.triggers import drop_triggers
 from convomono.lib import copying
 from convomono.lib.copying import Copied, CountsDiffer, copy_database
-from convomono.lib.db import run_atomic
+from convomono.lib.db import forget_connection, run_atomic
 from tests.factories.accounts import ClientFactory, UserFactory
 from tests.factories.billing import Launch, open_wallet
 
@@ -38,16 +38,12 @@ def books():
 def second_database(django_db_setup, django_db_blocker, tmp_path_factory):
     """Have an empty database besides: SQLite, which can be had without a server."""
     path = tmp_path_factory.mktemp("copy") / "copy.sqlite3"
-    copying.use_database("target", f"sqlite:///{path}")
-    with django_db_blocker.unblock():
-        call_command("migrate", database="target", verbosity=0)
-        with connections["target"].schema_editor() as editor:
-            drop_triggers(editor, ["transaction_never_deleted"])  # the runner empties it
-    yield
-    with django_db_blocker.unblock():
-        connections["target"].close()
-    del connections["target"]
-    del connections.settings["target"]
+    with copying.lent_database("target", f"sqlite:///{path}"):
+        with django_db_blocker.unblock():
+            call_command("migrate", database="target", verbosity=0)
+            with connections["target"].schema_editor() as editor:
+                drop_triggers(editor, ["transaction_never_deleted"])  # the runner empties it
+        yield
 
 
 @pytest.fixture
@@ -106,13 +102,6 @@ def total(using):
     return sum(model._base_manager.using(using).count() for model in copying.tables())
 
 
-def leave_database():
-    """Close what a fork must not inherit."""
-    connections.close_all()
-    if connection.vendor == "mongodb":
-        connection.close_pool()  # type: ignore[attr-defined]  # MongoDB's has it
-
-
 def throw_everything_away():
     with connection.constraint_checks_disabled():
         for model in copying.tables():
@@ -150,7 +139,8 @@ def test_goes_on_after_it_was_killed_in_the_middle_of_a_block(
         copy_database(*ways)
         throw_everything_away()
         ways = (target, "default")
-    leave_database()
+    connections.close_all()
+    forget_connection()  # a fork must not inherit it
     copier = multiprocessing.get_context("fork").Process(
         target=kill_in_a_block, args=(block, *ways)
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from billing import services
 from billing.invariants import audit_ledger
 from billing.models import CallHold, Reservation, Transaction
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Enrolment
+from convomono.lib.db import forget_connection
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import NOW, ClientFactory
 from tests.factories.billing import TESTS, Launch, balances, open_wallet, sell
@@ -35,9 +35,7 @@ def race(work):
     """Run work() in eight processes that begin together; return what each returned."""
     connections.close_all()
     inbox.close()
-    if connection.vendor == "mongodb":
-        on_mongodb: Any = connection
-        on_mongodb.close_pool()  # its client must not live through a fork
+    forget_connection()  # a fork must not inherit it
     gate, answers = FORK.Barrier(PROCESSES), FORK.Queue()
 
     def run():

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
 from typing import Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.test import Client as Browser
 from pymongo import MongoClient
+from structlog.stdlib import ProcessorFormatter
 
 from accounts.models import Client
-from convomono.lib.db import atomic, database_problem, deadline
+from convomono.lib.db import Unavailable, atomic, database_problem, deadline
 from convomono.wsgi import application
 from deploy.mongodb import ROOT
 from tests.factories.accounts import ClientFactory
@@ -26,10 +27,12 @@ from webhooks import inbox
 from webhooks.intake import PATH
 from webhooks.models import WebhookEvent
 
-on_mongodb = pytest.mark.mongodb_only("needs servers of MongoDB with something wrong")
+on_mongodb = pytest.mark.mongodb_only("breaks a server or the line to it; SQLite has none")
 pytestmark = pytest.mark.django_db(transaction=True)
 NOBODY = "mongodb://127.0.0.1:9/convomono?serverSelectionTimeoutMS=300"
 UNREACHABLE = "MongoDB does not answer: check DATABASE_URL and that the server runs."
+READ_ONLY = "MongoDB takes no writes: the replica set has no primary that can be reached."
+STANDALONE = "MongoDB has to run as a replica set (one member is enough)."
 
 
 def readyz():
@@ -55,18 +58,53 @@ def deliver(call_id="call_1"):
     return seen[0]
 
 
+@pytest.fixture
+def printed():
+    """What the log says, as it is printed."""
+    stream, root = io.StringIO(), logging.getLogger()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        next(
+            one.formatter for one in root.handlers if isinstance(one.formatter, ProcessorFormatter)
+        )
+    )
+    root.addHandler(handler)
+    yield lambda: stream.getvalue().splitlines()
+    root.removeHandler(handler)
+
+
+def assert_says_so_everywhere(sentence, printed):
+    """/readyz, a webhook, a page, the API and the log say the same: come again, and why."""
+    assert readyz() == (503, [sentence])
+    told = len(printed())
+    status, headers = deliver("call_away")
+    assert (status, headers["Retry-After"]) == (503, "5")
+    [line] = printed()[told:]
+    assert "webhook.not_stored" in line and sentence in line
+    browser = Browser(raise_request_exception=False)
+    browser.cookies["sessionid"] = "x" * 32  # the session is the first that is asked for
+    for path, kind in (
+        ("/app/", "text/html"),
+        ("/api/v1/client/leads", "application/problem+json"),
+    ):
+        told = len(printed())
+        answer = browser.get(path)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert answer["Content-Type"].startswith(kind)
+        [line] = printed()[told:]
+        assert "Service Unavailable" in line and sentence in line
+
+
 def test_is_ready_on_either_engine():
     assert database_problem() is None
     assert readyz() == (200, [])
 
 
 @on_mongodb
-def test_says_that_the_server_is_unreachable(point_to):
+def test_says_that_the_server_is_unreachable(point_to, printed):
     point_to(NOBODY)
 
-    assert readyz() == (503, [UNREACHABLE])
-    status, headers = deliver()
-    assert (status, headers["Retry-After"]) == (503, "5")
+    assert_says_so_everywhere(UNREACHABLE, printed)
     with pytest.raises(DatabaseError, match="does not answer"):
         Client.objects.count()
 
@@ -79,7 +117,7 @@ def test_waits_less_than_the_sender_of_a_webhook(point_to):
 
 
 @on_mongodb
-def test_says_that_there_is_no_primary_to_write_to(point_to, spare_server):
+def test_says_that_there_is_no_primary_to_write_to(point_to, spare_server, printed):
     address = spare_server()
     point_to(address)
     assert deliver("call_1")[0] == 204
@@ -87,11 +125,11 @@ def test_says_that_there_is_no_primary_to_write_to(point_to, spare_server):
     with MongoClient(address) as admin:
         admin.admin.command("replSetStepDown", 60, force=True)
 
-    status, problems = readyz()
-
-    assert status == 503
-    assert problems[0].startswith("MongoDB takes no writes")
-    assert deliver("call_2")[0] == 503
+    assert readyz() == (503, [READ_ONLY])
+    status, headers = deliver("call_2")
+    assert (status, headers["Retry-After"]) == (503, "5")
+    [line] = [one for one in printed() if "webhook.not_stored" in one]
+    assert READ_ONLY in line
     assert list(WebhookEvent.objects.values_list("provider_call_id", flat=True)) == ["call_1"]
 
 
@@ -99,13 +137,13 @@ def test_says_that_there_is_no_primary_to_write_to(point_to, spare_server):
 def test_refuses_a_server_without_transactions(point_to, spare_server):
     point_to(spare_server("--standalone"))
 
-    assert readyz() == (503, ["MongoDB has to run as a replica set (one member is enough)."])
-    with pytest.raises(ImproperlyConfigured, match="replica set"), atomic():
+    assert readyz() == (503, [STANDALONE])
+    with pytest.raises(Unavailable, match="replica set"), atomic():
         pytest.fail("a block without a transaction ran")
 
 
 @on_mongodb
-def test_refuses_a_server_that_is_too_old_each_time(point_to, monkeypatch):
+def test_refuses_a_server_that_is_too_old_each_time(point_to, monkeypatch, printed):
     point_to(connection.settings_dict["HOST"])
     monkeypatch.setattr(type(connection.features), "minimum_database_version", (99, 0))
 
@@ -113,6 +151,7 @@ def test_refuses_a_server_that_is_too_old_each_time(point_to, monkeypatch):
         status, [problem] = readyz()
         assert status == 503
         assert problem.startswith("MongoDB 99.0 or later is required")
+    assert_says_so_everywhere(problem, printed)
 
 
 @on_mongodb

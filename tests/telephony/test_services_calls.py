@@ -25,6 +25,7 @@ from tests.factories.telephony import (
     PlacedAttemptFactory,
     VoiceAgentFactory,
 )
+from tests.mongo import fewer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,7 +202,7 @@ class TestEveryOrder:
             expected = expected or rows(name)
             assert rows(name) == expected, [event.kind for event in order]
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=fewer(60, 8), deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_gives_the_same_rows_however_often_and_sparse(self, db: None, data: st.DataObject):
         """Facts may be missing from one event or another; those that are there agree."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from django.db import DatabaseError
+from django.db import NotSupportedError
 from django.db.backends.base.validation import BaseDatabaseValidation
 from django.db.backends.utils import debug_transaction
 from django.utils.functional import cached_property
@@ -15,7 +15,8 @@ from django_mongodb_backend import base, features, operations
 from pymongo import timeout
 from pymongo.errors import PyMongoError
 
-from convomono.lib.mongodb.errors import as_database_errors, sentence
+from convomono.lib.db import Unavailable
+from convomono.lib.mongodb.errors import as_database_error, as_database_errors
 
 __all__ = ["DatabaseWrapper", "timeout"]
 
@@ -92,15 +93,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         Connect and look at the server's version.
 
-        :raises DatabaseError: with a sentence, if it can't be reached or is too old
+        :raises Unavailable: if it can't be reached or is too old
         """
         try:
             with as_database_errors():
                 super().connect()
-        except Exception:
+        except Exception as problem:
             # Upstream would count as connected from here on and never ask for the version again.
             self.connection = None
             self.__dict__.pop("database", None)
+            if isinstance(problem, NotSupportedError):
+                raise Unavailable(str(problem)) from problem
             raise
 
     def get_collection(self, name: str, **kwargs: Any) -> Any:
@@ -125,7 +128,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     self._commit_until_known()
             except PyMongoError as exc:
                 self.run_on_commit: list[Any] = []
-                raise DatabaseError(sentence(exc)) from exc
+                raise as_database_error(exc) from exc
             finally:
                 self._end_session()
         self.run_and_clear_commit_hooks()

@@ -1,4 +1,4 @@
-"""The query compilers of django-mongodb-backend; insert, delete and update differ."""
+"""The query compilers of django-mongodb-backend; pipelines, insert, delete and update differ."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from bson import Int64
 from django.db import NotSupportedError
 from django.db.models.sql import DeleteQuery, Query
 from django_mongodb_backend import compiler as upstream
-from django_mongodb_backend.query import wrap_database_errors
+from django_mongodb_backend.query import MongoQuery, wrap_database_errors
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from convomono.lib.mongodb.errors import as_database_errors
+from convomono.lib.mongodb.pipelines import in_good_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,22 @@ COUNTERS = "django_sequences"
 DELETE_CHUNK = 1000
 
 
-class ClearErrors:
-    """Raises the driver's errors as Django's with a sentence, also while rows are being fetched."""
+class OrderlyQuery(MongoQuery):
+    """Upstream's, with its stages in an order in which indexes serve."""
+
+    def get_pipeline(self) -> list[dict[str, Any]]:
+        pipeline: list[dict[str, Any]] = super().get_pipeline()
+        if not self.subquery_lookup:
+            return in_good_order(pipeline)
+        inner = pipeline[0]["$lookup"]
+        inner["pipeline"] = in_good_order(inner["pipeline"])
+        return pipeline
+
+
+class Improved:
+    """Puts pipelines in order, and raises the driver's errors as Django's, while rows are fetched too."""
+
+    query_class = OrderlyQuery
 
     def execute_sql(self, *args: Any, **kwargs: Any) -> Any:
         with as_database_errors():
@@ -41,15 +56,15 @@ class ClearErrors:
             yield from super().cursor_iter(*args, **kwargs)  # type: ignore[misc] # a mixin's super
 
 
-class SQLCompiler(ClearErrors, upstream.SQLCompiler):
+class SQLCompiler(Improved, upstream.SQLCompiler):
     """Reads as upstream does."""
 
 
-class SQLAggregateCompiler(ClearErrors, upstream.SQLAggregateCompiler):
+class SQLAggregateCompiler(Improved, upstream.SQLAggregateCompiler):
     """Aggregates as upstream does."""
 
 
-class SQLInsertCompiler(ClearErrors, upstream.SQLInsertCompiler):
+class SQLInsertCompiler(Improved, upstream.SQLInsertCompiler):
     """Gives third-party rows the next integer of their table."""
 
     def _integer_auto_field(self) -> Any:
@@ -100,7 +115,7 @@ class SQLInsertCompiler(ClearErrors, upstream.SQLInsertCompiler):
         return [(int(doc[column]),) for doc in docs] if returning_fields else []
 
 
-class SQLDeleteCompiler(ClearErrors, upstream.SQLDeleteCompiler):
+class SQLDeleteCompiler(Improved, upstream.SQLDeleteCompiler):
     """Deletes with a joined filter too."""
 
     def execute_sql(self, result_type: Any = upstream.MULTI) -> Any:
@@ -127,7 +142,7 @@ class SQLDeleteCompiler(ClearErrors, upstream.SQLDeleteCompiler):
         return deleted
 
 
-class SQLUpdateCompiler(ClearErrors, upstream.SQLUpdateCompiler):
+class SQLUpdateCompiler(Improved, upstream.SQLUpdateCompiler):
     """Refuses what upstream gets silently wrong."""
 
     def build_query(self, *args: Any, **kwargs: Any) -> Any:

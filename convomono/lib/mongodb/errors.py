@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, IntegrityError
 from pymongo.errors import (
-    AutoReconnect,
     ConfigurationError,
+    ConnectionFailure,
     NotPrimaryError,
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
 )
+
+from convomono.lib.db import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,25 +32,27 @@ _OF_CODE = {
 }
 
 
-def sentence(problem: PyMongoError) -> str:
-    """
-    Say what a failure of the driver means.
+def as_database_error(problem: PyMongoError) -> DatabaseError:
+    """Return Django's error for the driver's: Unavailable with a sentence where a person has to act."""
+    if sentence := _what_is_wrong(problem):
+        return Unavailable(sentence)
+    if isinstance(problem, OperationFailure):
+        return DatabaseError(f"MongoDB refused: {str(problem).partition(', full error:')[0]}")
+    return DatabaseError(str(problem).partition("\n")[0])
 
-    Known failures get a sentence without host names or credentials, all others the driver's own
-    first line.
-    """
+
+def _what_is_wrong(problem: PyMongoError) -> str | None:
+    """Say it without host names and credentials."""
     code = getattr(problem, "code", None)
     if code in _OF_CODE:
         return _OF_CODE[code]
     if isinstance(problem, NotPrimaryError) or code in NOT_PRIMARY or _has_no_primary(problem):
         return READ_ONLY
-    if isinstance(problem, AutoReconnect):  # and all that inherit: refused, reset, timed out
+    if isinstance(problem, ConnectionFailure):  # and all that inherit: refused, reset, timed out
         return UNREACHABLE
     if isinstance(problem, ConfigurationError):
         return f"DATABASE_URL is not understood: {problem}"
-    if isinstance(problem, OperationFailure):
-        return f"MongoDB refused: {str(problem).partition(', full error:')[0]}"
-    return str(problem).partition("\n")[0]
+    return None
 
 
 def _has_no_primary(problem: PyMongoError) -> bool:
@@ -67,11 +71,11 @@ def as_database_errors() -> Iterator[None]:
     try:
         yield
     except PyMongoError as problem:
-        raise DatabaseError(sentence(problem)) from problem
+        raise as_database_error(problem) from problem
     except IntegrityError:
         raise
     except DatabaseError as raised:
         # Upstream has wrapped it already, with the driver's whole text.
         if isinstance(raised.__cause__, PyMongoError):
-            raise DatabaseError(sentence(raised.__cause__)) from raised.__cause__
+            raise as_database_error(raised.__cause__) from raised.__cause__
         raise

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from django.core.management import BaseCommand, CommandError, call_command
 
-from convomono.lib.copying import CountsDiffer, copy_database, tables, use_database
+from convomono.lib.copying import CountsDiffer, copy_database, lent_database, tables
 from convomono.lib.env import EnvironmentInvalid
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only name the tables")
 
     def handle(self, *_args: Any, source: str, target: str, dry_run: bool, **_options: Any) -> str:
-        for alias, url in (("source", source), ("target", target)):
-            try:
-                use_database(alias, url)
-            except EnvironmentInvalid as problem:
-                raise CommandError(str(problem).replace("DATABASE_URL", alias)) from None
-        if dry_run:
-            return "\n".join(model._meta.db_table for model in tables())
+        with ExitStack() as lent:
+            for alias, url in (("source", source), ("target", target)):
+                try:
+                    lent.enter_context(lent_database(alias, url))
+                except EnvironmentInvalid as problem:
+                    raise CommandError(str(problem).replace("DATABASE_URL", alias)) from None
+            if dry_run:
+                return "\n".join(model._meta.db_table for model in tables())
+            return self.copy()
+
+    def copy(self) -> str:
         call_command("migrate", database="target", verbosity=0)
         try:
             new = copy_database("source", "target", tell=self.tell)

@@ -22,6 +22,7 @@ from leads.models import Suppression
 from leads.services import suppress
 from tests.campaigns.dialling.conftest import policy, statuses
 from tests.factories.campaigns import TESTS
+from tests.mongo import fewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 
-HISTORIES = 12  # quick ones; the rest runs with --long
+HISTORIES = fewer(12, 4)  # quick ones; the rest runs with --long
 # The evenings before clocks change in New York, so that hours close and open on both sides of it.
 STARTS = (datetime(2026, 3, 7, 23, 0, tzinfo=UTC), datetime(2026, 10, 31, 22, 0, tzinfo=UTC))
 NEW_YORK = ZoneInfo("America/New_York")
