@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.urls import path
 
 from billing.views import (
     agency,
-    agency_documents,
     client,
-    client_documents,
     credit,
     payments,
     reconciliation,
     verify,
 )
-
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from django.urls import URLPattern
+from billing.views.papers import agency_papers, client_papers
 
 CLIENT = "clients/<uuid:client_id>"
 PAYMENT = f"{CLIENT}/payments/<uuid:payment_id>"
-
-# The papers of a client, at the same addresses on both faces.
-_PAPERS = {
-    "payment-list": "payments/",
-    "invoice-list": "invoices/",
-    "invoice-detail": "invoices/<uuid:invoice_id>/",
-    "invoice-print": "invoices/<uuid:invoice_id>/print/",
-    "invoice-pdf": "invoices/<uuid:invoice_id>/pdf/",
-    "statement-list": "statements/",
-    "statement-ask": "statements/ask/",
-    "statement-detail": "statements/<uuid:statement_id>/",
-    "statement-csv": "statements/<uuid:statement_id>/csv/",
-    "statement-print": "statements/<uuid:statement_id>/print/",
-    "statement-pdf": "statements/<uuid:statement_id>/pdf/",
-    "usage": "usage/",
-}
-
-
-def _papers(views: ModuleType, base: str) -> list[URLPattern]:
-    return [
-        path(base + address, getattr(views, name.replace("-", "_")), name=name)
-        for name, address in _PAPERS.items()
-    ]
-
 
 public = [path("verify/", verify.statement_verify, name="statement-verify")]
 client_face = (
@@ -55,7 +23,7 @@ client_face = (
         path("billing/", client.wallet, name="wallet"),
         path("billing/extensions/", client.extensions_set, name="extensions-set"),
         path("billing/ledger.csv", client.ledger_export, name="ledger-export"),
-        *_papers(client_documents, "billing/"),
+        *client_papers("billing/"),
     ],
     "billing",
 )
@@ -97,7 +65,7 @@ agency_face = (
         path(f"{PAYMENT}/settle/", payments.payment_settle, name="payment-settle"),
         path(f"{PAYMENT}/fail/", payments.payment_fail, name="payment-fail"),
         path(f"{PAYMENT}/refund/", payments.payment_refund, name="payment-refund"),
-        *_papers(agency_documents, f"{CLIENT}/"),
+        *agency_papers(f"{CLIENT}/"),
     ],
     "agency-billing",
 )

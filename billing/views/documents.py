@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from accounts.models import Client
 
 PAGE_LINES = 100
+PDF = "application/pdf"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Face:
         }
 
 
-def payments(request: UserRequest, face: Face) -> HttpResponse:
+def payment_list(request: UserRequest, face: Face) -> HttpResponse:
     rows = Payment.objects.filter(client=face.client).order_by("-created_at", "-pk")
     page = list_page(rows, request.GET.get("page"))
     may_sell = face.is_agency and request.user.has_agency_permission("manage_billing")
@@ -82,7 +83,7 @@ def payments(request: UserRequest, face: Face) -> HttpResponse:
     return render(request, "billing/payment_list.html", context)
 
 
-def invoices(request: UserRequest, face: Face) -> HttpResponse:
+def invoice_list(request: UserRequest, face: Face) -> HttpResponse:
     rows = Invoice.objects.filter(client=face.client).select_related("payment")
     page = list_page(rows.order_by("-issued_at", "-pk"), request.GET.get("page"))
     items = [(row, face.url("invoice-detail", row.pk)) for row in page.rows]
@@ -90,7 +91,8 @@ def invoices(request: UserRequest, face: Face) -> HttpResponse:
     return render(request, "billing/invoice_list.html", context)
 
 
-def invoice(request: UserRequest, face: Face, row: Invoice) -> HttpResponse:
+def invoice_detail(request: UserRequest, face: Face, invoice_id: UUID) -> HttpResponse:
+    row = get_document(Invoice, face, invoice_id)
     context = face.context(
         request,
         invoice=row,
@@ -102,7 +104,16 @@ def invoice(request: UserRequest, face: Face, row: Invoice) -> HttpResponse:
     return render_page(request, "billing/invoice_detail.html", context, partial="pdf-state")
 
 
-def statements(request: UserRequest, face: Face) -> HttpResponse:
+def invoice_print(_request: UserRequest, face: Face, invoice_id: UUID) -> HttpResponse:
+    return _ask_pdf(face, "invoice", get_document(Invoice, face, invoice_id))
+
+
+def invoice_pdf(_request: UserRequest, face: Face, invoice_id: UUID) -> HttpResponseBase:
+    row = get_document(Invoice, face, invoice_id)
+    return _file(row.pdf_name, f"{row.number}.pdf", PDF)
+
+
+def statement_list(request: UserRequest, face: Face) -> HttpResponse:
     rows = Statement.objects.filter(client=face.client).order_by("-month")
     page = list_page(rows, request.GET.get("page"))
     latest = services.last_month(client=face.client, now=clock.now())
@@ -116,7 +127,7 @@ def statements(request: UserRequest, face: Face) -> HttpResponse:
     return render(request, "billing/statement_list.html", context)
 
 
-def ask_statement(request: UserRequest, face: Face) -> HttpResponse:
+def statement_ask(request: UserRequest, face: Face) -> HttpResponse:
     month = month_or_none(request.POST.get("month", ""))
     if month is None:
         messages.error(request, _("Choose a month, such as 2026-10."))
@@ -134,7 +145,8 @@ def ask_statement(request: UserRequest, face: Face) -> HttpResponse:
     return redirect(face.url("statement-detail", row.pk))
 
 
-def statement(request: UserRequest, face: Face, row: Statement) -> HttpResponse:
+def statement_detail(request: UserRequest, face: Face, statement_id: UUID) -> HttpResponse:
+    row = get_document(Statement, face, statement_id)
     typed = request.GET.get("from", "")
     first = min(int(typed), row.last_seq) if typed.isdecimal() else row.first_seq
     first = max(first, row.first_seq)
@@ -156,23 +168,27 @@ def statement(request: UserRequest, face: Face, row: Statement) -> HttpResponse:
     return render_page(request, "billing/statement_detail.html", context, partial="pdf-state")
 
 
-def statement_csv(row: Statement) -> HttpResponseBase:
-    name = f"statement-{row.month:%Y-%m}.csv"
-    return _file(row.csv_name, name, "text/csv; charset=utf-8")
+def statement_csv(_request: UserRequest, face: Face, statement_id: UUID) -> HttpResponseBase:
+    row = get_document(Statement, face, statement_id)
+    return _file(row.csv_name, f"statement-{row.month:%Y-%m}.csv", "text/csv; charset=utf-8")
 
 
-def ask_pdf(face: Face, kind: str, row: Invoice | Statement) -> HttpResponse:
+def statement_print(_request: UserRequest, face: Face, statement_id: UUID) -> HttpResponse:
+    return _ask_pdf(face, "statement", get_document(Statement, face, statement_id))
+
+
+def statement_pdf(_request: UserRequest, face: Face, statement_id: UUID) -> HttpResponseBase:
+    row = get_document(Statement, face, statement_id)
+    return _file(row.pdf_name, f"statement-{row.month:%Y-%m}.pdf", PDF)
+
+
+def _ask_pdf(face: Face, kind: str, row: Invoice | Statement) -> HttpResponse:
     """Order the PDF, unless it is made or being made; a failed one is tried again."""
     may = (Printed.File.NONE, Printed.File.FAILED)
     rows = type(row).objects.filter(pk=row.pk, pdf_status__in=may)
     if rows.update(pdf_status=Printed.File.QUEUED):
         enqueue(make_pdf, queue="reports", kind=kind, document_id=str(row.pk))
     return redirect(face.url(f"{kind}-detail", row.pk))
-
-
-def pdf(row: Invoice | Statement) -> HttpResponseBase:
-    name = row.number if isinstance(row, Invoice) else f"statement-{row.month:%Y-%m}"
-    return _file(row.pdf_name, f"{name}.pdf", "application/pdf")
 
 
 def usage(request: UserRequest, face: Face) -> HttpResponse:
