@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from import_export import fields, resources
+from import_export.instance_loaders import BaseInstanceLoader
 from import_export.widgets import ForeignKeyWidget
 
 from accounts.models import Client
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from leads.services.scoring import Weighing
+
+
+_QUESTION = 500  # numbers in one query
 
 
 class _ClientByName(ForeignKeyWidget):
@@ -44,11 +49,20 @@ class _ClientByName(ForeignKeyWidget):
         return self.known[value]
 
 
+class _Known(BaseInstanceLoader):
+    """Hands out the rows that were looked up for the whole file at its beginning."""
+
+    def get_instance(self, row: dict[str, Any]) -> Model | None:
+        found: Model | None = self.resource.known.get(self.resource.key_of(row))
+        return found
+
+
 class _SafeResource(resources.ModelResource):
     """
     Cells are untrusted both ways: safe when exported, cleaned when imported.
 
-    Rows are written in bulk, `batch_size` at once. What stands twice in a file is refused by its
+    What a file names is looked up once, 500 rows in a query; rows are written in bulk, `batch_size` at
+    once. What stands twice in a file is refused by its
     row: in bulk the second one would spoil the batch.
     """
 
@@ -57,11 +71,39 @@ class _SafeResource(resources.ModelResource):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seen: set[tuple[str, str]] = set()
+        self.known: dict[Any, Model] = {}
 
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         super().before_import(dataset, **kwargs)
         self.seen.clear()
         self.fields["client"].widget.known.clear()
+        self.known = self.find_known(self._numbers_by_client(dataset))
+
+    def key_of(self, row: dict[str, Any]) -> Any:
+        """Return what tells a row of the file from others, once `before_import_row` has been at it."""
+        raise NotImplementedError
+
+    def find_known(self, numbers: dict[Client | None, list[str]]) -> dict[Any, Model]:
+        """Return the rows that are there for these numbers of clients, by `key_of`."""
+        raise NotImplementedError
+
+    def _numbers_by_client(self, dataset: Any) -> dict[Client | None, list[str]]:
+        """Return the numbers that can be read, in E.164; what can't be is refused by its row later."""
+        found: dict[Client | None, list[str]] = defaultdict(list)
+        headers = dataset.headers or []
+        if "phone_number" not in headers:
+            return {}
+        blank = [""] * len(dataset)
+        names, countries = (
+            dataset[name] if name in headers else blank for name in ("client", "country")
+        )
+        for name, number, country in zip(names, dataset["phone_number"], countries, strict=True):
+            try:
+                client = self.fields["client"].widget.clean(_clean(name))
+                found[client].append(_parsed(_clean(number), _clean(country)).e164)
+            except ValidationError:
+                continue
+        return found
 
     def refuse_double(self, client_name: str, number: str) -> None:
         if (client_name, number) in self.seen:
@@ -74,6 +116,10 @@ class _SafeResource(resources.ModelResource):
     def before_import_row(self, row: dict[str, Any], **_kwargs: Any) -> None:
         for name, value in row.items():
             row[name] = clean_cell(value) if isinstance(value, str) else value
+
+
+def _clean(cell: Any) -> str:
+    return clean_cell(str(cell)) if cell is not None else ""
 
 
 def _parsed(text: str, country: str) -> ParsedNumber:
@@ -95,6 +141,7 @@ class LeadResource(_SafeResource):
     class Meta:
         model = Lead
         import_id_fields = ("client", "phone_number")
+        instance_loader_class = _Known
         fields = (
             "lead_id",
             "client",
@@ -114,6 +161,17 @@ class LeadResource(_SafeResource):
         skip_unchanged = True
         use_bulk = True
         batch_size = 100
+
+    def key_of(self, row: dict[str, Any]) -> Any:
+        return str(row.get("client", "")), row["phone_number"]
+
+    def find_known(self, numbers: dict[Client | None, list[str]]) -> dict[Any, Model]:
+        found: dict[Any, Model] = {}
+        for client, all_of_them in numbers.items():
+            for some in batched(all_of_them, _QUESTION):
+                for lead in Lead.objects.filter(client=client, phone_number__in=some):
+                    found[str(client and client.name), lead.phone_number] = lead
+        return found
 
     def get_bulk_update_fields(self) -> list[str]:
         """Return the columns an import may change, with those that follow from them."""
@@ -152,10 +210,22 @@ class SuppressionResource(_SafeResource):
     class Meta:
         model = Suppression
         import_id_fields = ("scope_key",)
+        instance_loader_class = _Known
         fields = ("scope_key", "client", "phone_number", "reason")
         skip_unchanged = True
         use_bulk = True
         batch_size = 100
+
+    def key_of(self, row: dict[str, Any]) -> Any:
+        return row["scope_key"]
+
+    def find_known(self, numbers: dict[Client | None, list[str]]) -> dict[Any, Model]:
+        keys = (_key(client, number) for client, some in numbers.items() for number in some)
+        found: dict[Any, Model] = {}
+        for some in batched(keys, _QUESTION):
+            for entry in Suppression.objects.filter(scope_key__in=some):
+                found[entry.scope_key] = entry
+        return found
 
     def get_bulk_update_fields(self) -> list[str]:
         """Return what an import may change of an entry: nothing but its reason."""
@@ -188,12 +258,7 @@ class SuppressionResource(_SafeResource):
         client = self.fields["client"].widget.clean(row.get("client"))
         row["phone_number"] = number
         self.refuse_double(str(row.get("client", "")), number)
-        row["scope_key"] = scope_key(
-            level=_level(client),
-            client_id=client.pk if client else None,
-            campaign_id=None,
-            phone_number=number,
-        )
+        row["scope_key"] = _key(client, number)
 
     def before_save_instance(
         self, instance: Suppression, row: dict[str, Any], **_kwargs: Any
@@ -202,6 +267,15 @@ class SuppressionResource(_SafeResource):
         instance.source = Suppression.Source.IMPORT
         if getattr(instance, "created_at", None) is None:
             instance.created_at = clock.now()
+
+
+def _key(client: Client | None, number: str) -> str:
+    return scope_key(
+        level=_level(client),
+        client_id=client.pk if client else None,
+        campaign_id=None,
+        phone_number=number,
+    )
 
 
 def _level(client: Client | None) -> Suppression.Level:

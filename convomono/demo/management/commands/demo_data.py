@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from campaigns.models import Campaign
 from convomono.demo.agency import find_agency, make_agency
 from convomono.demo.campaigns import make_ready, upload, write_campaign
+from convomono.demo.habits import write_habits
 from convomono.demo.history import DAYS, write_history
 from convomono.demo.people import AREAS_READY, people
 from convomono.lib import clock
@@ -62,6 +63,7 @@ class Command(BaseCommand):
             now=now,
         )
         make_ready(campaign=campaign, actor=agency.alice, now=now)
+        write_habits(agency=agency, now=now, real_now=clock.real_now())
         # The sandbox stands in for Acme's own system too: the next calls are told there.
         add_endpoint(
             client=agency.acme,
