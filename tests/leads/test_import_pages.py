@@ -152,7 +152,7 @@ def test_asks_for_the_consent(browse, mia):
     without = browser.post("/app/imports/new/", {"file": a_file()})
     half = browser.post("/app/imports/new/", {"file": a_file(), "consent_kind": "express"})
     late = browser.post(
-        "/app/imports/new/", {"file": a_file(), **CONSENT, "consent_on": "2999-01-01"}
+        "/app/imports/new/", {"file": a_file(), **CONSENT, "consent_on": "2099-01-01"}
     )
 
     none = browser.post("/app/imports/new/", {"file": a_file(), "consent_kind": "none"})
