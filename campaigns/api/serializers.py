@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
@@ -10,9 +10,12 @@ from campaigns import agent_choices, settings_schema
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.script import SCRIPT_MAX_CHARS, malformed
 from campaigns.services.authoring import CampaignContent
-from convomono.lib import money
+from convomono.lib import clock, money
 from leads.models import Consent, Lead
 from telephony.models import Call, VoiceAgent
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class SettingsSerializer(serializers.Serializer[Any]):
@@ -291,6 +294,11 @@ class ConsentSerializer(serializers.Serializer[Any]):
     source = serializers.CharField(max_length=200)  # type: ignore[assignment] # the field's name
     wording = serializers.CharField(max_length=2000, allow_blank=True, default="")
     given_at = serializers.DateTimeField()
+
+    def validate_given_at(self, given_at: datetime) -> datetime:
+        if given_at > clock.now():
+            raise serializers.ValidationError("It is in the future.")
+        return given_at
 
 
 def _without_braces(text: str) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
-from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import get_or_404
+from accounts.access import can_manage, get_or_404
 from accounts.api.pagination import NewestFirst
 from accounts.api.permissions import ClientFace
 from accounts.api.problems import Conflict
@@ -41,6 +41,7 @@ from leads.services.imports import (
     undo_import,
 )
 from leads.services.people import ConsentStatement
+from leads.upload_cap import CappedMultiPartParser
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -66,7 +67,7 @@ class ImportList(generics.ListAPIView[LeadImport]):
     permission_classes = [ClientFace]
     serializer_class = ImportSerializer
     pagination_class = NewestFirst
-    parser_classes = [JSONParser, MultiPartParser, FormParser]
+    parser_classes = [JSONParser, CappedMultiPartParser, FormParser]
     queryset = LeadImport.objects.all()
 
     def get_queryset(self) -> QuerySet[LeadImport]:
@@ -153,6 +154,8 @@ class ImportRows(APIView):
     @extend_schema(parameters=[_VERDICT, _AFTER], responses=ImportRowSerializer(many=True))
     def get(self, request: Request, import_id: UUID) -> Response:
         """List rows in file order; ask for those after the last one for more."""
+        if not can_manage(cast("User", request.user)):
+            raise PermissionDenied  # rows are personal data: viewers don't take them out
         row = get_or_404(_mine(request), import_id)
         asked = request.query_params.get("verdict", "")
         if asked and asked not in Verdict.values:

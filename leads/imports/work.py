@@ -10,6 +10,8 @@ from typing import IO, TYPE_CHECKING, cast
 
 from django.utils.translation import gettext as _
 
+from accounts.models import Notification
+from accounts.notifications import mail_person, notify
 from convomono.lib.csvio import FileUnreadable
 from convomono.lib.files import open_stored
 from leads.imports.rows import Plan, RowReader
@@ -136,9 +138,22 @@ def plan_of(lead_import: LeadImport, target: ImportTarget | None) -> Plan:
 
 def fail(lead_import: LeadImport, *, reason: str, now: datetime) -> None:
     """End the import with a sentence for people; one that has ended stays as it is."""
-    LeadImport.objects.filter(
+    failed = LeadImport.objects.filter(
         pk=lead_import.pk, status__in=[LeadImport.Status.CHECKING, LeadImport.Status.COMMITTING]
     ).update(status=LeadImport.Status.FAILED, error=reason[:400], finished_at=now)
+    if not failed:
+        return
+    title = _("%(file)s couldn't be imported") % {"file": lead_import.file_name}
+    notify(
+        client=lead_import.client,
+        level=Notification.Level.BAD,
+        title=title[:200],
+        body=reason[:400],
+        url=f"/app/imports/{lead_import.pk}/",
+        key=f"import.failed:{lead_import.pk}:{now.isoformat()}",
+        now=now,
+    )
+    mail_person(address=lead_import.created_by_email, subject=title, text=reason[:400])
 
 
 def merged(counts: dict[str, int], more: dict[str, int]) -> dict[str, int]:

@@ -45,8 +45,8 @@ def matching_leads(operation: LeadOperation) -> QuerySet[Lead]:
     """Return the leads an operation is for that were there when it began, oldest first."""
     viewer = _Everybody(operation.client_id)
     rows = leads_matching(viewer=viewer, filters=operation.params.get("filters", {}))
-    if ids := operation.params.get("ids"):
-        rows = rows.filter(pk__in=ids)
+    if "ids" in operation.params:  # an empty choice is for nobody
+        rows = rows.filter(pk__in=operation.params["ids"])
     return rows.filter(created_at__lte=operation.created_at).order_by("created_at", "pk")
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.access import client_manager, client_viewer, get_visible_or_404
+from accounts.access import client_manager, get_visible_or_404
 from convomono.lib import clock, files
 from leads.forms.person import ConsentForm, EraseForm, NoteForm, RevokeForm
 from leads.models import Consent, Lead
@@ -95,7 +95,7 @@ def consent_revoke(request: ClientRequest, lead_id: UUID) -> HttpResponse:
     )
 
 
-@client_viewer
+@client_manager
 @require_GET
 def consent_proof(request: ClientRequest, consent_id: UUID) -> HttpResponseBase:
     """Hand out the file that proves a consent, always as a download."""

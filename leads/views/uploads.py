@@ -8,11 +8,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.files.uploadhandler import (
-    FileUploadHandler,
-    StopUpload,
-    TemporaryFileUploadHandler,
-)
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -28,6 +23,7 @@ from leads.forms.uploads import UploadForm, too_large
 from leads.imports.packed import FileRefused
 from leads.imports.targets import find_target
 from leads.services.imports import Agreement, Proof, start_import
+from leads.upload_cap import cap_upload, was_stopped
 from leads.views.answers import csv_answer
 from leads.views.parts import part_name
 
@@ -42,31 +38,10 @@ _ANY_UPLOAD = UUID(int=0)
 SAMPLE = ("Ada", "Byron", "(212) 555-0101", "ada@example.com", "NY", "10001")
 
 
-class CappedUpload(FileUploadHandler):
-    """Stops a body that grows above the cap, before it fills the disk."""
-
-    def __init__(self, request: HttpRequest, max_bytes: int) -> None:
-        super().__init__(request)
-        self.max_bytes, self.received = max_bytes, 0
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        self.received += len(raw_data)
-        if self.received > self.max_bytes:
-            self.request.upload_was_stopped = True  # type: ignore[union-attr]  # for the view
-            raise StopUpload(connection_reset=False)
-        return raw_data
-
-    def file_complete(self, file_size: int) -> None:
-        return None
-
-
 @csrf_exempt  # the handlers must be set before the token is read from the body; then it is checked
 @require_http_methods(["GET", "POST"])
 def import_create(request: HttpRequest) -> HttpResponseBase:
-    request.upload_handlers = [
-        CappedUpload(request, settings.LEAD_UPLOAD_MAX_BYTES),
-        TemporaryFileUploadHandler(request),
-    ]
+    cap_upload(request)
     return _import_create(request)
 
 
@@ -77,7 +52,7 @@ def _import_create(request: ClientRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, UploadForm(**_known(request)), target)
     form = UploadForm(request.POST, request.FILES, **_known(request))
-    if getattr(request, "upload_was_stopped", False):
+    if was_stopped(request):
         form.errors.pop("file", None)
         form.add_error("file", too_large(settings.LEAD_UPLOAD_MAX_BYTES))
     if not form.is_valid():

@@ -112,3 +112,24 @@ def test_hides_imports_from_strangers_and_lets_viewers_read(browse, charlie, ver
     assert browse(charlie).get(f"{url}rows/").status_code == 404
     assert browse(vera).get(url).status_code == 200
     assert browse(vera).post(URL, {"csv": CSV, **CONSENT}).status_code == 403
+
+
+def test_stops_a_file_above_the_cap_while_it_is_read(browse, mia, settings):
+    settings.LEAD_UPLOAD_MAX_BYTES = 100
+    file = SimpleUploadedFile("leads.csv", b"Phone\n" + b"2125550101\n" * 50)
+    answer = browse(mia).post(URL, {"file": file, **CONSENT})
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert not LeadImport.objects.exists()
+
+
+def test_takes_no_consent_from_the_future(send):
+    answer = send(URL, {"csv": CSV, **CONSENT, "consent_given_at": "2099-01-01T00:00:00Z"})
+    assert answer.status_code == 400
+    assert "future" in str(answer.json()["fields"]["consent_given_at"])
+
+
+def test_gives_viewers_no_rows_to_take_away(send, browse, vera):
+    made = send(URL, {"csv": CSV, "dry_run": True, **CONSENT}).json()
+    address = f"{URL}{made['import_id']}/rows/"
+    assert send.get(address).status_code == 200
+    assert browse(vera).get(address).status_code == 403

@@ -13,6 +13,7 @@ import phonenumbers  # noqa: TID251  # what the quick path is held to
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from accounts.models import Notification
 from convomono.lib import csvio
 from convomono.lib.phone import NumberRefused, _parse_any, _zones, parse_number, time_zones
 from convomono.lib.phone_plans import quick_number
@@ -166,6 +167,8 @@ def test_stops_at_a_long_line_deep_in_the_file(imported):
 
     assert done.status == "failed"
     assert "Line 62" in done.error
+    # Whoever left the page hears of it.
+    assert "Line 62" in Notification.objects.get(level="bad").body
 
 
 def test_refuses_a_workbook_that_unpacks_to_far_more(alice):
