@@ -16,10 +16,12 @@ from audit.services import System, record
 from billing import lots
 from billing.models import CreditLot, Reservation, Transaction, Wallet
 from billing.notices import warn_when_low
+from billing.rules import crossed_percent
+from convomono.lib.bulk import insert_rows
 from convomono.lib.db import IntegrityError, in_transaction, run_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -103,6 +105,35 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
     lots.follow(line, wallet)
     warn_when_low(line, wallet)
     return line
+
+
+def post_consumed(wallet: Wallet, lines: Sequence[Transaction]) -> None:
+    """
+    Write unsaved lines that move reserved seconds of one wallet to consumed, at the price of one.
+
+    `wallet` was read inside the caller's block. They are numbered as they are written: the wallet's
+    own number, which every line moves, is compared, so nothing else about it can have changed.
+
+    :raises Overtaken: if it has, if there is debt, or if a low balance has to be told of: post one by one
+    :raises IntegrityError: if the key of one has written a line before
+    """
+    used = sum(line.consumed_delta for line in lines)
+    before = wallet.usable_seconds
+    told = crossed_percent(
+        before_seconds=before, after_seconds=before - used, full_seconds=wallet.full_seconds
+    )
+    if told is not None or wallet.debt_seconds or used > wallet.reserved_seconds:
+        raise Overtaken
+    for seq, line in enumerate(lines, wallet.seq + 1):
+        line.seq, line.balance_after_seconds = seq, wallet.available_seconds
+    insert_rows(lines)
+    same = Wallet.objects.filter(pk=wallet.pk, seq=wallet.seq, reserved_seconds__gte=used)
+    if not same.update(
+        seq=wallet.seq + len(lines),
+        reserved_seconds=F("reserved_seconds") - used,
+        consumed_seconds=F("consumed_seconds") + used,
+    ):
+        raise Overtaken
 
 
 def pay_debt(*, wallet: Wallet, freed: Transaction, seconds: int, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ def move_enrolment(
     wanted = tuple(from_statuses)
     if not all(rules.may_move(before, to_status) for before in wanted):
         raise MoveRefused(f"{wanted} -> {to_status}")
-    written = {"lease": None, "lease_until": None, **_end(to_status, now), **columns}
+    written = {**moved_columns(to_status, now), **columns}
 
     def block() -> bool:
         same = {"pk": enrolment_id, **(guards or {})}
@@ -175,10 +176,29 @@ def finish_if_complete(*, batch_call_id: UUID, now: datetime) -> bool:
     return finished
 
 
-def _end(status: str, now: datetime) -> dict[str, Any]:
-    if status in ENDS:
-        return {"completed_at": now, "waiting_reason": ""}
-    return {"completed_at": None}
+def moved_columns(to_status: str, now: datetime) -> dict[str, Any]:
+    """Return what every move to this status writes, unless the mover sets it."""
+    if to_status in ENDS:
+        return {"lease": None, "lease_until": None, "completed_at": now, "waiting_reason": ""}
+    return {"lease": None, "lease_until": None, "completed_at": None}
+
+
+def count_moves(batch_call: BatchCall, moves: Iterable[tuple[str, str]]) -> bool:
+    """
+    Move a launch's counters for many leads, (from, to) each, inside the caller's transaction.
+
+    False, and nothing is counted, if the launch isn't in the status any more that `batch_call` has.
+    """
+    deltas: Counter[str] = Counter()
+    for before, after in moves:
+        deltas[f"{before}_count"] -= 1
+        deltas[f"{after}_count"] += 1
+    changes = {name: F(name) + number for name, number in deltas.items() if number}
+    same = BatchCall.objects.filter(pk=batch_call.pk, status=batch_call.status)
+    if not same.update(**changes, status=batch_call.status):
+        return False
+    live.changed(batch_call_id=batch_call.pk)
+    return True
 
 
 def _count(batch_call_id: UUID, *, before: str, after: str, number: int) -> None:

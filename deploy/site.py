@@ -131,6 +131,16 @@ class Site:
         options = self.sandbox.options(webhook_url=webhook_url, state=self.var / "sandbox.json")
         return Program("sandbox", [str(self.python), "-m", "telephony.sandbox", *options])
 
+    def drains(self) -> list[Program]:
+        """Return a drain for each part of the inbox that `DRAIN_SHARDS` in the environment asks for."""
+        count = int(os.environ.get("DRAIN_SHARDS") or 1)
+        if count < 2:  # noqa: PLR2004
+            return [Program("drain", self.manage("drain"))]
+        return [
+            Program(f"drain-{index}", self.manage("drain", f"--shard={index}"))
+            for index in range(count)
+        ]
+
     def programs(self) -> list[Program]:
         """Return the processes of architecture: web, workers, drain, dispatcher, cron."""
         web = ["uvicorn", "convomono.asgi:application", f"--host={HOST}", f"--port={self.port}"]
@@ -145,7 +155,7 @@ class Site:
                 Program(name, self.manage("rqworker", *queues, *options))
                 for name, queues in QUEUES.items()
             ),
-            Program("drain", self.manage("drain")),
+            *self.drains(),
             Program("dispatcher", self.manage("dispatch")),
             Program("cron", self.manage(*cron)),
         ]

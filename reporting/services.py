@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -98,29 +99,60 @@ def count_outcome(*, change: CallChange) -> dict[str, Any] | None:
     on the same day even if the client has moved to another time zone. None: nothing was added.
     Runs inside the caller's transaction.
     """
-    return _recount(change, contribution(change.after))
+    tally = Tally()
+    counted = tally.count(change, after=contribution(change.after))
+    tally.write()
+    return counted
 
 
 def recount_call(*, call: Call) -> dict[str, Any] | None:
     """Do the same for a call that a person has corrected; the caller keeps what it returns."""
-    return _recount(call, contribution(call))
+    tally = Tally()
+    counted = tally.count(call, after=contribution(call))
+    tally.write()
+    return counted
 
 
-def _recount(call: Call | CallChange, after: Counted) -> dict[str, Any] | None:
-    if call.campaign_id is None:
-        return None
-    kept = dict(call.counted)
-    day = kept.pop("day", None)
-    before = Counted(**kept)
-    if after == before:
-        return None
-    day = date.fromisoformat(day) if day else _day_of(call)
-    delta = {
-        field.name: getattr(after, field.name) - getattr(before, field.name)
-        for field in fields(Counted)
-    }
-    _add(call.client_id, call.campaign_id, day=day, delta=delta)
-    return {"day": day.isoformat(), **{name: value for name, value in vars(after).items() if value}}
+class Tally:
+    """What settled calls add to their days' counters, summed up before it is written."""
+
+    def __init__(self) -> None:
+        self._zones: dict[UUID, ZoneInfo] = {}
+        self._deltas: dict[tuple[UUID, UUID, date], Counter[str]] = defaultdict(Counter)
+
+    def count(self, call: Call | CallChange, *, after: Counted) -> dict[str, Any] | None:
+        """Note what brings the call's day up to `after`; returns what `count_outcome` does."""
+        if call.campaign_id is None:
+            return None
+        kept = dict(call.counted)
+        day = kept.pop("day", None)
+        before = Counted(**kept)
+        if after == before:
+            return None
+        on = date.fromisoformat(day) if day else self._day_of(call)
+        delta = self._deltas[call.client_id, call.campaign_id, on]
+        for name, value in vars(after).items():
+            delta[name] += value - getattr(before, name)
+        return {
+            "day": on.isoformat(),
+            **{name: value for name, value in vars(after).items() if value},
+        }
+
+    def write(self) -> None:
+        """Add what was noted to the days, inside the caller's transaction."""
+        for (client_id, campaign_id, day), delta in self._deltas.items():
+            _add(client_id, campaign_id, day=day, delta=delta)
+
+    def written(self) -> None:
+        """Take it that the transaction of `write` was committed."""
+        self._deltas.clear()
+
+    def _day_of(self, call: Call | CallChange) -> date:
+        zone = self._zones.get(call.client_id)
+        if zone is None:
+            zones = Client.objects.values_list("time_zone", flat=True)
+            zone = self._zones[call.client_id] = ZoneInfo(zones.get(pk=call.client_id))
+        return call.created_at.astimezone(zone).date()
 
 
 def uncount(*, client_id: UUID, campaign_id: UUID, counted: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,13 +187,10 @@ def _move(client_id: UUID, campaign_id: UUID, counted: Mapping[str, Any], *, sig
         _add(client_id, campaign_id, day=date.fromisoformat(day), delta=delta)
 
 
-def _day_of(call: Call | CallChange) -> date:
-    zone = Client.objects.values_list("time_zone", flat=True).get(pk=call.client_id)
-    return call.created_at.astimezone(ZoneInfo(zone)).date()
-
-
-def _add(client_id: UUID, campaign_id: UUID, *, day: date, delta: dict[str, int]) -> None:
+def _add(client_id: UUID, campaign_id: UUID, *, day: date, delta: Mapping[str, int]) -> None:
     row = DailyStat.objects.filter(client_id=client_id, campaign_id=campaign_id, day=day)
+    if not any(delta.values()):
+        return
     if not row.update(**{name: F(name) + value for name, value in delta.items() if value}):
         # Two drains may both come here; the unique key lets one through and the other retries.
         DailyStat.objects.create(client_id=client_id, campaign_id=campaign_id, day=day, **delta)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from telephony.events import CallChange, CallState
 from telephony.models import Call
+from telephony.rules import RULES_VERSION, classify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from telephony.events import CallDetails, CallEvent
+    from telephony.models import CallDetail
+    from telephony.rules import Outcome
 
 _RANKS: Final = {
     Call.Status.REGISTERED: 0,
@@ -39,6 +44,24 @@ _PLAIN_PARTS: Final = ("latency", "dynamic_variables", "recording_url", "knowled
 NOT_REPORTED: Final = "not_reported"
 
 
+# What has to be known of a call's large parts to merge more of them.
+KNOWN_DETAIL: Final = ("call_id", "stamps", "call_analysis")
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """
+    What an event changes: columns of the call, columns of its large parts, and the change as news.
+
+    `detail` is None if the large parts have nothing to write; a row that isn't there yet is written
+    even with nothing in it.
+    """
+
+    columns: dict[str, Any]
+    detail: dict[str, Any] | None
+    change: CallChange
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of an event that a newer event replaces as a whole."""
@@ -46,6 +69,32 @@ class Part:
     name: str
     call_columns: Mapping[str, Any]
     detail_columns: Mapping[str, Any]
+
+
+def merge(call: Call, detail: CallDetail | None, event: CallEvent, *, now: datetime) -> Merged:
+    """
+    Bring `call` up to an event; nothing is written. Any order and number of times ends alike.
+
+    `detail` needs the columns of `KNOWN_DETAIL` and stays as it is.
+    """
+    before = state_of(call)
+    columns = merged_facts(call, event)
+    large: dict[str, Any] | None = None
+    analysis: Mapping[str, Any] = {}
+    if event.kind != "started":
+        parts, stamps = newer_parts(event, detail.stamps if detail else {})
+        if parts or detail is None:
+            large = {"stamps": stamps}
+        for part in parts:
+            columns |= part.call_columns
+            large = {**(large or {}), **part.detail_columns}
+        analysis = (large or {}).get("call_analysis", detail.call_analysis if detail else {})
+    if analysis and call.analyzed_at is None:
+        columns["analyzed_at"] = now
+    for name, value in columns.items():
+        setattr(call, name, value)
+    outcome = _judge(call, columns)
+    return Merged(columns, large, _change(event, call, before, outcome, analysis))
 
 
 def merged_facts(call: Call, event: CallEvent) -> dict[str, Any]:
@@ -146,3 +195,72 @@ def _yes_or_no(value: object) -> bool | None:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _judge(call: Call, columns: dict[str, Any]) -> Outcome | None:
+    """Classify a call that is settled, again with each event: an analysis may know better."""
+    if not is_settled(call):
+        return None
+    outcome = classify(
+        disconnection_reason=call.disconnection_reason,
+        user_spoke=call.user_spoke,
+        in_voicemail=call.in_voicemail,
+        duration_ms=call.duration_ms,
+        call_status=call.status,
+    )
+    if call.outcome_class != outcome.outcome_class.value:
+        call.outcome_class = outcome.outcome_class.value
+        call.outcome_rules_version = RULES_VERSION
+        columns["outcome_class"] = call.outcome_class
+        columns["outcome_rules_version"] = RULES_VERSION
+    return outcome
+
+
+def state_of(call: Call) -> CallState:
+    """Return the call as it is at this moment."""
+    return CallState(
+        status=call.status,
+        outcome_class=call.outcome_class,
+        disconnection_reason=call.disconnection_reason,
+        duration_ms=call.duration_ms,
+        user_spoke=call.user_spoke,
+        in_voicemail=call.in_voicemail,
+        is_successful=call.is_successful,
+        retell_cost_micros=call.retell_cost_micros,
+        billed_seconds=call.billed_seconds,
+        client_cost_micros=call.client_cost_micros,
+        corrected_outcome=call.corrected_outcome,
+        is_test=call.is_test,
+    )
+
+
+def _change(
+    event: CallEvent,
+    call: Call,
+    before: CallState,
+    outcome: Outcome | None,
+    analysis: Mapping[str, Any],
+) -> CallChange:
+    data = analysis.get("custom_analysis_data")
+    return CallChange(
+        kind=event.kind,
+        call_id=call.pk,
+        provider_call_id=call.provider_call_id,
+        client_id=call.client_id,
+        campaign_id=call.campaign_id,
+        batch_call_id=call.batch_call_id,
+        enrolment_id=call.enrolment_id,
+        attempt_id=call.attempt_id,
+        lead_id=call.lead_id,
+        direction=call.direction,
+        from_number=call.from_number,
+        to_number=call.to_number,
+        created_at=call.created_at,
+        started_at=call.started_at,
+        ended_at=call.ended_at,
+        before=before,
+        after=state_of(call),
+        outcome=outcome,
+        analysis_data=data if isinstance(data, dict) else {},
+        counted=call.counted,
+    )

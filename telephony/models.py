@@ -241,6 +241,8 @@ class Call(ClientOwned):
     is_test = models.BooleanField(default=False)
     # What this call adds to its day in reporting's counters, so that nothing is counted twice.
     counted = models.JSONField(default=dict)
+    # Counts the changes that news made: who read the call ahead compares it when it writes.
+    revision = models.PositiveIntegerField(default=0)
 
     objects = ClientOwnedQuerySet.as_manager()
 

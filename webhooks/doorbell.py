@@ -11,18 +11,24 @@ from typing import TYPE_CHECKING, Final
 
 from convomono.lib import clock
 from convomono.lib.redis import RedisError, redis_connection, ring
+from webhooks.shards import bells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime
 
-BELL: Final = "drain"
 # A burst of events is one ring; the drain takes whatever is there when it comes.
 _PAUSE_SECONDS: Final = 0.005
 _TALLY_SECONDS: Final = 8 * 24 * 3600
 # Upper edges of what answers are counted by, in milliseconds of the real world.
 _EDGES_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 _SLOT_MINUTES: Final = 15
+
+
+def ring_drains(ring_bell: Callable[[str], None] = ring) -> None:
+    """Wake every drain there is; which of them has work it sees itself."""
+    for bell in bells():
+        ring_bell(bell)
 
 
 class Doorbell:
@@ -68,7 +74,7 @@ class Doorbell:
         while True:
             self._pressed.wait()
             self._pressed.clear()
-            self._ring_bell(BELL)
+            ring_drains(self._ring_bell)
             self._write_tallies()
             time.sleep(_PAUSE_SECONDS)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -16,14 +17,16 @@ from django.db import InterfaceError, OperationalError, connection
 
 from accounts.models import Notification
 from accounts.notifications import notify
-from convomono.lib.db import is_transient, run_atomic
+from convomono.lib.db import is_transient, on_commit, run_atomic
 from telephony.models import Call
 from webhooks.handlers.retell import conclude, handle
+from webhooks.handlers.together import Together
 from webhooks.models import WebhookEvent
 from webhooks.payloads import call_event
+from webhooks.shards import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -34,9 +37,13 @@ log = structlog.get_logger()
 BATCH: Final = 200
 # A write transaction beside the intake lasts ten milliseconds at most; this leaves some for it.
 _TARGET_SECONDS: Final = 0.007
-_MOST_IN_A_SLICE: Final = 50
+# Each writes eight rows at most, and no transaction may write more than two hundred.
+_MOST_IN_A_SLICE: Final = 24
+_SHRINK, _GROW = 0.5, 1.3
 _SHORTEST_PAUSE: Final = 0.002
 _LONGEST_PAUSE: Final = 0.05
+_CONCLUDE_SECONDS: Final = 0.1
+WHOLE: Final = Shard()
 BACKOFF_SECONDS: Final = (1, 5, 30, 120)
 TRIES: Final = len(BACKOFF_SECONDS) + 1
 _SHORTEST_PARKING: Final = timedelta(seconds=5)
@@ -56,68 +63,168 @@ class Drain:
     """
     Applies what is due. Two of them side by side waste work and do no harm.
 
-    It learns how many events fit into a transaction from how long the last ones took.
+    It learns how many events fit into a transaction from how long the last ones took. Most of a short
+    one is spent once, whatever is in it, so that the time of one event says little.
     """
 
-    def __init__(self) -> None:
-        self._seconds_per_event = _TARGET_SECONDS / 2
+    def __init__(self, shard: Shard = WHOLE) -> None:
+        self._shard = shard
+        self._fitting = 4.0
 
     def step(self, *, now: datetime) -> int:
         """Apply up to 200 events that are due; return how many were dealt with."""
-        rows = _due(now)
-        if len(rows) < BATCH and _unpark(now):
-            rows = _due(now)
+        rows = self._due(now)
+        if len(rows) < BATCH and self._unpark(now):
+            rows = self._due(now)
         # The order they came in, for each call; the index gives the order they are due in.
         rows.sort(key=lambda row: (row.created_at, row.pk))
         news = [_News(row, event) for row in rows if (event := _read(row, now)) is not None]
-        for part in self._slices(news):
-            began = time.perf_counter()
-            conclude(changes=self._apply(part, now), now=now)
-            _let_others_write(time.perf_counter() - began)
+        conclusion = _Conclusion(now)
+        together, done = _together(news), 0
+        while done < len(news):
+            part = news[done : done + int(self._fitting)]
+            done += len(part)
+            changes = self._apply(part, together, now) if together else None
+            if changes is None:  # somebody else was at these rows, or one event is poisonous
+                changes = self._apply_each(part, now)
+                together = _together(news[done:])
+            conclusion.add(changes)
+        conclusion.draw()
         return len(rows)
 
-    def _slices(self, news: Sequence[_News]) -> Iterator[Sequence[_News]]:
-        done = 0
-        while done < len(news):
-            fitting = int(_TARGET_SECONDS / self._seconds_per_event)
-            size = min(max(fitting, 1), _MOST_IN_A_SLICE)
-            yield news[done : done + size]
-            done += size
+    def _due(self, now: datetime) -> list[WebhookEvent]:
+        due = WebhookEvent.objects.filter(
+            self._shard.events(), status=_Status.PENDING, next_try_at__lte=now
+        )
+        return list(due.order_by("next_try_at", "created_at", "pk")[:BATCH])
 
-    def _apply(self, part: Sequence[_News], now: datetime) -> list[CallChange]:
+    def _unpark(self, now: datetime) -> bool:
+        """Take up parked events whose call is known by now, or whose time has come again."""
+        parked = WebhookEvent.objects.filter(self._shard.events(), status=_Status.PARKED)
+        rows = list(
+            parked.order_by("next_try_at", "pk").values_list(
+                "pk", "provider_call_id", "next_try_at"
+            )[:BATCH]
+        )
+        if not rows:
+            return False
+        ids = {provider_call_id for _pk, provider_call_id, _next in rows}
+        known = set(
+            Call.objects.filter(provider_call_id__in=ids).values_list("provider_call_id", flat=True)
+        )
+        due = [pk for pk, call_id, next_try_at in rows if call_id in known or next_try_at <= now]
+        mine = WebhookEvent.objects.filter(pk__in=due, status=_Status.PARKED)
+        return bool(mine.update(status=_Status.PENDING, next_try_at=now))
+
+    def _learn(self, events: int, seconds: float) -> None:
+        """Let the next transaction be larger or smaller, by what this one took."""
+        change = min(max(_TARGET_SECONDS / max(seconds, 1e-6), _SHRINK), _GROW)
+        if events >= int(self._fitting) or change < 1:  # a part of a slice says nothing of more
+            self._fitting = min(max(self._fitting * change, 1.0), _MOST_IN_A_SLICE)
+
+    def _apply(
+        self, part: Sequence[_News], together: Together, now: datetime
+    ) -> list[CallChange] | None:
+        """Apply the plain events at once and the others by themselves; None if that failed."""
         try:
-            return self._apply_together(part, now)
+            plain = [news for news in part if together.take(news.event, now=now)]
+            changes = self._write(plain, together, now) if plain else []
         except Exception as error:  # noqa: BLE001 - whatever one event does, the others go on
             _raise_if_database_is_away(error)
-            return [change for news in part for change in self._apply_alone(news, now)]
+            return None
+        if len(plain) == len(part):
+            return changes
+        taken = {news.row.pk for news in plain}
+        return changes + self._apply_each([n for n in part if n.row.pk not in taken], now)
 
-    def _apply_alone(self, news: _News, now: datetime) -> list[CallChange]:
-        """There are no savepoints on MongoDB: a poisonous event has to stand alone to be found."""
-        try:
-            return self._apply_together([news], now)
-        except Exception as error:  # noqa: BLE001 - it is counted, kept and shown
-            _raise_if_database_is_away(error)
-            _fail(news.row, error, now)
-            return []
-
-    def _apply_together(self, part: Sequence[_News], now: datetime) -> list[CallChange]:
-        started = time.perf_counter()
+    def _write(self, plain: Sequence[_News], together: Together, now: datetime) -> list[CallChange]:
+        watch = _Watch()
 
         def block() -> list[CallChange]:
-            nonlocal started
-            started = time.perf_counter()  # the wait for the lock isn't ours
-            changes = [handle(event=news.event, now=now) for news in part]
-            applied = [news.row.pk for news, change in zip(part, changes, strict=True) if change]
-            parked = [news.row for news, change in zip(part, changes, strict=True) if not change]
-            _mark_applied(applied, now)
-            for row in parked:
-                _park(row, now)
-            return [change for change in changes if change]
+            watch.start()  # the wait for the lock isn't ours
+            on_commit(watch.stop)  # and what follows the commit holds none
+            changes = together.write(now=now)
+            _mark_applied([news.row.pk for news in plain], now)
+            return changes
 
-        done = run_atomic(block)
-        taken = max(time.perf_counter() - started, 1e-5) / len(part)
-        self._seconds_per_event = 0.7 * self._seconds_per_event + 0.3 * taken
-        return done
+        changes = run_atomic(block)
+        together.written()
+        self._learn(len(plain), watch.seconds)
+        _let_others_write(watch.seconds)
+        return changes
+
+    def _apply_each(self, part: Sequence[_News], now: datetime) -> list[CallChange]:
+        """Apply events one by one: there are no savepoints on MongoDB to find a poisonous one by."""
+        changes = []
+        for news in part:
+            began = time.perf_counter()
+            try:
+                change = run_atomic(partial(_apply_one, news, now))
+            except Exception as error:  # noqa: BLE001 - it is counted, kept and shown
+                _raise_if_database_is_away(error)
+                _fail(news.row, error, now)
+            else:
+                changes += [change] if change else []
+            _let_others_write(time.perf_counter() - began)
+        return changes
+
+
+class _Watch:
+    """
+    How long a transaction took of what it is to blame for.
+
+    A thread that waits for a core holds the lock meanwhile, but no smaller transaction would help:
+    beside SQLite most of waiting is that, so it counts for a quarter.
+    """
+
+    seconds = 0.0
+    _started = (0.0, 0.0)
+
+    def start(self) -> None:
+        self._started = (time.perf_counter(), time.thread_time())
+
+    def stop(self) -> None:
+        real, busy = time.perf_counter() - self._started[0], time.thread_time() - self._started[1]
+        self.seconds = max(busy, real / 4) if connection.vendor == "sqlite" else real
+
+
+class _Conclusion:
+    """What follows applied events, drawn for many of them at once and every tenth of a second."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._changes: list[CallChange] = []
+        self._drawn_at = time.perf_counter()
+
+    def add(self, changes: Sequence[CallChange]) -> None:
+        self._changes += changes
+        if time.perf_counter() - self._drawn_at > _CONCLUDE_SECONDS:
+            self.draw()
+
+    def draw(self) -> None:
+        changes, self._changes = self._changes, []
+        conclude(changes=changes, now=self._now)
+        self._drawn_at = time.perf_counter()
+
+
+def _together(news: Sequence[_News]) -> Together | None:
+    """Read the rows of events ahead; None if there are none, or they can't be read so."""
+    if not news:
+        return None
+    try:
+        return Together([one.event for one in news])
+    except Exception as error:  # noqa: BLE001 - each event is then tried by itself
+        _raise_if_database_is_away(error)
+        return None
+
+
+def _apply_one(news: _News, now: datetime) -> CallChange | None:
+    change = handle(event=news.event, now=now)
+    if change is None:
+        _park(news.row, now)
+    else:
+        _mark_applied([news.row.pk], now)
+    return change
 
 
 _DRAIN = Drain()
@@ -138,32 +245,12 @@ def _let_others_write(seconds: float) -> None:
         time.sleep(min(max(seconds, _SHORTEST_PAUSE), _LONGEST_PAUSE))
 
 
-def _due(now: datetime) -> list[WebhookEvent]:
-    due = WebhookEvent.objects.filter(status=_Status.PENDING, next_try_at__lte=now)
-    return list(due.order_by("next_try_at", "created_at", "pk")[:BATCH])
-
-
 def _read(row: WebhookEvent, now: datetime) -> CallEvent | None:
     try:
         return call_event(row.body)
     except Exception as error:  # noqa: BLE001 - a body that breaks the reader is that event's affair
         _fail(row, error, now)
         return None
-
-
-def _unpark(now: datetime) -> bool:
-    """Take up parked events whose call is known by now, or whose time has come again."""
-    parked = WebhookEvent.objects.filter(status=_Status.PARKED).order_by("next_try_at", "pk")
-    rows = list(parked.values_list("pk", "provider_call_id", "next_try_at")[:BATCH])
-    if not rows:
-        return False
-    ids = {provider_call_id for _pk, provider_call_id, _next in rows}
-    known = set(
-        Call.objects.filter(provider_call_id__in=ids).values_list("provider_call_id", flat=True)
-    )
-    due = [pk for pk, call_id, next_try_at in rows if call_id in known or next_try_at <= now]
-    mine = WebhookEvent.objects.filter(pk__in=due, status=_Status.PARKED)
-    return bool(mine.update(status=_Status.PENDING, next_try_at=now))
 
 
 def _mark_applied(pks: Sequence[UUID], now: datetime) -> None:

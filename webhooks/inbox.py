@@ -13,6 +13,7 @@ from convomono.lib.db import deadline, insert_once
 from convomono.lib.ids import uuid7
 from webhooks.deliveries import Delivery, body_digest, is_same_news
 from webhooks.models import WebhookEvent
+from webhooks.shards import slot_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,9 +23,9 @@ LOCK_SECONDS: Final = 4.5
 DISCREPANCY: Final = "Another delivery of this event said something else; the first one holds."
 
 _INSERT: Final = """
-    INSERT INTO webhooks_webhookevent (_id, key, event_type, provider_call_id, source, body, status,
-        attempts, next_try_at, error, created_at, processed_at)
-    VALUES (?, ?, ?, ?, 'delivery', ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"""
+    INSERT INTO webhooks_webhookevent (_id, key, event_type, provider_call_id, slot, source, body,
+        status, attempts, next_try_at, error, created_at, processed_at)
+    VALUES (?, ?, ?, ?, ?, 'delivery', ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"""
 _FIRST: Final = "SELECT body FROM webhooks_webhookevent WHERE key = ?"
 _local = threading.local()
 
@@ -70,6 +71,7 @@ def _insert_row(delivery: Delivery, now: datetime) -> bool:
         key=delivery.key,
         event_type=delivery.event_type,
         provider_call_id=delivery.provider_call_id,
+        slot=slot_of(delivery.provider_call_id),
         body=delivery.body,
         status=delivery.status,
         next_try_at=now,
@@ -96,6 +98,7 @@ def _insert_sqlite(delivery: Delivery, now: datetime) -> bool:
         delivery.key,
         delivery.event_type,
         delivery.provider_call_id,
+        slot_of(delivery.provider_call_id),
         delivery.body,
         delivery.status,
         _instant(now),

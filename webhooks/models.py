@@ -39,6 +39,8 @@ class WebhookEvent(BaseModel):
     event_type = models.CharField(max_length=64)
     provider_call_id = models.CharField(max_length=100, blank=True)
     source = models.CharField(max_length=8, choices=Source, default=Source.DELIVERY)
+    # Which drain applies it, where several do (`webhooks/shards.py`); empty is the first one's.
+    slot = models.PositiveSmallIntegerField(null=True, blank=True)
     body = models.TextField()
     status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)

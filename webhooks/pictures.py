@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 type Picture = dict[str, dict[str, Any]]
 
-# Whom a row belongs to, and its own key; when *we* heard of it; the version of the rules in force.
+# Whom a row belongs to, and its own key; when *we* heard of it; the version of the rules in force,
+# and how many times it was written.
 _LEFT_OUT: Final = {
-    "id", "call", "call_id", "created_at", "analyzed_at", "outcome_rules_version",
+    "id", "call", "call_id", "created_at", "analyzed_at", "outcome_rules_version", "revision",
 }  # fmt: skip
 _OF_ATTEMPT: Final = ("status", "outcome_class", "disconnection_reason", "provider_call_id")
 _SHOWN: Final = 200

@@ -15,12 +15,12 @@ import structlog
 from campaigns.models import Attempt
 from convomono.lib import clock
 from convomono.lib.db import insert_once
-from convomono.lib.redis import ring
 from telephony.models import Call
 from telephony.provider import NotFound, ProviderError
 from webhooks.deliveries import body_digest
-from webhooks.doorbell import BELL
+from webhooks.doorbell import ring_drains
 from webhooks.models import WebhookEvent
+from webhooks.shards import slot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -119,7 +119,7 @@ def fetch_call(*, gateway: Gateway, call_id: str, now: datetime) -> bool:
     """
     told = _fetch(gateway, call_id, now)
     if told:
-        ring(BELL)
+        ring_drains()
     return told
 
 
@@ -132,7 +132,7 @@ def _fetch_all(gateway: Gateway, call_ids: Iterable[str], now: datetime) -> int:
             log.warning("sweep.stopped", reason=type(error).__name__)
             break  # it is away or busy: the next sweep goes on
     if told:
-        ring(BELL)
+        ring_drains()
     return told
 
 
@@ -157,6 +157,7 @@ def _deliver(call_id: str, payload: Mapping[str, Any], now: datetime) -> bool:
         key=f"call_swept:{call_id}:{body_digest(call)[:32]}",
         event_type="call_swept",
         provider_call_id=call_id,
+        slot=slot_of(call_id),
         source=WebhookEvent.Source.SWEEP,
         body=body.decode(),
         next_try_at=now,

@@ -37,8 +37,8 @@ CHUNK = 200
 
 def launch(actor: User, *, calls: int) -> BatchCall:
     """Open a launch of a campaign whose agent nobody asks Retell for."""
-    now = clock.now()
     client = client_with_minutes(actor, concurrency=calls)
+    now = clock.now()  # not before the client's price holds
     content = CampaignContent(
         name="Burst", script_raw="Say hello.", opening_line="Hello.", voice_id="11labs-Adrian"
     )
@@ -113,6 +113,16 @@ def ring(batch_call: BatchCall, *, start: int, count: int) -> None:
         )
 
 
+def ring_launch(actor: User, *, start: int, calls: int) -> BatchCall:
+    """Open a launch all of whose leads ring."""
+    batch_call = launch(actor, calls=calls)
+    ring(batch_call, start=start, count=calls)
+    BatchCall.objects.filter(pk=batch_call.pk).update(
+        tasks_count=calls, in_call_count=calls, attached_at=clock.now()
+    )
+    return batch_call
+
+
 def session_of(user: User) -> str:
     """Sign somebody in and return the session's key."""
     session = SessionStore()
@@ -129,11 +139,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, required=True)
     options = parser.parse_args()
     actor = User.objects.create_superuser(email="bench@convomono.test", password=None, name="Bench")
-    batch_call = launch(actor, calls=options.calls)
-    ring(batch_call, start=options.start, count=options.calls)
-    BatchCall.objects.filter(pk=batch_call.pk).update(
-        tasks_count=options.calls, in_call_count=options.calls, attached_at=clock.now()
-    )
+    batch_call = ring_launch(actor, start=options.start, calls=options.calls)
     viewer = add_client_user(
         client=batch_call.client,
         email="viewer@bench.test",

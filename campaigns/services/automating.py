@@ -152,11 +152,13 @@ def note_outcome(*, attempt: Attempt, now: datetime) -> int:
 
     Nothing is done yet: the rule looks at the call once its analysis had time to come.
     """
-    noted = 0
-    for rule in _rules_of(attempt.client_id, now):
-        if rule.campaign_id in {None, attempt.campaign_id}:
-            noted += _insert(rule, attempt, now)
-    return noted
+    return sum(_insert(rule, attempt, now) for rule in rules_for(attempt, now))
+
+
+def rules_for(attempt: Attempt, now: datetime) -> list[AutomationRule]:
+    """Return the rules that look at this call; those of a moment ago, and most clients have none."""
+    mine = _rules_of(attempt.client_id, now)
+    return [rule for rule in mine if rule.campaign_id in {None, attempt.campaign_id}]
 
 
 def run_due(*, now: datetime) -> int:

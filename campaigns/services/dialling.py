@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.services import Charge
+    from leads.services.people import Summary
     from telephony.events import CallChange
     from telephony.rules import Outcome
 
@@ -140,21 +141,26 @@ def _end_attempt(attempt: Attempt, change: CallChange, outcome: Outcome, now: da
     known = (attempt.outcome_class, attempt.disconnection_reason)
     if known == (str(outcome.outcome_class), reason):
         return False
-    counts = outcome.counts_attempt
     # Compare-and-set on what the lead's count is moved by.
     ended = Attempt.objects.filter(
         pk=attempt.pk, status=attempt.status, outcome_class=attempt.outcome_class
-    ).update(
-        status=Attempt.Status.ENDED if counts else Attempt.Status.NOT_PLACED,
-        outcome_class=str(outcome.outcome_class),
-        disconnection_reason=reason,
-        provider_call_id=change.provider_call_id,
-        call_id=change.call_id,
-        ended_at=change.ended_at or now,
-    )
+    ).update(**end_columns(change, outcome, now))
     if not ended:
         raise AttemptMovedOn(str(attempt.pk))
     return True
+
+
+def end_columns(change: CallChange, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """Return what is written on an attempt whose call is over."""
+    status = Attempt.Status.ENDED if outcome.counts_attempt else Attempt.Status.NOT_PLACED
+    return {
+        "status": status.value,
+        "outcome_class": str(outcome.outcome_class),
+        "disconnection_reason": change.after.disconnection_reason,
+        "provider_call_id": change.provider_call_id,
+        "call_id": change.call_id,
+        "ended_at": change.ended_at or now,
+    }
 
 
 def _move_lead(
@@ -163,26 +169,34 @@ def _move_lead(
     """Write where the lead goes, and bring `enrolment` up to it."""
     before = enrolment.status
     counted = int(outcome.counts_attempt) - int(attempt.status == Attempt.Status.ENDED)
-    is_newest = enrolment.attempt_number == attempt.number
-    columns = _result(attempt, change, outcome)
-    target, due_at = enrolment.status, None
+    columns = result_flags(attempt, change, outcome)
+    target = before
     # As it is with this news: an analysis may find that nobody was reached after all.
     enrolment.was_reached = columns.get("was_reached", enrolment.was_reached)
-    if is_newest:
+    if enrolment.attempt_number == attempt.number:
         step = step_after(attempt, enrolment, change, counted, now)
-        target, due_at = str(step.status), step.next_attempt_at
-        columns |= {"last_outcome": str(outcome.outcome_class), "last_call_id": change.call_id}
-        columns["callback_at"] = step.callback_at
+        target = str(step.status)
+        columns |= step_columns(step, change, outcome)
     elif outcome.suppresses and rules.may_move(enrolment.status, Status.SUPPRESSED):
         target = Status.SUPPRESSED
-    if due_at is not None:
-        code = waiting.CALLBACK if columns.get("callback_at") else waiting.RETRY
-        columns |= {"next_attempt_at": due_at, "waiting_reason": code}
     _write(enrolment, target, {**columns, "attempts_count": F("attempts_count") + counted}, now)
     columns |= {"status": target, "attempts_count": enrolment.attempts_count + counted}
     for name, value in columns.items():
         setattr(enrolment, name, value)
     return OutcomeEffect(before=before, after=target, counted=counted)
+
+
+def step_columns(step: rules.NextStep, change: CallChange, outcome: Outcome) -> dict[str, Any]:
+    """Return what a lead's next step writes besides its status."""
+    columns: dict[str, Any] = {
+        "last_outcome": str(outcome.outcome_class),
+        "last_call_id": change.call_id,
+        "callback_at": step.callback_at,
+    }
+    if step.next_attempt_at is not None:
+        code = waiting.CALLBACK if step.callback_at else waiting.RETRY
+        columns |= {"next_attempt_at": step.next_attempt_at, "waiting_reason": code}
+    return columns
 
 
 def _write(enrolment: Enrolment, target: str, columns: dict[str, Any], now: datetime) -> None:
@@ -201,8 +215,12 @@ def _write(enrolment: Enrolment, target: str, columns: dict[str, Any], now: date
         raise AttemptMovedOn(str(enrolment.pk))
 
 
-def _result(attempt: Attempt, change: CallChange, outcome: Outcome) -> dict[str, Any]:
-    """Return the lead's flags that this call sets, or takes back if it was no person after all."""
+def result_flags(attempt: Attempt, change: CallChange, outcome: Outcome) -> dict[str, Any]:
+    """
+    Return the lead's flags that this call sets, or takes back if it was no person after all.
+
+    It asks the database only where the attempt was settled otherwise before.
+    """
     flags: dict[str, Any] = {}
     if outcome.suppresses:
         flags["has_opted_out"] = True
@@ -210,7 +228,7 @@ def _result(attempt: Attempt, change: CallChange, outcome: Outcome) -> dict[str,
         return flags  # a person has said what it was (`results.py`)
     if outcome.outcome_class == OutcomeClass.HUMAN:
         flags["was_reached"] = True
-        if _converted(change):
+        if is_conversion(change):
             flags["is_converted"] = True
     elif attempt.outcome_class == OutcomeClass.HUMAN:
         others = Attempt.objects.filter(
@@ -221,7 +239,7 @@ def _result(attempt: Attempt, change: CallChange, outcome: Outcome) -> dict[str,
     return flags
 
 
-def _converted(change: CallChange) -> bool:
+def is_conversion(change: CallChange) -> bool:
     if change.after.corrected_outcome:
         return False
     return change.analysis_data.get(CONVERTED_FIELD) is True
@@ -234,7 +252,7 @@ def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: da
         Attempt.objects.filter(pk=attempt.pk).update(ended_at=change.ended_at)
     if outcome.outcome_class == OutcomeClass.HUMAN:
         keep_callback(attempt, change, now)
-    if outcome.outcome_class == OutcomeClass.HUMAN and _converted(change):
+    if outcome.outcome_class == OutcomeClass.HUMAN and is_conversion(change):
         changed = Enrolment.objects.filter(pk=attempt.enrolment_id, is_converted=False).update(
             is_converted=True
         )
@@ -294,16 +312,25 @@ def _summarise(attempt: Attempt, enrolment: Enrolment, change: CallChange, now: 
     """Write on the lead what its lists show."""
     of_lead = Enrolment.objects.filter(lead_id=attempt.lead_id)
     attempts_count = sum(of_lead.values_list("attempts_count", flat=True))
-    status = _LEAD_STATUS.get(Status(enrolment.status), Lead.Status.CALLED)
-    if enrolment.is_converted and status == Lead.Status.REACHED:
-        status = Lead.Status.CONVERTED
     record_summary(
         lead_id=attempt.lead_id,
         now=now,
-        status=status,
-        last_outcome=enrolment.last_outcome,
-        attempts_count=attempts_count,
-        last_attempted_at=attempt.created_at,
-        next_attempt_at=enrolment.next_attempt_at if enrolment.status == Status.QUEUED else None,
-        last_call_id=change.call_id,
+        **summary_columns(attempt, enrolment, change, attempts_count),
     )
+
+
+def summary_columns(
+    attempt: Attempt, enrolment: Enrolment, change: CallChange, attempts_count: int
+) -> Summary:
+    """Return what a lead's lists show after a call; `attempts_count` is over all campaigns."""
+    status = _LEAD_STATUS.get(Status(enrolment.status), Lead.Status.CALLED)
+    if enrolment.is_converted and status == Lead.Status.REACHED:
+        status = Lead.Status.CONVERTED
+    return {
+        "status": status.value,
+        "last_outcome": enrolment.last_outcome,
+        "attempts_count": attempts_count,
+        "last_attempted_at": attempt.created_at,
+        "next_attempt_at": enrolment.next_attempt_at if enrolment.status == Status.QUEUED else None,
+        "last_call_id": change.call_id,
+    }

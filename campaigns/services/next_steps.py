@@ -15,7 +15,10 @@ from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from telephony.events import CallChange
 
@@ -26,19 +29,39 @@ def step_after(
     attempt: Attempt, enrolment: Enrolment, change: CallChange, counted: int, now: datetime
 ) -> rules.NextStep:
     """Return where the lead goes and when it is due again, as far as its status and launch allow."""
+    batch_call = launches().get(pk=attempt.batch_call_id)
+
+    def others() -> list[Attempt]:
+        return list(Attempt.objects.filter(enrolment_id=enrolment.pk).exclude(pk=attempt.pk))
+
+    return step_within(batch_call, attempt, enrolment, change, counted, others, now)
+
+
+def launches() -> QuerySet[BatchCall]:
+    """Return launches with all that `step_within` looks at."""
+    return BatchCall.objects.select_related("campaign__retry_policy", "campaign__calling_window")
+
+
+def step_within(  # as `step_after`, with what it would read
+    batch_call: BatchCall,
+    attempt: Attempt,
+    enrolment: Enrolment,
+    change: CallChange,
+    counted: int,
+    others: Callable[[], Sequence[Attempt]],
+    now: datetime,
+) -> rules.NextStep:
+    """Return the step of `step_after`; `others` are the lead's other attempts in the campaign."""
     assert change.outcome is not None
-    batch_call = BatchCall.objects.select_related(
-        "campaign__retry_policy", "campaign__calling_window"
-    ).get(pk=attempt.batch_call_id)
     policy = dial_policy(batch_call)
     step = rules.next_step(
         outcome=change.outcome,
         policy=policy,
         attempts_count=enrolment.attempts_count + counted,
-        had_same_reason=change.outcome.is_once and _had_same_reason(attempt, change),
+        had_same_reason=change.outcome.is_once and _had_same_reason(attempt, change, others()),
         ended_at=change.ended_at or now,
         said=_said(enrolment, change, now),
-        earlier=_earlier(attempt, enrolment, change, policy),
+        earlier=_earlier(attempt, enrolment, change, policy, others),
         hours=dial_window(batch_call).hours,
     )
     return _as_allowed(step, enrolment, batch_call)
@@ -83,7 +106,11 @@ def _asked_time(enrolment: Enrolment, change: CallChange, now: datetime) -> date
 
 
 def _earlier(
-    attempt: Attempt, enrolment: Enrolment, change: CallChange, policy: rules.DialPolicy
+    attempt: Attempt,
+    enrolment: Enrolment,
+    change: CallChange,
+    policy: rules.DialPolicy,
+    others: Callable[[], Sequence[Attempt]],
 ) -> Earlier:
     """Read the lead's earlier calls, where the campaign's policy looks at them."""
     zones = known_zones(enrolment.zones)
@@ -91,25 +118,22 @@ def _earlier(
     reason = change.after.disconnection_reason
     if not (policy.is_other_time_of_day or reason in policy.dispositions):
         return Earlier(zone=zone)
-    rows = list(
-        Attempt.objects.filter(
-            enrolment_id=attempt.enrolment_id, status=Attempt.Status.ENDED
-        ).values_list("pk", "created_at", "disconnection_reason")
-    )
-    others = [row for row in rows if row[0] != attempt.pk]
+    ended = [one for one in others() if one.status == Attempt.Status.ENDED]
     return Earlier(
         zone=zone,
-        called_at=(attempt.created_at, *(row[1] for row in others)),
-        same_count=1 + sum(row[2] == reason for row in others),
+        called_at=(attempt.created_at, *(one.created_at for one in ended)),
+        same_count=1 + sum(one.disconnection_reason == reason for one in ended),
     )
 
 
-def _had_same_reason(attempt: Attempt, change: CallChange) -> bool:
-    return Attempt.objects.filter(
-        enrolment_id=attempt.enrolment_id,
-        number__lt=attempt.number,
-        disconnection_reason=change.after.disconnection_reason,
-    ).exists()
+def _had_same_reason(attempt: Attempt, change: CallChange, others: Sequence[Attempt]) -> bool:
+    reason = change.after.disconnection_reason
+    return any(one.number < attempt.number and one.disconnection_reason == reason for one in others)
+
+
+def asks_for_callback(change: CallChange) -> bool:
+    """Tell whether the call's analysis says anything about when to call back."""
+    return bool(str(change.analysis_data.get(CALLBACK_FIELD) or "").strip())
 
 
 def keep_callback(attempt: Attempt, change: CallChange, now: datetime) -> bool:
@@ -119,7 +143,7 @@ def keep_callback(attempt: Attempt, change: CallChange, now: datetime) -> bool:
     Inside the caller's transaction. False: nothing was asked, it is known already, or the lead has
     gone elsewhere or its launch is over.
     """
-    if not str(change.analysis_data.get(CALLBACK_FIELD) or "").strip():
+    if not asks_for_callback(change):
         return False
     enrolment = Enrolment.objects.select_related("lead", "batch_call").get(pk=attempt.enrolment_id)
     asked = _asked_time(enrolment, change, now)

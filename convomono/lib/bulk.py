@@ -18,10 +18,11 @@ from django.db import connection, models
 from django.db.models.base import ModelState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     type Convert = Callable[[Any], Any]
+    type Values = Mapping[str, Any]
 
 # What the drivers take as it is.
 _QUESTION = 900  # parameters of one query
@@ -82,6 +83,26 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str], *, guard: 
     return _run(statement, values, converts)
 
 
+def update_each(model: type[models.Model], rows: Iterable[tuple[Values, Values]]) -> int:
+    """
+    Write some columns of each row that is still as given; return how many rows were.
+
+    Each pair is what the row must hold (its key among it, nothing that is null) and what is
+    written, by column ("client_id", not "client"). Inside the caller's transaction.
+    """
+    if connection.vendor == "mongodb":
+        return sum(model._base_manager.filter(**same).update(**values) for same, values in rows)
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[list[Any]]] = {}
+    for same, values in rows:
+        shape = (tuple(same), tuple(values))
+        alike.setdefault(shape, []).append([*values.values(), *same.values()])
+    changed = 0
+    for (guards, columns), found in alike.items():
+        statement, converts = _update_where(model, guards, columns, connection.vendor)
+        changed += _run(statement, found, converts)
+    return changed
+
+
 def _run(statement: str, rows: Sequence[list[Any]], converts: Sequence[tuple[int, Convert]]) -> int:
     for place, convert in converts:
         for row in rows:
@@ -123,6 +144,19 @@ def _update(
         f"WHERE {quote(_column(meta.pk))} = %s AND {quote(_column(same))} = %s"
     )
     return statement, _converts([*fields, meta.pk, same], vendor)
+
+
+@cache
+def _update_where(
+    model: type[models.Model], guards: tuple[str, ...], columns: tuple[str, ...], vendor: str
+) -> tuple[str, list[tuple[int, Convert]]]:
+    quote, meta = connection.ops.quote_name, model._meta
+    by_name = {field.attname: field for field in meta.concrete_fields}
+    written, same = ([by_name[name] for name in names] for names in (columns, guards))
+    sets = ", ".join(f"{quote(_column(field))} = %s" for field in written)
+    where = " AND ".join(f"{quote(_column(field))} = %s" for field in same)
+    statement = f"UPDATE {quote(meta.db_table)} SET {sets} WHERE {where}"  # noqa: S608  # nosec B608 # the model's names
+    return statement, _converts([*written, *same], vendor)
 
 
 def _column(field: Any) -> str:

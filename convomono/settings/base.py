@@ -208,6 +208,8 @@ WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 10_000_000, at_least=1000)
 WEBHOOK_SOURCES = env.networks("WEBHOOK_SOURCES")
 RECORDINGS_COPY = env.flag("RECORDINGS_COPY")
 RECORDINGS_DAYS = env.integer("RECORDINGS_DAYS", 365, at_least=1)
+# How many drains share the inbox by the calls' ids: a process for each, `manage.py drain --shard N`.
+DRAIN_SHARDS = env.integer("DRAIN_SHARDS", 1, at_least=1)
 WEBHOOK_RETENTION_DAYS = env.integer("WEBHOOK_RETENTION_DAYS", 90, at_least=7)
 
 # -- Safety ----------------------------------------------------------------------------------------

@@ -7,22 +7,21 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from convomono.lib import files
+from convomono.lib.bulk import insert_rows
 from convomono.lib.db import IntegrityError, in_transaction, on_commit, run_atomic
 from telephony import merging
-from telephony.events import CallChange, CallEvent, CallState
 from telephony.models import Call, CallDetail, CallLookup, PhoneNumber, Recording, VoiceAgent
-from telephony.rules import RULES_VERSION, classify
 from telephony.services.erasing import forget_details
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from telephony.rules import Outcome
+    from telephony.events import CallChange, CallEvent
 
 
 # Retell analyses a call within a minute of its end; later news is a repetition.
@@ -106,18 +105,15 @@ def apply_event(*, event: CallEvent, now: datetime) -> CallChange | None:
     call = call or _incoming_call(event, now)
     if call is None:
         return None
-    before = _state(call)
-    changes = merging.merged_facts(call, event)
-    analysis: dict[str, Any] = {}
-    if event.kind != "started":
-        changes |= _merge_details(call, event, now)
-        analysis = changes.pop("analysis")
-    if analysis and call.analyzed_at is None:
-        changes["analyzed_at"] = now
-    _set(call, changes)
-    outcome = _judge(call, changes)
-    _save(call, before, changes)
-    return _change(event, call, before, outcome, analysis)
+    detail = None if event.kind == "started" else _known_detail(call)
+    merged = merging.merge(call, detail, event, now=now)
+    if merged.columns or merged.detail is not None:
+        _save(call, merged.columns)
+    if merged.detail is not None:
+        _save_detail(call, detail, merged.detail)
+        if merged.detail.get("knowledge_url"):
+            order_lookups([call], now=now)
+    return merged.change
 
 
 def record_settlement(
@@ -134,7 +130,10 @@ def record_settlement(
     reporting's counters, and on which day.
     """
     Call.objects.filter(pk=call_id).update(
-        billed_seconds=billed_seconds, client_cost_micros=client_cost_micros, counted=counted
+        billed_seconds=billed_seconds,
+        client_cost_micros=client_cost_micros,
+        counted=counted,
+        revision=F("revision") + 1,
     )
 
 
@@ -167,115 +166,41 @@ def _owner_of(event: CallEvent) -> UUID | None:
     return found
 
 
-def _merge_details(call: Call, event: CallEvent, now: datetime) -> dict[str, Any]:
-    """Write the large parts that are newer; return the call's columns among them, and the analysis."""
-    detail = CallDetail.objects.filter(call_id=call.pk).only("stamps", "call_analysis").first()
-    parts, stamps = merging.newer_parts(event, detail.stamps if detail else {})
-    columns: dict[str, Any] = {}
-    changes: dict[str, Any] = {}
-    for part in parts:
-        columns |= part.detail_columns
-        changes |= part.call_columns
-    if detail is None:
-        CallDetail.objects.create(call_id=call.pk, stamps=stamps, **columns)
-    elif parts:
-        CallDetail.objects.filter(pk=detail.pk).update(stamps=stamps, **columns)
-    if columns.get("knowledge_url"):
-        _order_lookup(call, now)
-    known = detail.call_analysis if detail else {}
-    return {**changes, "analysis": columns.get("call_analysis", known)}
-
-
-def _order_lookup(call: Call, now: datetime) -> None:
-    """Note that somebody has to fetch what was looked up; once for a call."""
-    if not CallLookup.objects.filter(call=call).exists():
-        CallLookup.objects.create(
-            call=call, client_id=call.client_id, campaign_id=call.campaign_id, created_at=now
+def order_lookups(calls: Sequence[Call], *, now: datetime) -> None:
+    """Note that somebody has to fetch what was looked up in these calls; once for each."""
+    known = set(
+        CallLookup.objects.filter(call_id__in=[call.pk for call in calls]).values_list(
+            "call_id", flat=True
         )
-
-
-def _set(call: Call, changes: dict[str, Any]) -> None:
-    for name, value in changes.items():
-        setattr(call, name, value)
-
-
-def _judge(call: Call, changes: dict[str, Any]) -> Outcome | None:
-    """Classify a call that is settled, again with each event: an analysis may know better."""
-    if not merging.is_settled(call):
-        return None
-    outcome = classify(
-        disconnection_reason=call.disconnection_reason,
-        user_spoke=call.user_spoke,
-        in_voicemail=call.in_voicemail,
-        duration_ms=call.duration_ms,
-        call_status=call.status,
     )
-    if call.outcome_class != outcome.outcome_class.value:
-        call.outcome_class = outcome.outcome_class.value
-        call.outcome_rules_version = RULES_VERSION
-        changes["outcome_class"] = call.outcome_class
-        changes["outcome_rules_version"] = RULES_VERSION
-    return outcome
-
-
-def _save(call: Call, before: CallState, changes: dict[str, Any]) -> None:
-    if not changes:
-        return
-    # Compare-and-set on what counters are moved by.
-    unchanged = Call.objects.filter(
-        pk=call.pk, status=before.status, outcome_class=before.outcome_class
+    insert_rows(
+        [
+            CallLookup(
+                call=call, client_id=call.client_id, campaign_id=call.campaign_id, created_at=now
+            )
+            for call in calls
+            if call.pk not in known
+        ]
     )
-    if not unchanged.update(**changes):
+
+
+def _save(call: Call, columns: dict[str, Any]) -> None:
+    # Compare-and-set: two drains may have read the same call.
+    unchanged = Call.objects.filter(pk=call.pk, revision=call.revision)
+    if not unchanged.update(**columns, revision=call.revision + 1):
         raise CallMovedOn(call.provider_call_id)
+    call.revision += 1
 
 
-def _state(call: Call) -> CallState:
-    return CallState(
-        status=call.status,
-        outcome_class=call.outcome_class,
-        disconnection_reason=call.disconnection_reason,
-        duration_ms=call.duration_ms,
-        user_spoke=call.user_spoke,
-        in_voicemail=call.in_voicemail,
-        is_successful=call.is_successful,
-        retell_cost_micros=call.retell_cost_micros,
-        billed_seconds=call.billed_seconds,
-        client_cost_micros=call.client_cost_micros,
-        corrected_outcome=call.corrected_outcome,
-        is_test=call.is_test,
-    )
+def _known_detail(call: Call) -> CallDetail | None:
+    return CallDetail.objects.filter(call_id=call.pk).only(*merging.KNOWN_DETAIL).first()
 
 
-def _change(
-    event: CallEvent,
-    call: Call,
-    before: CallState,
-    outcome: Outcome | None,
-    analysis: dict[str, Any],
-) -> CallChange:
-    data = analysis.get("custom_analysis_data")
-    return CallChange(
-        kind=event.kind,
-        call_id=call.pk,
-        provider_call_id=call.provider_call_id,
-        client_id=call.client_id,
-        campaign_id=call.campaign_id,
-        batch_call_id=call.batch_call_id,
-        enrolment_id=call.enrolment_id,
-        attempt_id=call.attempt_id,
-        lead_id=call.lead_id,
-        direction=call.direction,
-        from_number=call.from_number,
-        to_number=call.to_number,
-        created_at=call.created_at,
-        started_at=call.started_at,
-        ended_at=call.ended_at,
-        before=before,
-        after=_state(call),
-        outcome=outcome,
-        analysis_data=data if isinstance(data, dict) else {},
-        counted=call.counted,
-    )
+def _save_detail(call: Call, detail: CallDetail | None, columns: dict[str, Any]) -> None:
+    if detail is None:
+        CallDetail.objects.create(call_id=call.pk, **columns)
+    else:
+        CallDetail.objects.filter(pk=detail.pk).update(**columns)
 
 
 def is_expecting_news(*, lead_id: UUID, now: datetime) -> bool:

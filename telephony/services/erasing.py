@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts.models import Notification
@@ -46,8 +47,11 @@ def forget_details(*, call_ids: Iterable[UUID], now: datetime) -> None:
 
     What the call cost stays. Inside the caller's transaction; twice is once.
     """
+    call_ids = list(call_ids)
+    # Whoever has read a call's news ahead must not write what was said behind our back.
+    Call.objects.filter(pk__in=call_ids).update(revision=F("revision") + 1)
     blank = {name: CallDetail._meta.get_field(name).get_default() for name in _TOLD}  # type: ignore[union-attr]  # columns, no relations
-    for call in Call.objects.filter(pk__in=list(call_ids)).only("provider_call_id", "created_at"):
+    for call in Call.objects.filter(pk__in=call_ids).only("provider_call_id", "created_at"):
         detail = CallDetail.objects.filter(call=call).only("stamps").first()
         closed = {**(detail.stamps if detail else {}), **closed_stamps()}
         if detail is None:

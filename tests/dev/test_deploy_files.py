@@ -30,7 +30,7 @@ def units() -> dict[str, configparser.ConfigParser]:
         unit = configparser.ConfigParser(interpolation=None, strict=False)
         unit.optionxform = str  # type: ignore[assignment, method-assign] # keep the case
         unit.read(path)
-        found[path.stem.removeprefix("convomono-")] = unit
+        found[path.stem.removeprefix("convomono-").rstrip("@")] = unit
     return found
 
 

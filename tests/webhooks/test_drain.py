@@ -22,6 +22,7 @@ from tests.webhooks.conftest import Ringing, deliver, without
 from webhooks import drain
 from webhooks.drain import BACKOFF_SECONDS, Drain, step
 from webhooks.handlers.retell import conclude, handle
+from webhooks.handlers.together import Together
 from webhooks.models import WebhookEvent
 
 if TYPE_CHECKING:
@@ -43,9 +44,22 @@ def statuses() -> list[str]:
     return list(WebhookEvent.objects.order_by("created_at", "pk").values_list("status", flat=True))
 
 
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find no event plain: each is handled by itself."""
+    monkeypatch.setattr(Together, "take", lambda *_args, **_more: False)
+
+
 def poison(monkeypatch: pytest.MonkeyPatch, call_id: str) -> list[str]:
-    """Make the events of one call fail; return the list of calls that were handled."""
+    """Make the events of one call fail; return the list of calls that were handled alone."""
     handled: list[str] = []
+    take = Together.take
+
+    def poisoned_take(self: Together, event: CallEvent, *, now: datetime) -> bool:
+        if event.provider_call_id == call_id:
+            raise ValueError("no antidote")
+        return take(self, event, now=now)
+
+    monkeypatch.setattr(Together, "take", poisoned_take)
 
     def poisoned(*, event: CallEvent, now: datetime) -> Any:
         if event.provider_call_id == call_id:
@@ -104,18 +118,18 @@ class TestStep:
         for call in launched(6):
             deliver(call.says("dial_busy")["ended"])
         slices: list[int] = []
-        together = Drain._apply_together
+        write = Drain._write
 
-        def counted(self: Drain, part: Any, now: datetime) -> Any:
-            slices.append(len(part))
-            return together(self, part, now)
+        def counted(self: Drain, plain: Any, together: Any, now: datetime) -> Any:
+            slices.append(len(plain))
+            return write(self, plain, together, now)
 
-        monkeypatch.setattr(Drain, "_apply_together", counted)
+        monkeypatch.setattr(Drain, "_write", counted)
         slow = Drain()
-        slow._seconds_per_event = 1.0
+        slow._fitting = 2.0
+        monkeypatch.setattr(slow, "_learn", lambda *_: None)
         slow.step(now=now)
-        assert sum(slices) == 6
-        assert slices[0] == 1
+        assert slices == [2, 2, 2]
 
     def test_finishes_a_launch_once_its_last_events_are_committed(
         self,
@@ -136,11 +150,18 @@ class TestStep:
         assert applied[-1] == ["applied", "applied"]
         assert BatchCall.objects.get().status == BatchCall.Status.FINISHED
 
-    def test_makes_slices_larger_when_events_are_quick(self, db: None, now: datetime):
-        quick = Drain()
-        quick._seconds_per_event = 0.000_01
-        sizes = [len(part) for part in quick._slices(list(range(120)))]  # type: ignore[arg-type]
-        assert sizes == [50, 50, 20]
+    def test_makes_slices_larger_when_they_are_quick_and_smaller_when_not(self):
+        learning = Drain()
+        for _ in range(40):
+            learning._learn(int(learning._fitting), 0.001)
+        assert learning._fitting == 24
+        learning._learn(3, 0.001)  # a part of one says nothing
+        assert learning._fitting == 24
+        learning._learn(24, 0.010)
+        assert learning._fitting == pytest.approx(24 * 0.7)
+        for _ in range(10):
+            learning._learn(int(learning._fitting), 1.0)
+        assert int(learning._fitting) == 1
 
 
 class TestPoison:
@@ -181,10 +202,11 @@ class TestPoison:
     ):
         deliver(ringing.says("user_hangup")["ended"])
 
-        def broken(**_: object) -> None:
+        def broken(*_: object, **_more: object) -> None:
             raise ValueError("counters are away")
 
         monkeypatch.setattr("webhooks.handlers.retell.count_outcome", broken)
+        monkeypatch.setattr("webhooks.handlers.together.Tally.write", broken)
         step(now=now)
         call = Call.objects.get()
         assert (call.status, call.billed_seconds, call.outcome_class) == ("registered", 0, "")
@@ -208,6 +230,7 @@ class TestPoison:
         def away(**_: object) -> None:
             raise OperationalError("unable to open database file")
 
+        one_by_one(monkeypatch)
         monkeypatch.setattr(drain, "handle", away)
         monkeypatch.setattr(drain, "_database_answers", lambda: False)
         with pytest.raises(OperationalError):
@@ -222,6 +245,7 @@ class TestPoison:
         def odd(**_: object) -> None:
             raise OperationalError("too many SQL variables")
 
+        one_by_one(monkeypatch)
         monkeypatch.setattr(drain, "handle", odd)
         step(now=now)
         assert WebhookEvent.objects.get().attempts == 1
@@ -303,7 +327,7 @@ class TestSideBySide:
         for call in launched(10):
             deliver(call.says("user_hangup")["ended"])
         slow = Drain()
-        slow._seconds_per_event = 1.0
+        slow._fitting = 1.0
         waits: list[float] = []
         stop = threading.Event()
 

@@ -19,7 +19,8 @@ from convomono.lib.redis import wait_for_ring
 from convomono.wsgi import application as wsgi_application
 from tests.factories.webhooks import INDEX, delivery, now_ms, recorded, signature
 from webhooks import inbox
-from webhooks.doorbell import BELL, refusals_on
+from webhooks.doorbell import refusals_on
+from webhooks.drain import WHOLE
 from webhooks.intake import PATH
 from webhooks.models import WebhookEvent
 
@@ -199,7 +200,7 @@ class TestStores:
 
     def test_and_rings_for_the_drain(self, post: Post):
         post()
-        assert wait_for_ring(BELL, seconds=5)
+        assert wait_for_ring(WHOLE.bell, seconds=5)
 
 
 UNUSABLE = {
@@ -288,7 +289,7 @@ def test_verifies_nothing_without_a_key(post: Post, settings):
 def test_counts_refusals_by_reason(post: Post):
     post(signed="garbage")
     post(signed=signature(BODY, stamp_ms=now_ms() - 400_000))
-    wait_for_ring(BELL, seconds=5)
+    wait_for_ring(WHOLE.bell, seconds=5)
     wait_until(lambda: refusals_on(clock.real_now().date()) == {"signature": 1, "skew": 1})
 
 

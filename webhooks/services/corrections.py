@@ -57,10 +57,10 @@ def _correct(call: Call, correction: str, actor: Actor, now: datetime) -> bool:
         "corrected_by_email": actor.actor_email if correction else "",
         "corrected_at": now if correction else None,
     }
-    # Compare-and-set on what counters are moved by.
-    changed = Call.objects.filter(
-        pk=row.pk, outcome_class=row.outcome_class, corrected_outcome=before
-    ).update(**columns)
+    # Compare-and-set: counters are moved by what was read, and a drain may have read it too.
+    changed = Call.objects.filter(pk=row.pk, revision=row.revision).update(
+        **columns, revision=row.revision + 1
+    )
     if not changed:
         raise CallMovedOn(row.provider_call_id)
     row.corrected_outcome = correction

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from audit import actions
 from audit.services import record
 from convomono.lib.db import atomic, on_commit
-from convomono.lib.redis import ring
-from webhooks.doorbell import BELL
+from webhooks.doorbell import ring_drains
 from webhooks.models import ReplayRun, WebhookEvent
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def replay_event(*, event: WebhookEvent, actor: Actor, now: datetime) -> None:
     if not changed:
         raise EventNotDead
     record(actions.WEBHOOK_REPLAYED, resource=event, actor=actor, now=now)
-    on_commit(lambda: ring(BELL))
+    on_commit(ring_drains)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 
 from convomono.lib import clock
 from convomono.lib.redis import wait_for_ring
-from webhooks.doorbell import BELL
-from webhooks.drain import Drain
+from webhooks.drain import WHOLE, Drain
 from webhooks.models import WebhookEvent
+from webhooks.shards import Shard, bells
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -31,13 +32,17 @@ class Command(BaseCommand):
     help = "Apply webhook events from the inbox until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--shard", type=int, help="Only this one of DRAIN_SHARDS parts, counted from 0."
+        )
         parser.add_argument("--once", action="store_true", help="Apply what is due and end.")
         parser.add_argument("--dry-run", action="store_true", help="Only count what is due.")
 
     def handle(self, *_args: Any, **options: Any) -> str:
+        shard = _shard(options["shard"])
         if options["dry_run"]:
-            return f"{_waiting()} events wait."
-        drain = Drain()
+            return f"{_waiting(shard)} events wait."
+        drain = Drain(shard)
         if options["once"]:
             return f"Applied {_empty(drain)} events."
         stop = threading.Event()
@@ -51,14 +56,25 @@ class Command(BaseCommand):
                 close_old_connections()
                 done = 0
             if not done:
-                _wait(stop)
+                _wait(stop, shard)
         return "Stopped."
 
 
-def _wait(stop: threading.Event) -> None:
+def _shard(index: int | None) -> Shard:
+    if index is None:
+        return WHOLE
+    try:
+        return Shard(index, settings.DRAIN_SHARDS)
+    except ValueError as error:
+        raise CommandError(f"{error} DRAIN_SHARDS says how many there are.") from None
+
+
+def _wait(stop: threading.Event, shard: Shard) -> None:
     """Wait for the bell, a second at most; as long without Redis."""
     until = time.monotonic() + WAIT_SECONDS
-    if not wait_for_ring(BELL, seconds=WAIT_SECONDS):
+    # One that takes everything hears the first shard's bell: each delivery rings all of them.
+    bell = next(iter(bells())) if shard == WHOLE else shard.bell
+    if not wait_for_ring(bell, seconds=WAIT_SECONDS):
         stop.wait(max(0.0, until - time.monotonic()))
 
 
@@ -69,5 +85,6 @@ def _empty(drain: Drain) -> int:
     return applied
 
 
-def _waiting() -> int:
-    return WebhookEvent.objects.filter(status=WebhookEvent.Status.PENDING).count()
+def _waiting(shard: Shard) -> int:
+    waiting = WebhookEvent.objects.filter(shard.events(), status=WebhookEvent.Status.PENDING)
+    return waiting.count()

@@ -1,0 +1,88 @@
+"""Leads that were read ahead, and what calls change in their summaries; written together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from convomono.lib.bulk import update_each
+from leads.models import Lead
+from leads.services.scoring import Weighing, weighing_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from leads.services.people import Summary
+
+
+class LeadMovedOn(Exception):
+    """Somebody else changed a lead between our reading and writing; the block has to run again."""
+
+
+class LeadBook:
+    """
+    Some leads as they are stored, and what is to be written on them.
+
+    It reads outside any transaction; `write` compares what the leads said when they were read.
+    """
+
+    def __init__(self, lead_ids: Iterable[UUID]) -> None:
+        self._leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=list(lead_ids))}
+        self._same = {pk: _guards(lead) for pk, lead in self._leads.items()}
+        self._changes: dict[UUID, dict[str, Any]] = {}
+        self._weighing: dict[UUID, Weighing] = {}
+
+    def __contains__(self, lead_id: UUID) -> bool:
+        return lead_id in self._leads
+
+    def summarise(self, lead_id: UUID, summary: Summary, *, now: datetime) -> None:
+        """Note a summary and the score that follows, as `record_summary` does."""
+        lead = self._leads[lead_id]
+        attempted_at, newest = summary["last_attempted_at"], lead.last_attempted_at
+        is_older = attempted_at is not None and newest is not None and newest > attempted_at
+        if lead.erased_at is not None or is_older:
+            return
+        columns: dict[str, Any] = {**summary, "updated_at": now}
+        for name, value in columns.items():
+            setattr(lead, name, value)
+        if lead.client_id not in self._weighing:
+            self._weighing[lead.client_id] = weighing_of(lead.client_id)
+        lead.score = self._weighing[lead.client_id].score(lead).points
+        self._note(lead, {**columns, "score": lead.score})
+
+    def convert(self, lead_id: UUID) -> None:
+        """Note that a person who was reached did what the campaign wants."""
+        lead = self._leads[lead_id]
+        if lead.status == Lead.Status.REACHED:
+            lead.status = Lead.Status.CONVERTED.value
+            self._note(lead, {"status": lead.status})
+
+    def write(self) -> None:
+        """
+        Write what was noted, inside the caller's transaction; it may run again after a conflict.
+
+        :raises LeadMovedOn: if somebody else changed one of the leads
+        """
+        changes = [(self._same[pk], columns) for pk, columns in self._changes.items()]
+        if update_each(Lead, changes) != len(changes):
+            raise LeadMovedOn
+
+    def written(self) -> None:
+        """Take it that the transaction of `write` was committed."""
+        for pk in self._changes:
+            self._same[pk] = _guards(self._leads[pk])
+        self._changes = {}
+
+    def _note(self, lead: Lead, columns: dict[str, Any]) -> None:
+        self._changes.setdefault(lead.pk, {}).update(columns)
+
+
+def _guards(lead: Lead) -> dict[str, Any]:
+    return {
+        "id": lead.pk,
+        "updated_at": lead.updated_at,
+        "status": lead.status,
+        "attempts_count": lead.attempts_count,
+        "score": lead.score,
+    }
