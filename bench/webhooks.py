@@ -8,221 +8,222 @@ import os
 import sqlite3
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
 from bench.rig import effects
-from bench.rig.deliveries import KB, MIXED_SIZES, requests
-from bench.rig.load import Outcome, saturate, stream
-from bench.rig.servers import LOAD_CORE, Server, apart, start_server, supervisor
+from bench.rig.company import ROWS_A_SECOND, importing, prepare_import
+from bench.rig.deliveries import KB, requests
+from bench.rig.load import saturate
+from bench.rig.servers import LOAD_CORE, apart, supervisor
+from bench.rig.subjects import KEY, PATH, SIZES, start_subjects
 from deploy.gate import PRODUCTION
-from deploy.runs import free_port
-from deploy.supervisor import Program, Supervisor
-from deploy.valkey import Valkey
+from deploy.supervisor import Program
 
-PATH = "/api/v1/webhooks/retell"
-KEY = "bench-webhook-key"
+if TYPE_CHECKING:
+    from deploy.supervisor import Supervisor
+
+PARTS = ("cpu", "drain", "stream", "burst", "page")
 QUIET_MS = 10.0  # a control slower than this says that the machine was busy
 LATE_MS = 100.0
 WARM_UP = 300
-SIZES = (4 * KB, 32 * KB, 128 * KB)
-CALLS_FROM = 1 << 80  # of the calls that ring; those of the streams are nobody's
+CALLS_FROM = 1 << 80  # of the calls that ring; those that only cost CPU are nobody's
 LONG_BODIES = 10  # of a long body there are that many times fewer
+QUICK = {"rounds": 1, "count": 1000, "seconds": 3.0, "burst": 600, "pages": 8, "calls": 250}
+FULL = {"rounds": 3, "count": 5000, "seconds": 6.0, "burst": 2000, "pages": 40, "calls": 750}
 
 
-@dataclass
-class Subject:
-    """The product or the control, and its best figures so far."""
+class Bench:
+    """One run: the servers, what was measured of them, and the numbers of the calls that ring."""
 
-    name: str
-    server: Server
-    next_call: int
-    cpu_us: dict[int, float] = field(default_factory=dict)
-    stream: Outcome | None = None
-    acknowledged: int = 0
+    def __init__(self, watcher: Supervisor, folder: Path, options: argparse.Namespace) -> None:
+        self.watcher, self.options = watcher, options
+        self.database = folder / "product.sqlite3"
+        self.control, self.product = start_subjects(watcher, folder)
+        self.subjects = (self.control, self.product)
+        self.effects = effects.Effects()
+        self.session = ""
+        self.import_rows = int(2 * options.rounds * options.seconds * ROWS_A_SECOND)
+        self._next_call = CALLS_FROM
 
-    def deliveries(self, count: int, *, sizes: tuple[int, ...] = SIZES[:1]) -> list[bytes]:
-        """Return that many deliveries of calls nobody has reported yet."""
-        start, self.next_call = self.next_call, self.next_call + count
-        return requests(
-            count, path=PATH, host="127.0.0.1", key=KEY.encode(), start=start, sizes=sizes
+    def run(self) -> None:
+        """Measure the parts that were asked for, in the order in which they leave each other alone."""
+        wanted = self.options.parts
+        if "stream" in wanted:
+            prepare_import(self.watcher.env, rows=self.import_rows)
+        for subject in self.subjects:
+            uvloop.run(saturate(subject.server.port, warm := subject.deliveries(WARM_UP)))
+            subject.acknowledged += len(warm)
+        if "cpu" in wanted:
+            uvloop.run(self.measure_cpu())
+        self.set_aside()
+        if "drain" in wanted:
+            start, calls = self.numbers(self.options.calls), self.options.calls
+            self.effects.drain = effects.drain_figures(self.watcher.env, start=start, calls=calls)
+            self.product.acknowledged += int(self.effects.drain["events"])
+        if {"stream", "burst", "page"} & set(wanted):
+            self.measure_beside_the_drain(wanted)
+
+    async def measure_cpu(self) -> None:
+        """Measure both in turn, so that a busy moment of the machine meets both."""
+        for _ in range(self.options.rounds):
+            for size in SIZES:
+                many = self.options.count
+                for subject in self.subjects:
+                    await subject.measure_cpu(
+                        many if size == SIZES[0] else many // LONG_BODIES, size
+                    )
+
+    def measure_beside_the_drain(self, wanted: list[str]) -> None:
+        """Let calls ring, and report their ends while the drain applies them."""
+        options = self.options
+        of_streams = int(options.rate * options.seconds) * options.rounds * ("stream" in wanted)
+        first = self.numbers(of_streams + options.burst + options.pages)
+        self.product.next_call = first
+        self.session = effects.make_calls(
+            self.watcher.env, start=first, count=self._next_call - first
         )
+        self.watcher.start(Program("drain", [sys.executable, "manage.py", "drain"]))
+        if "stream" in wanted:
+            with importing(self.watcher.env, rows=self.import_rows) as beside:
+                uvloop.run(self.measure_latency())
+                self.effects.import_ended = beside.poll() is not None
+            effects.wait_for_drain(self.database)
+        if "burst" in wanted:
+            self.measure_burst()
+        if "page" in wanted:
+            self.measure_page()
 
-    async def measure_cpu(self, count: int, size: int) -> None:
-        load = self.deliveries(count, sizes=(size,))
-        before = self.server.cpu_seconds()
-        outcome = await saturate(self.server.port, load)
-        used = self.server.cpu_seconds() - before
-        self.acknowledged += outcome.acknowledged
-        self.cpu_us[size] = min(self.cpu_us.get(size, float("inf")), used / count * 1e6)
+    async def measure_latency(self) -> None:
+        for _ in range(self.options.rounds):
+            for subject in self.subjects:
+                await subject.measure_latency(rate=self.options.rate, seconds=self.options.seconds)
 
-    async def measure_latency(self, *, rate: float, seconds: float) -> None:
-        outcome = await stream(
-            self.server.port, self.deliveries(int(rate * seconds), sizes=MIXED_SIZES), rate=rate
-        )
-        self.acknowledged += outcome.acknowledged
-        if self.stream is None or outcome.percentile(0.99) < self.stream.percentile(0.99):
-            self.stream = outcome
+    def measure_burst(self) -> None:
+        before = effects.applied_events(self.database)
+        load, port = self.product.deliveries(self.options.burst), self.product.server.port
+        outcome, seconds = uvloop.run(effects.burst(port, load, self.database, before))
+        self.product.acknowledged += outcome.acknowledged
+        self.effects.burst_p99_ms, self.effects.burst_visible_s = outcome.percentile(0.99), seconds
+        self.effects.burst_failed = len(load) - outcome.acknowledged
 
+    def measure_page(self) -> None:
+        first, count = self.product.next_call, self.options.pages
+        names = [f"call_{number:032x}" for number in range(first, first + count)]
+        load = requests(count, path=PATH, host="127.0.0.1", key=KEY.encode(), start=first)
+        pairs = list(zip(load, names, strict=True))
+        port = self.product.server.port
+        delays = effects.page_delays(port, self.session, pairs, self.database)
+        self.product.acknowledged += count
+        self.effects.page_p95_ms = delays[int(len(delays) * 0.95)]
 
-def start(watcher: Supervisor, folder: Path) -> tuple[Subject, Subject]:
-    """Start the control and the product, each ready to be loaded."""
-    watcher.env["FLOOR_KEY"], watcher.env["FLOOR_DATABASE"] = KEY, str(folder / "floor.sqlite3")
-    valkey = Valkey.in_folder(folder / "valkey", python=Path(sys.executable))
-    watcher.env["REDIS_URL"] = valkey.url
-    watcher.start(valkey.program())
-    watcher.wait_until(valkey.answers, "Valkey")
-    if watcher.run(Program("migrate", [sys.executable, "manage.py", "migrate", "--verbosity=0"])):
-        raise SystemExit("The migrations failed.")
-    floor_port, port = free_port(0), free_port(0)
-    floor = ["uvicorn", "bench.rig.floor:application", f"--port={floor_port}", "--no-access-log"]
-    product = [
-        "granian",
-        "--interface=wsgi",
-        f"--port={port}",
-        "--workers=1",
-        "--blocking-threads=1",
-    ]
-    control = start_server(
-        watcher,
-        "control",
-        [sys.executable, "-m", *floor, "--log-level=warning"],
-        port=floor_port,
-        health="/",
-    )
-    web = start_server(
-        watcher,
-        "web",
-        [sys.executable, "-m", *product, "--log-level=warning", "convomono.wsgi:application"],
-        port=port,
-        health="/healthz",
-    )
-    return Subject("control", control, 0), Subject("product", web, 1 << 64)
+    def numbers(self, count: int) -> int:
+        """Take so many numbers of calls; return the first."""
+        first, self._next_call = self._next_call, self._next_call + count
+        return first
 
+    def set_aside(self) -> None:
+        """Leave nothing of nobody's calls to the drain: it would try each of them by itself."""
+        with sqlite3.connect(self.database, timeout=20) as connection:
+            connection.execute("update webhooks_webhookevent set status = 'ignored'")
 
-async def measure(subjects: tuple[Subject, Subject], options: argparse.Namespace) -> None:
-    """Measure both in turn, so that a busy moment of the machine meets both."""
-    for subject in subjects:
-        await saturate(subject.server.port, warm := subject.deliveries(WARM_UP))
-        subject.acknowledged += len(warm)
-    for _ in range(options.rounds):
-        for size in SIZES:
-            count = options.count if size == SIZES[0] else options.count // LONG_BODIES
-            for subject in subjects:
-                await subject.measure_cpu(count, size)
-        for subject in subjects:
-            await subject.measure_latency(rate=options.rate, seconds=options.seconds)
+    @property
+    def lost(self) -> int:
+        """How many events were acknowledged and aren't there."""
+        with sqlite3.connect(self.database) as connection:
+            (stored,) = connection.execute("select count(*) from webhooks_webhookevent").fetchone()
+        return self.product.acknowledged - int(stored)
 
 
-def measure_effects(
-    watcher: Supervisor, product: Subject, database: Path, options: argparse.Namespace
-) -> effects.Effects:
-    """Measure what happens after the answer, with calls that ring: drain, burst, page."""
-    found, first, port = effects.Effects(), CALLS_FROM, product.server.port
-    count, pages = options.burst, options.pages
-    session = effects.make_calls(watcher.env, start=first, count=2 * count + pages)
-
-    def ends(start: int, count: int) -> list[bytes]:
-        return requests(count, path=PATH, host="127.0.0.1", key=KEY.encode(), start=start)
-
-    effects.drain_rate(watcher.env, events=1)  # what the streams left: they are nobody's calls
-    uvloop.run(saturate(port, ends(first, count)))
-    found.drain_per_s = effects.drain_rate(watcher.env, events=count)
-    watcher.start(Program("drain", [sys.executable, "manage.py", "drain"]))
-    applied = effects.applied_events(database)
-    load = ends(first + count, count)
-    outcome, found.burst_visible_s = uvloop.run(effects.burst(port, load, database, applied))
-    found.burst_p99_ms = outcome.percentile(0.99)
-    start = first + 2 * count
-    names = [f"call_{number:032x}" for number in range(start, start + pages)]
-    pairs = list(zip(ends(start, pages), names, strict=True))
-    delays = effects.page_delays(port, session, pairs, database)
-    found.page_p95_ms = delays[int(len(delays) * 0.95)] if delays else 0.0
-    found.acknowledged = count + outcome.acknowledged + pages
-    return found
-
-
-def stored(database: Path, table: str) -> int:
-    connection = sqlite3.connect(database)
-    try:
-        return int(connection.execute(f"select count(*) from {table}").fetchone()[0])  # noqa: S608 # ours
-    finally:
-        connection.close()
-
-
-def report(
-    control: Subject, product: Subject, after: effects.Effects, *, lost: int
-) -> dict[str, object]:
-    assert control.stream is not None
-    assert product.stream is not None
-    late = [subject.stream for subject in (control, product) if subject.stream]
-    print(
-        f"{'':<10} {'CPU µs':>8} {'p50 ms':>8} {'p99 ms':>8} {'p99.9 ms':>9} {'late':>5}  statuses"
-    )
-    for subject, outcome in zip((control, product), late, strict=True):
-        shares = [outcome.percentile(share) for share in (0.5, 0.99, 0.999)]
-        over = sum(latency > LATE_MS for latency in outcome.latencies)
-        figures = f"{shares[0]:8.2f} {shares[1]:8.2f} {shares[2]:9.2f} {over:5}"
-        print(
-            f"{subject.name:<10} {subject.cpu_us[SIZES[0]]:8.0f} {figures}  {dict(outcome.statuses)}"
-        )
-    ratios = {size // KB: product.cpu_us[size] / control.cpu_us[size] for size in SIZES}
-    print("CPU ratio by body: " + ", ".join(f"{kb} KB {ratio:.2f}" for kb, ratio in ratios.items()))
-    print(
-        f"burst p99 {after.burst_p99_ms:.0f} ms, all visible {after.burst_visible_s:.2f} s after it; "
-        f"drain {after.drain_per_s:.0f} events per second of CPU; page p95 {after.page_p95_ms:.0f} ms"
-    )
-    if control.stream.percentile(0.99) > QUIET_MS:
-        print(
-            "The machine was busy: the control's p99 is over 10 ms, so the latencies say nothing."
-        )
-    return {
-        "bench": "webhooks",
-        "cpu_ratio": round(ratios[4], 2),
-        "cpu_ratio_32kb": round(ratios[32], 2),
-        "cpu_ratio_128kb": round(ratios[128], 2),
-        "p99_ms": round(product.stream.percentile(0.99), 2),
-        "control_p99_ms": round(control.stream.percentile(0.99), 2),
-        "over_100ms": sum(latency > LATE_MS for latency in product.stream.latencies),
-        "burst_p99_ms": round(after.burst_p99_ms, 2),
-        "burst_visible_s": round(after.burst_visible_s, 2),
-        "drain_per_s": round(after.drain_per_s),
-        "page_p95_ms": round(after.page_p95_ms),
-        "acknowledged": product.acknowledged,
-        "lost": lost,
+def figures(bench: Bench) -> dict[str, Any]:
+    """Return what was measured, under the names of the JSON line; what wasn't is null."""
+    after, product, control = bench.effects, bench.product, bench.control
+    ratios = {
+        size: round(product.cpu_us[size] / control.cpu_us[size], 2) if product.cpu_us else None
+        for size in SIZES
     }
+    streams = (product.stream, control.stream)
+    p99, control_p99 = (round(one.percentile(0.99), 2) if one else None for one in streams)
+    late = sum(one > LATE_MS for one in product.stream.latencies) if product.stream else None
+    return {
+        "cpu_ratio": ratios[SIZES[0]],
+        "cpu_ratio_32kb": ratios[SIZES[1]],
+        "cpu_ratio_128kb": ratios[SIZES[2]],
+        "p99_ms": p99,
+        "control_p99_ms": control_p99,
+        "over_100ms": late,
+        "burst_p99_ms": _rounded(after.burst_p99_ms),
+        "burst_failed": after.burst_failed,
+        "burst_visible_s": _rounded(after.burst_visible_s),
+        "drain_per_s": round(after.drain["per_cpu_s"]) if after.drain else None,
+        "drain_lock_p99_ms": after.drain.get("lock_p99_ms"),
+        "page_p95_ms": _rounded(after.page_p95_ms),
+        "acknowledged": product.acknowledged,
+        "lost": bench.lost,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
+
+
+def report(bench: Bench, found: dict[str, Any]) -> None:
+    """Say in words what the figures are, and whether they are worth anything."""
+    for subject in bench.subjects:
+        cpu = ", ".join(f"{size // KB} KB {us:.0f} µs" for size, us in subject.cpu_us.items())
+        print(f"{subject.name:<8} CPU for each: {cpu or 'not measured'}")
+        if outcome := subject.stream:
+            shares = ", ".join(
+                f"p{share * 100:g} {outcome.percentile(share):.1f} ms"
+                for share in (0.5, 0.99, 0.999)
+            )
+            print(f"{'':<8} stream: {shares}; answers {dict(outcome.statuses)}")
+    if drain := bench.effects.drain:
+        print(
+            f"drain    {drain['per_cpu_s']:.0f} events per second of CPU, {drain['seconds']:.1f} s for"
+            f" {drain['events']:.0f}; write transactions: p99 {drain['lock_p99_ms']:.0f} ms"
+        )
+    if bench.effects.import_ended:
+        print("The import was over before the stream was: the latencies flatter.")
+    if (found["control_p99_ms"] or 0) > QUIET_MS:
+        print("The machine was busy: the control's p99 is over 10 ms, the latencies say nothing.")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="the best of them counts")
-    parser.add_argument("--count", type=int, default=5000, help="deliveries to saturate with")
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything: does it run?")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--rate", type=float, default=300, help="deliveries a second of the stream")
-    parser.add_argument("--burst", type=int, default=2000, help="deliveries within two seconds")
-    parser.add_argument("--pages", type=int, default=40, help="calls whose page is waited for")
-    parser.add_argument("--seconds", type=float, default=6, help="of each stream")
-    return parser.parse_args()
+    parser.add_argument("--rounds", type=int, help="the best of them counts")
+    parser.add_argument("--count", type=int, help="deliveries to saturate with")
+    parser.add_argument("--seconds", type=float, help="of each stream")
+    parser.add_argument("--burst", type=int, help="deliveries within two seconds")
+    parser.add_argument("--pages", type=int, help="calls whose page is waited for")
+    parser.add_argument("--calls", type=int, help="calls whose whole lives are drained")
+    options = parser.parse_args()
+    for name, value in (QUICK if options.quick else FULL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
 
 
 def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        database = folder / "product.sqlite3"
-        env = {**os.environ, **PRODUCTION, "DATABASE_URL": f"sqlite:///{database}"}
+        env = {**os.environ, **PRODUCTION, "DATABASE_URL": f"sqlite:///{folder}/product.sqlite3"}
         env |= {"VAR_DIR": name, "RETELL_WEBHOOK_KEY": KEY, "ALLOWED_HOSTS": "127.0.0.1"}
         env["PYTHONWARNINGS"] = "ignore"  # no static files are collected here
         with supervisor(env) as watcher:
             apart(os.getpid(), LOAD_CORE)
-            control, product = start(watcher, folder)
-            uvloop.run(measure((control, product), options))
-            after = measure_effects(watcher, product, database, options)
-        product.acknowledged += after.acknowledged
-        lost = product.acknowledged - stored(database, "webhooks_webhookevent")
-        print(json.dumps(report(control, product, after, lost=lost)))
-    return 1 if lost else 0
+            bench = Bench(watcher, folder, options)
+            bench.run()
+        found = figures(bench)
+    report(bench, found)
+    print(json.dumps({"bench": "webhooks", "parts": options.parts, **found}))
+    return 1 if found["lost"] or found["burst_failed"] else 0
 
 
 if __name__ == "__main__":

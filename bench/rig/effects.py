@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
-import resource
 import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.rig.load import stream
@@ -29,11 +28,12 @@ POLL_SECONDS = 0.02
 class Effects:
     """What the product's deliveries came to, and how soon."""
 
-    burst_p99_ms: float = 0.0
-    burst_visible_s: float = 0.0
-    drain_per_s: float = 0.0
-    page_p95_ms: float = 0.0
-    acknowledged: int = 0
+    burst_p99_ms: float | None = None
+    burst_visible_s: float | None = None
+    burst_failed: int | None = None
+    drain: dict[str, float] = field(default_factory=dict)
+    page_p95_ms: float | None = None
+    import_ended: bool = False  # before the stream was over
 
 
 def make_calls(env: Mapping[str, str], *, start: int, count: int) -> str:
@@ -45,24 +45,18 @@ def make_calls(env: Mapping[str, str], *, start: int, count: int) -> str:
     return str(json.loads(done.stdout.strip().splitlines()[-1])["session"])
 
 
-def drain_rate(env: Mapping[str, str], *, events: int) -> float:
+def drain_figures(env: Mapping[str, str], *, start: int, calls: int) -> dict[str, float]:
     """
-    Empty the inbox with one drain; return events per second of its CPU.
+    Let calls ring, store all that Retell tells of them, and drain it in one process.
 
-    What an empty inbox costs (the start of the process) is taken off.
+    Returns `events`, `per_cpu_s` (events per second of its CPU) and the longest write transactions.
     """
-
-    def cpu_seconds() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            [sys.executable, "manage.py", "drain", "--once"],
-            env=dict(env), check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    full, empty = cpu_seconds(), cpu_seconds()
-    return events / max(full - empty, 1e-6)
+    command = ["-m", "bench.rig.draining", f"--start={start}", f"--calls={calls}"]
+    done = subprocess.run(
+        [sys.executable, *command], env=dict(env), check=True, stdout=subprocess.PIPE, text=True
+    )
+    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return figures
 
 
 async def burst(
@@ -94,6 +88,12 @@ def page_delays(
 
 def applied_events(database: Path) -> int:
     return _one(database, "select count(*) from webhooks_webhookevent where status = 'applied'")
+
+
+def wait_for_drain(database: Path) -> None:
+    """Return once nothing waits for the drain."""
+    waiting = "select count(*) from webhooks_webhookevent where status = 'pending'"
+    _wait(lambda: not _one(database, waiting))
 
 
 def _seen(port: int, page: str, session: str) -> bytes:

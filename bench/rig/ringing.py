@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import uuid
+from datetime import timedelta
+from itertools import batched
 
 import django
 
@@ -21,12 +23,15 @@ from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from accounts.models import User  # noqa: E402
 from accounts.services import Rights, add_client_user  # noqa: E402
 from bench.rig.launch import client_with_minutes  # noqa: E402
-from billing.services import hold  # noqa: E402
+from billing.ledger import move_reservation  # noqa: E402
+from billing.models import CallHold, Reservation  # noqa: E402
 from campaigns.models import Attempt, BatchCall, Campaign, Enrolment  # noqa: E402
 from campaigns.services import preparing  # noqa: E402
 from campaigns.services.authoring import CampaignContent, create_campaign  # noqa: E402
 from campaigns.services.launching import open_batch_call  # noqa: E402
 from convomono.lib import clock  # noqa: E402
+from convomono.lib.bulk import insert_rows  # noqa: E402
+from convomono.lib.db import atomic  # noqa: E402
 from convomono.lib.ids import uuid7  # noqa: E402
 from leads.models import Lead  # noqa: E402
 from telephony.models import Call  # noqa: E402
@@ -37,7 +42,7 @@ CHUNK = 200
 
 def launch(actor: User, *, calls: int) -> BatchCall:
     """Open a launch of a campaign whose agent nobody asks Retell for."""
-    client = client_with_minutes(actor, concurrency=calls)
+    client = client_with_minutes(actor, concurrency=calls, name=f"Bench {uuid7().hex[:12]}")
     now = clock.now()  # not before the client's price holds
     content = CampaignContent(
         name="Burst", script_raw="Say hello.", opening_line="Hello.", voice_id="11labs-Adrian"
@@ -100,17 +105,32 @@ def ring(batch_call: BatchCall, *, start: int, count: int) -> None:
         enrolments.append(enrolment)
         attempts.append(attempt)
         calls.append(call)
-    Lead.objects.bulk_create(leads, batch_size=CHUNK)
-    Enrolment.objects.bulk_create(enrolments, batch_size=CHUNK)
-    Attempt.objects.bulk_create(attempts, batch_size=CHUNK)
-    Call.objects.bulk_create(calls, batch_size=CHUNK)
-    for attempt in attempts:
-        hold(
+    reservation = Reservation.objects.get(batch_call_id=batch_call.pk)
+    holds = [
+        CallHold(
+            client_id=batch_call.client_id,
             attempt_id=attempt.pk,
-            batch_call_id=batch_call.pk,
-            max_call_seconds=LONGEST_SECONDS,
-            now=now,
+            reservation=reservation,
+            seconds=LONGEST_SECONDS,
+            created_at=now,
+            expires_at=now + timedelta(hours=1),
         )
+        for attempt in attempts
+    ]
+    for rows in (leads, enrolments, attempts, calls, holds):
+        for some in batched(rows, CHUNK):
+            with atomic():
+                insert_rows(some)
+    held = count * LONGEST_SECONDS
+    with atomic():
+        move_reservation(reservation.pk, only_open=True, free=-held, held=held)
+
+
+def bench_user() -> User:
+    """Return who does everything here."""
+    email = "bench@convomono.test"
+    known = User.objects.filter(email=email).first()
+    return known or User.objects.create_superuser(email=email, password=None, name="Bench")
 
 
 def ring_launch(actor: User, *, start: int, calls: int) -> BatchCall:
@@ -138,11 +158,11 @@ def main() -> None:
     parser.add_argument("--start", type=int, required=True)
     parser.add_argument("--calls", type=int, required=True)
     options = parser.parse_args()
-    actor = User.objects.create_superuser(email="bench@convomono.test", password=None, name="Bench")
+    actor = bench_user()
     batch_call = ring_launch(actor, start=options.start, calls=options.calls)
     viewer = add_client_user(
         client=batch_call.client,
-        email="viewer@bench.test",
+        email=f"viewer-{batch_call.pk}@bench.test",
         name="Viewer",
         rights=Rights("viewer", can_launch=False),
         actor=actor,

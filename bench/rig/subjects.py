@@ -1,0 +1,85 @@
+"""The product and the control under the same load, and how well each did."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.rig.deliveries import KB, MIXED_SIZES, requests
+from bench.rig.load import Outcome, saturate, stream
+from bench.rig.servers import Server, start_server
+from deploy.runs import free_port
+from deploy.supervisor import Program
+from deploy.valkey import Valkey
+
+if TYPE_CHECKING:
+    from deploy.supervisor import Supervisor
+
+PATH = "/api/v1/webhooks/retell"
+KEY = "bench-webhook-key"
+SIZES = (4 * KB, 32 * KB, 128 * KB)
+
+
+@dataclass
+class Subject:
+    """The product or the control, and its best figures so far; `next_call` numbers its calls."""
+
+    name: str
+    server: Server
+    next_call: int
+    cpu_us: dict[int, float] = field(default_factory=dict)
+    stream: Outcome | None = None
+    acknowledged: int = 0
+
+    def deliveries(self, count: int, *, sizes: tuple[int, ...] = SIZES[:1]) -> list[bytes]:
+        """Return that many deliveries of calls nobody has reported yet."""
+        start, self.next_call = self.next_call, self.next_call + count
+        return requests(
+            count, path=PATH, host="127.0.0.1", key=KEY.encode(), start=start, sizes=sizes
+        )
+
+    async def measure_cpu(self, count: int, size: int) -> None:
+        """Send as fast as it answers; the CPU of its processes for each."""
+        load = self.deliveries(count, sizes=(size,))
+        before = self.server.cpu_seconds()
+        outcome = await saturate(self.server.port, load)
+        used = self.server.cpu_seconds() - before
+        self.acknowledged += outcome.acknowledged
+        self.cpu_us[size] = min(self.cpu_us.get(size, float("inf")), used / count * 1e6)
+
+    async def measure_latency(self, *, rate: float, seconds: float) -> None:
+        """Send at a steady rate, whether it keeps up or not; the best of the rounds counts."""
+        outcome = await stream(
+            self.server.port, self.deliveries(int(rate * seconds), sizes=MIXED_SIZES), rate=rate
+        )
+        self.acknowledged += outcome.acknowledged
+        if self.stream is None or outcome.percentile(0.99) < self.stream.percentile(0.99):
+            self.stream = outcome
+
+
+def start_subjects(watcher: Supervisor, folder: Path) -> tuple[Subject, Subject]:
+    """Start the control and the product, each ready to be loaded."""
+    watcher.env["FLOOR_KEY"], watcher.env["FLOOR_DATABASE"] = KEY, str(folder / "floor.sqlite3")
+    valkey = Valkey.in_folder(folder / "valkey", python=Path(sys.executable))
+    watcher.env["REDIS_URL"] = valkey.url
+    watcher.start(valkey.program())
+    watcher.wait_until(valkey.answers, "Valkey")
+    if watcher.run(Program("migrate", [sys.executable, "manage.py", "migrate", "--verbosity=0"])):
+        raise SystemExit("The migrations failed.")
+    floor_port, port = free_port(0), free_port(0)
+    floor = ["uvicorn", "bench.rig.floor:application", f"--port={floor_port}", "--no-access-log"]
+    product = ["granian", "--interface=wsgi", f"--port={port}", "--workers=1"]
+    control = start_server(
+        watcher,
+        "control",
+        [sys.executable, "-m", *floor, "--log-level=warning"],
+        port=floor_port,
+        health="/",
+    )
+    command = [sys.executable, "-m", *product, "--blocking-threads=1", "--log-level=warning"]
+    web = start_server(
+        watcher, "web", [*command, "convomono.wsgi:application"], port=port, health="/healthz"
+    )
+    return Subject("control", control, 0), Subject("product", web, 1 << 64)
