@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 REASONS = [*sorted(OUTCOMES), "abducted_by_aliens"]
 NAMES_OF_ROWS = {
+    "revision",  # how often it was written depends on the order
     "id",
     "call",
     "enrolment",

@@ -40,7 +40,7 @@ pytestmark = [
     pytest.mark.sqlite_only("is about SQLite's file"),
 ]
 ROOT = Path(__file__).resolve().parents[2]
-WEB_KILLS, DRAIN_KILLS = 5, 10
+WEB_KILLS, DRAIN_KILLS, RELOADS = 5, 10, 2
 
 
 class Process:
@@ -61,6 +61,16 @@ class Process:
             self._command, cwd=ROOT, env=self._env, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+
+    def reload(self) -> None:
+        assert self._running is not None
+        os.kill(self._running.pid, signal.SIGHUP)
+
+    def workers(self) -> set[int]:
+        """Return the processes that it has started and that still run."""
+        assert self._running is not None
+        children = Path(f"/proc/{self._running.pid}/task/{self._running.pid}/children")
+        return {int(pid) for pid in children.read_text().split()}
 
     def kill(self) -> None:
         if self._running is not None:
@@ -101,20 +111,23 @@ def is_listening(port: int) -> bool:
 class Sender(threading.Thread):
     """Delivers one event after the other, and remembers which were acknowledged."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, first: int = 0) -> None:
         super().__init__()
         self._port = port
+        self._first = first
         self.acknowledged: set[str] = set()
+        self.failed = 0
         self.stop = threading.Event()
 
     def run(self) -> None:
-        number = 0
+        number = self._first
         while not self.stop.is_set():
             number += 1
             body = delivery("call_ended", call_id=f"call_{number}", transcript="x" * 4000)
             if self._deliver(body) == 204:
                 self.acknowledged.add(f"call_{number}:call_ended")
             else:
+                self.failed += 1
                 self.stop.wait(0.02)
 
     def _deliver(self, body: bytes) -> int:
@@ -155,6 +168,32 @@ def test_a_killed_web_loses_nothing_that_it_acknowledged(db: None, run: Callable
     assert acknowledged <= set(stored)
     assert set(stored.values()) == {1}
     assert len(acknowledged) > 20 * WEB_KILLS
+
+
+def test_a_reloaded_web_fails_no_delivery(db: None, run: Callable[..., Process]):
+    """As `systemctl reload convomono-web` does it: workers are replaced one by one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    command = ["-m", "granian", "--interface=wsgi", f"--port={port}", "--workers=2"]
+    web = run(*command, "convomono.wsgi:application")
+    wait_until(lambda: is_listening(port))
+    senders = [Sender(port, first) for first in (0, 1_000_000)]
+    for sender in senders:
+        sender.start()
+    wait_until(lambda: all(sender.acknowledged for sender in senders))
+    for _ in range(RELOADS):
+        before = web.workers()
+        web.reload()
+        wait_until(lambda: not before & web.workers())  # noqa: B023
+    counts = [len(sender.acknowledged) for sender in senders]
+    wait_until(lambda: all(len(s.acknowledged) > n for s, n in zip(senders, counts, strict=True)))
+    for sender in senders:
+        sender.stop.set()
+    for sender in senders:
+        sender.join(15)
+    stored = set(WebhookEvent.objects.values_list("key", flat=True))
+    assert [sender.failed for sender in senders] == [0, 0]
+    assert senders[0].acknowledged | senders[1].acknowledged == stored
 
 
 def test_a_killed_drain_applies_everything_once(

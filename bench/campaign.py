@@ -1,0 +1,192 @@
+"""A whole campaign of calls at once on SQLite, its live page open: is anything lost, does the page stand?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from bench.dispatch import Retell, prepare
+from bench.rig.servers import supervisor
+from deploy.runs import free_port, is_ok
+from deploy.site import Sandbox, Site
+
+if TYPE_CHECKING:
+    from deploy.supervisor import Supervisor
+
+STEADY_SECONDS = 3.0  # a page that hears nothing for so long while calls ring doesn't stand
+LOOK_SECONDS = 0.5
+
+
+@dataclass
+class Page:
+    """An open page: when it heard something, and whether its socket was ever closed on it."""
+
+    url: str
+    cookie: str
+    heard_at: list[float] = field(default_factory=list)
+    closed: int = 0
+    last: str = ""
+    is_over: bool = False
+
+    def watch(self) -> None:
+        """Listen until told to stop; reconnect as the page's own script does."""
+        headers = {"Cookie": self.cookie}
+        origin = self.url.replace("ws://", "http://").split("/ws/")[0]
+        while not self.is_over:
+            try:
+                with connect(self.url, additional_headers=headers, origin=origin) as socket:  # type: ignore[arg-type] # a text
+                    self._listen(socket)
+            except (ConnectionClosed, OSError):
+                self.closed += not self.is_over
+                time.sleep(LOOK_SECONDS)
+
+    def _listen(self, socket: Any) -> None:
+        while not self.is_over:
+            try:
+                self.last = str(socket.recv(timeout=LOOK_SECONDS))
+            except TimeoutError:
+                continue
+            self.heard_at.append(time.monotonic())
+
+    def longest_silence(self, *, start: float, end: float) -> float:
+        """Return the longest time without news between two instants, in seconds."""
+        inside = [start, *(at for at in self.heard_at if start < at < end), end]
+        return max(later - earlier for earlier, later in pairwise(inside))
+
+
+@dataclass
+class Course:
+    """What was seen of the campaign from outside while it ran."""
+
+    peak_live: int = 0
+    busy_from: float = 0.0
+    busy_until: float = 0.0
+    seconds: float = 0.0
+
+
+def look(*words: str, env: dict[str, str]) -> dict[str, Any]:
+    """Ask the database through the product's own eyes, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.rig.looking", *words],
+        env=env,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def follow(retell: Retell, watcher: Supervisor, options: argparse.Namespace) -> Course:
+    """Watch until every lead was called and nothing is live any more, or time is up."""
+    course, began = Course(), time.monotonic()
+    deadline = began + options.longest
+    while time.monotonic() < deadline:
+        watcher.step()
+        state = retell.state()
+        course.peak_live = max(course.peak_live, state["live"])
+        if state["live"]:
+            course.busy_until = time.monotonic()
+            course.busy_from = course.busy_from or course.busy_until
+        elif state["calls_placed"] >= options.leads:
+            break
+        time.sleep(LOOK_SECONDS)
+    course.seconds = time.monotonic() - began
+    return course
+
+
+def settle(env: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the database says once the campaign is finished, or what it says after a minute."""
+    deadline = time.monotonic() + 60
+    found = look("state", env=env)
+    while found["status"] != "finished" and time.monotonic() < deadline:
+        time.sleep(2)
+        found = look("state", env=env)
+    return found
+
+
+def measure(
+    watcher: Supervisor, site: Site, options: argparse.Namespace
+) -> tuple[Course, Page, dict[str, Any], dict[str, Any]]:
+    assert site.sandbox is not None
+    for program in site.programs():
+        if program.name in {"web", "drain"}:
+            watcher.start(program)
+    watcher.wait_until(lambda: is_ok(f"{site.url}/healthz"), "web")
+    env = {**watcher.env}
+    seen = look("viewer", env=env)
+    address = f"{site.url.replace('http', 'ws')}/ws/app/campaigns/{seen['campaign_id']}/"
+    page = Page(address, f"{seen['cookie']}={seen['session']}")
+    thread = threading.Thread(target=page.watch)
+    thread.start()
+    try:
+        watcher.start(next(one for one in site.programs() if one.name == "dispatcher"))
+        headers = {"Authorization": "Bearer sandbox"}
+        with httpx.Client(base_url=site.sandbox.url, headers=headers, timeout=30) as client:
+            retell = Retell(client)
+            course = follow(retell, watcher, options)
+            state = retell.state()
+        found = settle(env, options)
+        time.sleep(STEADY_SECONDS)  # the page has this long to hear of the end
+    finally:
+        page.is_over = True
+        thread.join()
+    return course, page, state, found
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--leads", type=int, default=1000, help="all of them are called at once")
+    parser.add_argument("--clock-factor", type=float, default=0.3, help="how fast calls live")
+    parser.add_argument("--longest", type=float, default=420, help="real seconds to give it")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    options.lines = options.leads
+    with tempfile.TemporaryDirectory() as name:
+        limits = (("concurrency", options.leads), ("calls-per-second", 100), ("profile", "warm"))
+        sandbox = Sandbox(free_port(0), options.clock_factor, limits)
+        site = Site(Path(sys.executable), Path(name), free_port(0), sandbox)
+        env = site.environment() | {
+            "DATABASE_URL": f"sqlite:///{name}/bench.sqlite3",
+            "DEBUG": "no",
+            "LOG_LEVEL": "WARNING",
+            "RETELL_CALLS_PER_SECOND": "100",
+        }
+        with supervisor(env) as watcher:
+            prepare(watcher, site, options)
+            course, page, state, found = measure(watcher, site, options)
+    silence = page.longest_silence(start=course.busy_from, end=course.busy_until)
+    figures = {
+        "bench": "campaign",
+        "leads": options.leads,
+        "peak_live": course.peak_live,
+        "seconds": round(course.seconds, 1),
+        "page_messages": len(page.heard_at),
+        "page_closed": page.closed,
+        "page_longest_silence_s": round(silence, 2),
+        "double_dials": state["double_dials"],
+        **found,
+    }
+    print(json.dumps(figures))
+    wrong = found["wrong"] or page.closed or state["double_dials"] or found["status"] != "finished"
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
