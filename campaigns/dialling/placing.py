@@ -16,6 +16,7 @@ from campaigns.services.experimenting import version_for
 from campaigns.settings_schema import max_call_seconds, with_defaults
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
+from leads.models import Lead
 from leads.services import suppressed_numbers
 from telephony.services import PlacedAttempt, touch_number
 
@@ -101,8 +102,8 @@ def arm(*, attempt: Attempt, now: datetime) -> None:
     The launch's row is written under the condition that it runs, so that a pause and a dial collide
     in the database: after a pause is committed nothing more is armed.
 
-    :raises Forbidden: if launch or client isn't active any more, dialling was stopped, or the
-        number suppressed
+    :raises Forbidden: if launch or client isn't active any more, dialling was stopped, the number
+        suppressed, or the person's consent taken back
     :raises Overtaken: if another dispatcher has sent it
     """
     sends = attempt.sends_count
@@ -219,8 +220,14 @@ def placed_attempt(attempt: Attempt) -> PlacedAttempt:
 def _is_allowed(attempt: Attempt) -> bool:
     """Look at what forbids a call from one moment to the next."""
     levels = {"client_id": attempt.client_id, "campaign_id": attempt.campaign_id}
-    is_active = Client.objects.filter(pk=attempt.client_id, status=Client.Status.ACTIVE).exists()
-    return is_active and not suppressed_numbers(**levels, phone_numbers=[attempt.phone_number])
+    agrees = Lead.objects.filter(
+        pk=attempt.lead_id,
+        consent_status=Lead.ConsentStatus.GIVEN,
+        client__status=Client.Status.ACTIVE,
+    )
+    return agrees.exists() and not suppressed_numbers(
+        **levels, phone_numbers=[attempt.phone_number]
+    )
 
 
 def _new_attempt(

@@ -99,10 +99,24 @@ def following(at: datetime, *, every_minutes: int, now: datetime) -> datetime:
     return at + (missed + 1) * every
 
 
+def _may_still_spend(row: TopUp) -> bool:
+    """Tell whether whoever set it could press the button today; agency staff act for the client."""
+    setter = User.objects.filter(email=row.set_by_email, is_active=True).first()
+    if setter is None or setter.is_agency_staff:
+        return setter is not None
+    is_viewer = setter.client_role == User.ClientRole.VIEWER
+    return setter.client_id == row.client_id and setter.can_launch and not is_viewer
+
+
 def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
     campaign = row.campaign
     if not campaign.client.is_active:
         return False, _("The account is inactive.")
+    if not _may_still_spend(row):
+        TopUp.objects.filter(pk=row.pk).update(is_active=False)
+        return False, _(
+            "Switched off: %(who)s may not launch any more. Somebody else may set it."
+        ) % {"who": row.set_by_email}
     if not launching.waiting_leads(campaign).exists():
         return False, _("No new lead waited.")
     key = uuid5(row.pk, row.next_at.isoformat())

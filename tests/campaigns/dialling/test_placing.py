@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Notification
 from billing.models import CallHold, Reservation
+from campaigns import dispatcher
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, CampaignVersion, Enrolment
 from leads.models import Lead
@@ -17,6 +18,7 @@ from tests.campaigns.dialling.conftest import statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from accounts.models import Client
     from tests.campaigns.dialling.conftest import Rig
@@ -166,3 +168,19 @@ def test_never_has_the_name_of_a_variable_read_aloud(
     dial = rig.retell.dials[0]
     assert dial.dynamic_variables["deal"] == ""
     assert "current_time" not in dial.dynamic_variables
+
+
+def test_sends_nothing_once_the_consent_is_taken_back(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the decision and the sending a moment passes, or a wait for a line."""
+    ready()
+    arm = dispatcher.arm
+
+    def late(*, attempt: Attempt, now: datetime) -> None:
+        Lead.objects.update(consent_status=Lead.ConsentStatus.REVOKED)
+        arm(attempt=attempt, now=now)
+
+    monkeypatch.setattr(dispatcher, "arm", late)
+    rig.step()
+    assert rig.retell.dials == []

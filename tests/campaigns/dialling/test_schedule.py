@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.urls import reverse
 
+from accounts.models import User
 from audit.models import AuditLog
 from billing.models import Wallet
 from campaigns.models import BatchCall, TopUp
@@ -15,6 +16,7 @@ from campaigns.services import topping_up
 from campaigns.services.lifecycle import launch_campaign
 from campaigns.services.topping_up import following, set_top_up, top_up, top_up_due
 from convomono.lib.ids import uuid7
+from tests.factories.accounts import UserFactory
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import NOW, TESTS, enrol, make_number, make_ready
 
@@ -33,6 +35,14 @@ def campaign(acme) -> Campaign:
     return make_ready(acme, is_any_hour=True, weekdays=tuple(range(7)))
 
 
+def setter(campaign: Campaign) -> User:
+    """Whoever set the top-up: somebody who may launch there."""
+    found = User.objects.filter(email="setter@acme.test").first()
+    return found or UserFactory.create(
+        email="setter@acme.test", client=campaign.client, client_role="manager", can_launch=True
+    )
+
+
 def daily(campaign: Campaign, **fields) -> TopUp:
     wanted: dict[str, Any] = {
         "is_active": True,
@@ -40,7 +50,7 @@ def daily(campaign: Campaign, **fields) -> TopUp:
         "next_at": NOW,
         "most_seconds": 3000,
     }
-    set_top_up(campaign=campaign, **(wanted | fields), actor=TESTS, now=NOW)
+    set_top_up(campaign=campaign, **(wanted | fields), actor=setter(campaign), now=NOW)
     return TopUp.objects.get(campaign=campaign)
 
 
@@ -156,6 +166,22 @@ def test_says_why_nothing_was_launched_and_tries_the_next_time(campaign: Campaig
     assert top_up_due(now=NOW + DAY, is_sandbox=True) == 0
     row.refresh_from_db()
     assert row.last_result == "The account is inactive."
+
+
+@pytest.mark.parametrize("change", [{"can_launch": False}, {"is_active": False}])
+def test_spends_nothing_for_somebody_who_may_not_launch_any_more(
+    campaign: Campaign, change: dict[str, Any]
+) -> None:
+    enrol(campaign, 3)
+    row = daily(campaign)
+    User.objects.filter(pk=setter(campaign).pk).update(**change)
+
+    assert top_up_due(now=NOW, is_sandbox=True) == 0
+
+    row.refresh_from_db()
+    assert not BatchCall.objects.exists()
+    assert not row.is_active
+    assert "setter@acme.test may not launch any more" in row.last_result
 
 
 def test_makes_up_for_nothing_that_was_missed() -> None:
