@@ -258,8 +258,8 @@ def _number_findings(numbers: list[PhoneNumber], now: datetime) -> list[Finding]
 def _batch_finding() -> Finding:
     sentence = _(
         "The voice platform gets the list and dials it by itself: a pause, a stop or a wish not to be "
-        "called again that comes later doesn't recall it. The minutes of every call are held until "
-        "then."
+        "called again that comes later doesn't recall it. The longest length of each call is held until "
+        "it has ended."
     )
     return Finding("handed_over", "warning", sentence)
 
