@@ -222,6 +222,14 @@ class AnalysisForm(StepForm):
             for number in range(settings_schema.MOST_QUESTIONS)
         ]
 
+    @property
+    def asks_more(self) -> bool:
+        """Tell whether more than the first question is asked, or one of them is refused."""
+        later = [field for row in self.rows[1:] for field in row.values()]
+        return any(field.errors for field in later) or any(
+            row["name"].value() for row in self.rows[1:]
+        )
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         taken = {CONVERTED_FIELD, CALLBACK_FIELD}  # asked of every call anyway

@@ -24,6 +24,7 @@ from campaigns.services import lifecycle
 from campaigns.services.authoring import content_of
 from campaigns.voices import filter_voices, voice_choices
 from convomono.lib import clock
+from convomono.lib.display import phone
 from telephony.retell import retell_gateway
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _form(request: ClientRequest, step: str, content: CampaignContent) -> StepFo
         return schedule.HoursForm(**sent, is_sandbox=settings.SANDBOX)
     if step == "numbers":
         rows = writing.number_choices(request.tenant.pk)
-        choices = [(row.phone_number, str(row)) for row in rows]
+        choices = [(row.phone_number, phone(row.phone_number)) for row in rows]
         return schedule.NumbersForm(**sent, numbers=choices)
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -19,9 +19,11 @@ from campaigns.jobs import WEBHOOK_PATH
 from campaigns.models import BatchCall, Campaign
 from campaigns.services import preparing
 from campaigns.services.authoring import create_campaign
+from campaigns.services.experimenting import judge_experiment
 from campaigns.services.lifecycle import launch_campaign
 from convomono.demo.campaigns import content, upload
 from convomono.demo.people import AREAS_PAST, people
+from convomono.demo.writing import begin_trial
 from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from telephony.payloads import agent_body, epoch_ms, llm_body
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from campaigns.services.authoring import CampaignContent
     from convomono.demo.agency import Agency
     from telephony.provider import AgentSettings, LlmSettings
 
@@ -66,6 +69,8 @@ _NAMES: tuple[str, ...] = (
     "Insurance renewal",
     "Autumn recall",
 )
+# In this one half of the leads heard another opening line.
+TRIED = "Autumn recall"
 
 
 @dataclass
@@ -163,7 +168,7 @@ def write_history(*, agency: Agency, now: datetime) -> Iterator[str]:
             continue
         start = (now - timedelta(days=days_ago)).replace(hour=14, minute=0, second=0, microsecond=0)
         campaign = create_campaign(
-            client=agency.acme, content=content(name), actor=agency.alice, now=start
+            client=agency.acme, content=_content(name), actor=agency.alice, now=start
         )
         upload(
             campaign=campaign,
@@ -178,6 +183,9 @@ def write_history(*, agency: Agency, now: datetime) -> Iterator[str]:
 
 def _run(campaign: Campaign, agency: Agency, start: datetime) -> None:
     phone = _publish(campaign, start)
+    trial = None
+    if campaign.name == TRIED:
+        trial = begin_trial(campaign=campaign, agency=agency, webhook_url=_webhook_url(), now=start)
     launch_campaign(
         campaign=campaign, launch_key=uuid7(), actor=agency.alice, now=start, is_sandbox=True
     )
@@ -202,6 +210,18 @@ def _run(campaign: Campaign, agency: Agency, start: datetime) -> None:
     dispatcher.release()
     for launch in BatchCall.objects.filter(campaign=campaign).select_related("campaign"):
         check_launch(batch_call=launch, now=now)
+    if trial is not None:
+        trial.refresh_from_db()
+        judge_experiment(experiment=trial, now=now + timedelta(hours=1))
+
+
+def _content(name: str) -> CampaignContent:
+    """Return a campaign's content; one with a trial has no facts that Retell would have to index first."""
+    return replace(content(name), knowledge_text="") if name == TRIED else content(name)
+
+
+def _webhook_url() -> str:
+    return settings.PUBLIC_BASE_URL.rstrip("/") + WEBHOOK_PATH
 
 
 def _is_going_on(campaign: Campaign) -> bool:
@@ -216,7 +236,7 @@ def _publish(campaign: Campaign, now: datetime) -> PastRetell:
     prep = preparing.Preparation(
         campaign=campaign,
         agent=preparing.find_or_make_agent(campaign=campaign, now=now),
-        webhook_url=settings.PUBLIC_BASE_URL.rstrip("/") + WEBHOOK_PATH,
+        webhook_url=_webhook_url(),
         time_zone=campaign.client.time_zone,
     )
     llm, agent = prep.settings(())

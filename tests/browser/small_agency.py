@@ -29,7 +29,7 @@ FILE = "First Name,Mobile,Service\nAda,(212) 555-0171,check-up\nBob,555 01,\nCid
 def furnish() -> dict[str, str]:
     """Make the rows and return the id of one of each kind."""
     from accounts.models import Client
-    from campaigns.models import Campaign
+    from campaigns.models import Campaign, Experiment
     from convomono.demo import history
     from convomono.demo.agency import make_agency
     from convomono.demo.campaigns import make_ready, upload, write_campaign
@@ -76,6 +76,7 @@ def furnish() -> dict[str, str]:
         "number": PhoneNumber.objects.filter(client=agency.acme).order_by("pk")[0],
         "event": WebhookEvent.objects.order_by("pk")[0],
         "rival": Client.objects.get(name="Rival Roofing"),
+        "experiment": Experiment.objects.get(campaign=past),
         "template": _template(ready, agency, now),
         "launch_request": _declined(ready, agency, now),
         **_of_every_kind(agency, past, now),

@@ -67,7 +67,7 @@ def write_the_campaign(page: Page, keyboard: Keyboard) -> None:
 
 def publish_the_campaign(page: Page, keyboard: Keyboard) -> None:
     """Go on from the leads to the last step, and publish."""
-    keyboard.follow("Edit")  # goes on where somebody is needed: the last step
+    keyboard.follow("Go on writing")  # goes on where somebody is needed: the last step
     keyboard.follow("Hours")
     keyboard.tick("Sandbox: any hour")
     keyboard.press("Save and continue")

@@ -41,6 +41,7 @@ OF_A_CLIENT = (
     "/app/campaigns/{ready}/versions/",
     "/app/campaigns/{ready}/versions/1/",
     "/app/campaigns/{ready}/experiments/",
+    "/app/campaigns/{past}/experiments/{experiment}/",
     "/app/knowledge/",
     "/app/knowledge/new/",
     "/app/campaigns/{ready}/launch/",

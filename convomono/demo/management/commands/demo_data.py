@@ -14,6 +14,7 @@ from convomono.demo.campaigns import make_ready, upload, write_campaign
 from convomono.demo.habits import write_habits
 from convomono.demo.history import DAYS, write_history
 from convomono.demo.people import AREAS_READY, people
+from convomono.demo.writing import keep_knowledge, keep_templates, keep_views
 from convomono.lib import clock
 from leads.models import Lead
 from leads.services.suppressions import suppress
@@ -64,6 +65,9 @@ class Command(BaseCommand):
         )
         make_ready(campaign=campaign, actor=agency.alice, now=now)
         write_habits(agency=agency, now=now, real_now=clock.real_now())
+        keep_templates(agency=agency, now=now)
+        keep_knowledge(agency=agency, now=now)
+        keep_views(agency=agency, now=now)
         # The sandbox stands in for Acme's own system too: the next calls are told there.
         add_endpoint(
             client=agency.acme,
