@@ -38,7 +38,12 @@ from leads.jobs import (
     resume_listings,
     resume_operations,
 )
-from reporting.jobs import delete_reports_of_erased, resume_reports
+from reporting.jobs import (
+    count_duplicate_dials,
+    delete_reports_of_erased,
+    resume_reports,
+    watch_system,
+)
 from telephony.jobs import (
     copy_recordings,
     delete_erased_calls,
@@ -105,5 +110,7 @@ periodic(watch_numbers, every_seconds=60)
 periodic(settle_orders, every_seconds=60)
 periodic(delete_erased_calls, every_seconds=300)
 periodic(resume_reports, every_seconds=60)
+periodic(watch_system, every_seconds=60, queue="calls")
+periodic(count_duplicate_dials, every_seconds=DAY, queue="reports")
 periodic(delete_reports_of_erased, every_seconds=600)
 periodic(remind_follow_ups, every_seconds=60)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reporting.live.parts import Part
 
 _AGAIN: Final = "again"
+_AGAIN_SECONDS: Final = 1.0
 _NO_PAGE: Final = 4404
 # Reading for pages takes two connections to the database, however many pages are open.
 _READERS = ThreadPoolExecutor(2, thread_name_prefix="live")
@@ -85,6 +86,8 @@ class LivePage(AsyncWebsocketConsumer):
         self._waiting: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
+        self._next_again: asyncio.TimerHandle | None = None
+        self._again_at = float("-inf")
 
     async def connect(self) -> None:
         if not _is_same_origin(self.scope):
@@ -109,10 +112,22 @@ class LivePage(AsyncWebsocketConsumer):
         return admitted
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if text_data == _AGAIN and self.ticket is not None:
-            _hub().again(self)
+        if text_data != _AGAIN or self.ticket is None:
+            return
+        # It is served at once, so that who says it in a loop would keep the readers to itself: what is
+        # said within a second of the last is done once, at its end.
+        if self._next_again is None:
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, self._again_at + _AGAIN_SECONDS - loop.time())
+            self._next_again = loop.call_later(wait, self._again)
+
+    def _again(self) -> None:
+        self._next_again, self._again_at = None, asyncio.get_running_loop().time()
+        _hub().again(self)
 
     async def disconnect(self, _code: int) -> None:
+        if self._next_again is not None:
+            self._next_again.cancel()
         _hub().leave(self)
         if self._sender is not None:
             self._sender.cancel()

@@ -53,7 +53,11 @@ class DailyStat(ClientOwned):
 
 
 class Report(ClientOwned):
-    """A report somebody asked for: made by a job, kept as a file; `error` says why it failed."""
+    """
+    A report somebody asked for: made by a job, kept as a file; `error` says why it failed.
+
+    Until `worked_until` one worker has it; `attempts` counts those that took it, three at most.
+    """
 
     class Kind(models.TextChoices):
         CSV = "csv", _("Calls (CSV)")
@@ -71,6 +75,8 @@ class Report(ClientOwned):
     metrics = models.JSONField(default=dict)
     stored_name = models.CharField(max_length=200, blank=True)
     error = models.CharField(max_length=400, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    worked_until = models.DateTimeField(null=True, blank=True)  # of the real world
     requested_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
     generated_at = models.DateTimeField(null=True, blank=True)

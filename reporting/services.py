@@ -15,7 +15,7 @@ from audit import actions
 from audit.services import record
 from convomono.lib.db import atomic
 from convomono.lib.jobs import enqueue
-from reporting.jobs import make_report
+from reporting.jobs import REPORT_SECONDS, make_report
 from reporting.models import DailyStat, Report
 from telephony.corrections import as_corrected
 from telephony.models import Call
@@ -207,5 +207,5 @@ def request_report(*, campaign: Campaign, kind: str, actor: User, now: datetime)
         created_at=now,
     )
     record(actions.REPORT_REQUESTED, resource=report, actor=actor, now=now, details={"kind": kind})
-    enqueue(make_report, queue="reports", report_id=str(report.pk))
+    enqueue(make_report, queue="reports", timeout_seconds=REPORT_SECONDS, report_id=str(report.pk))
     return report

@@ -6,20 +6,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
-from unfold.decorators import action
 
-from convomono.lib import clock
 from convomono.lib.back_office import ReadOnlyAdmin
+from telephony.erasures import CallErasure
 from telephony.models import (
     Call,
     CallDetail,
-    CallErasure,
     NumberOrder,
     PhoneNumber,
     VoiceAgent,
 )
-from telephony.services import release_number
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -28,9 +24,29 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
+class CallRecordsAdmin(ReadOnlyAdmin):
+    """
+    Calls of every client: for who manages campaigns, not for who only looks after numbers.
+
+    Retell's cost is for who sees finances.
+    """
+
+    costs: tuple[str, ...] = ()
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return cast("User", request.user).has_agency_permission("manage_campaigns")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        sees_costs = cast("User", request.user).has_agency_permission("view_finance")
+        return () if sees_costs else self.costs
+
+
 @admin.register(PhoneNumber)
-class PhoneNumberAdmin(ModelAdmin):
-    """Numbers in a table; they are bought, lent and added on the agency's pages."""
+class PhoneNumberAdmin(ReadOnlyAdmin):
+    """Numbers in a table; they are bought, lent, limited and released on the agency's pages."""
 
     list_display = [
         "phone_number",
@@ -58,36 +74,11 @@ class PhoneNumberAdmin(ModelAdmin):
         "created_at",
         "released_at",
     ]
-    readonly_fields = [
-        "phone_number",
-        "client",
-        "provider",
-        "type",
-        "imported",
-        "created_at",
-        "released_at",
-    ]
     ordering = ["phone_number"]
-    actions = ["release"]
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=_("in use"), boolean=True)
     def active(self, number: PhoneNumber) -> bool:
         return number.is_active
-
-    @action(  # type: ignore[untyped-decorator]  # unfold ships no types
-        description=_("Release the chosen numbers"), permissions=["change"]
-    )
-    def release(self, request: HttpRequest, queryset: QuerySet[PhoneNumber]) -> None:
-        chosen = list(queryset.filter(released_at=None))
-        for number in chosen:
-            release_number(number=number, actor=cast("User", request.user), now=clock.now())
-        self.message_user(request, _("Released %(count)d numbers.") % {"count": len(chosen)})
 
 
 @admin.register(NumberOrder)
@@ -111,8 +102,10 @@ class VoiceAgentAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Call)
-class CallAdmin(ReadOnlyAdmin):
+class CallAdmin(CallRecordsAdmin):
     """Every call; its transcript stands under call details."""
+
+    costs = ("retell_cost_micros",)
 
     list_display = [
         "created_at",
@@ -134,8 +127,10 @@ class CallAdmin(ReadOnlyAdmin):
 
 
 @admin.register(CallDetail)
-class CallDetailAdmin(ReadOnlyAdmin):
+class CallDetailAdmin(CallRecordsAdmin):
     """The large parts of a call; the list leaves them where they are."""
+
+    costs = ("call_cost",)
 
     list_display = ["provider_call_id", "client"]
     list_select_related = ["call__client"]

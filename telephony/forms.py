@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
 from convomono.lib.ids import uuid7
+from convomono.lib.money import dollars, micros_from_dollars
 from convomono.lib.phone import NumberRefused, parse_number
 from telephony.models import PhoneNumber
 from telephony.queries import STATES
@@ -125,6 +126,21 @@ class NumberLimitsForm(forms.Form):
         help_text=_("Few calls on its first ten days, so that carriers get used to it."),
     )
 
+    rent_usd = forms.DecimalField(
+        label=_("Rent a month, in dollars"),
+        min_value=0,
+        max_value=1000,
+        decimal_places=2,
+        help_text=_("What Retell asks for it; it counts in margins."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Give the rent in micros, as the service takes it."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "rent_usd" in cleaned:
+            cleaned["rent_micros"] = micros_from_dollars(cleaned.pop("rent_usd"))
+        return cleaned
+
     @classmethod
     def of(cls, number: PhoneNumber) -> NumberLimitsForm:
         """Return the form with what holds for a number."""
@@ -133,5 +149,6 @@ class NumberLimitsForm(forms.Form):
                 "daily_cap": number.daily_cap,
                 "concurrency_limit": number.concurrency_limit,
                 "warms_up": number.warming_from is not None,
+                "rent_usd": dollars(number.rent_micros),
             }
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,8 +150,10 @@ class KnowledgeText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeFile:
+    """A document; an open file is read piece by piece while it is sent."""
+
     filename: str
-    content: bytes
+    content: bytes | IO[bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

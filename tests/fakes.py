@@ -14,6 +14,7 @@ from telephony.provider import (
     DoNotCall,
     Identity,
     KnowledgeBase,
+    KnowledgeFile,
     Llm,
     NotFound,
     Number,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         AgentSettings,
         BatchTask,
         CallTimeWindow,
-        KnowledgeFile,
         KnowledgeText,
         LlmSettings,
     )
@@ -85,6 +85,7 @@ class FakeRetell:
         self.dials_lists = True  # at once; else the test says when
         self.limit = 20
         self._script: deque[tuple[ProviderError | None, bool]] = deque()
+        self.pieces: list[type] = []  # of what files were sent
         self._failures: dict[str, deque[ProviderError]] = {}
         self._by_key: dict[str, str] = {}
         self._batch_of: dict[str, str] = {}
@@ -212,7 +213,9 @@ class FakeRetell:
         files: Sequence[KnowledgeFile] = (),
         enable_auto_refresh: bool = False,
     ) -> KnowledgeBase:
-        self._note("create_knowledge_base", name=name, texts=texts, urls=urls, files=files)
+        self.pieces += [type(file.content) for file in files]
+        read = [file if isinstance(file.content, bytes) else _read(file) for file in files]
+        self._note("create_knowledge_base", name=name, texts=texts, urls=urls, files=read)
         base = KnowledgeBase(
             knowledge_base_id=self._id("knowledge_base"),
             name=name,
@@ -463,3 +466,9 @@ class FakeRetell:
             call_id=call_id, call_status="registered", metadata=dict(metadata), payload=payload
         )
         return call_id
+
+
+def _read(file: KnowledgeFile) -> KnowledgeFile:
+    """Read an open file as sending it would: afterwards it is closed."""
+    assert not isinstance(file.content, bytes)
+    return KnowledgeFile(filename=file.filename, content=file.content.read())

@@ -92,6 +92,7 @@ def client_detail(request: UserRequest, client_id: UUID) -> HttpResponse:
         "people": queries.people(client),
         "rate": current_rate(client=client, now=clock.now()),
         "may_act": request.user.has_agency_permission("manage_campaigns"),
+        "may_sell": request.user.has_agency_permission("manage_billing"),
     }
     return render(request, "clients/client_detail.html", context)
 

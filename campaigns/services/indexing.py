@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from telephony.provider import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -82,20 +83,24 @@ def _take_turn(base: KnowledgeBase, now: datetime) -> bool:
 def _send(base: KnowledgeBase, gateway: RetellGateway) -> ProviderBase:
     sources = list(base.sources.order_by("created_at", "pk"))
     kind = KnowledgeSource.Kind
-    return gateway.create_knowledge_base(
-        name=base.marked_name,
-        texts=[KnowledgeText(title=s.title, text=s.text) for s in sources if s.kind == kind.TEXT],
-        urls=[source.url for source in sources if source.kind == kind.URL],
-        files=list(_files(sources)),
-        enable_auto_refresh=base.auto_refresh,
-    )
-
-
-def _files(sources: list[KnowledgeSource]) -> Iterator[KnowledgeFile]:
-    for source in sources:
-        if source.kind == KnowledgeSource.Kind.FILE:
-            with files.open_stored(source.stored_name) as stored:
-                yield KnowledgeFile(filename=source.title, content=stored.read())
+    # Open files, not their content: 25 of 50 MB each would be more than a worker has.
+    with ExitStack() as opened:
+        return gateway.create_knowledge_base(
+            name=base.marked_name,
+            texts=[
+                KnowledgeText(title=s.title, text=s.text) for s in sources if s.kind == kind.TEXT
+            ],
+            urls=[source.url for source in sources if source.kind == kind.URL],
+            files=[
+                KnowledgeFile(
+                    filename=source.title,
+                    content=opened.enter_context(files.open_stored(source.stored_name)),
+                )
+                for source in sources
+                if source.kind == kind.FILE
+            ],
+            enable_auto_refresh=base.auto_refresh,
+        )
 
 
 def _find(base: KnowledgeBase, gateway: RetellGateway) -> ProviderBase | None:

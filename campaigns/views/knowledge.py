@@ -22,6 +22,7 @@ from campaigns.models import KnowledgeBase
 from campaigns.queries.knowledge import knowledge_page, knowledge_rows, shared_bases
 from campaigns.services import knowledge
 from campaigns.services.asking import ask_knowledge
+from campaigns.views.asking import asked_too_often
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from telephony.provider import ProviderError
@@ -172,7 +173,9 @@ def knowledge_ask(request: ClientRequest, base_id: UUID) -> HttpResponse:
     form = forms.QuestionForm(request.POST)
     if not form.is_valid():
         return _page(request, base, bound={"question": form}, status=INVALID)
-    reply, problem = None, ""
+    if problem := asked_too_often(request):
+        return _page(request, base, bound={"question": form}, problem=problem)
+    reply = None
     try:
         reply = ask_knowledge(
             base=base, question=form.cleaned_data["question"], gateway=retell_gateway()

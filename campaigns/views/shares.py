@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import cache
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,6 +25,7 @@ from campaigns.services.call_shares import (
     share_call,
 )
 from convomono.lib import clock
+from convomono.lib.often import is_too_often
 from telephony.models import Call, CallDetail
 from telephony.views.recordings import sound_url
 
@@ -111,10 +111,5 @@ def _private(answer: HttpResponse) -> HttpResponse:
 
 
 def _is_too_often(token: str) -> bool:
-    minute = int(clock.real_now().timestamp()) // A_MINUTE
-    key = f"shared:{hashlib.sha256(token.encode()).hexdigest()[:32]}:{minute}"
-    cache.add(key, 0, 2 * A_MINUTE)
-    try:
-        return cache.incr(key) > PER_MINUTE
-    except ValueError:  # it fell out of the cache in between
-        return False
+    name = f"shared:{hashlib.sha256(token.encode()).hexdigest()[:32]}"
+    return is_too_often(name, most=PER_MINUTE, seconds=A_MINUTE, real_now=clock.real_now())

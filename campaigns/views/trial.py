@@ -15,6 +15,7 @@ from campaigns.models import Campaign
 from campaigns.queries.versions import find_version
 from campaigns.queries.writing import speak_to
 from campaigns.services.asking import Line, ask_agent
+from campaigns.views.asking import asked_too_often
 from campaigns.views.wizard import step_context
 from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
@@ -39,7 +40,9 @@ def campaign_chat(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     lines = [*form.cleaned_data["history"], Line("user", form.cleaned_data["text"])]
     said: dict[str, Any] = {"lines": lines, "problem": "", "passages": ()}
     version = find_version(campaign, campaign.published_version or 0)
-    if version is None:
+    if problem := asked_too_often(request):
+        said |= {"lines": lines[:-1], "problem": problem}
+    elif version is None:
         said |= {"lines": lines[:-1], "problem": _("Make it ready first: then it can talk.")}
     else:
         try:

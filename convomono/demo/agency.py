@@ -97,6 +97,7 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
                 daily_cap=0,
                 concurrency_limit=0,
                 warms_up=False,
+                rent_micros=number.rent_micros,
                 actor=root,
                 now=now,
             )

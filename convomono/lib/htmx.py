@@ -30,10 +30,14 @@ def render_page(
 
     Boosted links and history restores come from htmx too, but want the page.
     """
-    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by the middleware
-    wants_fragment = htmx and not htmx.boosted and not htmx.history_restore_request
-    name = f"{template}#{partial}" if wants_fragment else template
+    name = f"{template}#{partial}" if wants_fragment(request) else template
     response = render(request, name, context, status=status)
     # One URL, two bodies: caches and the back button must tell them apart.
     patch_vary_headers(response, ["HX-Request", "HX-Boosted", "HX-History-Restore-Request"])
     return response
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Tell whether `render_page` answers with the fragment alone, so that less need be read for it."""
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by the middleware
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request

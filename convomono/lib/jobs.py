@@ -95,6 +95,16 @@ def queue_lengths() -> dict[str, int] | None:
         return None
 
 
+def queues_without_worker() -> list[str] | None:
+    """Return the queues that no living worker listens to; None while Redis is away."""
+    try:
+        workers = Worker.all(connection=redis_connection())
+        served = {name for worker in workers for name in worker.queue_names()}
+    except RedisError:
+        return None
+    return [name for name in settings.RQ_QUEUES if name not in served]
+
+
 def queue_pages(gate: Callable[..., Any]) -> list[URLPattern]:
     """Return the addresses of RQ's own pages, each behind `gate`; they can delete and stop jobs."""
     figures: list[URLPattern] = get_api_urlpatterns()

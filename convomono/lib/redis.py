@@ -12,8 +12,10 @@ from django.conf import settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
 SOCKET_SECONDS = 2.0
+_BEAT_KEPT_SECONDS = 30 * 24 * 3600
 # A publisher that found nobody doesn't try again at once: it has rows to write.
 _SILENT_SECONDS = 5.0
 RedisError = redis.RedisError
@@ -92,3 +94,20 @@ def is_reachable() -> bool:
         return bool(redis_connection().ping())
     except RedisError:
         return False
+
+
+def beat(part: str, *, now: datetime) -> None:
+    """Say that a part of the system lives; `now` is real. Nobody hears it while Redis is away."""
+    try:
+        redis_connection().set(f"beat:{part}", int(now.timestamp()), ex=_BEAT_KEPT_SECONDS)
+    except RedisError:
+        return
+
+
+def seconds_since_beat(part: str, *, now: datetime) -> int | None:
+    """Return how long a part has been silent; None if it never said anything, or Redis is away."""
+    try:
+        at = redis_connection().get(f"beat:{part}")
+    except RedisError:
+        return None
+    return None if at is None else max(0, int(now.timestamp()) - int(at))

@@ -209,7 +209,11 @@ def _agency(user: User, _ids: Ids) -> tuple[Part, ...]:
 
 
 def _agency_home(user: User, _ids: Ids) -> tuple[Part, ...]:
-    return (AgencyHomePart(user.has_agency_permission("view_finance")), *_agency_chrome(user))
+    home = AgencyHomePart(
+        sees_money=user.has_agency_permission("view_finance"),
+        may_manage_clients=user.has_agency_permission("manage_clients"),
+    )
+    return (home, *_agency_chrome(user))
 
 
 def _agency_live(user: User, _ids: Ids) -> tuple[Part, ...]:

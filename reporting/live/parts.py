@@ -82,7 +82,9 @@ class BellPart(Part):
         return (topic_of(self.client_id),)
 
     def render(self, *, now: datetime) -> Fragments:
-        user = User.objects.get(pk=self.user_id)
+        user = User.objects.filter(pk=self.user_id).first()
+        if user is None:  # deleted: their sockets close within seconds
+            return {}
         bell = {"unread": unread_count(user), "url": notifications_url(user)}
         return fragments({"bell": "components/bell.html"}, {"bell": bell})
 
@@ -119,7 +121,12 @@ class HomePart(Part):
     def render(self, *, now: datetime) -> Fragments:
         client = Client.objects.select_related("wallet").get(pk=self.rights.client_id)
         with timezone.override(ZoneInfo(self.rights.zone)):
-            context = {"page": client_home(client=client, now=now), "client": client}
+            context = {
+                "page": client_home(client=client, now=now),
+                "client": client,
+                "may_manage": self.rights.may_manage,
+                "may_launch": self.rights.may_launch,
+            }
             return fragments({"home-figures": "reporting/client_home.html"}, context)
 
 
@@ -128,6 +135,7 @@ class AgencyHomePart(Part):
     """The figures of the agency's home page."""
 
     sees_money: bool
+    may_manage_clients: bool
     gap: ClassVar[float] = 1.0
 
     @property
@@ -135,7 +143,11 @@ class AgencyHomePart(Part):
         return ("agency",)
 
     def render(self, *, now: datetime) -> Fragments:
-        context = {"page": agency_home(now=now), "sees_money": self.sees_money}
+        context = {
+            "page": agency_home(now=now),
+            "sees_money": self.sees_money,
+            "may_manage_clients": self.may_manage_clients,
+        }
         return fragments({"home-figures": "reporting/agency_home.html"}, context)
 
 

@@ -72,6 +72,19 @@ def client_totals(*, first: date, last: date) -> dict[UUID, Figures]:
     return {row["client_id"]: _summed(row) for row in rows}
 
 
+def client_days(*, first: date, last: date) -> dict[UUID, dict[date, Figures]]:
+    """Return what each client's calls came to per day of its own calendar; one query."""
+    rows = (
+        DailyStat.objects.filter(day__gte=first, day__lte=last)
+        .values("client_id", "day")
+        .annotate(**{f"{name}_sum": Sum(name) for name in _SUMS})
+    )
+    found: dict[UUID, dict[date, Figures]] = {}
+    for row in rows:
+        found.setdefault(row["client_id"], {})[row["day"]] = _summed(row)
+    return found
+
+
 def agency_days(*, first: date, last: date) -> dict[date, Figures]:
     """Return what all clients' calls came to per day; one query."""
     rows = (

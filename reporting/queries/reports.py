@@ -14,21 +14,24 @@ from convomono.lib.charts import BarChart, Share, bar_chart, share_chart
 from reporting.metrics import Figures, Kpi, kpis
 from reporting.models import DailyStat, Report
 from reporting.queries.figures import campaign_figures, daily_figures
+from telephony.models import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from accounts.models import Client
     from campaigns.models import Campaign
 
+OutcomeClass = Call.OutcomeClass
 DAYS = 14
 REPORTS = 10
 _OUTCOMES = (
-    ("humans_count", "Person answered"),
-    ("machines_count", "Voicemail"),
-    ("no_contacts_count", "No answer"),
-    ("number_troubles_count", "Caller number trouble"),
-    ("technicals_count", "Technical failure"),
+    ("humans_count", OutcomeClass.HUMAN),
+    ("machines_count", OutcomeClass.MACHINE),
+    ("no_contacts_count", OutcomeClass.NO_CONTACT),
+    ("number_troubles_count", OutcomeClass.NUMBER_TROUBLE),
+    ("technicals_count", OutcomeClass.TECHNICAL),
 )
 
 
@@ -47,10 +50,31 @@ class CampaignReport:
     @property
     def is_making_files(self) -> bool:
         """True while a worker still has a file to make, so that the page asks again."""
-        return any(
-            report.status in {Report.Status.QUEUED, Report.Status.WORKING}
-            for report in self.reports
-        )
+        return is_making(self.reports)
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """The part of the report page that asks again while a file is made; nothing else is read for it."""
+
+    campaign: Campaign
+    reports: list[Report]
+
+    @property
+    def is_making_files(self) -> bool:
+        return is_making(self.reports)
+
+
+def is_making(reports: Iterable[Report]) -> bool:
+    """Tell whether a worker still has a file to make."""
+    unfinished = {Report.Status.QUEUED, Report.Status.WORKING}
+    return any(report.status in unfinished for report in reports)
+
+
+def report_files(*, campaign: Campaign) -> ReportFiles:
+    """Return a campaign's newest files; one query."""
+    rows = Report.objects.filter(client_id=campaign.client_id, campaign_id=campaign.pk)
+    return ReportFiles(campaign, list(rows.order_by("-created_at", "pk")[:REPORTS]))
 
 
 def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> CampaignReport:
@@ -63,16 +87,12 @@ def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> Cam
         kpis=kpis(figures),
         outcomes=_outcomes(campaign),
         days=_days(campaign, client, now),
-        reports=list(
-            Report.objects.filter(client_id=client.pk, campaign_id=campaign.pk).order_by(
-                "-created_at", "pk"
-            )[:REPORTS]
-        ),
+        reports=report_files(campaign=campaign).reports,
     )
 
 
 def _outcomes(campaign: Campaign) -> Share:
-    names = [name for name, _label in _OUTCOMES]
+    names = [name for name, _outcome in _OUTCOMES]
     totals = dict.fromkeys(names, 0)
     rows = DailyStat.objects.filter(client_id=campaign.client_id, campaign_id=campaign.pk)
     for row in rows.values(*names):
@@ -81,7 +101,7 @@ def _outcomes(campaign: Campaign) -> Share:
     return share_chart(
         chart_id="outcomes",
         title=_("Outcomes of all dials"),
-        parts=[(_(label), totals[name], "") for name, label in _OUTCOMES],
+        parts=[(str(outcome.label), totals[name], "") for name, outcome in _OUTCOMES],
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -30,6 +32,7 @@ def home(request: UserRequest) -> HttpResponse:
     context = {
         "page": page,
         "sees_money": sees_money,
+        "may_manage_clients": request.user.has_agency_permission("manage_clients"),
         "chart": _money_chart(page) if sees_money else None,
     }
     return render_page(request, "reporting/agency_home.html", context, partial="home-figures")
@@ -43,7 +46,7 @@ def _money_chart(page: AgencyHome) -> LineChart:
         names=(_("Charged"), _("Cost")),
         points=[
             Point(
-                label=f"{day.day:%-d %b}",
+                label=date_format(day.day, "j M"),
                 values=(
                     day.figures.client_cost_micros / MICROS,
                     day.figures.retell_cost_micros / MICROS,
@@ -58,5 +61,6 @@ def _money_chart(page: AgencyHome) -> LineChart:
 @agency_staff
 @require_GET
 def health(request: UserRequest) -> HttpResponse:
-    context = {"health": system_health(now=clock.now(), real_now=clock.real_now())}
+    found = system_health(now=clock.now(), real_now=clock.real_now(), folder=settings.VAR_DIR)
+    context = {"health": found}
     return render_page(request, "reporting/health.html", context, partial="health-table")

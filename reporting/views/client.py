@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404
 from django.shortcuts import redirect
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -14,10 +15,10 @@ from accounts.access import ClientRequest, can_manage, client_viewer, get_visibl
 from campaigns.models import Campaign
 from convomono.lib import clock, files
 from convomono.lib.charts import bar_chart
-from convomono.lib.htmx import render_page
+from convomono.lib.htmx import render_page, wants_fragment
 from reporting.models import Report
 from reporting.queries.homes import ClientHome, client_home
-from reporting.queries.reports import campaign_report
+from reporting.queries.reports import campaign_report, report_files
 from reporting.services import request_report
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from convomono.lib.charts import BarChart
+    from reporting.queries.reports import CampaignReport, ReportFiles
 
 CONTENT_TYPES = {Report.Kind.CSV: "text/csv; charset=utf-8", Report.Kind.PDF: "application/pdf"}
 
@@ -35,7 +37,14 @@ CONTENT_TYPES = {Report.Kind.CSV: "text/csv; charset=utf-8", Report.Kind.PDF: "a
 @require_GET
 def home(request: ClientRequest) -> HttpResponse:
     page = client_home(client=request.tenant, now=clock.now())
-    context = {"page": page, "chart": _history_chart(page), "client": request.tenant}
+    may_manage = can_manage(request.user)
+    context = {
+        "page": page,
+        "chart": _history_chart(page),
+        "client": request.tenant,
+        "may_manage": may_manage,
+        "may_launch": may_manage and request.user.can_launch,
+    }
     return render_page(request, "reporting/client_home.html", context, partial="home-figures")
 
 
@@ -45,7 +54,7 @@ def _history_chart(page: ClientHome) -> BarChart:
         title=_("Dials in the last 30 days"),
         category=_("Day"),
         name=_("Dials"),
-        points=[(f"{day.day:%-d %b}", day.figures.dials) for day in page.history],
+        points=[(date_format(day.day, "j M"), day.figures.dials) for day in page.history],
     )
 
 
@@ -79,7 +88,11 @@ def _check_export(request: ClientRequest, kind: str) -> None:
 
 def _report_page(request: ClientRequest, campaign_id: UUID, *, error: str = "") -> HttpResponse:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
-    page = campaign_report(campaign=campaign, client=request.tenant, now=clock.now())
+    page: CampaignReport | ReportFiles
+    if wants_fragment(request):
+        page = report_files(campaign=campaign)
+    else:
+        page = campaign_report(campaign=campaign, client=request.tenant, now=clock.now())
     context = {"page": page, "may_export": can_manage(request.user), "error": error}
     return render_page(
         request,

@@ -16,6 +16,8 @@ from accounts.notifications import notify
 from audit import actions
 from audit.services import record
 from convomono.lib.db import atomic, insert_once
+from convomono.lib.money import dollars
+from convomono.lib.phone import display_number
 from telephony.models import Call, NumberDay, PhoneNumber
 from telephony.number_health import Counts, Health, judge
 from telephony.services.numbers import rest_number
@@ -193,7 +195,8 @@ def _rest(number: PhoneNumber, recent: Counts, baseline: Counts, now: datetime) 
     notify(
         client=None,
         level=Notification.Level.WARN,
-        title=_("A phone number is worn out and rests"),
+        title=_("%(number)s is worn out and rests")
+        % {"number": display_number(number.phone_number)},
         body=reason,
         url=f"/agency/numbers/{number.pk}/",
         key=f"number.rested:{number.pk}:{until:%Y-%m-%d}",
@@ -209,18 +212,29 @@ def set_number_limits(
     daily_cap: int,
     concurrency_limit: int,
     warms_up: bool,
+    rent_micros: int,
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Set how much a number may call, 0 for no limit; a warm-up that is on begins today if it was off."""
+    """
+    Set how much a number may call, 0 for no limit, and its rent a month in micros.
+
+    A warm-up that is on begins today if it was off.
+    """
     began = number.warming_from or now.date()
     columns = {
         "daily_cap": daily_cap,
         "concurrency_limit": concurrency_limit,
         "warming_from": began if warms_up else None,
+        "rent_micros": rent_micros,
     }
     PhoneNumber.objects.filter(pk=number.pk).update(**columns)
-    details = {"daily_cap": daily_cap, "concurrency_limit": concurrency_limit, "warms_up": warms_up}
+    details = {
+        "daily_cap": daily_cap,
+        "concurrency_limit": concurrency_limit,
+        "warms_up": warms_up,
+        "rent_usd": f"{dollars(rent_micros):.2f}",
+    }
     record(actions.NUMBER_LIMITED, resource=number, actor=actor, now=now, details=details)
 
 

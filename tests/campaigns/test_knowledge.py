@@ -195,6 +195,7 @@ def test_sends_all_sources_once_under_a_marked_name(alice, base, retell):
     assert [text.text for text in sent["texts"]] == ["Open from 8 to 18."]
     assert sent["urls"] == ["https://example.com/prices"]
     assert [(file.filename, file.content) for file in sent["files"]] == [("menu.pdf", b"%PDF-1")]
+    assert bytes not in retell.pieces  # a document of 50 MB is never in memory whole
     assert base.status == "complete"
     assert not base.sources.exclude(error="").exists()
 

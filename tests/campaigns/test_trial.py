@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from campaigns.views import trial
+from campaigns.views import asking, trial
 from telephony.provider import Rejected
+from tests.factories.accounts import NOW
 from tests.factories.campaigns import enrol, make_draft, make_ready
 from tests.fakes import FakeRetell
 
@@ -74,3 +75,22 @@ def test_needs_a_published_version_and_the_right_people(browse, mia, vera, charl
     assert browse(vera).post(url).status_code == 403
     assert browse(charlie).post(url).status_code == 404
     assert browse(mia).get(url).status_code == 405
+
+
+def test_asks_retell_no_more_often_than_a_person_types(browse, mia, playground, monkeypatch):
+    monkeypatch.setattr(asking, "PER_MINUTE", 2)
+    monkeypatch.setattr(asking.clock, "real_now", lambda: NOW)
+    url, browser = f"/app/campaigns/{make_ready(mia.client).pk}/chat/", browse(mia)
+    pages = [browser.post(url, {"text": "Hi"}, **HTMX).content.decode() for _ in range(4)]
+    assert ["wait a minute" in page for page in pages] == [False, False, True, True]
+    assert len(playground.asked) == 2
+
+
+def test_asks_retell_so_often_a_day_for_all_people_of_a_client(
+    browse, mia, alice, playground, monkeypatch
+):
+    monkeypatch.setattr(asking, "PER_DAY", 1)
+    url = f"/app/campaigns/{make_ready(mia.client).pk}/chat/"
+    browse(mia).post(url, {"text": "Hi"}, **HTMX)
+    assert "today" in browse(alice).post(url, {"text": "Hi"}, **HTMX).content.decode()
+    assert len(playground.asked) == 1

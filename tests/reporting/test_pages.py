@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
+from accounts.models import Client
 from audit.models import AuditLog
 from billing.services import open_wallet
 from campaigns.models import Enrolment
 from convomono.lib.files import open_stored
+from convomono.lib.ids import uuid7
 from reporting.models import DailyStat, Report
+from reporting.queries.homes import agency_home
 from tests.factories.campaigns import enrol, make_ready
 from tests.factories.telephony import CallFactory
 
@@ -114,6 +120,28 @@ def test_answers_htmx_with_the_files_alone(browse, vera, campaign):
     assert page.content.decode().strip().startswith('<div id="report-files"')
 
 
+def test_reads_nothing_but_files_while_one_is_made(
+    browse, vera, campaign, django_assert_num_queries
+):
+    browser = browse(vera)
+    page = browser.get(report_page(campaign), headers={"HX-Request": "true"})
+    with django_assert_num_queries(4):  # session, person, campaign, files
+        page = browser.get(report_page(campaign), headers={"HX-Request": "true"})
+    assert "Figures" not in page.content.decode()
+
+
+def test_counts_each_client_by_its_own_day_in_the_evening(acme, rival, wallets, campaign, now):
+    """At 2:00 UTC it is still Monday in New York, and Tuesday in Berlin."""
+    Client.objects.filter(pk=rival.pk).update(time_zone="Europe/Berlin")
+    night = now.replace(hour=2) + timedelta(days=1)
+    tuesday = night.date()
+    for client, day, dials in ((acme, tuesday, 1), (rival, tuesday, 20), (rival, now.date(), 300)):
+        DailyStat.objects.create(client=client, campaign_id=uuid7(), day=day, dials_count=dials)
+    page = agency_home(now=night)
+    assert {row.client.pk: row.today.dials for row in page.clients} == {acme.pk: 4, rival.pk: 20}
+    assert page.today.dials == 24
+
+
 @pytest.mark.parametrize("kind", ["csv", "pdf"])
 def test_makes_a_file_that_only_its_client_gets(browse, mia, charlie, campaign, make, kind):
     make(browse(mia), campaign, kind)
@@ -201,3 +229,37 @@ def test_gives_viewers_the_figures_but_no_list_with_numbers(browse, mia, vera, c
     assert viewer.get(address).status_code == 403
     assert address not in viewer.get(report_page(campaign)).text
     assert address in browse(mia).get(report_page(campaign)).text
+
+
+def test_offers_nobody_a_button_that_leads_to_403(browse, alice, mia, vera, campaign):
+    """Whatever a home page links to, that person may open."""
+    mia.can_launch = False
+    mia.save(update_fields=["can_launch"])
+    for person in (alice, mia, vera):
+        browser = browse(person)
+        for address in links(browser.get("/app/").content.decode(), "/app/campaigns/"):
+            assert browser.get(address).status_code == 200, (person.email, address)
+    assert "/app/campaigns/new/" not in browse(vera).get("/app/").content.decode()
+    assert "Check and launch" in browse(alice).get("/app/").content.decode()
+
+
+def test_offers_the_agencys_people_what_they_may_open(browse, bob, root, campaign):
+    rights = ("manage_clients", "manage_billing", "manage_campaigns")
+    for chosen in ((), *((one,) for one in rights), rights):
+        for one in rights:
+            setattr(bob, one, one in chosen)
+        bob.save()
+        browser = browse(bob)
+        client_page = f"/agency/clients/{campaign.client_id}/"
+        pages = ["/agency/", "/agency/webhooks/"]
+        pages += [client_page] if "manage_clients" in chosen else []
+        for page in pages:
+            text = browser.get(page).content.decode()
+            main = text[text.index("<main") :]
+            for address in links(main, "/agency/"):
+                assert browser.get(address).status_code != 403, (chosen, page, address)
+    assert client_page in browse(root).get("/agency/").content.decode()
+
+
+def links(page, begin):
+    return set(re.findall(rf'href="({begin}[^"?#]*)"', page))

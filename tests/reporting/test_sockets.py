@@ -152,6 +152,19 @@ async def test_sends_all_of_it_again_when_asked(connect, vera, running):
     assert 'id="campaign-equation"' in await socket.hears('id="campaign-why"')
 
 
+async def test_serves_a_loop_of_again_once_a_second(connect, vera, running, monkeypatch):
+    socket = await connect(vera, campaign_path(running))
+    await socket.hears('id="campaign-why"')
+    served = []
+    monkeypatch.setattr(consumers._hub(), "again", served.append)
+    for _ in range(50):
+        await socket.says("again")
+    async with asyncio.timeout(30):
+        while len(served) < 2:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.01)
+    assert len(served) == 2
+
+
 async def test_opens_no_campaign_to_a_stranger(connect, running, charlie, bob, root):
     for user, code in ((None, 4401), (charlie, 4404), (bob, 4403), (root, 4403)):
         socket = await connect(user, campaign_path(running))

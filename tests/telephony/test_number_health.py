@@ -202,10 +202,14 @@ def test_shows_health_and_lets_the_agency_set_limits_and_wake(client, root, acme
 
     assert "pick-up 3 %, before 20 %" in client.get(detail).content.decode()
     assert "Worn out" in client.get(reverse("agency-telephony:number-list")).content.decode()
-    assert client.post(limits, {"daily_cap": "-1", "concurrency_limit": "2"}).status_code == 422
-    client.post(limits, {"daily_cap": "50", "concurrency_limit": "2", "warms_up": "on"})
+    typed = {"daily_cap": "50", "concurrency_limit": "2", "warms_up": "on", "rent_usd": "3.25"}
+    assert client.post(limits, typed | {"daily_cap": "-1"}).status_code == 422
+    assert client.post(limits, typed | {"rent_usd": "x"}).status_code == 422
+    client.post(limits, typed)
     number.refresh_from_db()
     assert (number.daily_cap, number.concurrency_limit) == (50, 2)
+    assert number.rent_micros == 3_250_000
+    assert AuditLog.objects.get(action="number.limited").details["rent_usd"] == "3.25"
     assert number.warming_from is not None
 
     wake = reverse("agency-telephony:number-wake", args=[number.pk])

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from convomono.lib.ids import uuid7
-from telephony.models import PhoneNumber
+from telephony.models import CallDetail, PhoneNumber
 from telephony.provider import Rejected, UnknownOutcome
 from telephony.views import numbers as views
-from tests.factories.telephony import PhoneNumberFactory
+from tests.factories.telephony import CallFactory, PhoneNumberFactory
 from tests.fakes import FakeRetell
 
 if TYPE_CHECKING:
@@ -220,3 +220,32 @@ def test_stands_in_the_back_office(browse, root, number, model):
 
 def test_opens_in_the_back_office(browse, root, number):
     assert browse(root).get(f"/admin/telephony/phonenumber/{number.pk}/change/").status_code == 200
+
+
+@OF_UNFOLD
+def test_shows_calls_to_who_manages_campaigns_and_their_cost_to_who_sees_finances(
+    browse, bob, root, acme
+):
+    call = CallFactory.create(client=acme, retell_cost_micros=987_654)
+    CallDetail.objects.create(call=call, transcript="canary")
+    bob.manage_phone_numbers = True
+    bob.save()
+    pages = [f"/admin/telephony/call/{call.pk}/change/"]
+    pages.append(f"/admin/telephony/calldetail/{call.detail.pk}/change/")
+    for page in pages:
+        assert browse(bob).get(page).status_code == 403
+    bob.manage_campaigns = True
+    bob.save()
+    text = "".join(browse(bob).get(page).content.decode() for page in pages)
+    assert "canary" in text
+    assert "cost" not in text.lower().replace("client cost", "")
+    bob.view_finance = True
+    bob.save()
+    assert "987654" in browse(bob).get(pages[0]).content.decode().replace(",", "")
+
+
+@OF_UNFOLD
+def test_changes_no_number_in_the_back_office(browse, root, number):
+    typed = {"nickname": "x", "rent_micros": "1", "daily_cap": "1"}
+    page = f"/admin/telephony/phonenumber/{number.pk}/change/"
+    assert browse(root).post(page, typed).status_code == 403

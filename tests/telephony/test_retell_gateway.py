@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.files import File
 from retell.lib.webhook_auth import symmetric
 
 from telephony.provider import (
     DoNotCall,
+    KnowledgeFile,
     NotFound,
     PaymentRequired,
     ProviderError,
@@ -221,6 +223,24 @@ def test_what_spends_or_creates_is_sent_once(
     with pytest.raises(UnknownOutcome):
         getattr(gateway, method)(**arguments.get(method, {}))
     assert len(retell.requests) == 1
+
+
+def test_sends_open_files_whole(retell: Scripted, gateway: RetellGateway, tmp_path: Path) -> None:
+    document = tmp_path / "menu.pdf"
+    document.write_bytes(b"%PDF-" + bytes(range(256)) * 1000)
+    bodies: list[bytes] = []
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        bodies.append(handler.rfile.read(int(handler.headers["content-length"])))
+        handler.close_connection = True
+
+    retell.respond = respond
+    with File(document.open("rb")) as opened, pytest.raises(UnknownOutcome):
+        gateway.create_knowledge_base(
+            name="FAQ", files=[KnowledgeFile(filename="menu.pdf", content=opened)]
+        )
+    assert document.read_bytes() in bodies[0]
+    assert b'filename="menu.pdf"' in bodies[0]
 
 
 def _counting(retell: Scripted) -> Callable[[BaseHTTPRequestHandler], None]:

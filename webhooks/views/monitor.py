@@ -40,6 +40,7 @@ def monitor(request: UserRequest) -> HttpResponse:
         "is_filtered": any(chosen.values()),
         "page": list_page(rows, request.GET.get("page")),
         "figures": _figures(),
+        "may_replay": request.user.has_agency_permission("manage_campaigns"),
     }
     return render_page(request, "webhooks/monitor.html", context, partial="event-table")
 

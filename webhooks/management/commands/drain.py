@@ -14,6 +14,7 @@ from django.db import close_old_connections
 
 from convomono.lib import clock
 from convomono.lib.redis import wait_for_ring
+from reporting.watching import DRAIN, start_watchman
 from webhooks.drain import WHOLE, Drain
 from webhooks.models import WebhookEvent
 from webhooks.shards import Shard, bells
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
+        start_watchman(DRAIN, stop)
         while not stop.is_set():
             try:
                 done = drain.step(now=clock.now())
