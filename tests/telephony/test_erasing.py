@@ -67,6 +67,11 @@ def test_nothing_of_what_was_said_comes_back(
     assert not CallLookup.objects.exists()
 
 
+def test_whoever_read_the_call_ahead_has_to_read_it_again(call: Call, now: datetime):
+    forget(call, now)
+    assert Call.objects.get().revision == call.revision + 1
+
+
 class TestRetellsCopy:
     @pytest.fixture
     def retell(self, call: Call, now: datetime) -> FakeRetell:
