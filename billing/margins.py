@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, Sum
 
 from accounts.models import Client
-from billing.models import Transaction
+from billing.models import Reservation, Transaction
 from billing.provider_costs import product_micros
+from convomono.lib import money
 from telephony.models import Call, CallDetail, PhoneNumber
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from uuid import UUID
+
+    type _Key = tuple[UUID, UUID | None]
 
 Type = Transaction.Type
 
@@ -77,6 +81,98 @@ def clients_in(month: date) -> list[ClientMargin]:
         for pk in {*charged, *costs, *rents}
     ]
     return sorted(found, key=lambda row: (row.margin_micros, row.name))
+
+
+@dataclass(frozen=True)
+class CampaignMargin:
+    """A campaign's month, in micros; the rent of numbers is the client's and no campaign's."""
+
+    client_id: UUID
+    client_name: str
+    campaign_id: UUID | None
+    name: str
+    calls: int
+    seconds: int
+    charged_micros: int
+    cost_micros: int
+
+    @property
+    def margin_micros(self) -> int:
+        return self.charged_micros - self.cost_micros
+
+
+def campaigns_in(month: date, *, client: Client | None = None) -> list[CampaignMargin]:
+    """
+    Return what each campaign's calls of a UTC month earned, the least first; five queries at most.
+
+    Of one client, or of all. Calls of no campaign (inbound, tests) are one row of their client.
+    """
+    since, until = _bounds(month)
+    clients = [client] if client else list(Client.objects.only("pk", "name"))
+    names = {row.pk: row.name for row in clients}
+    charged: Counter[_Key] = Counter()
+    for row in (
+        Transaction.objects.filter(
+            client__in=list(names),
+            type__in=(Type.CONSUME, Type.REFUND),
+            created_at__gte=since,
+            created_at__lt=until,
+        )
+        .order_by()
+        .values("client_id", "campaign_id", "type")
+        .annotate(total=Sum("amount_micros"))
+    ):
+        sign = 1 if row["type"] == Type.CONSUME else -1
+        charged[row["client_id"], row["campaign_id"]] += sign * row["total"]
+    talked = {
+        (row["client_id"], row["campaign_id"]): row
+        for row in Call.objects.filter(
+            client__in=list(names),
+            status__in=sorted(Call.OVER),
+            created_at__gte=since,
+            created_at__lt=until,
+        )
+        .order_by()
+        .values("client_id", "campaign_id")
+        .annotate(calls=Count("pk"), cost=Sum("retell_cost_micros"), talk_ms=Sum("duration_ms"))
+    }
+    keys = {*charged, *talked}
+    labels = _labels(campaign_id for _client, campaign_id in keys if campaign_id)
+    none: dict[str, int] = {}
+    found = [
+        CampaignMargin(
+            client_id=client_id,
+            client_name=names[client_id],
+            campaign_id=campaign_id,
+            name=labels.get(campaign_id, ""),
+            calls=talked.get((client_id, campaign_id), none).get("calls") or 0,
+            seconds=(talked.get((client_id, campaign_id), none).get("talk_ms") or 0) // 1000,
+            charged_micros=charged[client_id, campaign_id],
+            cost_micros=talked.get((client_id, campaign_id), none).get("cost") or 0,
+        )
+        for client_id, campaign_id in keys
+    ]
+    return sorted(found, key=lambda row: (row.margin_micros, row.client_name, row.name))
+
+
+def margin_lines(rows: Iterable[CampaignMargin]) -> Iterator[list[object]]:
+    """Yield the heading and a line for each campaign, in minutes and dollars."""
+    yield ["client", "campaign", "calls", "minutes", "charged_usd", "retell_cost_usd", "margin_usd"]
+    for row in rows:
+        amounts = (row.charged_micros, row.cost_micros, row.margin_micros)
+        yield [
+            row.client_name,
+            row.name,
+            row.calls,
+            money.minutes(row.seconds),
+            *(money.dollars(micros) for micros in amounts),
+        ]
+
+
+def _labels(campaign_ids: Iterable[UUID]) -> dict[UUID | None, str]:
+    """Return the names under which campaigns last reserved minutes."""
+    rows = Reservation.objects.filter(campaign_id__in=list(campaign_ids)).order_by("created_at")
+    return dict(rows.values_list("campaign_id", "label"))
 
 
 def total(rows: Sequence[ClientMargin]) -> ClientMargin:

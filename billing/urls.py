@@ -44,6 +44,7 @@ agency_face = (
             name="difference-resolve",
         ),
         path("money/margins/", reconciliation.margin_list, name="margin-list"),
+        path("money/margins/export/", reconciliation.margin_export, name="margin-export"),
         path(f"{CLIENT}/margins/", reconciliation.margin_detail, name="margin-detail"),
         path("money/grant/", credit.grant, name="grant"),
         path("money/requests/", payments.request_list, name="request-list"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -17,6 +18,7 @@ from billing.jobs import reconcile
 from billing.models import Difference, Reconciliation
 from billing.views.agency import client_or_404, money_tabs
 from convomono.lib import clock
+from convomono.lib.csvio import csv_lines
 from convomono.lib.days import month_or_none
 from convomono.lib.htmx import render_page
 from convomono.lib.jobs import enqueue
@@ -118,12 +120,29 @@ def margin_list(request: UserRequest) -> HttpResponse:
 
 @agency_permission("manage_billing", "view_finance")
 @require_GET
+def margin_export(request: UserRequest) -> StreamingHttpResponse:
+    """Stream a month's profit and loss, a line for each campaign of each client."""
+    month = month_or_none(request.GET.get("month", "")) or clock.now().date().replace(day=1)
+    lines = csv_lines(margins.margin_lines(margins.campaigns_in(month)))
+    response = StreamingHttpResponse(
+        (line.encode() for line in lines), content_type="text/csv; charset=utf-8"
+    )
+    response["Content-Disposition"] = f'attachment; filename="margins-{month:%Y-%m}.csv"'
+    return response
+
+
+@agency_permission("manage_billing", "view_finance")
+@require_GET
 def margin_detail(request: UserRequest, client_id: UUID) -> HttpResponse:
     client = client_or_404(client_id)
+    month = month_or_none(request.GET.get("month", "")) or clock.now().date().replace(day=1)
     calls = Call.objects.filter(client=client, duration_ms__gt=0)
     page = list_page(calls.order_by("-created_at", "-pk"), request.GET.get("page"))
     context = {
         "client": client,
+        "month": month,
+        "earlier": (month - timedelta(days=1)).replace(day=1),
+        "campaigns": margins.campaigns_in(month, client=client),
         "page": page,
         "rows": margins.of_calls(client=client, calls=page.rows),
     }

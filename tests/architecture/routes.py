@@ -243,6 +243,7 @@ ROUTES: dict[str, Gate] = {
     "agency-billing:difference-resolve": "manage_billing",
     "agency-billing:margin-list": "view_finance",
     "agency-billing:margin-detail": "view_finance",
+    "agency-billing:margin-export": "view_finance",
     "agency-billing:payment-list": "view_finance",
     "agency-billing:invoice-list": "view_finance",
     "agency-billing:invoice-detail": "view_finance",

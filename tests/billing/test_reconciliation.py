@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from accounts.models import Client, Notification
 from audit.models import AuditLog
-from billing import reconciling, services
+from billing import margins, reconciling, services
 from billing.invariants import audit_ledger
 from billing.models import Difference, Reconciliation
 from billing.provider_costs import cost_micros, product_micros
@@ -469,5 +469,28 @@ def test_shows_margins_in_as_many_queries(
 
     with django_assert_num_queries(6):
         browser.get("/agency/money/margins/", {"month": "2026-11"})
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(11):
         browser.get(f"/agency/clients/{acme.pk}/margins/")
+
+
+def test_says_what_each_campaign_earned_on_the_page_and_in_a_file(
+    browse, root, launch, books, acme, rival
+):
+    open_wallet(rival)
+    talked(launch, books, "call_1", seconds=60)
+    talked(launch, books, "call_2", seconds=120)
+    Call.objects.update(campaign_id=launch.campaign_id)
+    month = date(2026, 11, 1)
+    (row,) = margins.campaigns_in(month, client=acme)
+    assert (row.calls, row.seconds) == (2, 180)
+    (whole,) = margins.clients_in(month)
+    assert (row.charged_micros, row.cost_micros) == (whole.charged_micros, whole.cost_micros)
+    assert margins.campaigns_in(month, client=rival) == []
+
+    page = text(browse(root).get(f"/agency/clients/{acme.pk}/margins/", {"month": "2026-11"}))
+    assert "By campaign in November 2026" in page
+    answer = browse(root).get("/agency/money/margins/export/", {"month": "2026-11"})
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("client,campaign,calls,minutes")
+    assert lines[1].startswith("Acme Dental,")
+    assert len(lines) == 2
