@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.sqlite_only("counts SQL statements"),
+    pytest.mark.sqlite_only("speaks SQL to the database"),
     pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork"),
 ]
 FORK = multiprocessing.get_context("fork")
