@@ -70,23 +70,30 @@ def measure(leads: int, rounds: int) -> dict[str, float]:
     fill(client.pk, leads)
     browser = Browser()
     browser.force_login(user)
-    figures = {name: best(browser, query, rounds) for name, query in ASKED.items()}
+    figures: dict[str, float] = {}
+    for name, query in ASKED.items():
+        figures |= best(browser, name, query, rounds)
     deep = ""
     for _page in range(20):
         page = browser.get(f"/app/leads/?page={deep}").text
         (deep,) = re.findall(r'href="\?page=([\w-]+)"\s+rel="next"', page)
-    return figures | {"page_20": best(browser, f"page={deep}", rounds)}
+    return figures | best(browser, "page_20", f"page={deep}", rounds)
 
 
-def best(browser: Any, query: str, rounds: int) -> float:
-    """Return the quickest answer in milliseconds: what else the machine does is not the page's."""
-    times = []
+def best(browser: Any, name: str, query: str, rounds: int) -> dict[str, float]:
+    """
+    Return the quickest answer in milliseconds, and the least CPU time of one.
+
+    On a quiet machine they are alike; on a busy one the second is the page's own.
+    """
+    times, cpu_times = [], []
     for _round in range(rounds):
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         answer = browser.get(f"/app/leads/?{query}")
         times.append((time.perf_counter() - began) * 1000)
+        cpu_times.append((time.process_time() - cpu_began) * 1000)
         assert answer.status_code == 200, answer.status_code  # noqa: PLR2004
-    return round(min(times), 1)
+    return {name: round(min(times), 1), f"{name}_cpu": round(min(cpu_times), 1)}
 
 
 def fill(client_id: Any, leads: int) -> None:
