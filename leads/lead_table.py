@@ -70,6 +70,7 @@ LEAD_COLUMNS = (
     "created_at",
 )
 _SAME = {"status": "status", "consent": "consent_status", "outcome": "last_outcome"}
+_WHOLE_NUMBER = 7  # digits from which on blanks between them are no gaps
 _MANY = 3  # "3 and more" attempts
 
 
@@ -94,7 +95,7 @@ def leads_matching(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Le
 def _condition(filters: Mapping[str, Any]) -> Q:
     erased = Lead.Status.ERASED
     wanted = Q() if filters.get("status") == erased else ~Q(status=erased)
-    for word in str(filters.get("q") or "").casefold().split()[:6]:
+    for word in _words(str(filters.get("q") or "").casefold()):
         digits = "".join(filter(str.isdecimal, word))
         is_number = digits and not any(map(str.isalpha, word)) and "@" not in word
         wanted &= Q(search_text__contains=digits if is_number else word)
@@ -113,6 +114,13 @@ def _condition(filters: Mapping[str, Any]) -> Q:
         number = int(attempts)
         wanted &= Q(attempts_count__gte=number) if number >= _MANY else Q(attempts_count=number)
     return wanted & _days(filters)
+
+
+def _words(asked: str) -> list[str]:
+    """Return what is looked for, at most six words; a number typed in groups is one."""
+    digits = "".join(filter(str.isdecimal, asked))
+    is_number = len(digits) >= _WHOLE_NUMBER and not any(map(str.isalpha, asked))
+    return [digits] if is_number and "@" not in asked else asked.split()[:6]
 
 
 def _days(filters: Mapping[str, Any]) -> Q:

@@ -225,3 +225,14 @@ def test_keeps_what_the_form_does_not_ask_for(browse, mia, acme):
 
     lead = Lead.objects.get(pk=lead.pk)
     assert (lead.region, lead.external_id) == ("TX", "7")
+
+
+@pytest.mark.parametrize("asked", ["+1 212 555 0177", "(212) 555-0177", "555 0177", "0177 212"])
+def test_finds_a_number_however_its_digits_are_grouped(browse, vera, acme, asked):
+    LeadFactory.create(client=acme, first_name="Ada", phone_number="+12125550177")
+    LeadFactory.create(client=acme, first_name="Bob", phone_number="+13125550101")
+
+    page = browse(vera).get("/app/leads/", {"q": asked}).text
+
+    assert ("Ada" in page) == (asked != "0177 212")  # seven digits are one number
+    assert "Bob" not in page
