@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from campaigns import rules
 from campaigns.calling_rules import calling_rules
 from campaigns.calling_rules.places import Place
+from campaigns.dialling.retrying import Earlier
 from campaigns.dialling.windows import Hours, is_open, next_opening
 from campaigns.models import Enrolment
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide, next_step
@@ -338,3 +339,30 @@ def test_has_a_sentence_for_every_code() -> None:
     assert rules.waiting_sentence("window", until="14:00", facts={}).endswith("at 14:00.")
     assert rules.waiting_sentence("", facts={}) == ""
     assert rules.waiting_sentence("of_next_year", facts={}) == ""
+
+
+@pytest.mark.parametrize("hours", [None, Hours(WEEK, 9 * 60, 20 * 60)])
+@pytest.mark.parametrize("is_business_days", [True, False])
+def test_keeps_retries_off_weekends_where_the_campaign_asks_for_it(
+    is_business_days: bool, hours: Hours | None
+) -> None:
+    friday = datetime(2026, 11, 27, 20, 0, tzinfo=UTC)  # 15:00 in New York
+    step = next_step(
+        outcome=classify(
+            disconnection_reason="voicemail_reached",
+            user_spoke=False,
+            in_voicemail=None,
+            duration_ms=0,
+            call_status="ended",
+        ),
+        policy=DialPolicy(is_business_days=is_business_days, is_other_time_of_day=True),
+        attempts_count=1,
+        had_same_reason=False,
+        ended_at=friday,
+        earlier=Earlier(zone="America/New_York", called_at=(friday,)),
+        hours=hours,
+    )
+
+    assert step.next_attempt_at is not None
+    day = step.next_attempt_at.astimezone(ZoneInfo("America/New_York"))
+    assert (day.weekday() in {5, 6}) is not is_business_days
