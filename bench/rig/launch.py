@@ -127,6 +127,7 @@ def lend_at_full_speed(number: PhoneNumber, actor: User) -> None:
         daily_cap=0,
         concurrency_limit=0,
         warms_up=False,
+        rent_micros=number.rent_micros,
         actor=actor,
         now=clock.now(),
     )
