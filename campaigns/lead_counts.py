@@ -158,5 +158,5 @@ def _by_zone(
             waits.append(ZoneWait(tuple(decision.inputs["zones"]), count, opens_at))
             if opens_at is not None:
                 groups[key] += count
-    places = tuple(PlaceGroup(zones, when, count) for (zones, when), count in groups.items())
-    return open_now, tuple(sorted(waits, key=lambda wait: -wait.count)), places
+    grouped = tuple(PlaceGroup(zones, when, count) for (zones, when), count in groups.items())
+    return open_now, tuple(sorted(waits, key=lambda wait: -wait.count)), grouped

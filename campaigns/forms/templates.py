@@ -31,7 +31,7 @@ class TemplateForm(StepForm):
     columns = ("goal", "opening_line", "script_raw", "voice_id", "max_attempts")
     chosen = ("conversion", "language")
 
-    template_name = forms.CharField(
+    title = forms.CharField(
         label=_("Name"), max_length=120, help_text=_("What clients read when they choose.")
     )
     about = forms.CharField(

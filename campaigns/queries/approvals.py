@@ -57,7 +57,9 @@ def approvers(client_id: UUID, *, without: UUID | None) -> list[str]:
         is_active=True,
         can_launch=True,
         client_role__in=[User.ClientRole.MANAGER, User.ClientRole.OWNER],
-    ).exclude(pk=without)
+    )
+    if without is not None:
+        rows = rows.exclude(pk=without)
     return [str(user) for user in rows.order_by("email")[:MOST_APPROVERS]]
 
 

@@ -48,7 +48,7 @@ def template_create(request: UserRequest) -> HttpResponse:
     """Write a template, from nothing or from a campaign that `campaign` names."""
     source = _source(request)
     content = templates.content_from(source) if source else CampaignContent(name="")
-    shown = {"template_name": content.name, "about": "", "only_for": ""}
+    shown = {"title": content.name, "about": "", "only_for": ""}
     form = _form(request, content, shown)
     if request.method == "POST" and form.is_valid():
         template = templates.create_template(
@@ -79,7 +79,7 @@ def template_detail(request: UserRequest, template_id: UUID) -> HttpResponse:
     template = _found(template_id)
     content = templates.template_content(template)
     shown = {
-        "template_name": template.name,
+        "title": template.name,
         "about": template.about,
         "only_for": str(template.only_for_id or ""),
     }
@@ -162,7 +162,7 @@ def _form(request: UserRequest, content: CampaignContent, shown: dict[str, str])
 def _offer(form: TemplateForm) -> templates.Offer:
     only_for = form.cleaned_data["only_for"]
     return templates.Offer(
-        name=form.cleaned_data["template_name"],
+        name=form.cleaned_data["title"],
         about=form.cleaned_data["about"],
         only_for=Client.objects.get(pk=only_for) if only_for else None,
     )

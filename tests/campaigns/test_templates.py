@@ -14,7 +14,7 @@ from tests.factories.campaigns import NOW, campaign_content, make_draft, make_re
 LIST = "/agency/templates/"
 NEW = "/agency/templates/new/"
 WORDS = {
-    "template_name": "Recall",
+    "title": "Recall",
     "about": "Calls patients who are due.",
     "goal": "A visit",
     "opening_line": "Hi {{first_name}}, the AI assistant of [business] here.",
@@ -205,7 +205,7 @@ def test_offers_once(root):
         ("language", "tlh"),
         ("max_attempts", "0"),
         ("only_for", "01a21484-328e-7204-8977-ef64b86a2e19"),
-        ("template_name", ""),
+        ("title", ""),
     ],
 )
 def test_refuses_bad_input_and_makes_nothing(root, browse, field, value):
