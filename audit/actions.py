@@ -104,6 +104,9 @@ DIALLING_STOPPED = "dialling.stopped"
 DIALLING_RESUMED = "dialling.resumed"
 CALL_ENDED = "call.ended_by_person"
 TRIAL_CALL_ASKED = "trial_call.asked"
+QUESTION_KEPT = "knowledge.question_kept"
+QUESTION_DROPPED = "knowledge.question_dropped"
+CALLS_EXPORTED = "calls.exported"
 CALL_CORRECTED = "call.corrected"
 CALL_CORRECTION_UNDONE = "call.correction_undone"
 CALL_SHARED = "call.shared"
@@ -226,6 +229,9 @@ SENTENCES = {
     DIALLING_RESUMED: _("Let dialling go on"),
     CALL_ENDED: _("Ended a call in progress"),
     TRIAL_CALL_ASKED: _("Had a test call made"),
+    QUESTION_KEPT: _("Kept a question with a knowledge base"),
+    QUESTION_DROPPED: _("Removed a question from a knowledge base"),
+    CALLS_EXPORTED: _("Exported calls"),
     CALL_CORRECTED: _("Corrected what a call came to"),
     CALL_CORRECTION_UNDONE: _("Took a correction of a call back"),
     CALL_SHARED: _("Made a link by which anybody can read or hear a call"),

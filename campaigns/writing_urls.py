@@ -8,6 +8,7 @@ from campaigns.views import (
     creation,
     experiments,
     knowledge,
+    questions,
     samples,
     trial,
     trial_calls,
@@ -66,4 +67,8 @@ writing: list[URLPattern] = [
     path(f"{_BASE}use/", knowledge.knowledge_use, name="knowledge-use"),
     path(f"{_BASE}archive/", knowledge.knowledge_archive, name="knowledge-archive"),
     path(f"{_BASE}ask/", knowledge.knowledge_ask, name="knowledge-ask"),
+    path(f"{_BASE}questions/", questions.question_keep, name="question-keep"),
+    path(
+        f"{_BASE}questions/<uuid:question_id>/drop/", questions.question_drop, name="question-drop"
+    ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from reporting.views import agency, client, notifications, probes as probe_views
+from reporting.views import agency, calls, client, notifications, probes as probe_views
 
 client_face: tuple[list[URLPattern], str] = (
     [
@@ -19,6 +19,7 @@ client_face: tuple[list[URLPattern], str] = (
             client.report_create,
             name="report-create",
         ),
+        path("calls/export/", calls.call_export, name="call-export"),
         path("notifications/", notifications.client_notifications, name="notifications"),
         path("notifications/bell/", notifications.client_bell, name="bell"),
         path("notifications/seen/", notifications.client_seen, name="notifications-seen"),

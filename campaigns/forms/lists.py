@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, Enrolment
+from campaigns.queries.calls import CallFilter
 from campaigns.queries.ranking import MOST_COMPARED, SORTS
 from convomono.lib.days import DayField
 from telephony.models import Call
@@ -101,10 +102,27 @@ class CallFilterForm(forms.Form):
     since = DayField(label=_("From day"), required=False)
     until = DayField(label=_("To day"), required=False)
 
+    version = forms.IntegerField(
+        label=_("Version"), required=False, min_value=1, max_value=100_000, widget=forms.HiddenInput
+    )
+
     def __init__(self, *args: Any, campaigns: Sequence[tuple[object, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", _("All")), *((str(pk), name) for pk, name in campaigns)]
         self.fields["campaign"].widget = forms.Select(choices=choices)
+
+    def wanted(self) -> CallFilter:
+        """Return what was asked for; everything where it can't be read."""
+        asked = self.cleaned_data if self.is_valid() else {}
+        return CallFilter(
+            outcome=asked.get("outcome", ""),
+            status=asked.get("status", ""),
+            campaign_id=asked.get("campaign"),
+            since=asked.get("since"),
+            until=asked.get("until"),
+            number=asked.get("number", ""),
+            version=asked.get("version"),
+        )
 
 
 class EnrolmentFilterForm(forms.Form):

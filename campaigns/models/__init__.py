@@ -15,7 +15,7 @@ from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrol
 from campaigns.models.experiments import Experiment
 from campaigns.models.follow_ups import FollowUp, FollowUpRule
 from campaigns.models.handovers import Handover
-from campaigns.models.knowledge import KnowledgeBase, KnowledgeSource
+from campaigns.models.knowledge import KnowledgeBase, KnowledgeQuestion, KnowledgeSource
 from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
 from campaigns.models.shares import CallShare
 from campaigns.models.stops import DialGate
@@ -43,6 +43,7 @@ __all__ = [
     "FollowUpRule",
     "Handover",
     "KnowledgeBase",
+    "KnowledgeQuestion",
     "KnowledgeSource",
     "LaunchRequest",
     "LaunchRule",

@@ -96,3 +96,24 @@ class KnowledgeSource(ClientOwned):
 
     def __str__(self) -> str:
         return self.title
+
+
+class KnowledgeQuestion(ClientOwned):
+    """A question that is kept with a knowledge base, to ask each of its versions again."""
+
+    family_id = models.UUIDField()
+    text = models.CharField(max_length=500)
+    created_by_email = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "family_id", "text"], name="knowledge_question_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text

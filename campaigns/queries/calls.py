@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -43,6 +43,7 @@ class CallFilter:
     since: date | None = None
     until: date | None = None
     number: str = ""
+    version: int | None = None  # of the campaign
 
 
 def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> QuerySet[Call]:
@@ -55,6 +56,8 @@ def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> Quer
     if asked.outcome:
         corrected = Q(corrected_outcome__in=corrections_meaning(asked.outcome))
         rows = rows.filter(corrected | Q(corrected_outcome="", outcome_class=asked.outcome))
+    if asked.campaign_id and asked.version:
+        rows = rows.filter(**_spoken_by(asked.campaign_id, asked.version))
     if asked.since:
         rows = rows.filter(created_at__gte=_midnight(asked.since, zone))
     if asked.until:
@@ -62,6 +65,17 @@ def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> Quer
     if digits := "".join(char for char in asked.number if char.isdigit()):
         rows = rows.filter(to_number__contains=digits)
     return rows.order_by("-created_at", "-pk")
+
+
+def _spoken_by(campaign_id: UUID, version: int) -> dict[str, Any]:
+    """Return what calls of a version have in common: its agent at Retell, as published then."""
+    found = CampaignVersion.objects.filter(campaign_id=campaign_id, number=version).first()
+    if found is None:
+        return {"pk": None}
+    return {
+        "agent_id": found.provider_agent_id,
+        "agent_version": found.provider_agent_version,
+    }
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

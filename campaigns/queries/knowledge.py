@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from campaigns.knowledge_limits import Room, room_left
-from campaigns.models import Campaign, KnowledgeBase, KnowledgeSource
+from campaigns.models import Campaign, KnowledgeBase, KnowledgeQuestion, KnowledgeSource
+from telephony.models import CallLookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_FAMILIES = 200
 MOST_SOURCES = 600
+MOST_QUESTIONS = 30
+RECENT_CALLS = 200
+MOST_USED = 10
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class KnowledgePage:
     campaigns: list[Campaign]
     room: Room
     bytes: int
+    questions: list[KnowledgeQuestion]
+    used: list[tuple[str, int]]  # passages that calls looked up lately, with how many calls did
 
     @property
     def is_draft(self) -> bool:
@@ -101,21 +107,36 @@ def _users(ids: Iterable[UUID]) -> dict[UUID, int]:
 
 
 def knowledge_page(base: KnowledgeBase) -> KnowledgePage:
-    """Return all that the page of one version shows; three queries."""
+    """Return all that the page of one version shows; five queries."""
     family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
     versions = list(family.order_by("-number")[:100])
     users = Campaign.objects.filter(
         client_id=base.client_id, shared_base_id__in=[one.pk for one in versions]
     )
+    campaigns = list(users.exclude(status=Campaign.Status.ARCHIVED).order_by("name", "pk")[:200])
+    questions = KnowledgeQuestion.objects.filter(client_id=base.client_id, family_id=base.family_id)
     sources = list(base.sources.defer("text").order_by("created_at", "pk")[:MOST_SOURCES])
     return KnowledgePage(
         base=base,
         sources=sources,
         versions=versions,
-        campaigns=list(users.exclude(status=Campaign.Status.ARCHIVED).order_by("name", "pk")[:200]),
+        campaigns=campaigns,
         room=room_left(sources),
         bytes=sum(source.size_bytes for source in sources),
+        questions=list(questions.order_by("created_at", "pk")[:MOST_QUESTIONS]),
+        used=_used(base.client_id, [campaign.pk for campaign in campaigns]),
     )
+
+
+def _used(client_id: UUID, campaign_ids: list[UUID]) -> list[tuple[str, int]]:
+    """Return what the last 200 calls of these campaigns looked up, the most used first."""
+    rows = CallLookup.objects.filter(
+        client_id=client_id, campaign_id__in=campaign_ids, status=CallLookup.Status.STORED
+    ).order_by("-created_at", "-pk")
+    counted: Counter[str] = Counter()
+    for passages in rows.values_list("passages", flat=True)[:RECENT_CALLS]:
+        counted.update({one["text"] for one in passages})
+    return counted.most_common(MOST_USED)
 
 
 def usable_bases(client_id: UUID) -> list[KnowledgeBase]:

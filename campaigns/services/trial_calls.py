@@ -176,7 +176,11 @@ def _write(
     trial.request = _request(trial, version, variables)
     trial.save(force_insert=True)
     touch_number(phone_number=trial.from_number, now=now)
-    details = {"number": trial.phone_number, "version": version.number, "seconds": held.seconds}
+    details = {
+        "number_ends": trial.phone_number[-4:],
+        "version": version.number,
+        "seconds": held.seconds,
+    }
     record(actions.TRIAL_CALL_ASKED, resource=trial.campaign, actor=actor, now=now, details=details)
     enqueue(trial_jobs.send_trial_call, queue="calls", trial_id=str(trial.pk))
 

@@ -41,15 +41,7 @@ def call_list(request: ClientRequest) -> HttpResponse:
     campaigns = Campaign.objects.visible_to(request.user).order_by("-created_at", "-pk")
     names = dict(campaigns.values_list("pk", "name")[:MOST_CAMPAIGNS])
     form = CallFilterForm(request.GET, campaigns=list(names.items()))
-    asked = form.cleaned_data if form.is_valid() else {}
-    wanted = CallFilter(
-        outcome=asked.get("outcome", ""),
-        status=asked.get("status", ""),
-        campaign_id=asked.get("campaign"),
-        since=asked.get("since"),
-        until=asked.get("until"),
-        number=asked.get("number", ""),
-    )
+    wanted = form.wanted()
     calls = listed(Call.objects.visible_to(request.user), wanted, zone=get_current_timezone())
     page = list_page(calls, request.GET.get("page"))
     context = {
@@ -59,7 +51,8 @@ def call_list(request: ClientRequest) -> HttpResponse:
             (row, names.get(row.call.campaign_id, "") if row.call.campaign_id else "")
             for row in call_rows(page.rows, now=clock.now())
         ],
-        "is_filtered": any(asked.values()),
+        "is_filtered": wanted != CallFilter(),
+        "may_export": can_manage(request.user),
     }
     return render_page(request, "campaigns/call_list.html", context, partial="call-table")
 

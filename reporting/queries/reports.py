@@ -14,6 +14,7 @@ from convomono.lib.charts import BarChart, Share, bar_chart, share_chart
 from reporting.metrics import Figures, Kpi, kpis
 from reporting.models import DailyStat, Report
 from reporting.queries.figures import campaign_figures, daily_figures
+from reporting.queries.versions import VersionFigures, version_figures
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class CampaignReport:
     outcomes: Share
     days: BarChart
     reports: list[Report]
+    versions: list[VersionFigures]
 
     @property
     def is_making_files(self) -> bool:
@@ -78,7 +80,7 @@ def report_files(*, campaign: Campaign) -> ReportFiles:
 
 
 def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> CampaignReport:
-    """Gather a campaign's report; five queries."""
+    """Gather a campaign's report; seven queries."""
     figures = campaign_figures(client_id=client.pk, campaign_id=campaign.pk)
     return CampaignReport(
         campaign=campaign,
@@ -88,6 +90,7 @@ def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> Cam
         outcomes=_outcomes(campaign),
         days=_days(campaign, client, now),
         reports=report_files(campaign=campaign).reports,
+        versions=version_figures(client_id=client.pk, campaign_id=campaign.pk),
     )
 
 

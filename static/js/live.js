@@ -71,10 +71,21 @@ setInterval(() => {
   }
 }, 1000);
 
-// Those who listen hear a summary now and then, not each change.
-let told = document.querySelector("[data-announce]")?.textContent;
-setInterval(() => {
-  const summary = document.querySelector("[data-announce]")?.textContent;
+// Those who listen hear another state at once, and else a summary now and then: not each change.
+const text = (name) => [...document.querySelectorAll(name)]
+  .map((one) => one.textContent.trim().replace(/\s+/g, " ")).join(" ");
+const [STATE, SUMMARY] = ["[data-announce=now]", "[data-announce='']"];
+let told = text(SUMMARY);
+let state = text(STATE);
+
+function announce() {
   const region = document.getElementById("announcement");
-  if (region && summary && summary !== told) region.textContent = told = summary;
-}, AFRESH);
+  const summary = text(SUMMARY);
+  state = text(STATE);
+  if (region && summary !== told) region.textContent = told = summary;
+}
+
+setInterval(announce, AFRESH);
+for (const name of ["htmx:oobAfterSwap", "htmx:afterSwap"]) {
+  document.addEventListener(name, () => text(STATE) === state || announce());
+}

@@ -22,6 +22,7 @@ from campaigns.models import (
 )
 from campaigns.services.call_shares import share_call
 from campaigns.services.knowledge import add_text, create_knowledge
+from campaigns.services.questions import keep_question
 from campaigns.services.templates import Offer, create_template
 from convomono.lib import clock
 from convomono.lib.db import atomic
@@ -101,6 +102,7 @@ def ids(acme, rival, root, alice, vera, now):
     trial = TrialCall.objects.create(
         client=acme, campaign=campaign, version_id=uuid7(), key=uuid7(), created_at=now
     )
+    question = keep_question(base=base, text="When?", actor=alice, now=now)
     lead_import = upload(alice, "Phone,Name\n(212) 555-0101,Ada\n")
     suppression = Suppression.objects.create(
         level="client",
@@ -199,6 +201,7 @@ def ids(acme, rival, root, alice, vera, now):
         "call_id": call.pk,
         "share_id": share.pk,
         "trial_id": trial.pk,
+        "question_id": question.pk,
         "import_id": lead_import.pk,
         "operation_id": operation.pk,
         "view_id": view.pk,

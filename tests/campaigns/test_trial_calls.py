@@ -273,7 +273,7 @@ class TestMayWe:
     def test_is_audited_with_who_and_whom(self, campaign, mia):
         ask(campaign, mia)
         row = AuditLog.objects.get(action="trial_call.asked")
-        assert (row.user_email, row.details["number"]) == (mia.email, OWN.e164)
+        assert (row.user_email, row.details["number_ends"]) == (mia.email, "0142")
 
 
 @pytest.mark.django_db(transaction=True)
