@@ -1,0 +1,19 @@
+"""Numbers we call from, agents as they exist at Retell, and calls as Retell reports them."""
+
+from __future__ import annotations
+
+from telephony.models.calls import Call, CallDetail, CallErasure, CallLookup, Recording, VoiceAgent
+from telephony.models.numbers import NumberDay, NumberOrder, PhoneNumber, PhoneNumberQuerySet
+
+__all__ = [
+    "Call",
+    "CallDetail",
+    "CallErasure",
+    "CallLookup",
+    "NumberDay",
+    "NumberOrder",
+    "PhoneNumber",
+    "PhoneNumberQuerySet",
+    "Recording",
+    "VoiceAgent",
+]
