@@ -76,13 +76,13 @@ def _turn(item: dict[str, Any], looked_up: Mapping[int, list[str]]) -> Turn | No
     starts = _word_starts(item)
     metadata = item.get("metadata")
     response_id = metadata.get("response_id") if isinstance(metadata, dict) else None
-    is_agent = item["role"] == "agent" and isinstance(response_id, int)
+    passages = looked_up.get(response_id, ()) if isinstance(response_id, int) else ()
     return Turn(
         speaker=item["role"],
         text=text,
         at_seconds=starts[0] if starts else None,
         words_at=" ".join(f"{one:g}" for one in starts) if len(starts) == len(text.split()) else "",
-        passages=tuple(looked_up.get(response_id, ())) if is_agent else (),
+        passages=tuple(passages) if item["role"] == "agent" else (),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from campaigns.agent_settings import CONVERTED_FIELD
-from campaigns.models import Enrolment
+from campaigns.enrolments import converted_count
+from campaigns.models import BatchCall, Enrolment
 from leads.models import Lead
 from telephony.models import Call, CallDetail
 
@@ -22,16 +23,21 @@ def settle_result(*, call: Call) -> bool:
     Inside the caller's transaction. Whether and when the lead is called again stays as it is. Returns
     whether this made the lead one that reached the goal.
     """
+    if call.enrolment_id is None or call.lead_id is None:
+        return False
     enrolment = Enrolment.objects.filter(pk=call.enrolment_id, client_id=call.client_id).first()
     if enrolment is None:
         return False
     reached, converted = _flags(enrolment)
-    columns = {"was_reached": reached, "is_converted": converted}
+    columns: dict[str, Any] = {"was_reached": reached, "is_converted": converted}
     is_last = enrolment.last_call_id == call.pk
     if is_last:
         columns["last_outcome"] = call.shown_outcome
     Enrolment.objects.filter(pk=enrolment.pk).update(**columns)
-    _settle_lead(call, is_last=is_last)
+    if converted != enrolment.is_converted and enrolment.batch_call_id is not None:
+        counted = converted_count(enrolment.batch_call_id)
+        BatchCall.objects.filter(pk=enrolment.batch_call_id).update(converted_count=counted)
+    _settle_lead(call, call.lead_id, is_last=is_last)
     return converted and not enrolment.is_converted
 
 
@@ -57,9 +63,9 @@ def _goals(call_ids: list[UUID]) -> set[UUID]:
     return found
 
 
-def _settle_lead(call: Call, *, is_last: bool) -> None:
-    lead = Lead.objects.filter(pk=call.lead_id)
-    others = Enrolment.objects.filter(lead_id=call.lead_id, is_converted=True)
+def _settle_lead(call: Call, lead_id: UUID, *, is_last: bool) -> None:
+    lead = Lead.objects.filter(pk=lead_id)
+    others = Enrolment.objects.filter(lead_id=lead_id, is_converted=True)
     if others.exists():
         lead.filter(status=Lead.Status.REACHED).update(status=Lead.Status.CONVERTED)
     else:

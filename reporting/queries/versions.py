@@ -62,8 +62,8 @@ def version_figures(*, client_id: UUID, campaign_id: UUID) -> list[VersionFigure
         "duration_ms",
         "client_cost_micros",
     )[:MOST_CALLS]
-    for agent_id, number, is_test, *call in told:
+    for agent_id, number, is_test, outcome, correction, goal, duration_ms, cost in told:
         row = rows.get((agent_id, number)) if number is not None else None
-        if row is not None and not is_test and call[0] not in ("", Call.OutcomeClass.NOT_PLACED):
-            row.add((call[0], call[1], call[2], call[3], call[4]))
+        if row is not None and not is_test and outcome not in ("", Call.OutcomeClass.NOT_PLACED):
+            row.add((outcome, correction, goal, duration_ms, cost))
     return [row for row in rows.values() if row.dials]

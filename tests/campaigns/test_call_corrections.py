@@ -7,7 +7,7 @@ import pytest
 from accounts.models import ClientEvent
 from audit.models import AuditLog
 from billing.models import Transaction
-from campaigns.models import Enrolment
+from campaigns.models import BatchCall, Enrolment
 from leads.models import Lead
 from reporting.models import DailyStat
 from reporting.queries.figures import campaign_figures
@@ -72,7 +72,9 @@ def test_counts_by_the_persons_word_and_back_again(call, mia):
     assert correct(call, "goal", mia)
     assert counts() == {"dials": 1, "humans": 1, "conversions": 1}
     assert result(call) == (True, True, "human", "converted")
+    assert BatchCall.objects.get().converted_count == 1
     assert correct(call, "machine", mia)
+    assert BatchCall.objects.get().converted_count == 0
     assert counts() == {"dials": 1, "machines": 1}
     assert result(call) == (False, False, "machine", "reached")
     assert correct(call, "no_contact", mia)
