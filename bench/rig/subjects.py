@@ -66,8 +66,11 @@ def start_subjects(watcher: Supervisor, folder: Path) -> tuple[Subject, Subject]
     watcher.env["REDIS_URL"] = valkey.url
     watcher.start(valkey.program())
     watcher.wait_until(valkey.answers, "Valkey")
-    if watcher.run(Program("migrate", [sys.executable, "manage.py", "migrate", "--verbosity=0"])):
-        raise SystemExit("The migrations failed.")
+    # Production's pages name their files by what is in them: they have to be collected.
+    for command in ("migrate", "collectstatic"):
+        words = [sys.executable, "manage.py", command, "--no-input", "--verbosity=0"]
+        if watcher.run(Program(command, words)):
+            raise SystemExit(f"{command} failed.")
     floor_port, port = free_port(0), free_port(0)
     floor = ["uvicorn", "bench.rig.floor:application", f"--port={floor_port}", "--no-access-log"]
     product = ["granian", "--interface=wsgi", f"--port={port}", "--workers=1"]
