@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from bench.dispatch import Retell, prepare
 from bench.rig.servers import supervisor
@@ -47,7 +48,7 @@ class Page:
         origin = self.url.replace("ws://", "http://").split("/ws/")[0]
         while not self.is_over:
             try:
-                with connect(self.url, additional_headers=headers, origin=origin) as socket:  # type: ignore[arg-type] # a text
+                with connect(self.url, additional_headers=headers, origin=Origin(origin)) as socket:
                     self._listen(socket)
             except (ConnectionClosed, OSError):
                 self.closed += not self.is_over
@@ -159,7 +160,7 @@ def main() -> int:
     options = arguments()
     options.lines = options.leads
     with tempfile.TemporaryDirectory() as name:
-        limits = (("concurrency", options.leads), ("calls-per-second", 100), ("profile", "warm"))
+        limits = (("concurrency", options.leads), ("calls-per-second", 100))
         sandbox = Sandbox(free_port(0), options.clock_factor, limits)
         site = Site(Path(sys.executable), Path(name), free_port(0), sandbox)
         env = site.environment() | {

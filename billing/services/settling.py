@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from billing import rules
-from billing.ledger import Overtaken, move_reservation, post_consumed
+from billing.ledger import BILLING, Overtaken, move_reservation, post_consumed
 from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.services.holds import Charge
-from billing.services.reservations import BILLING
 from convomono.lib.bulk import new_row, update_each
 
 if TYPE_CHECKING:

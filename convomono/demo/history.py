@@ -27,7 +27,7 @@ from convomono.demo.writing import begin_trial
 from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from telephony.payloads import agent_body, epoch_ms, llm_body
-from telephony.provider import CallPage, Concurrency, PlacedCall
+from telephony.provider import Batch, CallPage, Concurrency, PlacedCall, Rejected
 from telephony.retell import retell_gateway
 from telephony.sandbox.calls import Call
 from telephony.sandbox.documents import event_document, started_document
@@ -90,6 +90,14 @@ class PastRetell:
 
     def list_calls(self, **_filters: Any) -> CallPage:
         return CallPage(calls=(), pagination_key=None)
+
+    def create_batch_call(self, **_request: Any) -> Batch:
+        """
+        Refuse: the demonstration's launches are dialled call by call.
+
+        :raises Rejected: always
+        """
+        raise Rejected("The past takes no lists.", 400)
 
     def create_phone_call(self, **request: Any) -> PlacedCall:
         call = self._call(request)

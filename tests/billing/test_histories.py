@@ -191,7 +191,7 @@ class Histories(RuleBasedStateMachine):
         if connection.vendor == "sqlite":
             self.begun.update({} if self.begun else deepcopy(self.kept()))
             vars(self).update(deepcopy(self.begun))
-            self.savepoint = connection.savepoint()
+            self.savepoint = connection.savepoint() or ""
 
     def kept(self):
         names = ("client", "now", "price", "model", "launches", "dials")
@@ -274,7 +274,9 @@ class Histories(RuleBasedStateMachine):
         payment = self.pick(paid, number)
         lot = CreditLot.objects.filter(payment=payment).first()
         key = lot.pk if lot else None
-        is_gone = self.model.expired[key] or any(own == key for _, own in self.model.due(self.now))
+        is_gone = (key and self.model.expired[key]) or any(
+            own == key for _, own in self.model.due(self.now)
+        )
         may = self.model.of["available"] >= payment.seconds and not is_gone
         try:
             services.refund_payment(payment=payment, reason="Test", actor=TESTS, now=self.now)

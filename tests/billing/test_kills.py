@@ -8,7 +8,7 @@ import random
 import signal
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection, connections
@@ -30,7 +30,7 @@ pytestmark = [
 ]
 FORK = multiprocessing.get_context("fork")
 LATER = NOW + timedelta(days=2)
-BY = {"actor": TESTS, "now": NOW}
+BY: dict[str, Any] = {"actor": TESTS, "now": NOW}
 
 
 @dataclass

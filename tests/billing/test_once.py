@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
@@ -21,6 +22,9 @@ from tests.factories.accounts import ClientFactory
 from tests.factories.billing import NOW, TESTS, Dial, Launch, balances, open_wallet, sell
 
 THREADS = 8
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def in_threads(work, jobs):
@@ -216,7 +220,7 @@ def test_ends_the_same_in_every_order_of_events(acme, order):
     open_wallet(acme, seconds=1000)
     launch = Launch(acme, 300)
     dial = launch.dial(120)
-    do = {
+    do: dict[str, Callable[[], object]] = {
         "end": lambda: dial.end(45),
         "void": dial.void,
         "expire": lambda: services.expire_holds(now=NOW.replace(hour=20)),

@@ -200,11 +200,11 @@ def test_knows_one_person_under_two_names(alice, mia, root, strict):
     campaign = make_ready(strict)
     enrol(campaign)
     as_alice = User.objects.get(pk=root.pk)
-    as_alice.acted_for = alice
+    as_alice.acted_for = alice  # type: ignore[attr-defined]  # as `acting_user` sets it
     request = ask(campaign, as_alice)
 
     as_mia = User.objects.get(pk=root.pk)
-    as_mia.acted_for = mia
+    as_mia.acted_for = mia  # type: ignore[attr-defined]  # as `acting_user` sets it
     for person in (as_alice, as_mia, alice):
         with pytest.raises(lifecycle.OwnRequest):
             approve(request, person)

@@ -228,6 +228,7 @@ def test_calls_nobody_again_in_a_launch_that_ends_meanwhile_or_beyond_its_attemp
     read = Attempt.objects.select_related("enrolment__batch_call__campaign__retry_policy").get(
         pk=attempt.pk
     )
+    assert read.enrolment.batch_call is not None
     assert not read.enrolment.batch_call.is_over
     type(batch_call).objects.update(status="finished")
     assert automating._retry(rule, read, rig.now) == "The launch was over already."

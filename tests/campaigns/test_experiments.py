@@ -12,6 +12,7 @@ from campaigns import jobs
 from campaigns.experiments import (
     ENOUGH,
     HARM_ENOUGH,
+    Arm,
     Outcome,
     arm_of,
     judge,
@@ -104,7 +105,10 @@ def test_sees_harm_in_the_variant_alone():
 
 
 def talks(control, variant, converts=(False, False)):
-    rows = [("control", converts[0], control), ("variant", converts[1], variant)]
+    rows: list[tuple[Arm, bool, int]] = [
+        ("control", converts[0], control),
+        ("variant", converts[1], variant),
+    ]
     return [Outcome(arm, c, has_opted_out=False, talk_seconds=s) for arm, c, s in rows]
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from campaigns.views import asking, trial
+from convomono.lib import clock
 from telephony.provider import Rejected
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import enrol, make_draft, make_ready
@@ -79,7 +80,7 @@ def test_needs_a_published_version_and_the_right_people(browse, mia, vera, charl
 
 def test_asks_retell_no_more_often_than_a_person_types(browse, mia, playground, monkeypatch):
     monkeypatch.setattr(asking, "PER_MINUTE", 2)
-    monkeypatch.setattr(asking.clock, "real_now", lambda: NOW)
+    monkeypatch.setattr(clock, "real_now", lambda: NOW)
     url, browser = f"/app/campaigns/{make_ready(mia.client).pk}/chat/", browse(mia)
     pages = [browser.post(url, {"text": "Hi"}, **HTMX).content.decode() for _ in range(4)]
     assert ["wait a minute" in page for page in pages] == [False, False, True, True]

@@ -81,10 +81,13 @@ def test_takes_a_person_out_of_the_files_and_rows_of_an_import(imported, erased)
     assert "Cid" in str(row.detected["samples"])
     assert LeadImportRow.objects.get().values == ["", "", ""]
     with verdict_file.read(row.verdicts_name) as ledger:
+        assert ledger is not None
         assert ledger.kept_row(12125550171) is None
         assert ledger.kept_row(12125550172) == 5
         assert ledger.count("dup_file") == 1  # the verdicts still add up
-        assert ledger.row(4).cells == ["12", "Bob", "Broken"]
+        broken = ledger.row(4)
+        assert broken is not None
+        assert broken.cells == ["12", "Bob", "Broken"]
     assert "Bob" in "".join(map(str, error_lines(lead_import=row)))
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,10 +48,16 @@ call_command("rqworker", "imports", worker_class="convomono.lib.jobs.MaintainedW
 """
 
 
+def is_beyond(count: Callable[[], int], goal: int) -> bool:
+    """Tell whether the work has come further than that."""
+    return count() > goal
+
+
 def content() -> tuple[str, dict[str, str], list[str], Counter[str]]:
     """Return a file, and what must come of it: names by number, do-not-call numbers, rows by fate."""
     rng = random.Random(5)  # noqa: S311  # a file, no secret
-    lines, told, listed, fates = ["first_name,phone"], {}, [], Counter[str]()
+    lines, listed = ["first_name,phone"], list[str]()
+    told, fates = dict[str, str](), Counter[str]()
     for n in range(ROWS):
         dice = rng.random()
         number = (
@@ -147,7 +154,7 @@ def test_imports_the_same_through_ten_kills(alice, acme, started, monkeypatch, e
         SuppressionFactory.create(client=acme, phone_number=number)
     now = clock.real_now()
     row = upload(alice, text)
-    killed_at = {"checking": [], "committing": []}
+    killed_at: dict[str, list[int]] = {"checking": [], "committing": []}
 
     def run_until(holds: Callable[[], bool], *, is_killed: bool) -> None:
         started.append(Worker())
@@ -160,7 +167,7 @@ def test_imports_the_same_through_ten_kills(alice, acme, started, monkeypatch, e
     ask_check(row)
     for kill in range(CHECK_KILLS):
         # As early as a chunk allows: the whole dry run takes a second.
-        run_until(lambda kill=kill: checked_rows() > kill * 4000, is_killed=True)
+        run_until(partial(is_beyond, checked_rows, kill * 4000), is_killed=True)
     run_until(lambda: fresh().status == "checked", is_killed=False)
     started[-1].kill()
     checked = fresh()
@@ -169,7 +176,7 @@ def test_imports_the_same_through_ten_kills(alice, acme, started, monkeypatch, e
     commit_import(lead_import=checked, actor=alice, now=now, real_now=now)
     for kill in range(COMMIT_KILLS):
         goal = 200 + kill * ROWS // (COMMIT_KILLS + 1)
-        run_until(lambda goal=goal: fresh().rows_done > goal, is_killed=True)
+        run_until(partial(is_beyond, lambda: fresh().rows_done, goal), is_killed=True)
     run_until(lambda: fresh().status == "committed", is_killed=False)
 
     done = fresh()

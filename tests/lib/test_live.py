@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_gathers_what_many_transactions_tell(told: list[list[str]]) -> None:
     one, other = uuid7(), uuid7()
     with live.gathered():
         for campaign_id in (one, other, one):
-            run_atomic(lambda key=campaign_id: live.changed(campaign_id=key))
+            run_atomic(partial(live.changed, campaign_id=campaign_id))
         live.changed(client_id=one)
         assert not told
 

@@ -70,9 +70,8 @@ def own_signals() -> Iterator[None]:
 
 def is_finished(database: Path) -> bool:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10) as connection:
-        return connection.execute("SELECT status FROM campaigns_batchcall").fetchone() == (
-            "finished",
-        )
+        row = connection.execute("SELECT status FROM campaigns_batchcall").fetchone()
+    return bool(row == ("finished",))
 
 
 def watch(watcher: Supervisor, seconds: float) -> None:

@@ -155,7 +155,7 @@ async def test_sends_all_of_it_again_when_asked(connect, vera, running):
 async def test_serves_a_loop_of_again_once_a_second(connect, vera, running, monkeypatch):
     socket = await connect(vera, campaign_path(running))
     await socket.hears('id="campaign-why"')
-    served = []
+    served: list[object] = []
     monkeypatch.setattr(consumers._hub(), "again", served.append)
     for _ in range(50):
         await socket.says("again")

@@ -22,10 +22,10 @@ from leads.models import Lead
 from leads.services.summaries import LeadMovedOn
 from telephony.models import Call, CallDetail
 from telephony.rules import OUTCOMES
+from telephony.services.books import CallBook
 from telephony.services.calls import CallMovedOn
 from tests.webhooks.conftest import ANALYSIS, Ringing, deliver
 from webhooks.drain import Drain
-from webhooks.handlers import together
 from webhooks.handlers.retell import handle
 from webhooks.handlers.together import Together
 from webhooks.models import WebhookEvent
@@ -276,13 +276,13 @@ def test_falls_back_to_one_by_one_where_somebody_else_was_quicker(
     for call in calls:
         deliver(call.says("user_hangup")["ended"], created_at=now)
     quicker = call_event(calls[1].says("user_hangup")["ended"])
-    read = together.CallBook.__init__
+    read = CallBook.__init__
 
     def overtaken(self: Any, events: Any) -> None:
         read(self, events)
         run_atomic(lambda: handle(event=quicker, now=now))
 
-    monkeypatch.setattr(together.CallBook, "__init__", overtaken)
+    monkeypatch.setattr(CallBook, "__init__", overtaken)
     drain_all(now)
     assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
     assert list(Call.objects.values_list("billed_seconds", flat=True)) == [30] * 4

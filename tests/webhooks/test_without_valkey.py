@@ -28,7 +28,7 @@ from tests.factories.campaigns import enrol
 from tests.webhooks.conftest import Ringing
 from tests.webhooks.test_intake import post_wsgi
 from webhooks import inbox
-from webhooks.drain import Drain
+from webhooks.drain import WHOLE, Drain
 from webhooks.management.commands import drain as drain_command
 from webhooks.models import WebhookEvent
 
@@ -128,7 +128,7 @@ def test_lets_the_processes_wait_by_the_clock(own_valkey: Valkey) -> None:
     began = time.monotonic()
 
     dispatch._wait_idle(stop, dispatch.IDLE_SECONDS)
-    drain_command._wait(stop)
+    drain_command._wait(stop, WHOLE)
 
     assert time.monotonic() - began >= dispatch.IDLE_SECONDS + drain_command.WAIT_SECONDS - 0.1
 

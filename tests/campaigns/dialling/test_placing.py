@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from accounts.models import Notification
 from billing.models import CallHold, Reservation
 from campaigns import dispatcher
+from campaigns.dialling import placing
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, CampaignVersion, Enrolment
 from leads.models import Lead
@@ -175,7 +176,7 @@ def test_sends_nothing_once_the_consent_is_taken_back(
 ) -> None:
     """Between the decision and the sending a moment passes, or a wait for a line."""
     ready()
-    arm = dispatcher.arm
+    arm = placing.arm
 
     def late(*, attempt: Attempt, now: datetime) -> None:
         Lead.objects.update(consent_status=Lead.ConsentStatus.REVOKED)
