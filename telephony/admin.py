@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.back_office import ReadOnlyAdmin
-from telephony.erasures import CallErasure
 from telephony.models import (
     Call,
     CallDetail,
@@ -16,6 +15,7 @@ from telephony.models import (
     PhoneNumber,
     VoiceAgent,
 )
+from telephony.models.erasures import CallErasure
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

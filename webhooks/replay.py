@@ -20,8 +20,8 @@ from django.db import InterfaceError, OperationalError
 from campaigns.models import Attempt
 from convomono.lib.db import atomic, run_atomic
 from reporting.services import recount_days, uncount
-from telephony.erasures import CallErasure
 from telephony.models import Call, CallDetail
+from telephony.models.erasures import CallErasure
 from webhooks.handlers.retell import handle, repeat
 from webhooks.models import WebhookEvent
 from webhooks.payloads import KINDS, call_event

@@ -81,8 +81,8 @@ def start_subjects(watcher: Supervisor, folder: Path) -> tuple[Subject, Subject]
         port=floor_port,
         health="/",
     )
-    command = [sys.executable, "-m", *product, "--blocking-threads=1", "--log-level=warning"]
+    server = [sys.executable, "-m", *product, "--blocking-threads=1", "--log-level=warning"]
     web = start_server(
-        watcher, "web", [*command, "convomono.wsgi:application"], port=port, health="/healthz"
+        watcher, "web", [*server, "convomono.wsgi:application"], port=port, health="/healthz"
     )
     return Subject("control", control, 0), Subject("product", web, 1 << 64)

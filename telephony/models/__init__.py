@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from telephony.models.calls import Call, CallDetail, CallErasure, CallLookup, Recording, VoiceAgent
+from telephony.models.calls import Call, CallDetail, CallLookup, Recording, VoiceAgent
+from telephony.models.erasures import CallErasure
 from telephony.models.numbers import NumberDay, NumberOrder, PhoneNumber, PhoneNumberQuerySet
 
 __all__ = [

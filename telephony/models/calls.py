@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ClientOwned, ClientOwnedQuerySet
 from convomono.lib.models import BaseModel
 from telephony.corrections import as_corrected
-from telephony.erasures import CallErasure  # noqa: F401 - one of this app's models
 
 
 class VoiceAgent(ClientOwned):

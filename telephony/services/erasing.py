@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Notification
 from accounts.notifications import notify
-from telephony.erasures import CallErasure
 from telephony.merging import closed_stamps
 from telephony.models import Call, CallDetail, CallLookup
+from telephony.models.erasures import CallErasure
 from telephony.provider import NotFound, ProviderError, RateLimited, Unavailable
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from billing.models import Transaction
@@ -10,6 +12,9 @@ from campaigns.queries.transcripts import Turn, loose_passages, script_of
 from telephony.models import Call, CallDetail, CallLookup
 from tests.campaigns.test_live_pages import make_call
 from tests.factories.campaigns import enrol, launch, make_ready, run_batch
+
+if TYPE_CHECKING:
+    from telephony.lookups import Passage
 
 SAID = [
     {
@@ -139,7 +144,7 @@ def test_takes_words_without_times(words):
 
 
 def test_shows_a_loose_passage_once():
-    passage = {"text": "A", "response_id": None}
+    passage: Passage = {"text": "A", "response_id": None}
 
     assert loose_passages([], [passage, passage]) == ["A"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from accounts.models import Notification
 from convomono.lib.ids import uuid7
-from telephony.erasures import CallErasure
 from telephony.models import Call, CallDetail, CallLookup
+from telephony.models.erasures import CallErasure
 from telephony.provider import ProviderError, Rejected, Unavailable
 from telephony.services import apply_event, forget_calls
 from telephony.services.erasing import COMPARED_AFTER, PAUSE, TRIES, delete_erased_calls
