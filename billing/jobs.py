@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import structlog
+from django.utils.translation import gettext as _
+
 from billing import notices, services
 from billing.documents import paper
 from billing.models import Invoice, Printed, Reconciliation, Statement
@@ -12,6 +15,8 @@ from convomono.lib import clock, files
 from convomono.lib.jobs import enqueue
 from convomono.lib.pdf import PdfUnavailable, render_pdf
 from telephony.retell import retell_gateway
+
+log = structlog.get_logger()
 
 DOCUMENTS: dict[str, type[Invoice] | type[Statement]] = {
     "invoice": Invoice,
@@ -61,11 +66,15 @@ def make_pdf(*, kind: str, document_id: str, **_later: Any) -> None:
     row = model.objects.select_related("client").get(pk=UUID(document_id))
     if row.pdf_status != Printed.File.QUEUED:
         return
-    template, context = paper(row)
     try:
+        template, context = paper(row)
         content = render_pdf(template, context)
     except PdfUnavailable as problem:
         changes = {"pdf_status": Printed.File.FAILED, "pdf_error": str(problem)[:400]}
+    except Exception:  # a paper that can't be drawn would be tried for ever
+        log.exception("document.not_made", kind=kind, document_id=document_id)
+        problem = _("It couldn't be made. Ask for it again; the agency can see why in the log.")
+        changes = {"pdf_status": Printed.File.FAILED, "pdf_error": problem}
     else:
         stored = files.store(
             room="documents", client_id=row.client_id, suffix=".pdf", content=content

@@ -31,6 +31,7 @@ from campaigns.trial_jobs import settle_trial_calls
 from convomono.lib.jobs import periodic
 from leads.jobs import (
     purge_import_changes,
+    purge_operation_rows,
     purge_parts,
     purge_requests,
     resume_forgetting,
@@ -71,6 +72,7 @@ DAY = 24 * 3600
 periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
 periodic(purge_import_changes, every_seconds=DAY)
+periodic(purge_operation_rows, every_seconds=DAY)
 periodic(purge_parts, every_seconds=DAY)
 periodic(purge_requests, every_seconds=DAY)
 periodic(resume_operations, every_seconds=60)

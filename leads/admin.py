@@ -17,7 +17,6 @@ from convomono.lib.phone import NumberRefused, parse_number
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Consent, Lead, LeadImport, Suppression
 from leads.resources import LeadResource, SuppressionResource
-from leads.services.scoring import rescore_lead
 from leads.services.suppressions import lift_suppression, suppress
 
 if TYPE_CHECKING:
@@ -81,6 +80,9 @@ class LeadAdmin(ModelAdmin, ImportExportModelAdmin):
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # the lead's own page checks, records and scores what is changed
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -91,11 +93,6 @@ class LeadAdmin(ModelAdmin, ImportExportModelAdmin):
             request, queryset, search_term.casefold()
         )
         return found
-
-    def save_model(self, request: HttpRequest, obj: Lead, form: Any, change: Any) -> None:
-        obj.search_text, obj.updated_at = obj.searchable(), clock.now()
-        super().save_model(request, obj, form, change)
-        rescore_lead(obj.pk)
 
 
 @admin.register(Suppression)

@@ -13,7 +13,7 @@ from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
 from leads.imports.undo import UNDO_FOR, purge_changes, undo_rows
 from leads.imports.work import PAUSE_SECONDS, Pace
-from leads.models import AgencyListing, Erasure, Lead, LeadImport, LeadOperation
+from leads.models import AgencyListing, Erasure, Lead, LeadImport, LeadOperation, LeadOperationRow
 from leads.operations.agency_listing import run_listing as run_agency_listing, undo_listing
 from leads.operations.export import export_leads
 from leads.operations.listing import run_listing
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STALE_AFTER = timedelta(seconds=60)
 JOB_SECONDS = 4 * 3600
+ROWS_AT_ONCE = 200
 
 
 def check_import(*, import_id: UUID, **_later: object) -> None:
@@ -69,6 +70,24 @@ def purge_import_changes(**_later: object) -> int:
         changes__isnull=False,
     )
     return purge_changes(import_ids=set(over.values_list("pk", flat=True)[:100]))
+
+
+def purge_operation_rows(**_later: object) -> int:
+    """
+    Forget what changes to many leads replaced once they can't be undone any more; count the rows.
+
+    A deleted lead is gone for good only then: until that day its row keeps it whole, for the undo.
+    """
+    over = LeadOperation.objects.filter(created_at__lt=clock.now() - UNDO_FOR, rows__isnull=False)
+    ids = set(over.values_list("pk", flat=True)[:100])
+    done = 0
+    while keys := list(
+        LeadOperationRow.objects.filter(operation__in=ids).values_list("pk", flat=True)[
+            :ROWS_AT_ONCE
+        ]
+    ):
+        done += LeadOperationRow.objects.filter(pk__in=keys).delete()[0]
+    return done
 
 
 def work_on_operation(*, operation_id: UUID, **_later: object) -> None:

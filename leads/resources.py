@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import batched
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 from import_export import fields, resources
 from import_export.instance_loaders import BaseInstanceLoader
 from import_export.widgets import ForeignKeyWidget
@@ -15,6 +17,7 @@ from accounts.models import Client
 from convomono.lib import clock
 from convomono.lib.csvio import clean_cell, safe_cell
 from convomono.lib.phone import NumberRefused, ParsedNumber, parse_number, time_zones
+from leads.imports.places import place_of
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Lead, Suppression
 from leads.services.scoring import weighing_of
@@ -185,13 +188,17 @@ class LeadResource(_SafeResource):
         super().before_import_row(row, **kwargs)
         row["phone_number"] = _parsed(str(row.get("phone_number", "")), row.get("country", "")).e164
         self.refuse_double(str(row.get("client", "")), row["phone_number"])
+        if (zone := row.get("time_zone")) and zone not in available_timezones():
+            raise ValidationError({"time_zone": _("This is no IANA time zone.")})
         for name in ("status", "consent_status"):  # what calls and statements say, not a table
             row.pop(name, None)
 
     def before_save_instance(self, instance: Lead, row: dict[str, Any], **_kwargs: Any) -> None:
         parsed = _parsed(instance.phone_number, instance.country)
         instance.country, instance.line_type = parsed.country, parsed.line_type
-        instance.zone_candidates = list(time_zones(parsed.e164))
+        # As an upload does: the state or postal code tells more than a number that moved house.
+        place, zones = place_of(parsed.country, instance.region, instance.postal_code)
+        instance.zone_candidates = list(zones if place else time_zones(parsed.e164))
         instance.search_text = instance.searchable()
         instance.score = self._weighing(instance.client_id).points(instance)
         instance.updated_at = clock.now()

@@ -155,3 +155,25 @@ def test_exports_without_formulas(acme):
     text = LeadResource().export().csv
 
     assert "'+12125550101,'=1+1" in text
+
+
+def test_leaves_nobody_in_the_zone_of_a_number_that_moved_house(acme):
+    """A table without zones put a Californian with a New York number into New York's hours."""
+    headers = ["client", "phone_number", "country", "region", "company"]
+    moved = (acme.name, "+12125550101", "US", "CA", "Firm")
+    for _again in range(2):
+        LeadResource().import_data(table(headers, moved), raise_errors=True)
+    assert Lead.objects.get().zone_candidates == ["America/Los_Angeles"]
+
+    wrong = table(["client", "phone_number", "time_zone"], (acme.name, "+12125550102", "Mars/Base"))
+    assert "no IANA time zone" in str(LeadResource().import_data(wrong).invalid_rows[0].error)
+
+
+def test_sends_whoever_wants_to_change_a_lead_to_its_own_page(browse, clerk, acme):
+    """There changes are checked, recorded and scored."""
+    lead = LeadFactory.create(client=acme, first_name="Ada")
+    address = f"/admin/leads/lead/{lead.pk}/change/"
+    assert browse(clerk).get(address).status_code == 200
+    browse(clerk).post(address, {"first_name": "Eve", "time_zone": "Mars/Base"})
+    lead.refresh_from_db()
+    assert lead.first_name == "Ada"

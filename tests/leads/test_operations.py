@@ -14,7 +14,8 @@ from campaigns.models import Enrolment
 from campaigns.services.enrolment import enrol_lead
 from convomono.lib import files
 from leads.imports.work import Pace
-from leads.models import Consent, Lead, LeadOperation, LeadOperationRow, Suppression
+from leads.jobs import purge_operation_rows
+from leads.models import UNDO_FOR, Consent, Lead, LeadOperation, LeadOperationRow, Suppression
 from leads.operations import work
 from leads.operations.kinds import change_of
 from leads.services.operations import start_operation
@@ -359,3 +360,14 @@ def _now():
     from convomono.lib import clock
 
     return clock.now()
+
+
+def test_keeps_a_deleted_lead_for_the_undo_and_no_longer(change, mia, acme):
+    change("delete", [LeadFactory.create(client=acme, first_name="Ada")])
+    assert purge_operation_rows() == 0
+    assert "Ada" in str(LeadOperationRow.objects.get().before)
+
+    LeadOperation.objects.update(created_at=LeadOperation.objects.get().created_at - UNDO_FOR)
+    assert purge_operation_rows() == 1
+    assert not LeadOperationRow.objects.exists()
+    assert LeadOperation.objects.get().changed_count == 1
