@@ -75,11 +75,13 @@ def make_lead(client: Client, number: int = 0, **fields: Any) -> Lead:
     )
 
 
-def enrol(campaign: Campaign, count: int = 1, *, start: int = 0, **fields: Any) -> list[Enrolment]:
+def enrol(
+    campaign: Campaign, count: int = 1, *, start: int = 0, at: datetime = NOW, **fields: Any
+) -> list[Enrolment]:
     """Make so many leads and put them into the campaign."""
     for number in range(start, start + count):
         lead = make_lead(campaign.client, number, **fields)
-        enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+        enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=at)
     return list(Enrolment.objects.filter(campaign=campaign).order_by("phone_number"))
 
 

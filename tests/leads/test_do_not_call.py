@@ -190,7 +190,8 @@ def test_records_a_consent_with_its_proof_and_hands_it_out_as_a_download(
     lead.refresh_from_db()
     consent = Consent.objects.get()
     assert (lead.consent_status, consent.proof_name) == ("given", "form.html")
-    file = browse(vera).get(f"/app/consents/{consent.pk}/proof/")
+    assert browse(vera).get(f"/app/consents/{consent.pk}/proof/").status_code == 403
+    file = browse(mia).get(f"/app/consents/{consent.pk}/proof/")
     assert file["Content-Type"] == "application/octet-stream"
     assert file["Content-Disposition"].startswith("attachment")
     assert b"".join(file.streaming_content) == b"<script>alert(1)</script>"

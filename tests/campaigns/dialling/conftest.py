@@ -149,7 +149,7 @@ def ready(acme: Client) -> Callable[..., BatchCall]:
         if not hasattr(client, "wallet"):
             open_wallet(client, seconds=seconds, now=at)
         campaign = make_ready(client, **{"is_any_hour": True, "weekdays": EVERY_DAY, **content})
-        enrol(campaign, leads, start=start, **(lead_fields or {}))
+        enrol(campaign, leads, start=start, at=at, **(lead_fields or {}))
         if number:
             make_number(client, number)
         return launch(campaign, seconds=reserve, mode=mode, now=at)

@@ -412,7 +412,7 @@ def test_lets_nobody_else_call_who_waits_in_a_list(
     (waits,) = handed_over(rig)
     other = make_ready(acme, name="Other", is_any_hour=True, weekdays=tuple(range(7)))
     enrol_lead(campaign=other, lead=Enrolment.objects.get().lead, dynamic_vars={}, now=rig.now)
-    second = launch(other)
+    second = launch(other, now=rig.now)
     while Attempt.objects.filter(pk=waits.pk, status="dialling").exists():
         assert not rig.retell.dials
         rig.step(seconds=300)

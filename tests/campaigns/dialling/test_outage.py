@@ -15,6 +15,7 @@ from campaigns.models import Attempt
 from campaigns.queries.live import live_page
 from campaigns.services.funding import resume_funded
 from convomono.lib.ids import uuid7
+from telephony.models import Call
 from telephony.provider import Unavailable
 from tests.campaigns.dialling.conftest import statuses
 
@@ -160,7 +161,10 @@ def test_goes_on_with_another_launch_once_debt_is_paid(
     other = ready(leads=1, start=50, reserve=600, number=None)
     owing = uuid7()
     hold(attempt_id=owing, batch_call_id=other.pk, max_call_seconds=60, now=rig.now)
-    consume(attempt_id=owing, call_id=uuid7(), duration_ms=1_000_000, now=rig.now)
+    call = Call.objects.create(
+        client=acme, provider_call_id="call_owing", attempt_id=owing, created_at=rig.now
+    )
+    consume(attempt_id=owing, call_id=call.pk, duration_ms=1_000_000, now=rig.now)
     assert Wallet.objects.get().debt_seconds == 400
     for _ in range(3):
         rig.step()
