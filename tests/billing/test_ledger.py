@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from billing import services
+from billing.ledger import Overtaken, once, post_consumed
 from billing.models import CallHold, Transaction, Wallet
 from billing.rules import Terms
+from convomono.lib.db import IntegrityError, atomic
 from convomono.lib.ids import uuid7
 from tests.factories.billing import NOW, TESTS, Dial, Launch, balances, open_wallet, sell
 
@@ -361,3 +363,24 @@ def test_numbers_the_lines_of_a_wallet_without_a_gap(launch, acme):
         (4, 990),
     ]
     assert Wallet.objects.get(client=acme).seq == 4
+
+
+def test_leaves_a_collision_inside_a_block_to_whoever_opened_it(launch):
+    """A caught error would have ended a MongoDB transaction already."""
+
+    def lose() -> object:
+        raise IntegrityError
+
+    with pytest.raises(IntegrityError), atomic():
+        once(find=lambda: None, block=lose)
+
+
+@pytest.mark.parametrize("change", [{"debt_seconds": 1}, {"reserved_seconds": 0}])
+def test_posts_calls_one_by_one_where_a_wallet_has_more_to_say(launch, acme, change):
+    wallet = Wallet.of(acme)
+    for name, value in change.items():
+        setattr(wallet, name, value)
+    line = Transaction(client=acme, type=Transaction.Type.CONSUME, seconds=10, consumed_delta=10)
+    with pytest.raises(Overtaken):
+        post_consumed(wallet, [line])
+    assert keys(acme) == ["purchase", "reserve"]

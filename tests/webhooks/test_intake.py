@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import sqlite3
+import threading
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,7 +20,7 @@ from convomono.lib import clock
 from convomono.lib.redis import wait_for_ring
 from convomono.wsgi import application as wsgi_application
 from tests.factories.webhooks import INDEX, delivery, now_ms, recorded, signature
-from webhooks import inbox
+from webhooks import inbox, intake
 from webhooks.doorbell import refusals_on
 from webhooks.drain import WHOLE
 from webhooks.intake import PATH
@@ -395,6 +397,56 @@ class TestSize:
         assert post_wsgi(source=io.BytesIO(BODY[:-1])).status == 400
         assert post_asgi(chunks=[BODY[:-1]]).status == 400
         assert stored() == []
+
+
+class TestAsgi:
+    """What only the ASGI door has: other addresses, senders who hang up, a database that hangs."""
+
+    @staticmethod
+    def ask(receive: Any, *, path: str = PATH, kind: str = "http") -> list[Any]:
+        sent: list[Any] = []
+
+        async def behind(*_args: Any) -> None:
+            sent.append("behind")
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"content-length", str(len(BODY)).encode())]
+        headers.append((b"x-retell-signature", signature(BODY).encode()))
+        scope = {"type": kind, "method": "POST", "path": path, "headers": headers}
+        asyncio.run(intake.asgi_intake(behind)(scope, receive, send))
+        return sent
+
+    @staticmethod
+    async def whole() -> dict[str, Any]:
+        return {"type": "http.request", "body": BODY, "more_body": False}
+
+    def test_leaves_every_other_address_to_the_application(self):
+        assert self.ask(self.whole, path="/app/") == ["behind"]
+        assert self.ask(self.whole, kind="websocket") == ["behind"]
+
+    def test_answers_nobody_who_hung_up(self):
+        async def hung_up() -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        assert self.ask(hung_up) == []
+        assert stored() == []
+
+    def test_says_come_again_when_storing_takes_too_long(self, monkeypatch: pytest.MonkeyPatch):
+        """Storing goes on behind the answer: the repeat is a duplicate then."""
+        goes_on = threading.Event()
+
+        def slow(**_body: Any) -> HTTPStatus:
+            goes_on.wait(5)
+            return HTTPStatus.NO_CONTENT
+
+        monkeypatch.setattr(intake, "receive", slow)
+        monkeypatch.setattr(intake, "_ANSWER_SECONDS", 0.05)
+        try:
+            assert self.ask(self.whole)[0]["status"] == 503
+        finally:
+            goes_on.set()
 
 
 @pytest.mark.sqlite_only("SQLite has one lock for all writers")

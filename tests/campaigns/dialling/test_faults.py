@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, connections
 
 from billing.invariants import audit_ledger
+from billing.services import HoldResolved, ReservationEmpty, void
 from campaigns.dialling.placing import Overtaken, arm, prepare_attempt, rearm
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
@@ -372,3 +373,72 @@ def test_lets_one_of_two_holders_of_an_attempt_send_it(
 
     with pytest.raises(Overtaken):
         arm(attempt=held_up[0], now=rig.now)
+
+
+@pytest.mark.parametrize("place", ["prepare_attempt", "arm"])
+def test_leaves_a_lead_to_whoever_was_quicker_and_looks_again(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    ready()
+
+    def lost(**_arguments: object) -> None:
+        raise Overtaken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"campaigns.dispatcher.{place}", lost)
+        rig.step()
+    assert rig.retell.dials == []
+    for _ in range(3):
+        rig.step(seconds=31)
+    assert len(rig.retell.dials) == 1
+
+
+def test_gives_up_an_attempt_whose_seconds_were_given_back_while_it_waited(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    """Retell was busy for longer than the hold lasts: the lead waits for another attempt."""
+    ready()
+    rig.retell.rate_limit(5)
+    rig.step()
+    assert void(attempt_id=Attempt.objects.get().pk, now=rig.now)
+
+    for _ in range(5):
+        rig.step(seconds=6)
+
+    first, second = Attempt.objects.order_by("number")
+    assert (first.status, second.status) == ("not_placed", "placed")
+    assert {dial.idempotency_key for dial in rig.retell.dials} == {str(first.pk), str(second.pk)}
+    assert list(audit_ledger()) == []
+
+
+@pytest.mark.parametrize("error", [Overtaken, HoldResolved, ReservationEmpty])
+def test_sends_nothing_again_that_it_could_not_take_back(
+    rig: Rig,
+    ready: Callable[..., BatchCall],
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
+) -> None:
+    ready()
+    rig.retell.lose_answer(placed=False)
+    rig.step()
+
+    def refuse(**_arguments: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.dispatcher.rearm", refuse)
+        for _ in range(20):
+            rig.step()
+    assert len(rig.retell.dials) == 1
+    for _ in range(40):
+        rig.step()
+    assert len(rig.retell.placed) == 1
+
+
+def test_waits_when_the_last_number_was_used_up_in_this_step(
+    rig: Rig, ready: Callable[..., BatchCall], acme: Client
+) -> None:
+    ready(leads=2)
+    acme.phone_numbers.update(daily_cap=1)
+    rig.step()
+    assert len(rig.retell.dials) == 1
