@@ -241,7 +241,8 @@ def test_asks_a_wallet_without_terms_for_nothing_more(acme):
 
 
 def test_tells_a_client_a_week_and_a_day_before(wallet, acme):
-    CreditLot.objects.filter(payment__reference="TEN").update(expires_at=NOW + 8 * DAY)
+    ten = CreditLot.objects.get(payment__reference="TEN")
+    CreditLot.objects.filter(pk=ten.pk).update(expires_at=NOW + 8 * DAY)
     told = []
     for days in (0, 0, 1, 2, 7, 7.5):
         notices.watch_expiries(now=NOW + days * DAY)

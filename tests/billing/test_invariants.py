@@ -177,7 +177,7 @@ def differ(**columns):
 
 
 def lot(reference):
-    return CreditLot.objects.filter(payment__reference=reference)
+    return CreditLot.objects.filter(pk=CreditLot.objects.get(payment__reference=reference).pk)
 
 
 def spend(reference, seconds):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.apps import apps
+from django.db import connection
 from django.db.models import F
 
 from billing.invariants import audit_ledger
@@ -186,7 +187,8 @@ class TestPlain:
             deliver(call.says("user_hangup")["ended"], created_at=now)
         drain = Drain()
         drain._fitting = 24.0
-        with django_assert_max_num_queries(60):
+        # MongoDB writes row by row; what is read is read together on both.
+        with django_assert_max_num_queries(60 if connection.vendor == "sqlite" else 160):
             drain.step(now=now)
         assert set(Call.objects.values_list("billed_seconds", flat=True)) == {30}
 
