@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ def furnish() -> dict[str, str]:
         now=now,
     )
     make_ready(campaign=ready, actor=agency.alice, now=now)
+    _wait_until_ready(ready)
     call = Call.objects.filter(outcome_class=Call.OutcomeClass.HUMAN).order_by("pk")[0]
     found = {
         "client": agency.acme,
@@ -82,6 +84,14 @@ def furnish() -> dict[str, str]:
         **_of_every_kind(agency, past, now),
     }
     return {name: str(getattr(row, "pk", row)) for name, row in found.items()}
+
+
+def _wait_until_ready(campaign: Campaign) -> None:
+    """Its knowledge is indexed first, by the sandbox and by the site's own workers."""
+    until = time.monotonic() + 60
+    while campaign.status != "ready" and time.monotonic() < until:
+        time.sleep(0.2)
+        campaign.refresh_from_db()
 
 
 def _template(ready: Campaign, agency: Agency, now: datetime) -> object:
