@@ -73,8 +73,8 @@ def make_pdf(*, kind: str, document_id: str, **_later: Any) -> None:
         changes = {"pdf_status": Printed.File.FAILED, "pdf_error": str(problem)[:400]}
     except Exception:  # a paper that can't be drawn would be tried for ever
         log.exception("document.not_made", kind=kind, document_id=document_id)
-        problem = _("It couldn't be made. Ask for it again; the agency can see why in the log.")
-        changes = {"pdf_status": Printed.File.FAILED, "pdf_error": problem}
+        sentence = _("It couldn't be made. Ask for it again; the agency can see why in the log.")
+        changes = {"pdf_status": Printed.File.FAILED, "pdf_error": sentence}
     else:
         stored = files.store(
             room="documents", client_id=row.client_id, suffix=".pdf", content=content

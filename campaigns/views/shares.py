@@ -27,7 +27,7 @@ from campaigns.services.call_shares import (
 from convomono.lib import clock
 from convomono.lib.often import is_too_often
 from telephony.models import Call, CallDetail
-from telephony.views.recordings import sound_url
+from telephony.sounds import sound_url
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -7,9 +7,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core import signing
 from django.http import FileResponse, Http404, HttpResponse, StreamingHttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.access import client_viewer, get_visible_or_404
@@ -17,6 +15,7 @@ from convomono.lib import clock, files
 from convomono.lib.htmx import render_page
 from telephony.models import Call, CallDetail, Recording
 from telephony.recordings import FETCHED_WITHIN
+from telephony.sounds import find_sound, sound_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +26,7 @@ if TYPE_CHECKING:
 
     from accounts.access import ClientRequest
 
-LINK_SECONDS: Final = 15 * 60
-_SALT: Final = "recording"
 _RANGE: Final = re.compile(r"bytes=([0-9]{1,12})-([0-9]{0,12})")
-_SECONDS: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?", re.ASCII)
 _CHUNK: Final = 65536
 _PARTIAL, _UNSATISFIABLE = 206, 416
 
@@ -59,30 +55,11 @@ def _is_coming(call: Call) -> bool:
     return is_fresh and tried in (None, Recording.Status.PENDING)
 
 
-def sound_url(call: Call, *, start: str = "") -> str:
-    """
-    Return a link to our copy of a call's sound that holds for a quarter of an hour; empty without one.
-
-    `start` is where it begins to play, in seconds as somebody typed them.
-    """
-    copy = Recording.objects.filter(call=call, status=Recording.Status.STORED).first()
-    if copy is None:
-        return ""
-    token = signing.dumps(str(copy.pk), salt=_SALT)
-    link = reverse("telephony:recording-file", args=[token])
-    return f"{link}#t={start}" if _SECONDS.fullmatch(start) else link
-
-
 @login_not_required
 @require_safe
 def recording_file(request: HttpRequest, token: str) -> HttpResponseBase:
     """Answer with the sound, or with the part of it that a player asks for; the link is the right."""
-    try:
-        recording_id = signing.loads(token, salt=_SALT, max_age=LINK_SECONDS)
-    except signing.BadSignature:  # an expired one is of its kind
-        raise Http404 from None
-    rows = Recording.objects.filter(pk=recording_id, status=Recording.Status.STORED)
-    recording = rows.first()
+    recording = find_sound(token)
     if recording is None:
         raise Http404
     try:
