@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.forms.models import model_to_dict
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from billing.invariants import audit_ledger
 from billing.models import CallHold, Transaction, Wallet
