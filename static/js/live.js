@@ -37,9 +37,12 @@ addEventListener("pointerdown", () => { isPressed = true; }, { capture: true });
 for (const name of ["pointerup", "pointercancel"]) {
   addEventListener(name, () => { isPressed = false; setTimeout(again); }, { capture: true });
 }
-for (const name of ["toggle", "htmx:afterRequest"]) {
-  document.addEventListener(name, () => setTimeout(again), { capture: true });
-}
+document.addEventListener("toggle", () => setTimeout(again), { capture: true });
+// What an answer put here the server doesn't know of: it would send nothing if all is as it was before.
+document.addEventListener("htmx:afterRequest", () => {
+  missed = true;
+  setTimeout(again);
+}, { capture: true });
 
 // The focus stays where it was: on the element of the same id.
 let focused;

@@ -161,6 +161,20 @@ def test_keeps_the_focus_and_pauses_without_leaving_the_page(
     assert page.evaluate("document.activeElement.id") == "all-calls"
 
 
+def test_shows_what_is_so_after_an_answer_that_was_overtaken(
+    look: Callable[..., Page], running: BatchCall, alice: User
+) -> None:
+    """Paused here and resumed elsewhere at once: for the server nothing has changed since it last sent."""
+    page = look(campaign_page(running), alice)
+    page.get_by_role("button", name="Pause").wait_for()
+    with page.expect_response(lambda answer: "/pause/" in answer.url):
+        page.get_by_role("button", name="Pause").click()
+    resume_campaign(campaign=running.campaign, actor=alice, now=NOW)
+
+    page.get_by_role("button", name="Resume").wait_for(state="detached")
+    page.get_by_role("button", name="Pause").wait_for()
+
+
 def heard(page: Page) -> str:
     return page.locator("#announcement[role=status]").inner_text()
 
