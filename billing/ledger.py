@@ -134,6 +134,8 @@ def post_consumed(wallet: Wallet, lines: Sequence[Transaction]) -> None:
         consumed_seconds=F("consumed_seconds") + used,
     ):
         raise Overtaken
+    for line in lines:
+        lots.follow(line, wallet)
 
 
 def pay_debt(*, wallet: Wallet, freed: Transaction, seconds: int, now: datetime) -> None:

@@ -13,7 +13,8 @@ from django.db.models import F
 
 from billing.invariants import audit_ledger
 from billing.ledger import Overtaken
-from billing.models import CallHold, Transaction, Wallet
+from billing.models import CallHold, CreditLot, Transaction, Wallet
+from billing.services import purchase
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment
 from campaigns.services.dialling import AttemptMovedOn
@@ -25,6 +26,7 @@ from telephony.models import Call, CallDetail
 from telephony.rules import OUTCOMES
 from telephony.services.books import CallBook
 from telephony.services.calls import CallMovedOn
+from tests.factories.billing import TESTS, open_wallet
 from tests.webhooks.conftest import ANALYSIS, Ringing, deliver
 from webhooks.drain import Drain
 from webhooks.handlers.retell import handle
@@ -176,6 +178,28 @@ class TestPlain:
         assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
         assert list(audit_ledger()) == []
         assert completeness(BatchCall.objects.get().pk).holds
+
+    def test_spends_the_minutes_that_expire_first(
+        self, launched: Callable[[int], list[Ringing]], now: datetime, acme: Any
+    ):
+        """The lots stayed as they were: calls that were billed together passed them by."""
+        open_wallet(acme, seconds=6000, now=now)
+        purchase(
+            client=acme,
+            seconds=70,
+            amount_micros=0,
+            method="bank",
+            reference="SOON",
+            valid_days=30,
+            actor=TESTS,
+            now=now,
+        )
+        for call in launched(4):
+            deliver(call.says("user_hangup")["ended"], created_at=now)
+        drain_all(now)
+        lot = CreditLot.objects.get()
+        assert (lot.available_seconds, lot.spent_seconds) == (0, 70)  # of 4 x 30
+        assert list(audit_ledger()) == []
 
     def test_needs_few_queries_whatever_the_number(
         self,
