@@ -16,8 +16,8 @@ from import_export.widgets import ForeignKeyWidget
 from accounts.models import Client
 from convomono.lib import clock
 from convomono.lib.csvio import clean_cell, safe_cell
-from convomono.lib.phone import NumberRefused, ParsedNumber, parse_number, time_zones
-from leads.imports.places import place_of
+from convomono.lib.phone import NumberRefused, ParsedNumber, parse_number
+from leads.imports.places import likely_zones
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Lead, Suppression
 from leads.services.scoring import weighing_of
@@ -197,8 +197,14 @@ class LeadResource(_SafeResource):
         parsed = _parsed(instance.phone_number, instance.country)
         instance.country, instance.line_type = parsed.country, parsed.line_type
         # As an upload does: the state or postal code tells more than a number that moved house.
-        place, zones = place_of(parsed.country, instance.region, instance.postal_code)
-        instance.zone_candidates = list(zones if place else time_zones(parsed.e164))
+        instance.zone_candidates = list(
+            likely_zones(
+                parsed.e164,
+                country=parsed.country,
+                region=instance.region,
+                postal_code=instance.postal_code,
+            )
+        )
         instance.search_text = instance.searchable()
         instance.score = self._weighing(instance.client_id).points(instance)
         instance.updated_at = clock.now()

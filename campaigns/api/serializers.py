@@ -11,6 +11,7 @@ from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.script import SCRIPT_MAX_CHARS, malformed
 from campaigns.services.authoring import CampaignContent
 from convomono.lib import clock, money
+from convomono.lib.days import FIRST
 from leads.models import Consent, Lead
 from telephony.models import Call, VoiceAgent
 
@@ -296,6 +297,8 @@ class ConsentSerializer(serializers.Serializer[Any]):
     given_at = serializers.DateTimeField()
 
     def validate_given_at(self, given_at: datetime) -> datetime:
+        if given_at.date() < FIRST:
+            raise serializers.ValidationError("It is before 2000.")
         if given_at > clock.now():
             raise serializers.ValidationError("It is in the future.")
         return given_at

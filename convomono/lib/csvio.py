@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -22,6 +23,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160))) | dict.fromkeys((9, 10, 13, 160), " ")
 _NOT_IN_TEXT = bytes(set(range(1, 32)) - set(b"\t\n\v\f\r\x1b"))
 _HEAD = 4096
+_FEWEST_DIGITS = 7  # of a phone number
 _UTF8_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 
 
@@ -112,28 +114,71 @@ def text_lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class BrokenRow:
-    """A row that the reader could not take apart: a quote that never closes."""
+    """A line that can't be taken apart, for a quote that never closes; `cells` is it without quotes."""
 
-    reason: str
+    cells: list[str]
 
 
 def read_rows(
-    stream: IO[bytes], *, encoding: str, delimiter: str
+    stream: IO[bytes], *, encoding: str, delimiter: str, width: int = 0
 ) -> Iterator[list[str] | BrokenRow]:
     """
-    Yield each row's cells; an empty line is an empty list.
+    Yield each row's cells; an empty line is an empty list. `width` is how many cells a row should have.
 
-    A cell is at most 131,072 characters (the standard library's limit), so an unclosed quote ends
-    there as a BrokenRow and doesn't swallow the file.
+    A quote opened by mistake spoils its own line, a BrokenRow, and none behind it: what it swallowed
+    until the next quote, or the standard library's limit of 131,072 characters in a cell, is
+    read again line by line. A cell that holds line breaks as it should is one.
     """
-    reader = csv.reader(text_lines(stream, encoding), delimiter=delimiter)
+    rest = text_lines(stream, encoding)
+    again: deque[str] = deque()  # lines to be read once more, before the rest
+    lines: list[str] = []  # of the row that is being read
+
+    def kept() -> Iterator[str]:
+        held = 0
+        while again:
+            lines.append(again.popleft())
+            yield lines[-1]
+        for line in rest:
+            lines.append(line)
+            held = held + len(line) if len(lines) > 1 else 0
+            if held > MAX_LINE:
+                raise csv.Error("a row longer than a line may be")
+            yield line
+
+    reader = csv.reader(kept(), delimiter=delimiter)
     while True:
+        lines.clear()
         try:
-            yield next(reader)
+            cells = next(reader)
         except StopIteration:
             return
-        except csv.Error as exc:
-            yield BrokenRow(str(exc))
+        except csv.Error:
+            pass
+        else:
+            if len(lines) == 1 or not _has_swallowed(lines, cells, delimiter, width):
+                yield cells
+                continue
+        yield BrokenRow(lines[0].replace('"', "").rstrip("\r\n").split(delimiter))
+        again.extendleft(reversed(lines[1:]))
+        reader = csv.reader(kept(), delimiter=delimiter)
+
+
+def _has_swallowed(lines: list[str], cells: list[str], delimiter: str, width: int) -> bool:
+    """Tell whether a row of several lines is several rows, run together by a stray quote."""
+    if width and len(cells) > width:
+        return True
+    try:
+        next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return True
+    # Two stray quotes that fit each other: most lines are rows of a person, each with a number.
+    said = [line for line in lines if line.strip()]
+    whole = [
+        line
+        for line in said
+        if line.count(delimiter) == width - 1 and sum(map(str.isdigit, line)) >= _FEWEST_DIGITS
+    ]
+    return len(whole) * 2 > len(said)
 
 
 def guess_delimiter(sample: Iterable[str]) -> str:

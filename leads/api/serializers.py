@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from convomono.lib import clock
+from convomono.lib.days import FIRST
 from leads.forms.consent import COUNTRIES
 from leads.imports.columns import FIELDS
 from leads.models import Consent, LeadImport
@@ -111,6 +112,8 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
             for name in ("consent_source", "consent_given_at"):
                 if not attrs.get(name):
                     raise serializers.ValidationError({name: "Say it for this kind of consent."})
+            if attrs["consent_given_at"].date() < FIRST:
+                raise serializers.ValidationError({"consent_given_at": "It is before 2000."})
             if attrs["consent_given_at"] > clock.now():
                 raise serializers.ValidationError({"consent_given_at": "It is in the future."})
         return attrs

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from convomono.lib.csvio import clean_cell
+from convomono.lib.days import FIRST, LAST
 from convomono.lib.phone import is_country
 
 _COUNTRIES = {
@@ -56,11 +57,19 @@ _COUNTRIES = {
     "unitedarabemirates": "AE",
 }
 _YES = frozenset({"1", "y", "yes", "true", "x", "ja", "oui", "si", "sí", "sim", "opt-in", "optin"})
+# A column about do-not-call is believed whatever it says: a day, "DNC", "opted out". Only these say no.
+_NOT_LISTED = frozenset(
+    (
+        *("0", "0.0", "n", "no", "non", "nein", "f", "false", "none", "null", "nil", "nan", "na"),
+        *("n/a", "-", "--", "ok", "clear", "callable", "no match"),
+        *("not listed", "not on list", "not registered"),
+    )
+)
 _DAY_FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d")
 _SLASHED = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d{2})\b")
 _MONTH_FIRST = frozenset({"US", "CA", "PH"})
 _MONTHS = 12
-_CENTURY = 100
+_SHORT_YEAR = 2  # digits
 _SCIENTIFIC = re.compile(r"([0-9])[.,]([0-9]+)[eE]\+?([0-9]{1,2})\Z")
 _TAG_BREAKS = re.compile(r"[;,|]")
 _DECIMALS = re.compile(r"[0-9]{7,15}[.,]0+\Z")
@@ -77,8 +86,16 @@ def country_of(said: str) -> str:
 
 @lru_cache(maxsize=4096)
 def day_of(said: str, country: str) -> date | None:
-    """Return the day a cell names, 3/11 being March in America and November elsewhere; else None."""
-    text = said.strip()
+    """
+    Return the day a cell names, 3/11 being March in America and November elsewhere; else None.
+
+    Days before 2000 are none either: programs write 0001-01-01 and 1900-01-01 for "nobody knows".
+    """
+    day = _day(said.strip(), country)
+    return day if day is not None and FIRST <= day <= LAST else None
+
+
+def _day(text: str, country: str) -> date | None:
     if not text:
         return None
     try:
@@ -101,7 +118,7 @@ def _slashed(found: re.Match[str], *, is_month_first: bool) -> date | None:
     if month > _MONTHS:  # only one reading is a day at all
         month, day = day, month
     try:
-        return date(year + 2000 if year < _CENTURY else year, month, day)
+        return date(year + 2000 if len(found[3]) == _SHORT_YEAR else year, month, day)
     except ValueError:
         return None
 
@@ -109,6 +126,12 @@ def _slashed(found: re.Match[str], *, is_month_first: bool) -> date | None:
 def is_yes(said: str) -> bool:
     """Tell whether a cell says yes."""
     return said.strip().casefold() in _YES
+
+
+def is_listed(said: str) -> bool:
+    """Tell whether a cell of a do-not-call column means that the person is on it: all that isn't a no."""
+    text = said.strip().casefold()
+    return bool(text) and text not in _NOT_LISTED
 
 
 def split_tags(said: str) -> list[str]:

@@ -37,7 +37,7 @@ FIELDS: dict[str, _StrPromise] = {
     "consent_given": _("Agreed to be called (yes or no)"),
     "consent_on": _("Day they agreed"),
     "consent_source": _("Where they agreed"),
-    "registry_listed": _("On a do-not-call registry (yes or no)"),
+    "registry_listed": _("On a do-not-call registry"),
     "registry_on": _("Day of the registry check"),
 }
 # What columns say about consent and registries, apart from the person.
@@ -64,7 +64,7 @@ _SYNONYMS: dict[str, str] = {
     "consent_on": "consentdate consentat consenton optindate optinat optedinat dateofconsent "
     "consenttimestamp",
     "consent_source": "consentsource optinsource",
-    "registry_listed": "dnc donotcall onregistry dncregistry tps ctps registered",
+    "registry_listed": "dnc donotcall onregistry dncregistry dncstatus dnclisted donotcontact tps ctps",
     "registry_on": "scrubdate scrubbedon dncchecked dnccheckedon registrydate",
     "external_id": "id externalid leadid contactid crmid recordid customerid reference ref",
 }

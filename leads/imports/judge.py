@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.utils.translation import gettext as _
 
 from convomono.lib.bulk import rows_where_in
-from leads.imports.cells import day_of, is_yes
+from leads.imports.cells import day_of, is_listed
 from leads.imports.verdicts import (
     ACTIVE_ELSEWHERE,
     OLD_CONSENT,
@@ -84,7 +84,7 @@ def judge(
         lead = known.get(number)
         if level := suppressed.get(number):
             row.refuse(Verdict(f"suppressed_{level}"))
-        elif row.said and is_yes(row.said.get("registry_listed", "")):
+        elif row.said and is_listed(row.said.get("registry_listed", "")):
             row.refuse(Verdict.SUPPRESSED_REGISTRY, reason=judges.registry_reason(row))
         elif lead is not None and lead.pk in enrolled:
             row.refuse(Verdict.DUP_CAMPAIGN)
@@ -149,10 +149,10 @@ class ConsentDays:
 
     def registry_reason(self, row: ReadRow) -> str:
         checked = day_of(row.said.get("registry_on", ""), row.line.country)
-        if checked is None:
+        if checked is None or checked > self.today + timedelta(days=1):
             return _("The number is on a do-not-call registry; the file doesn't say as of when.")
         return _("The number is on a do-not-call registry, as checked %(days)d days ago.") % {
-            "days": (self.today - checked).days
+            "days": max((self.today - checked).days, 0)
         }
 
     def warn(self, row: ReadRow, warnings: Counter[str]) -> None:

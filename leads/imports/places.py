@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from convomono.lib.phone import time_zones
+
 _E, _C, _M, _P = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
 _DETROIT, _INDY, _BOISE = "America/Detroit", "America/Indiana/Indianapolis", "America/Boise"
 
@@ -147,6 +149,12 @@ def place_of(country: str, region: str, postal_code: str) -> tuple[str, tuple[st
     if country == "CA":
         return _canadian(region, postal_code)
     return "", ()
+
+
+def likely_zones(number: str, *, country: str, region: str, postal_code: str) -> tuple[str, ...]:
+    """Return the zones somebody may be in: those of the state or ZIP, else of the number in E.164."""
+    place, zones = place_of(country, region, postal_code)
+    return zones if place else time_zones(number)
 
 
 def _american(region: str, postal_code: str) -> tuple[str, tuple[str, ...]]:

@@ -126,7 +126,7 @@ class RowReader:
     def read(self, number: int, cells: list[str] | BrokenRow) -> ReadRow:
         """Return the row with its number, its person and its variables, or refused."""
         if isinstance(cells, BrokenRow):
-            row = ReadRow(number, [])
+            row = ReadRow(number, [cell[: csvio.MAX_CELL] for cell in cells.cells])
             row.refuse(Verdict.ROW_UNREADABLE, reason=_("A quote is opened and never closed."))
             return row
         row = ReadRow(number, cells)

@@ -164,7 +164,12 @@ def open_rows(stream: IO[bytes], found: Detected) -> Iterator[tuple[int, list[st
     rows = (
         workbook_rows(stream, found.get("sheet", ""))
         if found["format"] == "xlsx"
-        else csvio.read_rows(stream, encoding=found["encoding"], delimiter=found["delimiter"])
+        else csvio.read_rows(
+            stream,
+            encoding=found["encoding"],
+            delimiter=found["delimiter"],
+            width=len(found["header"]),
+        )
     )
     for number, row in enumerate(rows, start=1):
         if isinstance(row, BrokenRow) or "".join(row).strip():

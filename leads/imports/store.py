@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from convomono.lib.bulk import insert_rows, new_row, update_rows
 from convomono.lib.ids import uuid7
 from leads.doors import campaigns
+from leads.imports.places import place_of
 from leads.imports.rows import ReadRow, tags_of
 from leads.imports.verdicts import Verdict
 from leads.models import Consent, Lead, LeadImportChange
@@ -179,12 +180,10 @@ def _fill(work: Work, row: ReadRow, lead: Lead) -> None:
         value = row.fields.get(name, "")
         if value and (overwrite or not getattr(lead, name)):
             setattr(lead, name, value)
-    if (
-        row.place != row.line.country
-        and not lead.time_zone
-        and (overwrite or not lead.zone_candidates)
-    ):
-        lead.zone_candidates = list(row.zones)
+    # What is known of the place now tells the hours, not what the number alone said before.
+    place, zones = place_of(row.line.country, lead.region, lead.postal_code)
+    if place and not lead.time_zone:
+        lead.zone_candidates = list(zones)
     tags = [tag for tag in tags_of(row, work.plan.options) if tag not in lead.tags]
     if tags:
         lead.tags = [*lead.tags, *tags]

@@ -9,7 +9,7 @@ from convomono.lib import files
 from convomono.lib.db import IntegrityError, run_atomic
 from leads.models import AgencyListing, Suppression
 from leads.operations.listing import file_lines, number_in
-from leads.services.suppressions import scope_key
+from leads.services.suppressions import keep_listed, scope_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def _write_slice(
     """Write a slice; False if another worker did, or somebody takes the list back."""
     for _attempt in range(TRIES):
         numbers = [number_in(line, listing.country) for line in lines]
-        entries = _new_entries(listing, numbers, now)
+        entries, listed = _new_entries(listing, numbers, now)
         refused = [line[:_LABEL] for line, one in zip(lines, numbers, strict=True) if not one]
         columns = {
             "lines_done": listing.lines_done + len(lines),
@@ -63,13 +63,16 @@ def _write_slice(
         }
 
         def block(
-            columns: dict[str, object] = columns, entries: Sequence[Suppression] = entries
+            columns: dict[str, object] = columns,
+            entries: Sequence[Suppression] = entries,
+            listed: Sequence[str] = listed,
         ) -> bool:
             won = AgencyListing.objects.filter(
                 pk=listing.pk, status=Status.RUNNING, lines_done=listing.lines_done
             ).update(**columns, progressed_at=pace.real_now())
             if won:
                 Suppression.objects.bulk_create(entries)
+                keep_listed(scope_keys=listed, operation_id=listing.pk)
             return bool(won)
 
         try:
@@ -87,7 +90,8 @@ def _write_slice(
 
 def _new_entries(
     listing: AgencyListing, numbers: Sequence[str], now: datetime
-) -> list[Suppression]:
+) -> tuple[list[Suppression], list[str]]:
+    """Return the entries to add, and the keys of those that are on the list."""
     keys = {
         scope_key(
             level=Suppression.Level.AGENCY, client_id=None, campaign_id=None, phone_number=number
@@ -97,7 +101,7 @@ def _new_entries(
     }
     rows = Suppression.objects.filter(scope_key__in=list(keys))
     there = set(rows.values_list("scope_key", flat=True))
-    return [
+    entries = [
         Suppression(
             level=Suppression.Level.AGENCY,
             phone_number=number,
@@ -111,6 +115,7 @@ def _new_entries(
         for key, number in keys.items()
         if key not in there
     ]
+    return entries, sorted(there)
 
 
 def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:

@@ -21,7 +21,7 @@ from leads.models import (
     Suppression,
 )
 from leads.services.scoring import rescore, weighing_of
-from leads.services.suppressions import scope_key
+from leads.services.suppressions import keep_listed, scope_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ HAD_TAG, HAD_NO_TAG, ENROLLED, LISTED, IN_USE, VARIABLE = (
     "variable_missing",
 )
 EDITED, GONE, IN_LAUNCH, NUMBER_AGAIN = "edited", "gone", "in_launch", "number_again"
-NO_NUMBER, ERASED = "no_number", "erased"
+NO_NUMBER, ERASED, ASKED = "no_number", "erased", "asked"
 
 
 class Stale(Exception):
@@ -245,6 +245,8 @@ class Suppress(_Base):
         Lead.objects.filter(pk__in=[lead.pk for lead in wanted]).update(
             status=Status.SUPPRESSED, updated_at=self.now
         )
+        listed = [self._key(lead) for lead in leads if rows[lead.pk].note == LISTED]
+        keep_listed(scope_keys=listed, operation_id=self.operation.pk)
 
     def undo(self, rows: Sequence[LeadOperationRow]) -> dict[UUID, str]:
         ours = Suppression.objects.filter(
@@ -252,7 +254,7 @@ class Suppress(_Base):
         )
         there = {str(pk) for pk in ours.values_list("pk", flat=True)}
         Suppression.objects.filter(pk__in=there).delete()
-        kept = {row.lead_id: EDITED for row in rows if row.after["suppression_id"] not in there}
+        kept = {row.lead_id: ASKED for row in rows if row.after["suppression_id"] not in there}
         for row in rows:
             if row.lead_id not in kept:
                 Lead.objects.filter(pk=row.lead_id, status=Status.SUPPRESSED).update(
@@ -287,7 +289,7 @@ class Listing(_Base):
         )
         leads.filter(attempts_count=0).update(status=Status.NEW, updated_at=self.now)
         leads.filter(attempts_count__gt=0).update(status=Status.CALLED, updated_at=self.now)
-        return {row.lead_id: GONE for row in rows if row.lead_id not in there}
+        return {row.lead_id: ASKED for row in rows if row.lead_id not in there}
 
 
 class Delete(_Base):

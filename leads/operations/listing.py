@@ -15,7 +15,7 @@ from convomono.lib.phone import NumberRefused, parse_number
 from leads.models import Lead, LeadOperation, LeadOperationRow, Suppression
 from leads.operations.kinds import LISTED, NO_NUMBER
 from leads.operations.work import SLICE, TRIES, Overtaken, finish, move, tried
-from leads.services.suppressions import scope_key
+from leads.services.suppressions import keep_listed, scope_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,12 +74,13 @@ def _write_slice(
     operation: LeadOperation, lines: Sequence[str], *, done: int, pace: Pace, now: datetime
 ) -> None:
     for _attempt in range(TRIES):
-        rows, entries = _plan(operation, lines, now)
+        rows, entries, listed = _plan(operation, lines, now)
         skipped = len(rows) - len(entries)
 
         def block(
             rows: Sequence[LeadOperationRow] = rows,
             entries: Sequence[Suppression] = entries,
+            listed: Sequence[str] = listed,
             skipped: int = skipped,
         ) -> None:
             move(
@@ -92,6 +93,7 @@ def _write_slice(
             )
             Suppression.objects.bulk_create(entries)
             LeadOperationRow.objects.bulk_create(rows)
+            keep_listed(scope_keys=listed, operation_id=operation.pk)
             Lead.objects.filter(
                 client_id=operation.client_id,
                 phone_number__in=[one.phone_number for one in entries],
@@ -105,7 +107,7 @@ def _write_slice(
 
 def _plan(
     operation: LeadOperation, lines: Sequence[str], now: datetime
-) -> tuple[list[LeadOperationRow], list[Suppression]]:
+) -> tuple[list[LeadOperationRow], list[Suppression], list[str]]:
     numbers = [number_in(line, operation.params["country"]) for line in lines]
     keys = {
         number: scope_key(
@@ -122,6 +124,7 @@ def _plan(
             "scope_key", flat=True
         )
     )
+    listed_keys = sorted(there)
     rows, entries = [], []
     for line, number in zip(lines, numbers, strict=True):
         listed = bool(number) and keys[number] in there
@@ -150,4 +153,4 @@ def _plan(
                 created_at=now,
             )
         )
-    return rows, entries
+    return rows, entries, listed_keys

@@ -33,6 +33,7 @@ _NOTES: dict[str, _StrPromise] = {
     kinds.EDITED: _("Was changed since; kept as it is."),
     kinds.GONE: _("Was taken away since."),
     kinds.NO_NUMBER: _("No number that could be called was found in this line."),
+    kinds.ASKED: _("Was asked for again since, or taken off by somebody: left as it is."),
     kinds.ERASED: _("The person was erased."),
     kinds.IN_LAUNCH: _("Is in a launch by now; kept there."),
     kinds.NUMBER_AGAIN: _("The number is in the list again; that lead is kept."),

@@ -10,7 +10,8 @@ from django.db.models import Q
 from audit import actions
 from audit.services import record
 from convomono.lib.db import IntegrityError, atomic
-from convomono.lib.phone import parse_number, time_zones
+from convomono.lib.phone import parse_number
+from leads.imports.places import likely_zones
 from leads.models import Consent, Lead
 from leads.services.scoring import rescore_called, rescore_lead, weighing_of
 from leads.services.suppressions import suppressed_numbers
@@ -95,7 +96,14 @@ def create_lead(
         phone_number=parsed.e164,
         country=parsed.country,
         line_type=parsed.line_type,
-        zone_candidates=list(time_zones(parsed.e164)),
+        zone_candidates=list(
+            likely_zones(
+                parsed.e164,
+                country=parsed.country,
+                region=fields.region,
+                postal_code=fields.postal_code,
+            )
+        ),
         tags=tags or [],
         consent_status=Lead.ConsentStatus.GIVEN if consent else Lead.ConsentStatus.NONE,
         created_at=now,

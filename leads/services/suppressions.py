@@ -101,13 +101,14 @@ def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept
     """
     Put a number in E.164 on a do-not-call list; it takes effect at once and doesn't expire.
 
-    A second time returns the row that is there. May stand inside the caller's atomic block.
+    A second time returns the row that is there; one that a list or a bulk change had put there is this
+    person's own wish from now on, which no undo takes off. May stand inside the caller's atomic block.
     """
     key = scope_key(
         level=level, client_id=client_id, campaign_id=campaign_id, phone_number=phone_number
     )
     if there := Suppression.objects.filter(scope_key=key).first():
-        return there
+        return _asked_for(there, source, reason, call_id, actor, now)
     row = Suppression(
         level=level,
         client_id=None if level == Level.AGENCY else client_id,
@@ -126,7 +127,47 @@ def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept
         # Somebody was quicker. Inside the caller's block MongoDB has ended the transaction.
         if in_transaction():
             raise
-        return Suppression.objects.get(scope_key=key)
+        return _asked_for(
+            Suppression.objects.get(scope_key=key), source, reason, call_id, actor, now
+        )
+    return row
+
+
+def keep_listed(*, scope_keys: Iterable[str], operation_id: UUID) -> None:
+    """
+    Note that one more list names numbers which an earlier one put there: an undo of neither takes them off.
+
+    At most 200 at once, inside the caller's atomic block.
+    """
+    Suppression.objects.filter(scope_key__in=list(scope_keys), operation_id__isnull=False).exclude(
+        operation_id=operation_id
+    ).update(operation_id=None)
+
+
+@atomic
+def _asked_for(
+    row: Suppression,
+    source: str,
+    reason: str,
+    call_id: UUID | None,
+    actor: Actor,
+    now: datetime,
+) -> Suppression:
+    """Take an entry out of the list that added it: an undo of that list leaves it then."""
+    if row.operation_id is None:
+        return row
+    columns = {
+        "operation_id": None,
+        "source": source,
+        "reason": reason[:200],
+        "call_id": call_id,
+        "added_by_email": actor.actor_email,
+    }
+    mine = Suppression.objects.filter(pk=row.pk, operation_id=row.operation_id)
+    if mine.update(**columns):
+        for name, value in columns.items():
+            setattr(row, name, value)
+        _record(row, actor=actor, now=now)
     return row
 
 
@@ -137,6 +178,10 @@ def _insert(row: Suppression, *, actor: Actor, now: datetime) -> None:
         Lead.objects.filter(client_id=row.client_id, phone_number=row.phone_number).update(
             status=Lead.Status.SUPPRESSED, updated_at=now
         )
+    _record(row, actor=actor, now=now)
+
+
+def _record(row: Suppression, *, actor: Actor, now: datetime) -> None:
     record(
         actions.NUMBER_SUPPRESSED,
         resource=row,

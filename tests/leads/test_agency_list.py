@@ -249,3 +249,25 @@ def test_is_a_fragment_for_htmx(browse, root):
 
     assert fragment.lstrip().startswith("<section")
     assert browse(root).get(f"{LIST}add/").status_code == 405
+
+
+def test_keeps_who_asked_since_when_a_list_is_taken_back(take_over, browse, bob_may):
+    listing = take_over("212 555 0101\n212 555 0102\n")
+    browse(bob_may).post(f"{LIST}add/", NEW)
+
+    browse(bob_may).post(f"{LIST}lists/{listing.pk}/undo/")
+    work_on_listing(listing_id=listing.pk)
+
+    entry = Suppression.objects.get()
+    assert (entry.phone_number, entry.source) == (NUMBER, "spoken")
+    assert AuditLog.objects.filter(action="number.suppressed").count() == 1
+
+
+def test_keeps_whom_another_list_names_when_one_is_taken_back(take_over, browse, bob_may):
+    first = take_over("212 555 0101\n212 555 0102\n")
+    take_over("212 555 0102\n")
+
+    browse(bob_may).post(f"{LIST}lists/{first.pk}/undo/")
+    work_on_listing(listing_id=first.pk)
+
+    assert numbers() == {"+12125550102"}

@@ -75,6 +75,37 @@ def test_takes_a_list_back(
     assert lead.status == "new"
 
 
+@pytest.mark.parametrize("way", ["a person", "a call", "another list"])
+def test_keeps_who_asked_since_when_a_list_is_taken_back(
+    take_over, browse, mia, acme, run_jobs, django_capture_on_commit_callbacks, way
+):
+    operation = take_over(pasted=f"{NUMBER}\n+12125550102\n")
+    call_id = uuid7() if way == "a call" else None
+    if way == "another list":
+        with django_capture_on_commit_callbacks(execute=True):
+            browse(mia).post(
+                "/app/do-not-call/import/", {"country": "US", "reason": "B", "pasted": NUMBER}
+            )
+        run_jobs()
+    else:
+        suppress(
+            level="client", client_id=acme.pk, campaign_id=None, phone_number=NUMBER,
+            source="call" if call_id else "person", reason="Never again", call_id=call_id,
+            actor=mia, now=NOW,
+        )  # fmt: skip
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browse(mia).post(f"/app/leads/changes/{operation.pk}/undo/")
+    run_jobs()
+
+    entry = Suppression.objects.get()
+    assert (entry.phone_number, entry.call_id) == (NUMBER, call_id)
+    told = AuditLog.objects.filter(action="number.suppressed").count()
+    assert told == (way != "another list")
+    operation.refresh_from_db()
+    assert (operation.undone_count, operation.kept_count) == (1, 1)
+
+
 def test_goes_through_a_long_list_in_slices(take_over):
     operation = take_over(pasted="\n".join(f"+1212555{n:04}" for n in range(100, 200)))
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import openpyxl
 import pytest
 
+from leads.imports.error_file import error_lines
 from leads.imports.packed import FileRefused
 from leads.models import Lead
 from tests.factories.leads import upload
@@ -102,8 +103,29 @@ def test_is_refused_with_what_to_do(alice, content, sentence):
             "name,phone\n🎉Ada🦷,212-555-0101\n".encode(), {"+12125550101": "🎉Ada🦷"}, {}, id="emoji"
         ),
         pytest.param(
-            b'name,phone\n"Ada,212-555-0101\n' + b"B,212-555-0102\n" * 9000, {}, {"row_unreadable": 1},
+            b'name,phone\n"Ada,212-555-0101\n' + b"".join(b"B,2124%06d\n" % n for n in range(9000)),
+            {"+12124000000": "B", "+12124008999": "B"},
+            {"row_unreadable": 1, "new": 9000},
             id="a quote that never closes",
+        ),
+        pytest.param(
+            b'name,phone\n"Ada,212-555-0101\n' + GOOD.replace("0101", "0102").encode()
+            + b'Bob",212-555-0103\nCid,212-555-0104\n',
+            {"+12125550102": "Ada", "+12125550103": 'Bob"', "+12125550104": "Cid"},
+            {"row_unreadable": 1, "new": 3},
+            id="two stray quotes that fit each other",
+        ),
+        pytest.param(
+            b'name,phone\nAda,"212-555-0101\nBob,212-555-0102\nCid,"212-555-0103\nDi,212-555-0104\n',
+            {"+12125550102": "Bob", "+12125550104": "Di"},
+            {"row_unreadable": 2, "new": 2},
+            id="two stray quotes at the same column",
+        ),
+        pytest.param(
+            b'name,street,phone\nAda,"1 Main St,\nApt 4",212-555-0101\nBob,"2 ""B"" St\n",212-555-0102\n',
+            {"+12125550101": "Ada", "+12125550102": "Bob"},
+            {"row_unreadable": 0, "new": 2},
+            id="line breaks in cells as they should be",
         ),
         pytest.param(
             b"name,phone\n" + b"x" * 40_000 + b",212-555-0101\n" + GOOD.encode().replace(b"0101", b"0102"),
@@ -124,3 +146,14 @@ def test_saves_the_rows_that_are_good(imported, content, names, bad):
         sum(done.counts.get(one, 0) for one in done.counts if one != "tz_uncertain")
         == done.rows_total
     )
+
+
+def test_names_the_row_of_a_stray_quote_and_counts_the_others_right(imported, verdicts):
+    rows = [f"P{n},2124{n:06}" for n in range(300)]
+    rows[7] = '"P7,2124000007'
+
+    done = imported("name,phone\n" + "\n".join(rows) + "\nBad,12\n")
+
+    assert verdicts(done) == {9: "row_unreadable", 302: "phone_too_short"}
+    assert Lead.objects.count() == 299
+    assert "P7,2124000007,9,,row_unreadable," in "".join(error_lines(lead_import=done))

@@ -123,7 +123,7 @@ def test_keeps_rows_apart_that_are_broken(imported):
         b'"Open,2125550104\n' + b"x" * 140_000 + b"\nLast,2125550105\n"
     )
 
-    assert done.counts["row_unreadable"] == 3
+    assert done.counts["row_unreadable"] == 4
     assert done.counts["phone_missing"] == 1
     assert Lead.objects.filter(phone_number="+12125550103", first_name="été").exists()
 

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from leads.imports.undo import undo_rows
 from leads.imports.verdicts import MENDABLE, REASONS, SUGGESTIONS, WARNINGS, Verdict
+from leads.imports.work import Pace
 from leads.models import Consent, Lead
+from leads.services.imports import undo_import
+from leads.services.people import LeadFields, create_lead
 from tests.factories.accounts import NOW
 from tests.factories.leads import CONSENT, LeadFactory, SuppressionFactory, upload
 
@@ -178,3 +182,71 @@ def test_remembers_what_a_column_was_in_another_file(alice, imported, browse):
     page = browse(alice).get(f"/app/imports/{row.pk}/").text
 
     assert '<option value="field:phone_number" selected>' in page
+
+
+def test_calls_a_known_lead_in_the_hours_of_the_place_the_file_tells(imported, acme, alice):
+    lead = LeadFactory.create(
+        client=acme, phone_number="+12125550101", zone_candidates=["America/New_York"]
+    )
+
+    done = imported("phone,state,zip\n212 555 0101,CA,90001\n", existing="fill")
+
+    lead.refresh_from_db()
+    assert (lead.region, lead.zones) == ("CA", ["America/Los_Angeles"])
+    undo_import(lead_import=done, actor=alice, now=NOW, real_now=NOW)
+    done.refresh_from_db()
+    undo_rows(lead_import=done, pace=Pace(lambda: NOW, lambda _seconds: None), now=NOW)
+    lead.refresh_from_db()
+    assert (lead.region, lead.zones) == ("", ["America/New_York"])
+
+
+def test_takes_the_hours_of_both_places_where_lead_and_file_differ(imported, acme):
+    lead = LeadFactory.create(
+        client=acme, phone_number="+12125550101", region="NY", zone_candidates=["America/New_York"]
+    )
+
+    imported("phone,state,zip\n212 555 0101,CA,90001\n", existing="fill")
+
+    lead.refresh_from_db()
+    assert (lead.region, lead.postal_code) == ("NY", "90001")
+    assert lead.zones == ["America/New_York", "America/Los_Angeles"]
+
+
+def test_calls_a_lead_that_a_program_adds_in_the_hours_of_its_place(acme, alice):
+    lead = create_lead(
+        client=acme, phone_number="2125550101", country="US", fields=LeadFields(region="CA"),
+        consent=None, actor=alice, now=NOW,
+    )  # fmt: skip
+
+    assert lead.zones == ["America/Los_Angeles"]
+
+
+@pytest.mark.parametrize(
+    "said", ["DNC", "Do Not Call", "listed", "T", "opted out", "2026-01-05", "1", "yes", "?"]
+)
+def test_calls_nobody_whose_do_not_call_cell_isnt_a_plain_no(imported, said):
+    assert imported(f"phone,dnc\n2125550101,{said}\n").counts == {"suppressed_registry": 1}
+
+
+@pytest.mark.parametrize("said", ["", "0", "N", "no", "FALSE", "nein", "-", "none", "not listed"])
+def test_calls_whose_do_not_call_cell_says_no(imported, said):
+    assert imported(f"phone,dnc\n2125550101,{said}\n").counts == {"new": 1}
+
+
+def test_takes_a_column_of_customers_for_no_registry(imported):
+    assert imported("phone,registered\n2125550101,2024-05-01\n").counts == {"new": 1}
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1900-01-01", "01/01/0001", "1999-12-31"])
+def test_takes_a_day_that_programs_write_for_nothing_for_no_consent(imported, day):
+    content = f"phone,consent,consent date\n2125550101,yes,{day}\n"
+
+    assert imported(content, consent=None, consent_by_row=True).counts == {"no_consent": 1}
+    assert not Consent.objects.exists()
+
+
+def test_says_nothing_of_the_age_of_a_registry_check_in_the_future(imported, browse, mia):
+    done = imported("phone,dnc,scrub date\n2125550101,yes,2027-05-01\n")
+
+    page = browse(mia).get(f"/app/imports/{done.pk}/rows/suppressed_registry/").text
+    assert "doesn&#x27;t say as of when" in page
