@@ -49,23 +49,25 @@ from telephony.jobs import (
     copy_recordings,
     delete_erased_calls,
     fetch_lookups,
+    purge_recordings,
     settle_orders,
     watch_numbers,
 )
 from webhooks.jobs import (
+    delete_removed,
     erase_bodies,
     expire_lost_holds,
     fetch_differences,
     give_up_parked,
     purge_events,
     resolve_lost_answers,
-    resume_replays,
     send_client_events,
     sweep_calls,
     sweep_parked,
     watch_credits,
     watch_webhooks,
 )
+from webhooks.replay_jobs import remove_remains, resume_replays
 
 DAY = 24 * 3600
 
@@ -82,13 +84,16 @@ periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)
 periodic(copy_recordings, every_seconds=60)
+periodic(purge_recordings, every_seconds=600, queue="history")
 periodic(fetch_lookups, every_seconds=60)
 periodic(settle_trial_calls, every_seconds=60, queue="calls")
 periodic(resume_replays, every_seconds=60)
+periodic(remove_remains, every_seconds=300, queue="history")  # where rebuilds are made
 periodic(watch_credits, every_seconds=60)
 periodic(watch_webhooks, every_seconds=60, queue="calls")
 periodic(give_up_parked, every_seconds=3600)
-periodic(purge_events, every_seconds=3600)
+periodic(purge_events, every_seconds=600, queue="history")
+periodic(delete_removed, every_seconds=60, queue="history")
 periodic(erase_bodies, every_seconds=600)
 periodic(expire_lost_holds, every_seconds=60)
 periodic(expire_minutes, every_seconds=60)

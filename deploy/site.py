@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "127.0.0.1"
-# What calls wait for, and what takes minutes: neither stands behind the other.
-QUEUES = {"worker": ("calls", "default"), "bulk": ("imports", "reports", "copies")}
+# What calls wait for, what takes minutes, and what may take hours: none stands behind another.
+QUEUES = {
+    "worker": ("calls", "default"),
+    "bulk": ("imports", "reports", "copies"),
+    "history": ("history",),
+}
 WEBHOOK_KEY = "sandbox-webhook"
 
 

@@ -18,6 +18,9 @@ from telephony.services import erasing, health, ordering
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Real time, of every ten minutes.
+PURGE_SECONDS = 300
+
 
 def copy_recording(*, call_id: str, **_later: Any) -> bool:
     """Copy one call's recording; a second run does nothing."""
@@ -27,13 +30,19 @@ def copy_recording(*, call_id: str, **_later: Any) -> bool:
 
 
 def copy_recordings(**_later: Any) -> int:
-    """Order the copies that are missing, and delete those that are older than they are kept."""
+    """Order the copies that are missing."""
     if not settings.RECORDINGS_COPY:
         return 0
-    now = clock.now()
-    recordings.note_recordings(now=now)
-    recordings.purge_recordings(before=now - timedelta(days=settings.RECORDINGS_DAYS))
+    recordings.note_recordings(now=clock.now())
     return _order(Recording, copy_recording)
+
+
+def purge_recordings(**_later: Any) -> int:
+    """Delete copies that are older than they are kept."""
+    if not settings.RECORDINGS_COPY:
+        return 0
+    before = clock.now() - timedelta(days=settings.RECORDINGS_DAYS)
+    return recordings.purge_recordings(before=before, seconds=PURGE_SECONDS)
 
 
 def fetch_lookup(*, call_id: str, **_later: Any) -> bool:

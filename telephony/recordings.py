@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -92,14 +93,23 @@ def note_recordings(*, now: datetime) -> int:
     return noted
 
 
-def purge_recordings(*, before: datetime) -> int:
-    """Delete copies that were taken before then, file first; return how many."""
+def purge_recordings(*, before: datetime, seconds: float = 60) -> int:
+    """
+    Delete copies that were taken before then, file first, for at most so many real seconds.
+
+    Returns how many. One row after the other: a file may be far away, and no transaction waits for it.
+    """
+    ends_at = time.monotonic() + seconds
     old = Recording.objects.filter(created_at__lt=before, status=Recording.Status.STORED)
-    rows = list(old.order_by("created_at")[:BATCH])
-    for row in rows:
-        files.delete_stored(row.stored_name)
-        row.delete()
-    return len(rows)
+    purged = 0
+    while rows := list(old.order_by("created_at")[:BATCH]):
+        for row in rows:
+            if time.monotonic() >= ends_at:
+                return purged
+            files.delete_stored(row.stored_name)
+            row.delete()
+            purged += 1
+    return purged
 
 
 def _row(call: Call, now: datetime) -> Recording:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.conf import settings
 
 from billing.services import differences_to_fetch, expire_holds, mark_fetched
@@ -17,14 +15,10 @@ from convomono.lib import clock
 from convomono.lib.jobs import enqueue
 from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
-from webhooks import alerts, client_events, erasing, outgoing, replay, retention, scratch, sweeper
-from webhooks.models import ReplayRun
+from webhooks import alerts, client_events, erasing, outgoing, retention, sweeper
 
-log = structlog.get_logger()
-
-REPLAY_SECONDS = 6 * 3600
-_LONGEST_REPLAY = timedelta(seconds=REPLAY_SECONDS, minutes=10)
-_STAYED_BEHIND = timedelta(minutes=2)
+# In ten minutes: three times what 1,000 lines fill in them.
+PURGE_SECONDS = 300
 _PURGE_PAUSE_SECONDS = 0.01
 
 
@@ -61,9 +55,16 @@ def erase_bodies(**_later: Any) -> int:
 def purge_events(**_later: Any) -> int:
     """Delete events older than WEBHOOK_RETENTION_DAYS, and the log of what was sent after a month."""
     before = clock.now() - timedelta(days=settings.WEBHOOK_RETENTION_DAYS)
-    purged = retention.purge_events(before=before, pause=_let_others_write)
     log_before = clock.real_now() - retention.SENT_FOR
-    return purged + retention.purge_sent(before=log_before, pause=_let_others_write)
+    purge = retention.Purge(seconds=PURGE_SECONDS, pause=_let_others_write)
+    purged = retention.purge_events(before=before, purge=purge)
+    return purged + retention.purge_sent(before=log_before, purge=purge)
+
+
+def delete_removed(**_later: Any) -> int:
+    """Delete addresses that people removed, with the log of what was sent there."""
+    purge = retention.Purge(seconds=PURGE_SECONDS, pause=_let_others_write)
+    return retention.delete_removed(purge=purge)
 
 
 def _let_others_write() -> None:
@@ -102,58 +103,6 @@ def send_to_endpoint(*, endpoint_id: str, **_later: Any) -> int:
     sent = outgoing.send_due(endpoint_id=pk, now=clock.real_now(), sender=sender)
     outgoing.release_endpoint(endpoint_id=pk, now=clock.real_now())
     return sent
-
-
-def run_replay(*, run_id: str, **_later: Any) -> None:
-    """Do a replay that somebody ordered; a second run of the same one does nothing."""
-    run_key = UUID(run_id)
-    mine = ReplayRun.objects.filter(pk=run_key, status=ReplayRun.Status.QUEUED).update(
-        status=ReplayRun.Status.RUNNING, started_at=clock.real_now()
-    )
-    if not mine:
-        return
-    run = ReplayRun.objects.get(pk=run_key)
-    try:
-        found = _replayed(run)
-    except Exception as problem:
-        log.exception("replay.stopped", run_id=run_id)
-        _end_replay(run, status=ReplayRun.Status.FAILED, error=str(problem)[-400:])
-        return
-    _end_replay(run, status=ReplayRun.Status.FINISHED, **asdict(found))
-
-
-def _replayed(run: ReplayRun) -> replay.Comparison:
-    if run.kind == ReplayRun.Kind.EVERYTHING:
-        return scratch.rebuild_in_scratch()
-    chosen = replay.Range(
-        received_from=run.received_from,
-        received_until=run.received_until,
-        provider_call_id=run.provider_call_id,
-    )
-    return replay.apply_again(
-        chosen=chosen, is_dry_run=run.is_dry_run, now=clock.now(), pause=_let_others_write
-    )
-
-
-def _end_replay(run: ReplayRun, **columns: Any) -> None:
-    ReplayRun.objects.filter(pk=run.pk, status=ReplayRun.Status.RUNNING).update(
-        finished_at=clock.real_now(), **columns
-    )
-
-
-def resume_replays(**_later: Any) -> int:
-    """Order again what no worker took, and give up what a killed one left behind."""
-    now = clock.real_now()
-    lost = ReplayRun.objects.filter(
-        status=ReplayRun.Status.RUNNING, started_at__lt=now - _LONGEST_REPLAY
-    )
-    lost.update(status=ReplayRun.Status.FAILED, finished_at=now, error="Its worker was killed.")
-    waiting = ReplayRun.objects.filter(
-        status=ReplayRun.Status.QUEUED, created_at__lt=now - _STAYED_BEHIND
-    ).values_list("pk", flat=True)[:20]
-    for pk in waiting:
-        enqueue(run_replay, timeout_seconds=REPLAY_SECONDS, run_id=str(pk))
-    return len(waiting)
 
 
 def fetch_differences(**_later: Any) -> int:

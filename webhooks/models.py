@@ -20,7 +20,8 @@ class WebhookEvent(BaseModel):
     `key` makes a delivery that comes twice one row. Status: `pending` waits for the drain, `parked`
     for a call nobody knows yet, `orphan` waited three days for one, `applied` took effect, `ignored`
     is of no concern, `dead` failed five times or can't be read. `body` is the raw request, as it was signed; with source `sweep`
-    it is the call as we fetched it, because its news never came.
+    it is the call as we fetched it, because its news never came. `asked_at` is when the sweeper asked
+    Retell about the call of a parked one last.
     """
 
     class Status(models.TextChoices):
@@ -48,6 +49,7 @@ class WebhookEvent(BaseModel):
     error = models.CharField(max_length=400, blank=True)
     created_at = models.DateTimeField()
     processed_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
@@ -70,6 +72,14 @@ class WebhookEvent(BaseModel):
         return orjson.loads(self.body)
 
 
+class EndpointQuerySet(ClientOwnedQuerySet["Endpoint"]):
+    """Addresses, those that were removed among them."""
+
+    def kept(self) -> EndpointQuerySet:
+        """Leave out those that were removed."""
+        return self.filter(removed_at=None)
+
+
 class Endpoint(ClientOwned):
     """
     An address of a client's own system that hears of events; all times are of the real world.
@@ -77,7 +87,8 @@ class Endpoint(ClientOwned):
     `kinds` are those of ClientEvent that it asked for. `secret` signs what is sent; for a day after a
     rotation `previous_secret` signs too. Until `sending_until` a worker sends there, or is about to;
     afterwards it says when one last did. `failing_since` is when the first of the tries failed that
-    have all failed since; after five days of that the address is switched off.
+    have all failed since; after five days of that the address is switched off. One with `removed_at`
+    is shown to nobody, and goes once its log is deleted (`webhooks/retention.py`).
     """
 
     class Status(models.TextChoices):
@@ -94,8 +105,9 @@ class Endpoint(ClientOwned):
     failing_since = models.DateTimeField(null=True, blank=True)
     sending_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ClientOwnedQuerySet.as_manager()
+    objects = EndpointQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["client", "created_at"], name="endpoint_by_client")]
@@ -159,7 +171,8 @@ class ReplayRun(BaseModel):
     One replay that somebody asked for, and what it came to.
 
     Kind: `again` applies the events of a range to the rows there are, `everything` rebuilds all in a
-    scratch copy and compares (`webhooks/replay.py`). `differences` holds at most 200 of them.
+    scratch copy and compares (`webhooks/replay.py`). `differences` holds at most 200 of them. `only_key`
+    keeps a second rebuild away until the first is over; its worker says at `worked_at` that it lives.
     """
 
     class Kind(models.TextChoices):
@@ -188,7 +201,9 @@ class ReplayRun(BaseModel):
     rebuilt_hash = models.CharField(max_length=64, blank=True)
     error = models.CharField(max_length=400, blank=True)
     asked_by_email = models.CharField(max_length=254)
+    only_key = models.CharField(max_length=16, null=True, blank=True, unique=True)
     created_at = models.DateTimeField()
+    worked_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -120,7 +120,7 @@ def claim_endpoints(*, now: datetime) -> list[UUID]:
         endpoint=OuterRef("pk"), status=_Status.PENDING, next_try_at__lte=now
     )
     free = Q(sending_until=None) | Q(sending_until__lte=now)
-    rows = Endpoint.objects.filter(free, Exists(due)).order_by("sending_until", "pk")
+    rows = Endpoint.objects.kept().filter(free, Exists(due)).order_by("sending_until", "pk")
     found = list(rows.values_list("pk", flat=True)[:BATCH])
     # Compare-and-set: two runs of the job order one sender.
     return [
@@ -143,7 +143,7 @@ def send_due(*, endpoint_id: UUID, now: datetime, sender: Sender, seconds: float
     that dies in between has it sent again: receivers know repeats by the `webhook-id`. An address
     that doesn't answer at all is left after the first try: it would cost others their time.
     """
-    endpoint = Endpoint.objects.filter(pk=endpoint_id).first()
+    endpoint = Endpoint.objects.kept().filter(pk=endpoint_id).first()
     if endpoint is None:
         return 0
     began = time.monotonic()

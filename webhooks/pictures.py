@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 type Picture = dict[str, dict[str, Any]]
 
-# Whom a row belongs to, and its own key; when *we* heard of it; the version of the rules in force,
-# and how many times it was written.
+# Whom a row belongs to, and its own key; when *we* heard of it or asked; the version of the rules in
+# force, and how many times it was written; what people did.
 _LEFT_OUT: Final = {
     "id", "call", "call_id", "created_at", "analyzed_at", "outcome_rules_version", "revision",
+    "swept_at", "end_requested_at", "corrected_outcome", "corrected_by_email", "corrected_at",
 }  # fmt: skip
 _OF_ATTEMPT: Final = ("status", "outcome_class", "disconnection_reason", "provider_call_id")
 _SHOWN: Final = 200

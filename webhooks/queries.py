@@ -110,7 +110,7 @@ def events(*, search: str = "", status: str = "") -> QuerySet[WebhookEvent]:
 
 def endpoints(*, client: Client) -> list[Endpoint]:
     """Return the addresses of a client, in the order they were added; ten at most."""
-    return list(Endpoint.objects.filter(client=client).order_by("created_at", "pk"))
+    return list(Endpoint.objects.kept().filter(client=client).order_by("created_at", "pk"))
 
 
 def endpoint_deliveries(

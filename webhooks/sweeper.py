@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 import structlog
+from django.db.models import Exists, OuterRef, Q
 
 from campaigns.models import Attempt
 from convomono.lib import clock
@@ -23,7 +24,7 @@ from webhooks.models import WebhookEvent
 from webhooks.shards import slot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -35,6 +36,11 @@ BATCH: Final = 100
 _RING: Final = timedelta(minutes=2)
 _MARGIN: Final = timedelta(minutes=10)
 _LONGEST_CALL: Final = timedelta(hours=2)  # Retell's own cap on max_call_duration_ms
+# A call that Retell still calls running is asked about again after this.
+_ASKED_AGAIN: Final = timedelta(minutes=10)
+# So many calls in progress are looked at in one sweep; a thousand lines have fewer that are this old.
+_MOST_LOOKED_AT: Final = 5_000
+_READ_AT_ONCE: Final = 500
 # A parked event is given this long to be claimed by the answer to its dial.
 _PARKED_FOR: Final = timedelta(minutes=2)
 # Retell is asked about an ended call that lacks a fact only while it is this young.
@@ -55,8 +61,11 @@ def sweep_calls(*, gateway: Gateway, now: datetime) -> int:
 
     Ring, longest duration and ten minutes, by the clock that dialling uses. Twice is once.
     """
-    overdue = [*_silent(now), *_half_told(now)]
-    return _fetch_all(gateway, overdue, now)
+
+    def asked(call_id: str) -> None:
+        Call.objects.filter(provider_call_id=call_id).update(swept_at=now)
+
+    return _fetch_all(gateway, [*_silent(now), *_half_told(now)], now, asked)
 
 
 def sweep_parked(*, gateway: Gateway, now: datetime) -> int:
@@ -66,49 +75,71 @@ def sweep_parked(*, gateway: Gateway, now: datetime) -> int:
     An event whose call is known by now needs no fetching: the drain takes it up itself.
     """
     parked = WebhookEvent.objects.filter(
+        _is_not_fresh("asked_at", now),
         status=WebhookEvent.Status.PARKED,
         source=WebhookEvent.Source.DELIVERY,
         created_at__lt=now - _PARKED_FOR,
         created_at__gt=now - _STILL_SETTLED_LATE,
     )
-    ids = set(parked.order_by("created_at").values_list("provider_call_id", flat=True)[:BATCH])
-    swept = WebhookEvent.objects.filter(provider_call_id__in=ids, source=WebhookEvent.Source.SWEEP)
-    return _fetch_all(gateway, ids - set(swept.values_list("provider_call_id", flat=True)), now)
+    swept = WebhookEvent.objects.filter(
+        provider_call_id=OuterRef("provider_call_id"), source=WebhookEvent.Source.SWEEP
+    )
+    # A call has three events or so. Those never asked about (NULL is least) come first.
+    rows = parked.filter(~Exists(swept)).order_by("asked_at", "created_at")
+    found = list(dict.fromkeys(rows.values_list("provider_call_id", flat=True)[: 5 * BATCH]))
+
+    def asked(call_id: str) -> None:
+        of_call = WebhookEvent.objects.filter(provider_call_id=call_id)
+        of_call.filter(status=WebhookEvent.Status.PARKED).update(asked_at=now)
+
+    return _fetch_all(gateway, found[:BATCH], now, asked)
+
+
+def _is_not_fresh(column: str, now: datetime) -> Q:
+    """Keep what was never asked about, or not lately: what stays as it is must not hide the others."""
+    return Q(**{column: None}) | Q(**{f"{column}__lt": now - _ASKED_AGAIN})
 
 
 def _silent(now: datetime) -> list[str]:
     """Find calls in progress that must be over, each by its own longest duration."""
-    live = (Call.Status.REGISTERED, Call.Status.ONGOING)
-    rows = Call.objects.filter(status__in=live, created_at__lt=now - _RING - _MARGIN)
+    rows = Call.objects.filter(
+        _is_not_fresh("swept_at", now), status__in=Call.LIVE, created_at__lt=now - _RING - _MARGIN
+    )
     found = list(
         rows.order_by("created_at", "pk").values_list(
-            "provider_call_id", "attempt_id", "created_at"
-        )[:BATCH]
+            "provider_call_id", "attempt_id", "created_at", "swept_at"
+        )[:_MOST_LOOKED_AT]
     )
-    attempts = Attempt.objects.filter(pk__in=[attempt_id for _id, attempt_id, _at in found])
-    longest = {
-        pk: timedelta(seconds=seconds) for pk, seconds in attempts.values_list("pk", "held_seconds")
-    }
-    return [
-        provider_call_id
-        for provider_call_id, attempt_id, created_at in found
-        if created_at + _RING + _longest(attempt_id, longest) + _MARGIN < now
+    longest = _longest_by_attempt([attempt_id for _id, attempt_id, _at, _swept in found])
+    overdue = [
+        (swept_at is not None, swept_at or created_at, provider_call_id)
+        for provider_call_id, attempt_id, created_at, swept_at in found
+        if created_at + _RING + longest.get(attempt_id, _LONGEST_CALL) + _MARGIN < now
     ]
+    # Those never asked about first.
+    return [provider_call_id for _was_asked, _at, provider_call_id in sorted(overdue)[:BATCH]]
 
 
-def _longest(attempt_id: UUID | None, longest: Mapping[UUID, timedelta]) -> timedelta:
-    return longest.get(attempt_id, _LONGEST_CALL) if attempt_id else _LONGEST_CALL
+def _longest_by_attempt(attempt_ids: Sequence[UUID | None]) -> dict[UUID | None, timedelta]:
+    known = [pk for pk in attempt_ids if pk is not None]
+    longest: dict[UUID | None, timedelta] = {}
+    for start in range(0, len(known), _READ_AT_ONCE):
+        attempts = Attempt.objects.filter(pk__in=known[start : start + _READ_AT_ONCE])
+        for pk, seconds in attempts.values_list("pk", "held_seconds"):
+            longest[pk] = timedelta(seconds=seconds)
+    return longest
 
 
 def _half_told(now: datetime) -> list[str]:
     """Find calls that ended and can't be settled, because no event had all it takes."""
     over = Call.objects.filter(
+        _is_not_fresh("swept_at", now),
         status__in=Call.OVER,
         outcome_class="",
         created_at__gt=now - _STILL_SETTLED_LATE,
         created_at__lt=now - _MARGIN,
-    )
-    return list(over.order_by("created_at").values_list("provider_call_id", flat=True)[:BATCH])
+    ).order_by("swept_at", "created_at")
+    return list(over.values_list("provider_call_id", flat=True)[:BATCH])
 
 
 def fetch_call(*, gateway: Gateway, call_id: str, now: datetime) -> bool:
@@ -123,7 +154,10 @@ def fetch_call(*, gateway: Gateway, call_id: str, now: datetime) -> bool:
     return told
 
 
-def _fetch_all(gateway: Gateway, call_ids: Iterable[str], now: datetime) -> int:
+def _fetch_all(
+    gateway: Gateway, call_ids: Iterable[str], now: datetime, asked: Callable[[str], None]
+) -> int:
+    """Ask about these calls, and note of each that it was asked about; return how many told us something."""
     told = 0
     for call_id in call_ids:
         try:
@@ -131,6 +165,7 @@ def _fetch_all(gateway: Gateway, call_ids: Iterable[str], now: datetime) -> int:
         except ProviderError as error:
             log.warning("sweep.stopped", reason=type(error).__name__)
             break  # it is away or busy: the next sweep goes on
+        asked(call_id)
     if told:
         ring_drains()
     return told

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.urls import URLPattern
 
-Queue = Literal["calls", "imports", "reports", "copies", "default"]
+Queue = Literal["calls", "imports", "reports", "copies", "history", "default"]
 log = structlog.get_logger()
 
 MAINTENANCE_SECONDS = 30

@@ -126,7 +126,8 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 
 RQ = {"WORKER_CLASS": "convomono.lib.jobs.MaintainedWorker"}
 RQ_QUEUES = {
-    name: {"URL": REDIS_URL} for name in ("calls", "imports", "reports", "copies", "default")
+    name: {"URL": REDIS_URL}
+    for name in ("calls", "imports", "reports", "copies", "history", "default")
 }
 
 STORAGES: dict[str, dict[str, Any]] = {

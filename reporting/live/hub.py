@@ -180,10 +180,19 @@ class Hub:
         while True:
             try:
                 async for message in listen(live.CHANNEL):
-                    await self._take(message)
+                    await self._take_safely(message)
             except (RedisError, OSError):
                 self.is_listening = False
                 await asyncio.sleep(POLL)
+
+    async def _take_safely(self, message: str | None) -> None:
+        """Take a message; one that can't be taken costs a reading of everything, never the next message."""
+        try:
+            await self._take(message)
+        except Exception:
+            # The database may be away for whoever asks which campaign a launch is of.
+            log.exception("live.not_taken")
+            self._mark_all()
 
     async def _take(self, message: str | None) -> None:
         if message is None:  # listening from now on: what was said before is read instead

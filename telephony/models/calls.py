@@ -45,7 +45,8 @@ class Call(ClientOwned):
     it; it may change when the analysis arrives. `duration_ms` is connected time as Retell bills it.
     Ids of rows above (campaign, attempt, …) are soft references. `corrected_outcome` is what a person
     who looked into it says instead: lists and reports go by that, the charge and what is dialled next
-    don't. `is_test` marks a call to a phone of one's own, which only its charge is counted of.
+    don't. `is_test` marks a call to a phone of one's own, which only its charge is counted of. `swept_at` is
+    when Retell was asked about it last, because its news didn't come.
     """
 
     class Status(models.TextChoices):
@@ -106,6 +107,7 @@ class Call(ClientOwned):
     billed_seconds = models.PositiveBigIntegerField(default=0)
     client_cost_micros = models.PositiveBigIntegerField(default=0)
     end_requested_at = models.DateTimeField(null=True, blank=True)  # a person wants it hung up
+    swept_at = models.DateTimeField(null=True, blank=True)
     corrected_outcome = models.CharField(max_length=16, choices=Correction, blank=True)
     corrected_by_email = models.CharField(max_length=254, blank=True)
     corrected_at = models.DateTimeField(null=True, blank=True)

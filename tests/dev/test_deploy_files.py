@@ -15,7 +15,7 @@ from django.core.management import get_commands
 from deploy.site import QUEUES, Sandbox, Site
 
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSES = {"web", "live", "worker", "bulk", "drain", "dispatcher", "cron"}
+PROCESSES = {"web", "live", "worker", "bulk", "history", "drain", "dispatcher", "cron"}
 INFRASTRUCTURE = {"proxy", "migrate", "valkey", "mongo"}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pytest
+from django.db import OperationalError
 
 from convomono.lib import live
 from convomono.lib.redis import redis_connection
@@ -36,6 +37,7 @@ class Source:
     rendered: list[Part] = field(default_factory=list)
     looked: list[int] = field(default_factory=list)
     fails: int = 0
+    knows_no_launch: int = 0
 
     async def render(self, part: Part) -> dict[str, str]:
         self.rendered.append(part)
@@ -46,6 +48,9 @@ class Source:
         return {"figure": f"<p id=figure>{self.figure}</p>", "title": "<h1 id=title>Same</h1>"}
 
     async def campaigns_of(self, batch_call_ids) -> dict[str, str]:
+        if self.knows_no_launch:
+            self.knows_no_launch -= 1
+            raise OperationalError("the database is away")
         return {one: "1" for one in batch_call_ids if one == "launch"}
 
     async def shut_doors(self, watchers) -> None:
@@ -127,6 +132,24 @@ async def test_knows_a_launchs_campaign(source):
     await hub.tell(["batch:launch", "batch:nobody-knows"])
 
     await until(lambda: len(page.got) > 1)
+    hub.leave(page)
+
+
+async def test_hears_on_after_a_message_that_it_could_not_take(source):
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a")])
+    await until(lambda: page.got and hub.is_listening)
+    source.knows_no_launch = 1
+
+    source.figure = 3  # what it couldn't look up is read instead
+    redis_connection().publish(live.CHANNEL, json.dumps(["batch:launch"]))
+    await until(lambda: page.got[-1].get("figure") == "<p id=figure>3</p>")
+    assert source.knows_no_launch == 0
+    source.figure = 4
+    redis_connection().publish(live.CHANNEL, json.dumps(["batch:launch"]))
+    await until(lambda: page.got[-1].get("figure") == "<p id=figure>4</p>")
+
+    assert not any(task.done() for task in hub._tasks)
     hub.leave(page)
 
 

@@ -9,6 +9,7 @@ import pytest
 from audit.models import AuditLog
 from convomono.lib.ids import uuid7
 from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
+from webhooks import jobs
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.services import endpoints as services
 
@@ -175,11 +176,38 @@ class TestChanging:
         browse(alice).post(address(endpoint, "rotate/"))
         assert AuditLog.objects.filter(action="endpoint.rotated").count() == 2
 
-    def test_removes_with_the_log(self, browse, mia, endpoint):
-        EndpointDeliveryFactory.create(endpoint=endpoint)
-        assert browse(mia).post(address(endpoint, "remove/")).status_code == 302
+    def test_removes_at_once_and_with_the_log(self, browse, mia, alice, endpoint, now):
+        line = EndpointDeliveryFactory.create(endpoint=endpoint)
+        browser = browse(mia)
+        assert browser.post(address(endpoint, "remove/")).status_code == 302
+        assert "No address yet" in browser.get(PAGE).content.decode()
+        log = f"/app/webhooks/deliveries/{line.pk}/"
+        assert [browser.get(where).status_code for where in (address(endpoint), log)] == [404, 404]
+        for action in ("remove/", "rotate/", "test/"):
+            assert browser.post(address(endpoint, action)).status_code == 404
+        assert browser.post(f"{log}replay/").status_code == 404
+        row = Endpoint.objects.get()
+        assert (row.secret, row.status) == ("", "inactive")
+        assert jobs.delete_removed() == 1
         assert not Endpoint.objects.exists()
         assert not EndpointDelivery.objects.exists()
+
+    def test_what_was_removed_meanwhile_comes_back_by_nothing(self, alice, endpoint, now):
+        stale = Endpoint.objects.get()
+        services.remove_endpoint(endpoint=endpoint, actor=alice, now=now)
+        typed = {"url": "https://a.test/", "description": "", "kinds": [], "is_active": True}
+        services.change_endpoint(endpoint=stale, **typed, actor=alice, now=now)
+        services.rotate_secret(endpoint=stale, actor=alice, now=now)
+        services.remove_endpoint(endpoint=stale, actor=alice, now=now)
+        row = Endpoint.objects.get()
+        assert (row.status, row.secret, row.removed_at) == ("inactive", "", now)
+        assert AuditLog.objects.filter(action="endpoint.removed").count() == 1
+
+    def test_a_removed_one_makes_room(self, browse, mia, acme, endpoint, alice, now):
+        EndpointFactory.create_batch(9, client=acme)
+        assert browse(mia).post(f"{PAGE}new/", TYPED).status_code == 422
+        services.remove_endpoint(endpoint=endpoint, actor=alice, now=now)
+        assert browse(mia).post(f"{PAGE}new/", TYPED).status_code == 302
 
 
 class TestSendingAgain:

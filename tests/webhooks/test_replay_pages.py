@@ -9,9 +9,10 @@ import pytest
 
 from audit.models import AuditLog
 from convomono.lib import clock
+from convomono.lib.jobs import queue_lengths
 from telephony.models import Call
 from tests.webhooks.conftest import Ringing, deliver
-from webhooks import jobs, scratch
+from webhooks import replay_jobs, scratch
 from webhooks.doorbell import Doorbell, answer_times
 from webhooks.drain import step
 from webhooks.models import ReplayRun, WebhookEvent
@@ -21,6 +22,7 @@ from webhooks.scratch import ScratchFailed
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
 
     from accounts.models import User
 
@@ -104,9 +106,9 @@ class TestWorker:
         found = Comparison(
             events_count=9, calls_count=3, stored_hash="a" * 64, rebuilt_hash="a" * 64
         )
-        monkeypatch.setattr(scratch, "rebuild_in_scratch", lambda: found)
+        monkeypatch.setattr(scratch, "rebuild_in_scratch", lambda **_beat: found)
         run = self.order()
-        jobs.run_replay(run_id=str(run.pk), of_a_later_version=1)
+        replay_jobs.run_replay(run_id=str(run.pk), of_a_later_version=1)
         run.refresh_from_db()
         assert (run.status, run.calls_count, run.is_equal) == ("finished", 3, True)
         page = browse(mender).get(f"{PAGE}{run.pk}/").content.decode()
@@ -115,23 +117,23 @@ class TestWorker:
     def test_does_a_run_once(self, db: None, monkeypatch: pytest.MonkeyPatch):
         done: list[int] = []
 
-        def rebuilt() -> Comparison:
+        def rebuilt(**_beat: Any) -> Comparison:
             done.append(1)
             return Comparison()
 
         monkeypatch.setattr(scratch, "rebuild_in_scratch", rebuilt)
         run = self.order()
         for _ in range(2):
-            jobs.run_replay(run_id=str(run.pk))
+            replay_jobs.run_replay(run_id=str(run.pk))
         assert done == [1]
 
     def test_says_why_it_failed(self, db: None, monkeypatch: pytest.MonkeyPatch):
-        def broken() -> Comparison:
+        def broken(**_beat: Any) -> Comparison:
             raise ScratchFailed("No space left on device")
 
         monkeypatch.setattr(scratch, "rebuild_in_scratch", broken)
         run = self.order()
-        jobs.run_replay(run_id=str(run.pk))
+        replay_jobs.run_replay(run_id=str(run.pk))
         run.refresh_from_db()
         assert (run.status, run.error) == ("failed", "No space left on device")
 
@@ -139,10 +141,81 @@ class TestWorker:
         real_now = clock.real_now()
         self.order(created_at=real_now - timedelta(minutes=3))
         self.order(created_at=real_now)
-        killed = self.order(status="running", started_at=real_now - timedelta(hours=7))
-        assert jobs.resume_replays(of_a_later_version=1) == 1
-        killed.refresh_from_db()
-        assert killed.status == "failed"
+        long_ago = real_now - timedelta(hours=5)
+        alive = self.order(status="running", started_at=long_ago, worked_at=real_now)
+        killed = self.order(
+            status="running", started_at=long_ago, worked_at=long_ago, only_key="everything"
+        )
+        assert replay_jobs.resume_replays(of_a_later_version=1) == 1
+        for run in (alive, killed):
+            run.refresh_from_db()
+        assert (alive.status, killed.status, killed.only_key) == ("running", "failed", None)
+
+    def test_is_not_ordered_again_while_another_one_takes_long(self, db: None, monkeypatch):
+        monkeypatch.setattr(replay_jobs, "queue_lengths", lambda: {"history": 1})
+        self.order(created_at=clock.real_now() - timedelta(hours=1))
+        assert replay_jobs.resume_replays() == 0
+
+    def test_says_that_it_lives(self, db: None, monkeypatch: pytest.MonkeyPatch):
+        run = self.order()
+
+        def rebuilt(*, beat: Callable[[], None]) -> Comparison:
+            ReplayRun.objects.update(worked_at=None)
+            for _ in range(3):
+                beat()
+            return Comparison()
+
+        monkeypatch.setattr(scratch, "rebuild_in_scratch", rebuilt)
+        monkeypatch.setattr(replay_jobs, "_BEAT_SECONDS", 0.0)
+        replay_jobs.run_replay(run_id=str(run.pk))
+        run.refresh_from_db()
+        assert run.worked_at is not None
+
+    @pytest.mark.django_db(transaction=True)
+    def test_has_a_queue_that_calls_never_wait_for(self, browse, mender):
+        before = queue_lengths()
+        browse(mender).post(PAGE, {"kind": "everything"})
+        browse(mender).post(PAGE, {"kind": "again", "provider_call_id": "call_1"})
+        ReplayRun.objects.update(created_at=clock.real_now() - timedelta(minutes=3))
+        after = queue_lengths()
+        assert before is not None
+        assert after == {**before, "history": before["history"] + 2}
+
+
+class TestRebuildingEverything:
+    def test_is_done_once_at_a_time(self, browse, mender):
+        browser = browse(mender)
+        assert browser.post(PAGE, {"kind": "everything"}).status_code == 302
+        again = browser.post(PAGE, {"kind": "everything"})
+        assert again.status_code == 422
+        assert "A rebuild is under way" in again.content.decode()
+        assert ReplayRun.objects.count() == AuditLog.objects.count() == 1
+        # Events may be applied again meanwhile, and the next rebuild comes after it.
+        assert browser.post(PAGE, {"kind": "again", "provider_call_id": "c"}).status_code == 302
+        ReplayRun.objects.update(status="running", started_at=clock.real_now() - timedelta(hours=7))
+        replay_jobs.resume_replays()
+        assert browser.post(PAGE, {"kind": "everything"}).status_code == 302
+
+    def test_leaves_no_copy_of_a_killed_one_behind(self, settings, tmp_path: Path):
+        settings.VAR_DIR = tmp_path
+        left = tmp_path / "scratch" / "tmpkilled"
+        left.mkdir(parents=True)
+        (left / "scratch.sqlite3").write_text("everybody's number")
+        with scratch._the_only_one():  # somebody rebuilds: it may be theirs
+            assert replay_jobs.remove_remains() == 0
+            assert left.exists()
+            with pytest.raises(scratch.ScratchTaken):
+                scratch.rebuild_in_scratch()
+        assert replay_jobs.remove_remains(of_a_later_version=1) == 1
+        assert not left.exists()
+
+    def test_makes_room_before_it_copies(self, settings, tmp_path: Path):
+        settings.VAR_DIR = tmp_path
+        left = tmp_path / "scratch" / "tmpkilled"
+        left.mkdir(parents=True)
+        with scratch._the_only_one(), scratch._folder() as folder:
+            assert folder.exists()
+            assert not left.exists()
 
 
 class TestComparingACall:

@@ -15,11 +15,11 @@ from billing.services import resolve_difference
 from campaigns.models import Attempt, Enrolment
 from convomono.lib import clock
 from telephony.models import Call
-from telephony.provider import Unavailable
+from telephony.provider import ProviderCall, Unavailable
 from tests.factories.telephony import CallFactory
 from tests.factories.webhooks import delivery
 from tests.webhooks.conftest import Ringing, deliver, without
-from webhooks import jobs
+from webhooks import jobs, sweeper
 from webhooks.drain import step
 from webhooks.models import WebhookEvent
 from webhooks.sweeper import sweep_calls, sweep_parked
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.campaigns.dialling.conftest import Rig
 
 LATER = timedelta(hours=1)
+AGAIN = timedelta(minutes=11)
 
 
 def retell_has(rig: Rig, call: Ringing, reason: str = "user_hangup", **fields: Any) -> None:
@@ -38,6 +39,14 @@ def retell_has(rig: Rig, call: Ringing, reason: str = "user_hangup", **fields: A
     told = orjson.loads(call.says(reason)["analyzed"])["call"] | fields
     del told["call_id"]
     rig.retell.becomes(call.call_id, **told)
+
+
+def retell_runs(rig: Rig, call_id: str) -> None:
+    """Let Retell hold a call that still goes on, whoever placed it."""
+    payload = {"call_id": call_id, "call_status": "ongoing"}
+    rig.retell.placed[call_id] = ProviderCall(
+        call_id=call_id, call_status="ongoing", metadata={}, payload=payload
+    )
 
 
 class TestSilentCalls:
@@ -71,7 +80,35 @@ class TestSilentCalls:
         rig.retell.becomes(ringing.call_id, call_status="ongoing")
         assert sweep_calls(gateway=rig.retell, now=now + LATER) == 0
         retell_has(rig, ringing)
-        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 1
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 0  # it was just asked
+        assert sweep_calls(gateway=rig.retell, now=now + LATER + AGAIN) == 1
+
+    def test_do_not_hide_a_younger_one_that_is_lost(
+        self, ringing: Ringing, rig: Rig, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Calls that Retell still calls running, more of them than are asked about at once."""
+        monkeypatch.setattr(sweeper, "BATCH", 10)
+        for number in range(21):
+            one = CallFactory.create(attempt_id=None, provider_call_id=f"call_long_{number}")
+            Call.objects.filter(pk=one.pk).update(created_at=now - timedelta(hours=5))
+            retell_runs(rig, one.provider_call_id)
+        retell_has(rig, ringing)
+        told = [sweep_calls(gateway=rig.retell, now=now + LATER) for _ in range(3)]
+        assert told == [0, 0, 1]
+        # Ten minutes later those that are running are asked about again, the earliest first.
+        assert sweep_calls(gateway=rig.retell, now=now + LATER + AGAIN) == 0
+        asked = Call.objects.filter(swept_at=now + LATER + AGAIN)
+        assert asked.count() == 10
+
+    def test_that_may_last_long_do_not_hide_others_either(
+        self, ringing: Ringing, rig: Rig, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(sweeper, "BATCH", 2)
+        for number in range(3):  # given two hours, and an hour old
+            one = CallFactory.create(attempt_id=None, provider_call_id=f"call_long_{number}")
+            Call.objects.filter(pk=one.pk).update(created_at=now - timedelta(minutes=10))
+        retell_has(rig, ringing)
+        assert sweep_calls(gateway=rig.retell, now=now + timedelta(minutes=30)) == 1
 
     def test_end_when_retell_knows_nothing_of_them(self, ringing: Ringing, rig: Rig, now: datetime):
         rig.retell.placed.clear()
@@ -154,6 +191,25 @@ class TestParkedEvents:
     def test_are_given_time_first(self, orphan: Ringing, rig: Rig, now: datetime):
         retell_has(rig, orphan)
         assert sweep_parked(gateway=rig.retell, now=now + timedelta(minutes=1)) == 0
+
+    def test_of_others_do_not_hide_one_of_ours(
+        self, orphan: Ringing, rig: Rig, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(sweeper, "BATCH", 2)
+        for number in range(5):  # somebody else's, which still run, and one that was told of
+            foreign = f"call_foreign_{number}"
+            for event in ("call_started", "call_analyzed"):
+                deliver(delivery(event, call_id=foreign), created_at=now - timedelta(hours=1))
+            retell_runs(rig, foreign)
+        rig.retell.becomes("call_foreign_0", call_status="ended")
+        WebhookEvent.objects.filter(status="pending").update(status="parked")
+        retell_has(rig, orphan)
+        told = [sweep_parked(gateway=rig.retell, now=now + LATER) for _ in range(4)]
+        assert told == [1, 0, 1, 0]
+        rig.retell.asked.clear()
+        sweep_parked(gateway=rig.retell, now=now + LATER + AGAIN)
+        asked = [about["call_id"] for _method, about in rig.retell.asked]
+        assert asked == ["call_foreign_1", "call_foreign_2"]  # the others are told of
 
     def test_are_asked_about_once(self, orphan: Ringing, rig: Rig, now: datetime):
         retell_has(rig, orphan)

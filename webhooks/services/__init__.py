@@ -13,11 +13,18 @@ from webhooks.services.endpoints import (
     rotate_secret,
     send_test,
 )
-from webhooks.services.events import EventNotDead, ReplayWish, ask_replay, replay_event
+from webhooks.services.events import (
+    EventNotDead,
+    ReplayUnderWay,
+    ReplayWish,
+    ask_replay,
+    replay_event,
+)
 
 __all__ = [
     "DeliveryNotOver",
     "EventNotDead",
+    "ReplayUnderWay",
     "ReplayWish",
     "SecretIsFresh",
     "TooManyEndpoints",

@@ -53,7 +53,7 @@ def add_endpoint(
 
     :raises TooManyEndpoints: if the client has ten
     """
-    if Endpoint.objects.filter(client=client).count() >= MOST_ENDPOINTS:
+    if Endpoint.objects.kept().filter(client=client).count() >= MOST_ENDPOINTS:
         raise TooManyEndpoints
     endpoint = Endpoint.objects.create(
         client=client,
@@ -80,9 +80,13 @@ def change_endpoint(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Change where events go, which, and whether at all; switching on forgets earlier trouble."""
+    """
+    Change where events go, which, and whether at all; switching on forgets earlier trouble.
+
+    One that was removed meanwhile stays so.
+    """
     status = Endpoint.Status.ACTIVE if is_active else Endpoint.Status.INACTIVE
-    Endpoint.objects.filter(pk=endpoint.pk).update(
+    Endpoint.objects.kept().filter(pk=endpoint.pk).update(
         url=url,
         description=description,
         kinds=list(kinds),
@@ -101,12 +105,19 @@ def change_endpoint(
 
 @atomic
 def remove_endpoint(*, endpoint: Endpoint, actor: Actor, now: datetime) -> None:
-    """Delete an address with its log; what waits for it is never sent."""
-    record(
-        actions.ENDPOINT_REMOVED, resource=endpoint, actor=actor, now=now, details=_named(endpoint)
+    """
+    Take an address away at once, with its secrets; what waits for it is never sent.
+
+    Its log, which may hold a month of calls, is deleted by a job (`retention.delete_removed`).
+    """
+    removed = (
+        Endpoint.objects.kept()
+        .filter(pk=endpoint.pk)
+        .update(removed_at=now, status=Endpoint.Status.INACTIVE, secret="", previous_secret="")
     )
-    EndpointDelivery.objects.filter(endpoint=endpoint).delete()
-    endpoint.delete()
+    if removed:
+        details = _named(endpoint)
+        record(actions.ENDPOINT_REMOVED, resource=endpoint, actor=actor, now=now, details=details)
 
 
 @atomic
@@ -120,9 +131,10 @@ def rotate_secret(*, endpoint: Endpoint, actor: Actor, now: datetime) -> None:
     if until is not None and now < until:
         raise SecretIsFresh
     # Compare-and-set: two presses at once must not throw away the secret that the receiver knows.
-    changed = Endpoint.objects.filter(
+    same = Endpoint.objects.kept().filter(
         pk=endpoint.pk, previous_secret_until=endpoint.previous_secret_until
-    ).update(
+    )
+    changed = same.update(
         secret=new_secret(),
         previous_secret=endpoint.secret,
         previous_secret_until=now + ROTATION,

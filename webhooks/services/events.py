@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
-from convomono.lib.db import atomic, on_commit
+from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
 from webhooks.doorbell import ring_drains
 from webhooks.models import ReplayRun, WebhookEvent
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 class EventNotDead(Exception):
     """Somebody asked to replay an event that hasn't failed, or can't be read at all."""
+
+
+class ReplayUnderWay(Exception):
+    """Somebody asked for a second rebuild of everything while one waits or runs."""
 
 
 @atomic
@@ -51,10 +55,27 @@ class ReplayWish:
     provider_call_id: str = ""
 
 
-@atomic
 def ask_replay(*, wish: ReplayWish, actor: User, now: datetime) -> ReplayRun:
-    """Order a replay; a worker does it and the row says when it is done."""
-    run = ReplayRun.objects.create(**vars(wish), asked_by_email=actor.email, created_at=now)
-    details = {"kind": wish.kind, "dry": wish.is_dry_run, "call": wish.provider_call_id}
-    record(actions.REPLAY_ORDERED, resource=run, actor=actor, now=now, details=details)
+    """
+    Order a replay; a worker does it and the row says when it is done.
+
+    :raises ReplayUnderWay: if a rebuild of everything waits or runs already
+    """
+    is_only = wish.kind == ReplayRun.Kind.EVERYTHING
+    run = ReplayRun(
+        **vars(wish),
+        only_key=wish.kind if is_only else None,
+        asked_by_email=actor.email,
+        created_at=now,
+    )
+
+    def block() -> None:
+        run.save(force_insert=True)
+        details = {"kind": wish.kind, "dry": wish.is_dry_run, "call": wish.provider_call_id}
+        record(actions.REPLAY_ORDERED, resource=run, actor=actor, now=now, details=details)
+
+    try:
+        run_atomic(block)
+    except IntegrityError:  # two presses at once
+        raise ReplayUnderWay from None
     return run

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
+    from accounts.models import ClientOwnedQuerySet
 
 INVALID = 422
 
@@ -77,7 +78,7 @@ def endpoint_create(request: ClientRequest) -> HttpResponse:
 @client_viewer
 @require_GET
 def endpoint_detail(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
-    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    endpoint = get_visible_or_404(request, Endpoint.objects.kept(), endpoint_id)
     return _detail(request, endpoint, _filled(endpoint))
 
 
@@ -111,7 +112,7 @@ def _detail(
 @client_manager
 @require_POST
 def endpoint_change(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
-    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    endpoint = get_visible_or_404(request, Endpoint.objects.kept(), endpoint_id)
     form = EndpointForm(request.POST)
     if not form.is_valid():
         return _detail(request, endpoint, form, status=INVALID)
@@ -125,7 +126,7 @@ def endpoint_change(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
 @client_manager
 @require_POST
 def endpoint_remove(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
-    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    endpoint = get_visible_or_404(request, Endpoint.objects.kept(), endpoint_id)
     remove_endpoint(endpoint=endpoint, actor=request.user, now=clock.real_now())
     messages.success(request, _("Removed. Nothing more is sent there."))
     return redirect("webhooks:endpoint-list")
@@ -134,7 +135,7 @@ def endpoint_remove(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
 @client_manager
 @require_POST
 def endpoint_rotate(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
-    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    endpoint = get_visible_or_404(request, Endpoint.objects.kept(), endpoint_id)
     try:
         rotate_secret(endpoint=endpoint, actor=request.user, now=clock.real_now())
     except SecretIsFresh:
@@ -152,17 +153,22 @@ def endpoint_rotate(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
 @client_manager
 @require_POST
 def endpoint_test(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
-    endpoint = get_visible_or_404(request, Endpoint.objects.all(), endpoint_id)
+    endpoint = get_visible_or_404(request, Endpoint.objects.kept(), endpoint_id)
     delivery = send_test(endpoint=endpoint, actor=request.user, now=clock.real_now())
     enqueue(send_to_endpoint, endpoint_id=str(endpoint.pk))
     return redirect("webhooks:delivery-detail", delivery.pk)
 
 
+def _kept_deliveries() -> ClientOwnedQuerySet[EndpointDelivery]:
+    """Return what was sent to addresses that weren't removed."""
+    rows = EndpointDelivery.objects.select_related("endpoint", "event")
+    return rows.filter(endpoint__removed_at=None)
+
+
 @client_viewer
 @require_GET
 def delivery_detail(request: ClientRequest, delivery_id: UUID) -> HttpResponse:
-    rows = EndpointDelivery.objects.select_related("endpoint", "event")
-    delivery = get_visible_or_404(request, rows, delivery_id)
+    delivery = get_visible_or_404(request, _kept_deliveries(), delivery_id)
     context = {
         "delivery": delivery,
         "tries": queries.shown_tries(delivery),
@@ -177,7 +183,7 @@ def delivery_detail(request: ClientRequest, delivery_id: UUID) -> HttpResponse:
 @client_manager
 @require_POST
 def delivery_replay(request: ClientRequest, delivery_id: UUID) -> HttpResponse:
-    delivery = get_visible_or_404(request, EndpointDelivery.objects.all(), delivery_id)
+    delivery = get_visible_or_404(request, _kept_deliveries(), delivery_id)
     try:
         replay_delivery(delivery=delivery, actor=request.user, now=clock.real_now())
     except DeliveryNotOver:

@@ -13,13 +13,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import agency_permission, get_or_404
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
-from convomono.lib.jobs import enqueue
 from convomono.lib.pages import list_page
 from webhooks import replay
 from webhooks.forms import ReplayForm
-from webhooks.jobs import REPLAY_SECONDS, run_replay
 from webhooks.models import ReplayRun, WebhookEvent
-from webhooks.services import ReplayWish, ask_replay
+from webhooks.replay_jobs import order_replay
+from webhooks.services import ReplayUnderWay, ReplayWish, ask_replay
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -37,9 +36,13 @@ def replay_list(request: UserRequest) -> HttpResponse:
     form = ReplayForm(request.POST or None, initial={"provider_call_id": request.GET.get("call")})
     if request.method == "POST" and form.is_valid():
         wish = ReplayWish(**form.cleaned_data)
-        run = ask_replay(wish=wish, actor=request.user, now=clock.real_now())
-        enqueue(run_replay, timeout_seconds=REPLAY_SECONDS, run_id=str(run.pk))
-        return redirect("agency-webhooks:replay-detail", run.pk)
+        try:
+            run = ask_replay(wish=wish, actor=request.user, now=clock.real_now())
+        except ReplayUnderWay:
+            form.add_error("kind", _("A rebuild is under way: wait until it is finished."))
+        else:
+            order_replay(run)
+            return redirect("agency-webhooks:replay-detail", run.pk)
     runs = ReplayRun.objects.defer("differences").order_by("-created_at", "-pk")
     context = {"form": form, "page": list_page(runs, request.GET.get("page"))}
     status = INVALID if request.method == "POST" else 200

@@ -12,7 +12,12 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from convomono.lib import clock
 from webhooks import replay
-from webhooks.scratch import ScratchFailed, rebuild_in_scratch, written_comparison
+from webhooks.scratch import (
+    ScratchFailed,
+    ScratchTaken,
+    rebuild_in_scratch,
+    written_comparison,
+)
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -70,6 +75,8 @@ class Command(BaseCommand):
             found = rebuild_in_scratch(shuffle=shuffle)
         except ScratchFailed as problem:
             raise CommandError(f"The scratch copy could not be rebuilt: {problem}") from None
+        except ScratchTaken:
+            raise CommandError("Another rebuild is under way: wait until it is finished.") from None
         self._show(found)
         self.stdout.write(f"stored  {found.stored_hash}\nrebuilt {found.rebuilt_hash}")
         told = f"Rebuilt {found.calls_count} calls from {found.events_count} events"
