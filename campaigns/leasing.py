@@ -19,6 +19,8 @@ NAME = "dispatcher"
 # Real time. A dead holder's lease runs out, and a waiting dispatcher looks twice a second: it takes
 # over within ten seconds.
 LASTS = timedelta(seconds=8)
+# So long another one has to take over before pages say that nobody dials.
+TAKEOVER = timedelta(seconds=10)
 RENEW_BELOW = timedelta(seconds=6)
 # Nothing is sent in the lease's last moments: somebody else may be about to take it.
 SAFETY = timedelta(seconds=1)
@@ -65,3 +67,8 @@ class Lease:
 def is_dispatching(*, real_now: datetime) -> bool:
     """Tell whether a dispatcher holds the lease: without one nothing dials."""
     return DispatcherLease.objects.filter(name=NAME, expires_at__gt=real_now).exists()
+
+
+def nobody_dials(*, real_now: datetime) -> bool:
+    """Tell whether no dispatcher holds the lease, and none has taken it over where one was lost."""
+    return not is_dispatching(real_now=real_now - TAKEOVER)

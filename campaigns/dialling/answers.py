@@ -17,8 +17,8 @@ from billing.services import void
 from campaigns.dialling import waiting
 from campaigns.dialling.placing import placed_attempt, return_to_line
 from campaigns.enrolments import finish_if_complete, move_enrolment
-from campaigns.models import Attempt, BatchCall, Enrolment
-from campaigns.services.steering import pause_by_system
+from campaigns.models import Attempt, BatchCall, Campaign, Enrolment
+from campaigns.services.steering import pause_by_system, pause_campaign_by_system
 from convomono.lib.db import IntegrityError, run_atomic
 from leads.models import Suppression
 from leads.services import suppress
@@ -202,29 +202,46 @@ def halt_everything(*, reason: str, now: datetime) -> int:
     return paused
 
 
-def halt_launch(
+def halt_launch(*, batch_call_id: UUID, reason: str, detail: str, now: datetime) -> bool:
+    """Pause one launch and tell its client why; False if it doesn't dial any more."""
+    if not pause_by_system(batch_call_id=batch_call_id, reason=reason, now=now):
+        return False
+    batch_call = BatchCall.objects.select_related("campaign__client").get(pk=batch_call_id)
+    body = " ".join([waiting.waiting_sentence(reason, facts={}), detail]).strip()
+    _tell_paused(batch_call.campaign, body=body, key=f"batch.paused:{batch_call_id}", now=now)
+    return True
+
+
+def halt_campaign(
     *,
-    batch_call_id: UUID,
+    client_id: UUID,
+    campaign_id: UUID,
     reason: str,
-    detail: str,
     now: datetime,
     facts: dict[str, Any] | None = None,
 ) -> bool:
-    """Pause one launch and tell its client why; False if it doesn't dial any more."""
+    """Pause every launch of a campaign and tell its client why, once; False if none dials any more."""
     facts = facts or {}
-    if not pause_by_system(batch_call_id=batch_call_id, reason=reason, facts=facts, now=now):
+    if not pause_campaign_by_system(
+        client_id=client_id, campaign_id=campaign_id, reason=reason, facts=facts, now=now
+    ):
         return False
-    batch_call = BatchCall.objects.select_related("campaign", "client").get(pk=batch_call_id)
+    campaign = Campaign.objects.select_related("client").get(pk=campaign_id)
+    body = waiting.waiting_sentence(reason, facts=facts)
+    _tell_paused(campaign, body=body, key=f"campaign.paused:{campaign_id}", now=now)
+    return True
+
+
+def _tell_paused(campaign: Campaign, *, body: str, key: str, now: datetime) -> None:
     notify(
-        client=batch_call.client,
+        client=campaign.client,
         level=Notification.Level.BAD,
-        title=_("%(campaign)s was paused") % {"campaign": batch_call.campaign.name},
-        body=" ".join([waiting.waiting_sentence(reason, facts=facts), detail]).strip(),
-        url=f"/app/campaigns/{batch_call.campaign_id}/",
-        key=f"batch.paused:{batch_call_id}:{now.isoformat()}",
+        title=_("%(campaign)s was paused") % {"campaign": campaign.name},
+        body=body,
+        url=f"/app/campaigns/{campaign.pk}/",
+        key=f"{key}:{now.isoformat()}",
         now=now,
     )
-    return True
 
 
 def _as_sent(attempt: Attempt) -> QuerySet[Attempt]:

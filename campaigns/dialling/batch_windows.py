@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -48,13 +48,32 @@ def batch_window(*, hours: Hours, zones: Sequence[str], now: datetime) -> CallTi
     )
 
 
-def is_within(window: CallTimeWindow, at: datetime) -> bool:
-    """Tell whether Retell may dial a list with this window at an instant."""
-    local = at.astimezone(ZoneInfo(window.timezone))
-    if window.days and WEEKDAYS[local.weekday()] not in window.days:
-        return False
-    minute = local.hour * 60 + local.minute
-    return any(start <= minute < end for start, end in window.windows)
+def open_for(window: CallTimeWindow, *, since: datetime, until: datetime) -> timedelta:
+    """Return how long Retell could dial a list with this window between two instants."""
+    zone = ZoneInfo(window.timezone)
+    day, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    # The newest weeks are enough to tell, also of hours that open on one day of the week.
+    day = max(day, last - timedelta(days=4 * DAYS_AHEAD))
+    total = timedelta()
+    while day <= last:
+        if not window.days or WEEKDAYS[day.weekday()] in window.days:
+            midnight = datetime.combine(day, time(), zone)
+            for start, end in window.windows:
+                opens = _instant(midnight, start)
+                closes = _instant(midnight, end)
+                total += max(timedelta(), min(closes, until) - max(opens, since))
+        day += timedelta(days=1)
+    return total
+
+
+def longest_day(window: CallTimeWindow) -> timedelta:
+    """Return how long a list with this window may be dialled on one of its days."""
+    return timedelta(minutes=sum(end - start for start, end in window.windows))
+
+
+def _instant(midnight: datetime, minute: int) -> datetime:
+    """Return a minute of a day's wall clock as an instant that can be compared across a clock change."""
+    return (midnight + timedelta(minutes=minute)).astimezone(UTC)
 
 
 def _span(hours: Hours, day: date, of: ZoneInfo, seen_from: ZoneInfo) -> tuple[int, int]:

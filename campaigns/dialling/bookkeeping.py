@@ -13,8 +13,9 @@ from accounts.models import Notification
 from accounts.notifications import notify
 from campaigns.dialling import waiting
 from campaigns.enrolments import LIVE, completeness, converted_count
-from campaigns.leasing import is_dispatching
+from campaigns.leasing import nobody_dials
 from campaigns.models import BatchCall
+from convomono.lib import live
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,8 +29,6 @@ AFTER_THE_END = timedelta(hours=1)
 AT_ONCE = 200
 # Counters and rows are read one after the other, and leads move meanwhile: only what stays counts.
 LOOKS = 3
-# Another dispatcher takes over within ten seconds of the end of one.
-TAKEOVER = timedelta(seconds=10)
 
 
 def check_completeness(*, now: datetime) -> int:
@@ -107,14 +106,17 @@ def watch_dispatcher(*, now: datetime, real_now: datetime) -> int:
 
     A dispatcher that takes over writes its own reason in the next moment.
     """
-    if is_dispatching(real_now=real_now - TAKEOVER):
+    if not nobody_dials(real_now=real_now):
         return 0
-    stuck = BatchCall.objects.filter(
-        status=BatchCall.Status.RUNNING, mode=BatchCall.Mode.DISPATCHER
-    ).exclude(waiting_reason=waiting.DISPATCHER_AWAY)
+    stuck = BatchCall.objects.filter(status=BatchCall.Status.RUNNING).exclude(
+        waiting_reason=waiting.DISPATCHER_AWAY
+    )
+    campaigns = set(stuck.values_list("campaign_id", flat=True))
     said = stuck.update(
         waiting_reason=waiting.DISPATCHER_AWAY, waiting_until=None, waiting_facts={}
     )
+    for campaign_id in campaigns:
+        live.changed(campaign_id=campaign_id)
     if said:
         log.error("dispatcher.away", launches=said)
         notify(

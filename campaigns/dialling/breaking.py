@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Sum
 
 from campaigns.dialling import waiting
-from campaigns.dialling.answers import halt_launch
-from campaigns.models import SafetyPolicy
+from campaigns.dialling.answers import halt_campaign
+from campaigns.models import BatchCall, SafetyPolicy
+from campaigns.services.steering import TOP_UP
 from telephony.models import Call
 from telephony.rules import OutcomeClass
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from campaigns.models import BatchCall
 
 _FAILED = {OutcomeClass.TECHNICAL, OutcomeClass.NOT_PLACED, OutcomeClass.NUMBER_TROUBLE}
 _OPTED_OUT = "user_requested_dnc"
@@ -27,6 +26,9 @@ _OFF = 100
 # People are fewer than calls: half as many tell as much.
 _FEWEST_PEOPLE = 5
 HOUR = timedelta(hours=1)
+# So many of a campaign's launches are looked at; if nobody pressed for any of them, so long ago counts.
+LOOKED_AT = 50
+LOOKS_BACK = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,15 +116,31 @@ def safety_of(batch_call: BatchCall) -> Safety:
     )
 
 
+def counted_from(batch_call: BatchCall) -> datetime:
+    """
+    Return when a person last launched or resumed the campaign: its calls are counted from there.
+
+    A launch of new leads that nobody pressed for goes on counting what the launches before it found.
+    """
+    launches = BatchCall.objects.filter(
+        client_id=batch_call.client_id, campaign_id=batch_call.campaign_id
+    ).order_by("-created_at", "-pk")
+    columns = ("created_at", "resumed_at", "launched_by_email")
+    rows = list(launches.values_list(*columns)[:LOOKED_AT])
+    pressed = [created_at for created_at, _resumed, by in rows if by != TOP_UP.actor_email]
+    resumed = [resumed_at for _created, resumed_at, _by in rows if resumed_at is not None]
+    return max([*pressed, *resumed], default=batch_call.created_at - LOOKS_BACK)
+
+
 def recent_calls(*, batch_call: BatchCall, safety: Safety, now: datetime) -> Recent:
-    """Read a launch's last calls since it was started or resumed; one query, two with a spend limit."""
+    """Read a campaign's last calls since a person let it dial; two queries, three with a spend limit."""
     calls = Call.objects.filter(
         client_id=batch_call.client_id, campaign_id=batch_call.campaign_id
     ).order_by("-created_at", "-pk")
-    since = batch_call.resumed_at or batch_call.created_at
+    since = counted_from(batch_call)
     rows = list(
         calls.filter(
-            batch_call_id=batch_call.pk, created_at__gte=since, outcome_class__gt=""
+            batch_call_id__isnull=False, created_at__gte=since, outcome_class__gt=""
         ).values_list("outcome_class", "disconnection_reason", "user_sentiment")[
             : safety.window_calls
         ]
@@ -140,14 +158,18 @@ def recent_calls(*, batch_call: BatchCall, safety: Safety, now: datetime) -> Rec
 
 
 def break_if_bad(*, batch_call: BatchCall, now: datetime) -> bool:
-    """Pause a running launch whose last calls ask for it, and tell its client why; True if it did."""
+    """Pause a campaign whose last calls ask for it, and tell its client why; True if it did."""
     safety = safety_of(batch_call)
     recent = recent_calls(batch_call=batch_call, safety=safety, now=now)
     trip = tripped(safety=safety, recent=recent)
     if trip is None:
         return False
-    return halt_launch(
-        batch_call_id=batch_call.pk, reason=trip.code, detail="", facts=trip.facts, now=now
+    return halt_campaign(
+        client_id=batch_call.client_id,
+        campaign_id=batch_call.campaign_id,
+        reason=trip.code,
+        facts=trip.facts,
+        now=now,
     )
 
 

@@ -33,8 +33,12 @@ _CLOCK = re.compile(
 )
 _IN = re.compile(r"\bin (?:about )?(\d{1,3}|an?|half an) ?(minutes?|min|hours?|days?|weeks?)\b")
 _UNITS = {"min": 1, "hou": 60, "day": 24 * 60, "wee": 7 * 24 * 60}
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_SPELT = {name: str(number) for number, name in enumerate((*_NUMBERS, "eleven", "twelve"), 1)}
+_SPELT_WORD = re.compile(rf"\b({'|'.join(_SPELT)})\b")
 _PM = 12
 _FIRST_HOUR_OF_A_DAY = 8  # "at 3" is in the afternoon, "at 9" in the morning
+_LATE_PARTS = {_AFTERNOON, _EVENING}  # "this evening at 9" is no morning
 
 
 def asked_time(text: str, *, zone: str, said_at: datetime) -> datetime | None:
@@ -44,7 +48,7 @@ def asked_time(text: str, *, zone: str, said_at: datetime) -> datetime | None:
     "2026-12-01 15:30", "tomorrow morning", "Thursday at 3 pm", "in two hours" as "in 2 hours", "next
     week". None for what names no time that can be read, is past, or is more than 90 days away.
     """
-    words = " ".join(text.lower().split())
+    words = _in_figures(" ".join(text.lower().split()))
     local = said_at.astimezone(ZoneInfo(zone))
     if _ISO.search(words.upper()):
         found = _iso(words, local)
@@ -53,6 +57,13 @@ def asked_time(text: str, *, zone: str, said_at: datetime) -> datetime | None:
     if found is None or not local < found <= local + FARTHEST:
         return None
     return found.astimezone(said_at.tzinfo).replace(microsecond=0)
+
+
+def _in_figures(words: str) -> str:
+    """Write spelt hours in figures: "at two thirty" and "half past two" as "at 2:30" and "2:30"."""
+    figures = _SPELT_WORD.sub(lambda found: _SPELT[found[1]], words)
+    figures = re.sub(r"\b(\d{1,2}) thirty\b", r"\1:30", figures)
+    return re.sub(r"\bhalf past (\d{1,2})\b", r"\1:30", figures)
 
 
 def _iso(words: str, local: datetime) -> datetime | None:
@@ -80,8 +91,8 @@ def _from_now(words: str, local: datetime) -> datetime | None:
 
 def _spoken(words: str, local: datetime) -> datetime | None:
     day, said_day = _day(words, local)
-    clock = _clock(words)
-    part = next((at for name, at in _PARTS.items() if name in words), None)
+    part = next((at for name, at in _PARTS.items() if re.search(rf"\b{name}", words)), None)
+    clock = _clock(words, part)
     if not said_day and clock is None and part is None:
         return None
     at = datetime.combine(day, clock or part or local.time(), local.tzinfo)
@@ -103,7 +114,8 @@ def _day(words: str, local: datetime) -> tuple[datetime, bool]:
     return local, "today" in words
 
 
-def _clock(words: str) -> time | None:
+def _clock(words: str, part: time | None) -> time | None:
+    """Return the time of the clock in these words; which half of the day is told by the part of it."""
     for match in _CLOCK.finditer(words):
         hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "")[:1]
         if hour > 23 or minute > 59 or (match[2] is None and not half and "at" not in match[0]):  # noqa: PLR2004
@@ -112,7 +124,14 @@ def _clock(words: str) -> time | None:
             hour += _PM
         elif half == "a" and hour == _PM:
             hour = 0
-        elif half not in {"a", "p"} and match[2] is None and hour < _FIRST_HOUR_OF_A_DAY:
-            hour += _PM
+        elif half not in {"a", "p"} and 0 < hour < _PM and not match[1].startswith("0"):
+            hour = _in_its_half(hour, part)
         return time(hour % 24, minute)
     return None
+
+
+def _in_its_half(hour: int, part: time | None) -> int:
+    """Return which of two hours is meant by one that was said without its half of the day."""
+    if part == _MORNING:
+        return hour
+    return hour + _PM if part in _LATE_PARTS or hour < _FIRST_HOUR_OF_A_DAY else hour

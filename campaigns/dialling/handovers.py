@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from accounts.models import Client
 from billing.services import keep_holds, void
 from campaigns.dialling.answers import halt_after, is_ours, record_placed
-from campaigns.dialling.batch_windows import is_within
+from campaigns.dialling.batch_windows import longest_day, open_for
 from campaigns.dialling.gates import GateClosed, pass_gates
 from campaigns.dialling.placing import Forbidden, Overtaken, stand_down
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment, Handover
 from campaigns.settings_schema import max_call_seconds
 from convomono.lib.db import IntegrityError, run_atomic
+from leads.models import Lead
 from leads.services import suppressed_numbers
 from telephony.provider import Batch, BatchTask, CallTimeWindow, Rejected, UnknownOutcome
 
@@ -110,12 +111,7 @@ def arm_handover(*, handover: Handover, until: datetime, now: datetime) -> list[
         pass_gates(client_id=handover.client_id, now=now)
         # Somebody whose claim has run out waits in line again, and would be called twice.
         rows = list(unsent_of(handover).filter(enrolment__status=Enrolment.Status.DIALLING))
-        suppressed = suppressed_numbers(
-            client_id=handover.client_id,
-            campaign_id=handover.batch_call.campaign_id,
-            phone_numbers=[row.phone_number for row in rows],
-        )
-        go = [row for row in rows if row.phone_number not in suppressed]
+        go, left_out = _by_permission(handover, rows)
         armed = Handover.objects.filter(pk=handover.pk, status=Status.FILLING).update(
             status=Status.SENT if go else Status.OVER,
             tasks_count=len(go),
@@ -134,18 +130,36 @@ def arm_handover(*, handover: Handover, until: datetime, now: datetime) -> list[
         )
         if claimed.update(lease=None, lease_until=None) != len(go):
             raise Overtaken
-        return go, [row for row in rows if row.phone_number in suppressed]
+        return go, left_out
 
     try:
-        go, suppressed = run_atomic(block)
+        go, left_out = run_atomic(block)
     except GateClosed:
         raise Forbidden from None
     except IntegrityError:  # two processes made one gate at this very moment
         raise Overtaken from None
-    for attempt in suppressed:
+    for attempt in left_out:
         stand_down(attempt=attempt, reason=_("It may not be called any more."), now=now)
     handover.refresh_from_db()
     return [_task(row) for row in go]
+
+
+def _by_permission(handover: Handover, rows: list[Attempt]) -> tuple[list[Attempt], list[Attempt]]:
+    """Part a list's attempts into those that may go and those whose person said no meanwhile."""
+    suppressed = suppressed_numbers(
+        client_id=handover.client_id,
+        campaign_id=handover.batch_call.campaign_id,
+        phone_numbers=[row.phone_number for row in rows],
+    )
+    given = Lead.objects.filter(
+        pk__in=[row.lead_id for row in rows], consent_status=Lead.ConsentStatus.GIVEN
+    )
+    agree = set(given.values_list("pk", flat=True))
+    go, left_out = [], []
+    for row in rows:
+        may = row.lead_id in agree and row.phone_number not in suppressed
+        (go if may else left_out).append(row)
+    return go, left_out
 
 
 def drop(*, handover: Handover, now: datetime) -> bool:
@@ -219,16 +233,15 @@ def keep_alive(*, handover: Handover, now: datetime) -> None:
 
 
 def is_quiet(*, handover: Handover, now: datetime) -> bool:
-    """Tell whether nobody of a list rang for an hour of calling time."""
+    """Tell whether nobody of a list rang for an hour of calling time, or on two whole days of it."""
     newest = Attempt.objects.filter(
         batch_call_id=handover.batch_call_id, handover_id=handover.pk
     ).aggregate(at=Max("placed_at"))["at"]
     last = max(at for at in (handover.sent_at, newest, handover.created_at) if at)
-    if now - last < QUIET:
-        return False
     window = window_of(handover)
-    moments = (now, now - QUIET / 2, now - QUIET)
-    return window is None or all(is_within(window, at) for at in moments)
+    if window is None:
+        return now - last >= QUIET
+    return open_for(window, since=last, until=now) >= min(QUIET, 2 * longest_day(window))
 
 
 def end_never_rung(*, handover: Handover, attempt_ids: Iterable[UUID], now: datetime) -> int:

@@ -59,6 +59,15 @@ BREAKER_OPTED_OUT = "breaker_opted_out"
 BREAKER_NEGATIVE = "breaker_negative"
 BREAKER_SPEND = "breaker_spend"
 
+# What a launch waits for while nobody in it is due: true of the leads it names, and of no other.
+FOR_NOBODY_DUE = frozenset(
+    {
+        "",
+        *(WINDOW, CLOSED_DAY, NEVER_OPEN, RETRY, CALLBACK, PERSON_GAP, PERSON_CAP),
+        *(HELD, IN_PROGRESS, SETTLING, HANDED_OVER),
+    }
+)
+
 # Placeholders: until (an instant, as the page writes it), used, limit and own (numbers of lines),
 # percent of so many calls.
 WAITING: dict[str, _StrPromise] = {

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext as _, gettext_lazy
-
 from campaigns import script
 from campaigns.dialling.windows import local_time
 from campaigns.dialling.wording import Reason, inputs, reasons
-from campaigns.models import Attempt, BatchCall, Enrolment, FollowUp
+from campaigns.models import Attempt, Enrolment, FollowUp
+from campaigns.queries.lead_sentences import lead_sentence
 from campaigns.queries.leads_history import Line, history
-from campaigns.rules import waiting_sentence
-from convomono.lib.display import brief_instant
 from leads.models import Consent, Lead, LeadNote
 from leads.services import suppressed_numbers
 from leads.services.scoring import weighing_of
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.db.models import QuerySet
-    from django.utils.functional import _StrPromise
 
     from campaigns.models import Campaign
     from leads.scoring import Score
@@ -55,44 +51,9 @@ class EnrolmentRow:
     sentence: str
 
 
-def with_sentences(enrolments: list[Enrolment]) -> list[EnrolmentRow]:
+def with_sentences(enrolments: list[Enrolment], *, now: datetime) -> list[EnrolmentRow]:
     """Say for each lead what it waits for; no query."""
-    return [EnrolmentRow(row, _sentence(row)) for row in enrolments]
-
-
-_STATES: dict[str, _StrPromise] = {
-    Enrolment.Status.DIALLING: gettext_lazy("Being dialled just now."),
-    Enrolment.Status.IN_CALL: gettext_lazy("On the line just now."),
-    Enrolment.Status.DONE: gettext_lazy("Reached: nothing is left to do."),
-    Enrolment.Status.SUPPRESSED: gettext_lazy("Is never called: do not call, or no consent."),
-    Enrolment.Status.EXHAUSTED: gettext_lazy("Not reached: no further attempt is made."),
-    Enrolment.Status.INVALID: gettext_lazy("Can't be called: the number doesn't exist."),
-    Enrolment.Status.CANCELLED: gettext_lazy("Taken out of the line when the launch was stopped."),
-}
-_AT_RETELL = gettext_lazy("In a list that the voice platform dials by itself.")
-
-
-def _sentence(row: Enrolment) -> str:
-    """Return the one sentence on what a lead waits for, or what became of it; never empty."""
-    launch = row.batch_call
-    if row.status != Enrolment.Status.QUEUED:
-        is_batch = launch is not None and launch.mode == BatchCall.Mode.RETELL_BATCH
-        is_at_retell = is_batch and row.status == Enrolment.Status.DIALLING
-        return str(_AT_RETELL if is_at_retell else _STATES[row.status])
-    if launch is None:
-        return _("Waits for the next launch.")
-    if launch.status == BatchCall.Status.PAUSED:
-        return _("Waits: the launch is paused.")
-    if launch.status == BatchCall.Status.SCHEDULED:
-        at = brief_instant(launch.scheduled_at)
-        return _("Waits: the launch starts at %(at)s.") % {"at": at}
-    until = brief_instant(row.next_attempt_at)
-    if row.waiting_reason:
-        return waiting_sentence(row.waiting_reason, until=until, facts={})
-    # Due, and not taken yet: what holds up its launch holds it up too.
-    until = brief_instant(launch.waiting_until)
-    held_up = waiting_sentence(launch.waiting_reason, until=until, facts=launch.waiting_facts)
-    return held_up or _("In line: called as soon as a line is free.")
+    return [EnrolmentRow(row, lead_sentence(row, now=now)) for row in enrolments]
 
 
 @dataclass(frozen=True)
@@ -165,12 +126,12 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
     )
     return LeadPage(
         lead=lead,
-        enrolments=with_sentences(enrolments),
+        enrolments=with_sentences(enrolments, now=now),
         attempts=[_attempt_row(row, by_attempt.get(row.pk)) for row in attempts],
         consents=consents,
         other_calls=[call for call in calls if call.attempt_id not in known],
         suppressed_on=str(listed.get(lead.phone_number, "")),
-        next_calls=[_next_call(row, lead) for row in enrolments],
+        next_calls=[_next_call(row, lead, now) for row in enrolments],
         follow_ups=[row for row in follow_ups if row.status == FollowUp.Status.OPEN],
         notes=notes,
         history=history(
@@ -187,13 +148,13 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
     )
 
 
-def _next_call(row: Enrolment, lead: Lead) -> NextCall:
+def _next_call(row: Enrolment, lead: Lead, now: datetime) -> NextCall:
     values = {**row.dynamic_vars, **script.lead_values(lead)}
     waits = row.status == Enrolment.Status.QUEUED
-    deferred = waits and row.decision.get("verdict") == "defer"
+    deferred = waits and row.next_attempt_at > now and row.decision.get("verdict") == "defer"
     return NextCall(
         enrolment=row,
-        sentence=_sentence(row),
+        sentence=lead_sentence(row, now=now),
         reasons=reasons(row.decision) if deferred else [],
         opening=script.render(row.campaign.opening_line, values),
         script=script.render(row.campaign.script_raw, values),

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
-from django.utils.translation import gettext as _
 
 from campaigns.enrolments import LIVE
 from campaigns.models import BatchCall, Enrolment
-from campaigns.rules import waiting_sentence
-from convomono.lib.display import brief_instant
+from campaigns.queries.lead_sentences import lead_sentence
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,7 +62,7 @@ def in_line(batch_call_ids: list[UUID], *, now: datetime) -> QuerySet[Enrolment]
             batch_call_id__in=batch_call_ids, status=Enrolment.Status.QUEUED, held_at=None
         )
         .exclude(callback_at__lte=now)
-        .select_related("lead")
+        .select_related("lead", "batch_call")
         .order_by("next_attempt_at", "-priority", "pk")  # as the dispatcher reads them
     )
 
@@ -78,15 +76,17 @@ def line(
     removed = Q(status=cancelled, removed_at__isnull=False)
     asked = Q(status=queued, held_at=None, callback_at__lte=now)
     apart = Enrolment.objects.filter(held | removed | asked, batch_call_id__in=batch_call_ids)
-    found = list(apart.select_related("lead").order_by("callback_at", "pk")[:MOST_ASIDE])
+    found = list(
+        apart.select_related("lead", "batch_call").order_by("callback_at", "pk")[:MOST_ASIDE]
+    )
     return Line(
         asked=[
-            LineRow(one, None, _("Asked to be called back: goes first."), is_due=False)
+            LineRow(one, None, lead_sentence(one, now=now), is_due=False)
             for one in found
             if one.status == queued and one.held_at is None
         ],
         rows=[
-            LineRow(one, start + index, _reason(one, now), one.next_attempt_at <= now)
+            LineRow(one, start + index, lead_sentence(one, now=now), one.next_attempt_at <= now)
             for index, one in enumerate(rows)
         ],
         held=[_aside(one) for one in found if one.status == queued and one.held_at],
@@ -96,13 +96,3 @@ def line(
 
 def _aside(enrolment: Enrolment) -> LineRow:
     return LineRow(enrolment, None, "", is_due=False)
-
-
-def _reason(enrolment: Enrolment, now: datetime) -> str:
-    if enrolment.next_attempt_at <= now:
-        if enrolment.moved_from is not None:
-            return _("Moved to the front by hand.")
-        return _("Due: called as soon as a line is free.")
-    until = brief_instant(enrolment.next_attempt_at)
-    said = waiting_sentence(enrolment.waiting_reason, until=until, facts={})
-    return said or _("Due at %(until)s.") % {"until": until}

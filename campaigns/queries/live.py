@@ -80,8 +80,8 @@ class LivePage:
         return self.is_live or self.status == "preparing" or bool(self.progress.live)
 
 
-def live_page(campaign: Campaign, *, now: datetime) -> LivePage:
-    """Read what a campaign does at `now`."""
+def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) -> LivePage:
+    """Read what a campaign does at `now`; `nobody_dials` if no dispatcher is there."""
     launches = progress_of.launches_of([campaign]).get(campaign.pk, [])
     waiting = Enrolment.objects.filter(
         client_id=campaign.client_id,
@@ -98,7 +98,7 @@ def live_page(campaign: Campaign, *, now: datetime) -> LivePage:
     return LivePage(
         status=status,
         label=progress_of.status_label(status),
-        sentence=progress_of.why(campaign, launches, progress),
+        sentence=progress_of.why(campaign, launches, progress, nobody_dials=nobody_dials),
         progress=progress,
         minutes=_minutes(launches),
         launches=launches[::-1],

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _, ngettext
 
 from billing.models import Reservation
 from billing.rules import price_micros
+from campaigns.dialling.waiting import DISPATCHER_AWAY
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.rules import waiting_sentence
 from convomono.lib.display import brief_instant
@@ -126,16 +127,27 @@ def launches_of(campaigns: Iterable[Campaign]) -> dict[UUID, list[BatchCall]]:
 # -- Why -------------------------------------------------------------------------------------------
 
 
-def why(campaign: Campaign, batch_calls: Sequence[BatchCall], progress: Progress) -> str:
-    """Return the one sentence that says what a campaign does or waits for; never empty."""
-    for status, say in (
-        (Status.RUNNING, _running),
-        (Status.PAUSED, _paused),
-        (Status.SCHEDULED, _scheduled),
-    ):
-        row = next((one for one in reversed(batch_calls) if one.status == status), None)
-        if row is not None:
-            return say(row)
+def why(
+    campaign: Campaign,
+    batch_calls: Sequence[BatchCall],
+    progress: Progress,
+    *,
+    nobody_dials: bool = False,
+) -> str:
+    """
+    Return the one sentence that says what a campaign does or waits for; never empty.
+
+    `nobody_dials` as the caller has just read it: the rows say so a moment later.
+    """
+    newest = {row.status: row for row in batch_calls}
+    if (running := newest.get(Status.RUNNING)) is not None:
+        said = _running(running, nobody_dials=nobody_dials)
+        paused = newest.get(Status.PAUSED)
+        return f"{said} {_beside(paused)}" if paused else said
+    if (paused := newest.get(Status.PAUSED)) is not None:
+        return _paused(paused)
+    if (scheduled := newest.get(Status.SCHEDULED)) is not None:
+        return _scheduled(scheduled)
     if campaign.status == Campaign.Status.READY:
         return _ready(batch_calls, progress)
     return {
@@ -146,8 +158,10 @@ def why(campaign: Campaign, batch_calls: Sequence[BatchCall], progress: Progress
     }[Campaign.Status(campaign.status)]
 
 
-def _running(row: BatchCall) -> str:
+def _running(row: BatchCall, *, nobody_dials: bool) -> str:
     reason = _sentence(row)
+    if nobody_dials:
+        reason = waiting_sentence(DISPATCHER_AWAY, facts={})
     # Who waits in a list at Retell is in no call yet.
     waits = 0 if _is_batch(row) else row.dialling_count
     live = waits + row.in_call_count
@@ -163,6 +177,11 @@ def _paused(row: BatchCall) -> str:
         return why or _("Paused. Resume it to go on.")
     said = {"who": row.paused_by_email, "when": brief_instant(row.paused_at)}
     return _("Paused by %(who)s at %(when)s. Calls in progress go on; no new one starts.") % said
+
+
+def _beside(row: BatchCall) -> str:
+    """Say of a paused launch beside one that runs that it is, and why."""
+    return _("An earlier launch is paused: %(why)s") % {"why": _paused(row)}
 
 
 def _scheduled(row: BatchCall) -> str:
@@ -241,7 +260,9 @@ def live_campaign_ids(client_id: UUID) -> list[UUID]:
     return list(live.values_list("campaign_id", flat=True)[:1000])
 
 
-def campaign_rows(campaigns: Sequence[Campaign]) -> list[CampaignRow]:
+def campaign_rows(
+    campaigns: Sequence[Campaign], *, nobody_dials: bool = False
+) -> list[CampaignRow]:
     """Return a page of campaigns with what their launches do; three queries whatever the number."""
     launches = launches_of(campaigns)
     waiting = _waiting(campaigns)
@@ -258,7 +279,7 @@ def campaign_rows(campaigns: Sequence[Campaign]) -> list[CampaignRow]:
                 status=status,
                 label=status_label(status),
                 progress=progress,
-                sentence=why(campaign, batch_calls, progress),
+                sentence=why(campaign, batch_calls, progress, nobody_dials=nobody_dials),
                 last_dialled_at=max(dialled, default=None),
                 spent_micros=spent.get(campaign.pk, 0),
                 converted=sum(row.converted_count for row in batch_calls),

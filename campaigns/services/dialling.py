@@ -13,8 +13,8 @@ from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling import recovery, waiting
 from campaigns.dialling.answers import (
     DISPATCHER,
+    halt_campaign,
     halt_everything,
-    halt_launch,
     may_be_placed,
     note_placed,
 )
@@ -273,10 +273,10 @@ def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: date
         )
     elif outcome.stops == Stops.CAMPAIGN:
         scam = reason == waiting.PAUSED_SCAM
-        halt_launch(
-            batch_call_id=attempt.batch_call_id,
+        halt_campaign(
+            client_id=attempt.client_id,
+            campaign_id=attempt.campaign_id,
             reason=waiting.PAUSED_SCAM if scam else waiting.PAUSED_TELEPHONY,
-            detail="",
             now=now,
         )
     elif outcome.stops == Stops.EVERYTHING:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from audit import actions
 from audit.services import System, record
@@ -194,10 +194,11 @@ def version_for(batch_call: BatchCall, enrolment: Enrolment) -> CampaignVersion:
 
 def outcomes(experiment: Experiment, now: datetime) -> list[Outcome]:
     """Return what became of the leads reached since the beginning, in the order they were done."""
+    # Whoever asked on a call not to be called again was reached too, and isn't `done` but suppressed.
     rows = Enrolment.objects.filter(
+        Q(status=Enrolment.Status.DONE) | Q(status=Enrolment.Status.SUPPRESSED, has_opted_out=True),
         client_id=experiment.client_id,
         campaign_id=experiment.campaign_id,
-        status=Enrolment.Status.DONE,
         was_reached=True,
         last_attempted_at__gte=experiment.started_at,
         completed_at__lte=now - SETTLED,

@@ -300,8 +300,11 @@ def pause_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[B
     """
     Pause every launch of the campaign that dials; return them.
 
+    Those that ran out of minutes stay paused when minutes are bought, until somebody resumes them.
+
     :raises BatchCallNotRunning: if none does
     """
+    steering.pause_dry(campaign=campaign, actor=actor, now=now)
     return steering.each_live(
         campaign=campaign,
         change=lambda row: pause_batch_call(batch_call=row, actor=actor, now=now),
@@ -324,10 +327,11 @@ def resume_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[
 
 def stop_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
     """
-    Stop every launch of the campaign that isn't over; return them.
+    Stop every launch of the campaign that isn't over; return them. New leads launch no more by themselves.
 
     :raises BatchCallOver: if all are
     """
+    steering.end_top_up(campaign=campaign, actor=actor, now=now)
     return steering.each_live(
         campaign=campaign,
         change=lambda row: stop_batch_call(batch_call=row, actor=actor, now=now),

@@ -11,7 +11,7 @@ from audit.services import System, record
 from billing.services import close_reservation, open_launches
 from campaigns.dialling import waiting
 from campaigns.enrolments import finish_if_complete
-from campaigns.models import BatchCall, Campaign, Enrolment
+from campaigns.models import BatchCall, Campaign, Enrolment, TopUp
 from convomono.lib import live
 from convomono.lib.db import atomic, on_commit, run_atomic
 from convomono.lib.redis import ring
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
     from audit.services import Actor
 
+# Who launches new leads that nobody pressed for (`topping_up.py`).
+TOP_UP = System("top-up")
 SLICE = 200  # rows of one transaction: it stays below 10 ms on SQLite
 Status = BatchCall.Status
 _ACTIVE = (Status.SCHEDULED, Status.RUNNING)
 _LIVE = (*_ACTIVE, Status.PAUSED)
+_DRY = (waiting.PAUSED_CREDIT, waiting.PAUSED_DEBT)
 
 
 class BatchCallNotRunning(Exception):
@@ -81,6 +84,54 @@ def pause_by_system(
         batch_call = BatchCall.objects.select_related("campaign").get(pk=batch_call_id)
         _tell(actions.CAMPAIGN_PAUSED, batch_call=batch_call, actor=System("dispatcher"), now=now)
     return bool(changed)
+
+
+def pause_campaign_by_system(
+    *,
+    client_id: UUID,
+    campaign_id: UUID,
+    reason: str,
+    now: datetime,
+    facts: dict[str, Any] | None = None,
+) -> int:
+    """
+    Pause every launch of a campaign because of what its calls report; return how many were.
+
+    One that waits for minutes is paused for this reason now: minutes alone let it go on no more.
+    """
+    mine = BatchCall.objects.filter(client_id=client_id, campaign_id=campaign_id)
+    keys = list(mine.filter(status__in=_ACTIVE).values_list("pk", flat=True))
+    paused = sum(
+        pause_by_system(batch_call_id=pk, reason=reason, now=now, facts=facts) for pk in keys
+    )
+    return paused + mine.filter(status=Status.PAUSED, pause_reason__in=_DRY).update(
+        pause_reason=reason, paused_at=now, waiting_facts=facts or {}
+    )
+
+
+def pause_dry(*, campaign: Campaign, actor: Actor, now: datetime) -> int:
+    """Let launches that wait for minutes wait for a person instead; return how many did."""
+    dry = BatchCall.objects.filter(
+        client_id=campaign.client_id,
+        campaign=campaign,
+        status=Status.PAUSED,
+        pause_reason__in=_DRY,
+    )
+    return dry.update(
+        pause_reason=waiting.PAUSED_BY_PERSON, paused_at=now, paused_by_email=actor.actor_email
+    )
+
+
+@atomic
+def end_top_up(*, campaign: Campaign, actor: Actor, now: datetime) -> bool:
+    """Launch no new leads of the campaign by themselves any more; False if none were."""
+    ended = TopUp.objects.filter(
+        client_id=campaign.client_id, campaign=campaign, is_active=True
+    ).update(is_active=False)
+    if ended:
+        details = {"is_active": False}
+        record(actions.TOP_UP_SET, resource=campaign, actor=actor, now=now, details=details)
+    return bool(ended)
 
 
 @atomic

@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _, ngettext
 
 from accounts.models import User
 from audit import actions
-from audit.services import System, record
+from audit.services import record
 from billing.services import InsufficientCredits
-from campaigns.models import Campaign, TopUp
+from campaigns.models import BatchCall, Campaign, TopUp
 from campaigns.services import launching, lifecycle
+from campaigns.services.steering import TOP_UP
 from convomono.lib.db import IntegrityError, atomic
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-TOP_UP = System("top-up")
 AT_ONCE = 50
 
 
@@ -108,21 +108,33 @@ def _may_still_spend(row: TopUp) -> bool:
     return setter.client_id == row.client_id and setter.can_launch and not is_viewer
 
 
-def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
-    campaign = row.campaign
-    if not campaign.client.is_active:
-        return False, _("The account is inactive.")
+def _refused(row: TopUp) -> str:
+    """Return why nothing may be launched, in words; empty if something may."""
+    if not row.campaign.client.is_active:
+        return _("The account is inactive.")
     if not _may_still_spend(row):
         TopUp.objects.filter(pk=row.pk).update(is_active=False)
-        return False, _(
-            "Switched off: %(who)s may not launch any more. Somebody else may set it."
-        ) % {"who": row.set_by_email}
-    if not launching.waiting_leads(campaign).exists():
-        return False, _("No new lead waited.")
+        return _("Switched off: %(who)s may not launch any more. Somebody else may set it.") % {
+            "who": row.set_by_email
+        }
+    paused = BatchCall.objects.filter(
+        client_id=row.client_id, campaign_id=row.campaign_id, status=BatchCall.Status.PAUSED
+    )
+    if paused.exists():
+        # Whatever stopped the launch before stops this one too.
+        return _("The campaign is paused: resume it first.")
+    if not launching.waiting_leads(row.campaign).exists():
+        return _("No new lead waited.")
+    return ""
+
+
+def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
+    if why := _refused(row):
+        return False, why
     key = uuid5(row.pk, row.next_at.isoformat())
     try:
         batch_call = lifecycle.launch_campaign(
-            campaign=campaign,
+            campaign=row.campaign,
             launch_key=key,
             most_seconds=row.most_seconds,
             actor=TOP_UP,
@@ -130,7 +142,7 @@ def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
             is_sandbox=is_sandbox,
         )
     except lifecycle.ApprovalNeeded:
-        return False, _ask(row, now=now, is_sandbox=is_sandbox)
+        why = _ask(row, now=now, is_sandbox=is_sandbox)
     except lifecycle.LaunchRefused as refused:
         why = " ".join(finding.sentence for finding in refused.findings)
     except lifecycle.CampaignNotReady:

@@ -17,7 +17,8 @@ from accounts.access import (
     get_visible_or_404,
 )
 from campaigns.forms.lists import EnrolmentFilterForm
-from campaigns.models import Campaign
+from campaigns.leasing import nobody_dials
+from campaigns.models import Campaign, TopUp
 from campaigns.queries.leads import enrolment_list, with_sentences
 from campaigns.queries.live import live_page
 from campaigns.services import lifecycle
@@ -39,7 +40,9 @@ def campaign_detail(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     context = {
         "campaign": campaign,
-        "page": live_page(campaign, now=clock.now()),
+        "page": live_page(
+            campaign, now=clock.now(), nobody_dials=nobody_dials(real_now=clock.real_now())
+        ),
         "may_manage": can_manage(request.user),
         "may_launch": can_manage(request.user) and request.user.can_launch,
         # "Hold still" on the page: for those who read more slowly than it changes.
@@ -65,7 +68,7 @@ def campaign_leads(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         "campaign": campaign,
         "form": form,
         "page": page,
-        "rows": with_sentences(page.rows),
+        "rows": with_sentences(page.rows, now=clock.now()),
         "is_filtered": any(asked.values()),
         "may_manage": can_manage(request.user),
     }
@@ -103,7 +106,11 @@ def campaign_resume(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
 def campaign_stop(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     if request.method == "GET":
-        context = {"campaign": campaign, "page": live_page(campaign, now=clock.now())}
+        context = {
+            "campaign": campaign,
+            "page": live_page(campaign, now=clock.now()),
+            "has_top_up": TopUp.objects.filter(campaign=campaign, is_active=True).exists(),
+        }
         return render(request, "campaigns/campaign_stop.html", context)
     try:
         stopped = lifecycle.stop_campaign(campaign=campaign, actor=request.user, now=clock.now())

@@ -14,11 +14,12 @@ from accounts.context import notifications_url
 from accounts.models import Client, User
 from accounts.notifications import topic_of, unread_count
 from billing.models import Wallet
+from campaigns.leasing import nobody_dials
 from campaigns.models import Campaign
 from campaigns.queries.agency_live import agency_live
 from campaigns.queries.calls import call_page
 from campaigns.queries.live import live_page
-from convomono.lib import live
+from convomono.lib import clock, live
 from reporting.queries.homes import agency_home, client_home
 from telephony.models import Call
 
@@ -236,7 +237,9 @@ class CampaignPart(Part):
         with timezone.override(ZoneInfo(self.rights.zone)):
             context = {
                 "campaign": campaign,
-                "page": live_page(campaign, now=now),
+                "page": live_page(
+                    campaign, now=now, nobody_dials=nobody_dials(real_now=clock.real_now())
+                ),
                 "may_manage": self.rights.may_manage,
                 "may_launch": self.rights.may_launch,
             }

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accounts.models import Notification
-from campaigns.dialling.breaking import Recent, Safety, tripped
+from campaigns.dialling.breaking import Recent, Safety, counted_from, tripped
 from campaigns.models import BatchCall, SafetyPolicy
 from campaigns.queries.progress import add_up, why
+from campaigns.services import lifecycle
+from campaigns.services.funding import resume_funded
 from campaigns.services.steering import resume_batch_call
 from telephony.models import Call
-from tests.factories.campaigns import TESTS
+from tests.factories.campaigns import TESTS, enrol, launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,3 +170,89 @@ def test_leaves_others_alone(rig: Rig, ready: Callable[..., BatchCall], rival: A
     bad.refresh_from_db()
     good.refresh_from_db()
     assert (bad.status, good.status) == ("paused", "finished")
+
+
+def beside(batch_call: BatchCall, rig: Rig, *, start: int, by: str = "") -> BatchCall:
+    """Launch further leads of the same campaign, by somebody or by itself."""
+    enrol(batch_call.campaign, 30, start=start, at=rig.now)
+    made = launch(batch_call.campaign, seconds=6000, now=rig.now)
+    if by:
+        BatchCall.objects.filter(pk=made.pk).update(launched_by_email=by)
+    return made
+
+
+@pytest.mark.django_db
+def test_pauses_every_launch_of_the_campaign_and_tells_once(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    first = ready(leads=30)
+    careful(first, least_calls=6)
+    second = beside(first, rig, start=40)
+    third = beside(first, rig, start=80)
+    BatchCall.objects.filter(pk=third.pk).update(status="paused", pause_reason="paused_credit")
+    rig.step()
+    rig.step()
+    # Neither launch alone has made six calls: what they found is found of the campaign.
+    of = {
+        one.pk: [a for a in rig.ringing() if a.batch_call_id == one.pk] for one in (first, second)
+    }
+    for attempt in [*of[first.pk][:3], *of[second.pk][:3]]:
+        rig.end(attempt, "error_retell")
+    rig.step()
+
+    for row in (first, second, third):
+        row.refresh_from_db()
+        assert (row.status, row.pause_reason) == ("paused", "breaker_failed")
+    assert Notification.objects.filter(client=first.client).count() == 1
+
+
+@pytest.mark.django_db
+def test_pauses_every_launch_when_a_carrier_takes_a_call_for_fraud(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    first = ready(leads=30)
+    second = beside(first, rig, start=40)
+    rig.step()
+    rig.step()
+    rig.end(rig.ringing()[0], "scam_detected")
+
+    for row in (first, second):
+        row.refresh_from_db()
+        assert (row.status, row.pause_reason) == ("paused", "scam_detected")
+    assert Notification.objects.filter(client=first.client).count() == 1
+
+
+@pytest.mark.django_db
+def test_goes_on_counting_when_new_leads_launch_by_themselves(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    first = ready(leads=30)
+    rig.tick()
+    assert counted_from(first) == first.created_at
+    by_itself = beside(first, rig, start=40, by="top-up")
+    assert counted_from(by_itself) == first.created_at
+    rig.tick()
+    by_hand = beside(first, rig, start=80)
+    assert counted_from(first) == by_hand.created_at
+    BatchCall.objects.exclude(pk=by_itself.pk).update(launched_by_email="top-up")
+    assert counted_from(by_itself) < first.created_at
+
+
+@pytest.mark.django_db
+def test_resumes_nothing_with_minutes_that_a_person_paused(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    dry = ready(leads=30)
+    other = beside(dry, rig, start=40)
+    BatchCall.objects.filter(pk=dry.pk).update(status="paused", pause_reason="paused_credit")
+
+    lifecycle.pause_campaign(campaign=dry.campaign, actor=TESTS, now=rig.now)
+
+    assert resume_funded(now=rig.now) == 0
+    for row in (dry, other):
+        row.refresh_from_db()
+        assert (row.status, row.pause_reason, row.paused_by_email) == (
+            "paused",
+            "person",
+            TESTS.actor_email,
+        )

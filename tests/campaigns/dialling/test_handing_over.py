@@ -14,7 +14,7 @@ from accounts.models import Notification
 from billing.invariants import audit_ledger
 from billing.models import CallHold, Reservation
 from campaigns.dialling import handovers, recovery
-from campaigns.dialling.batch_windows import batch_window, is_within
+from campaigns.dialling.batch_windows import batch_window, longest_day, open_for
 from campaigns.dialling.windows import Hours, is_open
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment, Handover
@@ -24,6 +24,7 @@ from campaigns.services import steering, stopping
 from campaigns.services.enrolment import enrol_lead
 from leads.models import Suppression
 from leads.services import suppress
+from leads.services.consents import revoke_consent
 from telephony.models import Call
 from telephony.provider import CallTimeWindow, Unavailable, UnknownOutcome
 from tests.campaigns.dialling.conftest import policy, statuses
@@ -87,7 +88,7 @@ def test_hands_everybody_over_in_one_list_with_its_minutes_held(
     rig.step()
     batch_call.refresh_from_db()
     assert batch_call.waiting_reason == "handed_over"
-    leads = with_sentences(list(enrolment_list(batch_call.campaign)))
+    leads = with_sentences(list(enrolment_list(batch_call.campaign)), now=rig.now)
     assert {one.sentence for one in leads} == {"In a list that the voice platform dials by itself."}
     said = why(batch_call.campaign, [batch_call], add_up([batch_call]))
     assert said.startswith("The voice platform has the list and calls by itself: 30 people")
@@ -285,6 +286,59 @@ def test_leaves_out_who_opted_out_while_the_list_was_filled(
     assert statuses(batch_call) == {"dialling": 25, "suppressed": 1}
 
 
+def test_leaves_out_who_took_consent_back_while_the_list_was_filled(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready(leads=26, mode=MODE, reserve=60_000)
+    rig.step()
+    gone = Attempt.objects.order_by("pk")[0]
+    revoke_consent(lead=gone.enrolment.lead, how="By mail", actor=TESTS, now=rig.now)
+    handed_over(rig)
+
+    (sent,) = lists(rig)
+    assert len(sent["tasks"]) == 25
+    assert gone.phone_number not in {task.to_number for task in sent["tasks"]}
+    assert statuses(batch_call) == {"dialling": 25, "suppressed": 1}
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_ends_who_was_never_called_in_hours_shorter_than_an_hour(
+    rig: Rig, ready: Callable[..., BatchCall], is_stopped: bool
+) -> None:
+    rig.now = rig.real = datetime(2026, 11, 23, 17, 5, tzinfo=UTC)  # 12:05 in New York
+    short = {"is_any_hour": False, "opens_minute": 12 * 60, "closes_minute": 12 * 60 + 45}
+    batch_call = ready(leads=3, mode=MODE, reserve=20_000, at=rig.now, **short)
+    rig.retell.dials_lists = False
+    assert len(handed_over(rig)) == 3
+    if is_stopped:
+        steering.stop_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
+    for _ in range(18):
+        rig.step(seconds=130)
+    assert statuses(batch_call) == {"dialling": 3}  # 39 minutes of calling time, no whole hour
+    rig.tick(24 * 3600 - 18 * 130)
+    for _ in range(20):
+        rig.step(seconds=130)
+
+    assert statuses(batch_call) == {"exhausted": 3}
+    assert batch_call.status == ("cancelled" if is_stopped else "finished")
+    assert no_hold_is_left()
+    assert not audit_ledger()
+
+
+def test_counts_the_minutes_in_which_a_list_could_be_dialled() -> None:
+    mondays = CallTimeWindow(windows=((540, 560),), timezone="America/New_York", days=("Monday",))
+    zone = ZoneInfo("America/New_York")
+    monday = datetime(2026, 11, 23, 9, 10, tzinfo=zone)
+
+    assert open_for(mondays, since=monday, until=monday + timedelta(days=1)) == timedelta(
+        minutes=10
+    )
+    assert open_for(mondays, since=monday, until=monday + timedelta(days=15)) == timedelta(
+        minutes=50
+    )
+    assert longest_day(mondays) == timedelta(minutes=20)
+
+
 @pytest.mark.parametrize("dies", ["filling", "before_sending", "after_sending"])
 def test_survives_the_end_of_its_dispatcher(
     rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch, dies: str
@@ -472,7 +526,7 @@ def test_opens_no_moment_that_is_closed_in_a_zone(day: datetime, zones: tuple[st
     opened = 0
     for minutes in range(0, 7 * 24 * 60, 10):
         at = day + timedelta(days=0, minutes=minutes)
-        if is_within(window, at):
+        if open_for(window, since=at, until=at + timedelta(seconds=1)):
             opened += 1
             assert is_open(hours=hours, zones=zones, at=at), at.astimezone(ZoneInfo(zones[0]))
     assert opened > 6 * 6 * 9  # most of the hours that all have in common

@@ -12,7 +12,7 @@ from accounts.models import User
 from audit.models import AuditLog
 from billing.models import Wallet
 from campaigns.models import BatchCall, TopUp
-from campaigns.services import topping_up
+from campaigns.services import lifecycle, topping_up
 from campaigns.services.lifecycle import launch_campaign
 from campaigns.services.topping_up import following, set_top_up, top_up, top_up_due
 from convomono.lib.ids import uuid7
@@ -166,6 +166,50 @@ def test_says_why_nothing_was_launched_and_tries_the_next_time(campaign: Campaig
     assert top_up_due(now=NOW + DAY, is_sandbox=True) == 0
     row.refresh_from_db()
     assert row.last_result == "The account is inactive."
+
+
+@pytest.mark.parametrize("paused_by", ["person", "breaker", "credit"])
+def test_launches_nothing_beside_a_launch_that_was_paused(
+    campaign: Campaign, paused_by: str
+) -> None:
+    enrol(campaign, 3)
+    row = daily(campaign)
+    assert top_up_due(now=NOW, is_sandbox=True) == 1
+    first = BatchCall.objects.get()
+    if paused_by == "person":
+        lifecycle.pause_campaign(campaign=campaign, actor=TESTS, now=NOW)
+    else:
+        reason = "breaker_opted_out" if paused_by == "breaker" else "paused_credit"
+        lifecycle.pause_by_system(batch_call_id=first.pk, reason=reason, now=NOW)
+    enrol(campaign, 2, start=10)
+
+    assert top_up_due(now=NOW + DAY, is_sandbox=True) == 0
+
+    row.refresh_from_db()
+    assert row.last_result == "The campaign is paused: resume it first."
+    assert BatchCall.objects.count() == 1
+    first.refresh_from_db()
+    lifecycle.resume_campaign(campaign=campaign, actor=TESTS, now=NOW + DAY)
+    assert top_up_due(now=NOW + 2 * DAY, is_sandbox=True) == 1
+
+
+def test_launches_nothing_after_the_campaign_was_stopped(client, alice, campaign: Campaign) -> None:
+    enrol(campaign, 3)
+    daily(campaign)
+    top_up_due(now=NOW, is_sandbox=True)
+    enrol(campaign, 2, start=10)
+    client.force_login(alice)
+    stop = reverse("campaigns:campaign-stop", args=[campaign.pk])
+    assert "New leads are launched by themselves" in client.get(stop).content.decode()
+    client.post(stop)
+
+    assert top_up_due(now=NOW + DAY, is_sandbox=True) == 0
+
+    assert BatchCall.objects.count() == 1
+    assert not TopUp.objects.get().is_active
+    assert AuditLog.objects.filter(action="campaign.top_up_set").last().details == {
+        "is_active": False
+    }
 
 
 @pytest.mark.parametrize("change", [{"can_launch": False}, {"is_active": False}])

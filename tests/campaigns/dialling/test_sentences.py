@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,13 @@ import pytest
 from accounts.models import Notification
 from campaigns.dialling.bookkeeping import watch_dispatcher
 from campaigns.dialling.waiting import WAITING
+from campaigns.leasing import nobody_dials
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries.leads import enrolment_list, with_sentences
+from campaigns.queries.live import live_page
 from campaigns.queries.progress import add_up, why
-from campaigns.services import steering
-from tests.factories.campaigns import TESTS, enrol
+from campaigns.services import queueing, steering
+from tests.factories.campaigns import NOW, TESTS, enrol, launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 ROOM = Path(__file__).parents[1]
 
 
-def sentence(enrolment: Enrolment) -> str:
-    rows = with_sentences(list(enrolment_list(enrolment.campaign).filter(pk=enrolment.pk)))
-    return rows[0].sentence
+def sentence(enrolment: Enrolment, now: datetime = NOW) -> str:
+    rows = list(enrolment_list(enrolment.campaign).filter(pk=enrolment.pk))
+    return with_sentences(rows, now=now)[0].sentence
 
 
 @pytest.mark.django_db
@@ -47,7 +49,7 @@ def test_says_of_each_lead_what_it_waits_for(rig: Rig, ready: Callable[..., Batc
     assert sentence(second) == "All lines are busy: 1 of 1, 1 of them yours."
 
     rig.end(rig.ringing()[0], "dial_busy")
-    assert sentence(first).startswith("Everybody due was called. The next retry is at")
+    assert sentence(first, rig.now).startswith("Everybody due was called. The next retry is at")
 
     steering.pause_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
     assert sentence(second) == "Waits: the launch is paused."
@@ -76,16 +78,75 @@ def test_says_that_leads_are_still_put_in_line(ready: Callable[..., BatchCall]) 
 
 
 @pytest.mark.django_db
-def test_says_that_nobody_dials_and_tells_the_agency_once(
+def test_names_no_time_that_is_over(rig: Rig, ready: Callable[..., BatchCall]) -> None:
+    ready(leads=3)
+    opens = rig.now + timedelta(hours=1)
+    Enrolment.objects.update(next_attempt_at=opens, waiting_reason="window")
+    BatchCall.objects.update(status="running", waiting_reason="window", waiting_until=opens)
+    lead = Enrolment.objects.all()[0]
+    assert sentence(lead).endswith("The next hours open at 23 Nov, 16:00.")
+
+    # The hour has come, and neither the lead nor the launch was looked at since.
+    assert sentence(lead, opens) == "In line: called as soon as a line is free."
+    BatchCall.objects.update(waiting_reason="no_number", waiting_until=None)
+    assert "no phone number to call from" in sentence(lead, opens)
+    BatchCall.objects.update(waiting_reason="")
+    Enrolment.objects.update(moved_from=opens)
+    assert sentence(lead, opens) == "Moved to the front by hand."
+    Enrolment.objects.update(callback_at=opens)
+    assert sentence(lead, opens) == "Asked to be called back: goes first."
+    Enrolment.objects.update(waiting_reason="")
+    assert sentence(lead) == "Due at 23 Nov, 16:00."
+
+
+@pytest.mark.django_db
+def test_says_what_a_person_did_to_the_line(rig: Rig, ready: Callable[..., BatchCall]) -> None:
+    ready(leads=1)
+    BatchCall.objects.update(status="running")
+    lead = Enrolment.objects.get()
+    queueing.hold_back(enrolment=lead, actor=TESTS, now=rig.now)
+    assert sentence(lead) == "Held back by hand: not called until somebody releases it."
+    queueing.let_go(enrolment=Enrolment.objects.get(), actor=TESTS, now=rig.now)
+    assert sentence(lead) == "In line: called as soon as a line is free."
+    queueing.take_out(enrolment=Enrolment.objects.get(), actor=TESTS, now=rig.now)
+    assert sentence(lead) == "Taken out of the line by hand."
+
+
+@pytest.mark.django_db
+def test_says_that_an_earlier_launch_is_paused_beside_one_that_runs(
     rig: Rig, ready: Callable[..., BatchCall]
 ) -> None:
-    batch_call = ready(leads=3)
+    earlier = ready(leads=1)
+    steering.pause_by_system(batch_call_id=earlier.pk, reason="scam_detected", now=rig.now)
+    earlier.refresh_from_db()
+    enrol(earlier.campaign, 1, start=50)
+    newer = launch(earlier.campaign)
+    newer.status = "running"
+
+    said = why(earlier.campaign, [earlier, newer], add_up([earlier, newer]))
+
+    assert said.startswith(
+        "The next calls are about to start. An earlier launch is paused: A carrier"
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("mode", BatchCall.Mode.values)
+def test_says_that_nobody_dials_and_tells_the_agency_once(
+    rig: Rig, ready: Callable[..., BatchCall], mode: str
+) -> None:
+    batch_call = ready(leads=3, mode=mode)
     rig.step()
     assert watch_dispatcher(now=rig.now, real_now=rig.real) == 0
     rig.tick(15)  # it was killed; another may still take over
     assert watch_dispatcher(now=rig.now, real_now=rig.real) == 0
     rig.tick(15)
 
+    # A page says so before any job does.
+    batch_call.refresh_from_db()
+    away = nobody_dials(real_now=rig.real)
+    page = live_page(batch_call.campaign, now=rig.now, nobody_dials=away)
+    assert "The dialling process isn't running" in page.sentence
     assert watch_dispatcher(now=rig.now, real_now=rig.real) == 1
     assert watch_dispatcher(now=rig.now, real_now=rig.real) == 0
 
