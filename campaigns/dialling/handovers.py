@@ -155,7 +155,8 @@ def _by_permission(handover: Handover, rows: list[Attempt]) -> tuple[list[Attemp
         pk__in=[row.lead_id for row in rows], consent_status=Lead.ConsentStatus.GIVEN
     )
     agree = set(given.values_list("pk", flat=True))
-    go, left_out = [], []
+    go: list[Attempt] = []
+    left_out: list[Attempt] = []
     for row in rows:
         may = row.lead_id in agree and row.phone_number not in suppressed
         (go if may else left_out).append(row)
