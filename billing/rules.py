@@ -77,8 +77,12 @@ def affordable_hold(*, wanted_seconds: int, free_seconds: int, terms: Terms) -> 
     It is a whole number of increments: a call that is cut at its hold is billed no more than it.
     """
     most = min(wanted_seconds, free_seconds // terms.increment_seconds * terms.increment_seconds)
-    least = hold_seconds(max_call_seconds=SHORTEST_HOLD_SECONDS, terms=terms)
-    return most if most >= least else 0
+    return most if most >= least_hold(terms=terms) else 0
+
+
+def least_hold(*, terms: Terms) -> int:
+    """Return the fewest seconds with which a call may be dialled: what the shortest one may cost."""
+    return hold_seconds(max_call_seconds=SHORTEST_HOLD_SECONDS, terms=terms)
 
 
 def crossed_percent(*, before_seconds: int, after_seconds: int, full_seconds: int) -> int | None:

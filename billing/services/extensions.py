@@ -8,7 +8,7 @@ from audit import actions
 from audit.services import record
 from billing.ledger import wallet_at
 from billing.models import Reservation, Transaction, Wallet
-from billing.rules import SHORTEST_HOLD_SECONDS, Terms, hold_seconds
+from billing.rules import Terms, least_hold
 from billing.services.reservations import ReservationEnded, reserve
 from convomono.lib.db import run_atomic
 
@@ -38,7 +38,7 @@ def extend_reservation(*, batch_call_id: UUID, seconds: int, actor: Actor, now: 
         if reservation is None:
             raise ReservationEnded
         wallet = wallet_at(client_id=reservation.client_id, now=now)
-        least = hold_seconds(max_call_seconds=SHORTEST_HOLD_SECONDS, terms=reservation.terms)
+        least = least_hold(terms=reservation.terms)
         given = min(max(seconds, least), wallet.available_seconds)
         if wallet.debt_seconds or given < least or reservation.free_seconds >= least:
             return 0

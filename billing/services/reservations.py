@@ -19,9 +19,11 @@ from billing.ledger import (
     wallet_at,
 )
 from billing.models import Reservation, Transaction, Wallet
+from billing.rules import least_hold
 from billing.services.rates import rate_at
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -156,17 +158,22 @@ def close_when_empty(reservation_id: UUID, *, now: datetime) -> None:
     ).update(status=Reservation.Status.CLOSED, closed_at=now)
 
 
-def free_seconds(*, batch_call_id: UUID) -> int:
-    """Return what a launch's dials may hold now: nothing once it is over or the client owes some."""
-    found = (
-        Reservation.objects.filter(batch_call_id=batch_call_id, status=Reservation.Status.OPEN)
-        .values_list("free_seconds", "client__wallet__debt_seconds")
-        .first()
+def can_hold(*, batch_call_id: UUID) -> bool:
+    """Tell whether a launch has enough free for a call at its terms; not once it is over or owes."""
+    return batch_call_id in launches_with_a_call(batch_call_ids=[batch_call_id])
+
+
+def launches_with_a_call(*, batch_call_ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these launches have enough free for a call at their terms; one query."""
+    open_ones = Reservation.objects.filter(
+        batch_call_id__in=batch_call_ids, status=Reservation.Status.OPEN
     )
-    if found is None:
-        return 0
-    free, debt = found
-    return 0 if debt else int(free)
+    return {
+        one.batch_call_id
+        for one in open_ones.select_related("client__wallet")
+        if not Wallet.of(one.client).debt_seconds
+        and one.free_seconds >= least_hold(terms=one.terms)
+    }
 
 
 def owed_seconds(*, client_id: UUID) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from billing.rules import SHORTEST_HOLD_SECONDS
-from billing.services import free_seconds, owed_seconds
+from billing.services import can_hold, owed_seconds
 from campaigns.dialling import waiting
 from campaigns.models import BatchCall, ClientShare, Enrolment
 from convomono.lib import live
@@ -84,7 +83,7 @@ def explain(*, batch_call: BatchCall, around: Surroundings, now: datetime) -> Re
         return waits
     if around.stopped.code:
         return around.stopped
-    if free_seconds(batch_call_id=batch_call.pk) < SHORTEST_HOLD_SECONDS:
+    if not can_hold(batch_call_id=batch_call.pk):
         owes = owed_seconds(client_id=batch_call.client_id)
         return Reason(code=waiting.DEBT if owes else waiting.CREDIT)
     if around.pool.code:

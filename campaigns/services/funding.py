@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -10,12 +11,12 @@ from accounts.models import Notification
 from accounts.notifications import notify
 from audit.services import System
 from billing.models import Wallet
-from billing.rules import SHORTEST_HOLD_SECONDS, hold_seconds
+from billing.rules import hold_seconds
 from billing.services import (
     ReservationEnded,
     bought_since,
     extend_reservation,
-    free_seconds,
+    launches_with_a_call,
     reservation_terms,
     reserved_times,
 )
@@ -110,14 +111,23 @@ def resume_funded(*, now: datetime) -> int:
     Those of a client who allows it take whatever becomes available. Twice is once.
     """
     dry = BatchCall.objects.filter(status=BatchCall.Status.PAUSED, pause_reason__in=DRY)
-    rows = dry.select_related("client__wallet", "version", "campaign__retry_policy").order_by(
-        "paused_at", "pk"
-    )
-    return sum(_resume_if_funded(row, now) for row in rows[:AT_ONCE])
+    waiting_ones = list(dry.order_by("paused_at", "pk").values_list("pk", flat=True))
+    done = 0
+    # All of them: clients who never pay keep nobody behind them waiting.
+    for some in batched(waiting_ones, AT_ONCE):
+        rows = list(
+            dry.filter(pk__in=some)
+            .select_related("client__wallet", "version", "campaign__retry_policy")
+            .order_by("paused_at", "pk")
+        )
+        has_some = launches_with_a_call(batch_call_ids=[row.pk for row in rows])
+        done += sum(_resume_if_funded(row, row.pk in has_some, now) for row in rows)
+    return done
 
 
-def _resume_if_funded(batch_call: BatchCall, now: datetime) -> bool:
-    if not _is_funded(batch_call, now):
+def _resume_if_funded(batch_call: BatchCall, has_some: bool, now: datetime) -> bool:
+    # Calls in progress may have given back what they had not used.
+    if not (has_some or _takes_more(batch_call, now)):
         return False
     try:
         resume_batch_call(batch_call=batch_call, actor=FUNDING, now=now)
@@ -126,12 +136,10 @@ def _resume_if_funded(batch_call: BatchCall, now: datetime) -> bool:
     return True
 
 
-def _is_funded(batch_call: BatchCall, now: datetime) -> bool:
+def _takes_more(batch_call: BatchCall, now: datetime) -> bool:
     wallet = Wallet.of(batch_call.client)
-    if wallet.debt_seconds:
+    if wallet.debt_seconds or not wallet.available_seconds:
         return False
-    if free_seconds(batch_call_id=batch_call.pk) >= SHORTEST_HOLD_SECONDS:
-        return True  # calls in progress gave back what they had not used
     since = batch_call.paused_at or now
     if not (wallet.extends_launches or bought_since(client_id=batch_call.client_id, since=since)):
         return False

@@ -118,7 +118,7 @@ def test_turns_the_rest_of_an_over_run_into_debt_that_stops_reserving_and_dialli
 
     assert charge.billed_seconds == 500
     assert balances(acme) == (0, 600, 500, 100)
-    assert services.free_seconds(batch_call_id=other.batch_call_id) == 0
+    assert not services.can_hold(batch_call_id=other.batch_call_id)
     with pytest.raises(services.ReservationEmpty):
         other.dial()
     with pytest.raises(services.InsufficientCredits):
@@ -231,7 +231,7 @@ def test_holds_and_reserves_nothing_once_the_launch_is_over(launch, acme):
     launch.dial()
     launch.close()
 
-    assert services.free_seconds(batch_call_id=launch.batch_call_id) == 0
+    assert not services.can_hold(batch_call_id=launch.batch_call_id)
     with pytest.raises(services.ReservationEmpty):
         launch.dial()
     with pytest.raises(services.ReservationEnded):

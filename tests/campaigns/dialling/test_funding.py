@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,11 +11,12 @@ from accounts.models import Notification
 from billing import services
 from billing.invariants import audit_ledger
 from billing.models import Reservation, Transaction, Wallet
+from billing.rules import Terms
 from campaigns.jobs import resume_funded as job
 from campaigns.queries.progress import add_up, why
 from campaigns.services import funding, lifecycle
 from tests.campaigns.dialling.conftest import Rig, statuses
-from tests.factories.billing import TESTS, sell
+from tests.factories.billing import TESTS, open_wallet, sell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from campaigns.models import BatchCall
 
 pytestmark = pytest.mark.django_db
+ONE_MINUTE = timedelta(minutes=1)
 LONG = {"max_call_duration_ms": 120_000}
 
 
@@ -160,3 +163,46 @@ def test_extends_once_and_never_what_is_over_or_has_enough(
         extend()
     assert Wallet.objects.get().available_seconds == 540
     assert audit_ledger() == []
+
+
+@pytest.mark.parametrize("minimum", [90, 300])
+def test_pauses_when_less_is_left_than_its_price_takes_for_the_shortest_call(
+    rig: Rig, ready: Callable[..., BatchCall], acme: Client, minimum: int
+) -> None:
+    open_wallet(acme, seconds=minimum * 2 - 30, now=rig.now - timedelta(minutes=2))
+    services.change_rate(
+        client=acme, terms=Terms(300_000, 1, minimum), actor=TESTS, now=rig.now - ONE_MINUTE
+    )
+    batch_call = ready(leads=3, reserve=minimum * 2 - 30, settings=LONG)
+
+    settled(rig, batch_call)
+
+    assert len(rig.retell.dials) == 1  # 60 s and more are free, and no call can be paid of them
+    assert (batch_call.status, batch_call.pause_reason) == ("paused", "paused_credit")
+    assert Notification.objects.filter(title__contains="paused").count() == 1
+    assert funding.resume_funded(now=rig.now) == 0
+
+
+def test_resumes_who_paid_behind_those_who_never_do(
+    rig: Rig, ready: Callable[..., BatchCall], dry: BatchCall, rival: Client, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(funding, "AT_ONCE", 1)
+    theirs = ready(
+        leads=3,
+        client=rival,
+        seconds=120,
+        reserve=120,
+        start=50,
+        number="+12125550198",
+        settings=LONG,
+    )
+    rig.run(ends={"seconds": 120})
+    theirs.refresh_from_db()
+    assert theirs.status == dry.status == "paused"
+    sell(rival, seconds=3600, now=rig.now)
+
+    assert funding.resume_funded(now=rig.now) == 1
+
+    theirs.refresh_from_db()
+    dry.refresh_from_db()
+    assert (theirs.status, dry.status) == ("running", "paused")
