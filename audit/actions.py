@@ -18,6 +18,7 @@ MINUTES_EXPIRED = "wallet.minutes_expired"
 RATE_CHANGED = "rate.changed"
 RATE_WITHDRAWN = "rate.withdrawn"
 CALL_REFUNDED = "call.refunded"
+CALL_CHARGED = "call.charged"
 PAYMENT_AWAITED = "payment.awaited"
 PAYMENT_FAILED = "payment.failed"
 PAYMENT_REFUNDED = "payment.refunded"
@@ -143,6 +144,7 @@ SENTENCES = {
     RATE_CHANGED: _("Changed the price"),
     RATE_WITHDRAWN: _("Took back a price that had not begun"),
     CALL_REFUNDED: _("Refunded a call"),
+    CALL_CHARGED: _("Billed what a call was billed too little"),
     PAYMENT_AWAITED: _("Noted a payment that is still to come"),
     PAYMENT_FAILED: _("Noted that a payment failed"),
     PAYMENT_REFUNDED: _("Paid a client back"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_MINUTES = 10_000_000
 MOST_DOLLARS = 100_000_000
+MAYBE_LATE = timedelta(minutes=15)
 
 
 class OnceForm(forms.Form):
@@ -323,11 +324,11 @@ class DaysForm(forms.Form):
         return said
 
     def window(self, now: datetime) -> tuple[datetime, datetime]:
-        """Return the days as a window that ends now at the latest."""
+        """Return the days as a window that ends where calls may still be on their way to us."""
         first, last = self.cleaned_data["first_on"], self.cleaned_data["last_on"]
         since = datetime.combine(first, time.min, tzinfo=UTC)
         until = datetime.combine(last, time.min, tzinfo=UTC) + timedelta(days=1)
-        return since, min(until, now)
+        return since, min(until, now - MAYBE_LATE)
 
 
 def _midnight(day: date) -> datetime:

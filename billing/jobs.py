@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from billing import notices, services
 from billing.documents import paper
-from billing.models import Invoice, Printed, Reconciliation, Statement
+from billing.models import Invoice, Printed, Statement
 from convomono.lib import clock, files
 from convomono.lib.jobs import enqueue
 from convomono.lib.pdf import PdfUnavailable, render_pdf
@@ -97,16 +97,23 @@ def resume_pdfs(**_later: Any) -> int:
 
 
 def reconcile(*, run_id: str, **_later: Any) -> None:
-    """Compare a window with Retell's calls, hour by hour; killed, it goes on where it was."""
+    """
+    Compare a window with Retell's calls, hour by hour; killed, it goes on where it was.
+
+    A second worker leaves it to the first.
+    """
+    pk = UUID(run_id)
+    if not services.claim_run(run_id=pk, now=clock.now()):
+        return
     gateway = retell_gateway()
-    while not services.compare_slice(run_id=UUID(run_id), gateway=gateway, now=clock.now()):
+    while not services.compare_slice(run_id=pk, gateway=gateway, now=clock.now()):
         pass
-    services.tell_of_differences(run_id=UUID(run_id), now=clock.now())
+    services.release_run(run_id=pk)
+    services.tell_of_differences(run_id=pk, now=clock.now())
 
 
 def reconcile_nightly(**_later: Any) -> None:
-    """Have the latest day compared that is over, and runs that were left behind."""
+    """Have the days compared that are over, and runs that were left behind."""
     services.ask_nightly(now=clock.now())
-    unfinished = Reconciliation.objects.filter(status__in=services.UNFINISHED)
-    for pk in unfinished.order_by("asked_at").values_list("pk", flat=True)[:10]:
+    for pk in services.runs_left_behind(now=clock.now()):
         enqueue(reconcile, queue="reports", timeout_seconds=3600, run_id=str(pk))

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncHour
 
 from billing.models import CreditLot, Payment, Rate, Reservation, Transaction, Wallet
@@ -162,7 +162,11 @@ def usage_by_campaign(*, client: Client, days: int, now: datetime) -> list[Usage
     for row in (
         charges.order_by()
         .values("campaign_id", "type")
-        .annotate(lines=Count("pk"), total=Sum("seconds"), micros=Sum("amount_micros"))
+        .annotate(
+            lines=Count("pk", filter=Q(corrects_id=None)),
+            total=Sum("seconds"),
+            micros=Sum("amount_micros"),
+        )
     ):
         mine = sums.setdefault(row["campaign_id"], {"calls": 0, "seconds": 0, "amount_micros": 0})
         is_charge = row["type"] == Transaction.Type.CONSUME

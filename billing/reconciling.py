@@ -17,7 +17,7 @@ from uuid import UUID
 from billing.models import CallHold, Difference, Transaction
 from billing.provider_costs import cost_micros, product_micros
 from billing.rules import billable_seconds
-from telephony.models import Call
+from telephony.models import Call, CallErasure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -79,19 +79,34 @@ class Comparison:
     until: datetime
     sums: Sums = field(default_factory=Sums)
     _seen: set[str] = field(default_factory=set)
+    _named: set[tuple[str, str]] = field(default_factory=set)
 
     def differences(self) -> Iterator[Difference]:
         """Yield what differs, unsaved: first Retell's calls, then ours that it doesn't list."""
+        for difference in self._differences():
+            self._named.add((difference.kind, difference.provider_call_id))
+            yield difference
+
+    def agrees_on(self, difference: Difference) -> bool:
+        """Tell whether a difference of an earlier look is none any more, after `differences`."""
+        named = (difference.kind, difference.provider_call_id)
+        return difference.provider_call_id in self._seen and named not in self._named
+
+    def _differences(self) -> Iterator[Difference]:
         for page in self._pages():
             yield from self._compare(page)
         for some in batched(self._unseen(), CHUNK):
             found = self.gateway.list_calls(call_ids=[row.provider_call_id for row in some])
             listed = {one.call_id for one in found.calls}
-            # What started a moment outside the window by Retell's clock is compared all the same.
-            yield from self._compare([_theirs(one) for one in found.calls if _is_over(one)])
-            for row in some:
-                if row.provider_call_id not in listed:
-                    yield _missing_there(row, _billed([row.pk]))
+            # What started a moment outside the window by Retell's clock is compared all the same,
+            # and counted where Retell lists it.
+            late = [_theirs(one) for one in found.calls if _is_over(one)]
+            yield from self._compare(late, counts=False)
+            gone = [row for row in some if row.provider_call_id not in listed]
+            billed, erased = _billed([row.pk for row in gone]), _erased(gone)
+            for row in gone:
+                if row.provider_call_id not in erased:
+                    yield _missing_there(row, billed[row.pk])
 
     def _pages(self) -> Iterator[list[Theirs]]:
         key: str | None = None
@@ -118,7 +133,7 @@ class Comparison:
             if row.provider_call_id not in self._seen:
                 yield row
 
-    def _compare(self, page: Iterable[Theirs]) -> Iterator[Difference]:
+    def _compare(self, page: Iterable[Theirs], *, counts: bool = True) -> Iterator[Difference]:
         calls = list(page)
         known = {
             row.provider_call_id: row
@@ -141,13 +156,15 @@ class Comparison:
                 yield _twice(theirs, ours, "Retell lists this call twice.")
                 continue
             self._seen.add(theirs.provider_call_id)
-            self.sums.products.update(theirs.products)
+            if counts:
+                self.sums.products.update(theirs.products)
             if ours is None and twin is not None:
                 yield _twice(theirs, twin, f"Its attempt was call {twin.provider_call_id} already.")
             elif ours is None:
                 yield _missing_here(theirs, None, "Retell has this call, and we don't.")
             else:
-                self._add(theirs, ours)
+                if counts:
+                    self._add(theirs, ours)
                 yield from _judge(theirs, ours, billed[ours.pk], holds.get(ours.attempt_id))
 
     def _add(self, theirs: Theirs, ours: Call) -> None:
@@ -160,7 +177,11 @@ class Comparison:
 
 @dataclass
 class Billed:
-    """What the ledger says of one call: charges, refunds, and how many charges there are."""
+    """
+    What the ledger says of one call: seconds charged and given back, and how many charges there are.
+
+    A line that bills the rest of a call is part of its charge.
+    """
 
     seconds: int = 0
     refunded: int = 0
@@ -180,19 +201,21 @@ def _judge(
     due = _due(theirs, ours, hold)
     if billed.charges > 1:
         row = _difference(Kind.BILLED_TWICE, theirs, ours, "The ledger has two charges for it.")
-        row.billed_seconds, row.due_seconds = billed.net, due
-        yield row
+        yield _with_bill(row, billed, due)
     if ours.duration_ms != theirs.duration_ms:
         row = _difference(Kind.SECONDS_DIFFER, theirs, ours, "The durations differ.")
-        row.billed_seconds, row.due_seconds = billed.net, due
-        yield row
-    elif due and due not in {billed.seconds, billed.net}:
+        yield _with_bill(row, billed, due)
+    elif due not in {billed.seconds, billed.net}:
         sentence = f"{due} s are due, {billed.net} s were billed."
         row = _difference(Kind.SECONDS_DIFFER, theirs, ours, sentence)
-        row.billed_seconds, row.due_seconds = billed.net, due
-        yield row
+        yield _with_bill(row, billed, due)
     if ours.retell_cost_micros != theirs.micros:
         yield _difference(Kind.COST_DIFFERS, theirs, ours, "Retell charges another amount.")
+
+
+def _with_bill(row: Difference, billed: Billed, due: int) -> Difference:
+    row.charged_seconds, row.billed_seconds, row.due_seconds = billed.seconds, billed.net, due
+    return row
 
 
 def _due(theirs: Theirs, ours: Call, hold: CallHold | None) -> int:
@@ -229,8 +252,8 @@ def _missing_here(theirs: Theirs, ours: Call | None, sentence: str) -> Differenc
     return _difference(Kind.MISSING_HERE, theirs, ours, sentence)
 
 
-def _missing_there(ours: Call, billed: dict[UUID, Billed]) -> Difference:
-    return Difference(
+def _missing_there(ours: Call, billed: Billed) -> Difference:
+    row = Difference(
         kind=Kind.MISSING_THERE,
         client_id=ours.client_id,
         provider_call_id=ours.provider_call_id,
@@ -238,10 +261,17 @@ def _missing_there(ours: Call, billed: dict[UUID, Billed]) -> Difference:
         started_at=ours.started_at,
         our_ms=ours.duration_ms,
         our_micros=ours.retell_cost_micros,
-        billed_seconds=billed[ours.pk].net,
-        due_seconds=0,
         sentence="We have this call, and Retell doesn't list it.",
     )
+    return _with_bill(row, billed, 0)
+
+
+def _erased(calls: Sequence[Call]) -> set[str]:
+    """Return which of these calls Retell has deleted because we asked it to."""
+    done = CallErasure.objects.filter(
+        provider_call_id__in=[row.provider_call_id for row in calls], status=CallErasure.Status.DONE
+    )
+    return set(done.values_list("provider_call_id", flat=True))
 
 
 def _billed(call_ids: Sequence[UUID]) -> dict[UUID, Billed]:
@@ -252,12 +282,14 @@ def _billed(call_ids: Sequence[UUID]) -> dict[UUID, Billed]:
         call_id__in=call_ids,
         type__in=(Transaction.Type.CONSUME, Transaction.Type.REFUND),
     )
-    for call_id, type_, seconds in lines.values_list("call_id", "type", "seconds"):
+    for call_id, type_, seconds, corrects in lines.values_list(
+        "call_id", "type", "seconds", "corrects_id"
+    ):
         if call_id is None:
             continue
         if type_ == Transaction.Type.CONSUME:
             found[call_id].seconds += seconds
-            found[call_id].charges += 1
+            found[call_id].charges += corrects is None
         else:
             found[call_id].refunded += seconds
     return found

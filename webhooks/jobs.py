@@ -9,11 +9,17 @@ from uuid import UUID
 
 from django.conf import settings
 
-from billing.services import differences_to_fetch, expire_holds, mark_fetched
+from billing.services import (
+    differences_to_fetch,
+    expire_holds,
+    mark_fetched,
+    reopen,
+    settle_fetched,
+)
 from campaigns.services.dialling import resolve_unknown_attempts
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
-from telephony.provider import ProviderError
+from telephony.provider import ProviderError, Rejected, Unauthorised
 from telephony.retell import retell_gateway
 from webhooks import alerts, client_events, erasing, outgoing, retention, sweeper
 
@@ -106,15 +112,25 @@ def send_to_endpoint(*, endpoint_id: str, **_later: Any) -> int:
 
 
 def fetch_differences(**_later: Any) -> int:
-    """Fetch the calls that somebody comparing the books wants Retell's news of."""
+    """
+    Fetch the calls that somebody comparing the books wants Retell's news of.
+
+    Return how many were asked for. What the news put right is resolved once it was applied.
+    """
     done = 0
     for difference in differences_to_fetch():
         try:
             sweeper.fetch_call(
                 gateway=retell_gateway(), call_id=difference.provider_call_id, now=clock.now()
             )
+        except Unauthorised:
+            break  # the key is wrong, and the question may be right
+        except Rejected:
+            reopen(difference=difference)  # asking again would be refused again
+            continue
         except ProviderError:
             break  # it is away or busy: asked again the next time
-        mark_fetched(difference=difference)
+        mark_fetched(difference=difference, now=clock.now())
         done += 1
+    settle_fetched(now=clock.now())
     return done

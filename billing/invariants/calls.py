@@ -28,7 +28,8 @@ UNRESOLVED = timedelta(hours=1)
 Type = Transaction.Type
 # What Retell charges us for moves no second of a client.
 OF_SECONDS = sorted(set(Difference.Kind) - {Difference.Kind.COST_DIFFERS})
-DIALLED = sorted(set(Call.OutcomeClass) - {Call.OutcomeClass.NOT_PLACED})
+SETTLED = sorted(Call.OutcomeClass)
+NO_DIAL = Call.OutcomeClass.NOT_PLACED
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def check_calls(wallet: Wallet) -> Iterator[Finding]:
             elif str(attempts[call_id]) != attempt:
                 yield "L8", f"line {key} bills a call of another attempt"
     over = Call.objects.filter(
-        client=wallet.client_id, outcome_class__in=DIALLED, attempt_id__isnull=False
+        client=wallet.client_id, outcome_class__in=SETTLED, attempt_id__isnull=False
     )
     for calls_ in batched(over.only(*_COLUMNS).iterator(chunk_size=CHUNK), CHUNK):
         yield from _check_lengths(wallet, calls_)
@@ -71,13 +72,20 @@ def _check_lengths(wallet: Wallet, calls: tuple[Call, ...]) -> Iterator[Finding]
     wrong: dict[UUID, Finding] = {}
     for call in calls:
         hold = holds.get(call.attempt_id) if call.attempt_id else None
-        finding = _judge(call, hold, billed.get(call.pk))
+        judge = _judge_no_dial if call.outcome_class == NO_DIAL else _judge
+        finding = judge(call, hold, billed.get(call.pk))
         if finding:
             wrong[call.pk] = finding
     if wrong:
         excused = Difference.objects.filter(call_id__in=list(wrong))
         for call_id in set(wrong) - set(excused.values_list("call_id", flat=True)):
             yield wrong[call_id]
+
+
+def _judge_no_dial(call: Call, _hold: CallHold | None, billed: _Billed | None) -> Finding | None:
+    if billed is None or billed.refunded >= billed.seconds:
+        return None
+    return "L16", f"call {call.pk} was no dial and is billed {billed.seconds} s"
 
 
 def _judge(call: Call, hold: CallHold | None, billed: _Billed | None) -> Finding | None:
@@ -103,8 +111,9 @@ def _billed(wallet: Wallet, call_ids: list[UUID]) -> dict[UUID | None, _Billed]:
     )
     refunds = mine.filter(type=Type.REFUND).order_by().values_list("call_id")
     back = dict(refunds.annotate(total=Sum("seconds")))
-    charges = mine.filter(type=Type.CONSUME).values_list("call_id", "seconds")
-    return {call_id: _Billed(seconds, back.get(call_id, 0)) for call_id, seconds in charges}
+    charges = mine.filter(type=Type.CONSUME).order_by().values_list("call_id")
+    sums = charges.annotate(total=Sum("seconds"))
+    return {call_id: _Billed(seconds, back.get(call_id, 0)) for call_id, seconds in sums}
 
 
 def check_differences(*, client_id: UUID | None, now: datetime) -> Iterator[Finding]:

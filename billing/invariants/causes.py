@@ -49,11 +49,16 @@ def _check_refunds(mine: QuerySet[Transaction]) -> Iterator[Finding]:
         .order_by()
     )
     for some in batched(sums.iterator(chunk_size=CHUNK), CHUNK):
-        keys = [f"consume:{row['call_id']}" for row in some]
-        billed = {line.call_id: line for line in mine.filter(key__in=keys)}
+        charges = mine.filter(
+            type=Transaction.Type.CONSUME, call_id__in=[row["call_id"] for row in some]
+        )
+        sums_ = charges.order_by().values_list("call_id")
+        billed = {
+            call_id: (total, micros)
+            for call_id, total, micros in sums_.annotate(t=Sum("seconds"), m=Sum("amount_micros"))
+        }
         for row in some:
-            charge = billed.get(row["call_id"])
-            most = (charge.seconds, charge.amount_micros) if charge else (0, 0)
+            most = billed.get(row["call_id"], (0, 0))
             if row["total"] > most[0] or row["micros"] > most[1]:
                 yield "L13", f"call {row['call_id']} was refunded {row['total']} s of {most[0]}"
 

@@ -129,7 +129,10 @@ def _check_line(line: Transaction) -> Iterator[Finding]:
         yield "L6", f"line {line.key} does not name its cause"
     if line.type == Type.CONSUME:
         yield from _check_price(line)
-    if line.type in CORRECTIONS and not (line.reason and line.actor_email):
+        if (line.key == f"consume:{cause}") != (line.corrects_id is None):
+            yield "L6", f"line {line.key} is a call's first charge and a rest of it"
+    corrects = line.type in CORRECTIONS or line.corrects_id is not None
+    if corrects and not (line.reason and line.actor_email):
         yield "L5", f"line {line.key} corrects without a reason or a name"
     if line.type in {Type.REFUND, Type.REVERSE} and line.corrects_id is None:
         yield "L5", f"line {line.key} does not name the line that it corrects"
@@ -157,7 +160,14 @@ def _check_price(line: Transaction) -> Iterator[Finding]:
     terms = rules.Terms(
         line.price_per_minute_micros, line.increment_seconds or 1, line.minimum_seconds
     )
-    if rules.billable_seconds(duration_ms=line.seconds * 1000, terms=terms) != line.seconds:
+    price = rules.price_micros(seconds=line.seconds, terms=terms)
+    if line.corrects_id is None:
+        billable = rules.billable_seconds(duration_ms=line.seconds * 1000, terms=terms)
+        prices = {price}
+    else:  # the rest of a call: whole steps, and begun micros count once for all its lines
+        billable = -(-line.seconds // terms.increment_seconds) * terms.increment_seconds
+        prices = {price, price - 1}
+    if billable != line.seconds:
         yield "L10", f"line {line.key} bills {line.seconds} s, which its terms never do"
-    if rules.price_micros(seconds=line.seconds, terms=terms) != line.amount_micros:
+    if line.amount_micros not in prices:
         yield "L10", f"line {line.key} costs {line.amount_micros} micros, which its price is not"

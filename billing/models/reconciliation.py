@@ -15,7 +15,7 @@ class Reconciliation(BaseModel):
 
     A worker goes through it hour by hour; `next_from` is where it goes on when it was killed. Sums
     are of the calls that both have: milliseconds of connected time and micros of provider cost.
-    `key` makes one night one run.
+    `key` makes one night one run; `claimed_until` keeps a second worker off it.
     """
 
     class Status(models.TextChoices):
@@ -39,6 +39,7 @@ class Reconciliation(BaseModel):
     asked_by_email = models.CharField(max_length=254)
     asked_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
@@ -69,8 +70,10 @@ class Difference(BaseModel):
     """
     One call that the two books tell differently; what is empty one of them doesn't have.
 
-    `open` until somebody resolves it: `fetching` waits for the worker that asks Retell, and
-    `resolved` says by which step. Resolving never changes a line of the ledger.
+    `open` until somebody resolves it: `fetching` waits for Retell's news (asked for at `fetched_at`)
+    to come through the inbox, and is open again if that changes nothing; `resolved` says by which
+    step. Resolving never changes a line of the ledger. `charged_seconds` is what was billed,
+    `billed_seconds` that less what was given back, `due_seconds` what Retell's duration comes to.
     """
 
     class Kind(models.TextChoices):
@@ -88,7 +91,9 @@ class Difference(BaseModel):
     class Step(models.TextChoices):
         FETCH = "fetch", _("Take Retell's news of the call")
         REFUND = "refund", _("Give the client back what was billed too much")
+        CHARGE = "charge", _("Bill the client what was billed too little")
         EXCUSE = "excuse", _("Leave it, with a reason")
+        LATER = "later", _("The books agreed when they were compared again")
 
     reconciliation = models.ForeignKey(
         Reconciliation, models.CASCADE, related_name="differences", db_index=False
@@ -105,15 +110,15 @@ class Difference(BaseModel):
     our_ms = models.BigIntegerField(null=True, blank=True)
     their_micros = models.BigIntegerField(null=True, blank=True)
     our_micros = models.BigIntegerField(null=True, blank=True)
+    charged_seconds = models.BigIntegerField(null=True, blank=True)
     billed_seconds = models.BigIntegerField(null=True, blank=True)
-    due_seconds = models.BigIntegerField(
-        null=True, blank=True
-    )  # by Retell's duration and our terms
+    due_seconds = models.BigIntegerField(null=True, blank=True)
     sentence = models.CharField(max_length=300)
     step = models.CharField(max_length=8, choices=Step, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     resolved_by_email = models.CharField(max_length=254, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -124,6 +129,7 @@ class Difference(BaseModel):
         indexes = [
             models.Index(fields=["client", "status"], name="difference_by_client"),
             models.Index(fields=["status", "resolved_at"], name="difference_fetching"),
+            models.Index(fields=["provider_call_id", "kind"], name="difference_of_call"),
         ]
 
     def __str__(self) -> str:
@@ -138,6 +144,8 @@ class Difference(BaseModel):
             steps.append(step.FETCH)
         if self.refundable_seconds > 0:
             steps.append(step.REFUND)
+        if self.missing_seconds > 0:
+            steps.append(step.CHARGE)
         return [*steps, step.EXCUSE]
 
     @property
@@ -146,3 +154,11 @@ class Difference(BaseModel):
         if self.call_id is None or self.billed_seconds is None:
             return 0
         return max(0, self.billed_seconds - (self.due_seconds or 0))
+
+    @property
+    def missing_seconds(self) -> int:
+        """What is due beyond what the client was billed; what was given back on purpose stays so."""
+        if self.call_id is None or self.kind != self.Kind.SECONDS_DIFFER:
+            return 0
+        charged = self.billed_seconds if self.charged_seconds is None else self.charged_seconds
+        return max(0, (self.due_seconds or 0) - (charged or 0))

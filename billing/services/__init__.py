@@ -11,6 +11,14 @@ from billing.services.approvals import (
     ask_credit,
     refuse_credit,
 )
+from billing.services.differences import (
+    StepRefused,
+    differences_to_fetch,
+    mark_fetched,
+    reopen,
+    resolve_difference,
+    settle_fetched,
+)
 from billing.services.expiries import expire_lots
 from billing.services.extensions import (
     allow_extensions,
@@ -55,14 +63,13 @@ from billing.services.rates import (
 )
 from billing.services.reconciliation import (
     UNFINISHED,
-    StepRefused,
     WindowInvalid,
     ask_nightly,
     ask_reconciliation,
+    claim_run,
     compare_slice,
-    differences_to_fetch,
-    mark_fetched,
-    resolve_difference,
+    release_run,
+    runs_left_behind,
     tell_of_differences,
 )
 from billing.services.refunds import (
@@ -91,6 +98,7 @@ from billing.services.statements import (
     last_month,
     make_statement,
 )
+from billing.services.undercharges import charge_rest
 from billing.services.wallets import ReasonMissing, adjust, open_wallet
 
 __all__ = [
@@ -133,6 +141,8 @@ __all__ = [
     "can_hold",
     "change_rate",
     "charge_left",
+    "charge_rest",
+    "claim_run",
     "close_reservation",
     "compare_slice",
     "consume",
@@ -160,10 +170,14 @@ __all__ = [
     "refund_call",
     "refund_payment",
     "refuse_credit",
+    "release_run",
+    "reopen",
     "reservation_terms",
     "reserve",
     "reserved_times",
     "resolve_difference",
+    "runs_left_behind",
+    "settle_fetched",
     "settle_payment",
     "show_due_rates",
     "tell_of_differences",

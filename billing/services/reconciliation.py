@@ -1,4 +1,4 @@
-"""Runs that compare our books with Retell's, and the safe steps that resolve a difference."""
+"""Runs that compare our books with Retell's: asked for, gone through hour by hour, told of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from django.db.models import F
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 
@@ -17,8 +17,8 @@ from audit import actions
 from audit.services import System, record
 from billing.models import Difference, Reconciliation
 from billing.reconciling import SLICE, Comparison
-from billing.services.refunds import NotCharged, RefundTooLarge, refund_call
-from convomono.lib.db import insert_once, run_atomic
+from billing.services.differences import close_what_agrees, decided_before
+from convomono.lib.db import insert_once
 from telephony.provider import ProviderError, Rejected
 
 if TYPE_CHECKING:
@@ -32,16 +32,14 @@ log = structlog.get_logger()
 NIGHTLY = System("reconciliation")
 LONGEST = timedelta(days=31)
 SETTLED_AFTER = timedelta(hours=3)
-Status, Step = Difference.Status, Difference.Step
+A_DAY = timedelta(days=1)
+CLAIM = timedelta(minutes=10)
+NIGHT = "night:"
 UNFINISHED = (Reconciliation.Status.QUEUED, Reconciliation.Status.WORKING)
 
 
 class WindowInvalid(Exception):
     """A window that is empty, too long, or has not passed."""
-
-
-class StepRefused(Exception):
-    """The step is not among the safe ones of this difference, or it was resolved already."""
 
 
 def ask_reconciliation(
@@ -68,13 +66,61 @@ def ask_reconciliation(
     return row
 
 
-def ask_nightly(*, now: datetime) -> Reconciliation:
-    """Ask for the latest UTC day whose calls are all settled; once a day."""
+def ask_nightly(*, now: datetime) -> list[Reconciliation]:
+    """
+    Ask for each UTC day whose calls are all settled and that no night has compared; twice is once.
+
+    After the newest day that was asked for none is left out, however long nobody came to ask; a day
+    whose comparison was refused is asked for again the next day. At most a month back.
+    """
     until = (now - SETTLED_AFTER).replace(hour=0, minute=0, second=0, microsecond=0)
-    since = until - timedelta(days=1)
-    return ask_reconciliation(
-        since=since, until=until, actor=NIGHTLY, now=now, key=f"night:{since:%Y-%m-%d}"
+    nights = Reconciliation.objects.filter(
+        key__startswith=NIGHT, window_from__gte=until - LONGEST, window_from__lt=until
     )
+    newest: dict[datetime, Reconciliation] = {}
+    for night in nights.order_by("asked_at", "pk"):
+        newest[night.window_from] = night
+    first = min(newest, default=until - A_DAY)
+    asked = []
+    for number in range((until - first).days):
+        since = first + number * A_DAY
+        if key := _night_key(since, newest.get(since), now):
+            asked.append(
+                ask_reconciliation(
+                    since=since, until=since + A_DAY, actor=NIGHTLY, now=now, key=key
+                )
+            )
+    return asked
+
+
+def _night_key(since: datetime, night: Reconciliation | None, now: datetime) -> str:
+    """Return the key under which a day is to be compared now; empty if it needs no run."""
+    key = f"{NIGHT}{since:%Y-%m-%d}"
+    if night is None:
+        return key
+    if night.status != Reconciliation.Status.FAILED or night.asked_at > now - A_DAY:
+        return ""
+    tried = Reconciliation.objects.filter(key__startswith=key).count()
+    return f"{key}:{tried + 1}"
+
+
+def claim_run(*, run_id: UUID, now: datetime) -> bool:
+    """Keep other workers off a run for as long as an hour of it may take; False if one is on it."""
+    unfinished = Reconciliation.objects.filter(pk=run_id, status__in=UNFINISHED)
+    free = unfinished.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
+    return bool(free.update(claimed_until=now + CLAIM))
+
+
+def release_run(*, run_id: UUID) -> None:
+    """Let the next worker go on with a run."""
+    Reconciliation.objects.filter(pk=run_id).update(claimed_until=None)
+
+
+def runs_left_behind(*, now: datetime, most: int = 10) -> list[UUID]:
+    """Return the unfinished runs that no worker is on, the first asked for first."""
+    rows = Reconciliation.objects.filter(status__in=UNFINISHED)
+    rows = rows.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
+    return list(rows.order_by("asked_at", "pk").values_list("pk", flat=True)[:most])
 
 
 def compare_slice(*, run_id: UUID, gateway: Gateway, now: datetime) -> bool:
@@ -92,7 +138,7 @@ def compare_slice(*, run_id: UUID, gateway: Gateway, now: datetime) -> bool:
     try:
         for difference in part.differences():
             difference.reconciliation = run
-            insert_once(difference, "reconciliation", "kind", "provider_call_id")
+            insert_once(decided_before(difference), "reconciliation", "kind", "provider_call_id")
     except Rejected as error:
         log.warning("reconciliation.stopped", run_id=str(run.pk), reason=type(error).__name__)
         _stop(run, error, now)
@@ -102,73 +148,9 @@ def compare_slice(*, run_id: UUID, gateway: Gateway, now: datetime) -> bool:
         log.warning("reconciliation.waits", run_id=str(run.pk), reason=type(error).__name__)
         Reconciliation.objects.filter(pk=run.pk).update(error=str(error)[:400])
         return True
+    close_what_agrees(run=run, part=part, now=now)
     _note(run, part.sums, until=until, now=now)
     return until >= run.window_until
-
-
-def resolve_difference(
-    *, difference: Difference, step: str, reason: str, actor: Actor, now: datetime
-) -> Difference:
-    """
-    Take one of the safe steps; lines of the ledger stay, a refund is a new one. Twice is once.
-
-    :raises StepRefused: if the step isn't safe here, an excuse has no reason, or it was resolved
-    """
-    reason = " ".join(reason.split())
-
-    def block() -> Difference:
-        row = Difference.objects.get(pk=difference.pk)
-        if row.status == Status.RESOLVED and row.step == step:
-            return row
-        if row.status == Status.RESOLVED or step not in row.safe_steps:
-            raise StepRefused
-        if step == Step.EXCUSE and not reason:
-            raise StepRefused
-        if step == Step.REFUND:
-            _refund(row, actor=actor, now=now)
-        changes = {
-            "status": Status.FETCHING if step == Step.FETCH else Status.RESOLVED,
-            "step": step,
-            "reason": reason[:200],
-            "resolved_by_email": actor.actor_email,
-            "resolved_at": now,
-        }
-        Difference.objects.filter(pk=row.pk).exclude(status=Status.RESOLVED).update(**changes)
-        details = {"step": step, "reason": reason[:200], "call": row.provider_call_id}
-        record(actions.DIFFERENCE_RESOLVED, resource=row, actor=actor, now=now, details=details)
-        row.refresh_from_db()
-        return row
-
-    return run_atomic(block)
-
-
-def differences_to_fetch(*, most: int = 100) -> list[Difference]:
-    """Return the differences whose call is to be asked of Retell, the longest waiting first."""
-    rows = Difference.objects.filter(status=Status.FETCHING).order_by("resolved_at", "pk")
-    return list(rows[:most])
-
-
-def mark_fetched(*, difference: Difference) -> None:
-    """Say that Retell's news of the call is in the inbox."""
-    Difference.objects.filter(pk=difference.pk, status=Status.FETCHING).update(
-        status=Status.RESOLVED
-    )
-
-
-def _refund(row: Difference, *, actor: Actor, now: datetime) -> None:
-    if row.call_id is None or row.client_id is None:
-        raise StepRefused
-    try:
-        refund_call(
-            client_id=row.client_id,
-            call_id=row.call_id,
-            seconds=row.refundable_seconds,
-            reason=f"Reconciliation: {row.get_kind_display()}",
-            actor=actor,
-            now=now,
-        )
-    except (NotCharged, RefundTooLarge):
-        raise StepRefused from None
 
 
 def _note(run: Reconciliation, sums: Sums, *, until: datetime, now: datetime) -> None:
@@ -177,6 +159,7 @@ def _note(run: Reconciliation, sums: Sums, *, until: datetime, now: datetime) ->
     products.update(sums.products)
     Reconciliation.objects.filter(pk=run.pk, next_from=run.next_from).update(
         next_from=until,
+        claimed_until=now + CLAIM,
         status=Reconciliation.Status.DONE if is_last else Reconciliation.Status.WORKING,
         error="",
         finished_at=now if is_last else None,
@@ -199,7 +182,7 @@ def _stop(run: Reconciliation, error: ProviderError, now: datetime) -> None:
 def tell_of_differences(*, run_id: UUID, now: datetime) -> bool:
     """Tell the agency, once, of a run that ended with differences nobody has resolved; False if none."""
     run = Reconciliation.objects.get(pk=run_id)
-    left = Difference.objects.filter(reconciliation=run, status=Status.OPEN).count()
+    left = Difference.objects.filter(reconciliation=run, status=Difference.Status.OPEN).count()
     if run.status != Reconciliation.Status.DONE or not left:
         return False
     title = ngettext(

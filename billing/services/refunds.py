@@ -37,9 +37,11 @@ class RefundTooLarge(Exception):
 
 @dataclass(frozen=True)
 class ChargeLeft:
-    """A call's charge and what earlier refunds have left of it."""
+    """A call's charge (`line` is its first) and what earlier refunds have left of it."""
 
     line: Transaction
+    charged_seconds: int
+    charged_micros: int
     seconds: int
     micros: int
     refunds: list[Transaction]
@@ -51,18 +53,19 @@ def charge_left(*, client_id: UUID, call_id: UUID) -> ChargeLeft:
 
     :raises NotCharged: if this client was never billed for the call
     """
-    line = find_line(client_id=client_id, key=f"consume:{call_id}")
-    if line is None:
+    rows = Transaction.objects.filter(client_id=client_id, call_id=call_id).order_by("seq")
+    charges = [row for row in rows if row.type == Transaction.Type.CONSUME]
+    refunds = [row for row in rows if row.type == Transaction.Type.REFUND]
+    if not charges:
         raise NotCharged
-    refunds = list(
-        Transaction.objects.filter(
-            client_id=client_id, call_id=call_id, type=Transaction.Type.REFUND
-        ).order_by("seq")
-    )
+    seconds = sum(row.seconds for row in charges)
+    micros = sum(row.amount_micros for row in charges)
     return ChargeLeft(
-        line=line,
-        seconds=line.seconds - sum(row.seconds for row in refunds),
-        micros=line.amount_micros - sum(row.amount_micros for row in refunds),
+        line=charges[0],
+        charged_seconds=seconds,
+        charged_micros=micros,
+        seconds=seconds - sum(row.seconds for row in refunds),
+        micros=micros - sum(row.amount_micros for row in refunds),
         refunds=refunds,
     )
 
@@ -75,11 +78,13 @@ def refund_call(
     reason: str,
     actor: Actor,
     now: datetime,
+    cause: str = "",
 ) -> Transaction:
     """
     Give back some seconds of a call's charge, or all that is left of it (None); debt is paid first.
 
-    One reason refunds a call once: the same again returns the first line.
+    One reason refunds a call once: the same again returns the first line. Where a `cause` is named
+    that takes the place of the reason.
 
     :raises ReasonMissing: without a reason
     :raises NotCharged: if this client was never billed for the call
@@ -91,11 +96,16 @@ def refund_call(
         raise ReasonMissing
     if seconds is not None and seconds <= 0:
         raise ValueError("A refund is of some seconds.")
-    key = f"refund:{call_id}:{hashlib.sha256(reason.casefold().encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256((cause or reason.casefold()).encode()).hexdigest()
+    key = f"refund:{call_id}:{digest[:16]}"
 
     def find() -> Transaction | None:
         first = find_line(client_id=client_id, key=key)
-        if first and seconds not in {None, first.seconds}:
+        if first is None:
+            return None
+        # "All that is left" after a part of it was given back is another refund.
+        is_more = seconds is None and charge_left(client_id=client_id, call_id=call_id).seconds
+        if is_more or seconds not in {None, first.seconds}:
             raise KeyReused("This reason has refunded another number of seconds.")
         return first
 
@@ -136,8 +146,8 @@ def forgive_machine(*, attempt_id: UUID, call_id: UUID, now: datetime) -> Charge
         )
     except NotCharged:
         return None
-    except RefundTooLarge:
-        pass  # given back by somebody before
+    except (RefundTooLarge, KeyReused):
+        pass  # given back before
     return Charge(0, 0)
 
 

@@ -156,8 +156,8 @@ def call_refund(request: UserRequest, client_id: UUID, call_id: UUID) -> HttpRes
             form.add_error("reason", _("This reason has refunded this call before."))
     lead = _("The call cost %(minutes)s minutes, %(amount)s. %(left)s minutes are left of it.")
     charge = {
-        "minutes": minutes(left.line.seconds),
-        "amount": usd(left.line.amount_micros),
+        "minutes": minutes(left.charged_seconds),
+        "amount": usd(left.charged_micros),
         "left": minutes(left.seconds),
     }
     return _form_page(

@@ -17,6 +17,7 @@ from billing.forms import DaysForm
 from billing.jobs import reconcile
 from billing.models import Difference, Reconciliation
 from billing.views.agency import client_or_404, money_tabs
+from billing.views.credit import is_large
 from convomono.lib import clock
 from convomono.lib.csvio import csv_lines
 from convomono.lib.days import month_or_none
@@ -86,6 +87,14 @@ def reconciliation_detail(request: UserRequest, run_id: UUID) -> HttpResponse:
 @require_POST
 def difference_resolve(request: UserRequest, difference_id: UUID) -> HttpResponse:
     row = get_or_404(Difference.objects.all(), difference_id)
+    back = redirect("agency-billing:reconciliation-detail", row.reconciliation_id)
+    moved = {"refund": row.refundable_seconds, "charge": row.missing_seconds}
+    if is_large(moved.get(request.POST.get("step", ""), 0)):
+        messages.error(
+            request,
+            _("That is more than one person may move. Ask for it from the client's wallet."),
+        )
+        return back
     try:
         services.resolve_difference(
             difference=row,
@@ -100,7 +109,7 @@ def difference_resolve(request: UserRequest, difference_id: UUID) -> HttpRespons
         )
     else:
         messages.success(request, _("Done."))
-    return redirect("agency-billing:reconciliation-detail", row.reconciliation_id)
+    return back
 
 
 @agency_permission("manage_billing", "view_finance")

@@ -16,6 +16,7 @@ OWNED = [model for model in OURS if any(f.name == "client" for f in model._meta.
 ACROSS_CLIENTS = {
     "notice_unsent",
     "difference_fetching",
+    "difference_of_call",
     "statement_unfinished",
     "attempt_by_person",
     "attempt_in_batch",

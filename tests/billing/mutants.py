@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # The sharp ones first; histories last.
-TESTS = ("expiry", "credit", "ledger", "once", "rules", "guards", "invariants", "histories")
+TESTS = (
+    "expiry",
+    "credit",
+    "ledger",
+    "once",
+    "rules",
+    "guards",
+    "invariants",
+    "differences",
+    "histories",
+)
 # Threads can't see a database in memory of a forked process; one part of the histories is enough.
 CHOSEN = "not thousand and not thread and not race and not long and not (model and not 0)"
 MOST_SECONDS = 600
@@ -58,6 +68,7 @@ class Mutant:
 
 
 HOLDS, LEDGER, RESERVATIONS = "services/holds", "ledger", "services/reservations"
+UNDER = "services/undercharges"
 PAYMENTS, REFUNDS, RULES, LOTS = "services/payments", "services/refunds", "rules", "lots"
 MUTANTS = (
     Mutant(LEDGER, "if delta < 0}", "if delta < -(10**9)}"),
@@ -115,9 +126,16 @@ MUTANTS = (
     ),
     Mutant(PAYMENTS, "available_delta=-payment.seconds", "available_delta=payment.seconds"),
     Mutant(REFUNDS, "if not 0 < given <= left.seconds:", "if not 0 < given:"),
-    Mutant(REFUNDS, "line.seconds - sum(row.seconds for row in refunds)", "line.seconds"),
+    Mutant(REFUNDS, "seconds - sum(row.seconds for row in refunds)", "seconds"),
     Mutant(REFUNDS, "        pay_debt(wallet=wallet", "        0 and pay_debt(wallet=wallet"),
     Mutant(REFUNDS, "or row.reservation.bills_voicemail", ""),
+    Mutant(REFUNDS, "if is_more or seconds", "if seconds"),
+    Mutant(UNDER, "if missing <= 0:", "if missing == 0:"),
+    Mutant(UNDER, "free = min(missing, reservation.free_seconds)", "free = 0"),
+    Mutant(UNDER, "min(missing - free, wallet.available_seconds)", "0"),
+    Mutant(UNDER, "lines[0].pk if lines else None", "None"),
+    Mutant(UNDER, ") - sum(one.amount_micros for one in lines)", ")"),
+    Mutant(UNDER, "if line.reserved_delta:", "if False:"),
     Mutant("services/wallets", "if not reason.strip():", "if False:"),
     Mutant("services/wallets", "if line and (line.seconds, line.reason)", "if False and (0, 0)"),
     Mutant("services/approvals", "if row.asked_by_id == actor.pk:", "if False:"),
@@ -142,7 +160,7 @@ MUTANTS = (
     Mutant(PAYMENTS, "    lots.open_lot(payment, line)", "    pass"),
     Mutant(RULES, "_round_up(duration_ms, 1000) // 1000", "duration_ms // 1000"),
     Mutant(RULES, "return -(-seconds * terms", "return (seconds * terms"),
-    Mutant(RULES, "return most if most >= least else 0", "return most"),
+    Mutant(RULES, "return most if most >= least_hold(terms=terms) else 0", "return most"),
     Mutant(RULES, "min(wanted_seconds, free_seconds //", "min(wanted_seconds, 0 + free_seconds //"),
 )
 EQUIVALENT = MUTANTS[-1:]  # the control: it changes nothing, so it must survive

@@ -151,11 +151,13 @@ def test_refunds_once_per_reason_however_it_is_written(call, acme):
     first = refund(acme, call, seconds=30, reason="Bad line")
 
     assert refund(acme, call, seconds=30, reason="  bad   LINE ") == first
-    assert refund(acme, call, seconds=None, reason="Bad line") == first
-    with pytest.raises(services.KeyReused):
-        refund(acme, call, seconds=31, reason="Bad line")
-    assert balances(acme)[2] == 60
-    assert AuditLog.objects.filter(action="call.refunded").count() == 1
+    for other in (31, None):  # "all that is left" is another amount, and gave nothing back
+        with pytest.raises(services.KeyReused):
+            refund(acme, call, seconds=other, reason="Bad line")
+    whole = refund(acme, call, seconds=None, reason="The rest")
+    assert refund(acme, call, seconds=None, reason="The rest") == whole
+    assert balances(acme)[2] == 0
+    assert AuditLog.objects.filter(action="call.refunded").count() == 2
 
 
 @pytest.mark.parametrize("seconds", [91, 10**12])

@@ -15,7 +15,7 @@ from billing.services import resolve_difference
 from campaigns.models import Attempt, Enrolment
 from convomono.lib import clock
 from telephony.models import Call
-from telephony.provider import ProviderCall, Unavailable
+from telephony.provider import ProviderCall, Rejected, Unavailable
 from tests.factories.telephony import CallFactory
 from tests.factories.webhooks import delivery
 from tests.webhooks.conftest import Ringing, deliver, without
@@ -257,12 +257,65 @@ class TestDifferences:
         retell_has(rig, ringing)
 
         assert [jobs.fetch_differences() for _ in range(2)] == [1, 0]
+        difference.refresh_from_db()
+        assert difference.status == "fetching"  # told, and not yet applied
         step(now=clock.now())
+        jobs.fetch_differences()
 
         difference.refresh_from_db()
         assert (difference.status, difference.step) == ("resolved", "fetch")
         assert Call.objects.get().billed_seconds == 30
         assert list(audit_ledger()) == []
+
+    def test_are_open_again_when_retells_news_changes_nothing(
+        self,
+        difference: Difference,
+        rig: Rig,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        """An extra call ended resolved, in nobody's books."""
+        Difference.objects.filter(pk=difference.pk).update(provider_call_id="call_nobodys")
+        monkeypatch.setattr(jobs, "retell_gateway", lambda: rig.retell)
+
+        jobs.fetch_differences()
+        step(now=clock.now())
+        Difference.objects.update(fetched_at=clock.now() - timedelta(minutes=6))
+        jobs.fetch_differences()
+
+        difference.refresh_from_db()
+        assert (difference.status, difference.step) == ("open", "")
+        assert "leave it with a reason" in difference.sentence
+
+    def test_keep_none_waiting_behind_one_that_retell_refuses(
+        self,
+        difference: Difference,
+        ringing: Ringing,
+        rig: Rig,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        refused = Difference.objects.create(
+            reconciliation=difference.reconciliation,
+            kind="cost_differs",
+            provider_call_id="nonsense",
+            status="fetching",
+            step="fetch",
+            resolved_at=clock.now() - timedelta(hours=1),
+        )
+        monkeypatch.setattr(jobs, "retell_gateway", lambda: rig.retell)
+        retell_has(rig, ringing)
+        retrieve = rig.retell.retrieve_call
+
+        def choosy(*, call_id: str) -> object:
+            if call_id == "nonsense":
+                raise Rejected("No such id.", 422)
+            return retrieve(call_id=call_id)
+
+        monkeypatch.setattr(rig.retell, "retrieve_call", choosy)
+
+        assert jobs.fetch_differences() == 1
+
+        refused.refresh_from_db()
+        assert refused.status == "open"
 
     def test_wait_while_retell_is_away(
         self, difference: Difference, rig: Rig, monkeypatch: pytest.MonkeyPatch
