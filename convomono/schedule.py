@@ -30,6 +30,8 @@ from campaigns.rounds import launch_new_leads, run_automation
 from campaigns.trial_jobs import settle_trial_calls
 from convomono.lib.jobs import periodic
 from leads.jobs import (
+    end_abandoned,
+    purge_files,
     purge_import_changes,
     purge_operation_rows,
     purge_parts,
@@ -38,6 +40,7 @@ from leads.jobs import (
     resume_imports,
     resume_listings,
     resume_operations,
+    resume_scoring,
 )
 from reporting.jobs import (
     count_duplicate_dials,
@@ -73,6 +76,8 @@ DAY = 24 * 3600
 
 periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
+periodic(end_abandoned, every_seconds=DAY)
+periodic(purge_files, every_seconds=DAY)
 periodic(purge_import_changes, every_seconds=DAY)
 periodic(purge_operation_rows, every_seconds=DAY)
 periodic(purge_parts, every_seconds=DAY)
@@ -80,6 +85,7 @@ periodic(purge_requests, every_seconds=DAY)
 periodic(resume_operations, every_seconds=60)
 periodic(resume_listings, every_seconds=60)
 periodic(resume_forgetting, every_seconds=600)
+periodic(resume_scoring, every_seconds=600)
 periodic(sweep_calls, every_seconds=30, queue="calls")
 periodic(sweep_parked, every_seconds=60, queue="calls")
 periodic(send_client_events, every_seconds=5)

@@ -6,18 +6,30 @@ import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
+
 from convomono.lib import clock
 from convomono.lib.files import delete_older
 from convomono.lib.jobs import enqueue
 from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
 from leads.imports.undo import UNDO_FOR, purge_changes, undo_rows
-from leads.imports.work import PAUSE_SECONDS, Pace
-from leads.models import AgencyListing, Erasure, Lead, LeadImport, LeadOperation, LeadOperationRow
+from leads.imports.work import PAUSE_SECONDS, Pace, fail
+from leads.models import (
+    AgencyListing,
+    Erasure,
+    Lead,
+    LeadImport,
+    LeadOperation,
+    LeadOperationRow,
+    ScoreWeights,
+)
 from leads.operations.agency_listing import run_listing as run_agency_listing, undo_listing
 from leads.operations.export import export_leads
 from leads.operations.listing import run_listing
 from leads.operations.work import run_operation, undo_operation
+from leads.services import retention
 from leads.services.forgetting import go_on_forgetting
 from leads.services.requests import forget_requests
 from leads.services.scoring import SLICE, rescore, weighing_of
@@ -28,6 +40,7 @@ if TYPE_CHECKING:
 STALE_AFTER = timedelta(seconds=60)
 JOB_SECONDS = 4 * 3600
 ROWS_AT_ONCE = 200
+TRIES = 5  # to get an import further
 
 
 def check_import(*, import_id: UUID, **_later: object) -> None:
@@ -46,6 +59,8 @@ def commit_import(*, import_id: UUID, **_later: object) -> None:
 
 def score_leads(*, client_id: UUID, **_later: object) -> int:
     """Compute every score of a client anew, 200 leads at a time; returns how many changed."""
+    chosen = ScoreWeights.objects.filter(client_id=client_id)
+    as_of = chosen.values_list("changed_at", flat=True).first()
     weighing = weighing_of(client_id)
     changed, last = 0, None
     rows = Lead.objects.filter(client_id=client_id).order_by("pk")
@@ -53,7 +68,17 @@ def score_leads(*, client_id: UUID, **_later: object) -> int:
         changed += rescore(leads=chunk, weighing=weighing)
         last = chunk[-1].pk
         time.sleep(PAUSE_SECONDS)  # webhooks on the same SQLite file get their turn
+    chosen.filter(changed_at=as_of).update(scored_at=as_of)  # weights changed meanwhile: once more
     return changed
+
+
+def resume_scoring(**_later: object) -> int:
+    """Enqueue again each client whose leads weren't all counted with its latest weights; returns how many."""
+    behind = ScoreWeights.objects.filter(Q(scored_at=None) | Q(scored_at__lt=F("changed_at")))
+    ids = list(behind.values_list("client_id", flat=True)[:100])
+    for client_id in ids:
+        enqueue(score_leads, queue="imports", timeout_seconds=JOB_SECONDS, client_id=client_id)
+    return len(ids)
 
 
 def undo_import(*, import_id: UUID, **_later: object) -> None:
@@ -62,11 +87,26 @@ def undo_import(*, import_id: UUID, **_later: object) -> None:
         undo_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
 
 
+def end_abandoned(**_later: object) -> int:
+    """End uploads that nobody has gone on with for a week; returns how many."""
+    return retention.end_abandoned_imports(now=clock.now())
+
+
+def purge_files(**_later: object) -> int:
+    """Delete spreadsheets, verdicts and exports whose time is over; returns how many."""
+    now = clock.now()
+    return retention.purge_import_files(now=now) + retention.purge_exports(now=now)
+
+
 def purge_import_changes(**_later: object) -> int:
     """Forget what imports replaced once they can't be undone any more; returns how many rows."""
     over = LeadImport.objects.filter(
         finished_at__lt=clock.now() - UNDO_FOR,
-        status__in=[LeadImport.Status.COMMITTED, LeadImport.Status.CANCELLED],
+        status__in=[
+            LeadImport.Status.COMMITTED,
+            LeadImport.Status.CANCELLED,
+            LeadImport.Status.FAILED,
+        ],
         changes__isnull=False,
     )
     return purge_changes(import_ids=set(over.values_list("pk", flat=True)[:100]))
@@ -177,7 +217,7 @@ def resume_imports(**_later: object) -> int:
     """
     Enqueue again each import that nobody has worked on for a minute; returns how many.
 
-    A second worker on an import that is alive after all does no harm: every step is guarded.
+    One that was taken up five times without getting further ends with a sentence. A second worker on an import that is alive after all does no harm: every step is guarded.
     """
     return resume_stale(real_now=clock.real_now())
 
@@ -188,9 +228,17 @@ def resume_stale(*, real_now: datetime) -> int:
         status__in=list(_JOBS),
         progressed_at__lt=real_now - STALE_AFTER,
     )
-    rows = list(stale.order_by("created_at").values_list("pk", "status")[:100])
-    for import_id, status in rows:
-        enqueue(_JOBS[status], queue="imports", timeout_seconds=JOB_SECONDS, import_id=import_id)
+    rows = list(stale.order_by("created_at").select_related("client")[:100])
+    for row in rows:
+        if row.tries_count >= TRIES:
+            fail(
+                row, reason=_("Something went wrong again and again. Ask support."), now=clock.now()
+            )
+            continue
+        LeadImport.objects.filter(pk=row.pk, tries_count=row.tries_count).update(
+            tries_count=F("tries_count") + 1, progressed_at=real_now
+        )
+        enqueue(_JOBS[row.status], queue="imports", timeout_seconds=JOB_SECONDS, import_id=row.pk)
     return len(rows)
 
 

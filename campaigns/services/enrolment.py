@@ -81,17 +81,6 @@ class CampaignTarget:
             return sum(insert_once(row, "campaign_id", "lead_id") for row in again)
         return len(enrolments)
 
-    def withdraw(self, *, lead_ids: Iterable[UUID]) -> int:
-        """Take leads out that wait for a launch and were never dialled; return how many."""
-        deleted, _by_model = Enrolment.objects.filter(
-            campaign_id=self.campaign_id,
-            lead_id__in=list(lead_ids),
-            status=Status.QUEUED,
-            batch_call=None,
-            attempt_number=0,
-        ).delete()
-        return deleted
-
     def opens_at(
         self, *, country: str, state: str, zones: Sequence[str], now: datetime
     ) -> datetime | None:

@@ -168,6 +168,7 @@ def _write_once(
             counts=counts,
             rows_per_second=rate.per_second(),
             progressed_at=pace.real_now(),
+            tries_count=0,
         )
         if won:
             writing.write()

@@ -64,8 +64,10 @@ def _mine(lead_import: LeadImport):  # type: ignore[no-untyped-def]  # a queryse
 def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Progress | None:
     """Return the whole file's sums; None if the import was cancelled or overtaken."""
     progress, rate, told_at = ledger.progress(), Rate(), time.monotonic()
-    if not progress.prepared and work.plan.options["duplicates"] != "first":
-        _go_through_numbers(work, ledger, progress)
+    if work.plan.options["duplicates"] != "first" and not progress.prepared:
+        if not _go_through_numbers(work, ledger, progress, pace):
+            return None
+        rate = Rate()
     for raw in work.chunks(CHUNK_ROWS, after=progress.rows):
         start = progress.rows
         rows, warnings = _judged(work, ledger, raw, now)
@@ -81,21 +83,36 @@ def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Pr
     return progress
 
 
-def _go_through_numbers(work: Work, ledger: VerdictFile, progress: Progress) -> None:
-    """Find, before any verdict, which row stands for each number, and what it takes in."""
+def _go_through_numbers(work: Work, ledger: VerdictFile, progress: Progress, pace: Pace) -> bool:
+    """
+    Find, before any verdict, which row stands for each number, and what it takes in.
+
+    Each chunk is committed: a file that one transaction held would be locked to everybody. Twice is
+    once. False if the import was cancelled or overtaken.
+    """
     takes_in = work.plan.options["duplicates"] == "merge"
-    for raw in work.chunks(CHUNK_ROWS):
+    rate, told_at = Rate(), time.monotonic()
+    for raw in work.chunks(CHUNK_ROWS, after=progress.numbers):
         rows = [work.read(one) for one in raw]
         pairs = [(row.value, row.number) for row in rows if not row.verdict]
-        if not takes_in:
+        if takes_in:
+            kept = ledger.keep(pairs)
+            ledger.add_parts(
+                (kept[row.number], row.number, row.cells) for row in rows if row.number in kept
+            )
+        else:
             ledger.keep_last(pairs)
-            continue
-        kept = ledger.keep(pairs)
-        ledger.add_parts(
-            (kept[row.number], row.number, row.cells) for row in rows if row.number in kept
-        )
+        progress.numbers += len(rows)
+        rate.rows += len(rows)
+        if not ledger.save((), progress, start=0):
+            return False
+        if time.monotonic() - told_at >= TELL_SECONDS or progress.numbers == len(rows):
+            told_at = time.monotonic()
+            if not _tell(work.lead_import, progress, rate, pace):
+                return False
+        pace.rest()
     progress.prepared = True
-    ledger.save((), progress, start=progress.rows)
+    return ledger.save((), progress, start=0)
 
 
 def _judged(
@@ -150,11 +167,14 @@ def _stored(rows: Sequence[ReadRow], progress: Progress) -> list[StoredRow]:
 
 
 def _tell(lead_import: LeadImport, progress: Progress, rate: Rate, pace: Pace) -> bool:
+    # A file that is gone through twice is half done when the numbers are.
+    twice = progress.numbers > 0
     told = _mine(lead_import).update(
-        rows_done=progress.rows,
+        rows_done=(progress.numbers + progress.rows) // 2 if twice else progress.rows,
         counts=progress.counts,
-        rows_per_second=rate.per_second(),
+        rows_per_second=rate.per_second() // (1 + twice),
         progressed_at=pace.real_now(),
+        tries_count=0,
     )
     pace.wrote()
     return bool(told)

@@ -27,8 +27,7 @@ class ImportTarget(Protocol):
 
     `enrol` takes at most 200 rows and may stand in the caller's transaction: an IntegrityError
     (somebody else was quicker) leaves it then. Otherwise it skips who is enrolled already; it
-    returns how many it added. `withdraw` takes out those leads that wait for a launch and were
-    never dialled. `opens_at` is when somebody of the country and state (empty if nobody knows)
+    returns how many it added. `opens_at` is when somebody of the country and state (empty if nobody knows)
     with all these zones may be called next, None if never.
     """
 
@@ -41,7 +40,6 @@ class ImportTarget(Protocol):
     def already_enrolled(self, lead_ids: Iterable[UUID]) -> set[UUID]: ...
     def active_elsewhere(self, lead_ids: Iterable[UUID]) -> dict[UUID, str]: ...
     def enrol(self, *, rows: Sequence[EnrolRow], now: datetime) -> int: ...
-    def withdraw(self, *, lead_ids: Iterable[UUID]) -> int: ...
     def opens_at(
         self, *, country: str, state: str, zones: Sequence[str], now: datetime
     ) -> datetime | None: ...

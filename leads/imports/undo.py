@@ -14,7 +14,7 @@ from accounts.notifications import notify
 from audit import actions
 from audit.services import System, record
 from convomono.lib.db import atomic, run_atomic
-from leads.imports.targets import find_target
+from leads.doors import campaigns
 from leads.models import Consent, Lead, LeadImport, LeadImportChange
 from leads.services.scoring import rescore, weighing_of
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from leads.imports.targets import ImportTarget
     from leads.imports.work import Pace
 
 Status = LeadImport.Status
@@ -55,19 +54,17 @@ def undo_rows(*, lead_import: LeadImport, pace: Pace, now: datetime) -> None:
     """
     if lead_import.status != Status.UNDOING:
         return
-    target = find_target(client_id=lead_import.client_id, campaign_id=lead_import.campaign_id)
     while lead_import.undo_counts.get("phase", "leads") == "leads":
-        if not _batch(lead_import, target, _created, pace=pace, now=now):
+        if not _batch(lead_import, _created, pace=pace, now=now):
             return
     while lead_import.undo_counts["phase"] == "changes":
-        if not _batch(lead_import, target, _changed, pace=pace, now=now):
+        if not _batch(lead_import, _changed, pace=pace, now=now):
             return
     _finish(lead_import, now=now)
 
 
 def _batch(
     lead_import: LeadImport,
-    target: ImportTarget | None,
     take_back: Any,
     *,
     pace: Pace,
@@ -77,7 +74,7 @@ def _batch(
     pace.rest()
     for only_one in (False, True):
         try:
-            step = run_atomic(lambda: _guarded(lead_import, target, take_back, only_one, pace, now))  # noqa: B023
+            step = run_atomic(lambda: _guarded(lead_import, take_back, only_one, pace, now))  # noqa: B023
         except ProtectedError:
             continue  # enrolled this very moment: again, one by one
         except _Overtaken:
@@ -91,17 +88,21 @@ def _batch(
 
 def _guarded(
     lead_import: LeadImport,
-    target: ImportTarget | None,
     take_back: Any,
     only_one: bool,  # from a loop over both
     pace: Pace,
     now: datetime,
 ) -> _Step:
     before = lead_import.undo_cursor
-    step: _Step = take_back(lead_import, target, 1 if only_one else BATCH, now)
+    step: _Step = take_back(lead_import, 1 if only_one else BATCH, now)
     won = LeadImport.objects.filter(
         pk=lead_import.pk, status=Status.UNDOING, undo_cursor=before
-    ).update(undo_cursor=step.cursor, undo_counts=step.counts, progressed_at=pace.real_now())
+    ).update(
+        undo_cursor=step.cursor,
+        undo_counts=step.counts,
+        progressed_at=pace.real_now(),
+        tries_count=0,
+    )
     if not won:
         raise _Overtaken
     return step
@@ -111,9 +112,7 @@ class _Overtaken(Exception):
     """Another worker did this batch."""
 
 
-def _created(
-    lead_import: LeadImport, target: ImportTarget | None, size: int, now: datetime
-) -> _Step:
+def _created(lead_import: LeadImport, size: int, now: datetime) -> _Step:
     """Remove a batch of the leads that the import made."""
     step = _Step(dict(lead_import.undo_counts), lead_import.undo_cursor)
     rows = Lead.objects.filter(client_id=lead_import.client_id, lead_import_id=lead_import.pk)
@@ -126,8 +125,7 @@ def _created(
     step.cursor = leads[-1].pk
     reasons = {lead.pk: reason for lead in leads if (reason := _touched(lead))}
     free = [lead.pk for lead in leads if lead.pk not in reasons]
-    if target is not None:
-        target.withdraw(lead_ids=free)
+    _withdraw(lead_import, free)
     reasons |= _in_use(free, lead_import)
     gone = [pk for pk in free if pk not in reasons]
     _deleted, by_model = Lead.objects.filter(
@@ -147,6 +145,12 @@ def _created(
         for pk, reason in reasons.items()
     )
     return step
+
+
+def _withdraw(lead_import: LeadImport, lead_ids: Sequence[UUID]) -> None:
+    """Take leads out of the import's campaign where they only wait; an archived one lets them go too."""
+    if lead_import.campaign_id is not None:
+        campaigns().withdraw(lead_ids=lead_ids, campaign_id=lead_import.campaign_id)
 
 
 def _touched(lead: Lead) -> str:
@@ -169,9 +173,7 @@ def _in_use(lead_ids: Sequence[UUID], lead_import: LeadImport) -> dict[UUID, str
     return found
 
 
-def _changed(
-    lead_import: LeadImport, target: ImportTarget | None, size: int, now: datetime
-) -> _Step:
+def _changed(lead_import: LeadImport, size: int, now: datetime) -> _Step:
     """Give a batch of the leads that were known before their values back."""
     step = _Step(dict(lead_import.undo_counts), lead_import.undo_cursor)
     rows = LeadImportChange.objects.filter(
@@ -184,8 +186,7 @@ def _changed(
         step.counts["phase"], step.cursor = "done", None
         return step
     step.cursor = changes[-1].pk
-    if target is not None:
-        target.withdraw(lead_ids=[change.lead_id for change in changes])
+    _withdraw(lead_import, [change.lead_id for change in changes])
     restored = [change for change in changes if _restore(lead_import, change, now)]
     done = {change.pk for change in restored}
     step.add("restored", len(done))

@@ -19,6 +19,7 @@ from convomono.lib.files import local_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+LOCK_SECONDS = 20.0
 _SCHEMA = """
     PRAGMA journal_mode = TRUNCATE;
     PRAGMA synchronous = OFF;
@@ -51,7 +52,12 @@ class Progress:
     rows: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     zones: dict[str, int] = field(default_factory=dict)
-    prepared: bool = False  # whether the numbers have been gone through, for "last" and "merge"
+    # For "last" and "merge" the numbers are gone through first: how many rows, and whether to the end.
+    numbers: int = 0
+    prepared: bool = False
+
+
+_FACTS = ("counts", "zones", "numbers", "prepared")
 
 
 class VerdictFile:
@@ -148,12 +154,11 @@ class VerdictFile:
         if (done[0] if done else 0) != start:
             db.rollback()
             return False
-        facts = orjson.dumps(
-            {"counts": progress.counts, "zones": progress.zones, "prepared": progress.prepared}
-        )
+        facts = {name: getattr(progress, name) for name in _FACTS}
         self.put(rows)
         db.execute(
-            "INSERT OR REPLACE INTO progress VALUES (1, ?, ?)", (progress.rows, facts.decode())
+            "INSERT OR REPLACE INTO progress VALUES (1, ?, ?)",
+            (progress.rows, orjson.dumps(facts).decode()),
         )
         db.commit()
         return True
@@ -209,10 +214,16 @@ def _stored(row: tuple[Any, ...]) -> StoredRow:
 
 @contextmanager
 def written(name: str) -> Iterator[VerdictFile]:
-    """Open the stored file for its writer; a broken one, after a power cut, begins anew."""
+    """
+    Open the stored file for its writer; a broken one, after a power cut, begins anew.
+
+    :raises sqlite3.OperationalError: if another worker holds it: that one goes on
+    """
     with local_file(name, is_written=True) as path:
         try:
             connection = _connect(str(path))
+        except sqlite3.OperationalError:
+            raise  # locked, or the disk is full: what is in the file is sound
         except sqlite3.DatabaseError:
             path.unlink()
             connection = _connect(str(path))
@@ -224,8 +235,12 @@ def written(name: str) -> Iterator[VerdictFile]:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=20)
-    connection.executescript(_SCHEMA)
+    connection = sqlite3.connect(path, timeout=LOCK_SECONDS)
+    try:
+        connection.executescript(_SCHEMA)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Notification
 from accounts.notifications import mail_person, notify
 from convomono.lib.csvio import FileUnreadable
+from convomono.lib.db import run_atomic
 from convomono.lib.files import open_stored
 from leads.imports.rows import Plan, RowReader
 from leads.imports.source import open_rows, sentence
@@ -137,23 +138,40 @@ def plan_of(lead_import: LeadImport, target: ImportTarget | None) -> Plan:
 
 
 def fail(lead_import: LeadImport, *, reason: str, now: datetime) -> None:
-    """End the import with a sentence for people; one that has ended stays as it is."""
-    failed = LeadImport.objects.filter(
-        pk=lead_import.pk, status__in=[LeadImport.Status.CHECKING, LeadImport.Status.COMMITTING]
-    ).update(status=LeadImport.Status.FAILED, error=reason[:400], finished_at=now)
+    """
+    End the import with a sentence for people; one that has ended stays as it is.
+
+    What a commit wrote until then can be taken back: its `rows_done` stays. A dry run wrote nothing.
+    """
+    if run_atomic(lambda: _fail(lead_import, reason=reason, now=now)):
+        title = _failed_title(lead_import)
+        mail_person(address=lead_import.created_by_email, subject=title, text=reason[:400])
+
+
+def _failed_title(lead_import: LeadImport) -> str:
+    return _("%(file)s couldn't be imported") % {"file": lead_import.file_name}
+
+
+def _fail(lead_import: LeadImport, *, reason: str, now: datetime) -> bool:
+    status = LeadImport.Status
+    columns = {"status": status.FAILED, "error": reason[:400], "finished_at": now}
+    rows = LeadImport.objects.filter(pk=lead_import.pk)
+    wrote = rows.filter(status__in=[status.COMMITTING, status.UNDOING])
+    failed = wrote.update(**columns) or rows.filter(status=status.CHECKING).update(
+        **columns, rows_done=0
+    )
     if not failed:
-        return
-    title = _("%(file)s couldn't be imported") % {"file": lead_import.file_name}
+        return False
     notify(
         client=lead_import.client,
         level=Notification.Level.BAD,
-        title=title[:200],
+        title=_failed_title(lead_import)[:200],
         body=reason[:400],
         url=f"/app/imports/{lead_import.pk}/",
         key=f"import.failed:{lead_import.pk}:{now.isoformat()}",
         now=now,
     )
-    mail_person(address=lead_import.created_by_email, subject=title, text=reason[:400])
+    return True
 
 
 def merged(counts: dict[str, int], more: dict[str, int]) -> dict[str, int]:

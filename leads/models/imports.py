@@ -72,7 +72,8 @@ class LeadImport(ClientOwned):
     "place|zones" to the rows that may be called there. The verdicts themselves are in the stored
     file `verdicts_name`, a new one for each dry run. `rows_total` is an estimate until the dry run
     is over, `rows_done` where a killed worker goes on. `undo_counts` says what was taken back and
-    left, by reason. `progressed_at` is in real time.
+    left, by reason. `progressed_at` is in real time, `tries_count` how often a worker took it up since and
+    came no further.
     """
 
     class Status(models.TextChoices):
@@ -105,6 +106,7 @@ class LeadImport(ClientOwned):
     undone_by_email = models.CharField(max_length=254, blank=True)
     rows_per_second = models.PositiveIntegerField(default=0)
     progressed_at = models.DateTimeField(null=True, blank=True)
+    tries_count = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=400, blank=True)
     created_by_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()

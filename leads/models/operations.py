@@ -156,11 +156,16 @@ class SavedView(ClientOwned):
 
 
 class ScoreWeights(ClientOwned):
-    """A client's weights of the lead score, by the names of `leads.scoring`; absent ones are usual."""
+    """
+    A client's weights of the lead score, by the names of `leads.scoring`; absent ones are usual.
+
+    `scored_at` is the `changed_at` of the weights that every lead has been counted with.
+    """
 
     weights = models.JSONField(default=dict)
     changed_by_email = models.CharField(max_length=254)
     changed_at = models.DateTimeField()
+    scored_at = models.DateTimeField(null=True, blank=True)
 
     objects = ClientOwnedQuerySet.as_manager()
 

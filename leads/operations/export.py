@@ -11,7 +11,7 @@ from convomono.lib import files
 from convomono.lib.csvio import csv_lines, safe_cell
 from leads.lead_table import LEAD_COLUMNS, lead_lines
 from leads.models import Lead, LeadOperation
-from leads.operations.work import matching_leads
+from leads.operations.work import behind, matching_leads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,17 +62,22 @@ def export_leads(*, operation: LeadOperation, pace: Pace, now: datetime) -> bool
 
 
 def _leads(operation: LeadOperation, pace: Pace) -> Iterator[Lead]:
-    for number, lead in enumerate(matching_leads(operation).iterator(chunk_size=CHUNK), start=1):
-        yield lead
-        if number % CHUNK == 0:
-            going = LeadOperation.objects.filter(pk=operation.pk, status=Status.RUNNING).update(
-                changed_count=number, progressed_at=pace.real_now()
-            )
-            if not going:
-                raise ExportStopped
-    LeadOperation.objects.filter(pk=operation.pk, status=Status.RUNNING).update(
-        changed_count=matching_leads(operation).count(), progressed_at=pace.real_now()
-    )
+    """
+    Yield the leads, a chunk's query at a time, and say after each how far that is.
+
+    A query left open while its connection writes is a read that SQLite can't turn into a write once anybody
+    else has committed: "database is locked", at once.
+    """
+    rows, at, last, number = matching_leads(operation), None, None, 0
+    while chunk := list(behind(rows, at, last)[:CHUNK]):
+        yield from chunk
+        at, last = chunk[-1].created_at, chunk[-1].pk
+        number += len(chunk)
+        going = LeadOperation.objects.filter(pk=operation.pk, status=Status.RUNNING).update(
+            changed_count=number, progressed_at=pace.real_now()
+        )
+        if not going:
+            raise ExportStopped
 
 
 def _write_csv(leads: Iterator[Lead], target: IO[bytes]) -> None:

@@ -64,7 +64,7 @@ def run_operation(*, operation: LeadOperation, pace: Pace, now: datetime) -> boo
     rows = matching_leads(operation)
     operation.refresh_from_db()
     try:
-        while chunk := list(_behind(rows, operation)[:CHUNK]):
+        while chunk := list(behind(rows, operation.cursor_at, operation.cursor_id)[:CHUNK]):
             for part in batched(chunk, SLICE):
                 _change_slice(operation, change, part, pace)
                 pace.rest()
@@ -93,10 +93,10 @@ def undo_operation(*, operation: LeadOperation, pace: Pace, now: datetime) -> bo
     return finish(operation, from_status=Status.UNDOING, to_status=Status.UNDONE, now=now)
 
 
-def _behind(rows: QuerySet[Lead], operation: LeadOperation) -> QuerySet[Lead]:
-    if operation.cursor_at is None:
+def behind(rows: QuerySet[Lead], at: datetime | None, last: UUID | None) -> QuerySet[Lead]:
+    """Return those of `matching_leads` that come after the one of this age and id; all without one."""
+    if at is None:
         return rows
-    at, last = operation.cursor_at, operation.cursor_id
     return rows.filter(Q(created_at__gt=at) | Q(created_at=at, pk__gt=last), created_at__gte=at)
 
 

@@ -59,6 +59,7 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
     def block() -> bool:
         erased = Lead.objects.filter(pk=lead.pk, erased_at=None).update(
             phone_number=_nobody(lead),
+            other_numbers=[],
             zone_candidates=[],
             tags=[],
             line_type="unknown",
@@ -81,7 +82,8 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
             label="", before={}, after={}, note="erased"
         )
         LeadImportChange.objects.filter(client_id=lead.client_id, lead=lead).update(before={})
-        _list_hash(lead, reason=reason, actor=actor, now=now)
+        for number in (lead.phone_number, *lead.other_numbers):
+            _list_hash(lead, number, reason=reason, actor=actor, now=now)
         erasure = Erasure.objects.create(
             client_id=lead.client_id,
             lead_id=lead.pk,
@@ -105,10 +107,10 @@ def _nobody(lead: Lead) -> str:
     return f"erased:{lead.pk.hex[-9:]}"
 
 
-def _list_hash(lead: Lead, *, reason: str, actor: Actor, now: datetime) -> None:
-    hashes = hashed_numbers(lead.phone_number)
+def _list_hash(lead: Lead, number: str, *, reason: str, actor: Actor, now: datetime) -> None:
+    hashes = hashed_numbers(number)
     ours = Suppression.objects.filter(client_id=lead.client_id)
-    ours.filter(phone_number=lead.phone_number).delete()
+    ours.filter(phone_number=number).delete()
     if ours.filter(phone_number__in=hashes).exists():
         return
     Suppression.objects.create(

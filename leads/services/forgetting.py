@@ -29,8 +29,9 @@ def go_on_forgetting(*, erasure: Erasure, now: datetime) -> bool:
     imports = LeadImport.objects.filter(
         client_id=erasure.client_id, created_at__lte=erasure.created_at
     )
-    for lead_import in imports.order_by("pk").iterator(chunk_size=50):
-        cleaned = forget_in_import(lead_import, is_theirs)
+    # By key: SQLite takes no write from a connection whose query is still open.
+    for key in list(imports.order_by("pk").values_list("pk", flat=True)):
+        cleaned = forget_in_import(LeadImport.objects.get(pk=key), is_theirs)
         counts["open" if cleaned is None else "imports"] += cleaned is not False
     known = Erasure.objects.get(pk=erasure.pk).counts
     for name in ("imports", "exports"):

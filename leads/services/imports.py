@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from leads.services.people import ConsentStatement
 
 Status = LeadImport.Status
+# Ended, and may have imported something: also what was stopped, or failed, half way.
+_ENDED = (Status.COMMITTED, Status.CANCELLED, Status.FAILED)
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -246,9 +248,13 @@ def cancel_import(
 
     :raises ImportMovedOn: if it has ended
     """
-    open_statuses = [Status.UPLOADED, Status.CHECKING, Status.CHECKED, Status.COMMITTING]
-    was_committing = lead_import.status == Status.COMMITTING
-    _move(lead_import, open_statuses, Status.CANCELLED, finished_at=now)
+    try:
+        _move(lead_import, [Status.COMMITTING], Status.CANCELLED, finished_at=now)
+        was_committing = True
+    except ImportMovedOn:
+        before = [Status.UPLOADED, Status.CHECKING, Status.CHECKED]
+        _move(lead_import, before, Status.CANCELLED, finished_at=now, rows_done=0)
+        was_committing = False
     record(actions.LEADS_IMPORT_CANCELLED, resource=lead_import, actor=actor, now=now)
     if was_committing and not keep:
         _start_undo(lead_import, actor=actor, now=now, real_now=real_now or now)
@@ -273,7 +279,7 @@ def _start_undo(
 ) -> None:
     _move(
         lead_import,
-        [Status.COMMITTED, Status.CANCELLED],
+        _ENDED,
         Status.UNDOING,
         undo_counts={},
         undo_cursor=None,
@@ -291,7 +297,7 @@ def _start_undo(
 
 def may_undo(lead_import: LeadImport, *, now: datetime) -> bool:
     """Tell whether the import did something that can still be taken back."""
-    if lead_import.status not in {Status.COMMITTED, Status.CANCELLED}:
+    if lead_import.status not in _ENDED:
         return False
     ended = lead_import.finished_at
     return bool(lead_import.rows_done and ended is not None and now - ended <= UNDO_FOR)

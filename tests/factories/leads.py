@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import factory
 from factory.django import DjangoModelFactory
 
+from campaigns.lead_door import LeadDoor
 from leads.imports.columns import guess_mapping
 from leads.imports.targets import find_target
 from leads.models import Consent, Lead, Suppression
@@ -110,12 +111,6 @@ class FakeTarget:
             self.enrolled.setdefault(row.phone_number, row)
         return len(self.enrolled) - before
 
-    def withdraw(self, *, lead_ids: Iterable[UUID]) -> int:
-        gone = {row.phone_number for row in self.enrolled.values() if row.lead_id in set(lead_ids)}
-        for number in gone:
-            del self.enrolled[number]
-        return len(gone)
-
     def opens_at(
         self, *, country: str, state: str, zones: Sequence[str], now: datetime
     ) -> datetime | None:
@@ -124,6 +119,22 @@ class FakeTarget:
     def find(self, *, client_id: UUID, campaign_id: UUID) -> FakeTarget | None:
         """Be a factory that knows this campaign alone."""
         return self if (client_id, campaign_id) == (self.client_id, self.campaign_id) else None
+
+
+class FakeDoor(LeadDoor):
+    """The campaigns' own door, which lets go of those in the campaign in memory as well."""
+
+    def __init__(self, target: FakeTarget) -> None:
+        self.target = target
+
+    def withdraw(self, *, lead_ids: Sequence[UUID], campaign_id: UUID | None) -> set[UUID]:
+        enrolled = self.target.enrolled
+        gone = {row.lead_id: number for number, row in enrolled.items() if row.lead_id in lead_ids}
+        if campaign_id not in {None, self.target.campaign_id}:
+            gone = {}
+        for number in gone.values():
+            del enrolled[number]
+        return {*gone, *super().withdraw(lead_ids=lead_ids, campaign_id=campaign_id)}
 
 
 def upload(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from convomono.lib.ids import uuid7
+from leads import doors
 from leads.imports import dry_run, targets, verdict_file, work
-from tests.factories.leads import FakeTarget, ask_check, ask_commit, upload
+from tests.factories.leads import FakeDoor, FakeTarget, ask_check, ask_commit, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ def target(acme, monkeypatch) -> FakeTarget:
     """A campaign of acme's, and the only one there is."""
     fake = FakeTarget(campaign_id=uuid7(), client_id=acme.pk)
     monkeypatch.setattr(targets, "_factories", [fake.find])
+    monkeypatch.setattr(doors, "_doors", [FakeDoor(fake)])
     return fake
 
 

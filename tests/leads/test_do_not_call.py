@@ -410,6 +410,20 @@ def test_erases_a_person_everywhere_but_for_a_hash_that_nobody_dials(known, acme
     assert AuditLog.objects.filter(action="lead.erased").count() == 1
 
 
+def test_erases_the_further_numbers_of_a_person_too(known, acme, alice):
+    Lead.objects.filter(pk=known.pk).update(other_numbers=["+12125550177", "+12125550178"])
+    SuppressionFactory.create(client=acme, phone_number="+12125550178")
+    known.refresh_from_db()
+
+    erase_lead(lead=known, reason="Asked", actor=alice, now=NOW)
+
+    left = str(Lead.objects.values().get()) + str(list(Suppression.objects.values()))
+    assert "555017" not in left
+    for number in (NUMBER, *known.other_numbers):
+        found = suppressed_numbers(client_id=acme.pk, campaign_id=None, phone_numbers=[number])
+        assert found == {number: "client"}
+
+
 def test_imports_an_erased_number_to_nothing(known, imported, alice):
     erase_lead(lead=known, reason="Asked", actor=alice, now=NOW)
 

@@ -18,6 +18,7 @@ from leads.models import Erasure, Lead, LeadImport, LeadImportChange, LeadImport
 from leads.services.erasure import erase_lead
 from leads.services.imports import cancel_import
 from leads.services.operations import start_operation
+from leads.services.retention import end_abandoned_imports, purge_import_files
 from reporting.jobs import delete_reports_of_erased
 from reporting.models import Report
 from telephony.models import Call
@@ -123,6 +124,48 @@ def test_waits_for_an_import_that_goes_on_and_cleans_it_at_its_end(
     assert b"Adaline" not in everything_stored()
     assert resume_forgetting() == 0
     forget_person(erasure_id=erasure.pk)  # a second time does nothing
+
+
+@pytest.mark.parametrize("status", ["uploaded", "checked"])
+def test_ends_although_somebody_has_left_an_upload(
+    alice, acme, imported, erased, run_jobs, django_capture_on_commit_callbacks, status
+):
+    LeadFactory.create(client=acme, phone_number=NUMBER)
+    row = upload(alice, FILE) if status == "uploaded" else imported(FILE, commit=False)
+    erasure = erased()
+    assert erasure.done_at is None
+    assert end_abandoned_imports(now=NOW + timedelta(days=6)) == 0
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert end_abandoned_imports(now=NOW + timedelta(days=8)) == 1
+        resume_forgetting()
+    assert b"Adaline" not in everything_stored()
+    run_jobs()
+
+    erasure.refresh_from_db()
+    assert erasure.done_at is not None
+    assert erasure.number_hash == ""
+    assert b"Adaline" not in everything_stored()
+    assert LeadImport.objects.get(pk=row.pk).status == "cancelled"
+    assert end_abandoned_imports(now=NOW + timedelta(days=8)) == 0
+
+
+def test_keeps_no_spreadsheet_longer_than_its_undo(
+    imported, browse, alice, django_capture_on_commit_callbacks
+):
+    done = imported(FILE)
+    ended = done.finished_at
+    assert purge_import_files(now=ended + timedelta(days=29)) == 0
+    with django_capture_on_commit_callbacks(execute=True):
+        assert purge_import_files(now=ended + timedelta(days=31)) == 1
+
+    assert b"Adaline" not in everything_stored()
+    assert "Adaline" not in str(LeadImport.objects.values().get())
+    browser = browse(alice)
+    assert browser.get(f"/app/imports/{done.pk}/").status_code == 200
+    assert browser.get(f"/app/imports/{done.pk}/rows/phone_too_short/").status_code == 200
+    assert browser.get(f"/app/imports/{done.pk}/errors/").status_code == 200
+    assert purge_import_files(now=ended + timedelta(days=31)) == 0
 
 
 def test_deletes_an_upload_that_ended_before_anybody_looked(alice, acme, erased):

@@ -263,3 +263,15 @@ def test_stays_at_the_same_number_of_queries(browse, alice, django_assert_num_qu
             upload(alice, FILE + str(LeadImport.objects.count()))
         with django_assert_num_queries(5):
             browser.get("/app/imports/")
+
+
+def test_says_how_fast_a_workbook_is_checked_whose_end_nobody_knows(alice, browse):
+    row = upload(alice, FILE)
+    LeadImport.objects.filter(pk=row.pk).update(
+        status="checking", rows_total=0, rows_done=5000, rows_per_second=2500
+    )
+
+    page = browse(alice).get(f"/app/imports/{row.pk}/").text
+
+    assert "2,500 rows a second" in page
+    assert "Waiting for a free worker" not in page

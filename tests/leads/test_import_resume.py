@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 
+from convomono.lib.files import local_file
 from leads import jobs
 from leads.imports import verdict_file
 from leads.imports.commit import commit_rows
@@ -285,3 +287,93 @@ def test_imports_once_from_two_workers_at_once(acme, alice, target):
     assert done.counts["new"] + 1 == Lead.objects.count()
     assert Consent.objects.count() == Lead.objects.count()
     assert len(target.enrolled) == Lead.objects.count()
+
+
+@pytest.mark.sqlite_only("is about the verdict file, whichever the database")
+def test_leaves_the_verdicts_of_a_worker_that_is_at_it(alice, acme, target, monkeypatch):
+    monkeypatch.setattr(verdict_file, "LOCK_SECONDS", 0.01)
+    lead_import = prepare(alice, acme, target)
+    with verdict_file.written(lead_import.verdicts_name) as ledger:
+        ledger.save((), Progress(rows=200), start=0)
+        ledger.connection.execute("BEGIN EXCLUSIVE")
+
+        with (
+            pytest.raises(sqlite3.OperationalError),
+            verdict_file.written(lead_import.verdicts_name),
+        ):
+            pass
+        ledger.connection.rollback()
+
+        assert ledger.progress().rows == 200
+    with verdict_file.read(lead_import.verdicts_name) as ledger:
+        assert ledger is not None
+        assert ledger.progress().rows == 200
+
+
+def test_begins_anew_when_the_verdicts_are_broken(alice, acme, target):
+    lead_import = prepare(alice, acme, target)
+    with local_file(lead_import.verdicts_name, is_written=True) as path:
+        path.write_bytes(b"no database" * 100)
+
+    check_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
+
+    assert fresh(lead_import).status == "checked"
+
+
+@pytest.mark.parametrize("duplicates", ["last", "merge"])
+def test_shows_how_far_the_first_of_two_passes_is_and_stops_when_cancelled(
+    alice, acme, target, duplicates
+):
+    lead_import = prepare(alice, acme, target)
+    LeadImport.objects.update(options=lead_import.options | {"duplicates": duplicates})
+    with pytest.raises(Killed):
+        check_rows(lead_import=fresh(lead_import), pace=killer(1), now=NOW)
+
+    assert fresh(lead_import).rows_done == 200  # of 450 rows two chunks once: 400 of 900
+    assert fresh(lead_import).counts == {}
+
+    cancel_import(lead_import=fresh(lead_import), actor=alice, now=NOW)
+    stale = LeadImport.objects.get(pk=lead_import.pk)
+    stale.status = "checking"  # a worker that read it before
+    check_rows(lead_import=stale, pace=CALM, now=NOW)
+    with verdict_file.read(lead_import.verdicts_name) as ledger:
+        assert ledger is not None
+        assert ledger.progress().rows == 0
+
+
+@pytest.mark.parametrize("duplicates", ["last", "merge"])
+def test_ends_the_same_when_both_passes_are_killed(alice, acme, target, duplicates, verdicts):
+    told = []
+    for offsets in ([], [0, 1, 0, 2, 1]):
+        lead_import = prepare(alice, acme, target)
+        LeadImport.objects.update(options=lead_import.options | {"duplicates": duplicates})
+        run_killed(lead_import, check_rows, offsets)
+        told.append((fresh(lead_import).counts, verdicts(fresh(lead_import))))
+        wipe(target)
+
+    assert told[0] == told[1]
+    assert told[0][0]["dup_file"] > 0
+
+
+def test_ends_an_import_that_comes_no_further(alice, acme, target, run_jobs, monkeypatch):
+    lead_import = prepare(alice, acme, target)
+    LeadImport.objects.update(progressed_at=NOW, tries_count=0)
+    later = NOW
+    for _try in range(jobs.TRIES):
+        later += timedelta(minutes=5)
+        assert jobs.resume_stale(real_now=later) == 1
+        assert fresh(lead_import).status == "checking"
+
+    jobs.resume_stale(real_now=later + timedelta(minutes=5))
+
+    assert fresh(lead_import).status == "failed"
+    assert "again and again" in fresh(lead_import).error
+
+
+def test_counts_tries_anew_once_an_import_gets_further(alice, acme, target):
+    lead_import = prepare(alice, acme, target)
+    LeadImport.objects.update(tries_count=4)
+
+    check_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
+
+    assert fresh(lead_import).tries_count == 0

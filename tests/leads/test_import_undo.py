@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 
 from accounts.models import Notification
+from campaigns.models import Campaign, Enrolment
+from campaigns.services.enrolment import enrol_lead
 from leads.imports.undo import undo_rows
-from leads.imports.work import Pace
+from leads.imports.work import Pace, fail
 from leads.jobs import purge_import_changes
 from leads.models import Consent, Lead, LeadImport, LeadImportChange, Suppression
 from leads.services.imports import ImportMovedOn, cancel_import, undo_import
 from tests.factories.accounts import NOW
+from tests.factories.campaigns import make_draft
 from tests.factories.leads import LeadFactory, SuppressionFactory
 
 FILE = "first name,company,phone\n" + "".join(f"P{n},Firm {n},21255501{n:02}\n" for n in range(90))
@@ -187,3 +190,61 @@ def test_forgets_earlier_values_when_the_30_days_are_over(imported, acme, settin
     LeadImport.objects.filter(pk=done.pk).update(finished_at=NOW - timedelta(days=3000))
 
     assert purge_import_changes() == 1
+
+
+def test_removes_leads_from_a_campaign_that_was_archived_since(imported, alice, acme):
+    campaign = make_draft(acme)
+    done = imported(FILE, campaign_id=campaign.pk)
+    assert Enrolment.objects.filter(campaign=campaign).count() == 90
+    Campaign.objects.filter(pk=campaign.pk).update(status="archived")
+
+    assert undo(done, alice).undo_counts == {"removed": 90, "phase": "done"}
+    assert not Enrolment.objects.exists()
+    assert not Lead.objects.exists()
+
+
+def test_leaves_other_campaigns_alone_when_the_import_had_none(imported, alice, acme):
+    done = imported(FILE)
+    campaign = make_draft(acme)
+    lead = Lead.objects.order_by("pk")[0]
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+
+    assert undo(done, alice).undo_counts["enrolled"] == 1
+    assert Enrolment.objects.get().lead == lead
+
+
+def test_takes_back_what_a_failed_commit_had_imported(imported, alice, browse):
+    done = imported(FILE)
+    LeadImport.objects.filter(pk=done.pk).update(status="committing", finished_at=None)
+    done.refresh_from_db()
+    fail(done, reason="The disk is full.", now=NOW)
+    done.refresh_from_db()
+    assert "Undo this import" in browse(alice).get(f"/app/imports/{done.pk}/").text
+
+    undo(done, alice)
+
+    assert done.status == "undone"
+    assert not Lead.objects.exists()
+
+
+@pytest.mark.parametrize("way", ["fail", "cancel"])
+def test_offers_no_undo_of_a_dry_run(imported, alice, way):
+    done = imported(FILE, commit=False)
+    if way == "fail":
+        LeadImport.objects.filter(pk=done.pk).update(status="checking")
+        fail(done, reason="The file is gone.", now=NOW)
+    else:
+        cancel_import(lead_import=done, actor=alice, now=NOW)
+    done.refresh_from_db()
+
+    with pytest.raises(ImportMovedOn):
+        undo(done, alice)
+
+
+def test_reverts_when_the_commit_began_after_the_page_was_read(imported, alice):
+    done = imported(FILE, commit=False)
+    LeadImport.objects.filter(pk=done.pk).update(status="committing", rows_done=40)
+
+    cancel_import(lead_import=done, keep=False, actor=alice, now=NOW, real_now=NOW)
+
+    assert LeadImport.objects.get(pk=done.pk).status == "undoing"

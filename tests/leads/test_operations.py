@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from datetime import timedelta
 
 import openpyxl
 import pytest
+from django.db import connection
 
 from audit.models import AuditLog
 from campaigns.models import Enrolment
@@ -16,8 +18,9 @@ from convomono.lib import files
 from leads.imports.work import Pace
 from leads.jobs import purge_operation_rows
 from leads.models import UNDO_FOR, Consent, Lead, LeadOperation, LeadOperationRow, Suppression
-from leads.operations import work
+from leads.operations import export, work
 from leads.operations.kinds import change_of
+from leads.services import retention
 from leads.services.operations import start_operation
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
@@ -372,3 +375,51 @@ def test_keeps_a_deleted_lead_for_the_undo_and_no_longer(change, mia, acme):
     assert purge_operation_rows() == 1
     assert not LeadOperationRow.objects.exists()
     assert LeadOperation.objects.get().changed_count == 1
+
+
+@pytest.mark.sqlite_only("is about how SQLite locks its file")
+@pytest.mark.django_db(transaction=True)
+def test_exports_more_than_a_chunk_beside_somebody_who_writes(acme, mia, monkeypatch):
+    monkeypatch.setattr(export, "CHUNK", 10)
+    LeadFactory.create_batch(35, client=acme)
+    operation = start_operation(
+        client=acme, kind="export", params={"filters": {}, "format": "csv"}, total=35, actor=mia,
+        now=NOW + timedelta(days=1), real_now=NOW,
+    )  # fmt: skip
+    other = sqlite3.connect(connection.settings_dict["NAME"], timeout=5)
+    seen = []
+
+    def written(row):
+        seen.append(row.pk)
+        other.execute("UPDATE leads_lead SET company = 'x' WHERE _id = ?", [row.pk.hex])
+        other.commit()
+
+    lines = export.lead_lines
+
+    def lead_lines(rows):
+        return lines(row for row in rows if not written(row))
+
+    monkeypatch.setattr(export, "lead_lines", lead_lines)
+    try:
+        assert export.export_leads(operation=operation, pace=Pace(lambda: NOW), now=NOW)
+    finally:
+        other.close()
+
+    operation.refresh_from_db()
+    assert (operation.status, operation.changed_count) == ("done", 35)
+    assert len(set(seen)) == 35
+    files.delete_stored(operation.stored_name)
+
+
+def test_deletes_the_file_of_an_export_after_a_week(change, browse, mia, acme):
+    LeadFactory.create(client=acme)
+    operation = change("export", scope="all", format="csv")
+    operation.refresh_from_db()
+    assert retention.purge_exports(now=operation.finished_at + timedelta(days=6)) == 0
+
+    assert retention.purge_exports(now=operation.finished_at + timedelta(days=8)) == 1
+
+    assert retention.purge_exports(now=operation.finished_at + timedelta(days=8)) == 0
+    with pytest.raises(FileNotFoundError):
+        files.open_stored(operation.stored_name)
+    assert "Export again" in browse(mia).get(f"/app/leads/changes/{operation.pk}/").text

@@ -9,7 +9,7 @@ from campaigns.models import Enrolment
 from campaigns.services.enrolment import enrol_lead
 from leads.imports.undo import undo_rows
 from leads.imports.work import Pace
-from leads.jobs import score_leads, work_on_operation
+from leads.jobs import resume_scoring, score_leads, work_on_operation
 from leads.models import Lead, LeadImport
 from leads.scoring import WEIGHTS, points_of, score_of, weights_with
 from leads.services import LeadFields, create_lead, record_summary
@@ -175,3 +175,16 @@ def score_and_place(lead, enrolment) -> tuple[int, int]:
     lead.refresh_from_db()
     enrolment.refresh_from_db()
     return lead.score, enrolment.priority
+
+
+def test_counts_again_what_a_lost_job_left(acme, mia, run_jobs, django_capture_on_commit_callbacks):
+    lead = LeadFactory.create(client=acme)
+    change_weights(client=acme, weights={"base": 77}, tag="", actor=mia, now=NOW)  # the job is lost
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert resume_scoring() == 1
+    run_jobs()
+
+    lead.refresh_from_db()
+    assert lead.score >= 77
+    assert resume_scoring() == 0

@@ -1,0 +1,93 @@
+"""Files and rows that nobody needs any more: abandoned uploads, spreadsheets after their undo, old exports."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from audit import actions
+from audit.services import System, record
+from convomono.lib.db import on_commit, run_atomic
+from convomono.lib.files import delete_stored
+from leads.models import UNDO_FOR, LeadImport, LeadImportRow, LeadOperation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ABANDONED_AFTER = timedelta(days=7)
+EXPORTS_KEPT_FOR = timedelta(days=7)
+_AT_ONCE = 200
+Status = LeadImport.Status
+_OVER = (Status.COMMITTED, Status.UNDONE, Status.CANCELLED, Status.FAILED)
+
+
+def end_abandoned_imports(*, now: datetime) -> int:
+    """Cancel uploads that nobody has gone on with for a week, and delete their files; return how many."""
+    limit = now - ABANDONED_AFTER
+    rows = LeadImport.objects.filter(
+        Q(started_at=None) | Q(started_at__lt=limit),
+        status__in=[Status.UPLOADED, Status.CHECKED],
+        created_at__lt=limit,
+    )
+    ended = 0
+    for row in list(rows.order_by("created_at")[:_AT_ONCE]):
+        ended += run_atomic(partial(_end, row, now))
+    return ended
+
+
+def _end(row: LeadImport, now: datetime) -> bool:
+    ended = LeadImport.objects.filter(
+        pk=row.pk, status=row.status, started_at=row.started_at
+    ).update(status=Status.CANCELLED, finished_at=now, rows_done=0)
+    if ended:
+        record(
+            actions.LEADS_IMPORT_CANCELLED,
+            resource=row,
+            actor=System("imports"),
+            now=now,
+            details={"reason": "abandoned"},
+        )
+        _drop_files(row)
+    return bool(ended)
+
+
+def purge_import_files(*, now: datetime) -> int:
+    """
+    Delete the spreadsheets and verdicts of imports that can't be undone any more; return how many.
+
+    The receipt stays with its counts; sample rows and mended rows go, for they are people's data too.
+    """
+    over = LeadImport.objects.filter(status__in=_OVER, finished_at__lt=now - UNDO_FOR).exclude(
+        stored_name="", verdicts_name=""
+    )
+    rows = list(over.order_by("finished_at")[:_AT_ONCE])
+    for row in rows:
+        run_atomic(partial(_drop_files, row))
+    return len(rows)
+
+
+def _drop_files(row: LeadImport) -> None:
+    LeadImport.objects.filter(pk=row.pk).update(
+        stored_name="", verdicts_name="", detected={**row.detected, "samples": []}
+    )
+    LeadImportRow.objects.filter(lead_import_id=row.pk).delete()
+    for name in filter(None, (row.stored_name, row.verdicts_name)):
+        on_commit(partial(delete_stored, name))
+
+
+def purge_exports(*, now: datetime) -> int:
+    """Delete the files of exports that are a week old; return how many."""
+    old = LeadOperation.objects.filter(
+        kind=LeadOperation.Kind.EXPORT, finished_at__lt=now - EXPORTS_KEPT_FOR
+    ).exclude(stored_name="")
+    rows = list(old.order_by("finished_at")[:_AT_ONCE])
+    for row in rows:
+        LeadOperation.objects.filter(pk=row.pk).update(
+            stored_name="", error=_("The file was deleted after a week. Export again.")
+        )
+        delete_stored(row.stored_name)
+    return len(rows)
