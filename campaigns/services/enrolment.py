@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,10 @@ from campaigns.dialling.windows import Hours, next_opening
 from campaigns.models import CallingWindow, Campaign, Enrolment
 from campaigns.services.limits import client_limits
 from campaigns.services.variables import variable_rules
-from campaigns.variables import VariableRule, filled
+from campaigns.variables import PROBLEMS, VariableRule, filled, value_problem
 from convomono.lib.bulk import insert_rows, new_row
 from convomono.lib.db import IntegrityError, in_transaction, insert_once, run_atomic
-from leads.imports.targets import EnrolRow
+from leads.imports.targets import AskedVariable, EnrolRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,6 +40,14 @@ class CampaignTarget:
     name: str
     variables: tuple[str, ...]
     rules: tuple[VariableRule, ...] = ()
+
+    @property
+    def asked(self) -> dict[str, AskedVariable]:
+        """Return what the client said of the script's variables."""
+        return {
+            rule.name: AskedVariable(rule.default, rule.is_required, partial(_problem, rule))
+            for rule in self.rules
+        }
 
     def already_enrolled(self, lead_ids: Iterable[UUID]) -> set[UUID]:
         """Return those of the leads that are in the campaign."""
@@ -107,6 +116,11 @@ class CampaignTarget:
             next_attempt_at=now,
             created_at=now,
         )
+
+
+def _problem(rule: VariableRule, value: str) -> str:
+    code = value_problem(rule, value)
+    return str(PROBLEMS[code]) if code else ""
 
 
 def find_target(*, client_id: UUID, campaign_id: UUID) -> CampaignTarget | None:

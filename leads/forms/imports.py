@@ -13,9 +13,10 @@ from leads.forms.consent import COUNTRIES
 from leads.imports.cells import split_tags
 from leads.imports.columns import FACTS, FIELDS, filled_ratio
 from leads.imports.rows import MAX_VARIABLE
+from leads.imports.targets import AskedVariable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from leads.models import Detected, ImportMapping, ImportOptions
 
@@ -40,6 +41,7 @@ class Variable:
     field: forms.BoundField
     is_mapped: bool
     has_default: bool
+    is_required: bool
 
 
 class MappingForm(forms.Form):
@@ -87,12 +89,14 @@ class MappingForm(forms.Form):
         *args: Any,
         found: Detected,
         variables: Sequence[str],
+        asked: Mapping[str, AskedVariable] | None = None,
         mapping: ImportMapping,
         options: ImportOptions,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.found, self.variables, self.options = found, variables, options
+        self.asked = [(asked or {}).get(name, AskedVariable()) for name in variables]
         for name in ("country", "duplicates", "existing", "refused_lines"):
             self.fields[name].initial = options[name]
         self.fields["tag"].initial = ", ".join(options["tags"])
@@ -116,7 +120,7 @@ class MappingForm(forms.Form):
                 label=_("If {{%s}} is empty, say") % name,
                 max_length=MAX_VARIABLE,
                 required=False,
-                initial=options["defaults"].get(name, ""),
+                initial=options["defaults"].get(name) or self.asked[number].default,
             )
 
     def _choices(self) -> list[tuple[str, Any]]:
@@ -146,15 +150,23 @@ class MappingForm(forms.Form):
             self.add_error(None, _("Say which column holds the phone number."))
         if self.options["consent_by_row"] and _FIELD + "consent_on" not in taken:
             self.add_error(None, _("Say which column holds the day people agreed to be called."))
-        for number, name in enumerate(self.variables):
+        for number in range(len(self.variables)):
             default = data.get(f"default_{number}", "")
             if "{{" in default or "}}" in default:
                 self.add_error(f"default_{number}", _("Two braces may not stand here."))
-            elif not default and not self._fills(name, taken):
+            elif default and (problem := self.asked[number].problem(default)):
+                self.add_error(f"default_{number}", problem)
+            elif self._lacks(number, default, taken):
                 self.add_error(
                     f"default_{number}", _("No column fills it: choose one, or type a default.")
                 )
         return data
+
+    def _lacks(self, number: int, default: str, taken: dict[str, str]) -> bool:
+        """Tell whether every row would be refused for want of this variable."""
+        asked = self.asked[number]
+        is_said = default or asked.default or not asked.is_required
+        return not is_said and not self._fills(self.variables[number], taken)
 
     @staticmethod
     def _fills(name: str, taken: dict[str, str]) -> bool:
@@ -214,7 +226,8 @@ class MappingForm(forms.Form):
                 name,
                 self[f"default_{number}"],
                 is_mapped=self._fills(name, taken),
-                has_default=bool(self[f"default_{number}"].value()),
+                has_default=bool(self[f"default_{number}"].value() or self.asked[number].default),
+                is_required=self.asked[number].is_required,
             )
             for number, name in enumerate(self.variables)
         ]

@@ -118,7 +118,9 @@ class ConsentDays:
     def person(self, row: ReadRow, lead: Known | Lead | None) -> None:
         """Give the verdict on a row that nothing forbids to call."""
         status = lead.consent_status if lead is not None else ""
-        if row.missing:
+        if row.unfit:
+            row.refuse(Verdict.VARIABLE_UNFIT, column=row.missing, reason=row.unfit)
+        elif row.missing:
             row.refuse(
                 Verdict.VARIABLE_MISSING,
                 column=row.missing,

@@ -28,6 +28,10 @@ class NotMendable(Exception):
     """The row isn't one to mend here, or the import has moved on."""
 
 
+class TooManyMended(Exception):
+    """As many rows as can be mended here have been."""
+
+
 def row_to_mend(*, lead_import: LeadImport, row_number: int) -> tuple[list[str], str, str, str]:
     """
     Return a row's cells, verdict, column and reason as they stand now.
@@ -44,6 +48,22 @@ def row_to_mend(*, lead_import: LeadImport, row_number: int) -> tuple[list[str],
     return row.cells, row.verdict, row.column, row.reason
 
 
+def places_to_mend(lead_import: LeadImport, column: str) -> dict[int, bool]:
+    """
+    Return the columns to type in, all that mean something, in the file's order.
+
+    The one that a refusal names, by its heading or as a variable, is True, and among them whatever it means.
+    """
+    mapping, header = lead_import.mapping, lead_import.detected["header"]
+    meant = {*mapping["fields"].values(), *mapping["variables"].values()}
+    wrong = mapping["variables"].get(column, mapping["fields"].get(column))
+    if wrong is None and column in header:
+        wrong = header.index(column)
+    if wrong is not None:
+        meant.add(wrong)
+    return {place: place == wrong for place in sorted(meant)}
+
+
 def mend_row(
     *,
     lead_import: LeadImport,
@@ -55,7 +75,8 @@ def mend_row(
     """
     Put new texts into some cells of a row, by place, and judge it again; the import's counts follow.
 
-    :raises NotMendable: if the import isn't checked (any more), or has too many mended rows
+    :raises NotMendable: if the import isn't checked (any more)
+    :raises TooManyMended: if it has too many mended rows
     :raises ImportFailed: if its file or campaign is gone
     """
     old, _verdict, _column, _reason = row_to_mend(lead_import=lead_import, row_number=row_number)
@@ -67,7 +88,7 @@ def mend_row(
         whole = whole[:width]
     others = LeadImportRow.objects.filter(lead_import=lead_import).exclude(row_number=row_number)
     if others.count() >= MOST_MENDED:
-        raise NotMendable
+        raise TooManyMended
     with opened(lead_import) as work, read(lead_import.verdicts_name) as ledger:
         if ledger is None:
             raise NotMendable

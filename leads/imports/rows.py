@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
@@ -16,10 +16,11 @@ from leads.imports.places import place_of
 from leads.imports.verdicts import REASONS, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from convomono.lib.phone_plans import Line
+    from leads.imports.targets import AskedVariable
     from leads.models import Detected, ImportMapping, ImportOptions, Lead
 
 MAX_VARIABLE = 500
@@ -47,6 +48,7 @@ class Plan:
     mapping: ImportMapping
     options: ImportOptions
     variables: Sequence[str] = ()
+    asked: Mapping[str, AskedVariable] = field(default_factory=dict)
 
 
 class ReadRow:
@@ -54,7 +56,8 @@ class ReadRow:
     A row on its way: `verdict` is empty while nothing is known against it.
 
     `value` is E.164 without its +, `others` further numbers in the file's order, `place` the state
-    or else the country, `said` what the columns of consent, registry and tags hold.
+    or else the country, `said` what the columns of consent, registry and tags hold. `missing` names the
+    first variable that nothing fills; `unfit` says why, if something does that can't be said.
     """
 
     __slots__ = (
@@ -69,6 +72,7 @@ class ReadRow:
         "place",
         "reason",
         "said",
+        "unfit",
         "value",
         "variables",
         "verdict",
@@ -80,7 +84,7 @@ class ReadRow:
 
     def __init__(self, number: int, cells: list[str]) -> None:
         self.number, self.cells = number, cells
-        self.verdict = self.column = self.reason = self.missing = self.place = ""
+        self.verdict = self.column = self.reason = self.missing = self.unfit = self.place = ""
         self.value = 0
         self.fields: dict[str, str] = {}
         self.variables: dict[str, str] = {}
@@ -120,7 +124,9 @@ class RowReader:
         self.fact_places = [(name, fields.pop(name)) for name in _FACTS if name in fields]
         self.field_places = [(name, place, WIDTHS[name]) for name, place in fields.items()]
         places = plan.mapping["variables"]
-        self.variable_places = [(name, places.get(name)) for name in plan.variables]
+        self.variable_places = [
+            (name, places.get(name), plan.asked.get(name)) for name in plan.variables
+        ]
         self.is_placed = "region" in fields or "postal_code" in fields
 
     def read(self, number: int, cells: list[str] | BrokenRow) -> ReadRow:
@@ -238,17 +244,22 @@ class RowReader:
 
     def _read_variables(self, row: ReadRow, cells: list[str]) -> None:
         defaults = self.plan.options["defaults"]
-        for name, place in self.variable_places:
+        for name, place, asked in self.variable_places:
             value = cells[place].strip() if place is not None else _own(row, name)
             if place is not None and value:
                 self._check(row, value, place, MAX_VARIABLE)
                 if row.verdict:
                     return
-            value = value or defaults.get(name, "")
+            default, problem, is_required = defaults.get(name, ""), "", True
+            if asked is not None:
+                default = default or asked.default
+                is_required = asked.is_required
+                problem = asked.problem(value) if value else ""
+            value = default if problem else value or default
             if value:
                 row.variables[name] = value
-            elif not row.missing:
-                row.missing = name
+            elif (problem or is_required) and not row.missing:
+                row.missing, row.unfit = name, problem
 
     def _check(self, row: ReadRow, value: str, place: int, width: int) -> None:
         """Refuse what is too long, or would be read as a variable by the agent."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -21,9 +21,29 @@ class EnrolRow:
     dynamic_vars: dict[str, str] = field(default_factory=dict)
 
 
+def _fits(_value: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class AskedVariable:
+    """
+    What a campaign says of one variable of its script.
+
+    `default` is said where nothing fits; one that isn't required may stay empty. `problem` says in a
+    sentence why a value doesn't fit; empty if it does.
+    """
+
+    default: str = ""
+    is_required: bool = True
+    problem: Callable[[str], str] = _fits
+
+
 class ImportTarget(Protocol):
     """
     A campaign as an import sees it.
+
+    `asked` has the variables that the campaign says something of; others are required texts.
 
     `enrol` takes at most 200 rows and may stand in the caller's transaction: an IntegrityError
     (somebody else was quicker) leaves it then. Otherwise it skips who is enrolled already; it
@@ -37,6 +57,8 @@ class ImportTarget(Protocol):
     def name(self) -> str: ...
     @property
     def variables(self) -> Sequence[str]: ...
+    @property
+    def asked(self) -> Mapping[str, AskedVariable]: ...
     def already_enrolled(self, lead_ids: Iterable[UUID]) -> set[UUID]: ...
     def active_elsewhere(self, lead_ids: Iterable[UUID]) -> dict[UUID, str]: ...
     def enrol(self, *, rows: Sequence[EnrolRow], now: datetime) -> int: ...

@@ -26,6 +26,7 @@ class Verdict(TextChoices):
     SUPPRESSED_REGISTRY = "suppressed_registry", _("On a do-not-call registry")
     DUP_CAMPAIGN = "dup_campaign", _("In the campaign already")
     VARIABLE_MISSING = "variable_missing", _("Script variable empty")
+    VARIABLE_UNFIT = "variable_unfit", _("Script variable doesn't fit")
     DUP_CLIENT = "dup_client", _("Lead already, left alone")
     NO_CONSENT = "no_consent", _("Without consent")
     UPDATE = "update", _("Lead updated")
@@ -35,7 +36,8 @@ class Verdict(TextChoices):
 # What the error file holds: rows that somebody can mend and upload again.
 MENDABLE = frozenset(
     {verdict for verdict in Verdict if verdict.startswith("phone_")}
-    | {Verdict.ROW_UNREADABLE, Verdict.VARIABLE_MISSING, Verdict.LINE_TYPE_REFUSED}
+    | {Verdict.ROW_UNREADABLE, Verdict.LINE_TYPE_REFUSED}
+    | {Verdict.VARIABLE_MISSING, Verdict.VARIABLE_UNFIT}
 )
 SUPPRESSED = frozenset({verdict for verdict in Verdict if verdict.startswith("suppressed_")})
 # Rows that become, or change, a lead.
@@ -70,6 +72,7 @@ REASONS = {
     Verdict.SUPPRESSED_REGISTRY: _("The number is on a do-not-call registry."),
     Verdict.DUP_CAMPAIGN: _("This person is in the campaign already."),
     Verdict.VARIABLE_MISSING: _("The script needs this, and the cell is empty."),
+    Verdict.VARIABLE_UNFIT: _("What the cell says isn't what the script can say there."),
     Verdict.DUP_CLIENT: _("You have this lead; it stays as it is."),
     Verdict.NO_CONSENT: _("Kept as a lead and not called: there is no consent."),
     Verdict.UPDATE: _("You have this lead; it is linked and filled in."),
@@ -85,5 +88,6 @@ SUGGESTIONS = {
     Verdict.PHONE_NOT_ASSIGNABLE: _("Check the digits."),
     Verdict.PHONE_UNKNOWN_COUNTRY: _("Begin the number with + and the country code."),
     Verdict.LINE_TYPE_REFUSED: _("Give another number of this person."),
+    Verdict.VARIABLE_UNFIT: _("Mend the cell, or set a default for all rows."),
     Verdict.VARIABLE_MISSING: _("Fill the cell, or set a default for all rows."),
 }

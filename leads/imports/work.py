@@ -134,6 +134,7 @@ def plan_of(lead_import: LeadImport, target: ImportTarget | None) -> Plan:
         mapping=cast("ImportMapping", lead_import.mapping),
         options=cast("ImportOptions", lead_import.options),
         variables=tuple(target.variables) if target else (),
+        asked=target.asked if target else {},
     )
 
 

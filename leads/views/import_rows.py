@@ -15,7 +15,13 @@ from convomono.lib.files import open_stored
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
 from leads.imports.error_file import error_lines
-from leads.imports.mending import NotMendable, mend_row, row_to_mend
+from leads.imports.mending import (
+    NotMendable,
+    TooManyMended,
+    mend_row,
+    places_to_mend,
+    row_to_mend,
+)
 from leads.imports.receipt import left_leads
 from leads.imports.rows import MAX_VARIABLE
 from leads.imports.screens import (
@@ -60,9 +66,20 @@ def import_row_mend(request: ClientRequest, import_id: UUID, row_number: int) ->
     try:
         if request.method == "POST":
             return _mended(request, row, row_number)
-        cells, verdict, column, reason = row_to_mend(lead_import=row, row_number=row_number)
+        return _row_form(request, row, row_number, {})
     except NotMendable:
         raise Http404 from None
+
+
+def _row_form(
+    request: ClientRequest,
+    row: LeadImport,
+    row_number: int,
+    typed: dict[int, str],
+    *,
+    error: str = "",
+) -> HttpResponse:
+    cells, verdict, column, reason = row_to_mend(lead_import=row, row_number=row_number)
     header = row.detected["header"]
     context: dict[str, Any] = {
         "row": row,
@@ -70,22 +87,35 @@ def import_row_mend(request: ClientRequest, import_id: UUID, row_number: int) ->
         "verdict": Verdict(verdict),
         "column": column,
         "reason": reason,
+        "error": error,
         "max_length": MAX_VARIABLE,
+        "width": len(shown_places(row)),
         "cells": [
-            (place, header[place], cells[place] if place < len(cells) else "")
-            for place in shown_places(row)
+            (
+                place,
+                header[place] or _("Column %d") % (place + 1),
+                typed.get(place, cells[place] if place < len(cells) else ""),
+                is_wrong,
+            )
+            for place, is_wrong in places_to_mend(row, column).items()
         ],
     }
-    return render_page(request, "leads/import_row_mend.html", context, partial="row-form")
+    return render_page(
+        request,
+        "leads/import_row_mend.html",
+        context,
+        partial="row-form",
+        status=422 if error else 200,
+    )
 
 
 def _mended(request: ClientRequest, row: LeadImport, row_number: int) -> HttpResponse:
+    _cells, before, column, _reason = row_to_mend(lead_import=row, row_number=row_number)
     typed = {
         place: request.POST[f"cell_{place}"][:1000]
-        for place in shown_places(row)
+        for place in places_to_mend(row, column)
         if f"cell_{place}" in request.POST
     }
-    before = row_to_mend(lead_import=row, row_number=row_number)[1]
     try:
         mended = mend_row(
             lead_import=row,
@@ -94,8 +124,11 @@ def _mended(request: ClientRequest, row: LeadImport, row_number: int) -> HttpRes
             actor=request.user,
             now=clock.now(),
         )
+    except TooManyMended:
+        error = _("500 rows were mended here. Mend the rest in the error file and upload that.")
+        return _row_form(request, row, row_number, typed, error=error)
     except ImportFailed as exc:
-        raise Http404(str(exc)) from None
+        return _row_form(request, row, row_number, typed, error=str(exc))
     if not request.htmx:  # type: ignore[attr-defined]  # the middleware's
         return redirect("leads:import-rows", import_id=row.pk, verdict=before)
     context = {

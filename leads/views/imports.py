@@ -124,7 +124,12 @@ def _mapping_form(row: LeadImport, data: Any = None) -> MappingForm:
         kept = ("country", "duplicates", "existing", "refused_lines", "defaults")
         options = options | {name: earlier.options.get(name, options[name]) for name in kept}
     return MappingForm(
-        data, found=row.detected, variables=variables, mapping=mapping, options=options
+        data,
+        found=row.detected,
+        variables=variables,
+        asked=target.asked if target else None,
+        mapping=mapping,
+        options=options,
     )
 
 

@@ -12,7 +12,7 @@ from factory.django import DjangoModelFactory
 
 from campaigns.lead_door import LeadDoor
 from leads.imports.columns import guess_mapping
-from leads.imports.targets import find_target
+from leads.imports.targets import AskedVariable, find_target
 from leads.models import Consent, Lead, Suppression
 from leads.services.imports import check_import, commit_import, start_import
 from leads.services.people import ConsentStatement
@@ -20,7 +20,7 @@ from leads.services.suppressions import scope_key
 from tests.factories.accounts import NOW, ClientFactory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     from leads.imports.targets import EnrolRow
@@ -96,6 +96,7 @@ class FakeTarget:
     client_id: UUID
     name: str = "Spring"
     variables: Sequence[str] = ()
+    asked: Mapping[str, AskedVariable] = field(default_factory=dict)
     enrolled: dict[str, EnrolRow] = field(default_factory=dict)
     elsewhere: dict[UUID, str] = field(default_factory=dict)
 

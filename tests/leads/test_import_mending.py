@@ -6,6 +6,8 @@ import pytest
 from django.urls import reverse
 
 from audit.models import AuditLog
+from convomono.lib.files import delete_stored
+from leads.imports import mending
 from leads.models import Lead, LeadImportRow
 from tests.factories.leads import ask_commit
 
@@ -114,3 +116,52 @@ def test_mends_only_what_can_be_mended_and_only_before_the_commit(
     assert browse(charlie).post(mend(checked, 3), {"cell_1": "x"}).status_code == 404
     done = imported(FILE)
     assert browse(mia).get(mend(done, 3)).status_code == 404
+
+
+def test_lets_every_column_that_means_something_be_typed_in(browse, mia, imported, target):
+    target.variables = ["offer"]
+    names = (
+        "Phone",
+        "First name",
+        "Last name",
+        "Company",
+        "E-mail",
+        "State",
+        "ZIP",
+        "Note",
+        "Offer",
+    )
+    file = ",".join(names) + "\n2125550101,Ada,Byron,Firm,a@x.test,NY,10001,-,\n"
+    row = imported(file, commit=False, campaign_id=target.campaign_id)
+    browser = browse(mia)
+
+    page = browser.get(mend(row, 2), headers=HTMX).text
+    answer = browser.post(mend(row, 2), {"cell_8": "10 % off"}, headers=HTMX)
+
+    assert "Note" not in page  # means nothing
+    assert 'name="cell_6"' in page
+    wrong = page[page.index('name="cell_8"') :]
+    assert 'aria-invalid="true"' in wrong[: wrong.index(">")]
+    assert page.count("aria-invalid") == 1
+    assert "New lead" in answer.text
+
+
+def test_sends_to_the_error_file_when_too_many_rows_were_mended(browse, mia, checked, monkeypatch):
+    monkeypatch.setattr(mending, "MOST_MENDED", 1)
+    browser = browse(mia)
+    browser.post(mend(checked, 3), {"cell_1": "212 555 0102"})
+
+    answer = browser.post(mend(checked, 4), {"cell_1": "212 555 0103"}, headers=HTMX)
+
+    assert answer.status_code == 422
+    assert "Mend the rest in the error file" in answer.text
+    assert 'value="212 555 0103"' in answer.text  # what was typed stays
+
+
+def test_says_that_the_file_is_gone(browse, mia, checked):
+    delete_stored(checked.stored_name)
+
+    answer = browse(mia).post(mend(checked, 3), {"cell_1": "212 555 0102"}, headers=HTMX)
+
+    assert answer.status_code == 422
+    assert "The file is gone" in answer.text

@@ -6,7 +6,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from campaigns import script
+from campaigns.services.variables import save_variables
+from campaigns.variables import VariableRule
 from leads.models import Lead, LeadImport
+from tests.factories.accounts import NOW
+from tests.factories.campaigns import make_draft
 from tests.factories.leads import upload
 
 FILE = "First name,Phone\nAda,212 555 0101\nBob,nope\n"
@@ -275,3 +280,28 @@ def test_says_how_fast_a_workbook_is_checked_whose_end_nobody_knows(alice, brows
 
     assert "2,500 rows a second" in page
     assert "Waiting for a free worker" not in page
+
+
+def test_asks_no_default_for_what_is_optional_or_has_one(alice, browse, acme):
+    campaign = make_draft(acme, script_raw="Hello, {{offer}} and {{gift}} and {{day}}.")
+    rules = [
+        VariableRule("offer", is_required=False),
+        VariableRule("gift", default="a mug"),
+        VariableRule("day", kind="date"),
+    ]
+    save_variables(campaign=campaign, rules=rules, actor=alice, now=NOW)
+    row = upload(alice, FILE, campaign_id=campaign.pk)
+    browser = browse(alice)
+
+    page = browser.get(url("detail", row)).text
+    names = script.own_variables(campaign.opening_line, campaign.script_raw)
+    boxes = {name: f"default_{number}" for number, name in enumerate(names)}
+    refused = browser.post(url("check", row), MAPPED)
+    unfit = browser.post(url("check", row), {**MAPPED, boxes["day"]: "soon"})
+    taken = browser.post(url("check", row), {**MAPPED, boxes["day"]: "2026-12-24"})
+
+    assert 'value="a mug"' in page
+    assert "Optional: the agent leaves it out" in page
+    assert refused.text.count("No column fills it: choose one") == 2  # the summary and the field
+    assert "isn&#x27;t of the kind" in unfit.text
+    assert taken.status_code == 302

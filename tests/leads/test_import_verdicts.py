@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from campaigns.services.enrolment import CampaignTarget
+from campaigns.variables import VariableRule
+from leads.imports.error_file import error_lines
 from leads.imports.undo import undo_rows
 from leads.imports.verdicts import MENDABLE, REASONS, SUGGESTIONS, WARNINGS, Verdict
 from leads.imports.work import Pace
@@ -16,14 +19,24 @@ from leads.services.people import LeadFields, create_lead
 from tests.factories.accounts import NOW
 from tests.factories.leads import CONSENT, LeadFactory, SuppressionFactory, upload
 
+if TYPE_CHECKING:
+    from leads.imports.targets import AskedVariable
+
 HEADER = "name,phone,country,state,zip,offer,dnc,scrub date\n"
 GOOD = "Ada,{phone},,,,yes,,\n"
+YES_NO = VariableRule("offer", kind="yes_no")
+
+
+def asked_of(target, *rules: VariableRule) -> dict[str, AskedVariable]:
+    """Return what a campaign with these rules asks, as the campaigns room puts it."""
+    return CampaignTarget(target.client_id, target.campaign_id, "", (), rules).asked
 
 
 @pytest.fixture
 def world(acme, target):
     """A campaign with a script, and people the verdicts are about."""
     target.variables = ["offer"]
+    target.asked = asked_of(target, YES_NO)
     for level, number in (("client", 1), ("agency", 2), ("campaign", 3)):
         SuppressionFactory.create(
             client=None if level == "agency" else acme,
@@ -54,6 +67,7 @@ CASES = {
     Verdict.SUPPRESSED_REGISTRY: "Ada,2125550106,,,,yes,Yes,2026-11-01\n",
     Verdict.DUP_CAMPAIGN: "Ada,2125550107,,,,yes,,\n",
     Verdict.VARIABLE_MISSING: "Ada,2125550106,,,,,,\n",
+    Verdict.VARIABLE_UNFIT: "Ada,2125550106,,,,perhaps,,\n",
     Verdict.DUP_CLIENT: "Ada,2125550105,,,,yes,,\n",
     Verdict.NO_CONSENT: "Ada,2125550104,,,,yes,,\n",
     Verdict.UPDATE: "Ada,2125550105,,,,yes,,\n",
@@ -250,3 +264,42 @@ def test_says_nothing_of_the_age_of_a_registry_check_in_the_future(imported, bro
 
     page = browse(mia).get(f"/app/imports/{done.pk}/rows/suppressed_registry/").text
     assert "doesn&#x27;t say as of when" in page
+
+
+@pytest.mark.parametrize(
+    ("rule", "cell", "counts", "said"),
+    [
+        (VariableRule("offer", is_required=False), "", {"new": 1}, {}),
+        (VariableRule("offer", default="a gift"), "", {"new": 1}, {"offer": "a gift"}),
+        (VariableRule("offer", kind="number"), "12", {"new": 1}, {"offer": "12"}),
+        (VariableRule("offer", kind="number"), "abc", {"variable_unfit": 1}, None),
+        (VariableRule("offer", kind="number", default="5"), "abc", {"new": 1}, {"offer": "5"}),
+        (
+            VariableRule("offer", kind="number", is_required=False),
+            "abc",
+            {"variable_unfit": 1},
+            None,
+        ),
+        (VariableRule("offer", max_chars=3), "abcd", {"variable_unfit": 1}, None),
+    ],
+)
+def test_goes_by_what_the_campaign_says_of_its_variables(
+    imported, target, rule, cell, counts, said
+):
+    target.variables, target.asked = ["offer"], asked_of(target, rule)
+
+    done = imported(f"phone,offer\n2125550101,{cell}\n", campaign_id=target.campaign_id)
+
+    assert done.counts == counts
+    enrolled = target.enrolled.get("+12125550101")
+    assert (enrolled.dynamic_vars if enrolled else None) == said
+
+
+def test_names_the_variable_that_doesnt_fit_in_the_error_file(imported, target):
+    target.variables = ["offer"]
+    target.asked = asked_of(target, VariableRule("offer", kind="number"))
+
+    done = imported("phone,offer\n2125550101,abc\n", campaign_id=target.campaign_id)
+
+    line = "".join(error_lines(lead_import=done)).splitlines()[1]
+    assert line.startswith("2125550101,abc,2,offer,variable_unfit,This isn't of the kind")
