@@ -155,11 +155,17 @@ class SmallClient:
         )
 
     def first_call_s(self) -> float | None:
-        """Return how long its first call took, in real seconds from its launch; None if unknown."""
+        """
+        Return how long its first call took, in real seconds from its launch; None if it was left out.
+
+        :raises SystemExit: with what it printed last, if it should have been called and was not
+        """
         if not self._log.exists():
             return None
-        found = re.search(r"small_client_first_call_s=([\d.]+)", self._log.read_text())
-        return float(found[1]) if found else None
+        told = self._log.read_text()
+        if found := re.search(r"small_client_first_call_s=([\d.]+)", told):
+            return float(found[1])
+        raise SystemExit(f"The small client was not called:\n{told[-2000:]}")
 
 
 def measure(

@@ -16,7 +16,7 @@ from billing.services import close_reservation
 from campaigns import rules
 from campaigns.models import BatchCall, Enrolment
 from convomono.lib import live
-from convomono.lib.db import in_transaction, run_atomic
+from convomono.lib.db import compare_and_set, in_transaction, run_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -194,8 +194,7 @@ def count_moves(batch_call: BatchCall, moves: Iterable[tuple[str, str]]) -> bool
         deltas[f"{before}_count"] -= 1
         deltas[f"{after}_count"] += 1
     changes = {name: F(name) + number for name, number in deltas.items() if number}
-    same = BatchCall.objects.filter(pk=batch_call.pk, status=batch_call.status)
-    if not same.update(**changes, status=batch_call.status):
+    if not compare_and_set(batch_call, "status", **changes, status=batch_call.status):
         return False
     live.changed(batch_call_id=batch_call.pk)
     return True

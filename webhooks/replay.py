@@ -18,7 +18,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from campaigns.models import Attempt
-from convomono.lib.db import atomic, run_atomic
+from convomono.lib.db import atomic, compare_and_set, run_atomic
 from reporting.services import recount_days, uncount
 from telephony.models import Call, CallDetail
 from telephony.models.erasures import CallErasure
@@ -234,9 +234,7 @@ def _apply_one(event: WebhookEvent, told: CallEvent, at: datetime) -> None:
         return
     change = handle(event=told, now=at)
     if change is not None:
-        WebhookEvent.objects.filter(pk=event.pk, status=event.status).update(
-            status=_Status.APPLIED, processed_at=at, error=""
-        )
+        compare_and_set(event, "status", status=_Status.APPLIED, processed_at=at, error="")
 
 
 def _rebuild(call_id: str, events: Sequence[WebhookEvent], result: Comparison) -> None:

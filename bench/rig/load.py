@@ -99,6 +99,15 @@ async def saturate(port: int, requests: Sequence[bytes], *, connections: int = 3
     return outcome
 
 
+def _still_open(idle: list[Connection]) -> Connection | None:
+    # A server closes what nobody used for some seconds.
+    while idle:
+        connection = idle.pop()
+        if not connection.transport.is_closing():
+            return connection
+    return None
+
+
 async def stream(port: int, requests: Sequence[bytes], *, rate: float) -> Outcome:
     """Send the requests at a steady rate, whether the server keeps up or not."""
     outcome, idle = Outcome(), [await connect(port) for _ in range(8)]
@@ -106,7 +115,7 @@ async def stream(port: int, requests: Sequence[bytes], *, rate: float) -> Outcom
     async def deliver(request: bytes, due: float) -> None:
         status: int | str = "failed"
         try:
-            connection = idle.pop() if idle else await connect(port)
+            connection = _still_open(idle) or await connect(port)
             status = await asyncio.wait_for(connection.send(request), ANSWER_SECONDS)
             idle.append(connection)
         except OSError:

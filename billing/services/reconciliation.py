@@ -18,7 +18,7 @@ from audit.services import System, record
 from billing.models import Difference, Reconciliation
 from billing.reconciling import SLICE, Comparison
 from billing.services.differences import close_what_agrees, decided_before
-from convomono.lib.db import insert_once
+from convomono.lib.db import compare_and_set, insert_once
 from telephony.provider import ProviderError, Rejected
 
 if TYPE_CHECKING:
@@ -157,7 +157,9 @@ def _note(run: Reconciliation, sums: Sums, *, until: datetime, now: datetime) ->
     is_last = until >= run.window_until
     products = Counter(run.products)
     products.update(sums.products)
-    Reconciliation.objects.filter(pk=run.pk, next_from=run.next_from).update(
+    compare_and_set(
+        run,
+        "next_from",
         next_from=until,
         claimed_until=now + CLAIM,
         status=Reconciliation.Status.DONE if is_last else Reconciliation.Status.WORKING,
@@ -173,8 +175,12 @@ def _note(run: Reconciliation, sums: Sums, *, until: datetime, now: datetime) ->
 
 
 def _stop(run: Reconciliation, error: ProviderError, now: datetime) -> None:
-    Reconciliation.objects.filter(pk=run.pk, next_from=run.next_from).update(
-        status=Reconciliation.Status.FAILED, error=str(error)[:400], finished_at=now
+    compare_and_set(
+        run,
+        "next_from",
+        status=Reconciliation.Status.FAILED,
+        error=str(error)[:400],
+        finished_at=now,
     )
     _tell(run, _("The comparison with Retell's records stopped"), body=str(error)[:400], now=now)
 

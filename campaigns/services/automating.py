@@ -27,7 +27,7 @@ from campaigns.models import (
 )
 from campaigns.services.enrolment import enrol_lead
 from campaigns.services.follow_ups import promise_after_call
-from convomono.lib.db import atomic, in_transaction, insert_once, run_atomic
+from convomono.lib.db import atomic, compare_and_set, in_transaction, insert_once, run_atomic
 from leads.models import Lead
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def try_rule(*, rule: AutomationRule, now: datetime) -> TestResult:
         attempts = attempts.filter(campaign_id=rule.campaign_id)
     rows = list(attempts.order_by("-created_at", "-pk")[:PAST_CALLS])
     meant = [row for row in rows if means(rule.outcomes, facts_of(row))]
-    AutomationRule.objects.filter(pk=rule.pk, outcomes=rule.outcomes).update(tested_at=now)
+    compare_and_set(rule, "outcomes", tested_at=now)
     return TestResult(len(rows), len(meant), meant[:SHOWN])
 
 

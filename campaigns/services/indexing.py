@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase, KnowledgeSource
 from campaigns.services.authoring import LIVE
 from convomono.lib import files
+from convomono.lib.db import compare_and_set
 from telephony.provider import (
     KnowledgeFile,
     KnowledgeText,
@@ -206,7 +207,9 @@ def retire(*, base: KnowledgeBase, gateway: RetellGateway) -> bool:
         return False
     if not _delete(gateway, base.provider_id):
         return False
-    KnowledgeBase.objects.filter(pk=base.pk, provider_id=base.provider_id).update(
+    compare_and_set(
+        base,
+        "provider_id",
         status=Status.RETIRED,
         provider_id="",
         tester_agent_id="",

@@ -12,7 +12,7 @@ from campaigns.models import CampaignTemplate, TemplateVersion
 from campaigns.services.authoring import CampaignContent, content_of
 from campaigns.settings_schema import with_defaults
 from campaigns.starters import BUSINESS, fill_in
-from convomono.lib.db import IntegrityError, atomic, run_atomic
+from convomono.lib.db import IntegrityError, atomic, compare_and_set, run_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -125,10 +125,8 @@ def change_template(
     number = template.number + spoken
 
     def block() -> None:
-        saved = CampaignTemplate.objects.filter(pk=template.pk, number=template.number).update(
-            **shown, number=number, changed_at=now
-        )
-        if not saved:
+        read = ("number", "changed_at")
+        if not compare_and_set(template, *read, **shown, number=number, changed_at=now):
             raise TemplateChanged
         if spoken:
             _write(template, number, content, actor, now)

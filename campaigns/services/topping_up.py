@@ -16,7 +16,7 @@ from billing.services import InsufficientCredits
 from campaigns.models import BatchCall, Campaign, TopUp
 from campaigns.services import launching, lifecycle
 from campaigns.services.steering import TOP_UP
-from convomono.lib.db import IntegrityError, atomic
+from convomono.lib.db import IntegrityError, atomic, compare_and_set
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,7 +84,9 @@ def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
     this one, launches nothing more.
     """
     launched, sentence = _launch(row, now=now, is_sandbox=is_sandbox)
-    TopUp.objects.filter(pk=row.pk, next_at=row.next_at).update(
+    compare_and_set(
+        row,
+        "next_at",
         next_at=following(row.next_at, every_minutes=row.every_minutes, now=now),
         last_at=now,
         last_result=sentence[:400],

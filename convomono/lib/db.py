@@ -35,6 +35,7 @@ __all__ = [
     "IntegrityError",
     "Unavailable",
     "atomic",
+    "compare_and_set",
     "database_problem",
     "deadline",
     "forget_connection",
@@ -237,6 +238,17 @@ def insert_once(row: Model, *key: str, using: str = DEFAULT_DB_ALIAS) -> bool:
             return False
         raise
     return True
+
+
+def compare_and_set(row: Model, *read: str, **columns: object) -> bool:
+    """
+    Write columns of a row if the fields `read` still have the values that the caller's copy has.
+
+    The lock of both engines: nobody waits, and who comes second is told so by False. The copy isn't
+    changed. Where a state is asked for rather than what was read, `filter(..).update(..)` says it.
+    """
+    same = {name: getattr(row, name) for name in read}
+    return bool(type(row)._base_manager.filter(pk=row.pk, **same).update(**columns))
 
 
 def require_transactions(using: str = DEFAULT_DB_ALIAS) -> None:

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING
 from audit import actions
 from audit.services import record
 from convomono.lib import files
-from convomono.lib.db import atomic
+from convomono.lib.db import atomic, compare_and_set
 from convomono.lib.jobs import enqueue
 from leads.jobs import JOB_SECONDS, work_on_operation
 from leads.models import UNDO_FOR, LeadOperation
@@ -129,7 +129,9 @@ def undo_operation(
     """
     if not may_undo(operation, now=now):
         raise UndoRefused
-    begun = LeadOperation.objects.filter(pk=operation.pk, status=operation.status).update(
+    begun = compare_and_set(
+        operation,
+        "status",
         status=Status.UNDOING,
         cursor_at=None,
         cursor_id=None,

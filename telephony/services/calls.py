@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 from convomono.lib import files
 from convomono.lib.bulk import insert_rows
-from convomono.lib.db import IntegrityError, in_transaction, on_commit, run_atomic
+from convomono.lib.db import IntegrityError, compare_and_set, in_transaction, on_commit, run_atomic
 from telephony import merging
 from telephony.models import Call, CallDetail, CallLookup, PhoneNumber, Recording, VoiceAgent
 from telephony.services.erasing import forget_details
@@ -185,9 +185,8 @@ def order_lookups(calls: Sequence[Call], *, now: datetime) -> None:
 
 
 def _save(call: Call, columns: dict[str, Any]) -> None:
-    # Compare-and-set: two drains may have read the same call.
-    unchanged = Call.objects.filter(pk=call.pk, revision=call.revision)
-    if not unchanged.update(**columns, revision=call.revision + 1):
+    # Two drains may have read the same call.
+    if not compare_and_set(call, "revision", **columns, revision=call.revision + 1):
         raise CallMovedOn(call.provider_call_id)
     call.revision += 1
 

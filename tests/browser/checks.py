@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -22,9 +22,15 @@ def axe_violations(page: Page) -> list[str]:
         page.evaluate(AXE)  # through the debugger: the content security policy stays in force
     found = page.evaluate(RUN_AXE, WCAG)
     return [
-        f"{violation['id']}: {violation['help']} ({', '.join(str(node['target']) for node in violation['nodes'][:5])})"
+        f"{violation['id']}: {violation['help']} ({'; '.join(map(_told, violation['nodes'][:5]))})"
         for violation in found["violations"]
     ]
+
+
+def _told(node: dict[str, Any]) -> str:
+    # What it measured, colours and sizes: a violation that comes and goes can't be found without.
+    measured = [check["message"] for check in node["any"] + node["all"] + node["none"]]
+    return f"{node['target']} {' '.join(measured)}"
 
 
 def is_wider_than_window(page: Page) -> bool:
@@ -35,6 +41,10 @@ def is_wider_than_window(page: Page) -> bool:
 LOOKS = {"light": ("desk", "phone"), "dark": ("desk", "narrow")}
 WIDTHS = {"desk": 1280, "phone": 390, "narrow": 320}
 HEIGHT = 860
+# Another width starts transitions, a millisecond long for who wants less motion: let them end.
+TWO_FRAMES = (
+    "() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+)
 OVERLAPS = """() => {
   const found = [...document.querySelectorAll("main :is(a, button, input, select, textarea, summary)")]
     .filter((one) => !one.closest(".choices")) // scrolls: what is cut off lies over nothing
@@ -71,6 +81,7 @@ def wrongs_in_every_look(page: Page) -> list[str]:
         page.reload()
         for width in widths:
             page.set_viewport_size({"width": WIDTHS[width], "height": HEIGHT})
+            page.evaluate(TWO_FRAMES)
             found = axe_violations(page) + overlaps(page)
             if is_wider_than_window(page):
                 found.append("wider than the window")

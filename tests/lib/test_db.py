@@ -256,6 +256,34 @@ class TestInsertingOnce:
 
 
 @pytest.mark.django_db
+class TestComparingAndSetting:
+    def test_writes_what_nobody_changed_since_it_was_read(self):
+        client = ClientFactory.create(name="Before")
+
+        assert db.compare_and_set(client, "name", name="After")
+
+        assert client.name == "Before"
+        client.refresh_from_db()
+        assert client.name == "After"
+
+    def test_writes_nothing_over_what_somebody_else_wrote(self):
+        client = ClientFactory.create(name="Before")
+        Client.objects.filter(pk=client.pk).update(name="Theirs")
+
+        assert not db.compare_and_set(client, "name", name="Mine")
+
+        client.refresh_from_db()
+        assert client.name == "Theirs"
+
+    def test_leaves_other_rows_alone(self):
+        first, second = (ClientFactory.create(name=name) for name in ("First", "Second"))
+
+        db.compare_and_set(first, "status", name="Other")
+
+        assert Client.objects.filter(name=second.name).count() == 1
+
+
+@pytest.mark.django_db
 def test_says_in_a_sentence_why_the_database_can_not_be_used(monkeypatch):
     def broken():
         raise DatabaseError("disk I/O error")

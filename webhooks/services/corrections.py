@@ -8,7 +8,7 @@ from audit import actions
 from audit.services import record
 from campaigns.services.results import settle_result
 from convomono.lib import live
-from convomono.lib.db import run_atomic
+from convomono.lib.db import compare_and_set, run_atomic
 from reporting.services import recount_call
 from telephony.models import Call
 from telephony.services.calls import CallMovedOn
@@ -57,11 +57,8 @@ def _correct(call: Call, correction: str, actor: Actor, now: datetime) -> bool:
         "corrected_by_email": actor.actor_email if correction else "",
         "corrected_at": now if correction else None,
     }
-    # Compare-and-set: counters are moved by what was read, and a drain may have read it too.
-    changed = Call.objects.filter(pk=row.pk, revision=row.revision).update(
-        **columns, revision=row.revision + 1
-    )
-    if not changed:
+    # Counters are moved by what was read, and a drain may have read it too.
+    if not compare_and_set(row, "revision", **columns, revision=row.revision + 1):
         raise CallMovedOn(row.provider_call_id)
     row.corrected_outcome = correction
     counted = recount_call(call=row)
