@@ -44,6 +44,8 @@ NO_PYTHON = (
     "https://www.python.org/downloads/ or with `uv python install 3.12`, then try again."
 )
 MONGODB_ALONE_FAILED = 20
+NOTHING_RAN = 5  # pytest's
+REPEATS_ONLY_FAILURES = "--last-failed-no-failures=none"
 PYTEST_RESTRICTS = (
     "-k",
     "-m",
@@ -297,9 +299,11 @@ def test_on_mongodb(rest: Sequence[str], *, is_long: bool) -> int:
     # What failed is remembered apart for each database, for --last-failed.
     words = ["-o", "cache_dir=.pytest_cache/mongodb", *(["-m", ""] if is_long else []), *words]
     try:
-        return mongodb.test(words, python=VENV_PYTHON, workers=workers)
+        status = mongodb.test(words, python=VENV_PYTHON, workers=workers)
     except mongodb.NoServer as problem:
         raise Failed(str(problem)) from None
+    # To repeat what failed when nothing did is no failure, as pytest would have it.
+    return 0 if status == NOTHING_RAN and REPEATS_ONLY_FAILURES in words else status
 
 
 def is_part(rest: Sequence[str]) -> bool:

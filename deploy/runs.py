@@ -36,6 +36,7 @@ RUN_LIMITS = (("concurrency", 40),)  # 500 leads end in under two minutes
 DEMO_LIMITS = (("concurrency", 60), ("calls-per-second", 10))
 CLOCK_SAVED_SECONDS = 3.0
 PORTS_TRIED = 50
+DATABASE = "convomono.sqlite3"
 PASSWORD = "demo-password"  # noqa: S105 # of the demo data, printed for everybody
 SIGN_INS = (
     ("root@convomono.test", "super admin of the agency"),
@@ -72,6 +73,9 @@ def run(*, python: Path, port: int, is_fresh: bool, has_sandbox: bool) -> int:
         var = VAR if has_sandbox else VAR / "live"
         with locked(var) as lock:
             if is_fresh:
+                throw_data_away(var)
+            elif has_sandbox and making_mark(var).exists():
+                print("The last start was stopped while it made the demo data: making it anew.")
                 throw_data_away(var)
             factor = float(os.environ.get("SANDBOX_CLOCK_FACTOR") or CLOCK_FACTOR)
             sandbox = Sandbox(free_port(SANDBOX_PORT), factor, RUN_LIMITS) if has_sandbox else None
@@ -187,12 +191,31 @@ def start_site(supervisor: Supervisor, site: Site, *, has_demo_data: bool) -> No
         supervisor.start(site.sandbox_program())
         health = f"{site.sandbox.url}/healthz"
         supervisor.wait_until(lambda: is_ok(health), "The Retell sandbox", seconds=30)
+    if has_demo_data:
+        begin_demo_data(supervisor, site)
     prepare_data(supervisor, site.manage("migrate", "--verbosity=0"), "The migrations")
     if has_demo_data:
         prepare_data(supervisor, site.manage("demo_data"), "Making the demo data")
+        making_mark(site.var).unlink(missing_ok=True)
     for program in site.programs():
         supervisor.start(program)
     supervisor.wait_until(lambda: is_ok(f"{site.url}/readyz"), f"{site.url}/readyz", seconds=120)
+
+
+def begin_demo_data(supervisor: Supervisor, site: Site) -> None:
+    """
+    Look at a database that isn't ours before anything is written; mark a new one of ours.
+
+    :raises Unstartable: if people work with that database
+    """
+    if os.environ.get("DATABASE_URL"):
+        prepare_data(supervisor, site.manage("demo_data", "--check"), "A look at the database")
+    elif not (site.var / DATABASE).exists():
+        making_mark(site.var).touch()  # half of it is of no use to anybody
+
+
+def making_mark(var: Path) -> Path:
+    return var / "demo-data-is-being-made"
 
 
 def start_valkey(supervisor: Supervisor, site: Site) -> str:
@@ -222,6 +245,8 @@ def say_what_differs(supervisor: Supervisor, site: Site, *, port: int) -> None:
     else:
         if site.sandbox.port != SANDBOX_PORT:
             supervisor.say(f"Port {SANDBOX_PORT} is taken, the sandbox uses {site.sandbox.port}.")
+        if os.environ.get("DATABASE_URL"):
+            supervisor.say("DATABASE_URL is set: the demo data goes into that database.")
         if os.environ.get("RETELL_API_KEY"):
             supervisor.say("RETELL_* is ignored beside the sandbox; --no-sandbox uses it.")
 
@@ -234,10 +259,9 @@ def throw_data_away(var: Path) -> None:
     """
     if os.environ.get("DATABASE_URL"):
         raise Unstartable("--fresh deletes only the database in var/, but DATABASE_URL is set.")
-    for name in ("convomono.sqlite3", "convomono.sqlite3-wal", "convomono.sqlite3-shm"):
+    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "sandbox.json", "clock.json"):
         (var / name).unlink(missing_ok=True)
-    for name in ("sandbox.json", "clock.json"):
-        (var / name).unlink(missing_ok=True)
+    making_mark(var).unlink(missing_ok=True)
     for name in ("files", "mail", "valkey"):
         shutil.rmtree(var / name, ignore_errors=True)
 

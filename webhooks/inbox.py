@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from webhooks.models import WebhookEvent
 from webhooks.shards import slot_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 # Less than the five seconds within which the sender hears that it should come again.
@@ -42,12 +44,13 @@ def store(delivery: Delivery, *, now: datetime) -> bool:
 
     :raises NotStored: if it could not be written, or not in time
     """
-    if _insert(delivery, now):
-        return True
-    first = _first_body(delivery.key)
-    if first is not None and not is_same_news(first, delivery.body):
-        _insert(_discrepancy(delivery), now)
-    return False
+    with _in_time():
+        if _insert(delivery, now):
+            return True
+        first = _first_body(delivery.key)
+        if first is not None and not is_same_news(first, delivery.body):
+            _insert(_discrepancy(delivery), now)
+        return False
 
 
 def _discrepancy(delivery: Delivery) -> Delivery:
@@ -79,11 +82,7 @@ def _insert_row(delivery: Delivery, now: datetime) -> bool:
         created_at=now,
         processed_at=_processed_at(delivery, now),
     )
-    try:
-        with deadline(LOCK_SECONDS):
-            return insert_once(row, "key")
-    except DatabaseError as error:
-        raise NotStored(str(error)) from error
+    return insert_once(row, "key")
 
 
 def _insert_sqlite(delivery: Delivery, now: datetime) -> bool:
@@ -114,6 +113,16 @@ def _first_body(key: str) -> str | None:
         found = _execute(_FIRST, (key,)).fetchone()
         return found[0] if found else None
     return WebhookEvent.objects.filter(key=key).values_list("body", flat=True).first()
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    # MongoDB's limit, for all that one delivery asks of it together.
+    try:
+        with deadline(LOCK_SECONDS):
+            yield
+    except DatabaseError as error:
+        raise NotStored(str(error)) from error
 
 
 def _processed_at(delivery: Delivery, now: datetime) -> datetime | None:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -121,7 +122,7 @@ def _call_id(database: Path, provider_call_id: str) -> str:
         ).fetchone()
     finally:
         connection.close()
-    return str(row[0])
+    return str(uuid.UUID(row[0]))  # an address has dashes, the column has none
 
 
 def _one(database: Path, statement: str) -> int:

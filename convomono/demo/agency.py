@@ -27,6 +27,7 @@ PASSWORD = "demo-password"  # noqa: S105 - of the demonstration, printed for eve
 # Area codes of the numbers each client calls from.
 # Calls that were called spam rest the number they came from, so that a campaign needs several.
 CALLERS = (202, 646, 312, 213, 305, 404, 512, 602, 617, 702, 713, 916)
+ROOT = "root@convomono.test"
 RIVAL_CALLERS = (323,)
 CALLS_AT_ONCE = 60
 
@@ -47,7 +48,7 @@ class Agency:
 
 def find_agency() -> Agency | None:
     """Return the demonstration's agency if it was made already."""
-    root = User.objects.filter(email="root@convomono.test").first()
+    root = User.objects.filter(email=ROOT).first()
     if root is None:
         return None
     alice = User.objects.select_related("client").get(email="alice@acme.test")
@@ -65,7 +66,7 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
     if not settings.SANDBOX:
         raise NoTrial("The demonstration needs the sandbox: unset RETELL_BASE_URL.")
     root = User.objects.create_user(
-        email="root@convomono.test", password=PASSWORD, name="Root", role=User.Role.SUPER_ADMIN
+        email=ROOT, password=PASSWORD, name="Root", role=User.Role.SUPER_ADMIN
     )
     User.objects.create_user(
         email="bob@convomono.test",

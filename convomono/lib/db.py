@@ -54,7 +54,6 @@ on_commit = transaction.on_commit  # inside `atomic` it waits for the commit on 
 UNKNOWN_COMMIT = "UnknownTransactionCommitResult"
 MONGO_LABELS = ("TransientTransactionError", UNKNOWN_COMMIT)
 SQLITE_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-POSTGRES_STATES = ("40001", "40P01")
 SQLITE_OUTAGES = {
     sqlite3.SQLITE_BUSY: "The database is busy: another writer held it for longer than we wait.",
     sqlite3.SQLITE_LOCKED: "The database is busy: another writer held it for longer than we wait.",
@@ -70,6 +69,7 @@ LONGEST_PAUSE_SECONDS = 0.128
 # whoever begins again in the middle of a block, so a loser would starve.
 _turns = Turns()
 LONGEST_WAIT_FOR_OTHERS_SECONDS = 1.0
+PROBE_SECONDS = 4.5  # whoever asks whether we serve doesn't wait for more than five
 
 
 class Unavailable(OperationalError):
@@ -148,8 +148,6 @@ def is_transient(exc: BaseException) -> bool:
             return any(error.has_error_label(label) for label in MONGO_LABELS)
         if (code := getattr(error, "sqlite_errorcode", None)) is not None:
             return code & 0xFF in SQLITE_CODES
-        if (state := getattr(error, "sqlstate", None)) is not None:
-            return state in POSTGRES_STATES
     return False
 
 
@@ -273,7 +271,8 @@ def database_problem(using: str = DEFAULT_DB_ALIAS) -> str | None:
     if connection.vendor == "mongodb":
         from convomono.lib.mongodb.health import server_problem
 
-        return server_problem(connection)
+        with deadline(PROBE_SECONDS, using):
+            return server_problem(connection)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -70,31 +70,60 @@ def missing_indexes(using: str = DEFAULT_DB_ALIAS) -> list[Wanted]:
     renaming a field doesn't rename its index on MongoDB.
     """
     connection = connections[using]
-    there: dict[str, set[tuple[tuple[str, ...], bool]]] = {}
+    there: dict[type[models.Model], set[tuple[tuple[str, ...], bool]]] = {}
     missing = []
     for wanted in wanted_indexes():
-        table = wanted.model._meta.db_table
-        if table not in there:
-            there[table] = set(_existing(connection, table))
-        if (wanted.columns, wanted.is_unique) not in there[table]:
+        if wanted.model not in there:
+            there[wanted.model] = set(existing_indexes(connection, wanted.model))
+        if (wanted.columns, wanted.is_unique) not in there[wanted.model]:
             missing.append(wanted)
     return missing
 
 
-def _existing(
-    connection: BaseDatabaseWrapper, table: str
+def existing_indexes(
+    connection: BaseDatabaseWrapper, model: type[models.Model]
 ) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Yield columns and uniqueness of each index that serves whoever asks by its first columns."""
+    table = model._meta.db_table
     with connection.cursor() as cursor:
         constraints = connection.introspection.get_constraints(cursor, table)
-    for found in constraints.values():
-        if found["index"] or found["unique"]:
+    narrow = narrow_indexes(connection, model)
+    for name, found in constraints.items():
+        if (found["index"] or found["unique"]) and name not in narrow:
             yield tuple(found["columns"]), bool(found["unique"])
 
 
+def narrow_indexes(connection: BaseDatabaseWrapper, model: type[models.Model]) -> set[str]:
+    """
+    Return the names of indexes that leave out rows by a column which is never null.
+
+    On MongoDB only: unique keys as upstream makes them, which serve only a query that names each of
+    their columns (`convomono/lib/mongodb/schema.py`).
+    """
+    if connection.vendor != "mongodb":
+        return set()
+    nullable = {field.column for field in model._meta.local_fields if field.null}
+    collection = connection.get_collection(model._meta.db_table)  # type: ignore[attr-defined]
+    return {
+        name
+        for name, index in collection.index_information().items()
+        if index.get("partialFilterExpression", {}).keys() - nullable
+    }
+
+
 def ensure_indexes(using: str = DEFAULT_DB_ALIAS) -> list[Wanted]:
-    """Create what is missing and return it; a second time creates nothing."""
+    """
+    Create what is missing and return it; a second time creates nothing.
+
+    A narrow index is dropped before the whole one of the same columns is made: nobody may write
+    meanwhile, as its key isn't kept.
+    """
     missing = missing_indexes(using)
-    with connections[using].schema_editor(atomic=False) as editor:
+    connection = connections[using]
+    for model in {wanted.model for wanted in missing}:
+        for name in narrow_indexes(connection, model):
+            connection.get_collection(model._meta.db_table).drop_index(name)  # type: ignore[attr-defined]
+    with connection.schema_editor(atomic=False) as editor:
         for wanted in missing:
             if isinstance(wanted.rule, models.UniqueConstraint):
                 editor.add_constraint(wanted.model, wanted.rule)

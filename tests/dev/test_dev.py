@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import dev
+from deploy import mongodb
 
 
 @pytest.fixture
@@ -235,6 +236,23 @@ def test_passes_the_status_of_pytest_on(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     assert dev.main() == 5
     assert (tmp_path / "words").read_text().split() == ["-m", "pytest", "tests/dev", "-k", "port"]
+
+
+@pytest.mark.parametrize(
+    ("words", "pytests", "expected"),
+    [
+        (["--last-failed", dev.REPEATS_ONLY_FAILURES], 5, 0),
+        (["--last-failed", dev.REPEATS_ONLY_FAILURES], 1, 1),
+        (["--last-failed"], 5, 5),
+        ([], 5, 5),
+    ],
+)
+def test_counts_nothing_to_repeat_as_a_success_on_mongodb(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], pytests: int, expected: int
+) -> None:
+    monkeypatch.setattr(mongodb, "test", lambda _words, **_: pytests)
+
+    assert dev.test_on_mongodb(words, is_long=False) == expected
 
 
 def test_explains_itself_without_a_command() -> None:

@@ -143,6 +143,48 @@ def test_run_prepares_the_data_before_anything_serves_it(
     assert set(names[3:]) == servers
 
 
+def test_run_begins_anew_after_a_start_that_was_stopped_in_the_middle_of_the_demo_data(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    var = tmp_path / "var"
+    with start(run_call(free_port()), STATUS_OF_DEMO_DATA="3") as process:
+        process.communicate(timeout=LONG)
+    (var / "convomono.sqlite3").write_text("half of it")  # as the stand-in makes none
+    (var / "files").mkdir()
+
+    with start(run_call(free_port())) as process:
+        lines = read_until(process, "Ctrl-C stops everything")
+        process.terminate()
+        process.communicate(timeout=LONG)
+
+    assert "The last start was stopped while it made the demo data: making it anew." in lines
+    assert not (var / "convomono.sqlite3").exists()
+    assert not (var / "files").exists()
+    (var / "convomono.sqlite3").write_text("all of it")
+    with start(run_call(free_port())) as process:
+        lines = read_until(process, "Ctrl-C stops everything")
+        process.terminate()
+        process.communicate(timeout=LONG)
+    assert not [line for line in lines if "making it anew" in line]
+    assert (var / "convomono.sqlite3").read_text() == "all of it"
+
+
+def test_run_looks_at_a_database_of_somebody_elses_before_it_writes(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    with start(
+        run_call(free_port()), DATABASE_URL="mongodb://elsewhere/", STATUS_OF_DEMO_DATA="1"
+    ) as process:
+        output, _ = process.communicate(timeout=LONG)
+
+    assert process.returncode == 1
+    assert "DATABASE_URL is set: the demo data goes into that database." in output
+    assert "A look at the database failed with status 1; its lines say why." in output
+    started = (tmp_path / "var" / "started.log").read_text()
+    assert "demo_data --check" in started
+    assert "migrate" not in started
+
+
 def test_run_picks_another_port_and_says_so(start: Callable[..., subprocess.Popen[str]]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

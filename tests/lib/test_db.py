@@ -45,8 +45,6 @@ def wrapped(cause):
         (DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY), True, True),
         (DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY_SNAPSHOT), True, True),
         (DriverError(sqlite_errorcode=sqlite3.SQLITE_FULL), False, False),
-        (DriverError(sqlstate="40001"), True, True),
-        (DriverError(sqlstate="23505"), False, False),
         (MongoError("TransientTransactionError"), True, True),
         (MongoError("UnknownTransactionCommitResult"), True, False),
         (MongoError(), False, False),

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
@@ -15,10 +21,12 @@ from audit.models import AuditLog
 from billing.invariants import audit_ledger
 from billing.models import Transaction
 from billing.triggers import drop_triggers
+from campaigns.models import DispatcherLease
 from convomono.lib import copying
-from convomono.lib.copying import Copied, CountsDiffer, copy_database
+from convomono.lib.copying import Copied, CountsDiffer, TargetInUse, copy_database
 from convomono.lib.db import forget_connection, run_atomic
-from tests.factories.accounts import ClientFactory, UserFactory
+from convomono.lib.ids import uuid7
+from tests.factories.accounts import NOW, ClientFactory, UserFactory
 from tests.factories.billing import Launch, open_wallet
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -41,9 +49,11 @@ def second_database(django_db_setup, django_db_blocker, tmp_path_factory):
     with copying.lent_database("target", f"sqlite:///{path}"):
         with django_db_blocker.unblock():
             call_command("migrate", database="target", verbosity=0)
+            forget_connection("target")
+            empty = shutil.copyfile(path, path.with_name("empty.sqlite3"))
             with connections["target"].schema_editor() as editor:
                 drop_triggers(editor, ["transaction_never_deleted"])  # the runner empties it
-        yield
+        yield empty
 
 
 @pytest.fixture
@@ -169,14 +179,111 @@ def test_brings_everything_back_into_the_database_it_came_from(books, target):
     assert audit_ledger() == []
 
 
-def test_says_which_table_differs(books, target):
-    ClientFactory.create(name="Only here")
-    copy_database("default", target)
-    stray = Client.objects.get(name="Only here")
-    Client.objects.filter(pk=stray.pk).delete()
+def test_says_which_table_differs(books, target, monkeypatch):
+    copy_chunk = copying._copy_chunk
 
-    with pytest.raises(CountsDiffer, match="accounts_client: 2 rows there, 3 here"):
+    def copy_and_lose_one(model, rows, using):
+        new = copy_chunk(model, rows, using)
+        if model is Client:  # somebody writes to the source after all
+            Client.objects.filter(pk=rows[0].pk)._raw_delete("default")
+        return new
+
+    monkeypatch.setattr(copying, "_copy_chunk", copy_and_lose_one)
+    differs = pytest.raises(CountsDiffer, match="accounts_client: 1 rows there, 2 here")
+    with connection.constraint_checks_disabled(), differs:
         copy_database("default", target)
+
+
+def test_refuses_a_target_that_somebody_uses_and_writes_nothing_there(books, target):
+    User.objects.using(target).create(email="root@there.test")
+
+    with pytest.raises(TargetInUse, match="accounts_user: "):
+        copy_database("default", target)
+
+    assert total(target) == 1
+
+
+def test_copies_into_a_target_whose_dispatcher_was_started(books, target):
+    for using in (target, "default"):
+        DispatcherLease.objects.using(using).create(
+            name="dispatcher", expires_at=NOW, renewed_at=NOW
+        )
+
+    assert copy_database("default", target) == total("default")
+
+    assert DispatcherLease.objects.using(target).count() == 1
+
+
+class TestCommand:
+    """As somebody who leaves a trial calls it: in a process of its own, both by their addresses."""
+
+    @pytest.fixture
+    def copy_from_to(self, second_database, tmp_path):
+        for name in ("source", "target"):
+            shutil.copyfile(second_database, tmp_path / f"{name}.sqlite3")
+
+        def run(source="source", target="target"):
+            urls = [f"sqlite:///{tmp_path / name}.sqlite3" for name in (source, target)]
+            env = {**os.environ, "DATABASE_URL": urls[1], "TEST_MONGODB_URL": ""}
+            command = [sys.executable, "manage.py", "copy_database", *urls]
+            done = subprocess.run(
+                command,
+                cwd=settings.BASE_DIR,
+                env=env,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            return done.returncode, done.stdout, done.stderr
+
+        def people(name, *emails):
+            with closing(sqlite3.connect(tmp_path / f"{name}.sqlite3")) as opened, opened:
+                for email in emails:
+                    values = {**plain_user(), "_id": uuid7().hex, "email": email}
+                    names, marks = ", ".join(values), ", ".join("?" * len(values))
+                    opened.execute(
+                        f"INSERT INTO accounts_user ({names}) VALUES ({marks})",  # noqa: S608 # our columns
+                        list(values.values()),
+                    )
+                return opened.execute("SELECT count(*) FROM accounts_user").fetchone()[0]
+
+        run.people = people  # type: ignore[attr-defined]  # for the tests of this class
+        return run
+
+    def test_copies_and_says_how_much(self, copy_from_to):
+        copy_from_to.people("source", "a@there.test", "b@there.test")
+
+        status, out, _ = copy_from_to()
+
+        assert (status, copy_from_to.people("target")) == (0, 2)
+        assert "accounts_user" in out
+        assert "Copied 2 rows; both hold equally many." in out
+
+    def test_says_what_to_do_with_a_target_in_use(self, copy_from_to):
+        copy_from_to.people("source", "a@there.test")
+        copy_from_to.people("target", "a@there.test")
+
+        status, _, problem = copy_from_to()
+
+        assert (status, copy_from_to.people("target")) == (1, 1)
+        assert "Copy into an empty database.\naccounts_user: " in problem
+        assert "Traceback" not in problem
+
+    def test_says_that_the_source_is_not_migrated(self, copy_from_to):
+        status, _, problem = copy_from_to(source="nothing")
+
+        assert status == 1
+        assert "If the source isn't migrated" in problem
+        assert "Traceback" not in problem
+
+
+def plain_user():
+    """What a column of a user holds if nobody says anything, for an insert without models."""
+    user = User(created_at=NOW)
+    return {
+        field.column: field.get_db_prep_save(getattr(user, field.attname), connections["target"])
+        for field in User._meta.local_fields
+    }
 
 
 def test_names_an_address_it_does_not_understand():

@@ -7,15 +7,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
 from audit.models import AuditLog
-from billing.models import CallHold, Transaction
-from campaigns.models import Attempt, BatchCall, Campaign, Enrolment
+from billing.models import CallHold, Difference, LotShare, Rate, Statement, Transaction
+from campaigns.models import (
+    Attempt,
+    BatchCall,
+    Campaign,
+    Enrolment,
+    ScriptVariable,
+    TemplateVersion,
+)
 from convomono.lib.ids import uuid7
-from convomono.lib.indexes import missing_indexes
-from leads.models import Lead, Suppression
+from convomono.lib.indexes import existing_indexes, missing_indexes, narrow_indexes
+from leads.models import Lead, LeadImportChange, LeadImportRow, LeadOperationRow, Suppression
 from reporting.models import DailyStat
 from telephony.models import Call, PhoneNumber
 from tests.factories.accounts import NOW, ClientFactory
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 ID = uuid7()
+mongodb: Any = connection  # has collections there
 
 HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     "claim: due leads of a launch": lambda: Enrolment.objects.filter(
@@ -63,6 +72,25 @@ HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     "list: what was done": lambda: AuditLog.objects.filter(client_id=ID).order_by("-created_at")[
         :25
     ],
+    "dial: earlier attempts of a lead": lambda: Attempt.objects.filter(enrolment_id__in=[ID]),
+    "script: leads of a campaign": lambda: Enrolment.objects.filter(campaign_id=ID),
+    "script: its variables": lambda: ScriptVariable.objects.filter(campaign_id=ID),
+    "import: its rows": lambda: LeadImportRow.objects.filter(lead_import_id=ID),
+    "import: what it changed": lambda: LeadImportChange.objects.filter(lead_import_id=ID),
+    "bulk: rows of a change": lambda: LeadOperationRow.objects.filter(operation_id=ID),
+    "ledger: lots of a reservation": lambda: LotShare.objects.filter(
+        client_id=ID, reservation_id=ID
+    ),
+    "ledger: by its place": lambda: Transaction.objects.filter(wallet_id=ID, seq__gte=1).order_by(
+        "seq"
+    ),
+    "prices: of a client": lambda: Rate.objects.filter(
+        client_id=ID, effective_from__lte=NOW
+    ).order_by("-effective_from")[:1],
+    "papers: statements": lambda: Statement.objects.filter(client_id=ID),
+    "papers: differences": lambda: Difference.objects.filter(reconciliation_id=ID),
+    "agency: versions of a template": lambda: TemplateVersion.objects.filter(template_id=ID),
+    "calls: of an attempt": lambda: Call.objects.filter(attempt_id=ID),
     "inbox: due": lambda: WebhookEvent.objects.filter(
         status="pending", next_try_at__lte=NOW
     ).order_by("next_try_at", "created_at")[:200],
@@ -102,10 +130,8 @@ def has_fitting_index(rows):
 
 
 def declared(model):
-    """Return the columns of each index that the database has, in their order."""
-    with connection.cursor() as cursor:
-        found = connection.introspection.get_constraints(cursor, model._meta.db_table)
-    return [one["columns"] for one in found.values() if one["index"] or one["unique"]]
+    """Return the columns of each index that serves such queries, in their order."""
+    return [columns for columns, _is_unique in existing_indexes(connection, model)]
 
 
 @pytest.mark.parametrize("name", HOT)
@@ -158,3 +184,47 @@ def test_names_a_missing_index_and_creates_it(capsys):
 
     assert "1 of them new" in capsys.readouterr().out
     assert missing_indexes() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.mongodb_only("the engine of MongoDB itself")
+class TestNarrowIndexes:
+    def keep(self, filter_):
+        """Give attempts the unique key that upstream would make."""
+        collection = mongodb.get_collection("campaigns_attempt")
+        collection.drop_index("attempt_once")
+        columns = [("enrolment_id", 1), ("number", 1)]
+        collection.create_index(
+            columns, name="attempt_once", unique=True, partialFilterExpression=filter_
+        )
+
+    def test_has_none(self):
+        found = {
+            model.__name__: names
+            for model in apps.get_models()
+            if (names := narrow_indexes(connection, model))
+        }
+
+        assert found == {}
+
+    def test_does_not_count_one_as_the_index_of_its_first_column(self):
+        self.keep({"enrolment_id": {"$gte": ""}, "number": {"$gte": 0}})
+        try:
+            assert not has_fitting_index(Attempt.objects.filter(enrolment_id=ID))
+            assert [str(one) for one in missing_indexes()] == [
+                "unique campaigns_attempt (enrolment_id, number)"
+            ]
+        finally:
+            call_command("ensure_indexes")
+
+        assert missing_indexes() == []
+        index = mongodb.get_collection("campaigns_attempt").index_information()["attempt_once"]
+        assert index["unique"]
+        assert "partialFilterExpression" not in index
+
+    def test_leaves_out_only_rows_whose_column_may_be_null(self):
+        index = mongodb.get_collection("billing_transaction").index_information()
+        assert index["transaction_seq"]["partialFilterExpression"] == {"seq": {"$gte": -(2**63)}}
+        index = mongodb.get_collection("telephony_call").index_information()
+        (attempt,) = [one for one in index.values() if one["key"] == [("attempt_id", 1)]]
+        assert attempt["partialFilterExpression"] == {"attempt_id": {"$gte": ""}}

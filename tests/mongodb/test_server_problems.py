@@ -17,6 +17,7 @@ from pymongo import MongoClient
 from structlog.stdlib import ProcessorFormatter
 
 from accounts.models import Client
+from convomono.lib import db
 from convomono.lib.db import Unavailable, atomic, database_problem, deadline
 from convomono.wsgi import application
 from deploy.mongodb import ROOT
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NOBODY = "mongodb://127.0.0.1:9/convomono?serverSelectionTimeoutMS=300"
 UNREACHABLE = "MongoDB does not answer: check DATABASE_URL and that the server runs."
 READ_ONLY = "MongoDB takes no writes: the replica set has no primary that can be reached."
+NO_RIGHTS = "MongoDB's user in DATABASE_URL may not read and write this database."
 STANDALONE = "MongoDB has to run as a replica set (one member is enough)."
 
 
@@ -189,6 +191,53 @@ def test_takes_the_next_delivery_after_the_server_hung(line, monkeypatch):
     assert deliver()[0] == 204
     assert WebhookEvent.objects.count() == 1
     assert readyz() == (200, [])
+
+
+@on_mongodb
+@pytest.mark.parametrize("how", ["cut", "hang"])
+def test_answers_a_repetition_in_time_when_the_line_fails_as_the_first_body_is_read(
+    line, monkeypatch, how
+):
+    monkeypatch.setattr(inbox, "LOCK_SECONDS", 0.5)
+    assert deliver()[0] == 204
+    real = inbox._first_body
+
+    def read(key):
+        if how == "cut":
+            line.cut("webhooks_webhookevent", BEFORE, times=2)
+        else:
+            line.hang("webhooks_webhookevent")
+        return real(key)
+
+    monkeypatch.setattr(inbox, "_first_body", read)
+
+    status, headers = deliver()
+
+    assert (status, headers["Retry-After"]) == (503, "5")
+    monkeypatch.setattr(inbox, "_first_body", real)
+    assert deliver()[0] == 204
+    assert WebhookEvent.objects.count() == 1
+
+
+@on_mongodb
+def test_readyz_answers_in_time_while_the_server_hangs(line, monkeypatch):
+    monkeypatch.setattr(db, "PROBE_SECONDS", 0.5)
+    assert readyz() == (200, [])
+    line.hang("convomono_probe")
+
+    assert readyz() == (503, [UNREACHABLE])
+
+
+@on_mongodb
+def test_says_that_the_user_has_no_rights(point_to, spare_server, printed):
+    address = spare_server()
+    admin: MongoClient[dict[str, Any]]
+    with MongoClient(address) as admin:
+        admin.admin.command("createUser", "app", pwd="right", roles=["read"])
+    point_to(address.replace("//", "//app:right@") + "&authSource=admin")
+
+    assert readyz() == (503, [NO_RIGHTS])
+    assert deliver("call_1")[0] == 503
 
 
 @on_mongodb

@@ -7,6 +7,7 @@ What it changes, and nothing else:
   migrations of Django and of third-party apps run unchanged on SQLite and on MongoDB;
 * delete() whose filter joins another collection deletes in two steps instead of raising;
 * conditions, order and limit come before joins, so that indexes serve lists (`pipelines.py`);
+* unique keys are whole indexes, which serve who asks by the first column alone (`schema.py`);
 * update() that would need a subquery raises instead of changing the wrong rows;
 * a failed commit comes out as DatabaseError and leaves no dead client session behind.
 

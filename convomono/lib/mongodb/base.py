@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 
 from convomono.lib.db import Unavailable
 from convomono.lib.mongodb.errors import as_database_error, as_database_errors
+from convomono.lib.mongodb.schema import DatabaseSchemaEditor
 
 __all__ = ["DatabaseWrapper", "timeout"]
 
@@ -79,6 +80,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     in_atomic_block: bool
     features_class = DatabaseFeatures
     ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
     # Upstream's validation class forbids the three integer AutoFields that this engine provides.
     validation_class = BaseDatabaseValidation
 

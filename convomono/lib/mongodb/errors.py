@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError, IntegrityError, OperationalError
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -36,6 +36,10 @@ def as_database_error(problem: PyMongoError) -> DatabaseError:
     """Return Django's error for the driver's: Unavailable with a sentence where a person has to act."""
     if sentence := _what_is_wrong(problem):
         return Unavailable(sentence)
+    if problem.has_error_label("TransientTransactionError"):
+        return OperationalError(
+            str(problem).partition(", full error:")[0]
+        )  # as "database is locked"
     if isinstance(problem, OperationFailure):
         return DatabaseError(f"MongoDB refused: {str(problem).partition(', full error:')[0]}")
     return DatabaseError(str(problem).partition("\n")[0])

@@ -6,8 +6,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from django.core.management import BaseCommand, CommandError, call_command
+from django.db import DatabaseError
 
-from convomono.lib.copying import CountsDiffer, copy_database, lent_database, tables
+from convomono.lib.copying import CountsDiffer, TargetInUse, copy_database, lent_database, tables
+from convomono.lib.db import database_problem
 from convomono.lib.env import EnvironmentInvalid
 
 if TYPE_CHECKING:
@@ -37,10 +39,22 @@ class Command(BaseCommand):
 
     def copy(self) -> str:
         call_command("migrate", database="target", verbosity=0)
+        if problem := database_problem("source"):
+            raise CommandError(f"The source can't be read. {problem}")
         try:
             new = copy_database("source", "target", tell=self.tell)
+        except TargetInUse as problem:
+            raise CommandError(
+                "The target has rows of its own, so it isn't a copy that can go on. "
+                f"Copy into an empty database.\n{problem}"
+            ) from None
         except CountsDiffer as problem:
             raise CommandError(f"The copy isn't complete.\n{problem}") from None
+        except DatabaseError as problem:
+            raise CommandError(
+                f"The copy stopped: {problem}\nRun it again to go on. If the source isn't migrated, "
+                "run the version it belongs to with manage.py migrate first."
+            ) from problem
         return f"Copied {new} rows; both hold equally many."
 
     def tell(self, copied: Copied) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
+from accounts.models import User
 from campaigns.models import Campaign
-from convomono.demo.agency import find_agency, make_agency
+from convomono.demo.agency import ROOT, find_agency, make_agency
 from convomono.demo.campaigns import make_ready, upload, write_campaign
 from convomono.demo.habits import write_habits
 from convomono.demo.history import DAYS, write_history
@@ -21,9 +23,30 @@ from leads.services.suppressions import suppress
 from telephony.models import Call
 from webhooks.services import add_endpoint
 
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
 READY = "Winter check-ups"
 LEADS = 500
 MINUTES = 5_000
+
+
+def refuse_a_database_in_use() -> None:
+    """
+    Let nobody's own agency get a super admin whose password everybody knows.
+
+    :raises CommandError: if people other than the demonstration's are there
+    """
+    try:
+        has_demo = User.objects.filter(email=ROOT).exists()
+        has_people = has_demo or User.objects.exists()
+    except DatabaseError:
+        return  # not migrated yet, so nobody is there
+    if has_people and not has_demo:
+        raise CommandError(
+            "This database has people of its own, so the demonstration keeps out of it: "
+            "unset DATABASE_URL, or name an empty database."
+        )
 
 
 class Command(BaseCommand):
@@ -35,7 +58,13 @@ class Command(BaseCommand):
 
     help = __doc__
 
-    def handle(self, *_args: Any, **_options: Any) -> str:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="only tell whether it may begin")
+
+    def handle(self, *_args: Any, check: bool, **_options: Any) -> str:
+        refuse_a_database_in_use()
+        if check:
+            return "The demo data may go there."
         if Campaign.objects.filter(name=READY).exists():
             return "The demo data is there."
         now = clock.now()
