@@ -95,20 +95,21 @@ def existing_indexes(
 
 def narrow_indexes(connection: BaseDatabaseWrapper, model: type[models.Model]) -> set[str]:
     """
-    Return the names of indexes that leave out rows by a column which is never null.
+    Return the names of unique keys that leave out rows by a column which is never null.
 
-    On MongoDB only: unique keys as upstream makes them, which serve only a query that names each of
-    their columns (`convomono/lib/mongodb/schema.py`).
+    On MongoDB only, as upstream makes them: they serve only a query that names each of their columns
+    (`convomono/lib/mongodb/schema.py`). A key whose own condition leaves rows out is meant so.
     """
     if connection.vendor != "mongodb":
         return set()
     nullable = {field.column for field in model._meta.local_fields if field.null}
+    meant = {rule.name for rule in model._meta.constraints if getattr(rule, "condition", None)}
     collection = connection.get_collection(model._meta.db_table)  # type: ignore[attr-defined]
     return {
         name
         for name, index in collection.index_information().items()
-        if index.get("partialFilterExpression", {}).keys() - nullable
-    }
+        if index.get("unique") and index.get("partialFilterExpression", {}).keys() - nullable
+    } - meant
 
 
 def ensure_indexes(using: str = DEFAULT_DB_ALIAS) -> list[Wanted]:
