@@ -26,13 +26,14 @@ COLUMNS = (
     "type",
     "campaign",
     "call_id",
-    "to",
     "talked_seconds",
     "billed_seconds",
     "rounding",
     "price_per_minute_usd",
     "amount_usd",
+    "amount_micros",
     "minutes",
+    "seconds",
     "balance_before_minutes",
     "balance_after_minutes",
     "reference_id",
@@ -43,12 +44,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class StatementRow:
-    """One line of the ledger with its call, in seconds and micros; `at` is in the client's zone."""
+    """
+    One line of the ledger with its call, in seconds and micros; `at` is in the client's zone.
+
+    It names the call and not the person: papers outlive who is erased.
+    """
 
     line: Transaction
     at: datetime
     campaign: str
-    to_number: str
     talked_seconds: int | None
 
     @property
@@ -75,13 +79,14 @@ class StatementRow:
             line.type,
             self.campaign,
             line.call_id or "",
-            self.to_number,
             "" if self.talked_seconds is None else self.talked_seconds,
             line.seconds if self.is_charge else "",
             self.rounding,
             money.dollars(line.price_per_minute_micros) if priced else "",
             money.dollars(line.amount_micros),
+            line.amount_micros,
             line.minutes,
+            line.seconds,
             money.minutes(self.before_seconds),
             line.balance_after_minutes,
             "" if self.is_charge else line.reference_id,
@@ -117,11 +122,11 @@ def statement_rows(
     statement: Statement, *, first: int = 0, most: int | None = None
 ) -> Iterator[StatementRow]:
     """Yield a statement's lines in order, from the number `first` on; three queries per 500."""
-    lines = Transaction.objects.filter(
-        client_id=statement.client_id,
-        seq__gte=max(first, statement.first_seq),
-        seq__lte=statement.last_seq,
-    ).order_by("seq")
+    lines = (
+        Transaction.objects.of(statement.client)
+        .filter(seq__gte=max(first, statement.first_seq), seq__lte=statement.last_seq)
+        .order_by("seq")
+    )
     if most is not None:
         lines = lines[:most]
     zone = ZoneInfo(statement.time_zone)
@@ -142,21 +147,17 @@ def csv_of(rows: Iterable[StatementRow]) -> Iterator[str]:
 
 def _with_calls(lines: tuple[Transaction, ...], zone: ZoneInfo) -> Iterator[StatementRow]:
     calls = Call.objects.filter(pk__in={line.call_id for line in lines if line.call_id})
-    known: dict[UUID | None, tuple[str, int | None]] = {
-        pk: (to_number, duration_ms)
-        for pk, to_number, duration_ms in calls.values_list("pk", "to_number", "duration_ms")
-    }
+    lengths: dict[UUID | None, int | None] = dict(calls.values_list("pk", "duration_ms"))
     launches = Reservation.objects.filter(
         pk__in={line.reservation_id for line in lines if line.reservation_id}
     )
     labels: dict[UUID | None, str] = dict(launches.values_list("pk", "label"))
     for line in lines:
-        to_number, duration_ms = known.get(line.call_id, ("", None))
+        duration_ms = lengths.get(line.call_id)
         yield StatementRow(
             line=line,
             at=line.created_at.astimezone(zone),
             campaign=labels.get(line.reservation_id, ""),
-            to_number=to_number,
             talked_seconds=None if duration_ms is None else -(-duration_ms // 1000),
         )
 

@@ -63,7 +63,7 @@ def make_pdf(*, kind: str, document_id: str, **_later: Any) -> None:
     Where the machine can't make PDFs the row says what to install.
     """
     model = DOCUMENTS[kind]
-    row = model.objects.select_related("client").get(pk=UUID(document_id))
+    row = model.objects.select_related("client__wallet").get(pk=UUID(document_id))
     if row.pdf_status != Printed.File.QUEUED:
         return
     try:

@@ -85,7 +85,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at ru
 
 def ledger_lines(*, client: Client, chosen: LedgerFilter) -> QuerySet[Transaction]:
     """Return a client's lines, the newest first."""
-    rows = Transaction.objects.filter(client=client, wallet=Wallet.of(client))
+    rows = Transaction.objects.of(client)
     if chosen.type:
         rows = rows.filter(type=chosen.type)
     if chosen.campaign_id:
@@ -102,10 +102,16 @@ LEDGER_COLUMNS = (
     "created_at",
     "type",
     "minutes",
+    "seconds",
     "amount_usd",
+    "amount_micros",
+    "price_per_minute_usd",
+    "increment_seconds",
+    "minimum_seconds",
     "balance_after_minutes",
     "campaign_id",
     "call_id",
+    "corrects_tx_id",
     "reference_id",
     "reason",
     "status",
@@ -121,10 +127,16 @@ def ledger_table(lines: QuerySet[Transaction]) -> Iterator[Iterable[object]]:
             line.created_at.isoformat(timespec="seconds"),
             line.type,
             line.minutes,
+            line.seconds,
             line.amount_usd,
+            line.amount_micros,
+            line.price_per_minute_usd or "",
+            line.increment_seconds or "",
+            line.minimum_seconds if line.increment_seconds else "",
             line.balance_after_minutes,
             line.campaign_id or "",
             line.call_id or "",
+            line.corrects_id or "",
             line.reference_id,
             line.reason,
             line.status,

@@ -15,13 +15,16 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     One line of a ledger.
 
     `amount_usd` is what was paid for minutes, or what a call cost the client. Minutes are negative
-    only where an adjustment takes some.
+    only where an adjustment takes some. `seconds` and `amount_micros` are the exact figures, which
+    sum up; price and rounding stand on what was charged. A correction names the line it corrects.
     """
 
     tx_id = serializers.UUIDField(source="pk")
     client_id = serializers.UUIDField()
     minutes = serializers.DecimalField(14, 2)
     amount_usd = serializers.DecimalField(16, 4)
+    price_per_minute_usd = serializers.DecimalField(12, 4)
+    corrects_tx_id = serializers.UUIDField(source="corrects_id", allow_null=True)
     balance_after_minutes = serializers.DecimalField(14, 2)
 
     class Meta:
@@ -33,8 +36,14 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
             "call_id",
             "type",
             "minutes",
+            "seconds",
             "amount_usd",
+            "amount_micros",
+            "price_per_minute_usd",
+            "increment_seconds",
+            "minimum_seconds",
             "balance_after_minutes",
+            "corrects_tx_id",
             "reference_id",
             "reason",
             "status",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +21,10 @@ class TransactionQuerySet(  # type: ignore[override]  # the plugin's view of as_
     AppendOnlyQuerySet["Transaction"], ClientOwnedQuerySet["Transaction"]
 ):
     """Lines of the ledger: scoped by who looks, fixed once they are numbered."""
+
+    def of(self, client: Client) -> Self:
+        """Keep a client's lines; by its wallet, too, whose numbers they are read and ordered by."""
+        return self.filter(client=client, wallet=Wallet.of(client))
 
     def number(self, row_id: UUID, *, seq: int, balance_after_seconds: int) -> None:
         """
@@ -125,6 +129,11 @@ class Transaction(AppendOnly):
     @property
     def amount_usd(self) -> Decimal:
         return money.dollars(self.amount_micros)
+
+    @property
+    def price_per_minute_usd(self) -> Decimal:
+        """The price that this line was billed at; 0 where nothing was billed."""
+        return money.dollars(self.price_per_minute_micros)
 
     @property
     def balance_after_minutes(self) -> Decimal:

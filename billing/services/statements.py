@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from billing.documents import Totals, csv_of, statement_rows
 from billing.models import Statement, Transaction, Wallet
 from convomono.lib import files
-from convomono.lib.db import insert_once
+from convomono.lib.db import insert_once, run_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Status = Statement.Status
 AT_ONCE = 100
+LATE = timedelta(hours=1)
+"""A line bears the time at which its work began; it is in the ledger long before this has passed."""
 
 
 class MonthNotOver(Exception):
@@ -41,14 +43,14 @@ def next_month(month: date) -> date:
 
 
 def last_month(*, client: Client, now: datetime) -> date:
-    """Return the latest month that is over in the client's zone."""
-    today = now.astimezone(ZoneInfo(client.time_zone)).date()
+    """Return the latest month that is over in the client's zone, and whose last lines are written."""
+    today = (now - LATE).astimezone(ZoneInfo(client.time_zone)).date()
     return month_of(month_of(today) - timedelta(days=1))
 
 
 def first_month(*, client: Client) -> date:
     """Return the month in which the account was opened, or its first line was written."""
-    lines = Transaction.objects.filter(client=client).order_by("seq")
+    lines = Transaction.objects.of(client).order_by("seq")
     written = lines.values_list("created_at", flat=True).first() or client.created_at
     opened = min(written, client.created_at)
     return month_of(opened.astimezone(ZoneInfo(client.time_zone)).date())
@@ -75,10 +77,18 @@ def make_statement(*, statement: Statement, now: datetime) -> bool:
     """
     Write the month's CSV and its digest, in bounded memory; False if it was made before.
 
-    Made twice it is the same, byte by byte: the lines of a ledger don't change.
+    Made twice it is the same, byte by byte: the lines of a ledger don't change. Earlier months that
+    wait are made first: a month begins after the last line of the one before.
     """
     if statement.status == Status.DONE:
         return False
+    mine = Statement.objects.select_related("client__wallet").filter(client=statement.client_id)
+    for earlier in mine.filter(month__lt=statement.month, status=Status.QUEUED).order_by("month"):
+        _make(earlier, now)
+    return _make(statement, now)
+
+
+def _make(statement: Statement, now: datetime) -> bool:
     first, last = _bounds(statement)
     statement.first_seq, statement.last_seq = first, last
     totals = Totals(opening_seconds=_balance(statement, first - 1))
@@ -92,20 +102,28 @@ def make_statement(*, statement: Statement, now: datetime) -> bool:
         stored = files.store(
             room="statements", client_id=statement.client_id, suffix=".csv", content=target
         )
-    made = Statement.objects.filter(pk=statement.pk, status=Status.QUEUED).update(
-        status=Status.DONE,
-        first_seq=first,
-        last_seq=last,
-        opening_seconds=totals.opening_seconds,
-        closing_seconds=totals.closing_seconds,
-        totals=totals.by_type,
-        csv_name=stored,
-        digest=digest.hexdigest(),
-        issued_at=now,
-    )
+    changes = {
+        "status": Status.DONE,
+        "first_seq": first,
+        "last_seq": last,
+        "opening_seconds": totals.opening_seconds,
+        "closing_seconds": totals.closing_seconds,
+        "totals": totals.by_type,
+        "csv_name": stored,
+        "digest": digest.hexdigest(),
+        "issued_at": now,
+    }
+
+    def block() -> bool:
+        if _bounds(statement) != (first, last):
+            return False  # a neighbour was made meanwhile: this one is made again
+        mine = Statement.objects.filter(pk=statement.pk, status=Status.QUEUED)
+        return bool(mine.update(**changes))
+
+    made = run_atomic(block)
     if not made:
-        files.delete_stored(stored)  # another worker was quicker
-    return bool(made)
+        files.delete_stored(stored)  # or another worker was quicker
+    return made
 
 
 def due_statements(*, now: datetime) -> Iterable[Statement]:
@@ -131,18 +149,28 @@ def find_statement(*, digest: str) -> Statement | None:
 
 
 def _bounds(statement: Statement) -> tuple[int, int]:
-    """Return the month's first and last line: what earlier and later months don't have."""
+    """
+    Return the month's first and last line: what earlier and later months don't have.
+
+    It begins where the month before ends, and ends where the next one begins, if those are made:
+    the client's zone may have changed between them.
+    """
     zone = ZoneInfo(statement.time_zone)
-    lines = Transaction.objects.filter(client_id=statement.client_id)
+    lines = Transaction.objects.of(statement.client)
+    made = Statement.objects.filter(client=statement.client_id, status=Status.DONE)
+    before = made.filter(month=month_of(statement.month - timedelta(days=1))).first()
+    after = made.filter(month=next_month(statement.month)).first()
 
     def last_before(day: date) -> int:
         midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-        before = lines.filter(created_at__lt=midnight).order_by("-seq")
-        return before.values_list("seq", flat=True).first() or 0
+        earlier = lines.filter(created_at__lt=midnight).order_by("-seq")
+        return earlier.values_list("seq", flat=True).first() or 0
 
-    return last_before(statement.month) + 1, last_before(next_month(statement.month))
+    first = before.last_seq if before else last_before(statement.month)
+    last = after.first_seq - 1 if after else last_before(next_month(statement.month))
+    return first + 1, max(first, last)
 
 
 def _balance(statement: Statement, seq: int) -> int:
-    line = Transaction.objects.filter(client_id=statement.client_id, seq=seq).first()
+    line = Transaction.objects.of(statement.client).filter(seq=seq).first()
     return (line.balance_after_seconds or 0) if line else 0

@@ -158,6 +158,7 @@ def statement_detail(request: UserRequest, face: Face, statement_id: UUID) -> Ht
         document=row,
         sums=sums_of(row),
         rows=rows,
+        call_links=not face.is_agency,
         previous=max(row.first_seq, first - PAGE_LINES) if first > row.first_seq else None,
         following=first + PAGE_LINES if first + PAGE_LINES <= row.last_seq else None,
         csv_url=face.url("statement-csv", row.pk),
@@ -204,7 +205,9 @@ def get_document[Row: (Invoice, Statement)](model: type[Row], face: Face, row_id
 
     :raises Http404: if it is another client's, or nobody's
     """
-    row = model.objects.select_related("client").filter(client=face.client, pk=row_id).first()
+    row = (
+        model.objects.select_related("client__wallet").filter(client=face.client, pk=row_id).first()
+    )
     if row is None:
         raise Http404
     return row

@@ -50,6 +50,17 @@ def usd(micros: int | None, decimals: int | None = None) -> str:
 
 
 @register.filter
+def exact_usd(micros: int | None) -> str:
+    """Show micros as dollars to the last micro, for papers whose lines are added up: "$0.154167"."""
+    if micros is None:
+        return MISSING
+    amount = Decimal(abs(micros)) / money.MICROS
+    shown = max(2, -int(amount.normalize().as_tuple().exponent))
+    sign = "-" if micros < 0 else ""
+    return f"{sign}${number_format(amount, shown, use_l10n=True, force_grouping=True)}"
+
+
+@register.filter
 def rounded_usd(micros: int | None) -> str:
     """Show micros as dollars and whole cents, for a figure that heads a page: 1258300 is "$1.26"."""
     if micros is None:

@@ -8,10 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
 import pytest
+from django.db import connection
+from django.template.loader import render_to_string
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Client
 from billing import jobs, services
-from billing.documents import COLUMNS, statement_rows
+from billing.documents import COLUMNS, paper, statement_rows
 from billing.models import Invoice, Payment, Statement
 from convomono.lib import files
 from convomono.lib.pdf import PdfUnavailable
@@ -20,6 +23,7 @@ from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
 
 OCTOBER = date(2026, 10, 1)
 IN_OCTOBER = datetime(2026, 10, 20, 15, tzinfo=UTC)
+HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 LATER = datetime(2026, 11, 2, 12, tzinfo=UTC)
 VERIFY = "/verify/"
 
@@ -196,6 +200,100 @@ def test_lists_every_line_with_price_rounding_and_balances(month, acme):
     assert statement.totals["consume"] == {"lines": 1, "seconds": 45, "amount_micros": 225_000}
     assert statement.digest == hashlib.sha256(content).hexdigest()
     assert b"987" not in content
+    assert b"2125550101" not in content  # who is erased stays in no paper
+
+
+def test_adds_up_to_its_own_sums(acme):
+    """Lines of four decimals came to 33 cents more than the sum below them."""
+    open_wallet(acme, seconds=6000, price_per_minute_micros=250_000, now=IN_OCTOBER)
+    launch = Launch(acme, 3000, now=IN_OCTOBER)
+    for _ in range(20):
+        launch.dial(now=IN_OCTOBER).end(37, now=IN_OCTOBER)
+
+    statement = issue(acme)
+    rows = [row for row in read(statement)[1] if row["type"] == "consume"]
+
+    sums = statement.totals["consume"]
+    assert sum(int(row["amount_micros"]) for row in rows) == sums["amount_micros"] == 20 * 154_167
+    assert sum(int(row["seconds"]) for row in rows) == sums["seconds"]
+    drawn = render_to_string(*paper(Statement.objects.get()))
+    assert "$0.154167" in drawn and "$3.08334" in drawn
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("America/New_York", "Europe/London"), ("Europe/London", "America/New_York")],
+)
+def test_shares_and_loses_no_line_when_the_zone_changes_between_two_months(acme, before, after):
+    Client.objects.filter(pk=acme.pk).update(time_zone=before)
+    acme.refresh_from_db()
+    open_wallet(acme, now=IN_OCTOBER)
+    for hour in range(8):  # midnight of the one zone, of the other, and hours around
+        sell(acme, seconds=60, now=datetime(2026, 10, 31, 22, tzinfo=UTC) + hour * HOUR)
+    october = issue(acme, now=LATER)
+    Client.objects.filter(pk=acme.pk).update(time_zone=after)
+    acme.refresh_from_db()
+
+    november = issue(acme, date(2026, 11, 1), now=LATER + timedelta(days=40))
+
+    seen = [int(row["line"]) for paper_ in (october, november) for row in read(paper_)[1]]
+    assert seen == list(range(1, 9))
+    assert october.closing_seconds == november.opening_seconds
+
+
+def test_fits_a_month_between_two_that_were_made_before(acme):
+    open_wallet(acme, now=IN_OCTOBER - timedelta(days=30))
+    for days in range(10):  # the last of them is October in New York, and November in Tokyo
+        sell(acme, seconds=60, now=datetime(2026, 9, 25, 20, tzinfo=UTC) + days * 4 * A_DAY)
+    december = LATER + timedelta(days=40)
+    issue(acme, date(2026, 9, 1), now=december)
+    for zone, month in (("Asia/Tokyo", date(2026, 11, 1)), ("America/New_York", OCTOBER)):
+        acme.time_zone = zone
+        issue(acme, month, now=december)
+
+    seen = [
+        int(row["line"])
+        for paper_ in Statement.objects.order_by("month")
+        for row in read(paper_)[1]
+    ]
+    assert seen == list(range(1, 11))
+
+
+def test_gives_a_line_that_came_late_to_the_next_month(acme):
+    midnight = datetime(2026, 11, 1, 4, tzinfo=UTC)
+    open_wallet(acme, seconds=600, now=IN_OCTOBER)
+    with pytest.raises(services.MonthNotOver):  # its last lines may still be written
+        services.ask_statement(client=acme, month=OCTOBER, now=midnight + timedelta(seconds=1))
+    october = issue(acme, now=midnight + 2 * HOUR)
+    sell(acme, seconds=60, now=midnight - timedelta(seconds=1))
+
+    november = issue(acme, date(2026, 11, 1), now=LATER + timedelta(days=40))
+
+    assert november.first_seq == october.last_seq + 1
+    assert len(read(november)[1]) == 1
+
+
+def test_makes_an_earlier_month_that_waits_first(month, acme):
+    now = LATER + timedelta(days=40)
+    services.ask_statement(client=acme, month=OCTOBER, now=now)
+    november = issue(acme, date(2026, 11, 1), now=now)
+
+    october = Statement.objects.get(month=OCTOBER)
+    assert (october.status, october.last_seq + 1) == ("done", november.first_seq)
+
+
+@pytest.mark.sqlite_only("it reads SQLite's plan")
+def test_reads_its_lines_by_their_numbers_and_not_the_whole_ledger(month, acme):
+    statement = issue(acme)
+    with CaptureQueriesContext(connection) as asked:
+        list(statement_rows(statement, first=2, most=1))
+    (sql,) = [query["sql"] for query in asked if '"billing_transaction"' in query["sql"]]
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+        plan = " ".join(str(row) for row in cursor.fetchall())
+
+    assert "wallet_id=? AND seq>" in plan and "TEMP B-TREE" not in plan, plan
 
 
 def test_never_changes_when_it_is_made_again_and_leaves_no_line_between_two_months(month, acme):
@@ -220,7 +318,8 @@ def test_makes_one_statement_of_a_month_and_none_of_one_that_is_not_over(month, 
 
 
 def test_knows_when_a_month_is_over_in_the_zone_of_the_client(wallet, acme):
-    midnight = datetime(2026, 11, 1, 4, tzinfo=UTC)  # in New York, still on summer time
+    # An hour after midnight in New York, still on summer time: the last lines are written.
+    midnight = datetime(2026, 11, 1, 5, tzinfo=UTC)
 
     assert services.last_month(client=acme, now=midnight) == OCTOBER
     earlier = midnight - timedelta(seconds=1)
@@ -244,7 +343,7 @@ def test_shows_a_statement_with_csv_and_pdf_to_its_client_alone(
     browser, page = browse(alice), f"/app/billing/statements/{statement.pk}/"
     assert "October 2026" in text(browser.get("/app/billing/statements/"))
     shown = text(browser.get(page))
-    for words in ("45 s", "$0.2250", "8.33", "20.00", statement.digest, "+1 212"):
+    for words in ("45 s", "$0.225", "8.33", "20.00", statement.digest, str(month.call_id)):
         assert words in shown, words
     assert body(browser.get(page + "csv/")) == read(statement)[0]
 
