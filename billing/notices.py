@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.core.mail import send_mail
+from django.db.models import Q
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 CHUNK = 200
-MOST_TRIES = 10
+TRIED_FOR = timedelta(days=2)
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+CLAIM = timedelta(minutes=5)
 
 
 def warn_when_low(line: Transaction, wallet: Wallet) -> None:
@@ -103,12 +107,14 @@ def send_notices(*, now: datetime) -> int:
     """
     Mail what was told: to the client's contact and its owners, one mail each; return how many.
 
-    A mail server that is away is tried again the next time, a few times.
+    A mail that a server doesn't take is tried again after growing pauses, for two days, and keeps no
+    other waiting; then the agency is told. Nobody gets one twice, unless the process dies as it sends.
     """
-    unsent = BalanceNotice.objects.filter(mailed_at=None, tries_count__lt=MOST_TRIES)
+    unsent = BalanceNotice.objects.filter(mailed_at=None, given_up_at=None)
+    due = unsent.filter(Q(next_try_at=None) | Q(next_try_at__lte=now))
     return sum(
         _send(notice, now)
-        for notice in unsent.select_related("client").order_by("created_at", "pk")[:CHUNK]
+        for notice in due.select_related("client").order_by("created_at", "pk")[:CHUNK]
     )
 
 
@@ -141,16 +147,43 @@ def _tell(
 
 
 def _send(notice: BalanceNotice, now: datetime) -> int:
-    mine = BalanceNotice.objects.filter(pk=notice.pk, mailed_at=None)
+    """Mail one notice to those who have not had it; return how many got it."""
+    mine = BalanceNotice.objects.filter(pk=notice.pk, mailed_at=None, given_up_at=None)
+    if not mine.filter(next_try_at=notice.next_try_at).update(next_try_at=now + CLAIM):
+        return 0  # somebody else is sending it
     owners = User.objects.filter(
         client=notice.client_id, client_role=User.ClientRole.OWNER, is_active=True
     )
     to = {notice.client.contact_email, *owners.values_list("email", flat=True)} - {""}
-    try:
-        sent = sum(send_mail(notice.title, notice.body, None, [address]) for address in sorted(to))
-    except OSError:  # smtplib's errors are of its kind
-        log.exception("notice.not_sent", notice_id=str(notice.pk))
-        mine.update(tries_count=notice.tries_count + 1)
-        return 0
-    mine.update(mailed_at=now)
-    return sent
+    had, refused = list(notice.sent_to), 0
+    for address in sorted(to - set(had)):
+        try:
+            send_mail(notice.title, notice.body, None, [address])
+        except OSError:  # smtplib's errors are of its kind
+            log.exception("notice.not_sent", notice_id=str(notice.pk))
+            refused += 1
+        else:
+            had.append(address)
+            mine.update(sent_to=had)
+    if not refused:
+        mine.update(mailed_at=now)
+    elif now - notice.created_at >= TRIED_FOR:
+        mine.update(given_up_at=now)
+        _tell_agency(notice, now)
+    else:
+        pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(notice.tries_count, 10))
+        mine.update(next_try_at=now + pause, tries_count=notice.tries_count + 1)
+    return len(had) - len(notice.sent_to)
+
+
+def _tell_agency(notice: BalanceNotice, now: datetime) -> None:
+    title = _("%(client)s could not be mailed: %(notice)s")
+    notify(
+        client=None,
+        level=Notification.Level.BAD,
+        title=(title % {"client": notice.client, "notice": notice.title})[:200],
+        body=_("The mail server refused it for two days. Check the client's addresses."),
+        url=reverse("agency-clients:client-detail", args=[notice.client_id]),
+        key=f"not-mailed:{notice.pk}",
+        now=now,
+    )

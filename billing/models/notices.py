@@ -12,13 +12,17 @@ class BalanceNotice(ClientOwned):
     A low balance that the client was told of in the app, and is to be told of by mail.
 
     It is written with the notification of the same `key`; `mailed_at` is empty until the mail went
-    out. `tries_count` counts the times that the mail server was away.
+    out to everybody. `sent_to` has had it. What could not be sent is tried again at `next_try_at`,
+    which is a claim while somebody sends; `given_up_at` is when it was tried for the last time.
     """
 
     key = models.CharField(max_length=200, unique=True)
     title = models.CharField(max_length=200)
     body = models.TextField()
     tries_count = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    sent_to = models.JSONField(default=list)  # addresses
+    given_up_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     mailed_at = models.DateTimeField(null=True, blank=True)
 

@@ -31,18 +31,58 @@ def test_mails_contact_and_owners_once(low):
     assert mail.outbox[0].subject == "50% of your minutes are left"
 
 
-def test_tries_again_when_the_mail_server_is_away(low, monkeypatch):
-    def away(*_args):
-        raise ConnectionRefusedError
+@pytest.fixture
+def away(monkeypatch):
+    """A mail server that refuses these addresses, or everybody."""
+    refused: set[str] = set()
 
-    monkeypatch.setattr(notices, "send_mail", away)
-    for _ in range(notices.MOST_TRIES + 2):
-        assert notices.send_notices(now=NOW) == 0
+    def send(title, body, sender, to):
+        if not refused or refused & set(to):
+            raise ConnectionRefusedError
+        return mail.send_mail(title, body, sender, to)
+
+    monkeypatch.setattr(notices, "send_mail", send)
+    return refused
+
+
+def test_is_mailed_after_the_server_was_away_for_hours(low, away, monkeypatch):
+    """After ten tries, one a minute, it was never mailed."""
+    tries = 0
+    for minute in range(0, 300, 5):
+        tries += notices.send_notices(now=NOW + timedelta(minutes=minute))
+    assert tries == 0
+    assert BalanceNotice.objects.get().tries_count < 12  # the pauses grow
     monkeypatch.undo()
 
-    assert BalanceNotice.objects.get().tries_count == notices.MOST_TRIES
-    BalanceNotice.objects.update(tries_count=1)
+    assert notices.send_notices(now=NOW + timedelta(hours=12)) == 2
+    assert notices.send_notices(now=NOW + timedelta(hours=20)) == 0
+
+
+def test_keeps_nobody_waiting_behind_an_address_that_is_refused(low, away):
+    away.add("alice@acme.test")  # the first in the alphabet
+
+    assert notices.send_notices(now=NOW) == 1
+    for hour in range(1, 60, 7):
+        assert notices.send_notices(now=NOW + timedelta(hours=hour)) == 0
+
+    assert [letter.to for letter in mail.outbox] == [["billing@acme.test"]]
+    told = Notification.objects.get(client=None)
+    assert "could not be mailed" in told.title
+    assert BalanceNotice.objects.get().given_up_at
+
+
+def test_is_sent_by_one_worker_at_a_time(low, monkeypatch):
+    beside = []
+
+    def send(title, body, sender, to):
+        beside.append(notices.send_notices(now=NOW))  # a second cron in the same moment
+        return mail.send_mail(title, body, sender, to)
+
+    monkeypatch.setattr(notices, "send_mail", send)
+
     assert notices.send_notices(now=NOW) == 2
+    assert beside == [0, 0]
+    assert len(mail.outbox) == 2
 
 
 def test_tells_for_how_many_hours_minutes_last_once_per_purchase(low, acme):
