@@ -70,6 +70,7 @@ CAMPAIGN_CHANGED = "campaign.changed"
 CAMPAIGN_PREPARED = "campaign.prepared"
 CAMPAIGN_PUBLISHED = "campaign.published"
 CAMPAIGN_RESTORED = "campaign.restored"
+VERSION_TAKEN_UP = "campaign.version_taken_up"
 CAMPAIGN_DUPLICATED = "campaign.duplicated"
 CAMPAIGN_ARCHIVED = "campaign.archived"
 CAMPAIGN_LAUNCHED = "campaign.launched"
@@ -196,6 +197,7 @@ SENTENCES = {
     CAMPAIGN_PREPARED: _("Asked for the campaign's agent"),
     CAMPAIGN_PUBLISHED: _("Published a version"),
     CAMPAIGN_RESTORED: _("Went back to an earlier version"),
+    VERSION_TAKEN_UP: _("Let running launches use a new version"),
     CAMPAIGN_DUPLICATED: _("Duplicated the campaign"),
     CAMPAIGN_ARCHIVED: _("Archived the campaign"),
     CAMPAIGN_LAUNCHED: _("Launched the campaign"),

@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from accounts.notifications import mail
+from accounts.notifications import mail, notify
 from audit.services import System
 from campaigns import agent_settings
 from campaigns.dialling.bookkeeping import check_completeness, watch_dispatcher
@@ -28,8 +28,8 @@ from campaigns.services import (
     workspace,
 )
 from convomono.lib import clock
-from convomono.lib.jobs import enqueue
-from telephony.models import Call
+from convomono.lib.jobs import enqueue, enqueue_once
+from telephony.models import Call, VoiceAgent
 from telephony.provider import (
     PaymentRequired,
     ProviderError,
@@ -66,20 +66,45 @@ def prepare_agent(*, campaign_id: str, **_later: object) -> None:
     )
     if campaign is None:
         return
+    agent = preparing.find_or_make_agent(campaign=campaign, now=now)
+    if not preparing.claim_agent(agent=agent, real_now=clock.real_now()):
+        return  # another run is at it; `resume_campaigns` looks again
     try:
-        _prepare(campaign, now)
+        _prepare(campaign, agent, now)
     except preparing.KnowledgeNotIndexed:
         sentence = _("Retell could not read the knowledge text. Shorten it and try again.")
         preparing.put_back(campaign=campaign, sentence=sentence, now=now)
     except ProviderError as error:
         preparing.put_back(campaign=campaign, sentence=what_to_do(error), now=now)
+    except Exception:
+        # A fault of ours: a few runs, and then somebody is told instead of waiting for ever.
+        log.exception("campaign.not_prepared", campaign_id=campaign_id)
+        if preparing.note_failure(agent):
+            sentence = _("It could not be made ready. The agency has been told; try again later.")
+            preparing.put_back(campaign=campaign, sentence=sentence, now=now)
+            _tell_agency(campaign, now)
+    finally:
+        preparing.release_agent(agent)
 
 
-def _prepare(campaign: Campaign, now: datetime) -> None:
+def _tell_agency(campaign: Campaign, now: datetime) -> None:
+    notify(
+        client=None,
+        level="bad",
+        title=_("A campaign could not be made ready"),
+        body=_("%(name)s of %(client)s: the log of the workers says why (campaign.not_prepared).")
+        % {"name": campaign.name, "client": campaign.client.name},
+        url="/agency/health/",
+        key=f"campaign.not_prepared:{campaign.pk}:{now.isoformat()}",
+        now=now,
+    )
+
+
+def _prepare(campaign: Campaign, agent_row: VoiceAgent, now: datetime) -> None:
     gateway = retell_gateway()
     prep = preparing.Preparation(
         campaign=campaign,
-        agent=preparing.find_or_make_agent(campaign=campaign, now=now),
+        agent=agent_row,
         webhook_url=settings.PUBLIC_BASE_URL.rstrip("/") + WEBHOOK_PATH,
         time_zone=campaign.client.time_zone,
     )
@@ -146,7 +171,7 @@ def retire_agents(**_later: object) -> None:
 def repair_workspace(**_later: object) -> None:
     """Take left-over objects away at Retell and make the missing ones again; safe to run twice."""
     gateway, now = retell_gateway(), clock.now()
-    for campaign_id in workspace.repair(gateway=gateway, now=now):
+    for campaign_id in workspace.repair(gateway=gateway, now=now, real_now=clock.real_now()):
         enqueue(prepare_agent, queue="calls", campaign_id=str(campaign_id))
 
 
@@ -159,13 +184,27 @@ def prepare_experiment(*, experiment_id: str, **_later: object) -> None:
     )
     if row is None:
         return
+    agent = VoiceAgent.objects.get(campaign_id=row.campaign_id)
+    if not preparing.claim_agent(agent=agent, real_now=clock.real_now()):
+        return  # the campaign itself is being published; `judge_experiments` comes back
     url = settings.PUBLIC_BASE_URL.rstrip("/") + WEBHOOK_PATH
+    sentence = ""
     try:
         experimenting.prepare_variant(
-            experiment=row, gateway=retell_gateway(), webhook_url=url, now=clock.now()
+            experiment=row, agent=agent, gateway=retell_gateway(), webhook_url=url, now=clock.now()
         )
-    except (ProviderError, preparing.KnowledgeNotIndexed) as error:
-        sentence = what_to_do(error) if isinstance(error, ProviderError) else ""
+    except preparing.KnowledgeNotIndexed:
+        sentence = _("Retell could not read the knowledge. Have it indexed again, then try again.")
+    except ProviderError as error:
+        sentence = what_to_do(error)
+    except Exception:
+        log.exception("experiment.not_prepared", experiment_id=experiment_id)
+        sentence = _(
+            "The trial could not be published. Try again; tell your agency if it stays so."
+        )
+    finally:
+        preparing.release_agent(agent)
+    if sentence:
         Experiment.objects.filter(pk=row.pk).update(prepare_error=sentence[:400])
 
 
@@ -181,7 +220,7 @@ def judge_experiments(**_later: object) -> None:
             experimenting.judge_experiment(experiment=row, now=clock.now())
     waiting = Experiment.objects.filter(status=Experiment.Status.PREPARING, prepare_error="")
     for experiment_id in waiting.values_list("pk", flat=True)[:AT_ONCE]:
-        enqueue(prepare_experiment, queue="calls", experiment_id=str(experiment_id))
+        enqueue_once(prepare_experiment, queue="calls", experiment_id=str(experiment_id))
 
 
 def attach_leads(*, batch_call_id: str, **_later: object) -> None:
@@ -212,7 +251,7 @@ def hang_up_left(**_later: object) -> None:
     since = clock.now() - HANGS_UP_WITHIN
     wanted = Call.objects.filter(status__in=Call.LIVE, end_requested_at__lte=since)
     for call_id in wanted.order_by("created_at", "pk").values_list("pk", flat=True)[:AT_ONCE]:
-        enqueue(hang_up, queue="calls", call_id=str(call_id))
+        enqueue_once(hang_up, queue="calls", call_id=str(call_id))
 
 
 def resume_funded(**_later: object) -> int:
@@ -233,14 +272,14 @@ def resume_campaigns(**_later: object) -> None:
         status=Campaign.Status.PREPARING, updated_at__lte=since
     ).values_list("pk", flat=True)
     for campaign_id in preparing_ids[:AT_ONCE]:
-        enqueue(prepare_agent, queue="calls", campaign_id=str(campaign_id))
+        enqueue_once(prepare_agent, queue="calls", campaign_id=str(campaign_id))
     bases = KnowledgeBase.objects.filter(status=KnowledgeBase.Status.INDEXING, is_shared=True)
     for base_id in bases.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE]:
-        enqueue(index_knowledge, queue="calls", base_id=str(base_id))
+        enqueue_once(index_knowledge, queue="calls", base_id=str(base_id))
     for batch_call_id in launching.left_behind(since=since)[:AT_ONCE]:
-        enqueue(attach_leads, queue="calls", batch_call_id=str(batch_call_id))
+        enqueue_once(attach_leads, queue="calls", batch_call_id=str(batch_call_id))
     for batch_call_id in steering.left_behind()[:AT_ONCE]:
-        enqueue(cancel_leads, queue="calls", batch_call_id=str(batch_call_id))
+        enqueue_once(cancel_leads, queue="calls", batch_call_id=str(batch_call_id))
 
 
 def remind_follow_ups(**_later: object) -> int:

@@ -9,13 +9,17 @@ from django.utils.translation import gettext as _
 from accounts.notifications import notify
 from audit import actions
 from audit.services import System, record
-from campaigns.models import LaunchRequest
+from campaigns.models import BatchCall, LaunchRequest, LaunchRule
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from audit.services import Actor
+    from campaigns.models import Campaign, CampaignVersion
 
 Status = LaunchRequest.Status
 SYSTEM = System("approvals")
@@ -43,6 +47,60 @@ def outdate_request(*, campaign_id: UUID, now: datetime) -> bool:
     title = _("The request to launch %s is out of date") % request.campaign.name
     tell_of(request, "outdated", title, now)
     return True
+
+
+def wants_two_people(*, client_id: UUID) -> bool:
+    """Tell whether the client wants a second person for its launches; one query."""
+    return LaunchRule.objects.filter(client_id=client_id, is_active=True).exists()
+
+
+def live_launches(*, client_id: UUID, campaign_id: UUID) -> QuerySet[BatchCall]:
+    """Return the launches that a new version or an edit would reach: those that aren't over."""
+    over = (BatchCall.Status.FINISHED, BatchCall.Status.CANCELLED)
+    return BatchCall.objects.filter(client_id=client_id, campaign_id=campaign_id).exclude(
+        status__in=over
+    )
+
+
+def tell_of_edit(
+    *, campaign: Campaign, changed: Collection[str], actor: Actor, now: datetime
+) -> bool:
+    """
+    Tell a client that wants two people what one changed of launches that run; False if there is nothing.
+
+    Hours, tries, numbers and lines hold at once, so that a mistake can be mended at once; nobody does it unseen.
+    """
+    if not changed or not wants_two_people(client_id=campaign.client_id):
+        return False
+    if not live_launches(client_id=campaign.client_id, campaign_id=campaign.pk).exists():
+        return False
+    said = {"who": actor.actor_email, "name": campaign.name}
+    return notify(
+        client=campaign.client,
+        level="warn",
+        title=(_("%(who)s changed how %(name)s dials, while it runs") % said)[:200],
+        body=", ".join(sorted(one.replace("_", " ") for one in changed)),
+        url=f"/app/campaigns/{campaign.pk}/",
+        key=f"launch-edited:{campaign.pk}:{now.isoformat()}",
+        now=now,
+    )
+
+
+def tell_of_version(*, version: CampaignVersion, now: datetime) -> bool:
+    """Ask the client's people for a second one who lets running launches use a version."""
+    name = version.campaign.name
+    return notify(
+        client=version.client,
+        level="warn",
+        title=(_("Running launches of %s wait for a second person") % name)[:200],
+        body=_(
+            "Version %(number)d is published. They go on with theirs until somebody else lets them use it."
+        )
+        % {"number": version.number},
+        url=f"/app/campaigns/{version.campaign_id}/versions/{version.number}/",
+        key=f"version-waits:{version.pk}",
+        now=now,
+    )
 
 
 def end_request(

@@ -32,6 +32,11 @@ writing: list[URLPattern] = [
     path(f"{_CAMPAIGN}versions/", versions.version_list, name="campaign-versions"),
     path(f"{_CAMPAIGN}versions/<int:number>/", versions.version_detail, name="campaign-version"),
     path(
+        f"{_CAMPAIGN}versions/<int:number>/take-up/",
+        versions.version_take_up,
+        name="campaign-version-take-up",
+    ),
+    path(
         f"{_CAMPAIGN}versions/<int:number>/restore/",
         versions.version_restore,
         name="campaign-restore",

@@ -72,6 +72,7 @@ class FakeRetell:
     """
 
     def __init__(self) -> None:
+        self.knowledge_status = "complete"  # what becomes of new knowledge bases
         self.dials: list[Dial] = []
         self.placed: dict[str, ProviderCall] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -219,7 +220,7 @@ class FakeRetell:
         base = KnowledgeBase(
             knowledge_base_id=self._id("knowledge_base"),
             name=name,
-            status="complete",
+            status=self.knowledge_status,
             source_ids=tuple(f"source_{n}" for n in range(len(texts) + len(urls) + len(files))),
             source_names=(
                 *(text.title for text in texts),

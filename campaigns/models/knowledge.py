@@ -37,6 +37,7 @@ class KnowledgeBase(ClientOwned):
     provider_id = models.CharField(max_length=80, blank=True)
     tester_llm_id = models.CharField(max_length=80, blank=True)
     tester_agent_id = models.CharField(max_length=80, blank=True)
+    tester_since = models.DateTimeField(null=True, blank=True)  # when somebody began to make it
     error = models.CharField(max_length=400, blank=True)
     created_by_email = models.CharField(max_length=254, blank=True)
     created_at = models.DateTimeField()

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from django.utils.translation import gettext as _
 
-from campaigns.models import BatchCall, CampaignVersion, KnowledgeBase, KnowledgeSource
+from campaigns.launch_requests import wants_two_people
+from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase, KnowledgeSource
+from campaigns.services.preparing import adopting
 from campaigns.settings_schema import with_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from uuid import UUID
-
-    from campaigns.models import Campaign
 
 type Kind = Literal["same", "added", "removed"]
 MOST_VERSIONS = 200
@@ -93,6 +93,16 @@ def find_version(campaign: Campaign, number: int) -> CampaignVersion | None:
     return CampaignVersion.objects.filter(
         client_id=campaign.client_id, campaign=campaign, number=number
     ).first()
+
+
+def launches_waiting_for(version: CampaignVersion, campaign: Campaign) -> int:
+    """Count running launches that would use a published version if a second person let them; two queries."""
+    is_published = (
+        version.number == campaign.published_version and campaign.status == Campaign.Status.READY
+    )
+    if not is_published or not wants_two_people(client_id=campaign.client_id):
+        return 0
+    return adopting(version).count()
 
 
 def diff_versions(before: CampaignVersion | None, after: CampaignVersion) -> VersionDiff:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from django.db.models import Q
 
 from campaigns.agent_settings import MARK
 from campaigns.models import KnowledgeBase
 from campaigns.services.knowledge import KnowledgeNotReady
+from campaigns.services.preparing import find_agent, find_llm
 from telephony.provider import AgentSettings, Llm, LlmSettings, PlaygroundMessage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from telephony.retell import RetellGateway
 
@@ -21,6 +26,14 @@ _TESTER = (
     "Answer questions from what was looked up, in two sentences. "
     "If nothing fits, say that you don't know."
 )
+
+
+# Real time: so long one question makes the tester, and others wait for it.
+MADE_WITHIN = timedelta(seconds=60)
+
+
+class AskedAlready(Exception):
+    """The first question is making the agent that answers; the next one may be asked in a moment."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +79,30 @@ def ask_agent(
     return Reply(text=said, passages=answer.retrieved, has_ended=answer.call_ended)
 
 
-def ask_knowledge(*, base: KnowledgeBase, question: str, gateway: RetellGateway) -> Reply:
+def ask_knowledge(
+    *, base: KnowledgeBase, question: str, gateway: RetellGateway, real_now: datetime
+) -> Reply:
     """
     Answer one question from this version alone, by an agent that is made at the first question.
 
     :raises KnowledgeNotReady: if Retell hasn't indexed it
+    :raises AskedAlready: if another question is making that agent at this moment
     :raises ProviderError: if Retell refused or can't be reached
     """
     if base.status != KnowledgeBase.Status.COMPLETE:
         raise KnowledgeNotReady
-    agent_id = base.tester_agent_id or _make_tester(base, gateway)
+    agent_id = base.tester_agent_id or _make_tester(base, gateway, real_now)
     lines = [Line("user", question)]
     return ask_agent(agent_id=agent_id, version=0, lines=lines, variables={}, gateway=gateway)
 
 
-def _make_tester(base: KnowledgeBase, gateway: RetellGateway) -> str:
-    """Make the tester, keeping each id as soon as there is one."""
+def _make_tester(base: KnowledgeBase, gateway: RetellGateway, real_now: datetime) -> str:
+    """Make the tester, keeping each id as soon as there is one; what a lost answer made is found first."""
+    base.refresh_from_db()
+    may_exist = base.tester_since is not None
+    free = Q(tester_since=None) | Q(tester_since__lte=real_now - MADE_WITHIN)
+    if not KnowledgeBase.objects.filter(free, pk=base.pk).update(tester_since=real_now):
+        raise AskedAlready
     settings = LlmSettings(
         general_prompt=_TESTER,
         begin_message="",
@@ -89,14 +110,18 @@ def _make_tester(base: KnowledgeBase, gateway: RetellGateway) -> str:
         default_dynamic_variables={MARK: base.mark},
     )
     if not base.tester_llm_id:
-        made = gateway.create_llm(settings=settings)
-        _keep(base, "tester_llm_id", made.llm_id)
-    voice = gateway.list_voices()[0]
-    agent = gateway.create_agent(
-        llm=Llm(llm_id=base.tester_llm_id, version=0, is_published=False),
-        settings=AgentSettings(agent_name=f"Knowledge test {base.mark}", voice_id=voice.voice_id),
-    )
-    _keep(base, "tester_agent_id", agent.agent_id)
+        llm_id = find_llm(base.mark, gateway) if may_exist else ""
+        _keep(base, "tester_llm_id", llm_id or gateway.create_llm(settings=settings).llm_id)
+    agent_id = find_agent(base.mark, gateway) if may_exist else ""
+    if not agent_id:
+        voice = gateway.list_voices()[0]
+        agent_id = gateway.create_agent(
+            llm=Llm(llm_id=base.tester_llm_id, version=0, is_published=False),
+            settings=AgentSettings(
+                agent_name=f"Knowledge test {base.mark}", voice_id=voice.voice_id
+            ),
+        ).agent_id
+    _keep(base, "tester_agent_id", agent_id)
     return base.tester_agent_id
 
 

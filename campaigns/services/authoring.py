@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from audit import actions
 from audit.services import record
-from campaigns.launch_requests import outdate_request
+from campaigns.launch_requests import outdate_request, tell_of_edit
 from campaigns.models import (
     BatchCall,
     CallingWindow,
     Campaign,
+    CampaignVersion,
     KnowledgeBase,
     KnowledgeSource,
     RetryPolicy,
@@ -102,6 +103,10 @@ _SPOKEN = (
 )
 
 
+# These hold for running launches at once.
+_HELD_AT_ONCE = frozenset({*_WINDOW, *_RETRY, "weekdays", "caller_numbers", "concurrency_limit"})
+
+
 def _columns(content: CampaignContent) -> dict[str, Any]:
     columns = {name: getattr(content, name) for name in (*_CAMPAIGN, "concurrency_limit")}
     columns["shared_base_id"] = content.shared_base_id
@@ -120,18 +125,41 @@ def create_campaign(
     template_number: int = 0,
 ) -> Campaign:
     """Create a draft with its calling window and retry policy; what it was started from is kept."""
+    campaign = make_campaign(
+        client_id=client.pk,
+        content=content,
+        actor=actor,
+        now=now,
+        template_id=template_id,
+        template_number=template_number,
+    )
+    record(actions.CAMPAIGN_CREATED, resource=campaign, actor=actor, now=now)
+    return campaign
+
+
+def make_campaign(
+    *,
+    client_id: UUID,
+    content: CampaignContent,
+    actor: Actor,
+    now: datetime,
+    template_id: str,
+    template_number: int,
+) -> Campaign:
+    """Write a draft's rows inside the caller's block, which records why there is one."""
     campaign = Campaign.objects.create(
-        client=client,
+        client_id=client_id,
         created_by_email=actor.actor_email,
         created_at=now,
         updated_at=now,
-        knowledge_base=_knowledge(client_id=client.pk, content=content, now=now),
+        knowledge_base=_knowledge(client_id=client_id, content=content, now=now),
         template_id=template_id,
         template_number=template_number,
         **_columns(content),
     )
-    _create_rules(campaign, content)
-    record(actions.CAMPAIGN_CREATED, resource=campaign, actor=actor, now=now)
+    owner = {"campaign": campaign, "client_id": client_id}
+    CallingWindow.objects.create(**owner, **_window(content))
+    RetryPolicy.objects.create(**owner, **_retry(content))
     return campaign
 
 
@@ -160,9 +188,7 @@ def update_campaign(
     if "voice_id" in changed:
         columns["voice_name"] = content.voice_name
     if "knowledge_text" in changed:
-        columns["knowledge_base"] = _knowledge(
-            client_id=campaign.client_id, content=content, now=now
-        )
+        columns["knowledge_base"] = _knowledge_after(campaign, content, now)
     if not set(_SPOKEN).isdisjoint(changed):
         columns |= {"status": Campaign.Status.DRAFT, "prepare_error": ""}
     saved = (
@@ -174,6 +200,9 @@ def update_campaign(
         raise CampaignArchived
     _update_rules(campaign, content)
     outdate_request(campaign_id=campaign.pk, now=now)
+    tell_of_edit(
+        campaign=campaign, changed=_HELD_AT_ONCE.intersection(changed), actor=actor, now=now
+    )
     record(
         actions.CAMPAIGN_CHANGED,
         resource=campaign,
@@ -183,29 +212,6 @@ def update_campaign(
     )
     campaign.refresh_from_db()
     return True
-
-
-@atomic
-def duplicate_campaign(*, campaign: Campaign, name: str, actor: Actor, now: datetime) -> Campaign:
-    """Create a draft with the same content under another name; leads and agent stay behind."""
-    content = CampaignContent(**{**asdict(content_of(campaign)), "name": name})
-    copy = Campaign.objects.create(
-        client_id=campaign.client_id,
-        created_by_email=actor.actor_email,
-        created_at=now,
-        updated_at=now,
-        knowledge_base=_knowledge(client_id=campaign.client_id, content=content, now=now),
-        **_columns(content),
-    )
-    _create_rules(copy, content)
-    record(
-        actions.CAMPAIGN_DUPLICATED,
-        resource=copy,
-        actor=actor,
-        now=now,
-        details={"from": str(campaign.pk)},
-    )
-    return copy
 
 
 @atomic
@@ -284,10 +290,36 @@ def _knowledge(*, client_id: UUID, content: CampaignContent, now: datetime) -> K
     return base
 
 
-def _create_rules(campaign: Campaign, content: CampaignContent) -> None:
-    owner = {"campaign": campaign, "client_id": campaign.client_id}
-    CallingWindow.objects.create(**owner, **_window(content))
-    RetryPolicy.objects.create(**owner, **_retry(content))
+def _knowledge_after(
+    campaign: Campaign, content: CampaignContent, now: datetime
+) -> KnowledgeBase | None:
+    """Return the knowledge base of an edited text: the draft there is, changed, or another one."""
+    if campaign.knowledge_base_id is None:
+        return _knowledge(client_id=campaign.client_id, content=content, now=now)
+    # Written as a condition too: whoever sends it to Retell at this moment collides in the database.
+    draft = KnowledgeBase.objects.filter(
+        pk=campaign.knowledge_base_id,
+        client_id=campaign.client_id,
+        status=KnowledgeBase.Status.DRAFT,
+        is_shared=False,
+        sent_at=None,
+        provider_id="",
+    )
+    named = CampaignVersion.objects.filter(
+        client_id=campaign.client_id, knowledge_base_id=campaign.knowledge_base_id
+    )
+    if named.exists() or not draft.update(error=""):
+        return _knowledge(client_id=campaign.client_id, content=content, now=now)
+    if not content.knowledge_text:
+        draft.delete()
+        return None
+    text = content.knowledge_text
+    KnowledgeSource.objects.filter(
+        client_id=campaign.client_id,
+        knowledge_base_id=campaign.knowledge_base_id,
+        kind=KnowledgeSource.Kind.TEXT,
+    ).update(text=text, size_bytes=len(text.encode()))
+    return campaign.knowledge_base
 
 
 def _update_rules(campaign: Campaign, content: CampaignContent) -> None:

@@ -13,7 +13,7 @@ from audit import actions
 from audit.services import System, record
 from campaigns import script
 from campaigns.experiments import Outcome, arm_of, judge
-from campaigns.launch_requests import outdate_request
+from campaigns.launch_requests import live_launches, outdate_request, wants_two_people
 from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
 from campaigns.services import preparing
 from campaigns.services.authoring import LIVE
@@ -108,10 +108,17 @@ def start_experiment(
 
 
 def prepare_variant(
-    *, experiment: Experiment, gateway: RetellGateway, webhook_url: str, now: datetime
+    *,
+    experiment: Experiment,
+    agent: VoiceAgent,
+    gateway: RetellGateway,
+    webhook_url: str,
+    now: datetime,
 ) -> None:
     """
     Publish the variant as the agent's next version at Retell and begin to draw arms.
+
+    The caller has claimed the agent.
 
     Safe to run twice and to be killed anywhere: an unpublished draft is used, and the version is
     written in one block with the beginning.
@@ -128,16 +135,16 @@ def prepare_variant(
         setattr(spoken, name, value)
     prep = preparing.Preparation(
         campaign=spoken,
-        agent=VoiceAgent.objects.get(campaign_id=campaign.pk),
+        agent=agent,
         webhook_url=webhook_url,
         time_zone=campaign.client.time_zone,
     )
     bases = preparing.index_knowledge(prep=prep, gateway=gateway, now=now)
     if bases is None:
         return  # Retell is still reading; the next run comes back
-    llm, agent = prep.settings(bases)
-    number = preparing.publish(agent=prep.agent, llm=llm, settings=agent, gateway=gateway)
-    _begin(experiment, spoken, prep.agent, number, now)
+    llm, settings = prep.settings(bases)
+    number = preparing.publish(agent=agent, llm=llm, settings=settings, gateway=gateway)
+    _begin(experiment, spoken, agent, number, now)
 
 
 def _begin(
@@ -170,13 +177,12 @@ def _begin(
         )
         if not begun:
             raise IntegrityError  # stopped meanwhile: undo the version
-        BatchCall.objects.filter(
-            client_id=experiment.client_id,
-            campaign_id=experiment.campaign_id,
-            version=control,
-            status__in=LIVE,
-            mode=BatchCall.Mode.DISPATCHER,
-        ).update(variant=version, experiment_id=experiment.pk)
+        if wants_two_people(client_id=experiment.client_id):
+            return  # nobody agreed to it for launches that run: new ones draw both arms
+        launches = live_launches(client_id=experiment.client_id, campaign_id=experiment.campaign_id)
+        launches.filter(version=control, mode=BatchCall.Mode.DISPATCHER).update(
+            variant=version, experiment_id=experiment.pk
+        )
 
     try:
         run_atomic(block)
@@ -273,7 +279,8 @@ def end_experiment(
         after: dict[str, Any] = {"variant": None, "experiment_id": None}
         if winner == "variant" and _publish_winner(fresh, now):
             after["version"] = fresh.variant
-        launches.update(**after)
+        # What is over keeps both arms: half of its leads heard each.
+        launches.filter(status__in=LIVE).update(**after)
         record(
             actions.EXPERIMENT_ENDED,
             resource=fresh,

@@ -53,6 +53,8 @@ def ensure_indexed(*, base: KnowledgeBase, gateway: RetellGateway, now: datetime
     """
     if base.status == Status.COMPLETE and base.provider_id:
         return base.status
+    if base.provider_id and base.sent_at is None and not _forget_failed(base, gateway):
+        return base.status  # Retell doesn't let it go just now: tried again in the next run
     if base.provider_id:
         return _poll(base, gateway, now)
     found = _find(base, gateway) if base.sent_at is not None else None
@@ -130,13 +132,22 @@ def _keep(base: KnowledgeBase, found: ProviderBase, gateway: RetellGateway, now:
     if status == Status.ERROR:
         said = "; ".join(found.errors)[:300]
         columns["error"] = said or _("Retell could not read the sources.")
-        columns["provider_id"] = ""
-        columns["sent_at"] = None
     KnowledgeBase.objects.filter(pk=base.pk).update(**columns)
     base.refresh_from_db()
     if status == Status.ERROR:
-        _delete(gateway, found.knowledge_base_id)
+        _forget_failed(base, gateway)
     return base.status
+
+
+def _forget_failed(base: KnowledgeBase, gateway: RetellGateway) -> bool:
+    """Delete what Retell could not read, and only then forget its id; False if it stays for now."""
+    if not _delete(gateway, base.provider_id):
+        return False
+    KnowledgeBase.objects.filter(pk=base.pk, provider_id=base.provider_id).update(
+        provider_id="", sent_at=None
+    )
+    base.refresh_from_db()
+    return True
 
 
 def _mark_missing(base: KnowledgeBase, found: ProviderBase) -> None:
@@ -157,7 +168,7 @@ def _delete(gateway: RetellGateway, provider_id: str) -> bool:
     except NotFound:
         return True
     except ProviderError:
-        return False  # the page of what exists at Retell shows it as left over
+        return False  # until it works, the page of what exists at Retell shows it as left over
     return True
 
 
@@ -214,6 +225,7 @@ def retire(*, base: KnowledgeBase, gateway: RetellGateway) -> bool:
         provider_id="",
         tester_agent_id="",
         tester_llm_id="",
+        tester_since=None,
         sent_at=None,
     )
     return True

@@ -23,10 +23,10 @@ from campaigns.services.authoring import (
     CampaignLive,
     archive_campaign,
     create_campaign,
-    duplicate_campaign,
     started_content,
     update_campaign,
 )
+from campaigns.services.duplicating import duplicate_campaign
 from campaigns.services.launching import (
     CampaignNotReady,
     LaunchInProgress,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from audit import actions
 from audit.services import record
 from campaigns.dialling.breaking import Safety
-from campaigns.launch_requests import outdate_request
+from campaigns.launch_requests import outdate_request, tell_of_edit
 from campaigns.models import RetryPolicy, SafetyPolicy
 from convomono.lib.db import atomic
 
@@ -82,7 +82,9 @@ def set_dialling(*, campaign: Campaign, dialling: Dialling, actor: Actor, now: d
         if not SafetyPolicy.objects.filter(campaign=campaign).update(**safety):
             SafetyPolicy.objects.create(campaign=campaign, **owner, **safety)
         outdate_request(campaign_id=campaign.pk, now=now)
-        details = {"changed": _changed(asdict(before), asdict(dialling))}
+        changed = _changed(asdict(before), asdict(dialling))
+        tell_of_edit(campaign=campaign, changed=changed, actor=actor, now=now)
+        details = {"changed": changed}
         record(actions.CAMPAIGN_CHANGED, resource=campaign, actor=actor, now=now, details=details)
 
     block()

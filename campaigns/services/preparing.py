@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from django.db.models import F, Q
 
 from audit import actions
 from audit.services import System, record
 from campaigns import agent_settings, script
 from campaigns.agent_settings import MARK
+from campaigns.launch_requests import live_launches, tell_of_version, wants_two_people
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
-from campaigns.services.authoring import LIVE
 from campaigns.services.indexing import ensure_indexed
 from convomono.lib.db import IntegrityError, atomic, insert_once, run_atomic
 from telephony.models import VoiceAgent
@@ -18,9 +21,16 @@ from telephony.models import VoiceAgent
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
     from audit.services import Actor
     from telephony.provider import AgentSettings, LlmSettings
     from telephony.retell import RetellGateway
+
+
+# Real time: the longest row of requests to Retell; a killed worker's campaign waits as long.
+WRITES_WITHIN = timedelta(minutes=3)
+MOST_TRIES = 3
 
 
 class ScriptRefused(Exception):
@@ -111,6 +121,33 @@ def find_or_make_agent(*, campaign: Campaign, now: datetime) -> VoiceAgent:
     return VoiceAgent.objects.get(campaign_id=campaign.pk)
 
 
+def claim_agent(*, agent: VoiceAgent, real_now: datetime) -> bool:
+    """
+    Be the only job that writes this agent at Retell, for `WRITES_WITHIN`; False if another is at it.
+
+    Two at once would publish one's words under the other's version.
+    """
+    free = Q(busy_until=None) | Q(busy_until__lte=real_now)
+    claimed = VoiceAgent.objects.filter(free, pk=agent.pk).update(
+        busy_until=real_now + WRITES_WITHIN
+    )
+    if claimed:
+        agent.refresh_from_db()
+    return bool(claimed)
+
+
+def release_agent(agent: VoiceAgent) -> None:
+    """Let other jobs write the agent again."""
+    VoiceAgent.objects.filter(pk=agent.pk).update(busy_until=None)
+
+
+def note_failure(agent: VoiceAgent) -> bool:
+    """Count a try that broke off for a reason of our own; True once nobody should try again."""
+    VoiceAgent.objects.filter(pk=agent.pk).update(tries_count=F("tries_count") + 1)
+    agent.refresh_from_db(fields=["tries_count"])
+    return agent.tries_count >= MOST_TRIES
+
+
 def index_knowledge(
     *, prep: Preparation, gateway: RetellGateway, now: datetime
 ) -> tuple[str, ...] | None:
@@ -149,10 +186,10 @@ def publish(
     searched for the agent's mark first, so that nothing is left over. Outside any transaction.
     """
     if not agent.provider_llm_id:
-        llm_id = _find_llm(agent, gateway) if may_exist else ""
+        llm_id = find_llm(mark_of(agent), gateway) if may_exist else ""
         _keep(agent, "provider_llm_id", llm_id or gateway.create_llm(settings=llm).llm_id)
     if not agent.provider_agent_id:
-        agent_id = _find_agent(agent, gateway) if may_exist else ""
+        agent_id = find_agent(mark_of(agent), gateway) if may_exist else ""
         if not agent_id:
             engine = gateway.update_llm(llm_id=agent.provider_llm_id, version=0, settings=llm)
             agent_id = gateway.create_agent(llm=engine, settings=settings).agent_id
@@ -168,16 +205,16 @@ def publish(
     return version
 
 
-def _find_llm(agent: VoiceAgent, gateway: RetellGateway) -> str:
-    mark = mark_of(agent)
+def find_llm(mark: str, gateway: RetellGateway) -> str:
+    """Return the id of the prompt that carries a mark; empty if there is none."""
     known = gateway.list_llms()
     return next(
         (one.llm_id for one in known if one.default_dynamic_variables.get(MARK) == mark), ""
     )
 
 
-def _find_agent(agent: VoiceAgent, gateway: RetellGateway) -> str:
-    mark = mark_of(agent)
+def find_agent(mark: str, gateway: RetellGateway) -> str:
+    """Return the id of the agent that carries a mark; empty if there is none."""
     known = gateway.list_agents()
     return next((one.agent_id for one in known if one.name.endswith(mark)), "")
 
@@ -195,6 +232,7 @@ def mark_ready(
     Publish a version of the campaign and make it ready, in one block; None if it was edited since.
 
     Launches that the dispatcher works on use it from their next call on; each attempt names its own.
+    Where the client wants two people for a launch, another one has to let them (`use_in_launches`).
     The version is the campaign as it was read at the start, which is what Retell was told.
     """
     campaign = prep.campaign
@@ -226,9 +264,15 @@ def mark_ready(
             published_at=now,
             published_by_email=campaign.prepared_by_email or campaign.created_by_email,
         )
-        _adopt(version)
+        if wants_two_people(client_id=campaign.client_id):
+            _ask_for_adoption(version, now)
+        else:
+            adopt(version)
         VoiceAgent.objects.filter(pk=prep.agent.pk).update(
-            published_version=agent_version, fingerprint=fingerprint, published_at=now
+            published_version=agent_version,
+            fingerprint=fingerprint,
+            published_at=now,
+            tries_count=0,
         )
         record(
             actions.CAMPAIGN_PUBLISHED,
@@ -251,17 +295,25 @@ def next_number(campaign: Campaign) -> int:
     return last.number + 1 if last else 1
 
 
-def _adopt(version: CampaignVersion) -> None:
-    BatchCall.objects.filter(
-        client_id=version.client_id,
-        campaign_id=version.campaign_id,
-        status__in=LIVE,
-        mode=BatchCall.Mode.DISPATCHER,
-    ).update(version=version, variant=None, experiment_id=None)
+def adopt(version: CampaignVersion) -> int:
+    """Let the launches that the dispatcher works on call with a version from now on; return how many."""
+    return adopting(version).update(version=version, variant=None, experiment_id=None)
+
+
+def adopting(version: CampaignVersion) -> QuerySet[BatchCall]:
+    """Return the launches that could take a version up: a list that was handed over keeps its own."""
+    launches = live_launches(client_id=version.client_id, campaign_id=version.campaign_id)
+    return launches.filter(mode=BatchCall.Mode.DISPATCHER).exclude(version=version)
+
+
+def _ask_for_adoption(version: CampaignVersion, now: datetime) -> None:
+    if adopting(version).exists():
+        tell_of_version(version=version, now=now)
 
 
 def put_back(*, campaign: Campaign, sentence: str, now: datetime) -> None:
     """Make a campaign that could not be prepared a draft again, with what to do about it."""
+    VoiceAgent.objects.filter(campaign_id=campaign.pk).update(tries_count=0)
     Campaign.objects.filter(
         pk=campaign.pk, status=Campaign.Status.PREPARING, updated_at=campaign.updated_at
     ).update(status=Campaign.Status.DRAFT, prepare_error=sentence[:400], updated_at=now)

@@ -1,4 +1,4 @@
-"""Going back to an earlier version of a campaign."""
+"""Going back to an earlier version of a campaign, and letting running launches use a newer one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from audit import actions
 from audit.services import record
 from campaigns.launch_requests import outdate_request
 from campaigns.models import Campaign, KnowledgeBase
+from campaigns.services import preparing
 from campaigns.services.authoring import CampaignArchived
-from convomono.lib.db import atomic
+from convomono.lib.db import atomic, run_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
     from audit.services import Actor
     from campaigns.models import CampaignVersion
+
+
+class VersionNotPublished(Exception):
+    """Only the version that new launches get can be taken up by running ones."""
+
+
+class OwnVersion(Exception):
+    """Somebody tried to be the second person for what they had published themselves."""
 
 
 @atomic
@@ -58,6 +67,37 @@ def restore_version(
         details={"version": version.number},
     )
     campaign.refresh_from_db()
+
+
+def use_in_launches(
+    *, campaign: Campaign, version: CampaignVersion, actor: Actor, now: datetime
+) -> int:
+    """
+    Let running launches call with the published version, where its client wants two people for that.
+
+    Return how many took it up; 0 if all have it.
+
+    :raises VersionNotPublished: if another version is the campaign's
+    :raises OwnVersion: if it is whoever published it who asks
+    """
+    acted_for: Actor | None = getattr(actor, "acted_for", None)
+    people = {actor.actor_email, acted_for.actor_email if acted_for else actor.actor_email}
+    if version.published_by_email in people:
+        raise OwnVersion
+
+    def block() -> int:
+        fresh = Campaign.objects.get(pk=campaign.pk)
+        if fresh.status != Campaign.Status.READY or fresh.published_version != version.number:
+            raise VersionNotPublished
+        taken = preparing.adopt(version)
+        if taken:
+            details = {"version": version.number, "launches": taken}
+            record(
+                actions.VERSION_TAKEN_UP, resource=campaign, actor=actor, now=now, details=details
+            )
+        return taken
+
+    return run_atomic(block)
 
 
 def _kept(campaign: Campaign, base_id: UUID | None) -> UUID | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
+
+from django.db.models import Model, Q
 
 from audit import actions
 from audit.services import record
@@ -16,21 +18,26 @@ from telephony.models import VoiceAgent
 from telephony.provider import NotFound, ProviderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from accounts.models import User
     from telephony.retell import RetellGateway
 
 type Kind = Literal["agent", "llm", "knowledge"]
-# ours: a row names it; left_over: it carries the mark of a row that names another; missing: a row
-# names it and Retell doesn't have it; foreign: made by somebody else, never touched.
+# ours: a row names it, or a job is making it; left_over: it carries the mark of a row that doesn't name
+# it; missing: a row names it and Retell doesn't have it; foreign: it has no mark of ours, never touched.
 type State = Literal["ours", "left_over", "missing", "foreign"]
 
-MOST_ROWS = 5_000
+CHUNK = 1_000
+# Real time: what carries the mark of a row whose making began so long ago at most may be in the making.
+IN_THE_MAKING = timedelta(hours=1)
 # The agent of an archived campaign stays a day: a call may still be talking.
 ARCHIVED_FOR = timedelta(days=1)
+RETIRED_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -45,22 +52,38 @@ class ProviderObject:
 
 
 @dataclass(frozen=True)
+class _Mark:
+    """The row that a mark is of: whose it is, and whether a job may be making objects for it now."""
+
+    client_id: UUID
+    is_making: bool
+
+
+@dataclass
 class _Known:
-    """What our rows name, and which of them carry which mark."""
+    """What our rows name, and which marks they have."""
 
-    ids: dict[str, tuple[Kind, str, UUID]]
-    marks: dict[tuple[Kind, str], tuple[str, UUID]]  # the id its row names, "" while in the making
+    ids: dict[str, tuple[Kind, str, UUID]] = field(default_factory=dict)
+    marks: dict[tuple[Kind, str], _Mark] = field(default_factory=dict)
+
+    def add(self, kind: Kind, provider_id: str, name: str, mark: str, of: _Mark) -> None:
+        if provider_id:
+            self.ids[provider_id] = (kind, name, of.client_id)
+            # One that is named is made: a second one is over.
+            of = _Mark(of.client_id, is_making=False)
+        self.marks[kind, mark] = of
 
 
-def survey(*, gateway: RetellGateway) -> list[ProviderObject]:
+def survey(*, gateway: RetellGateway, real_now: datetime) -> list[ProviderObject]:
     """
-    Compare Retell's lists with our rows; changes nothing.
+    Compare Retell's lists with our rows, however many there are; changes nothing.
 
     :raises ProviderError: if Retell can't be asked
     """
-    known = _known()
+    there = list(_there(gateway))
+    known = _known(real_now)  # after the lists: what is made meanwhile isn't in them
     found: dict[str, ProviderObject] = {}
-    for kind, provider_id, name, mark in _there(gateway):
+    for kind, provider_id, name, mark in there:
         found[provider_id] = _judge(known, kind, provider_id, name, mark)
     for provider_id, (kind, name, client_id) in known.ids.items():
         if provider_id not in found:
@@ -82,31 +105,61 @@ def _there(gateway: RetellGateway) -> Iterable[tuple[Kind, str, str, str]]:
 def _judge(known: _Known, kind: Kind, provider_id: str, name: str, mark: str) -> ProviderObject:
     if provider_id in known.ids:
         return ProviderObject(kind, provider_id, name, "ours", known.ids[provider_id][2])
-    named, client_id = known.marks.get((kind, mark), ("", None))
-    # A row that names nothing yet is in the making: its job finds this object by the mark.
-    state: State = "left_over" if named and client_id else "foreign"
-    return ProviderObject(kind, provider_id, name, state, client_id if named else None)
+    of = known.marks.get((kind, mark))
+    if of is None:
+        return ProviderObject(kind, provider_id, name, "foreign")
+    # A job that makes it now finds it by the mark, and its row names it in a moment.
+    return ProviderObject(
+        kind, provider_id, name, "ours" if of.is_making else "left_over", of.client_id
+    )
 
 
-def _known() -> _Known:
-    ids: dict[str, tuple[Kind, str, UUID]] = {}
-    marks: dict[tuple[Kind, str], tuple[str, UUID]] = {}
+def _known(real_now: datetime) -> _Known:
+    known = _Known()
+    for agents in _chunks(VoiceAgent.objects.all()):
+        campaigns = Campaign.objects.only("name", "status").in_bulk(
+            [row.campaign_id for row in agents]
+        )
+        for row in agents:
+            _add_agent(known, row, campaigns.get(row.campaign_id), real_now)
+    for bases in _chunks(KnowledgeBase.objects.all()):
+        for base in bases:
+            _add_base(known, base, real_now)
+    return known
 
-    def add(kind: Kind, provider_id: str, name: str, client_id: UUID, mark: str) -> None:
-        if provider_id:
-            ids[provider_id] = (kind, name, client_id)
-        marks[kind, mark] = (provider_id, client_id)
 
-    names = dict(Campaign.objects.values_list("pk", "name")[:MOST_ROWS])
-    for row in VoiceAgent.objects.order_by("pk")[:MOST_ROWS]:
-        name = names.get(row.campaign_id, "")
-        add("agent", row.provider_agent_id, name, row.client_id, mark_of(row))
-        add("llm", row.provider_llm_id, name, row.client_id, mark_of(row))
-    for base in KnowledgeBase.objects.order_by("pk")[:MOST_ROWS]:
-        add("knowledge", base.provider_id, base.name, base.client_id, base.mark)
-        add("agent", base.tester_agent_id, base.name, base.client_id, base.mark)
-        add("llm", base.tester_llm_id, base.name, base.client_id, base.mark)
-    return _Known(ids, marks)
+def _add_agent(
+    known: _Known, row: VoiceAgent, campaign: Campaign | None, real_now: datetime
+) -> None:
+    is_preparing = campaign is not None and campaign.status == Campaign.Status.PREPARING
+    is_busy = row.busy_until is not None and row.busy_until > real_now
+    of = _Mark(row.client_id, is_making=is_preparing or is_busy)
+    name = campaign.name if campaign else ""
+    known.add("agent", row.provider_agent_id, name, mark_of(row), of)
+    known.add("llm", row.provider_llm_id, name, mark_of(row), of)
+
+
+def _add_base(known: _Known, base: KnowledgeBase, real_now: datetime) -> None:
+    of = _Mark(base.client_id, is_making=base.status == KnowledgeBase.Status.INDEXING)
+    # What Retell could not read is nobody's, although its id is kept until it is deleted there.
+    failed = base.status == KnowledgeBase.Status.ERROR
+    known.add("knowledge", "" if failed else base.provider_id, base.name, base.mark, of)
+    since = base.tester_since
+    tester = _Mark(base.client_id, is_making=since is not None and since > real_now - IN_THE_MAKING)
+    known.add("agent", base.tester_agent_id, base.name, base.mark, tester)
+    known.add("llm", base.tester_llm_id, base.name, base.mark, tester)
+
+
+def _chunks[Row: Model](rows: QuerySet[Row]) -> Iterator[list[Row]]:
+    """Return all rows, some at a time, by their key."""
+    last = None
+    while True:
+        later = rows if last is None else rows.filter(pk__gt=last)
+        chunk = list(later.order_by("pk")[:CHUNK])
+        if not chunk:
+            return
+        yield chunk
+        last = chunk[-1].pk
 
 
 # -- Putting right ---------------------------------------------------------------------------------
@@ -118,7 +171,7 @@ def request_repair(*, actor: User, now: datetime) -> None:
     record(actions.WORKSPACE_REPAIRED, resource=actor, actor=actor, now=now)
 
 
-def repair(*, gateway: RetellGateway, now: datetime) -> list[UUID]:
+def repair(*, gateway: RetellGateway, now: datetime, real_now: datetime) -> list[UUID]:
     """
     Delete what is left over and forget ids that Retell doesn't know; return campaigns to prepare again.
 
@@ -127,12 +180,22 @@ def repair(*, gateway: RetellGateway, now: datetime) -> list[UUID]:
     :raises ProviderError: if Retell can't be asked
     """
     missing = []
-    for one in survey(gateway=gateway):
+    for one in survey(gateway=gateway, real_now=real_now):
         if one.state == "left_over":
-            delete(kind=one.kind, provider_id=one.provider_id, gateway=gateway)
+            _delete_left_over(one, gateway)
         elif one.state == "missing":
             missing.append(one.provider_id)
     return _forget(missing, gateway, now)
+
+
+def _delete_left_over(one: ProviderObject, gateway: RetellGateway) -> None:
+    named = Q(provider_agent_id=one.provider_id) | Q(provider_llm_id=one.provider_id)
+    if VoiceAgent.objects.filter(named).exists():
+        return  # a job has taken it up since the survey
+    if delete(kind=one.kind, provider_id=one.provider_id, gateway=gateway):
+        KnowledgeBase.objects.filter(
+            provider_id=one.provider_id, status=KnowledgeBase.Status.ERROR
+        ).update(provider_id="", sent_at=None)
 
 
 def _forget(missing: list[str], gateway: RetellGateway, now: datetime) -> list[UUID]:
@@ -151,11 +214,15 @@ def _forget(missing: list[str], gateway: RetellGateway, now: datetime) -> list[U
             provider_llm_id="", provider_agent_id="", published_version=None, fingerprint=""
         )
         again.append(agent.campaign_id)
-    KnowledgeBase.objects.filter(tester_agent_id__in=missing).update(tester_agent_id="")
+    KnowledgeBase.objects.filter(tester_agent_id__in=missing).update(
+        tester_agent_id="", tester_since=None
+    )
     for base in KnowledgeBase.objects.filter(tester_llm_id__in=missing):
         if base.tester_agent_id not in {"", *missing}:
             delete(kind="agent", provider_id=base.tester_agent_id, gateway=gateway)
-        KnowledgeBase.objects.filter(pk=base.pk).update(tester_llm_id="", tester_agent_id="")
+        KnowledgeBase.objects.filter(pk=base.pk).update(
+            tester_llm_id="", tester_agent_id="", tester_since=None
+        )
     KnowledgeBase.objects.filter(provider_id__in=missing).update(
         provider_id="", sent_at=None, status=KnowledgeBase.Status.RETIRED
     )
@@ -169,14 +236,13 @@ def _forget(missing: list[str], gateway: RetellGateway, now: datetime) -> list[U
 
 def _speaking_from_retired() -> list[UUID]:
     """Return ready campaigns whose knowledge isn't at Retell: preparing them indexes it again."""
-    retired = list(
-        KnowledgeBase.objects.filter(status=KnowledgeBase.Status.RETIRED).values_list(
-            "pk", flat=True
-        )[:MOST_ROWS]
-    )
+    found: list[UUID] = []
     ready = Campaign.objects.filter(status=Campaign.Status.READY)
-    found = list(ready.filter(knowledge_base_id__in=retired).values_list("pk", flat=True))
-    return found + list(ready.filter(shared_base_id__in=retired).values_list("pk", flat=True))
+    for bases in _chunks(KnowledgeBase.objects.filter(status=KnowledgeBase.Status.RETIRED)):
+        ids = [base.pk for base in bases]
+        either = Q(knowledge_base_id__in=ids) | Q(shared_base_id__in=ids)
+        found += ready.filter(either).values_list("pk", flat=True)
+    return found
 
 
 def delete(*, kind: Kind, provider_id: str, gateway: RetellGateway) -> bool:
@@ -197,19 +263,29 @@ def delete(*, kind: Kind, provider_id: str, gateway: RetellGateway) -> bool:
 
 def retire_agents(*, gateway: RetellGateway, now: datetime) -> int:
     """Take the agents of campaigns archived a day ago away at Retell; return how many."""
-    old = Campaign.objects.filter(
-        status=Campaign.Status.ARCHIVED, archived_at__lte=now - ARCHIVED_FOR
-    )
-    ids = list(old.order_by("-archived_at").values_list("pk", flat=True)[:500])
-    rows = VoiceAgent.objects.filter(campaign_id__in=ids).exclude(provider_llm_id="")
     done = 0
-    for row in rows[:50]:
-        agent_gone = not row.provider_agent_id or delete(
-            kind="agent", provider_id=row.provider_agent_id, gateway=gateway
+    for rows in _chunks(VoiceAgent.objects.exclude(provider_llm_id="")):
+        old = Campaign.objects.filter(
+            pk__in=[row.campaign_id for row in rows],
+            status=Campaign.Status.ARCHIVED,
+            archived_at__lte=now - ARCHIVED_FOR,
         )
-        if agent_gone and delete(kind="llm", provider_id=row.provider_llm_id, gateway=gateway):
-            VoiceAgent.objects.filter(pk=row.pk).update(
-                provider_agent_id="", provider_llm_id="", published_version=None, fingerprint=""
-            )
-            done += 1
+        archived = set(old.values_list("pk", flat=True))
+        for row in rows:
+            if row.campaign_id in archived:
+                done += _retire(row, gateway)
+            if done >= RETIRED_AT_ONCE:
+                return done
     return done
+
+
+def _retire(row: VoiceAgent, gateway: RetellGateway) -> bool:
+    agent_gone = not row.provider_agent_id or delete(
+        kind="agent", provider_id=row.provider_agent_id, gateway=gateway
+    )
+    if not agent_gone or not delete(kind="llm", provider_id=row.provider_llm_id, gateway=gateway):
+        return False
+    VoiceAgent.objects.filter(pk=row.pk).update(
+        provider_agent_id="", provider_llm_id="", published_version=None, fingerprint=""
+    )
+    return True

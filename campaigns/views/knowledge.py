@@ -21,7 +21,7 @@ from campaigns.forms import knowledge as forms
 from campaigns.models import KnowledgeBase
 from campaigns.queries.knowledge import knowledge_page, knowledge_rows, shared_bases
 from campaigns.services import knowledge
-from campaigns.services.asking import ask_knowledge
+from campaigns.services.asking import AskedAlready, ask_knowledge
 from campaigns.views.asking import asked_too_often
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue
@@ -178,8 +178,13 @@ def knowledge_ask(request: ClientRequest, base_id: UUID) -> HttpResponse:
     reply = None
     try:
         reply = ask_knowledge(
-            base=base, question=form.cleaned_data["question"], gateway=retell_gateway()
+            base=base,
+            question=form.cleaned_data["question"],
+            gateway=retell_gateway(),
+            real_now=clock.real_now(),
         )
+    except AskedAlready:
+        problem = _("Another question is being answered first. Ask again in a moment.")
     except knowledge.KnowledgeNotReady:
         problem = _("Have it indexed first: only then can it be asked.")
     except ProviderError as error:

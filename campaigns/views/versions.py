@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from accounts.access import (
+    can_manage,
+    client_launcher,
+    client_manager,
+    client_viewer,
+    get_visible_or_404,
+)
 from campaigns.models import Campaign
-from campaigns.queries.versions import diff_versions, find_version, version_rows
+from campaigns.queries.versions import (
+    diff_versions,
+    find_version,
+    launches_waiting_for,
+    version_rows,
+)
 from campaigns.services import lifecycle
+from campaigns.services.versions import OwnVersion, VersionNotPublished, use_in_launches
 from convomono.lib import clock
 
 if TYPE_CHECKING:
@@ -55,6 +67,8 @@ def version_detail(request: ClientRequest, campaign_id: UUID, number: int) -> Ht
         "others": [row.version.number for row in rows if row.version.number != number],
         "diff": diff_versions(before, version),
         "is_published": version.number == campaign.published_version,
+        "waiting_launches": launches_waiting_for(version, campaign),
+        "may_launch": can_manage(request.user) and request.user.can_launch,
         "may_manage": can_manage(request.user),
     }
     return render(request, "campaigns/campaign_version.html", context)
@@ -80,3 +94,31 @@ def version_restore(request: ClientRequest, campaign_id: UUID, number: int) -> H
         % {"number": version.number},
     )
     return redirect("campaigns:campaign-step", campaign.pk, "test")
+
+
+@client_launcher
+@require_POST
+def version_take_up(request: ClientRequest, campaign_id: UUID, number: int) -> HttpResponse:
+    """Let running launches call with the published version, as the second person."""
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    version = find_version(campaign, number)
+    if version is None:
+        raise Http404
+    try:
+        taken = use_in_launches(
+            campaign=campaign, version=version, actor=request.user, now=clock.now()
+        )
+    except OwnVersion:
+        messages.error(
+            request, _("You published it yourself: somebody else has to let them use it.")
+        )
+    except VersionNotPublished:
+        messages.error(request, _("Another version is published by now. Look at that one."))
+    else:
+        sentence = ngettext(
+            "%(n)d launch uses it from its next call on.",
+            "%(n)d launches use it from their next call on.",
+            taken,
+        )
+        messages.success(request, sentence % {"n": taken})
+    return redirect("campaigns:campaign-version", campaign.pk, number)

@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django_rq.urls import get_admin_urlpatterns, get_api_urlpatterns
 from rq import Worker, cron
+from rq.exceptions import DuplicateJobError
 
 from convomono.lib import db
 from convomono.lib.redis import RedisError, redis_connection
@@ -22,6 +23,8 @@ Queue = Literal["calls", "imports", "reports", "copies", "history", "default"]
 log = structlog.get_logger()
 
 MAINTENANCE_SECONDS = 30
+# One that failed or died is taken up again after this.
+FAILED_SECONDS = 60
 
 
 class MaintainedWorker(Worker):
@@ -58,6 +61,33 @@ def enqueue(
             log.warning("job.not_enqueued", job=job.__name__, queue=queue)
 
     db.on_commit(put)
+
+
+def enqueue_once(
+    job: Callable[..., Any], *, queue: Queue = "default", timeout_seconds: int = 600, **ids: Any
+) -> bool:
+    """
+    Run job(**ids) unless that very job waits or runs already; False if it does, or Redis is away.
+
+    For periodic jobs that take up what stayed behind: each of their looks would put it there again.
+    """
+    name = "-".join([job.__name__, *map(str, ids.values())])
+    try:
+        django_rq.get_queue(queue, connection=redis_connection()).enqueue_call(
+            job,
+            kwargs=ids,
+            timeout=timeout_seconds,
+            result_ttl=0,
+            failure_ttl=FAILED_SECONDS,
+            job_id=name,
+            unique=True,
+        )
+    except DuplicateJobError:
+        return False
+    except RedisError:
+        log.warning("job.not_enqueued", job=job.__name__, queue=queue)
+        return False
+    return True
 
 
 def periodic(

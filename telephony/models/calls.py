@@ -24,6 +24,9 @@ class VoiceAgent(ClientOwned):
     provider_knowledge_base_id = models.CharField(max_length=80, blank=True)
     published_version = models.PositiveIntegerField(null=True, blank=True)
     fingerprint = models.CharField(max_length=64, blank=True)
+    # Real time: until then one job writes the agent at Retell, and no other does.
+    busy_until = models.DateTimeField(null=True, blank=True)
+    tries_count = models.PositiveIntegerField(default=0)  # that broke off for reasons of our own
     created_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True, blank=True)
 

@@ -57,6 +57,7 @@ ROUTES: dict[str, Gate] = {
     "campaigns:campaign-versions": "viewer",
     "campaigns:campaign-version": "viewer",
     "campaigns:campaign-restore": "manager",
+    "campaigns:campaign-version-take-up": "launcher",
     "campaigns:experiment-list": "manager",
     "campaigns:experiment-detail": "viewer",
     "campaigns:experiment-stop": "manager",

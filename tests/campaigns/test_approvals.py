@@ -12,7 +12,16 @@ from django.db import connections
 from accounts.models import Notification, User
 from audit.models import AuditLog
 from billing.models import Transaction
-from campaigns.models import BatchCall, Campaign, Enrolment, LaunchRequest, LaunchRule, TopUp
+from campaigns import jobs
+from campaigns.models import (
+    BatchCall,
+    Campaign,
+    CampaignVersion,
+    Enrolment,
+    LaunchRequest,
+    LaunchRule,
+    TopUp,
+)
 from campaigns.services import lifecycle
 from campaigns.services.approving import needs_approval, set_launch_rule
 from campaigns.services.authoring import content_of
@@ -22,7 +31,7 @@ from campaigns.services.topping_up import top_up
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import UserFactory
 from tests.factories.billing import balances
-from tests.factories.campaigns import NOW, enrol, make_draft, make_ready
+from tests.factories.campaigns import NOW, enrol, make_draft, make_ready, run_batch
 
 LATER = NOW + timedelta(minutes=5)
 
@@ -521,3 +530,92 @@ def test_asks_the_database_as_often_for_many_requests(
         grow(more)
         with django_assert_num_queries(6):
             browser.get("/app/launch-requests/")
+
+
+# -- What is said to people who are being called ----------------------------------------------------
+
+
+@pytest.fixture
+def calling(alice, anton, strict, retell):
+    """A launch that two people wanted, and that calls with version 1."""
+    campaign = make_draft(strict)
+    lifecycle.prepare_campaign(campaign=campaign, actor=alice, now=NOW)
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+    campaign.refresh_from_db()
+    enrol(campaign, 3)
+    return run_batch(approve(ask(campaign, alice), anton))
+
+
+def publish_edit(campaign, actor):
+    fresh = Campaign.objects.select_related("client").get(pk=campaign.pk)
+    content = replace(content_of(fresh), script_raw="An AI assistant that asks for money.")
+    lifecycle.update_campaign(campaign=fresh, content=content, actor=actor, now=LATER)
+    lifecycle.prepare_campaign(campaign=fresh, actor=actor, now=LATER)
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+    return Campaign.objects.get(pk=campaign.pk)
+
+
+def test_lets_a_second_person_decide_what_running_launches_say(calling, browse, anton, alice, mia):
+    campaign = publish_edit(calling.campaign, anton)
+
+    calling.refresh_from_db()
+    assert (campaign.published_version, calling.version.number) == (2, 1)
+    assert Notification.objects.filter(key__startswith="version-waits").count() == 1
+    page = f"/app/campaigns/{campaign.pk}/versions/2/"
+    assert "Use it from the next call on" not in browse(anton).get(page).content.decode()
+    refused = browse(anton).post(f"{page}take-up/", follow=True).content.decode()
+    assert "somebody else has to let them use it" in refused
+    assert browse(mia).post(f"{page}take-up/").status_code == 403
+    calling.refresh_from_db()
+    assert calling.version.number == 1
+
+    browser = browse(alice)
+    assert "Use it from the next call on" in browser.get(page).content.decode()
+    for _ in range(2):  # twice is once
+        browser.post(f"{page}take-up/")
+
+    calling.refresh_from_db()
+    assert calling.version.number == 2
+    assert AuditLog.objects.filter(action="campaign.version_taken_up").count() == 1
+    assert "wait for a second person" not in browser.get(page).content.decode()
+
+
+def test_takes_up_the_published_version_alone(calling, browse, anton, alice):
+    campaign = publish_edit(calling.campaign, anton)
+    content = replace(content_of(campaign), script_raw="An AI again.")
+    lifecycle.update_campaign(campaign=campaign, content=content, actor=anton, now=LATER)
+
+    page = f"/app/campaigns/{campaign.pk}/versions/2/"
+    answer = browse(alice).post(f"{page}take-up/", follow=True).content.decode()
+
+    assert "Another version is published by now" in answer
+    calling.refresh_from_db()
+    assert calling.version.number == 1
+
+
+def test_tries_nothing_on_launches_that_two_people_agreed_to(calling, alice, retell):
+    Campaign.objects.update(settings={**calling.version.settings, "conversion": "They agreed."})
+    campaign = publish_edit(calling.campaign, alice)
+    BatchCall.objects.update(version=CampaignVersion.objects.get(number=2))
+    row = start_experiment(
+        campaign=campaign,
+        trial=Trial(part="opening_line", text="An AI, really."),
+        actor=alice,
+        now=LATER,
+    )
+    jobs.prepare_experiment(experiment_id=str(row.pk))
+
+    row.refresh_from_db()
+    calling.refresh_from_db()
+    assert (row.status, calling.variant, calling.experiment_id) == ("running", None, None)
+
+
+def test_tells_what_one_person_changed_of_a_running_launch(calling, alice):
+    campaign = Campaign.objects.select_related("client").get()
+    content = replace(content_of(campaign), max_attempts=9, opens_minute=8 * 60)
+    lifecycle.update_campaign(campaign=campaign, content=content, actor=alice, now=LATER)
+    set_dialling(campaign=campaign, dialling=Dialling(calls_per_minute=9), actor=alice, now=NOW)
+
+    told = Notification.objects.filter(key__startswith="launch-edited").order_by("created_at")
+    assert [one.body for one in told] == ["calls per minute", "max attempts, opens minute"]
+    assert alice.email in told[0].title

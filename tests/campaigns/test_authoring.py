@@ -7,8 +7,12 @@ from dataclasses import replace
 import pytest
 
 from audit.models import AuditLog
-from campaigns.models import Campaign
-from campaigns.services import authoring
+from campaigns.dialling.breaking import Safety
+from campaigns.models import Campaign, KnowledgeBase, RetryPolicy
+from campaigns.services import authoring, lifecycle
+from campaigns.services.policies import Dialling, dialling_of, set_dialling
+from campaigns.services.variables import save_variables, variable_rules
+from campaigns.variables import VariableRule
 from tests.factories.campaigns import (
     NOW,
     campaign_content,
@@ -77,6 +81,7 @@ def test_writes_nothing_when_nothing_changed(alice):
 def test_gives_new_knowledge_a_base_of_its_own(alice):
     campaign = make_draft(alice.client, knowledge_text="Old")
     old = campaign.knowledge_base_id
+    KnowledgeBase.objects.update(status="complete")
 
     edit(campaign, alice, knowledge_text="New")
 
@@ -90,13 +95,75 @@ def test_duplicates_the_content_without_leads_or_agent(alice):
     campaign = make_ready(alice.client, knowledge_text="Hours", max_attempts=4)
     enrol(campaign, 2)
 
-    copy = authoring.duplicate_campaign(campaign=campaign, name="Copy", actor=alice, now=NOW)
+    copy = lifecycle.duplicate_campaign(campaign=campaign, name="Copy", actor=alice, now=NOW)
 
     assert copy.status == "draft"
     assert copy.published_version is None
     assert copy.knowledge_base_id != campaign.knowledge_base_id
     assert replace(authoring.content_of(copy), name=campaign.name) == authoring.content_of(campaign)
     assert copy.enrolments.count() == 0
+
+
+def test_duplicates_how_a_campaign_dials_and_what_is_said_of_its_variables(alice):
+    campaign = make_ready(alice.client)
+    dialling = Dialling(
+        dispositions={"dial_busy": {"most": 2, "delay_seconds": 600}},
+        is_other_time_of_day=True,
+        callback_delay_seconds=7200,
+        safety=Safety(failed_percent=20),
+        calls_per_minute=5,
+    )
+    set_dialling(campaign=campaign, dialling=dialling, actor=alice, now=NOW)
+    RetryPolicy.objects.update(gap_seconds=3600, technical_delay_seconds=60)
+    rule = VariableRule(name="policy", kind="text", is_required=False, default="none", max_chars=20)
+    save_variables(campaign=campaign, rules=[rule], actor=alice, now=NOW)
+    campaign.refresh_from_db()
+
+    copy = lifecycle.duplicate_campaign(campaign=campaign, name="Copy", actor=alice, now=NOW)
+
+    assert dialling_of(copy) == dialling
+    retry = RetryPolicy.objects.get(campaign=copy)
+    assert (retry.gap_seconds, retry.technical_delay_seconds) == (3600, 60)
+    assert variable_rules(copy.pk) == [rule]
+    assert RetryPolicy.objects.count() == 2
+
+
+def test_writes_one_knowledge_base_however_often_a_text_is_saved(alice):
+    campaign = make_draft(alice.client)
+    for text in ("W", "We open", "We open at 8."):
+        edit(campaign, alice, knowledge_text=text)
+
+    base = KnowledgeBase.objects.get()
+    source = base.sources.get()
+    assert (source.text, source.size_bytes) == ("We open at 8.", 13)
+    edit(campaign, alice, knowledge_text="")
+    assert not KnowledgeBase.objects.exists()
+    assert campaign.knowledge_base_id is None
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{"sent_at": NOW}, {"provider_id": "kb_1"}, {"status": "indexing"}, {"status": "complete"}],
+)
+def test_never_changes_a_knowledge_base_that_was_sent(alice, sent):
+    campaign = make_draft(alice.client, knowledge_text="Old")
+    old = campaign.knowledge_base_id
+    KnowledgeBase.objects.update(**sent)
+
+    edit(campaign, alice, knowledge_text="New")
+
+    assert campaign.knowledge_base_id != old
+    assert KnowledgeBase.objects.get(pk=old).sources.get().text == "Old"
+
+
+def test_never_changes_a_knowledge_base_that_a_version_names(alice):
+    campaign = make_ready(alice.client, knowledge_text="Old")
+    old = campaign.knowledge_base_id
+    KnowledgeBase.objects.update(status="draft", sent_at=None, provider_id="")
+
+    edit(campaign, alice, knowledge_text="New")
+
+    assert KnowledgeBase.objects.get(pk=old).sources.get().text == "Old"
 
 
 def test_archives_once_and_refuses_edits_then(alice):

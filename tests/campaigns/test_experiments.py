@@ -20,9 +20,10 @@ from campaigns.experiments import (
     sign_test,
 )
 from campaigns.models import Attempt, BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
-from campaigns.services import authoring, experimenting, lifecycle
+from campaigns.services import authoring, experimenting, lifecycle, preparing
 from campaigns.settings_schema import DEFAULTS
 from campaigns.views import experiments as views
+from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from telephony.models import Call, VoiceAgent
 from telephony.provider import Rejected
@@ -266,6 +267,18 @@ def test_publishes_the_winner_as_the_next_version(running, alice, retell):
     assert begin(campaign, alice, "A third line, by an AI.").status == "running"
 
 
+def test_leaves_launches_that_are_over_as_they_were(running, alice):
+    BatchCall.objects.update(status="finished")
+
+    experimenting.end_experiment(
+        experiment=running, status="decided", winner="variant", actor=alice, now=later(running)
+    )
+
+    batch_call = BatchCall.objects.get()
+    assert (batch_call.version, batch_call.variant) == (running.control, running.variant)
+    assert batch_call.experiment_id == running.pk
+
+
 def test_never_overwrites_an_edit_with_the_winner(running, alice):
     content = replace(authoring.content_of(running.campaign), script_raw="An AI of Acme Dental.")
     lifecycle.update_campaign(campaign=running.campaign, content=content, actor=alice, now=NOW)
@@ -373,6 +386,42 @@ def test_names_what_retell_refuses_and_tries_again(running, alice, retell):
     jobs.prepare_experiment(experiment_id=str(row.pk))
     row.refresh_from_db()
     assert (row.status, row.prepare_error) == ("running", "")
+
+
+def test_says_when_the_knowledge_of_a_trial_cannot_be_read(running, alice, retell, monkeypatch):
+    experimenting.end_experiment(
+        experiment=running, status="stopped", actor=alice, now=later(running)
+    )
+
+    def unread(**_):
+        raise preparing.KnowledgeNotIndexed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preparing, "index_knowledge", unread)
+        row = begin(running.campaign, alice, "Another line of an AI.")
+        assert row.prepare_error.startswith("Retell could not read the knowledge.")
+        patch.setattr(preparing, "index_knowledge", lambda **_: 1 / 0)
+        jobs.prepare_experiment(experiment_id=str(row.pk))
+    row.refresh_from_db()
+    assert (row.status, row.prepare_error[:27]) == ("preparing", "The trial could not be publ")
+    jobs.prepare_experiment(experiment_id=str(row.pk))
+    row.refresh_from_db()
+    assert (row.status, row.prepare_error) == ("running", "")
+
+
+def test_waits_while_the_campaign_itself_is_published(running, alice, retell):
+    experimenting.end_experiment(
+        experiment=running, status="stopped", actor=alice, now=later(running)
+    )
+    agent = VoiceAgent.objects.get()
+    preparing.claim_agent(agent=agent, real_now=clock.real_now())
+
+    row = begin(running.campaign, alice, "Another line of an AI.")
+    assert (row.status, row.prepare_error) == ("preparing", "")
+    preparing.release_agent(agent)
+    jobs.prepare_experiment(experiment_id=str(row.pk))
+    row.refresh_from_db()
+    assert row.status == "running"
 
 
 # -- Pages -----------------------------------------------------------------------------------------

@@ -419,8 +419,8 @@ def test_sends_again_what_somebody_deleted_at_retell(alice, base, retell):
 def test_asks_a_version_through_an_agent_of_its_own(alice, base, retell):
     index(base, alice)
 
-    first = ask_knowledge(base=base, question="When?", gateway=retell)
-    ask_knowledge(base=base, question="Where?", gateway=retell)
+    first = ask_knowledge(base=base, question="When?", gateway=retell, real_now=NOW)
+    ask_knowledge(base=base, question="Where?", gateway=retell, real_now=NOW)
 
     assert first.text == "Hello!"
     assert len(asked(retell, "create_agent")) == 1

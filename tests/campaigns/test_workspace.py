@@ -6,10 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.models import Notification
 from campaigns import jobs
 from campaigns.models import Campaign, CampaignVersion, KnowledgeBase
-from campaigns.services import lifecycle, workspace
+from campaigns.services import indexing, lifecycle, preparing, workspace
+from campaigns.services.asking import AskedAlready, ask_knowledge
 from campaigns.views import workspace as views
+from convomono.lib import clock
+from convomono.lib.redis import redis_connection
 from telephony.models import VoiceAgent
 from telephony.provider import (
     AgentSettings,
@@ -60,7 +64,7 @@ def test_leaves_nothing_half_made_when_retell_refuses_a_step(alice, retell, step
     campaign = Campaign.objects.get(pk=campaign.pk)
     assert (campaign.status, campaign.published_version) == ("ready", 1)
     assert count(retell) == (1, 1, 1)
-    assert {one.state for one in workspace.survey(gateway=retell)} == {"ours"}
+    assert {one.state for one in survey(retell)} == {"ours"}
 
 
 @pytest.mark.parametrize("step", ["create_knowledge_base", "create_llm", "create_agent"])
@@ -96,8 +100,12 @@ def leave_over(retell, mark):
     )
 
 
+def survey(retell):
+    return workspace.survey(gateway=retell, real_now=clock.real_now())
+
+
 def states(retell):
-    return sorted((one.kind, one.state) for one in workspace.survey(gateway=retell))
+    return sorted((one.kind, one.state) for one in survey(retell))
 
 
 def test_tells_ours_left_over_missing_and_foreign_apart(alice, retell):
@@ -151,7 +159,7 @@ def test_makes_again_what_somebody_deleted_at_retell(alice, retell, kind):
 
     campaign.refresh_from_db()
     assert campaign.status == "ready"
-    assert {one.state for one in workspace.survey(gateway=retell)} == {"ours"}
+    assert {one.state for one in survey(retell)} == {"ours"}
     assert count(retell) == (1, 1, 1)
 
 
@@ -166,7 +174,7 @@ def test_takes_the_agents_of_archived_campaigns_away_after_a_day(alice, retell):
     assert workspace.retire_agents(gateway=retell, now=later) == 1
 
     assert count(retell) == (0, 0, 0)
-    assert workspace.survey(gateway=retell) == []
+    assert survey(retell) == []
     assert Campaign.objects.get().status == "archived"
 
 
@@ -189,3 +197,157 @@ def test_says_so_when_retell_cannot_be_asked(browse, root, retell, monkeypatch):
     retell.fail("list_agents", Unavailable("Connection refused."))
 
     assert "be reached just now" in browse(root).get("/agency/retell/").content.decode()
+
+
+# -- What nobody takes up any more -----------------------------------------------------------------
+
+
+def lose_answer(retell, monkeypatch, step):
+    """Let Retell make something and its answer be lost, once."""
+    make = getattr(retell, step)
+
+    def lose(**arguments):
+        monkeypatch.setattr(retell, step, make)
+        make(**arguments)
+        raise UnknownOutcome("Timed out.")
+
+    monkeypatch.setattr(retell, step, lose)
+
+
+def test_finds_what_a_lost_answer_left_of_a_campaign_nobody_prepares(alice, retell, monkeypatch):
+    campaign = make_draft(alice.client)
+    lose_answer(retell, monkeypatch, "create_llm")
+    prepare(campaign, alice)
+    assert campaign.status == "draft"
+    lifecycle.archive_campaign(campaign=campaign, actor=alice, now=NOW)
+
+    assert states(retell) == [("llm", "left_over")]
+    jobs.repair_workspace()
+    assert states(retell) == []
+
+
+def test_leaves_alone_what_a_job_is_making(alice, retell, monkeypatch):
+    campaign = make_draft(alice.client)
+    lose_answer(retell, monkeypatch, "create_llm")
+    prepare(campaign, alice)
+    Campaign.objects.update(status="preparing")
+
+    assert states(retell) == [("llm", "ours")]
+    jobs.repair_workspace()
+    assert count(retell)[1] == 1
+
+
+def test_keeps_the_id_of_failed_knowledge_until_it_is_gone(alice, retell):
+    campaign = make_draft(alice.client, knowledge_text="Open from 8.")
+    retell.knowledge_status = "error"
+    retell.fail("delete_knowledge_base", Unavailable("Connection refused."))
+    prepare(campaign, alice)
+    base = KnowledgeBase.objects.get()
+    assert (base.status, bool(base.provider_id)) == ("error", True)
+    assert states(retell)[:1] == [("knowledge", "left_over")]
+
+    jobs.repair_workspace()
+
+    base.refresh_from_db()
+    assert (base.provider_id, base.sent_at) == ("", None)
+    assert count(retell)[2] == 0
+
+
+def test_sends_failed_knowledge_again_once_the_old_one_is_gone(alice, retell):
+    campaign = make_draft(alice.client, knowledge_text="Open from 8.")
+    retell.knowledge_status = "error"
+    retell.fail("delete_knowledge_base", Unavailable("Connection refused."))
+    prepare(campaign, alice)
+    retell.knowledge_status = "complete"
+
+    KnowledgeBase.objects.update(status="indexing", sent_at=None)  # as "Have it indexed" does
+    base = KnowledgeBase.objects.get()
+    indexing.ensure_indexed(base=base, gateway=retell, now=NOW)
+
+    base.refresh_from_db()
+    assert base.status == "complete"
+    assert count(retell)[2] == 1
+
+
+@pytest.mark.parametrize("step", ["create_llm", "create_agent"])
+def test_makes_one_tester_although_an_answer_was_lost(alice, retell, monkeypatch, step):
+    base = KnowledgeBase.objects.create(
+        client=alice.client, name="Hours", status="complete", provider_id="kb_1", created_at=NOW
+    )
+    lose_answer(retell, monkeypatch, step)
+    real = clock.real_now()
+    with pytest.raises(UnknownOutcome):
+        ask_knowledge(base=base, question="When?", gateway=retell, real_now=real)
+    with pytest.raises(AskedAlready):
+        ask_knowledge(base=base, question="When?", gateway=retell, real_now=real)
+
+    later = real + timedelta(minutes=2)
+    ask_knowledge(base=base, question="When?", gateway=retell, real_now=later)
+
+    assert count(retell)[:2] == (1, 1)
+
+
+def test_knows_every_row_however_many_there_are(alice, retell, monkeypatch):
+    monkeypatch.setattr(workspace, "CHUNK", 2)
+    for number in range(5):
+        prepare(make_draft(alice.client, name=f"Campaign {number}"), alice)
+    last = VoiceAgent.objects.order_by("-pk")[0]
+    leave_over(retell, f"cm-{last.pk.hex[-8:]}")
+
+    assert states(retell).count(("agent", "ours")) == 5
+    assert states(retell).count(("agent", "left_over")) == 1
+
+
+# -- Two jobs at once ------------------------------------------------------------------------------
+
+
+def test_writes_an_agent_from_one_job_at_a_time(alice, retell):
+    campaign = make_draft(alice.client)
+    agent = preparing.find_or_make_agent(campaign=campaign, now=NOW)
+    real = clock.real_now()
+    assert preparing.claim_agent(agent=agent, real_now=real)
+    asked = len(retell.asked)
+
+    prepare(campaign, alice)
+    assert campaign.status == "preparing"
+    assert len(retell.asked) == asked  # the other one is at it
+
+    assert not preparing.claim_agent(agent=agent, real_now=real)
+    assert preparing.claim_agent(agent=agent, real_now=real + timedelta(minutes=4))  # it died
+    preparing.release_agent(agent)
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+    assert Campaign.objects.get().status == "ready"
+    assert VoiceAgent.objects.get().busy_until is None
+
+
+def test_says_so_after_three_tries_that_break_off(alice, retell, monkeypatch):
+    campaign = make_draft(alice.client)
+    publish = preparing.publish
+    monkeypatch.setattr(preparing, "publish", lambda **_: 1 / 0)
+    prepare(campaign, alice)
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+    campaign.refresh_from_db()
+    assert campaign.status == "preparing"
+
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+
+    campaign.refresh_from_db()
+    assert campaign.status == "draft"
+    assert "The agency has been told" in campaign.prepare_error
+    assert Notification.objects.filter(client=None).count() == 1
+    monkeypatch.setattr(preparing, "publish", publish)
+    assert prepare(campaign, alice).status == "ready"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_puts_a_job_that_stayed_behind_on_the_queue_once(alice, retell, run_jobs):
+    campaign = make_draft(alice.client)
+    lifecycle.prepare_campaign(campaign=campaign, actor=alice, now=NOW)
+    redis_connection().flushdb()  # its own job was lost
+    Campaign.objects.update(updated_at=clock.now() - timedelta(minutes=5))
+
+    for _ in range(5):
+        jobs.resume_campaigns()
+
+    assert run_jobs() == 1
+    assert Campaign.objects.get().status == "ready"
