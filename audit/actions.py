@@ -122,6 +122,7 @@ LEAD_REMOVED = "enrolment.removed"
 LEAD_PUT_BACK = "enrolment.put_back"
 REPORT_REQUESTED = "report.requested"
 WEBHOOK_REPLAYED = "webhook.replayed"
+WEBHOOK_SET_ASIDE = "webhook.set_aside"
 REPLAY_ORDERED = "replay.ordered"
 ENDPOINT_ADDED = "endpoint.added"
 ENDPOINT_CHANGED = "endpoint.changed"
@@ -249,6 +250,7 @@ SENTENCES = {
     LEAD_PUT_BACK: _("Put a lead back into the line"),
     REPORT_REQUESTED: _("Asked for a report"),
     WEBHOOK_REPLAYED: _("Replayed a webhook event"),
+    WEBHOOK_SET_ASIDE: _("Set a failed webhook event aside"),
     REPLAY_ORDERED: _("Ordered a replay of webhook events"),
     ENDPOINT_ADDED: _("Added a webhook address"),
     ENDPOINT_CHANGED: _("Changed a webhook address"),

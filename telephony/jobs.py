@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.cache import cache
 
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue, queue_lengths
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # Real time, of every ten minutes.
 PURGE_SECONDS = 300
+_WALK, _WALKED = "recordings:noted-until", "done"
 
 
 def copy_recording(*, call_id: str, **_later: Any) -> bool:
@@ -32,9 +34,23 @@ def copy_recording(*, call_id: str, **_later: Any) -> bool:
 def copy_recordings(**_later: Any) -> int:
     """Order the copies that are missing."""
     if not settings.RECORDINGS_COPY:
+        cache.delete(_WALK)
         return 0
-    recordings.note_recordings(now=clock.now())
+    _note_earlier()
     return _order(Recording, copy_recording)
+
+
+def _note_earlier() -> None:
+    """
+    Have the calls of the last day copied too that ended before copying was switched on.
+
+    How far it came is kept in the cache; if that is lost it begins anew, which does no harm.
+    """
+    place = cache.get(_WALK)
+    if place == _WALKED:
+        return
+    _noted, place = recordings.note_recordings(now=clock.now(), after=place)
+    cache.set(_WALK, _WALKED if place is None else place, timeout=None)
 
 
 def purge_recordings(**_later: Any) -> int:

@@ -7,14 +7,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
+from django.conf import settings
+from django.db.models import Q
 
 from convomono.lib import files, outbound
+from convomono.lib.bulk import insert_rows
 from convomono.lib.db import insert_once
 from telephony.fetching import note_failure
 from telephony.models import Call, CallDetail, Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -35,6 +38,8 @@ LIMITS: Final = outbound.Limits(
 FETCHED_WITHIN: Final = timedelta(days=1)
 BATCH: Final = 200
 _MOST_PAGES: Final = 50
+
+type Place = tuple[datetime, UUID]  # when a call was made, and its id
 
 
 def copy_recording(
@@ -68,28 +73,57 @@ def copy_recording(
     return _keep(row, answer, now)
 
 
-def note_recordings(*, now: datetime) -> int:
+def order_recordings(calls: Sequence[Call], *, now: datetime) -> None:
     """
-    Write a row to wait for each recording of the last day that has none, the newest call first.
+    Note that somebody has to copy the recordings of these calls, whose links are known now; once for each.
 
-    It looks back until it finds a stretch of calls that all have theirs; three queries for each 200,
-    and a row each. Returns how many are new.
+    Written with the news of the link: whatever stands still meanwhile, none is forgotten. Nothing is
+    noted where recordings aren't copied (RECORDINGS_COPY).
+    """
+    if not (calls and settings.RECORDINGS_COPY):
+        return
+    ids = [call.pk for call in calls]
+    known = set(Recording.objects.filter(call_id__in=ids).values_list("call_id", flat=True))
+    insert_rows(
+        [
+            Recording(call=call, client_id=call.client_id, created_at=now)
+            for call in calls
+            if call.pk not in known
+        ]
+    )
+
+
+def note_recordings(*, now: datetime, after: Place | None = None) -> tuple[int, Place | None]:
+    """
+    Write a row to wait for each recording of the last day that has none, from a place in it onwards.
+
+    For when copying is switched on: afterwards the news of a link writes the row. At most 10,000
+    calls; returns how many rows are new, and from where to go on (None: it came to the end).
     """
     recent = Call.objects.filter(
         status=Call.Status.ENDED, created_at__gt=now - FETCHED_WITHIN, duration_ms__gt=0
-    ).order_by("-created_at")
+    ).order_by("created_at", "pk")
     noted = 0
-    for page in range(_MOST_PAGES):
-        start = page * BATCH
-        clients = dict(recent.values_list("pk", "client_id")[start : start + BATCH])
-        known = Recording.objects.filter(call__in=clients).values_list("call_id", flat=True)
-        having = CallDetail.objects.filter(call__in=set(clients) - set(known))
-        wanted = list(having.exclude(recording_url="").values_list("call_id", flat=True))
-        if not wanted:
-            break
-        for call_id in wanted:
-            row = Recording(call_id=call_id, client_id=clients[call_id], created_at=now)
-            noted += insert_once(row, "call_id")
+    for _page in range(_MOST_PAGES):
+        rows = recent
+        if after is not None:
+            at, pk = after
+            rows = recent.filter(Q(created_at__gt=at) | Q(created_at=at, pk__gt=pk))
+        calls = list(rows.values_list("pk", "client_id", "created_at")[:BATCH])
+        if not calls:
+            return noted, None
+        noted += _note({pk: client_id for pk, client_id, _at in calls}, now)
+        after = (calls[-1][2], calls[-1][0])
+    return noted, after
+
+
+def _note(clients: dict[UUID, UUID], now: datetime) -> int:
+    known = Recording.objects.filter(call__in=clients).values_list("call_id", flat=True)
+    having = CallDetail.objects.filter(call__in=set(clients) - set(known))
+    noted = 0
+    for call_id in having.exclude(recording_url="").values_list("call_id", flat=True):
+        row = Recording(call_id=call_id, client_id=clients[call_id], created_at=now)
+        noted += insert_once(row, "call_id")
     return noted
 
 

@@ -24,6 +24,7 @@ WINDOW: Final = timedelta(minutes=15)
 FAILED_COUNT: Final = 5
 FAILED_RATIO: Final = 0.02
 BAD_SIGNATURES: Final = 20  # in an hour
+WRONG_SOURCES: Final = 5  # in an hour
 # A call has been answered or has failed by then, and Retell has said so.
 _RANG_OUT: Final = timedelta(minutes=5)
 _STILL_OF_CONCERN: Final = timedelta(hours=1)
@@ -42,6 +43,9 @@ class Signals:
     bad_signature_count: int = 0
     skewed_count: int = 0
     silent_calls_count: int = 0
+    wrong_source_count: int = 0
+    too_large_count: int = 0
+    unusable_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,41 @@ def alerts(signals: Signals) -> Iterator[Alert]:
             _("%(count)d calls without any news. Does Retell reach this server's address?")
             % {"count": signals.silent_calls_count},
         )
+    yield from _refusals(signals)
+
+
+def _refusals(signals: Signals) -> Iterator[Alert]:
+    """Tell of deliveries that nobody else will ask about: Retell repeats each three times, then it is lost."""
+    if signals.wrong_source_count >= WRONG_SOURCES:
+        yield Alert(
+            "source",
+            _("Webhooks from an address that isn't listed"),
+            _(
+                "%(count)d were refused within an hour. If Retell's address has changed, put the new "
+                "one into WEBHOOK_SOURCES."
+            )
+            % {"count": signals.wrong_source_count},
+        )
+    if signals.too_large_count:
+        yield Alert(
+            "too_large",
+            _("Webhooks are too long"),
+            _(
+                "%(count)d were refused within an hour. The calls are fetched later; raise "
+                "WEBHOOK_MAX_BYTES if it goes on."
+            )
+            % {"count": signals.too_large_count},
+        )
+    if signals.unusable_count:
+        yield Alert(
+            "unusable",
+            _("Webhooks that can't be read"),
+            _(
+                "%(count)d within an hour were signed by Retell and are no event we know how to read. "
+                "They are kept as failed: look at one."
+            )
+            % {"count": signals.unusable_count},
+        )
 
 
 def read_signals(*, now: datetime, real_now: datetime, factor: float) -> Signals:
@@ -106,6 +145,9 @@ def read_signals(*, now: datetime, real_now: datetime, factor: float) -> Signals
         bad_signature_count=refusals.get("signature", 0),
         skewed_count=refusals.get("skew", 0),
         silent_calls_count=_silent_calls_count(now),
+        wrong_source_count=refusals.get("source", 0),
+        too_large_count=refusals.get("too_large", 0),
+        unusable_count=_unusable_count(now, factor),
     )
 
 
@@ -143,17 +185,29 @@ def _lag_seconds(now: datetime) -> float:
     return (now - first).total_seconds() if first else 0.0
 
 
+def _unusable_count(now: datetime, factor: float) -> int:
+    """Count deliveries of the last real hour that Retell signed and nobody can read."""
+    unread = WebhookEvent.objects.filter(
+        status=_Status.DEAD,
+        event_type="",
+        next_try_at__gt=now - timedelta(hours=1) * factor,  # which they got when they came
+    )
+    return unread.count()
+
+
 def _silent_calls_count(now: datetime) -> int:
     """Count calls that must have been answered or failed, if no event came since they were placed."""
     silent = Call.objects.filter(
         status=Call.Status.REGISTERED,
         created_at__lt=now - _RANG_OUT,
         created_at__gt=now - _STILL_OF_CONCERN,
-    ).order_by("created_at")
+    ).order_by("-created_at")
     placed = list(silent.values_list("created_at", flat=True)[:100])
     if not placed:
         return 0
-    heard = WebhookEvent.objects.filter(
-        source=WebhookEvent.Source.DELIVERY, created_at__gt=placed[0]
+    # The newest delivery, of whatever call: one lost webhook must not hide an outage that began since.
+    deliveries = WebhookEvent.objects.filter(
+        source=WebhookEvent.Source.DELIVERY, created_at__gt=placed[-1]
     )
-    return 0 if heard.exists() else len(placed)
+    heard = deliveries.order_by("-created_at").values_list("created_at", flat=True).first()
+    return sum(heard is None or at > heard for at in placed)

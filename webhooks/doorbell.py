@@ -1,4 +1,4 @@
-"""Rings for the drain and counts refusals beside the request: Redis is never in the sender's way."""
+"""Rings for the drain, counts refusals and passes on what is said: Redis is never in the sender's way."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Final
 from convomono.lib import clock
 from convomono.lib.redis import RedisError, redis_connection, ring
 from webhooks.shards import bells
+from webhooks.spoken import pass_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime
+
+    from webhooks.deliveries import Delivery
 
 # A burst of events is one ring; the drain takes whatever is there when it comes.
 _PAUSE_SECONDS: Final = 0.005
@@ -23,6 +26,8 @@ _TALLY_SECONDS: Final = 8 * 24 * 3600
 # Upper edges of what answers are counted by, in milliseconds of the real world.
 _EDGES_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 _SLOT_MINUTES: Final = 15
+# While Redis hangs, of more calls at once nothing is kept in memory; their next turn comes soon.
+_MOST_CALLS: Final = 2_000
 
 
 def ring_drains(ring_bell: Callable[[str], None] = ring) -> None:
@@ -33,13 +38,19 @@ def ring_drains(ring_bell: Callable[[str], None] = ring) -> None:
 
 class Doorbell:
     """
-    A thread that does what may fail or hang: rings, and writes tallies down.
+    A thread that does what may fail or hang: rings, passes on what is said, writes tallies down.
 
     It starts with the first press, so that a forked server's workers each have their own.
     """
 
-    def __init__(self, ring_bell: Callable[[str], None] = ring) -> None:
+    def __init__(
+        self,
+        ring_bell: Callable[[str], None] = ring,
+        pass_on: Callable[[Delivery], None] = pass_on,
+    ) -> None:
         self._ring_bell = ring_bell
+        self._pass_on = pass_on
+        self._spoken: dict[str, Delivery] = {}
         self._pressed = threading.Event()
         self._refused: Counter[str] = Counter()
         self._answers: Counter[int] = Counter()
@@ -56,6 +67,13 @@ class Doorbell:
         """Count a refused delivery."""
         with self._lock:
             self._refused[reason] += 1
+        self.press()
+
+    def say(self, delivery: Delivery) -> None:
+        """Have what is said in a call passed on soon; of several turns of one call the newest is enough."""
+        with self._lock:
+            if len(self._spoken) < _MOST_CALLS or delivery.provider_call_id in self._spoken:
+                self._spoken[delivery.provider_call_id] = delivery
         self.press()
 
     def answered(self, seconds: float) -> None:
@@ -75,8 +93,15 @@ class Doorbell:
             self._pressed.wait()
             self._pressed.clear()
             ring_drains(self._ring_bell)
+            self._pass_on_spoken()
             self._write_tallies()
             time.sleep(_PAUSE_SECONDS)
+
+    def _pass_on_spoken(self) -> None:
+        with self._lock:
+            spoken, self._spoken = self._spoken, {}
+        for delivery in spoken.values():
+            self._pass_on(delivery)
 
     def _write_tallies(self) -> None:
         with self._lock:

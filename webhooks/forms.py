@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ClientEvent
 from convomono.lib.outbound import AddressRefused, check_url
+from webhooks import queries
 from webhooks.models import EndpointDelivery, ReplayRun, WebhookEvent
 
 _KINDS = [choice for choice in ClientEvent.Kind.choices if choice[0] != ClientEvent.Kind.TEST]
@@ -88,11 +89,17 @@ class ReplayForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     provider_call_id = forms.CharField(
-        label=_("Call"), required=False, max_length=100, help_text=_("Retell's id of one call.")
+        label=_("Call"),
+        required=False,
+        max_length=100,
+        help_text=_("The id of one call, Retell's or ours."),
     )
     is_dry_run = forms.BooleanField(
         label=_("Only tell what would change"), required=False, initial=True
     )
+
+    def clean_provider_call_id(self) -> str:
+        return queries.provider_call_id(self.cleaned_data["provider_call_id"])
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -44,12 +45,14 @@ def store(delivery: Delivery, *, now: datetime) -> bool:
 
     :raises NotStored: if it could not be written, or not in time
     """
+    ends_at = time.monotonic() + LOCK_SECONDS
     with _in_time():
-        if _insert(delivery, now):
+        if _insert(delivery, now, LOCK_SECONDS):
             return True
         first = _first_body(delivery.key)
         if first is not None and not is_same_news(first, delivery.body):
-            _insert(_discrepancy(delivery), now)
+            # All of it together has the time of one insert: the sender waits.
+            _insert(_discrepancy(delivery), now, max(0.05, ends_at - time.monotonic()))
         return False
 
 
@@ -62,9 +65,9 @@ def _discrepancy(delivery: Delivery) -> Delivery:
     )
 
 
-def _insert(delivery: Delivery, now: datetime) -> bool:
+def _insert(delivery: Delivery, now: datetime, seconds: float) -> bool:
     if connection.vendor == "sqlite":
-        return _insert_sqlite(delivery, now)
+        return _insert_sqlite(delivery, now, seconds)
     return _insert_row(delivery, now)
 
 
@@ -85,7 +88,7 @@ def _insert_row(delivery: Delivery, now: datetime) -> bool:
     return insert_once(row, "key")
 
 
-def _insert_sqlite(delivery: Delivery, now: datetime) -> bool:
+def _insert_sqlite(delivery: Delivery, now: datetime, seconds: float) -> bool:
     """
     Insert on a connection of this thread's own, which waits for the write lock less long.
 
@@ -105,7 +108,17 @@ def _insert_sqlite(delivery: Delivery, now: datetime) -> bool:
         _instant(now),
         _instant(processed_at) if processed_at else None,
     )
-    return _execute(_INSERT, row).rowcount == 1
+    if seconds == LOCK_SECONDS:  # as the connection was opened
+        return _execute(_INSERT, row).rowcount == 1
+    _wait_at_most(seconds)
+    try:
+        return _execute(_INSERT, row).rowcount == 1
+    finally:
+        _wait_at_most(LOCK_SECONDS)
+
+
+def _wait_at_most(seconds: float) -> None:
+    _execute(f"PRAGMA busy_timeout={round(seconds * 1000)}", ())
 
 
 def _first_body(key: str) -> str | None:

@@ -25,7 +25,6 @@ from webhooks.deliveries import read_delivery
 from webhooks.doorbell import DOORBELL
 from webhooks.inbox import NotStored, store
 from webhooks.sources import is_allowed
-from webhooks.spoken import pass_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
@@ -106,7 +105,7 @@ def _received(body: bytes, signature: bytes) -> HTTPStatus:
         return _unsigned(body, signature, keys)
     delivery = read_delivery(body)
     if not delivery.is_kept:
-        pass_on(delivery)
+        DOORBELL.say(delivery)
         return HTTPStatus.NO_CONTENT
     try:
         is_new = store(delivery, now=clock.now())

@@ -87,7 +87,8 @@ class Endpoint(ClientOwned):
     `kinds` are those of ClientEvent that it asked for. `secret` signs what is sent; for a day after a
     rotation `previous_secret` signs too. Until `sending_until` a worker sends there, or is about to;
     afterwards it says when one last did. `failing_since` is when the first of the tries failed that
-    have all failed since; after five days of that the address is switched off. One with `removed_at`
+    have all failed since, `failed_at` when the last one did; after five days of that the address is
+    switched off. One with `removed_at`
     is shown to nobody, and goes once its log is deleted (`webhooks/retention.py`).
     """
 
@@ -103,6 +104,7 @@ class Endpoint(ClientOwned):
     previous_secret_until = models.DateTimeField(null=True, blank=True)
     status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
     failing_since = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
     sending_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -171,7 +173,8 @@ class ReplayRun(BaseModel):
     One replay that somebody asked for, and what it came to.
 
     Kind: `again` applies the events of a range to the rows there are, `everything` rebuilds all in a
-    scratch copy and compares (`webhooks/replay.py`). `differences` holds at most 200 of them. `only_key`
+    scratch copy and compares (`webhooks/replay.py`). `differences` holds at most 200 of them, `failures`
+    20 ({"event_id", "error"}). `unknown_count` are events of calls that nobody knows. `only_key`
     keeps a second rebuild away until the first is over; its worker says at `worked_at` that it lives.
     """
 
@@ -194,7 +197,9 @@ class ReplayRun(BaseModel):
     events_count = models.PositiveIntegerField(default=0)
     calls_count = models.PositiveIntegerField(default=0)
     left_out_count = models.PositiveIntegerField(default=0)
+    unknown_count = models.PositiveIntegerField(default=0)
     failed_count = models.PositiveIntegerField(default=0)
+    failures = models.JSONField(default=list)
     differing_count = models.PositiveIntegerField(default=0)
     differences = models.JSONField(default=list)
     stored_hash = models.CharField(max_length=64, blank=True)
@@ -218,6 +223,16 @@ class ReplayRun(BaseModel):
         return self.status in {self.Status.FINISHED, self.Status.FAILED}
 
     @property
-    def is_equal(self) -> bool:
-        """Whether nothing came out otherwise than it is stored."""
-        return not self.differing_count and self.stored_hash == self.rebuilt_hash
+    def conclusion(self) -> str:
+        """
+        What the replay came to in a word: nothing, failed, unknown, differs or equal; the worst holds.
+
+        "nothing": no event matched. "unknown": nobody knows the calls of some of its events.
+        """
+        if not self.events_count:
+            return "nothing"
+        if self.failed_count:
+            return "failed"
+        if self.differing_count or self.stored_hash != self.rebuilt_hash:
+            return "differs"
+        return "unknown" if self.unknown_count else "equal"

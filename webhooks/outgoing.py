@@ -42,6 +42,8 @@ LEASE: Final = timedelta(seconds=60)
 # Longer than one run at an address lasts, with its wait for a worker.
 RUN_LEASE: Final = timedelta(seconds=120)
 OFF_AFTER: Final = timedelta(days=5)
+# Longer than the longest pause between two tries.
+QUIET_FOR: Final = timedelta(days=1)
 LONGEST_RETRY_AFTER: Final = 3600
 BATCH: Final = 200
 _ANSWER_SHOWN: Final = 200
@@ -247,6 +249,7 @@ def _note(
         Endpoint.objects.filter(pk=endpoint.pk).exclude(failing_since=None).update(
             failing_since=None
         )
+        endpoint.failing_since = None  # what fails next in this run is the first
         return
     columns["last_error"] = f"{attempt.status} {attempt.error}".strip()[:_ANSWER_SHOWN]
     is_last = attempts >= TRIES or attempt.status == _GONE
@@ -267,9 +270,12 @@ def _write(delivery: EndpointDelivery, **columns: Any) -> None:
 
 def _note_trouble(endpoint: Endpoint, *, is_last: bool, is_gone: bool, now: datetime) -> None:
     """Tell the client that an event was given up, and switch off what hasn't answered for days."""
-    Endpoint.objects.filter(pk=endpoint.pk, failing_since=None).update(failing_since=now)
     since = endpoint.failing_since
-    is_off = is_gone or (since is not None and now - since >= OFF_AFTER)
+    if since is None or (endpoint.failed_at and now - endpoint.failed_at > QUIET_FOR):
+        since = now  # days without an event are no trouble
+    Endpoint.objects.filter(pk=endpoint.pk).update(failing_since=since, failed_at=now)
+    endpoint.failing_since, endpoint.failed_at = since, now
+    is_off = is_gone or now - since >= OFF_AFTER
     if is_off:
         Endpoint.objects.filter(pk=endpoint.pk, status=Endpoint.Status.ACTIVE).update(
             status=Endpoint.Status.INACTIVE

@@ -102,7 +102,7 @@ def events(*, search: str = "", status: str = "") -> QuerySet[WebhookEvent]:
     """Return events, the newest first; `search` is a call's id, Retell's or ours."""
     rows = WebhookEvent.objects.defer("body").order_by("-created_at", "-pk")
     if search:
-        rows = rows.filter(provider_call_id=_provider_call_id(search))
+        rows = rows.filter(provider_call_id=provider_call_id(search))
     if status:
         rows = rows.filter(status=status)
     return rows
@@ -167,10 +167,10 @@ def _percentiles(counted: Mapping[int, int]) -> Percentiles | None:
     return Percentiles(*found)
 
 
-def _provider_call_id(search: str) -> str:
-    """Read our own call id as Retell's for the same call."""
+def provider_call_id(search: str) -> str:
+    """Read our own call id as Retell's for the same call; anything else stays as it is."""
     try:
-        ours = UUID(search)
+        ours = UUID(search.strip())
     except ValueError:
         return search.strip()
     found = Call.objects.filter(pk=ours).values_list("provider_call_id", flat=True).first()

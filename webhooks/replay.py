@@ -22,7 +22,7 @@ from convomono.lib.db import atomic, compare_and_set, run_atomic
 from reporting.services import recount_days, uncount
 from telephony.models import Call, CallDetail
 from telephony.models.erasures import CallErasure
-from webhooks.handlers.retell import handle, repeat
+from webhooks.handlers.retell import conclude, handle, repeat
 from webhooks.models import WebhookEvent
 from webhooks.payloads import KINDS, call_event
 from webhooks.pictures import (
@@ -38,12 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from telephony.events import CallEvent
+    from telephony.events import CallChange, CallEvent
 
 log = structlog.get_logger()
 
 CHUNK: Final = 200
 SHOWN: Final = 200
+FAILURES_SHOWN: Final = 20
 _Status = WebhookEvent.Status
 # What waits is the drain's; what is ignored was never meant to do anything.
 _REPLAYED: Final = (_Status.APPLIED, _Status.DEAD, _Status.PARKED, _Status.ORPHAN)
@@ -51,12 +52,18 @@ _REPLAYED: Final = (_Status.APPLIED, _Status.DEAD, _Status.PARKED, _Status.ORPHA
 
 @dataclass(slots=True)
 class Comparison:
-    """What a replay came to; at most 200 differences are kept, all are counted."""
+    """
+    What a replay came to; at most 200 differences and 20 failures are kept, all are counted.
+
+    `unknown_count` are events of calls that nobody knows still. Of a failure `event_id` and `error` are kept.
+    """
 
     events_count: int = 0
     calls_count: int = 0
     left_out_count: int = 0
+    unknown_count: int = 0
     failed_count: int = 0
+    failures: list[dict[str, str]] = field(default_factory=list)
     differing_count: int = 0
     differences: list[Difference] = field(default_factory=list)
     stored_hash: str = ""
@@ -67,6 +74,12 @@ class Comparison:
         found = list(differences(key, stored, rebuilt))
         self.differing_count += bool(found)
         self.differences += found[: max(0, SHOWN - len(self.differences))]
+
+    def note_failure(self, event: WebhookEvent, error: str) -> None:
+        """Count an event that failed again."""
+        self.failed_count += 1
+        if len(self.failures) < FAILURES_SHOWN:
+            self.failures.append({"event_id": str(event.pk), "error": error})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +101,8 @@ def apply_again(
     """
     Apply the range's events to the rows there are, call by call in the order they came.
 
-    Twice is once. On a dry run each call's transaction is undone: it tells what would change.
+    Twice is once. What had not been applied has all its consequences now, follow-ups too. On a dry run
+    each call's transaction is undone: it tells what would change.
     """
     result = Comparison()
     for call_id, events in _by_call(chosen):
@@ -96,7 +110,7 @@ def apply_again(
         if is_dry_run:
             rebuilt = _undone(partial(_apply, events, result, now), call_id)
         else:
-            _apply(events, result, now)
+            conclude(changes=_apply(events, result, now), now=now)
             rebuilt = call_picture(call_id)
         result.calls_count += 1
         result.note(call_id, stored, rebuilt)
@@ -213,28 +227,49 @@ def _ordered(events: list[WebhookEvent], shuffle: int | None) -> list[WebhookEve
     return doubled
 
 
-def _apply(events: Sequence[WebhookEvent], result: Comparison, now: datetime | None) -> None:
-    """Apply events, each in a transaction of its own, at the instant they were applied first."""
+def _apply(
+    events: Sequence[WebhookEvent], result: Comparison, now: datetime | None
+) -> list[CallChange]:
+    """
+    Apply events, each in a transaction of its own, at the instant they were applied first.
+
+    Returns the changes of those that hadn't been applied.
+    """
+    changes = []
     for event in events:
-        at = event.processed_at if event.status == _Status.APPLIED else now
+        was_applied = event.status == _Status.APPLIED
+        at = event.processed_at if was_applied else now
         result.events_count += 1
         try:
             told = call_event(event.body)
-            run_atomic(partial(_apply_one, event, told, at or event.created_at))
+            change = run_atomic(partial(_apply_one, event, told, at or event.created_at))
         except (OperationalError, InterfaceError):
             raise  # the database is away: that is no event's fault
-        except Exception:
+        except Exception as error:
             log.exception("replay.failed", event_id=str(event.pk))
-            result.failed_count += 1
+            result.note_failure(event, _noted_error(event, error))
+        else:
+            if change is None:
+                result.unknown_count += 1
+            elif not was_applied:
+                changes.append(change)
+    return changes
 
 
-def _apply_one(event: WebhookEvent, told: CallEvent, at: datetime) -> None:
+def _noted_error(event: WebhookEvent, error: Exception) -> str:
+    """Write on a failed event why it failed this time, where people look for it."""
+    text = f"{type(error).__name__}: {error}"[:400]
+    WebhookEvent.objects.filter(pk=event.pk, status=_Status.DEAD).update(error=text)
+    return text
+
+
+def _apply_one(event: WebhookEvent, told: CallEvent, at: datetime) -> CallChange | None:
     if event.status == _Status.APPLIED:
-        repeat(event=told, now=at)
-        return
+        return repeat(event=told, now=at)
     change = handle(event=told, now=at)
     if change is not None:
         compare_and_set(event, "status", status=_Status.APPLIED, processed_at=at, error="")
+    return change
 
 
 def _rebuild(call_id: str, events: Sequence[WebhookEvent], result: Comparison) -> None:
@@ -256,12 +291,24 @@ def _put_back(call_id: str) -> None:
             client_id=call.client_id, campaign_id=call.campaign_id, counted=call.counted
         )
     CallDetail.objects.filter(call=call).delete()
-    Attempt.objects.filter(pk=call.attempt_id).update(
+    attempt = Attempt.objects.filter(pk=call.attempt_id)
+    attempt.update(
         status=Attempt.Status.PLACED, outcome_class="", disconnection_reason="", ended_at=None
     )
     Call.objects.filter(pk=call.pk).update(
-        **{name: _blank(name) for name in _TOLD}, status=Call.Status.REGISTERED, counted=counted
+        **{name: _blank(name) for name in _TOLD},
+        **_dialled(attempt.first()),
+        status=Call.Status.REGISTERED,
+        counted=counted,
     )
+
+
+def _dialled(attempt: Attempt | None) -> dict[str, str]:
+    """Return the numbers that the dial wrote on its call; a test call has no attempt."""
+    if attempt is None:
+        return {}
+    numbers = {"from_number": attempt.from_number, "to_number": attempt.phone_number}
+    return {name: number for name, number in numbers.items() if number}
 
 
 # What only events write on a call.
@@ -278,7 +325,7 @@ def _blank(name: str) -> object:
     return column.get_default()  # type: ignore[union-attr]
 
 
-def _undone(change: Callable[[], None], call_id: str) -> Picture:
+def _undone(change: Callable[[], object], call_id: str) -> Picture:
     """Return how a call would look after a change, and undo it."""
     seen: list[Picture] = []
 

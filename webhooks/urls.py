@@ -39,6 +39,9 @@ agency_face: tuple[list[URLPattern], str] = (
         path("webhooks/replays/<uuid:replay_id>/", replays.replay_detail, name="replay-detail"),
         path("webhooks/<uuid:event_id>/", monitor.event_detail, name="event-detail"),
         path("webhooks/<uuid:event_id>/replay/", monitor.event_replay, name="event-replay"),
+        path(
+            "webhooks/<uuid:event_id>/set-aside/", monitor.event_set_aside, name="event-set-aside"
+        ),
         path("webhooks/<uuid:event_id>/compare/", replays.event_compare, name="event-compare"),
     ],
     "agency-webhooks",

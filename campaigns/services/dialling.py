@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 Status = Enrolment.Status
 NUMBER_RESTS = timedelta(hours=24)
+STILL_HOLDS = timedelta(hours=1)
 _LEAD_STATUS = {
     Status.DONE: Lead.Status.REACHED,
     Status.EXHAUSTED: Lead.Status.EXHAUSTED,
@@ -101,10 +102,13 @@ def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     """
     Wake the dispatcher, follow rules, and finish launches whose last lead moved; return how many.
 
-    For after the commit, once for many calls: closing a launch takes as long as a call, and no write
-    transaction may take that much longer. Whoever is killed before leaves it to the dispatcher.
+    For after the commit, once for many calls: closing a launch takes as long as a call, pausing all of
+    them far longer, and no write transaction may take that much longer. Whoever is killed before leaves
+    it to the dispatcher, and the pause to the next call that isn't paid for.
     """
     changes = list(changes)
+    if any(_stops_everything(change, now) for change in changes):
+        halt_everything(reason=waiting.PAUSED_PAYMENT, now=now)
     follow_by_rules(
         attempt_ids=[
             one.attempt_id for one in changes if one.attempt_id and one.outcome is not None
@@ -115,6 +119,14 @@ def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     if ended:
         ring("dispatcher")  # a line has fallen free
     return sum(finish_if_complete(batch_call_id=pk, now=now) for pk in ended if pk is not None)
+
+
+def _stops_everything(change: CallChange, now: datetime) -> bool:
+    """Tell whether a call has just ended by what no other call gets past; one of long ago tells nothing of now."""
+    if change.before.outcome_class or change.outcome is None:
+        return False
+    is_fresh = (change.ended_at or change.created_at) > now - STILL_HOLDS
+    return is_fresh and change.outcome.stops == Stops.EVERYTHING
 
 
 def resolve_unknown_attempts(*, now: datetime) -> int:
@@ -279,8 +291,6 @@ def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: date
             reason=waiting.PAUSED_SCAM if scam else waiting.PAUSED_TELEPHONY,
             now=now,
         )
-    elif outcome.stops == Stops.EVERYTHING:
-        halt_everything(reason=waiting.PAUSED_PAYMENT, now=now)
 
 
 def _suppress(attempt: Attempt, change: CallChange, now: datetime) -> None:

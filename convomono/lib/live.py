@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.cache import cache
 
 from convomono.lib.db import in_transaction, on_commit, waiting_hook
-from convomono.lib.redis import publish
+from convomono.lib.redis import is_heard, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +80,7 @@ def said(*, provider_call_id: str, turns: Sequence[dict[str, Any]]) -> None:
 
     Nothing is kept but its last line, for a few minutes, in the cache: lists of live calls show it.
     """
-    if turns:
+    if turns and is_heard():
         line = str(turns[-1].get("text", ""))[:_LINE]
         cache.set(f"{_SAID}{provider_call_id}", line, _LINE_SECONDS)
     _send({"call": provider_call_id, "turns": list(turns)})

@@ -59,9 +59,14 @@ class _Silence:
     until = 0.0
 
 
+def is_heard() -> bool:
+    """Tell whether it makes sense to say anything: a moment ago Redis wasn't away."""
+    return time.monotonic() >= _Silence.until
+
+
 def publish(channel: str, message: str) -> None:
     """Tell whoever listens to the channel just now; nobody is told while Redis is away."""
-    if time.monotonic() < _Silence.until:
+    if not is_heard():
         return
     try:
         redis_connection().publish(channel, message)

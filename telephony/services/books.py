@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from convomono.lib.bulk import insert_rows, new_row, update_each
 from telephony import merging
 from telephony.models import Call, CallDetail
+from telephony.recordings import order_recordings
 from telephony.services.calls import CallMovedOn, order_lookups
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ class CallBook:
         looked_up = [e.call for e in large if e.large and e.large.get("knowledge_url")]
         if looked_up:
             order_lookups(looked_up, now=now)
+        heard = [e.call for e in large if e.large and e.large.get("recording_url")]
+        order_recordings(heard, now=now)
 
     def written(self) -> None:
         """Take it that the transaction of `write` was committed."""

@@ -14,6 +14,7 @@ from convomono.lib.bulk import insert_rows
 from convomono.lib.db import IntegrityError, compare_and_set, in_transaction, on_commit, run_atomic
 from telephony import merging
 from telephony.models import Call, CallDetail, CallLookup, PhoneNumber, Recording, VoiceAgent
+from telephony.recordings import order_recordings
 from telephony.services.erasing import forget_details
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def apply_event(*, event: CallEvent, now: datetime) -> CallChange | None:
         _save_detail(call, detail, merged.detail)
         if merged.detail.get("knowledge_url"):
             order_lookups([call], now=now)
+        if merged.detail.get("recording_url"):
+            order_recordings([call], now=now)
     return merged.change
 
 

@@ -270,6 +270,7 @@ ROUTES: dict[str, Gate] = {
     "agency-webhooks:monitor-figures": "staff",
     "agency-webhooks:event-detail": "staff",
     "agency-webhooks:event-replay": "manage_campaigns",
+    "agency-webhooks:event-set-aside": "manage_campaigns",
     "agency-webhooks:event-compare": "manage_campaigns",
     "agency-webhooks:replay-list": "manage_campaigns",
     "agency-webhooks:replay-detail": "manage_campaigns",

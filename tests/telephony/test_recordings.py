@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core import signing
+from django.core.cache import cache
 
 from convomono.lib import clock, files, outbound
 from convomono.lib.ids import uuid7
@@ -16,7 +17,11 @@ from telephony import fetching, jobs, recordings
 from telephony.fetching import BACKOFF, LEASE, claim_due
 from telephony.models import Call, CallDetail, Recording
 from telephony.recordings import copy_recording, note_recordings, purge_recordings
+from telephony.services import apply_event
+from telephony.services.books import CallBook
 from tests.factories.telephony import CallFactory
+from tests.factories.webhooks import delivery
+from webhooks.payloads import call_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +39,12 @@ def call(acme: Client, now: datetime) -> Call:
     call = CallFactory.create(client=acme, status="ended", duration_ms=9000, created_at=now)
     CallDetail.objects.create(call=call, recording_url=URL)
     return call
+
+
+@pytest.fixture(autouse=True)
+def never_walked() -> None:
+    """Forget how far an earlier test looked back."""
+    cache.delete(jobs._WALK)
 
 
 @pytest.fixture
@@ -96,19 +107,58 @@ class TestCopying:
         assert not copy_recording(call_id=CallFactory.create(client=acme).pk, now=now)
         assert not Recording.objects.exists()
 
-    def test_looks_back_a_day_and_no_further(
-        self, call: Call, fetched: list[Any], now: datetime, monkeypatch: pytest.MonkeyPatch
+
+class TestNoting:
+    """Which recordings have to be copied is known with their links, whatever stands still."""
+
+    @pytest.mark.parametrize("way", ["together", "alone"])
+    def test_comes_with_the_news_of_the_link(self, acme: Client, now, settings, way: str):
+        settings.RECORDINGS_COPY = True
+        calls = [CallFactory.create(client=acme, created_at=now) for _ in range(3)]
+        bodies = [
+            delivery("call_ended", call_id=call.provider_call_id, recording_url=url)
+            for call, url in zip(calls, [URL, "", URL], strict=True)
+        ]
+        events = [call_event(body) for body in bodies]
+        for _ in range(2):
+            if way == "alone":
+                for event in events:
+                    apply_event(event=event, now=now)
+            else:
+                book = CallBook(events)
+                for event in events:
+                    book.tell(event, now=now)
+                book.write(now=now)
+        noted = set(Recording.objects.values_list("call_id", "client_id", "status"))
+        assert noted == {(calls[at].pk, acme.pk, "pending") for at in (0, 2)}
+
+    def test_is_left_where_copies_are_not_wanted(self, acme: Client, now, settings):
+        settings.RECORDINGS_COPY = False
+        call = CallFactory.create(client=acme, created_at=now)
+        body = delivery("call_ended", call_id=call.provider_call_id, recording_url=URL)
+        apply_event(event=call_event(body), now=now)
+        assert not Recording.objects.exists()
+
+    def test_walks_through_the_last_day_and_no_further(
+        self, call: Call, now: datetime, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(recordings, "BATCH", 1)
-        later = CallFactory.create(
-            client=call.client, status="ended", duration_ms=1, created_at=now + timedelta(hours=1)
-        )
-        CallDetail.objects.create(call=later, recording_url=URL)
-        assert note_recordings(now=now + timedelta(hours=2)) == 2
-        assert note_recordings(now=now + timedelta(hours=2)) == 0
-        Recording.objects.all().delete()
-        assert note_recordings(now=now + timedelta(hours=24)) == 1
-        assert Recording.objects.get().call_id == later.pk
+        """What is in front without a recording hides nothing behind it."""
+        monkeypatch.setattr(recordings, "BATCH", 2)
+        monkeypatch.setattr(recordings, "_MOST_PAGES", 2)
+        other = {"client": call.client, "status": "ended", "duration_ms": 1}
+        for hours in range(1, 7):
+            CallFactory.create(**other, created_at=now + timedelta(hours=hours))
+        last = CallFactory.create(**other, created_at=now + timedelta(hours=6))
+        CallDetail.objects.create(call=last, recording_url=URL)
+        at = now + timedelta(hours=24)  # the first call is a day old by then
+        noted, middle = note_recordings(now=at)
+        assert (noted, middle is None) == (0, False)
+        noted, end = note_recordings(now=at, after=middle)
+        assert noted == 1
+        assert end is not None
+        assert end[0] == last.created_at
+        assert note_recordings(now=at, after=end) == (0, None)
+        assert Recording.objects.get().call_id == last.pk
 
 
 class TestClaiming:
@@ -162,6 +212,36 @@ class TestJobs:
         assert run_jobs() == 1
         assert Recording.objects.get().status == "stored"
         assert jobs.copy_recordings() == 0
+
+    def test_look_back_once_each_time_copying_is_switched_on(
+        self, call: Call, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ):
+        Call.objects.update(created_at=clock.now())
+        begun: list[Any] = []
+        walk = recordings.note_recordings
+        monkeypatch.setattr(recordings, "_MOST_PAGES", 1)
+
+        def watched(**asked: Any) -> Any:
+            begun.append(asked["after"])
+            return walk(**asked)
+
+        monkeypatch.setattr(recordings, "note_recordings", watched)
+        for is_on in (True, True, True, False, True):
+            settings.RECORDINGS_COPY = is_on
+            jobs.copy_recordings()
+        assert [after is None for after in begun] == [True, False, True]
+        assert begun[1][1] == call.pk
+
+
+def test_purges_until_its_time_is_up(call: Call, fetched: list[Any], now: datetime, monkeypatch):
+    monkeypatch.setattr(recordings, "BATCH", 1)
+    for _ in range(2):
+        more = CallFactory.create(client=call.client, status="ended", created_at=now)
+        CallDetail.objects.create(call=more, recording_url=URL)
+        copy_recording(call_id=more.pk, now=now)
+    later = now + timedelta(days=1)
+    assert purge_recordings(before=later, seconds=0) == 0
+    assert purge_recordings(before=later, seconds=9) == 2
 
 
 def test_purges_file_and_row(call: Call, fetched: list[Any], now: datetime):

@@ -41,6 +41,10 @@ MINUTE = timedelta(minutes=1)
         (Signals(skewed_count=1), ["skew"]),
         (Signals(silent_calls_count=2), []),
         (Signals(silent_calls_count=3), ["silence"]),
+        (Signals(wrong_source_count=4), []),
+        (Signals(wrong_source_count=5), ["source"]),
+        (Signals(too_large_count=1), ["too_large"]),
+        (Signals(unusable_count=1), ["unusable"]),
     ],
 )
 def test_names_what_is_wrong(signals: Signals, kinds: list[str]):
@@ -75,6 +79,29 @@ class TestSignals:
         WebhookEventFactory.create(created_at=now - MINUTE)
         assert read(now).silent_calls_count == 0
 
+    def test_see_an_outage_behind_one_call_whose_news_was_lost(self, acme: Client, now: datetime):
+        """Deliveries after the oldest silent call say nothing of the last half hour."""
+        CallFactory.create(client=acme, created_at=now - 50 * MINUTE)
+        WebhookEventFactory.create(created_at=now - 40 * MINUTE)
+        assert read(now).silent_calls_count == 0
+        CallFactory.create_batch(3, client=acme, created_at=now - 6 * MINUTE)
+        assert read(now).silent_calls_count == 3
+
+    def test_count_what_was_signed_and_cannot_be_read(self, db: None, now: datetime):
+        unread = {"status": "dead", "event_type": ""}
+        WebhookEventFactory.create(**unread, next_try_at=now - 59 * MINUTE)
+        WebhookEventFactory.create(**unread, next_try_at=now - 61 * MINUTE)
+        WebhookEventFactory.create(status="dead", next_try_at=now)
+        assert read(now).unusable_count == 1
+        assert read(now, factor=2).unusable_count == 2
+
+    def test_count_what_came_too_long_or_from_elsewhere(self, db: None, now: datetime):
+        bell = Doorbell(ring_bell=lambda _name: None)
+        for reason in ("too_large", "source", "source"):
+            bell.count(reason)
+        bell._write_tallies()
+        assert (read(now).too_large_count, read(now).wrong_source_count) == (1, 2)
+
     def test_count_refusals_of_this_hour_alone(self, db: None, now: datetime):
         bell = Doorbell(ring_bell=lambda _name: None)
         for _ in range(3):
@@ -92,7 +119,7 @@ class TestSignals:
     ):
         CallFactory.create_batch(20, client=acme, created_at=now - 6 * MINUTE)
         WebhookEventFactory.create_batch(20, created_at=now - 9 * MINUTE)
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             read(now)
 
 

@@ -6,14 +6,16 @@ import asyncio
 import io
 import sqlite3
 import threading
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from convomono.asgi import application as asgi_application
 from convomono.lib import clock
@@ -21,6 +23,7 @@ from convomono.lib.redis import wait_for_ring
 from convomono.wsgi import application as wsgi_application
 from tests.factories.webhooks import INDEX, delivery, now_ms, recorded, signature
 from webhooks import inbox, intake
+from webhooks.deliveries import read_delivery
 from webhooks.doorbell import refusals_on
 from webhooks.drain import WHOLE
 from webhooks.intake import PATH
@@ -169,6 +172,26 @@ class TestStores:
         (other,) = WebhookEvent.objects.exclude(pk=first.pk)
         assert (first.status, orjson.loads(first.body)["call"]["duration_ms"]) == ("pending", 1000)
         assert (other.status, other.error) == ("ignored", inbox.DISCREPANCY)
+
+    def test_other_news_within_the_time_of_one_insert(self, monkeypatch: pytest.MonkeyPatch):
+        """The sender hears within five seconds, however many rows its delivery takes."""
+        monkeypatch.setattr(inbox, "LOCK_SECONDS", 0.4)
+        inbox.close()
+        waited: list[float] = []
+        insert = inbox._insert
+
+        def slow(delivery: Any, now: Any, seconds: float) -> bool:
+            waited.append(seconds)
+            time.sleep(0.3)
+            return insert(delivery, now, seconds)
+
+        post_wsgi()
+        monkeypatch.setattr(inbox, "_insert", slow)
+        assert post_wsgi(delivery("call_ended", call_status="error")).status == 204
+        assert len(stored()) == 2
+        assert waited[0] == 0.4
+        assert waited[1] <= 0.11
+        inbox.close()
 
     def test_two_analyses_of_one_call(self, post: Post):
         post(delivery("call_analyzed", event_ms=1))
@@ -467,6 +490,31 @@ class TestLockedDatabase:
         assert answer.status == 503
         assert answer.headers["Retry-After"] == "5"
         assert stored() == []
+
+    @pytest.mark.sqlite_only("the lock is SQLite's")
+    def test_is_waited_for_as_long_as_is_left_of_the_time(self, locked: None, monkeypatch: Any):
+        monkeypatch.setattr(inbox, "LOCK_SECONDS", 3.0)
+        inbox.close()
+        began = time.monotonic()
+        with pytest.raises(inbox.NotStored):
+            inbox._insert(read_delivery(BODY), clock.now(), 0.1)
+        assert time.monotonic() - began < 1.0
+        inbox.close()
+
+
+@pytest.mark.sqlite_only("the other way of reading is MongoDB's")
+def test_answers_503_when_mongodb_cannot_tell_what_came_first(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+):
+    """A repeat is there already; what the first one said can't be read."""
+
+    def away(**_key: object) -> None:
+        raise DatabaseError("no primary")
+
+    monkeypatch.setattr(inbox, "connection", SimpleNamespace(vendor="mongodb"))
+    monkeypatch.setattr(inbox, "_insert_row", lambda *_row: False)
+    monkeypatch.setattr(WebhookEvent.objects, "filter", away)
+    assert post().status == 503
 
 
 @pytest.mark.sqlite_only("speaks SQL to the database")

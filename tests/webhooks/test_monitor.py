@@ -136,6 +136,32 @@ class TestReplay:
         assert "any more" in page
 
 
+class TestSettingAside:
+    def test_takes_a_failed_event_out_of_the_count(self, browse, mender, event):
+        WebhookEvent.objects.update(event_type="")  # it can't be replayed at all
+        browser = browse(mender)
+        where = f"{PAGE}{event.pk}/set-aside/"
+        assert where in browser.get(f"{PAGE}{event.pk}/").content.decode()
+        page = browser.post(where, follow=True).content.decode()
+        assert f"Set aside by {mender.email}. ValueError: no antidote" in page
+        assert where not in page
+        event.refresh_from_db()
+        assert (event.status, event.processed) == ("ignored", True)
+        assert AuditLog.objects.get().action == "webhook.set_aside"
+        assert "any more" in browser.post(where, follow=True).content.decode()
+        assert AuditLog.objects.count() == 1
+
+    def test_needs_the_permission_and_a_post(self, browse, bob, mender, alice, event):
+        where = f"{PAGE}{event.pk}/set-aside/"
+        assert browse(alice).post(where).status_code == 403
+        assert browse(mender).get(where).status_code == 405
+        mender.manage_campaigns = False
+        mender.save()
+        assert browse(bob).post(where).status_code == 403
+        assert where not in browse(bob).get(f"{PAGE}{event.pk}/").content.decode()
+        assert WebhookEvent.objects.get().status == "dead"
+
+
 class TestFigures:
     def test_count_a_minute_of_real_time(self, db: None, now: datetime):
         """At twenty times real speed 15 minutes are five hours of the rows' clock."""

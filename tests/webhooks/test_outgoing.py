@@ -226,14 +226,37 @@ class TestSending:
     def test_switches_off_what_has_not_answered_for_five_days(
         self, endpoint: Endpoint, receiver: Receiver, now: datetime
     ):
-        receiver.answers = [500, 500, 500]
-        for days in (0, 4, 5):
+        receiver.answers = [500] * 6
+        for days in range(6):
             EndpointDeliveryFactory.create(endpoint=endpoint, next_try_at=now + days * DAY)
             assert Endpoint.objects.get().is_active
             EndpointDelivery.objects.exclude(next_try_at=now + days * DAY).delete()
             send(endpoint, now + days * DAY)
         assert not Endpoint.objects.get().is_active
         assert "switched off" in Notification.objects.get().title
+
+    def test_leaves_on_what_has_just_answered(
+        self, endpoint: Endpoint, receiver: Receiver, now: datetime
+    ):
+        """In one run: a good answer, then a bad one, after days of trouble."""
+        Endpoint.objects.update(failing_since=now - 6 * DAY, failed_at=now - timedelta(hours=1))
+        EndpointDeliveryFactory.create_batch(2, endpoint=endpoint, next_try_at=now)
+        receiver.answers = [200, 500]
+        assert send(endpoint, now) == 2
+        found = Endpoint.objects.get()
+        assert (found.is_active, found.failing_since) == (True, now)
+        assert not Notification.objects.exists()
+
+    def test_takes_days_without_an_event_for_no_trouble(
+        self, endpoint: Endpoint, receiver: Receiver, now: datetime
+    ):
+        """Eight tries failed on a day, and the next event comes a week later."""
+        Endpoint.objects.update(failing_since=now - 8 * DAY, failed_at=now - 7 * DAY)
+        EndpointDeliveryFactory.create(endpoint=endpoint, next_try_at=now)
+        receiver.answers = [500]
+        send(endpoint, now)
+        found = Endpoint.objects.get()
+        assert (found.is_active, found.failing_since, found.failed_at) == (True, now, now)
 
     def test_forgets_trouble_with_the_first_good_answer(
         self, endpoint: Endpoint, receiver: Receiver, now: datetime

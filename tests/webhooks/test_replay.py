@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from accounts.models import ClientEvent
 from billing.invariants import audit_ledger
 from billing.models import Transaction
+from campaigns.models import FollowUp, FollowUpRule
 from reporting.models import DailyStat
 from telephony.models import Call, CallDetail
 from tests.factories.telephony import PhoneNumberFactory
 from tests.factories.webhooks import EndpointFactory, delivery
 from tests.webhooks.conftest import Ringing, deliver
+from webhooks import replay
 from webhooks.client_events import LISTENERS
 from webhooks.drain import step
-from webhooks.models import WebhookEvent
+from webhooks.models import ReplayRun, WebhookEvent
 from webhooks.replay import Range, apply_again, rebuild_everything, rebuilt_call
 from webhooks.scratch import read_comparison, written_comparison
 
@@ -89,6 +92,8 @@ class TestEverything:
         [
             (Call, {"duration_ms": 31_000}, "call.duration_ms"),
             (Call, {"outcome_class": "technical"}, "call.outcome_class"),
+            (Call, {"to_number": "+12125550177"}, "call.to_number"),
+            (Call, {"from_number": "+12125550178"}, "call.from_number"),
             (CallDetail, {"transcript": "Agent: Forged."}, "detail.transcript"),
             (CallDetail, {"call_analysis": {}}, "detail.call_analysis"),
             (DailyStat, {"talk_ms": 1}, "day.talk_ms"),
@@ -184,6 +189,42 @@ class TestAgain:
         apply_again(chosen=Range(), is_dry_run=False, now=now)
         assert ClientEvent.objects.filter(kind="call.analyzed").exists()  # they hadn't heard of it
 
+    def test_has_the_follow_ups_that_a_failed_event_did_not_have(
+        self, ringing: Ringing, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        concluded: list[Any] = []
+
+        def conclude(*, changes: Any, now: datetime) -> None:
+            concluded.append([change.attempt_id for change in changes])
+
+        monkeypatch.setattr(replay, "conclude", conclude)
+        deliver(ringing.says("user_hangup")["ended"], created_at=now)
+        WebhookEvent.objects.update(status="dead")
+        apply_again(chosen=Range(), is_dry_run=True, now=now)
+        assert concluded == []
+        apply_again(chosen=Range(), is_dry_run=False, now=now)
+        apply_again(chosen=Range(), is_dry_run=False, now=now)
+        assert concluded == [[ringing.attempt.pk], []]  # what it did it doesn't do again
+
+    def test_makes_the_follow_up_of_a_rule(self, ringing: Ringing, acme: Client, now: datetime):
+        FollowUpRule.objects.create(
+            client=acme, outcome="human", delay_seconds=0, note="Call back.", created_at=now
+        )
+        deliver(ringing.says("user_hangup")["ended"], created_at=now)
+        WebhookEvent.objects.update(status="dead")
+        later = now + timedelta(hours=12)  # nobody looks for what was missed so long ago
+        apply_again(chosen=Range(), is_dry_run=False, now=later)
+        assert FollowUp.objects.count() == 1
+        apply_again(chosen=Range(), is_dry_run=False, now=later)
+        assert FollowUp.objects.count() == 1
+
+    def test_counts_events_of_calls_that_nobody_knows(self, db: None, now: datetime):
+        deliver(delivery("call_ended", call_id="call_x"), created_at=now)
+        WebhookEvent.objects.update(status="parked")
+        found = apply_again(chosen=Range(), is_dry_run=False, now=now)
+        assert (found.events_count, found.unknown_count, found.failed_count) == (1, 1, 0)
+        assert ReplayRun(**asdict(found)).conclusion == "unknown"
+
     def test_takes_the_range_it_is_given(self, past: list[Ringing], now: datetime):
         later = past[1]
         moved = WebhookEvent.objects.filter(provider_call_id=later.call_id)
@@ -205,6 +246,8 @@ class TestAgain:
         WebhookEvent.objects.filter(provider_call_id=past[0].call_id).update(body="{")
         found = apply_again(chosen=Range(), is_dry_run=False, now=now)
         assert found.failed_count == 3
+        assert len(found.failures) == 3
+        assert ReplayRun(**asdict(found)).conclusion == "failed"
         assert found.calls_count == 6
 
     def test_leaves_what_waits_to_the_drain(self, ringing: Ringing, now: datetime):
@@ -257,4 +300,4 @@ def test_everything_is_compared_in_a_copy_by_a_process_of_its_own(
     assert "call.user_sentiment: Angry -> Positive" in capsys.readouterr().out
     Call.objects.filter(provider_call_id=past[0].call_id).update(user_sentiment="Positive")
     assert rows() == before
-    assert list((tmp_path / "scratch").iterdir()) == []
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["lock"]

@@ -73,6 +73,49 @@ class TestOrdering:
         assert AuditLog.objects.filter(action="replay.ordered").count() == 1
         assert "every 2s" not in page
 
+    @pytest.mark.django_db(transaction=True)
+    def test_never_calls_equal_what_failed_or_did_not_match(
+        self, browse, mender, applied: Ringing, run_jobs: Callable[[], int]
+    ):
+        """A replay that failed completely used to end with a tick."""
+        browser = browse(mender)
+
+        def replayed(**typed: Any) -> str:
+            where = browser.post(PAGE, {"kind": "again", **typed}).url
+            run_jobs()
+            return " ".join(browser.get(where).content.decode().split())
+
+        assert "Equal" in replayed(provider_call_id=applied.call_id)
+        page = replayed(provider_call_id="call_of_nobody")
+        assert "No event matched" in page
+        assert "Equal" not in page
+        ended = WebhookEvent.objects.get(event_type="call_ended")
+        WebhookEvent.objects.update(status="dead", body="{", error="an earlier one")
+        page = replayed(provider_call_id=applied.call_id)
+        assert "3 events failed" in page
+        assert f"/agency/webhooks/{ended.pk}/" in page
+        assert "Equal" not in page
+        ended.refresh_from_db()
+        assert (ended.status, ended.error) != ("dead", "an earlier one")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_takes_our_own_id_of_a_call(
+        self, browse, mender, applied: Ringing, run_jobs: Callable[[], int]
+    ):
+        ours = str(Call.objects.get().pk)
+        browse(mender).post(PAGE, {"kind": "again", "provider_call_id": ours})
+        run_jobs()
+        run = ReplayRun.objects.get()
+        assert (run.provider_call_id, run.events_count) == (applied.call_id, 3)
+
+    def test_is_reached_from_an_event_with_its_call(self, browse, mender, applied: Ringing):
+        event = WebhookEvent.objects.first()
+        browser = browse(mender)
+        page = browser.get(f"/agency/webhooks/{event.pk}/").content.decode()
+        where = f"{PAGE}?call={applied.call_id}"
+        assert where in page
+        assert f'value="{applied.call_id}"' in browser.get(where).content.decode()
+
     def test_asks_which_events(self, browse, mender):
         answer = browse(mender).post(PAGE, {"kind": "again"})
         assert answer.status_code == 422
@@ -110,7 +153,7 @@ class TestWorker:
         run = self.order()
         replay_jobs.run_replay(run_id=str(run.pk), of_a_later_version=1)
         run.refresh_from_db()
-        assert (run.status, run.calls_count, run.is_equal) == ("finished", 3, True)
+        assert (run.status, run.calls_count, run.conclusion) == ("finished", 3, "equal")
         page = browse(mender).get(f"{PAGE}{run.pk}/").content.decode()
         assert "Nothing came out otherwise" in page
 
@@ -224,7 +267,7 @@ class TestComparingACall:
         where = f"/agency/webhooks/{event.pk}/compare/"
         browser = browse(mender)
         assert where in browser.get(f"/agency/webhooks/{event.pk}/").content.decode()
-        assert "is what its events tell" in browser.post(where).content.decode()
+        assert "Nothing came out otherwise" in browser.post(where).content.decode()
         Call.objects.update(user_sentiment="Angry")
         page = browser.post(where).content.decode()
         assert "call.user_sentiment" in page

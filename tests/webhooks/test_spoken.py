@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import pytest
 
 from convomono.lib import live
 from convomono.lib.redis import redis_connection
+from tests.factories.webhooks import signature
 from tests.reporting.test_hub import Listener
+from webhooks import doorbell, intake
 from webhooks.deliveries import read_delivery
+from webhooks.doorbell import Doorbell
+from webhooks.intake import receive
 from webhooks.models import WebhookEvent
 from webhooks.spoken import pass_on
 
@@ -82,22 +88,61 @@ def test_cuts_what_is_too_long_for_a_page(listener):
     assert len(turns[0]["text"]) == 600
 
 
+def turn(text="Hello", call_id="call_1"):
+    call = said({"role": "agent", "content": text}) | {"call_id": call_id}
+    return json.dumps({"event": "transcript_updated", "call": call}).encode()
+
+
 @pytest.mark.django_db
-def test_keeps_none_of_it_and_takes_it_from_retell_alone(listener, settings):
-    from telephony.signatures import sign
-    from webhooks.intake import receive
-
-    body = json.dumps(
-        {"event": "transcript_updated", "call": said({"role": "agent", "content": "Hello"})}
-    ).encode()
-    import time
-
-    now_ms = time.time_ns() // 1_000_000
-    good = sign(body, settings.RETELL_WEBHOOK_KEY.encode(), now_ms)
+def test_keeps_none_of_it_and_takes_it_from_retell_alone(listener):
+    body = turn()
     assert receive(body=body, signature=b"v=1,d=" + b"0" * 64) == 401
     assert listener.heard() == []
-    assert receive(body=body, signature=good.encode()) == 204
+    assert receive(body=body, signature=signature(body).encode()) == 204
 
-    assert listener.heard()[0]["call"] == "call_1"
+    until = time.monotonic() + 5
+    while not (heard := listener.heard()) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert heard[0]["call"] == "call_1"
     assert not WebhookEvent.objects.exists()
     assert live.CHANNEL not in redis_connection().keys("*")
+
+
+@pytest.mark.django_db
+def test_what_takes_its_time_is_not_in_the_senders_way(monkeypatch):
+    """A Redis that hangs holds each command for two seconds."""
+    by, go_on = [], threading.Event()
+
+    def slow(**_said):
+        by.append(threading.current_thread().name)
+        go_on.wait(0.5)
+
+    bell = Doorbell(ring_bell=lambda _name: None)
+    monkeypatch.setattr(bell, "_write_tallies", lambda: None)
+    monkeypatch.setattr(intake, "DOORBELL", bell)
+    monkeypatch.setattr(live, "said", slow)
+    began = time.monotonic()
+    for number in range(20):
+        body = turn(call_id=f"call_{number}")
+        assert receive(body=body, signature=signature(body).encode()) == 204
+    assert time.monotonic() - began < 1.0
+    go_on.set()
+    until = time.monotonic() + 5
+    while len(by) < 20 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert by == ["doorbell"] * 20
+
+
+def test_of_several_turns_the_newest_is_passed_on(monkeypatch):
+    passed = []
+    bell = Doorbell(ring_bell=lambda _name: None, pass_on=passed.append)
+    monkeypatch.setattr(bell, "press", lambda: None)
+    monkeypatch.setattr(doorbell, "_MOST_CALLS", 2)
+    for call_id, text in (("a", "1"), ("b", "2"), ("c", "3"), ("a", "4")):
+        bell.say(read_delivery(turn(text, call_id)))
+    bell._pass_on_spoken()
+    bell._pass_on_spoken()
+    assert [
+        (one.provider_call_id, '"content": "' + text in one.body)
+        for one, text in zip(passed, "42", strict=True)
+    ] == [("a", True), ("b", True)]

@@ -19,6 +19,7 @@ from webhooks.services.events import (
     ReplayWish,
     ask_replay,
     replay_event,
+    set_aside,
 )
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "replay_event",
     "rotate_secret",
     "send_test",
+    "set_aside",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from audit import actions
 from audit.services import record
 from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
@@ -42,6 +44,24 @@ def replay_event(*, event: WebhookEvent, actor: Actor, now: datetime) -> None:
         raise EventNotDead
     record(actions.WEBHOOK_REPLAYED, resource=event, actor=actor, now=now)
     on_commit(ring_drains)
+
+
+@atomic
+def set_aside(*, event: WebhookEvent, actor: Actor, now: datetime) -> None:
+    """
+    Say of a dead event that nothing is to be done about it: it counts as failed no more.
+
+    :raises EventNotDead: if it isn't dead (any more)
+    """
+    error = _("Set aside by %(person)s. %(error)s")
+    changed = WebhookEvent.objects.filter(pk=event.pk, status=WebhookEvent.Status.DEAD).update(
+        status=WebhookEvent.Status.IGNORED,
+        processed_at=now,
+        error=(error % {"person": actor.actor_email, "error": event.error})[:400],
+    )
+    if not changed:
+        raise EventNotDead
+    record(actions.WEBHOOK_SET_ASIDE, resource=event, actor=actor, now=now)
 
 
 @dataclass(frozen=True, kw_only=True)

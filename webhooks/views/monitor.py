@@ -17,7 +17,7 @@ from convomono.lib.pages import list_page
 from webhooks import queries
 from webhooks.forms import EventFilterForm
 from webhooks.models import WebhookEvent
-from webhooks.services import EventNotDead, replay_event
+from webhooks.services import EventNotDead, replay_event, set_aside
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -48,7 +48,7 @@ def monitor(request: UserRequest) -> HttpResponse:
 @agency_staff
 @require_GET
 def monitor_figures(request: UserRequest) -> HttpResponse:
-    """The figures alone: the monitor refreshes them, and the health page shows them."""
+    """The figures alone, which the monitor refreshes."""
     return render(request, "webhooks/monitor.html#webhook-figures", {"figures": _figures()})
 
 
@@ -76,6 +76,19 @@ def event_replay(request: UserRequest, event_id: UUID) -> HttpResponse:
         messages.error(request, _("This event isn't waiting for a replay any more."))
     else:
         messages.success(request, _("The event is in line again. Look in a moment."))
+    return redirect("agency-webhooks:event-detail", event.pk)
+
+
+@agency_permission("manage_campaigns")
+@require_POST
+def event_set_aside(request: UserRequest, event_id: UUID) -> HttpResponse:
+    event = get_or_404(WebhookEvent.objects.all(), event_id)
+    try:
+        set_aside(event=event, actor=request.user, now=clock.now())
+    except EventNotDead:
+        messages.error(request, _("This event isn't failed any more."))
+    else:
+        messages.success(request, _("Set aside. It counts as failed no more."))
     return redirect("agency-webhooks:event-detail", event.pk)
 
 

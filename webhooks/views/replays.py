@@ -67,6 +67,6 @@ def event_compare(request: UserRequest, event_id: UUID) -> HttpResponse:
     if not event.provider_call_id:
         messages.error(request, _("This event names no call."))
         return redirect("agency-webhooks:event-detail", event.pk)
-    found = replay.rebuilt_call(provider_call_id=event.provider_call_id)
-    context = {"event": event, "found": found, "differences": map(asdict, found.differences)}
+    found = asdict(replay.rebuilt_call(provider_call_id=event.provider_call_id))
+    context = {"event": event, "run": ReplayRun(**found), "differences": found["differences"]}
     return render(request, "webhooks/event_compare.html", context)

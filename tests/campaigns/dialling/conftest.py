@@ -90,8 +90,7 @@ class Rig:
             call_status="ended" if connected else "not_connected",
             disconnection_reason=reason,
             duration_ms=seconds * 1000 if connected else 0,
-            ended_at=self.now,
-            **fields,
+            **{"ended_at": self.now, **fields},
         )
 
     def analyse(self, attempt: Attempt, **analysis: Any) -> CallChange | None:

@@ -14,6 +14,7 @@ from campaigns.models import Attempt, BatchCall, Enrolment
 from campaigns.services import steering
 from leads.models import Lead, Suppression
 from telephony.models import PhoneNumber
+from tests.campaigns.dialling import conftest
 from tests.campaigns.dialling.conftest import statuses
 
 if TYPE_CHECKING:
@@ -186,6 +187,37 @@ def test_stops_everything_when_the_platform_is_not_paid(
     for batch_call in (first, second):
         batch_call.refresh_from_db()
         assert (batch_call.status, batch_call.pause_reason) == ("paused", "provider_payment")
+
+
+def test_pauses_nothing_of_today_for_a_call_of_last_month_that_was_not_paid_for(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    """Its event failed then, and somebody replays it now."""
+    batch_call = ready(leads=3)
+    rig.step()
+    told = rig.now
+    rig.tick(3601)
+
+    rig.end(rig.ringing()[0], "no_valid_payment", seconds=0, ended_at=told)
+
+    batch_call.refresh_from_db()
+    assert batch_call.status == "running"
+    assert Attempt.objects.filter(disconnection_reason="no_valid_payment").exists()
+
+
+def test_pauses_everything_outside_of_the_events_transaction(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred launches are hundreds of rows: no event may hold the database for so long."""
+    batch_call = ready(leads=1)
+    rig.step()
+    attempt = rig.ringing()[0]
+    monkeypatch.setattr(conftest, "conclude", lambda **_later: None)
+
+    rig.end(attempt, "no_valid_payment", seconds=0)
+
+    batch_call.refresh_from_db()
+    assert batch_call.status == "running"
 
 
 def test_retries_once_what_is_retried_once(rig: Rig, ready: Callable[..., BatchCall]) -> None:
