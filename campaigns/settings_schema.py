@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
+
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,10 +120,21 @@ RING_SECONDS = (15, 120)
 VOICE_SPEED = (0.5, 2.0)
 SILENCE_SECONDS = (10, 600)
 MOST_QUESTIONS = 6
+QUESTION_NAME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_ ]{0,39}$")
 MOST_KEYWORDS = 40
 MOST_PRONUNCIATIONS = 40
 REMINDER_SECONDS = (2, 120)
 MOST_REMINDERS = 5
+
+
+def contradictions(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what doesn't fit together, as name of the setting -> what to do about it."""
+    wrong = {}
+    if settings["vocab_specialization"] != "general" and not settings["language"].startswith("en-"):
+        wrong["vocab_specialization"] = _("This works in English alone.")
+    if settings["screening_identity"] and not settings["screening_purpose"]:
+        wrong["screening_purpose"] = _("Say why you call, too.")
+    return wrong
 
 
 def with_defaults(stored: Mapping[str, Any]) -> CampaignSettings:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
-from campaigns import agent_choices, settings_schema
+from campaigns.api.settings import SettingsSerializer, merged
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.script import SCRIPT_MAX_CHARS, malformed
 from campaigns.services.authoring import CampaignContent
@@ -17,31 +17,6 @@ from telephony.models import Call, VoiceAgent
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-
-class SettingsSerializer(serializers.Serializer[Any]):
-    """How the agent talks; what is left out keeps its value, or the default in a new campaign."""
-
-    language = serializers.ChoiceField(agent_choices.LANGUAGES, required=False)
-    voice_speed = serializers.FloatField(min_value=0.5, max_value=2, required=False)
-    max_call_duration_ms = serializers.IntegerField(
-        min_value=60_000, max_value=3_600_000, required=False
-    )
-    ring_duration_ms = serializers.IntegerField(min_value=15_000, max_value=120_000, required=False)
-    end_call_after_silence_ms = serializers.IntegerField(
-        min_value=10_000, max_value=600_000, required=False
-    )
-    voicemail_action = serializers.ChoiceField(["hangup", "leave_message"], required=False)
-    voicemail_message = serializers.CharField(max_length=600, allow_blank=True, required=False)
-    enable_dnc_detection = serializers.BooleanField(required=False)
-    conversion = serializers.CharField(max_length=300, allow_blank=True, required=False)
-    model_tier = serializers.ChoiceField(agent_choices.MODEL_TIERS, required=False)
-    responsiveness = serializers.FloatField(min_value=0, max_value=1, required=False)
-    interruption_sensitivity = serializers.FloatField(min_value=0, max_value=1, required=False)
-    enable_backchannel = serializers.BooleanField(required=False)
-    ambient_sound = serializers.ChoiceField(agent_choices.AMBIENT_SOUNDS, required=False)
-    hang_up_on_menus = serializers.BooleanField(required=False)
-    live_transcript = serializers.BooleanField(required=False)
 
 
 class CampaignWriteSerializer(serializers.Serializer[CampaignContent]):
@@ -85,17 +60,16 @@ class CampaignWriteSerializer(serializers.Serializer[CampaignContent]):
         opens = attrs.get("opens_minute", before.opens_minute)
         if opens >= attrs.get("closes_minute", before.closes_minute):
             raise serializers.ValidationError({"closes_minute": "Later than opens_minute."})
-        return attrs
+        return {**attrs, "settings": merged(before.settings, attrs.get("settings", {}))}
 
     def content(self) -> CampaignContent:
         """Return the whole campaign: what was sent over what there was."""
         before = self.instance or CampaignContent(name="")
         sent = dict(self.validated_data)
         kept = {name: getattr(before, name) for name in before.__dataclass_fields__}
-        settings = {**settings_schema.with_defaults(before.settings), **sent.pop("settings", {})}
         if "weekdays" in sent:
             sent["weekdays"] = tuple(sorted(set(sent["weekdays"])))
-        return CampaignContent(**{**kept, **sent, "settings": settings})
+        return CampaignContent(**{**kept, **sent})
 
 
 class CampaignSerializer(serializers.ModelSerializer[Campaign]):

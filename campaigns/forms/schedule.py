@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import time
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +39,6 @@ ANSWERS = (
 )
 MOST_CALLS_AT_ONCE = 500
 DAY_MINUTES = 24 * 60
-_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,39}")
 
 
 class HoursForm(StepForm):
@@ -238,7 +236,7 @@ class AnalysisForm(StepForm):
             asked = data.get(f"description_{number}", "").strip()
             if not name and not asked:
                 continue
-            if not _FIELD_NAME.fullmatch(name):
+            if not settings_schema.QUESTION_NAME.fullmatch(name):
                 self.add_error(
                     f"name_{number}", _("Begin with a letter; use letters, digits and spaces.")
                 )

@@ -13,10 +13,29 @@ from campaigns.forms.step import StepForm
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from django_stubs_ext import StrOrPromise
+
     from campaigns.voices import VoiceChoice
 
 
 _MODELS = agent_choices.VOICE_MODELS
+
+
+def _amount(
+    label: StrOrPromise,
+    *,
+    least: float = 0,
+    most: float = 1,
+    step: str = "0.1",
+    help_text: StrOrPromise = "",
+) -> forms.FloatField:
+    return forms.FloatField(
+        label=label,
+        min_value=least,
+        max_value=most,
+        widget=forms.NumberInput(attrs={"step": step}),
+        help_text=help_text,
+    )
 
 
 class VoiceForm(StepForm):
@@ -35,26 +54,14 @@ class VoiceForm(StepForm):
 
     voice_id = forms.ChoiceField(label=_("Voice"), widget=forms.RadioSelect)
     language = forms.ChoiceField(label=_("Language"), choices=agent_choices.LANGUAGES)
-    voice_speed = forms.FloatField(
-        label=_("Speed of speech"),
-        min_value=settings_schema.VOICE_SPEED[0],
-        max_value=settings_schema.VOICE_SPEED[1],
-        widget=forms.NumberInput(attrs={"step": "0.05"}),
-        help_text=_("1 is normal."),
+    voice_speed = _amount(
+        _("Speed of speech"),
+        least=settings_schema.VOICE_SPEED[0],
+        most=settings_schema.VOICE_SPEED[1],
+        step="0.05",
     )
-    voice_temperature = forms.FloatField(
-        label=_("Variation"),
-        min_value=0,
-        max_value=2,
-        widget=forms.NumberInput(attrs={"step": "0.1"}),
-        help_text=_("0 is even, 2 is lively."),
-    )
-    volume = forms.FloatField(
-        label=_("Volume"),
-        min_value=0,
-        max_value=2,
-        widget=forms.NumberInput(attrs={"step": "0.1"}),
-    )
+    voice_temperature = _amount(_("Variation"), most=2)
+    volume = _amount(_("Volume"), most=2)
 
     enable_dynamic_voice_speed = forms.BooleanField(
         label=_("Speaks as fast as the person does"), required=False
@@ -146,20 +153,8 @@ class ConversationForm(StepForm):
         max_value=settings_schema.SILENCE_SECONDS[1],
     )
     model_tier = forms.ChoiceField(label=_("Intelligence"), choices=agent_choices.MODEL_TIERS)
-    responsiveness = forms.FloatField(
-        label=_("How fast it answers"),
-        min_value=0,
-        max_value=1,
-        widget=forms.NumberInput(attrs={"step": "0.05"}),
-        help_text=_("1 at once, less gives people time to think."),
-    )
-    interruption_sensitivity = forms.FloatField(
-        label=_("How easily it stops for people"),
-        min_value=0,
-        max_value=1,
-        widget=forms.NumberInput(attrs={"step": "0.05"}),
-        help_text=_("1 at the first word, 0 never."),
-    )
+    responsiveness = _amount(_("How fast it answers"), step="0.05")
+    interruption_sensitivity = _amount(_("How easily it stops for people"), step="0.05")
     enable_backchannel = forms.BooleanField(
         label=_("Says “yeah” and “uh-huh” while it listens"), required=False
     )
@@ -193,36 +188,19 @@ class ConversationForm(StepForm):
     denoising_mode = forms.ChoiceField(label=_("Filter out"), choices=agent_choices.DENOISING)
     stt_mode = forms.ChoiceField(label=_("Listening"), choices=agent_choices.LISTENING)
 
-    temperature = forms.FloatField(
-        label=_("How freely it answers"),
-        min_value=0,
-        max_value=1,
-        widget=forms.NumberInput(attrs={"step": "0.1"}),
-        help_text=_("0 keeps to the script, 1 is free."),
-    )
+    temperature = _amount(_("How freely it answers"))
     starts = forms.ChoiceField(label=_("Who speaks first"), choices=agent_choices.STARTS)
     enable_dynamic_responsiveness = forms.BooleanField(
         label=_("Answers as fast as the person does"), required=False
     )
-    backchannel_frequency = forms.FloatField(
-        label=_("How often it says “yeah”"),
-        min_value=0,
-        max_value=1,
-        widget=forms.NumberInput(attrs={"step": "0.1"}),
-    )
+    backchannel_frequency = _amount(_("How often it says “yeah”"))
     backchannel_words = forms.CharField(
         label=_("What it says instead"),
         required=False,
         max_length=200,
         help_text=_("With commas between them. Empty: what is usual in the language."),
     )
-    ambient_sound_volume = forms.FloatField(
-        label=_("How loud the background is"),
-        min_value=0,
-        max_value=2,
-        widget=forms.NumberInput(attrs={"step": "0.1"}),
-        help_text=_("1 is normal."),
-    )
+    ambient_sound_volume = _amount(_("How loud the background is"), most=2)
     reminder_seconds = forms.IntegerField(
         label=_("Ask again after silence (seconds)"),
         min_value=settings_schema.REMINDER_SECONDS[0],
@@ -275,12 +253,6 @@ class ConversationForm(StepForm):
                 raise forms.ValidationError(_("“%(line)s”: write word: sound.") % said)
         return pairs
 
-    def clean_vocab_specialization(self) -> str:
-        chosen = str(self.cleaned_data["vocab_specialization"])
-        if chosen != "general" and not self.kept["language"].startswith("en-"):
-            raise forms.ValidationError(_("This works in English alone."))
-        return chosen
-
     def clean_keywords(self) -> list[str]:
         words = _with_commas(self.cleaned_data["keywords"])
         if len(words) > settings_schema.MOST_KEYWORDS:
@@ -291,8 +263,9 @@ class ConversationForm(StepForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("screening_identity") and not data.get("screening_purpose"):
-            self.add_error("screening_purpose", _("Say why you call, too."))
+        said = {name: data[name] for name in self.kept if name in data}
+        for name, sentence in settings_schema.contradictions({**self.kept, **said}).items():
+            self.add_error(name, sentence)
         return data
 
     def more_settings(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.models import Reservation
+from campaigns import settings_schema
 from campaigns.models import BatchCall, Campaign, Enrolment
 from convomono.lib.ids import uuid7
 from leads.models import Lead
@@ -25,6 +26,48 @@ API = "/api/v1/client/"
 
 def send(browser, path, method="post", **body):
     return getattr(browser, method)(f"{API}{path}", body, content_type="application/json")
+
+
+def question(name, kind="string"):
+    return {"name": name, "kind": kind, "description": "What the person said"}
+
+
+def test_takes_every_setting_that_the_wizard_has(browse, mia):
+    chosen = {
+        **settings_schema.DEFAULTS,
+        "language": "en-GB",
+        "voice_speed": 1.2,
+        "starts": "user",
+        "manners": ["high_empathy", "echo_verification"],
+        "vocab_specialization": "medical",
+        "pronunciations": [["Sean", "ʃɔn"]],
+        "keywords": ["Acme"],
+        "backchannel_words": ["right"],
+        "questions": [{**question("Reason", kind="enum"), "choices": ["price", "time"]}],
+        "screening_identity": "Acme",
+        "screening_purpose": "A reminder",
+    }
+
+    made = send(browse(mia), "campaigns/", name="Winter", script_raw=SCRIPT, settings=chosen)
+
+    assert made.status_code == 201
+    expected = {**chosen, "manners": ["echo_verification", "high_empathy"]}
+    assert made.json()["settings"] == expected
+    assert Campaign.objects.get().settings == expected
+
+
+def test_checks_a_change_together_with_what_is_kept(browse, mia):
+    browser = browse(mia)
+    settings = {"vocab_specialization": "medical"}
+    made = send(browser, "campaigns/", name="Winter", settings=settings).json()
+
+    refused = send(
+        browser, f"campaigns/{made['campaign_id']}/", "patch", settings={"language": "es-ES"}
+    )
+
+    assert refused.status_code == 400
+    assert "English" in str(refused.json())
+    assert Campaign.objects.get().settings["language"] == "en-US"
 
 
 def test_writes_reads_and_changes_a_campaign(browse, mia):
@@ -53,6 +96,16 @@ def test_writes_reads_and_changes_a_campaign(browse, mia):
         ({"name": "A", "script_raw": "{{two words}}"}, "script_raw"),
         ({"name": "A", "opens_minute": 600, "closes_minute": 600}, "closes_minute"),
         ({"name": "A", "settings": {"voice_speed": 9}}, "settings"),
+        ({"name": "A", "settings": {"questions": [question("converted")]}}, "settings"),
+        ({"name": "A", "settings": {"questions": [question("1st")]}}, "settings"),
+        ({"name": "A", "settings": {"questions": [question("a", kind="enum")]}}, "settings"),
+        ({"name": "A", "settings": {"questions": [question("a"), question("A")]}}, "settings"),
+        (
+            {"name": "A", "settings": {"questions": [question(f"a{n}") for n in range(7)]}},
+            "settings",
+        ),
+        ({"name": "A", "settings": {"screening_identity": "Acme"}}, "settings"),
+        ({"name": "A", "settings": {"pronunciations": [["Sean"]]}}, "settings"),
     ],
 )
 def test_names_the_field_that_is_wrong(browse, mia, body, field):
