@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
+from django.utils.translation import gettext as _
 
 from accounts.models import Notification
 from accounts.notifications import notify
 from convomono.lib.db import is_transient, on_commit, run_atomic
 from telephony.models import Call
-from webhooks.handlers.retell import conclude, handle
+from webhooks.handlers.retell import SecondCall, conclude, handle
 from webhooks.handlers.together import Together
 from webhooks.models import WebhookEvent
 from webhooks.payloads import call_event
@@ -268,9 +269,10 @@ def _park(row: WebhookEvent, now: datetime) -> None:
 
 
 def _fail(row: WebhookEvent, error: Exception, now: datetime) -> None:
-    """Count a failed try: again after a pause, and dead after the fifth."""
+    """Count a failed try: again after a pause, and dead after the fifth; a second call gets no better."""
     attempts = row.attempts + 1
-    is_dead = attempts >= TRIES
+    is_second = isinstance(error, SecondCall)
+    is_dead = is_second or attempts >= TRIES
     log.error(
         "webhook.failed", event_id=str(row.pk), attempts=attempts, is_dead=is_dead, exc_info=error
     )
@@ -287,10 +289,14 @@ def _fail(row: WebhookEvent, error: Exception, now: datetime) -> None:
         notify(
             client=None,
             level=Notification.Level.BAD,
-            title="A webhook event failed five times",
-            body="Look at the error, mend its cause and replay the event.",
+            title=(
+                _("The voice platform made two calls of one attempt")
+                if is_second
+                else _("A webhook event failed five times")
+            ),
+            body=_("Look at the error, mend its cause and replay the event, or set it aside."),
             url=f"/agency/webhooks/{row.pk}/",
-            key=f"webhook-dead:{row.pk}",
+            key=f"second-call:{row.provider_call_id}" if is_second else f"webhook-dead:{row.pk}",
             now=now,
         )
 

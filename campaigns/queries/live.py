@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count
+from django.db.models import Count, Max
 
 from billing.models import Reservation
 from billing.rules import price_micros
@@ -106,6 +106,13 @@ def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) 
         recent_calls=[_row(call, names, now) for call in recent],
         line=line(live_ids, now=now, rows=list(in_line(live_ids, now=now)[:NEXT_ROWS])),
     )
+
+
+def last_dialled_at(launches: Iterable[BatchCall]) -> datetime | None:
+    """Return when somebody was dialled last for one of these launches, as it stands now; None for nobody."""
+    rows = BatchCall.objects.filter(pk__in=[row.pk for row in launches])
+    dialled: datetime | None = rows.aggregate(last=Max("last_dialled_at"))["last"]
+    return dialled
 
 
 def _live_calls(launches: Sequence[BatchCall]) -> list[Call]:

@@ -51,6 +51,9 @@ def campaign_line(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         "line": line(launches, now=now, rows=page.rows, start=page.start_index() or 1),
         "may_manage": can_manage(request.user),
         "on_page": "line",
+        "is_moving": bool(launches),
+        # "Hold still" on the page: for those who read more slowly than it changes.
+        "updates": request.GET.get("updates") != "off",
     }
     return render_page(request, "campaigns/campaign_line.html", context, partial="whole-line")
 

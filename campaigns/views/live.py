@@ -20,13 +20,15 @@ from campaigns.forms.lists import EnrolmentFilterForm
 from campaigns.leasing import nobody_dials
 from campaigns.models import Campaign, TopUp
 from campaigns.queries.leads import enrolment_list, with_sentences
-from campaigns.queries.live import live_page
+from campaigns.queries.live import last_dialled_at, live_page
 from campaigns.services import lifecycle
 from convomono.lib import clock
+from convomono.lib.display import exact_instant
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from django.http import HttpResponse
@@ -80,12 +82,25 @@ def campaign_leads(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
 def campaign_pause(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     try:
-        lifecycle.pause_campaign(campaign=campaign, actor=request.user, now=clock.now())
+        paused = lifecycle.pause_campaign(campaign=campaign, actor=request.user, now=clock.now())
     except lifecycle.BatchCallNotRunning:
         messages.info(request, _("It wasn't dialling."))
     else:
         messages.success(request, _("Paused. Calls in progress go on; no new one starts."))
+        messages.info(request, last_dial(last_dialled_at(paused)))
     return redirect("campaigns:campaign-detail", campaign.pk)
+
+
+def last_dial(last_dialled: datetime | None) -> str:
+    """
+    Say which dial was the last, once a stop is committed.
+
+    Each dial writes its instant under the condition that its launch runs, so none can come after it.
+    """
+    if last_dialled is None:
+        return _("No call was dialled before, and none is from now on.")
+    when = exact_instant(last_dialled)
+    return _("The last call was dialled at %(when)s, and none after it.") % {"when": when}
 
 
 @client_launcher
@@ -124,4 +139,5 @@ def campaign_stop(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             waiting,
         )
         messages.success(request, sentence % {"n": waiting})
+        messages.info(request, last_dial(last_dialled_at(stopped)))
     return redirect("campaigns:campaign-detail", campaign.pk)

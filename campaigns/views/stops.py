@@ -20,8 +20,8 @@ from accounts.models import Client
 from campaigns.forms.stops import StopForm
 from campaigns.queries.agency_live import agency_live
 from campaigns.services import lifecycle, stopping
+from campaigns.views.live import last_dial
 from convomono.lib import clock
-from convomono.lib.display import exact_instant
 from convomono.lib.htmx import render_page
 from telephony.models import Call
 
@@ -100,7 +100,7 @@ def _stop(request: UserRequest, client: Client | None) -> HttpResponse:
     except stopping.AlreadyStopped:
         messages.info(request, _("It was stopped already."))
         return redirect(LIVE)
-    messages.success(request, _receipt(receipt))
+    messages.success(request, f"{_('Stopped.')} {last_dial(receipt.last_dialled_at)}")
     if receipt.at_retell:
         sentence = ngettext(
             "%(n)d person waits in a list at the voice platform, which can't be recalled.",
@@ -111,14 +111,6 @@ def _stop(request: UserRequest, client: Client | None) -> HttpResponse:
     if form.cleaned_data["end_calls"]:
         _end_all(request, client)
     return redirect(LIVE)
-
-
-def _receipt(receipt: stopping.Receipt) -> str:
-    if receipt.last_dialled_at is None:
-        return _("Stopped. No call was dialled before, and none is from now on.")
-    return _("Stopped. The last call was dialled at %(when)s, and none after it.") % {
-        "when": exact_instant(receipt.last_dialled_at)
-    }
 
 
 def _end_all(request: UserRequest, client: Client | None) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from leads.models import LeadImport
+    from webhooks.replay import Comparison
 
 LONGEST_SECONDS = 240.0
 
@@ -136,6 +137,19 @@ def summarise(
         ("double dials", str(state["double_dials"])),
     ]
     return Result(lines, problems)
+
+
+def note_replay(result: Result, found: Comparison) -> None:
+    """Add what a full replay came to: every call, told anew from its events, is what is stored."""
+    is_equal = found.stored_hash == found.rebuilt_hash and not found.differing_count
+    result.lines.append(("replayed events", str(found.events_count)))
+    result.lines.append(("replay", "equal" if is_equal else "differs"))
+    result.problems.extend(
+        f"Replay: {one.call} {one.column}: {one.stored} is {one.rebuilt} by its events"
+        for one in found.differences
+    )
+    if found.failed_count or not found.events_count:
+        result.problems.append(f"Replay: {found.failed_count} of {found.events_count} failed")
 
 
 def _ledger(campaign: Campaign) -> dict[str, int]:

@@ -9,6 +9,7 @@ from campaigns.models import CampaignTemplate
 from campaigns.services import knowledge, templates
 from campaigns.services.authoring import CampaignContent
 from campaigns.services.experimenting import Trial, prepare_variant, start_experiment
+from campaigns.services.preparing import find_or_make_agent
 from campaigns.settings_schema import DEFAULTS
 from leads.models import SavedView
 from leads.services.saved_views import save_view
@@ -115,6 +116,10 @@ def begin_trial(
         now=now,
     )
     prepare_variant(
-        experiment=experiment, gateway=retell_gateway(), webhook_url=webhook_url, now=now
+        experiment=experiment,
+        agent=find_or_make_agent(campaign=campaign, now=now),
+        gateway=retell_gateway(),
+        webhook_url=webhook_url,
+        now=now,
     )
     return experiment

@@ -154,7 +154,7 @@ class AgencyHomePart(Part):
 
 @dataclass(frozen=True)
 class AgencyLivePart(Part):
-    """Every call in progress, for the agency."""
+    """Calls in progress by client, and the newest one by one, for the agency."""
 
     may_stop: bool
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.models import Enrolment
+from campaigns.models import BatchCall, Enrolment
 from campaigns.queries.line import in_line
 from tests.factories.campaigns import NOW, enrol, launch, make_ready, run_batch
 
@@ -84,6 +84,19 @@ def test_knows_no_other_change_and_no_lead_of_another_campaign(browse, alice, ac
 
     assert browser.post(url(batch_call, lead, "burn")).status_code == 404
     assert browser.post(url(batch_call, other, "hold")).status_code == 404
+
+
+def test_is_looked_at_again_while_a_launch_runs_and_holds_still_on_request(
+    browse, vera, batch_call
+):
+    browser, where = browse(vera), url(batch_call)
+    page = browser.get(where, {"page": 1}).content.decode()
+    assert f'hx-get="{where}?page=1" hx-trigger="every 10s"' in page
+    still = browser.get(where, {"updates": "off"}).content.decode()
+    assert "every 10s" not in still
+    assert "Go live again" in still
+    BatchCall.objects.update(status="cancelled")
+    assert "every 10s" not in browser.get(where).content.decode()
 
 
 def test_asks_the_same_number_of_queries_for_one_lead_and_for_twenty(

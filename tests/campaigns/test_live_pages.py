@@ -114,18 +114,33 @@ def test_asks_as_many_queries_for_many_calls(browse, alice, running, django_asse
                 browser.get(url(running))
 
 
+def test_leads_to_all_calls_where_it_shows_a_part(browse, alice, running, monkeypatch):
+    monkeypatch.setattr("campaigns.queries.live.LIVE_ROWS", 1)
+    for row in running.enrolments.all()[:2]:
+        make_call(running, row, status="ongoing", outcome_class="")
+    BatchCall.objects.update(in_call_count=1)
+    all_of_them = f"/app/calls/?campaign={running.campaign_id}&amp;status=ongoing"
+    assert all_of_them not in browse(alice).get(url(running)).content.decode()
+    BatchCall.objects.update(in_call_count=2)
+    assert all_of_them in browse(alice).get(url(running)).content.decode()
+
+
 def test_pauses_resumes_and_stops_by_plain_forms(browse, alice, running):
     browser = browse(alice)
 
-    assert "no new one starts" in browser.post(url(running, "pause/"), follow=True).content.decode()
+    page = browser.post(url(running, "pause/"), follow=True).content.decode()
+    assert "no new one starts" in page
+    assert "No call was dialled before, and none is from now on." in page
     assert "Paused by alice@acme.test" in browser.get(url(running)).content.decode()
     browser.post(url(running, "resume/"))
     assert BatchCall.objects.get().status == "running"
     asked = browser.get(url(running, "stop/")).content.decode()
     assert "Stop calling 4 leads" in asked
     assert "50.00" in asked
+    BatchCall.objects.update(last_dialled_at=NOW)
     page = browser.post(url(running, "stop/"), follow=True).content.decode()
     assert "Stopped: 4 leads are no longer called." in page
+    assert "The last call was dialled at 23 Nov, 10:00:00.000, and none after it." in page
     assert balances(running.client)[:2] == (60_000, 0)
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.forms.models import model_to_dict
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
+from accounts.models import Notification
 from billing.invariants import audit_ledger
 from billing.models import CallHold, Transaction, Wallet
 from campaigns.models import Attempt, Enrolment
@@ -21,7 +22,10 @@ from telephony.services import PlacedAttempt, record_placed_call
 from tests.factories.telephony import PhoneNumberFactory, VoiceAgentFactory
 from tests.factories.webhooks import INDEX, delivery, recorded
 from tests.mongo import fewer
-from tests.webhooks.conftest import ANALYSIS, Ringing, tell, without
+from tests.webhooks.conftest import ANALYSIS, Ringing, deliver, tell, without
+from webhooks import drain
+from webhooks.handlers.retell import SecondCall
+from webhooks.models import WebhookEvent
 from webhooks.payloads import call_event
 
 if TYPE_CHECKING:
@@ -296,9 +300,23 @@ class TestOvertaking:
         self, ringing: Ringing, now: datetime
     ):
         other = Ringing(ringing.attempt, "call_of_somebody_else")
-        assert tell(other.says("user_hangup")["ended"], now) is None
+        with pytest.raises(SecondCall, match=ringing.call_id):
+            tell(other.says("user_hangup")["ended"], now)
         assert Call.objects.count() == 1
         assert CallHold.objects.get().status == "held"
+
+    def test_tells_the_agency_at_once_of_a_second_call(self, ringing: Ringing, now: datetime):
+        """Somebody was called twice: that is no stranger's event to be parked for three days."""
+        other = Ringing(ringing.attempt, "call_second")
+        for body in other.says("user_hangup").values():
+            deliver(body)
+        drain.step(now=now)
+        events = WebhookEvent.objects.filter(provider_call_id="call_second")
+        assert {(one.status, one.attempts) for one in events} == {("dead", 1)}
+        assert f"is call {ringing.call_id} already" in events[0].error
+        notice = Notification.objects.get()  # one, of three events
+        assert "two calls of one attempt" in notice.title
+        assert notice.url in {f"/agency/webhooks/{event.pk}/" for event in events}
 
 
 class TestStrangers:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from telephony.events import CallChange, CallEvent
 
 
+class SecondCall(Exception):
+    """Retell tells of a call for an attempt that has another one: somebody was called twice."""
+
+
 def handle(*, event: CallEvent, now: datetime) -> CallChange | None:
     """
     Apply an event, inside the caller's transaction: in any order and any number of times.
@@ -68,6 +72,8 @@ def _adopt(event: CallEvent, now: datetime) -> bool:
     Record the call of an event that overtook the answer to its dial, or outlived its dialler.
 
     The attempt's own row says whose it is; the event says only which attempt.
+
+    :raises SecondCall: if the attempt has another call
     """
     if event.attempt_id is None:
         return False
@@ -76,8 +82,11 @@ def _adopt(event: CallEvent, now: datetime) -> bool:
         return adopt_trial(
             attempt_id=event.attempt_id, provider_call_id=event.provider_call_id, now=now
         )
-    if Call.objects.filter(attempt_id=attempt.pk).exists():
-        return False
+    first = Call.objects.filter(attempt_id=attempt.pk).values_list("provider_call_id", flat=True)
+    if first:
+        raise SecondCall(
+            f"Attempt {attempt.pk} is call {first[0]} already. Look at both at Retell."
+        )
     placed = PlacedAttempt(
         client_id=attempt.client_id,
         campaign_id=attempt.campaign_id,

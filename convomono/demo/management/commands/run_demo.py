@@ -13,10 +13,18 @@ from campaigns.services.lifecycle import launch_campaign
 from convomono.demo.agency import make_agency
 from convomono.demo.campaigns import make_ready, upload, write_campaign
 from convomono.demo.people import AREAS_PAST, AREAS_READY, people
-from convomono.demo.run import TookTooLong, is_over, is_settled, summarise, wait_until
+from convomono.demo.run import (
+    TookTooLong,
+    is_over,
+    is_settled,
+    note_replay,
+    summarise,
+    wait_until,
+)
 from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from leads.services.suppressions import suppress
+from webhooks.scratch import rebuild_in_scratch
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -79,6 +87,8 @@ class Command(BaseCommand):
         except TookTooLong as exc:
             raise CommandError(str(exc)) from exc
         result = summarise(campaign=campaign, batch=batch, receipt=receipt, before_seconds=before)
+        self.stdout.write("Telling all calls anew from their events …")
+        note_replay(result, rebuild_in_scratch())
         for label, value in result.lines:
             self.stdout.write(f"{label:<18} {value:>12}")
         self.stdout.write(f"{'seconds':<18} {time.monotonic() - started:>12.1f}")

@@ -1,0 +1,61 @@
+"""The demonstration's past, told anew from its events: what is stored is what they tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from billing.invariants import audit_ledger
+from convomono.demo import agency, history, writing
+from convomono.demo.agency import make_agency
+from telephony.models import Call, CallDetail
+from tests.fakes import FakeRetell
+from webhooks.models import WebhookEvent
+from webhooks.replay import rebuild_everything
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def past(now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A campaign of two weeks ago, with a trial: the real dispatcher, intake, drain and sandbox's outcomes."""
+    monkeypatch.setattr(history, "LAUNCHES", ((14, 12),))
+    monkeypatch.setattr(history, "_NAMES", (history.TRIED,))
+    retell = FakeRetell()
+    for module in (agency, history, writing):
+        monkeypatch.setattr(module, "retell_gateway", lambda: retell)
+    for _name in history.write_history(
+        agency=make_agency(now=now - timedelta(days=31), minutes=3000), now=now
+    ):
+        pass
+
+
+def counted(result: Any) -> tuple[int, int, int, int]:
+    return (result.calls_count, result.left_out_count, result.failed_count, result.unknown_count)
+
+
+def test_a_full_replay_of_the_demonstration_compares_equal(past: None):
+    calls = Call.objects.count()
+    kinds = Counter(WebhookEvent.objects.values_list("event_type", flat=True))
+    assert calls >= 12
+    assert len(set(Call.objects.values_list("disconnection_reason", flat=True))) >= 3
+    assert kinds["call_analyzed"] == kinds["call_ended"] == calls
+    assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
+
+    in_order, shuffled = rebuild_everything(), rebuild_everything(shuffle=7)
+
+    for result in (in_order, shuffled):
+        assert result.differences == []
+        assert result.stored_hash == result.rebuilt_hash
+        assert counted(result) == (calls, 0, 0, 0)
+    assert in_order.rebuilt_hash == shuffled.rebuilt_hash
+    assert list(audit_ledger()) == []
+
+    CallDetail.objects.filter(call__duration_ms__gt=0).update(transcript="Agent: Forged.")
+    assert rebuild_everything().stored_hash != in_order.stored_hash
