@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
 from accounts.models import User
@@ -37,7 +38,7 @@ from tests.factories.webhooks import EndpointDeliveryFactory, EndpointFactory
 from webhooks.models import ReplayRun, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from django.test import Client as Browser
 
@@ -277,6 +278,9 @@ def _ask(browser: Browser, name: str, ids: dict[str, object], method: str) -> in
 @contextmanager
 def _undone() -> Iterator[None]:
     """Take back what is written inside, so that one making of the rows serves many addresses."""
+    if settings.ON_MONGODB:
+        yield  # a request would end the transaction
+        return
     with suppress(Undone), atomic():
         yield
         raise Undone
@@ -290,12 +294,16 @@ def _rooms() -> list[str]:
     return sorted({name.rpartition(":")[0] for name in set(OURS) & set(ROUTES)})
 
 
-@pytest.mark.sqlite_only("who gets in hangs on no database; savepoints make it quick")
-@pytest.mark.parametrize("room", _rooms())
-def test_opens_to_whom_it_should_and_to_nobody_else(room, ids, cast, browse, client_rows):
+def _together() -> list[list[str]]:
+    """Rooms whose rows are made once: on the slow test server all, elsewhere each has its own test."""
+    return [_rooms()] if settings.ON_MONGODB else [[room] for room in _rooms()]
+
+
+@pytest.mark.parametrize("rooms", _together(), ids=lambda rooms: rooms[0])
+def test_opens_to_whom_it_should_and_to_nobody_else(rooms, ids, cast, browse, client_rows):
     wrong = []
-    for name in sorted(name for name in ROUTES if name.rpartition(":")[0] == room):
-        for who in CAST:
+    for name in sorted(name for name in ROUTES if name.rpartition(":")[0] in rooms):
+        for who in _callers(name, client_rows):
             with _undone():
                 browser = browse(cast[who])
                 browser.raise_request_exception = False
@@ -304,6 +312,14 @@ def test_opens_to_whom_it_should_and_to_nobody_else(room, ids, cast, browse, cli
                     if status not in _expected(name, who, method, client_rows):
                         wrong.append(f"{method.upper()} {name} as {who}: {status}")
     assert wrong == []
+
+
+def _callers(name: str, client_rows: set[str]) -> Collection[str]:
+    """Everybody; on MongoDB, where nothing can be taken back, whom each row of a client answers 404."""
+    if not settings.ON_MONGODB:
+        return CAST
+    is_of_a_client = name in OURS and set(OURS[name].pattern.converters) & client_rows
+    return {"charlie"} if is_of_a_client and _lets_in(_gate(name, "get"), "charlie") else ()
 
 
 def _expected(name: str, who: str, method: str, client_rows: set[str]) -> set[int]:

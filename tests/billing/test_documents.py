@@ -282,7 +282,7 @@ def test_makes_an_earlier_month_that_waits_first(month, acme):
     assert (october.status, october.last_seq + 1) == ("done", november.first_seq)
 
 
-@pytest.mark.sqlite_only("it reads SQLite's plan")
+@pytest.mark.sqlite_only("reads SQLite's plans")
 def test_reads_its_lines_by_their_numbers_and_not_the_whole_ledger(month, acme):
     statement = issue(acme)
     with CaptureQueriesContext(connection) as asked:

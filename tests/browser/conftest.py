@@ -65,8 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in ours:
         item.add_marker(pytest.mark.browser)
         item.add_marker(pytest.mark.xdist_group("browser"))
-        if settings.ON_MONGODB:
-            item.add_marker(pytest.mark.skip(reason="The pages are the same on SQLite."))
+        item.add_marker(pytest.mark.sqlite_only("drives pages, which are the same on both"))
     items.sort(key=lambda item: item.path.is_relative_to(FOLDER))
 
 

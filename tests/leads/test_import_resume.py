@@ -289,7 +289,6 @@ def test_imports_once_from_two_workers_at_once(acme, alice, target):
     assert len(target.enrolled) == Lead.objects.count()
 
 
-@pytest.mark.sqlite_only("is about the verdict file, whichever the database")
 def test_leaves_the_verdicts_of_a_worker_that_is_at_it(alice, acme, target, monkeypatch):
     monkeypatch.setattr(verdict_file, "LOCK_SECONDS", 0.01)
     lead_import = prepare(alice, acme, target)

@@ -377,7 +377,7 @@ def test_keeps_a_deleted_lead_for_the_undo_and_no_longer(change, mia, acme):
     assert LeadOperation.objects.get().changed_count == 1
 
 
-@pytest.mark.sqlite_only("is about how SQLite locks its file")
+@pytest.mark.sqlite_only("SQLite has one lock for all writers")
 @pytest.mark.django_db(transaction=True)
 def test_exports_more_than_a_chunk_beside_somebody_who_writes(acme, mia, monkeypatch):
     monkeypatch.setattr(export, "CHUNK", 10)

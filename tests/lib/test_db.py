@@ -242,7 +242,7 @@ class TestInsertingOnce:
         with pytest.raises(IntegrityError):
             db.insert_once(twin, "key")
 
-    @pytest.mark.sqlite_only("MongoDB refuses it: a duplicate would end the transaction")
+    @pytest.mark.sqlite_only("MongoDB has no savepoints")
     def test_leaves_the_callers_block_alone(self):
         db.insert_once(self.notice(), "key")
 

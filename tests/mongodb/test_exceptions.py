@@ -15,7 +15,7 @@ def exceptions() -> set[tuple[str, str]]:
     """Return each mark with its reason, once."""
     return {
         (kind, reason)
-        for path in TESTS.rglob("test_*.py")
+        for path in TESTS.rglob("*.py")
         for kind, reason in MARK.findall(path.read_text())
     }
 

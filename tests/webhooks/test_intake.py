@@ -9,13 +9,12 @@ import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from convomono.asgi import application as asgi_application
 from convomono.lib import clock
@@ -491,7 +490,7 @@ class TestLockedDatabase:
         assert answer.headers["Retry-After"] == "5"
         assert stored() == []
 
-    @pytest.mark.sqlite_only("the lock is SQLite's")
+    @pytest.mark.sqlite_only("SQLite has one lock for all writers")
     def test_is_waited_for_as_long_as_is_left_of_the_time(self, locked: None, monkeypatch: Any):
         monkeypatch.setattr(inbox, "LOCK_SECONDS", 3.0)
         inbox.close()
@@ -500,21 +499,6 @@ class TestLockedDatabase:
             inbox._insert(read_delivery(BODY), clock.now(), 0.1)
         assert time.monotonic() - began < 1.0
         inbox.close()
-
-
-@pytest.mark.sqlite_only("the other way of reading is MongoDB's")
-def test_answers_503_when_mongodb_cannot_tell_what_came_first(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-):
-    """A repeat is there already; what the first one said can't be read."""
-
-    def away(**_key: object) -> None:
-        raise DatabaseError("no primary")
-
-    monkeypatch.setattr(inbox, "connection", SimpleNamespace(vendor="mongodb"))
-    monkeypatch.setattr(inbox, "_insert_row", lambda *_row: False)
-    monkeypatch.setattr(WebhookEvent.objects, "filter", away)
-    assert post().status == 503
 
 
 @pytest.mark.sqlite_only("speaks SQL to the database")

@@ -42,22 +42,22 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         if not is_plain_key(constraint):
             super().add_constraint(model, constraint, field=field)
             return
-        fields = [field or model._meta.get_field(name) for name in constraint.fields]
+        # A field that is being added isn't in the model yet.
+        fields: list[Any] = [field or model._meta.get_field(name) for name in constraint.fields]
         nullable = [one for one in fields if one.null]
         if not nullable:
             whole = copy.copy(constraint)
             whole.nulls_distinct = False
             super().add_constraint(model, whole, field=field)
         elif all(one.db_type(self.connection) in SMALLEST for one in nullable):
-            self._add_key_of_rows_with(nullable, model, constraint)
+            self._add_key_of_rows_with(nullable, fields, model, constraint)
         else:
             super().add_constraint(model, constraint, field=field)
 
     def _add_key_of_rows_with(
-        self, nullable: list[Any], model: type[Model], key: UniqueConstraint
+        self, nullable: list[Any], fields: list[Any], model: type[Model], key: UniqueConstraint
     ) -> None:
         there = {one.column: {"$gte": SMALLEST[one.db_type(self.connection)]} for one in nullable}
-        fields: list[Any] = [model._meta.get_field(name) for name in key.fields]
         columns = [(one.column, ASCENDING) for one in fields]
         index = IndexModel(columns, name=key.name, unique=True, partialFilterExpression=there)
         self.get_collection(model._meta.db_table).create_indexes([index])
