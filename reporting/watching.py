@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from accounts.models import Notification
 from accounts.notifications import mail_agency, notify
 from convomono.lib import clock
-from convomono.lib.redis import beat
+from convomono.lib.redis import beat, is_reachable, seconds_since_beat
 from reporting.queries.health import DRAIN, JOBS, system_health
 
 if TYPE_CHECKING:
@@ -31,10 +31,14 @@ def watch(*, part: str, now: datetime, real_now: datetime, base_url: str) -> lis
     """
     Say that this part lives, look at all others, and tell the agency in the app and by mail.
 
-    The same trouble is told once in six hours, whoever sees it. Returns the codes that were new. Outside of
-    any transaction: it sends mail.
+    The same trouble is told once in six hours, whoever sees it; nothing is at the first look of a part
+    that came up just now, as the others may be coming up with it. Returns the codes that were new.
+    Outside of any transaction: it sends mail.
     """
+    came_up = _came_up(part, real_now)
     beat(part, now=real_now)
+    if came_up:
+        return []
     slot = f"{real_now:%Y-%m-%d}:{real_now.hour // _REPEATED_AFTER_HOURS}"
     told = []
     for check in system_health(now=now, real_now=real_now, folder=settings.VAR_DIR):
@@ -55,6 +59,12 @@ def watch(*, part: str, now: datetime, real_now: datetime, base_url: str) -> lis
             mail_agency(subject=title, text=text)
             told.append(check.code)
     return told
+
+
+def _came_up(part: str, real_now: datetime) -> bool:
+    silent = seconds_since_beat(part, now=real_now)
+    # Without Redis nobody knows, and that is trouble enough to be told of.
+    return is_reachable() if silent is None else silent > 2 * EVERY_SECONDS
 
 
 def start_watchman(part: str, stop: threading.Event) -> threading.Thread:

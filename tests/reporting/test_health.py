@@ -12,10 +12,10 @@ from django.core.management import call_command
 
 from accounts.models import Notification
 from campaigns.models import Attempt, DispatcherLease, Enrolment
-from convomono.lib import clock
+from convomono.lib import clock, redis
 from convomono.lib.ids import uuid7
 from convomono.lib.jobs import MaintainedWorker
-from convomono.lib.redis import beat, redis_connection
+from convomono.lib.redis import RedisError, beat, redis_connection
 from reporting import jobs, watching
 from reporting.queries.health import Check, system_health
 from reporting.watching import DRAIN, JOBS, start_watchman, watch
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from accounts.models import Client, User
 
 REAL = datetime(2026, 11, 23, 15, tzinfo=UTC)
-LONG = timedelta(minutes=4)
+LONG, MINUTE = timedelta(minutes=4), timedelta(minutes=1)
 
 
 def found(now: datetime = REAL) -> dict[str, Check]:
@@ -35,6 +35,7 @@ def found(now: datetime = REAL) -> dict[str, Check]:
 
 
 def told(now: datetime = REAL) -> list[str]:
+    beat(JOBS, now=now - MINUTE)  # it has looked before
     return watch(part=JOBS, now=now, real_now=now, base_url="https://app.test/")
 
 
@@ -107,9 +108,29 @@ class TestWatching:
         beat(DRAIN, now=REAL)
         assert told() == []
 
+    def test_waits_for_the_others_when_it_came_up_just_now(
+        self, root: User, worker: MaintainedWorker
+    ):
+        """All were stopped for the night and start again: none has taken its first step yet."""
+        beat(DRAIN, now=REAL - 60 * LONG)
+        beat(JOBS, now=REAL - 60 * LONG)
+        assert watch(part=JOBS, now=REAL, real_now=REAL, base_url="") == []
+        assert not Notification.objects.exists()
+
+        later = REAL + MINUTE
+        assert watch(part=JOBS, now=later, real_now=later, base_url="") == ["drain"]
+
+    def test_tells_at_once_that_redis_is_away(self, root: User, monkeypatch: pytest.MonkeyPatch):
+        def away() -> None:
+            raise RedisError("away")
+
+        monkeypatch.setattr(redis, "redis_connection", away)
+        assert "redis" in watch(part=DRAIN, now=REAL, real_now=REAL, base_url="")
+
     def test_the_drain_notices_that_jobs_are_dead(self, root: User, worker: MaintainedWorker):
         told()
         later = REAL + LONG
+        beat(DRAIN, now=later - MINUTE)
         assert watch(part=DRAIN, now=later, real_now=later, base_url="") == ["jobs"]
 
     def test_a_job_says_that_it_lives(self, db: None, worker: MaintainedWorker):
