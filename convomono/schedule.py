@@ -45,6 +45,7 @@ from leads.jobs import (
 from reporting.jobs import (
     count_duplicate_dials,
     delete_reports_of_erased,
+    purge_told,
     resume_reports,
     watch_system,
 )
@@ -81,6 +82,7 @@ periodic(purge_files, every_seconds=DAY)
 periodic(purge_import_changes, every_seconds=DAY)
 periodic(purge_operation_rows, every_seconds=DAY)
 periodic(purge_parts, every_seconds=DAY)
+periodic(purge_told, every_seconds=DAY)
 periodic(purge_requests, every_seconds=DAY)
 periodic(resume_operations, every_seconds=60)
 periodic(resume_listings, every_seconds=60)
