@@ -211,8 +211,8 @@ class Dispatcher:
     ) -> bool:
         """Call one lead; False if the launch has nothing more to offer in this step."""
         kept = candidate.kept
-        if kept is not None and recovery.is_kept_too_long(kept, now=now):
-            stand_down(attempt=kept, reason=recovery.NOT_TAKEN, now=now)
+        if kept is not None and (over := self._over(launch, kept, now)):
+            stand_down(attempt=kept, reason=over, now=now)
             return True
         number = kept.from_number if kept else None
         number = number or self._pool(launch, now).choose(
@@ -268,6 +268,17 @@ class Dispatcher:
     def _claim(self) -> Claim:
         return Claim(lease=uuid7(), until=self._real_now() + CLAIM_LASTS)
 
+    def _over(self, launch: BatchCall, kept: Attempt, now: datetime) -> str:
+        """Return why an attempt that was kept isn't sent any more; empty if it is."""
+        if recovery.is_kept_too_long(kept, now=now):
+            return recovery.NOT_TAKEN
+        may = self._may_call_from(launch, kept.from_number, now)
+        return "" if may else "Its number may not be used any more."
+
+    def _may_call_from(self, launch: BatchCall, number: str, now: datetime) -> bool:
+        """Tell whether a number that was chosen a while ago may still be used for this launch."""
+        return self._pool(launch, now).may_still_use(number)
+
     def _pool(self, launch: BatchCall, now: datetime) -> NumberPool:
         key = (launch.client_id, tuple(launch.campaign.caller_numbers))
         pool = self._pools.get(key)
@@ -287,7 +298,11 @@ class Dispatcher:
             attempt = self._resends.pop()
             launch = running.get(attempt.batch_call_id)
             is_stopped = self._closed.stops(attempt.client_id)
-            if launch is not None and not is_stopped and self._may_resend(launch, attempt, now):
+            if launch is None or is_stopped:
+                continue
+            if self._may_call_from(launch, attempt.from_number, now) and self._may_resend(
+                launch, attempt, now
+            ):
                 sent += self._send_again(attempt, own=own, now=now)
         return sent
 

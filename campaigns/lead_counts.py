@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING
+
+from django.db.models import Count
+from django.db.models.functions import Substr
 
 from campaigns import script
 from campaigns.calling_rules.places import Place, place_of, zones_allowed
@@ -19,12 +23,16 @@ from leads.models import Lead
 from leads.services import suppressed_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from campaigns.models import Campaign, Enrolment
 
-_CHUNK = 1000
+_CHUNK = 5_000
+_AREA_DIGITS = 5  # +1212
+_FICTIONAL_DIGITS = 10  # +121255501
 
 
 @dataclass(frozen=True)
@@ -61,33 +69,30 @@ class LeadCounts:
 
 
 def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadCounts:
-    """Sort the leads that wait for a launch by what becomes of them, with the dispatcher's rules."""
+    """
+    Sort the leads that wait for a launch by what becomes of them, with the dispatcher's rules.
+
+    The database counts them by place; of each lead only its number and its variables are read.
+    """
     names = script.own_variables(campaign.opening_line, campaign.script_raw)
+    # Only hours that hold for fiction alone ask which numbers are.
+    digits = _FICTIONAL_DIGITS if campaign.calling_window.is_any_hour else _AREA_DIGITS
+    waiting = waiting_leads(campaign).order_by()
+    stopped, missing = _read_each(campaign, waiting, names)
+    found = _by_place(waiting, digits)
+    for some in batched(stopped, _CHUNK):
+        found.subtract(_by_place(waiting.filter(phone_number__in=some), digits))
     tally: Counter[str] = Counter()
     places: Counter[tuple[Place, tuple[str, ...], bool]] = Counter()
-    missing: Counter[str] = Counter()
-    rows = waiting_leads(campaign).select_related("lead").order_by("pk")
-    last = None
-    while chunk := list((rows.filter(pk__gt=last) if last else rows)[:_CHUNK]):
-        last = chunk[-1].pk
-        stopped = suppressed_numbers(
-            client_id=campaign.client_id,
-            campaign_id=campaign.pk,
-            phone_numbers=[row.phone_number for row in chunk],
-        )
-        for row in chunk:
-            tally["total"] += 1
-            fate = _fate(row, stopped)
-            tally[fate] += 1
-            if fate != "callable":
-                continue
-            fictional = is_fictional(row.phone_number)
-            places[_place(row), _zones(row), fictional] += 1
-            missing.update(name for name in names if not row.dynamic_vars.get(name))
+    for group, count in found.items():
+        fate = _fate(group.status, group.consent)
+        tally[fate] += count
+        if fate == "callable" and count > 0:
+            places[group.place, group.zones, group.is_fictional] += count
     open_now, waits, groups = _by_zone(campaign, places, now, is_sandbox=is_sandbox)
     return LeadCounts(
-        total=tally["total"],
-        suppressed=tally["suppressed"],
+        total=found.total() + len(stopped),
+        suppressed=len(stopped),
         invalid=tally["invalid"],
         no_consent=tally["no_consent"],
         callable_now=open_now,
@@ -98,26 +103,71 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
     )
 
 
-def _fate(row: Enrolment, stopped: Mapping[str, object]) -> str:
-    if row.phone_number in stopped:
-        return "suppressed"
-    if row.lead.status == Lead.Status.INVALID:
-        return "invalid"
-    if row.lead.consent_status != Lead.ConsentStatus.GIVEN:
-        return "no_consent"
-    return "callable"
+@dataclass(frozen=True)
+class _Group:
+    """Leads of whom all is alike that decides when they may be called."""
+
+    status: str
+    consent: str
+    place: Place
+    zones: tuple[str, ...]
+    is_fictional: bool
 
 
-def _place(row: Enrolment) -> Place:
-    lead = row.lead
-    return place_of(country=lead.country, region=lead.region, phone_number=row.phone_number)
+def _read_each(
+    campaign: Campaign, waiting: QuerySet[Enrolment], names: Sequence[str]
+) -> tuple[list[str], Counter[str]]:
+    """Return the numbers that are on a do-not-call list, and how many callable leads lack each variable."""
+    stopped: list[str] = []
+    missing: Counter[str] = Counter()
+    columns = ["phone_number", "lead__status", "lead__consent_status", "dynamic_vars"]
+    rows = waiting.values_list(*(columns if names else columns[:-1]))
+    for some in batched(rows.iterator(chunk_size=_CHUNK), _CHUNK):
+        listed = suppressed_numbers(
+            client_id=campaign.client_id,
+            campaign_id=campaign.pk,
+            phone_numbers=[row[0] for row in some],
+        )
+        stopped += [row[0] for row in some if row[0] in listed]
+        for number, status, consent, *values in some:
+            if values and number not in listed and _fate(status, consent) == "callable":
+                missing.update(name for name in names if not values[0].get(name))
+    return stopped, missing
 
 
-def _zones(row: Enrolment) -> tuple[str, ...]:
-    return zones_allowed(
-        told=row.lead.time_zone,
-        candidates=row.lead.zone_candidates or row.zones,
+def _by_place(waiting: QuerySet[Enrolment], digits: int) -> Counter[_Group]:
+    """Count leads by all that decides when they may be called; one query."""
+    columns = (
+        "lead__status",
+        "lead__consent_status",
+        "lead__country",
+        "lead__region",
+        "lead__time_zone",
+        "lead__zone_candidates",
+        "zones",
+        "first_digits",
     )
+    rows = waiting.annotate(first_digits=Substr("phone_number", 1, digits))
+    found: Counter[_Group] = Counter()
+    for *row, count in rows.values_list(*columns).annotate(number=Count("pk")):
+        status, consent, country, region, told, candidates, zones, first = row
+        # Any number that begins so will do: what follows tells nothing of its place.
+        number = f"{first:0<12}" if first.startswith("+1") else first
+        group = _Group(
+            status=status,
+            consent=consent,
+            place=place_of(country=country, region=region, phone_number=number),
+            zones=zones_allowed(told=told, candidates=candidates or zones),
+            is_fictional=is_fictional(number),
+        )
+        found[group] += count
+    return found
+
+
+def _fate(status: str, consent: str) -> str:
+    if status == Lead.Status.INVALID:
+        return "invalid"
+    return "callable" if consent == Lead.ConsentStatus.GIVEN else "no_consent"
 
 
 def _by_zone(

@@ -84,7 +84,8 @@ def preflight(
     Check a campaign against its leads, numbers, hours, script and balance at `now`.
 
     A launch that Retell dials by itself holds the longest length of every call from the beginning.
-    Changes nothing. It reads each waiting lead once, in chunks: about a second for 20,000.
+    Changes nothing. The database counts the leads by place; their numbers and variables are read, in
+    chunks: about 1.5 s for 100,000.
     """
     counts = count_leads(campaign, now, is_sandbox=is_sandbox)
     slots = max(1, min(campaign.concurrency_limit, campaign.client.concurrency_limit))

@@ -155,7 +155,9 @@ def decide(
     """Say whether this person may be called at this instant; of several deferrals the latest binds."""
     zones = _zones(facts, rules)
     any_hour = window.is_any_hour and is_sandbox and is_fictional(facts.phone_number)
-    inputs = _inputs(facts, zones, rules, any_hour=any_hour, now=now)
+    inputs = _inputs(facts, zones, rules, any_hour=any_hour, now=now) | _paced_by(
+        facts, policy, rules
+    )
     if (refused := _denial(facts, policy, zones or any_hour)) is not None:
         rule_id, ends_as = refused
         return Decision(verdict=Verdict.DENY, rule_ids=(rule_id,), inputs=inputs, ends_as=ends_as)
@@ -257,6 +259,17 @@ def _inputs(
         "has_consent": facts.has_consent,
         "attempts_count": facts.attempts_count,
         "calls_in_24_hours": sum(at > now - DAY for at in facts.recent_attempts),
+    }
+
+
+def _paced_by(facts: DialFacts, policy: DialPolicy, rules: CallingRules) -> dict[str, Any]:
+    """Return what the gap and the caps were decided on."""
+    last = max(facts.recent_attempts, default=None)
+    return {
+        "last_call_at": last.isoformat(timespec="seconds") if last else "",
+        "gap_seconds": max(policy.gap_seconds, rules.gap_seconds),
+        "caps": [f"{cap.calls} / {cap.hours} h" for cap in rules.caps],
+        "max_attempts": policy.max_attempts,
     }
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Notification
 from accounts.notifications import notify
 from campaigns.dialling import waiting
-from campaigns.enrolments import LIVE, completeness, converted_count
+from campaigns.enrolments import LIVE, completeness, converted_count, finish_if_complete
 from campaigns.leasing import nobody_dials
 from campaigns.models import BatchCall
 from convomono.lib import live
@@ -48,6 +48,9 @@ def check_completeness(*, now: datetime) -> int:
 
 def check_launch(*, batch_call: BatchCall, now: datetime) -> bool:
     """Check one launch and keep what was found, its conversions too; True if it adds up."""
+    # Also one that is paused: its last leads may leave the line without a call.
+    if not batch_call.is_over and finish_if_complete(batch_call_id=batch_call.pk, now=now):
+        batch_call.refresh_from_db()
     mismatch = _mismatch(batch_call)
     BatchCall.objects.filter(pk=batch_call.pk).update(
         checked_at=now, mismatch=mismatch, converted_count=converted_count(batch_call.pk)

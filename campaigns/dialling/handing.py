@@ -269,6 +269,8 @@ class HandingOver:
             about = {"batch_call_id": handover.provider_batch_id, "pagination_key": page_key}
         else:
             waits = list(handovers.waiting_of(handover).values_list("pk", flat=True))
+            if not waits:
+                return  # the last one's news has just come: the next look closes the list
             self._turn += 1
             look.attempt_id = waits[self._turn % len(waits)]
             about = {"attempt_id": str(look.attempt_id)}

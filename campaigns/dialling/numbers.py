@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from campaigns.calling_rules.places import area_code, state_of_number
@@ -14,7 +15,6 @@ from telephony.number_health import cap_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from uuid import UUID
 
 _LIVE = (Attempt.Status.DIALLING, Attempt.Status.PLACED, Attempt.Status.UNKNOWN)
@@ -35,6 +35,8 @@ class NumberPool:
     until: datetime | None = None
     _left: dict[str, int] = field(default_factory=dict)
     _at_risk: frozenset[str] = frozenset()
+    _awake: frozenset[str] = frozenset()
+    _day_ends: datetime | None = None
 
     def choose(self, *, preferred: str = "", near: str = "") -> str | None:
         """
@@ -45,7 +47,8 @@ class NumberPool:
         """
         self.usable = [one for one in self.usable if self._left.get(one, 1) > 0]
         if not self.usable:
-            self.code = self.code or waiting.NUMBERS_CAPPED
+            if not self.code:
+                self._is_capped()
             return None
         chosen = preferred if preferred in self.usable else self._nearest(near)
         self.usable.remove(chosen)
@@ -55,8 +58,15 @@ class NumberPool:
         if left is None or left > 1:
             self.usable.append(chosen)
         if not self.usable:
-            self.code = waiting.NUMBERS_CAPPED
+            self._is_capped()
         return chosen
+
+    def may_still_use(self, number: str) -> bool:
+        """Tell whether a number that was chosen before is the client's and doesn't rest, caps aside."""
+        return number in self._awake
+
+    def _is_capped(self) -> None:
+        self.code, self.until = waiting.NUMBERS_CAPPED, self._day_ends
 
     def _nearest(self, near: str) -> str:
         area, state = area_code(near), state_of_number(near)
@@ -90,11 +100,16 @@ def number_pool(
     left = {} if left is None else left
     capped = _fill(left, awake, now)
     usable = [one.phone_number for one in awake if left.get(one.phone_number, 1) > 0]
-    code = waiting.NUMBERS_CAPPED if len(capped) == len(awake) else waiting.NUMBER_LINES_FULL
+    all_capped = len(capped) == len(awake)
+    code = waiting.NUMBERS_CAPPED if all_capped else waiting.NUMBER_LINES_FULL
+    day_ends = _day_ends(now)
     return NumberPool(
         usable=usable,
         code="" if usable else code,
+        until=day_ends if all_capped and not usable else None,
         _left=left,
+        _awake=frozenset(one.phone_number for one in awake),
+        _day_ends=day_ends,
         _at_risk=frozenset(
             one.phone_number for one in awake if one.health == PhoneNumber.Health.AT_RISK
         ),
@@ -124,6 +139,21 @@ def _live_calls(numbers: Sequence[str]) -> Counter[str]:
         return Counter()
     rows = Attempt.objects.filter(status__in=_LIVE, from_number__in=numbers)
     return Counter(rows.values_list("from_number", flat=True))
+
+
+def _day_ends(now: datetime) -> datetime:
+    """Return when a number's calls of the day are counted anew: days are those of UTC."""
+    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+
+
+def chosen_by(*, number: str, preferred: str, near: str) -> str:
+    """Return why a call is made from a number: a code of `wording`."""
+    if number == preferred:
+        return "same"
+    if area_code(near) and area_code(number) == area_code(near):
+        return "area"
+    state = state_of_number(near)
+    return "state" if state and state_of_number(number) == state else "turn"
 
 
 def _wakes_at(numbers: Sequence[PhoneNumber]) -> datetime:

@@ -10,6 +10,7 @@ from billing.ledger import Overtaken as LedgerOvertaken
 from billing.services import hold, void
 from campaigns import script
 from campaigns.dialling.gates import GateClosed, pass_gates
+from campaigns.dialling.numbers import chosen_by
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.experimenting import version_for
@@ -246,10 +247,21 @@ def _new_attempt(
         phone_number=enrolment.phone_number,
         from_number=from_number,
         status=Attempt.Status.DIALLING,
-        decision=decision.as_json(),
+        decision=_decided(candidate, decision, from_number),
         callback_at=enrolment.callback_at,
         created_at=now,
     )
+
+
+def _decided(candidate: Candidate, decision: Decision, from_number: str) -> dict[str, Any]:
+    """Return the decision as it is kept, with why it is called from this number."""
+    kept = decision.as_json()
+    by = chosen_by(
+        number=from_number,
+        preferred=candidate.preferred_number,
+        near=candidate.enrolment.phone_number,
+    )
+    return {**kept, "inputs": {**kept["inputs"], "number_by": by}} if from_number else kept
 
 
 def _claim(candidate: Candidate, attempt: Attempt, claim: Claim, now: datetime) -> None:

@@ -106,7 +106,9 @@ WAITING: dict[str, _StrPromise] = {
     ),
     NO_NUMBER: _("There is no phone number to call from. Ask the agency to assign one."),
     NUMBERS_RESTING: _("The phone numbers are resting after complaints, until %(until)s."),
-    NUMBERS_CAPPED: _("The phone numbers have made all their calls of today."),
+    NUMBERS_CAPPED: _(
+        "The phone numbers have made all their calls of the day. The next ones are made from %(until)s."
+    ),
     NUMBER_LINES_FULL: _("Each phone number has as many calls at once as it may have."),
     STOPPED_ALL: _("All calling is stopped by the agency. It goes on when they resume it."),
     STOPPED_CLIENT: _(

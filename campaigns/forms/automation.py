@@ -21,6 +21,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     Action.FOLLOW_UP: ("note", "delay_minutes"),
     Action.ENROL: ("target",),
     Action.RETRY: ("delay_minutes",),
+    Action.WAIT: ("delay_minutes",),
     Action.NOTIFY: ("note",),
     Action.WEBHOOK: (),
 }

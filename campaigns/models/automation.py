@@ -23,6 +23,7 @@ class AutomationRule(ClientOwned):
         FOLLOW_UP = "follow_up", _("Make a follow-up")
         ENROL = "enrol", _("Enrol in another campaign")
         RETRY = "retry", _("Call again after a while")
+        WAIT = "wait", _("Wait before the next call")
         NOTIFY = "notify", _("Tell the team")
         WEBHOOK = "webhook", _("Send to your own system")
 

@@ -9,29 +9,16 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.utils.translation import gettext as _
 
-from accounts.models import ClientEvent, Notification
+from accounts.models import Notification
 from accounts.notifications import notify
-from accounts.outbox import publish_client_event
 from audit import actions
-from audit.services import System, record
+from audit.services import record
 from campaigns.automation import CallFacts, Params, means
-from campaigns.dialling.candidates import dial_policy
-from campaigns.enrolments import LIVE, move_enrolment
-from campaigns.models import (
-    Attempt,
-    AutomationRule,
-    AutomationRun,
-    BatchCall,
-    Campaign,
-    Enrolment,
-)
-from campaigns.services.enrolment import enrol_lead
-from campaigns.services.follow_ups import promise_after_call
+from campaigns.models import Attempt, AutomationRule, AutomationRun
+from campaigns.services.outcome_actions import ACTIONS
 from convomono.lib.db import atomic, compare_and_set, in_transaction, insert_once, run_atomic
-from leads.models import Lead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -39,7 +26,6 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 log = structlog.get_logger()
-AUTOMATION = System("automation")
 
 # The analysis of a call comes within a minute or so, and may change what it came to.
 ANALYSIS_WAIT = timedelta(seconds=90)
@@ -55,7 +41,6 @@ TRY_AGAIN = (
 PAST_CALLS = 1000
 SHOWN = 10
 AT_ONCE = 200
-Action = AutomationRule.Action
 _known: dict[UUID, tuple[datetime, list[AutomationRule]]] = {}
 
 
@@ -234,7 +219,7 @@ def _run(row: AutomationRun, now: datetime) -> bool:
         # The row first: of two workers one acts, and with a failed action it is pending again.
         if not _close(row, AutomationRun.Status.DONE, ""):
             return False
-        result = _ACTIONS[Action(rule.action)](rule, attempt, now)
+        result = ACTIONS[rule.action](rule, attempt, now)
         AutomationRun.objects.filter(pk=row.pk).update(result=result[:300])
         return True
 
@@ -267,109 +252,3 @@ def _put_off(row: AutomationRun, now: datetime) -> None:
 def _close(row: AutomationRun, status: str, result: str) -> bool:
     pending = AutomationRun.objects.filter(pk=row.pk, status=AutomationRun.Status.PENDING)
     return bool(pending.update(status=status, result=result))
-
-
-def _tag(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
-    lead, tag = attempt.enrolment.lead, str(rule.params["tag"])
-    if tag in lead.tags:
-        return _("It has this tag already.")
-    lead.tags = [*lead.tags, tag]
-    Lead.objects.filter(pk=lead.pk).update(
-        tags=lead.tags, search_text=lead.searchable(), updated_at=now
-    )
-    return _("Tagged “%(tag)s”.") % {"tag": tag}
-
-
-def _follow_up(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
-    made = promise_after_call(
-        attempt=attempt,
-        due_at=now + timedelta(minutes=int(rule.params["delay_minutes"])),
-        note=str(rule.params["note"]),
-        key=f"automation:{rule.pk}:{attempt.pk}",
-        actor=AUTOMATION,
-        now=now,
-    )
-    return _("Made a follow-up.") if made else _("It has this follow-up already.")
-
-
-def _enrol(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
-    campaign = (
-        Campaign.objects.filter(client_id=attempt.client_id, pk=rule.params["campaign_id"])
-        .exclude(status=Campaign.Status.ARCHIVED)
-        .first()
-    )
-    if campaign is None:
-        return _("The other campaign is archived.")
-    lead = attempt.enrolment.lead
-    known = Enrolment.objects.filter(campaign=campaign, lead=lead)
-    if known.exists():
-        return _("It is in that campaign already.")
-    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=now)
-    return _("Enrolled in %(campaign)s: it waits for the next launch.") % {"campaign": campaign}
-
-
-def _retry(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
-    enrolment = attempt.enrolment
-    launch = enrolment.batch_call
-    if launch is None or launch.is_over:
-        return _("The launch was over already.")
-    retryable = {Enrolment.Status.DONE, Enrolment.Status.EXHAUSTED}
-    if enrolment.status not in retryable or enrolment.attempt_number != attempt.number:
-        return _("The lead had gone elsewhere already.")
-    if enrolment.attempts_count >= dial_policy(launch).max_attempts:
-        return _("All attempts that the campaign allows were made.")
-    # Written under the condition that it goes on, so that its end and this collide.
-    if not BatchCall.objects.filter(pk=launch.pk, status__in=LIVE).update(waiting_reason=""):
-        return _("The launch was over already.")
-    moved = move_enrolment(
-        enrolment_id=enrolment.pk,
-        from_statuses=(enrolment.status,),
-        to_status=Enrolment.Status.QUEUED,
-        now=now,
-        guards={"attempt_number": attempt.number},
-        batch_call_id=launch.pk,
-        next_attempt_at=now + timedelta(minutes=int(rule.params["delay_minutes"])),
-        waiting_reason="retry",
-    )
-    return _("In line again.") if moved else _("The lead had gone elsewhere already.")
-
-
-def _notify(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
-    notify(
-        client=attempt.client,
-        level=Notification.Level.INFO,
-        title=rule.name,
-        body=str(rule.params.get("note", "")),
-        url=f"/app/leads/{attempt.lead_id}/",
-        key=f"automation:{rule.pk}:{attempt.pk}",
-        now=now,
-    )
-    return _("The team was told.")
-
-
-def _webhook(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
-    publish_client_event(
-        client_id=attempt.client_id,
-        kind=ClientEvent.Kind.AUTOMATION,
-        key=f"automation:{rule.pk}:{attempt.pk}",
-        data={
-            "rule": rule.name,
-            "lead_id": str(attempt.lead_id),
-            "campaign_id": str(attempt.campaign_id),
-            "call_id": str(attempt.call_id) if attempt.call_id else None,
-            "outcome": attempt.outcome_class,
-            "disconnection_reason": attempt.disconnection_reason,
-        },
-        now=now,
-    )
-    return _("Sent to your own system.")
-
-
-_ACTIONS: dict[Action, Callable[[AutomationRule, Attempt, datetime], str]] = {
-    Action.TAG: _tag,
-    Action.FOLLOW_UP: _follow_up,
-    Action.ENROL: _enrol,
-    Action.RETRY: _retry,
-    Action.NOTIFY: _notify,
-    Action.WEBHOOK: _webhook,
-}

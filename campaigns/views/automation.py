@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from campaigns.automation import OUTCOMES
 from campaigns.forms.automation import AutomationForm, initial_of
-from campaigns.models import AutomationRule, AutomationRun
+from campaigns.models import AutomationRule, AutomationRun, Campaign, TopUp
 from campaigns.services.automating import RuleUntested, save_rule, switch_rule, try_rule
 from convomono.lib import clock
 
@@ -67,6 +67,7 @@ def rule_detail(request: ClientRequest, automation_id: UUID) -> HttpResponse:
     context = {
         "rule": rule,
         "words": _words(rule),
+        **_target(rule),
         "runs": done[:RUNS_SHOWN],
         "may_manage": can_manage(request.user),
     }
@@ -81,7 +82,13 @@ def rule_test(request: ClientRequest, automation_id: UUID) -> HttpResponse:
     )
     result = try_rule(rule=rule, now=clock.now())
     rule.refresh_from_db()
-    context = {"rule": rule, "words": _words(rule), "result": result, "may_manage": True}
+    context = {
+        "rule": rule,
+        "words": _words(rule),
+        **_target(rule),
+        "result": result,
+        "may_manage": True,
+    }
     return render(request, "campaigns/automation_detail.html", context)
 
 
@@ -120,3 +127,13 @@ def _edit(request: ClientRequest, rule: AutomationRule | None) -> HttpResponse:
 
 def _words(rule: AutomationRule) -> list[str]:
     return [str(OUTCOMES.get(word, word)) for word in rule.outcomes]
+
+
+def _target(rule: AutomationRule) -> dict[str, object]:
+    """Return the campaign that a rule enrols in, and whether its new leads are launched by themselves."""
+    if rule.action != AutomationRule.Action.ENROL:
+        return {}
+    rows = Campaign.objects.filter(client_id=rule.client_id, pk=rule.params["campaign_id"])
+    target = rows.first()
+    launches = TopUp.objects.filter(campaign=target, is_active=True).exists() if target else False
+    return {"target": target, "launches_itself": launches}

@@ -12,7 +12,7 @@ from accounts.models import ClientEvent, Notification
 from audit.models import AuditLog
 from campaigns.automation import OUTCOMES, CallFacts, means, outcome_words
 from campaigns.models import Attempt, AutomationRule, AutomationRun, Enrolment, FollowUp
-from campaigns.services import automating
+from campaigns.services import automating, outcome_actions
 from campaigns.services.automating import (
     RuleContent,
     RuleUntested,
@@ -231,7 +231,7 @@ def test_calls_nobody_again_in_a_launch_that_ends_meanwhile_or_beyond_its_attemp
     assert read.enrolment.batch_call is not None
     assert not read.enrolment.batch_call.is_over
     type(batch_call).objects.update(status="finished")
-    assert automating._retry(rule, read, rig.now) == "The launch was over already."
+    assert outcome_actions.ACTIONS["retry"](rule, read, rig.now) == "The launch was over already."
     assert Enrolment.objects.get(pk=attempt.enrolment_id).status == "done"
 
 
@@ -324,3 +324,79 @@ def test_takes_no_campaign_of_another_client(client, mia, rival):
     for field in ("campaign", "target"):
         typed = TYPED | {"action": "enrol", field: str(theirs.pk)}
         assert client.post(reverse("campaigns:automation-create"), typed).status_code == 422
+
+
+@pytest.mark.django_db
+def test_keeps_the_tags_of_two_rules_on_one_call(rig, ready, monkeypatch):  # noqa: F811
+    batch_call = ready(leads=1)
+    switched_on(batch_call, "tag", tag="warm")
+    switched_on(batch_call, "tag", tag="north")
+    rig.step()
+    attempt = rig.ringing()[0]
+    rig.end(attempt)
+    rig.tick(90)
+    # Each run has read the call, its enrolment and its lead before the other wrote its tag.
+    monkeypatch.setattr(automating.Attempt.objects, "select_related", stale_attempts())
+
+    run_due(now=rig.now)
+
+    assert sorted(Lead.objects.get().tags) == ["north", "warm"]
+
+
+def stale_attempts():
+    """Return a reader of attempts that gives the same objects each time, as two workers would have."""
+    names = ("enrolment__lead", "enrolment__batch_call__campaign__retry_policy", "client")
+    rows = list(Attempt.objects.select_related(*names))
+
+    class Read:
+        def filter(self, pk):
+            return self
+
+        def first(self):
+            return rows[0]
+
+    return lambda *_: Read()
+
+
+@pytest.mark.django_db
+def test_waits_before_the_next_call(rig, ready):  # noqa: F811
+    batch_call = ready(leads=1)
+    switched_on(batch_call, "wait", ("no_contact",), delay_minutes=3 * 24 * 60)
+
+    call_and_run(rig, "dial_busy")
+
+    enrolment = Enrolment.objects.get()
+    assert AutomationRun.objects.get().result == "Put off."
+    assert (enrolment.status, enrolment.next_attempt_at) == ("queued", rig.now + timedelta(days=3))
+    rig.tick(3600)
+    rig.step()
+    assert len(rig.retell.dials) == 1
+
+
+@pytest.mark.django_db
+def test_puts_off_nobody_who_was_promised_a_call_or_has_left(rig, ready):  # noqa: F811
+    batch_call = ready(leads=1)
+    switched_on(batch_call, "wait", ("callback", "human"), delay_minutes=3 * 24 * 60)
+
+    call_and_run(rig, "user_requested_callback")
+
+    enrolment = Enrolment.objects.get()
+    assert enrolment.next_attempt_at == enrolment.callback_at
+    assert "for one that was promised" in AutomationRun.objects.get().result
+
+
+@pytest.mark.django_db
+def test_takes_along_what_the_other_campaign_asks_for(rig, ready, browse, alice):  # noqa: F811
+    batch_call = ready(leads=1)
+    Enrolment.objects.update(dynamic_vars={"policy": "A-17", "secret": "no"})
+    other = make_ready(batch_call.client, script_raw="An AI of Acme Dental on {{policy}}.")
+    rule = switched_on(batch_call, "enrol", campaign_id=str(other.pk))
+
+    call_and_run(rig)
+
+    values = Enrolment.objects.get(campaign=other).dynamic_vars
+    assert values["policy"] == "A-17"
+    assert "secret" not in values
+    page = browse(alice).get(f"/app/automation/{rule.pk}/").content.decode()
+    assert "They wait there until somebody launches them" in page
+    assert f"/app/campaigns/{other.pk}/top-up/" in page

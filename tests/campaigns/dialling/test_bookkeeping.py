@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accounts.models import Notification
+from billing.models import Reservation
 from campaigns.dialling import bookkeeping
 from campaigns.dialling.bookkeeping import check_completeness, check_launch
-from campaigns.enrolments import completeness, finish_if_complete
+from campaigns.enrolments import completeness, finish_if_complete, move_enrolment
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries.progress import add_up
+from campaigns.services import steering
+from tests.factories.campaigns import TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,3 +124,25 @@ def test_looks_once_more_after_the_end_and_then_no_more(
     check_completeness(now=rig.now)
     batch_call.refresh_from_db()
     assert batch_call.checked_at != rig.now
+
+
+def test_finishes_a_paused_launch_whose_last_leads_left_the_line(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready(leads=1)
+    rig.step()
+    rig.end(rig.ringing()[0], "dial_busy")
+    steering.pause_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
+    lead = Enrolment.objects.get()
+    move_enrolment(
+        enrolment_id=lead.pk, from_statuses=("queued",), to_status="suppressed", now=rig.now
+    )
+    batch_call.refresh_from_db()
+    assert batch_call.status == "paused"
+
+    rig.tick(60)
+    check_completeness(now=rig.now)
+
+    batch_call.refresh_from_db()
+    assert batch_call.status == "finished"
+    assert Reservation.objects.get().status == "closed"

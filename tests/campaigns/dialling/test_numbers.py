@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from campaigns.dialling import wording
 from campaigns.dialling.numbers import NumberPool, number_pool
 from campaigns.models import Attempt, BatchCall
+from campaigns.services.enrolment import enrol_lead
 from telephony.models import PhoneNumber
-from tests.factories.campaigns import NOW, make_number
+from tests.factories.campaigns import NOW, launch, make_number, make_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +70,7 @@ def test_keeps_the_cap_of_a_number_that_warms_up(rig: Rig, ready: Callable[..., 
     assert len(rig.retell.dials) == 20
     batch_call.refresh_from_db()
     assert batch_call.waiting_reason == "numbers_capped"
+    assert batch_call.waiting_until == datetime(2026, 11, 24, tzinfo=UTC)
     rig.now += timedelta(days=1)
     rig.real += timedelta(days=1)
     for attempt in rig.ringing():
@@ -107,3 +110,68 @@ def test_shares_a_numbers_lines_between_campaigns(acme: Client) -> None:
 
     assert first.choose() == NEW_YORK
     assert second.choose() is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", ["rests", "is_lent", "is_released"])
+def test_sends_nothing_again_from_a_number_that_may_not_be_used_any_more(
+    rig: Rig, ready: Callable[..., BatchCall], rival: Client, change: str
+) -> None:
+    batch_call = ready(leads=1, number=NEW_YORK)
+    make_number(batch_call.client, MIAMI)
+    PhoneNumber.objects.filter(phone_number=MIAMI).update(last_used_at=NOW)
+    rig.retell.rate_limit(wait_seconds=5)
+    rig.step()
+    assert Attempt.objects.get().from_number == NEW_YORK  # kept, to be sent under its key
+    number = PhoneNumber.objects.filter(phone_number=NEW_YORK)
+    if change == "rests":
+        number.update(resting_until=rig.now + timedelta(days=1))
+    elif change == "is_lent":
+        number.update(client=rival)
+    else:
+        number.update(released_at=rig.now)
+
+    for _ in range(6):
+        rig.step(seconds=5)
+
+    assert {dial.from_number for dial in rig.retell.dials[1:]} == {MIAMI}
+    assert [one.from_number for one in rig.ringing()] == [MIAMI]
+
+
+@pytest.mark.django_db
+def test_looks_up_a_lost_dial_and_sends_it_from_no_number_that_rests(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    ready(leads=1, number=NEW_YORK)
+    rig.retell.lose_answer(placed=False)
+    rig.step()
+    PhoneNumber.objects.update(resting_until=rig.now + timedelta(days=1))
+
+    for _ in range(10):
+        rig.step(seconds=31)
+
+    assert len(rig.retell.dials) == 1
+
+
+@pytest.mark.django_db
+def test_calls_a_person_from_the_same_number_in_the_next_campaign(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    first = ready(leads=1, number=MIAMI)
+    rig.step()
+    rig.end(rig.ringing()[0])
+    rig.tick(24 * 3600)
+    make_number(first.client, NEW_YORK)  # never used, so its turn comes first
+    campaign = make_ready(first.client, is_any_hour=True, weekdays=tuple(range(7)))
+    lead = Attempt.objects.get().enrolment.lead
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=rig.now)
+    launch(campaign, now=rig.now)
+    for _ in range(3):
+        rig.step()
+
+    attempt = Attempt.objects.get(campaign_id=campaign.pk)
+    assert attempt.from_number == MIAMI
+    inputs = dict(wording.inputs(attempt.decision))
+    assert inputs["Called from this number because"] == "it called this person before"
+    assert inputs["Least seconds between two calls"] == "900"
+    assert inputs["Last call to this person by anybody"] == "–"
