@@ -344,16 +344,16 @@ def test_keeps_the_tags_of_two_rules_on_one_call(rig, ready, monkeypatch):  # no
 
 
 def stale_attempts():
-    """Return a reader of attempts that gives the same objects each time, as two workers would have."""
+    """Return a reader of attempts that were read before anybody wrote, as two workers would have."""
     names = ("enrolment__lead", "enrolment__batch_call__campaign__retry_policy", "client")
-    rows = list(Attempt.objects.select_related(*names))
+    rows = [Attempt.objects.select_related(*names).get() for _ in range(2)]
 
     class Read:
         def filter(self, pk):
             return self
 
         def first(self):
-            return rows[0]
+            return rows.pop()
 
     return lambda *_: Read()
 
