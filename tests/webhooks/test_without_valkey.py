@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -25,6 +27,7 @@ from convomono.settings import base
 from tests.campaigns.dialling.conftest import statuses
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import enrol
+from tests.factories.webhooks import delivery
 from tests.webhooks.conftest import Ringing
 from tests.webhooks.test_intake import post_wsgi
 from webhooks import inbox
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from tests.campaigns.dialling.conftest import Rig
 
 pytestmark = pytest.mark.django_db(transaction=True)
+TURN = [{"role": "agent", "content": "Hello", "words": []}]
 
 
 class Valkey:
@@ -60,6 +64,11 @@ class Valkey:
         while not is_reachable():
             assert time.monotonic() < deadline, "Valkey doesn't start"
             time.sleep(0.01)
+
+    def hang(self) -> None:
+        """Take connections and answer nothing, as a machine does that is out of memory."""
+        assert self._server is not None
+        os.kill(self._server.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
         if self._server is not None:
@@ -120,6 +129,38 @@ def test_goes_on_dialling_billing_and_finishing(
     assert len(rig.retell.placed) == len(rig.retell.dials) == 6
     assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
     assert list(audit_ledger()) == []
+
+
+def test_one_that_hangs_holds_no_answer_to_retell(
+    rig: Rig, ready: Callable[..., BatchCall], own_valkey: Valkey
+) -> None:
+    """Each of its commands waits for two seconds: none of them may stand in the sender's way."""
+    ready(leads=3)
+    rig.retell.limit = 3
+    for _ in range(4):
+        rig.step()
+    own_valkey.hang()
+
+    took = []
+    for attempt in rig.ringing():
+        for number in range(3):
+            call = {"call_id": attempt.provider_call_id, "transcript_object": TURN}
+            said = delivery("transcript_updated", event_ms=number, **call)
+            took.append(seconds_of(lambda body=said: post_wsgi(body).status == 204))
+        took.append(seconds_of(lambda one=attempt: deliver_the_end(one) == 204))
+
+    assert len(took) == 12
+    assert max(took) < 1.0, took
+    drain = Drain()
+    while drain.step(now=WebhookEvent.objects.order_by("-next_try_at")[0].next_try_at):
+        pass
+    assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
+
+
+def seconds_of(does: Callable[[], bool]) -> float:
+    began = time.monotonic()
+    assert does()
+    return time.monotonic() - began
 
 
 def test_lets_the_processes_wait_by_the_clock(own_valkey: Valkey) -> None:
