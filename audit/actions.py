@@ -130,6 +130,7 @@ ENDPOINT_REMOVED = "endpoint.removed"
 ENDPOINT_ROTATED = "endpoint.rotated"
 ENDPOINT_TESTED = "endpoint.tested"
 DELIVERY_REPLAYED = "delivery.replayed"
+DELIVERIES_RESENT = "delivery.resent"
 
 SENTENCES = {
     CLIENT_CREATED: _("Created the client"),
@@ -258,4 +259,5 @@ SENTENCES = {
     ENDPOINT_ROTATED: _("Made a new secret for a webhook address"),
     ENDPOINT_TESTED: _("Sent a test to a webhook address"),
     DELIVERY_REPLAYED: _("Sent an event to a webhook address again"),
+    DELIVERIES_RESENT: _("Sent all that failed at a webhook address again"),
 }

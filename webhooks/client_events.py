@@ -12,12 +12,13 @@ from accounts.models import ClientEvent
 from accounts.outbox import publish_client_event
 from billing.models import Transaction, Wallet
 from campaigns.agent_settings import CONVERTED_FIELD
+from convomono.lib.clock import real_now
 from convomono.lib.money import dollars, minutes
 from telephony.rules import OutcomeClass
 from webhooks.models import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _FRESH_SECONDS: Final = 2.0
 _ANALYSED: Final = frozenset({"analyzed", "swept"})
 LOW_SECONDS: Final = 30 * 60
-_MOST_WALLETS: Final = 500
+_AT_ONCE: Final = 200
 _PURCHASE: Final = Transaction.Type.PURCHASE
 _Kind = ClientEvent.Kind
 
@@ -42,15 +43,23 @@ class Listeners:
 
     def has(self, client_id: UUID) -> bool:
         """Tell whether any address of the client listens to anything."""
+        self._look()
+        return client_id in self._known
+
+    def _look(self) -> None:
         now = time.monotonic()
         if self._read_at is None or now - self._read_at > _FRESH_SECONDS:
             self._known = _read()
             self._read_at = now
-        return client_id in self._known
 
     def want(self, client_id: UUID, kind: str) -> bool:
         """Tell whether somebody listens to this kind."""
         return self.has(client_id) and kind in self._known[client_id]
+
+    def wanting(self, kind: str) -> list[UUID]:
+        """Return the clients of whom somebody listens to this kind."""
+        self._look()
+        return [client_id for client_id, kinds in self._known.items() if kind in kinds]
 
     def forget(self) -> None:
         """Look it up at the next question."""
@@ -146,7 +155,8 @@ def _is_converted(change: CallChange) -> bool:
 
 def _read() -> dict[UUID, frozenset[str]]:
     known: dict[UUID, frozenset[str]] = {}
-    rows = Endpoint.objects.filter(status=Endpoint.Status.ACTIVE).values_list("client_id", "kinds")
+    # Of one that was switched off lately too: what it misses is kept for when it is on again.
+    rows = Endpoint.objects.listening(now=real_now()).values_list("client_id", "kinds")
     for client_id, kinds in rows:
         known[client_id] = known.get(client_id, frozenset()) | set(kinds)
     return known
@@ -160,15 +170,22 @@ def _instant(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
+def _low_wallets(client_ids: Sequence[UUID]) -> Iterator[Wallet]:
+    for start in range(0, len(client_ids), _AT_ONCE):
+        low = Wallet.objects.filter(
+            client__in=client_ids[start : start + _AT_ONCE], available_seconds__lt=LOW_SECONDS
+        )
+        yield from low.select_related("client").order_by("pk")
+
+
 def tell_low_credits(*, now: datetime) -> int:
     """
-    Tell clients whose free minutes fell below half an hour; return how many.
+    Tell clients who listen for it that their free minutes fell below half an hour; return how many.
 
     Once for what they have bought so far: the next purchase makes it news again.
     """
-    low = Wallet.objects.filter(available_seconds__lt=LOW_SECONDS).order_by("pk")
     told = 0
-    for wallet in low.select_related("client")[:_MOST_WALLETS]:
+    for wallet in _low_wallets(LISTENERS.wanting(_Kind.CREDITS_LOW)):
         bought = Transaction.objects.filter(client=wallet.client_id, type=_PURCHASE)
         count = bought.count()
         if not count or not wallet.client.is_active:

@@ -96,6 +96,7 @@ def send_client_events(**_later: Any) -> int:
     now = clock.real_now()
     while outgoing.route_events(now=now):
         pass
+    outgoing.resend_failed(now=now)
     found = outgoing.claim_endpoints(now=now)
     for endpoint_id in found:
         enqueue(send_to_endpoint, endpoint_id=str(endpoint_id))

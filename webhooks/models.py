@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import models
@@ -11,6 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ClientEvent, ClientOwned, ClientOwnedQuerySet
 from convomono.lib.crypto import EncryptedTextField
 from convomono.lib.models import BaseModel
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+# As long as the log of what was sent is kept.
+KEPT_WHILE_OFF = timedelta(days=30)
 
 
 class WebhookEvent(BaseModel):
@@ -79,6 +87,11 @@ class EndpointQuerySet(ClientOwnedQuerySet["Endpoint"]):
         """Leave out those that were removed."""
         return self.filter(removed_at=None)
 
+    def listening(self, *, now: datetime) -> EndpointQuerySet:
+        """Keep those that events are kept for: that are on, or were until lately; `now` is real."""
+        lately = models.Q(off_since__gt=now - KEPT_WHILE_OFF)
+        return self.kept().filter(lately | models.Q(status="active"))
+
 
 class Endpoint(ClientOwned):
     """
@@ -88,7 +101,8 @@ class Endpoint(ClientOwned):
     rotation `previous_secret` signs too. Until `sending_until` a worker sends there, or is about to;
     afterwards it says when one last did. `failing_since` is when the first of the tries failed that
     have all failed since, `failed_at` when the last one did; after five days of that the address is
-    switched off. One with `removed_at`
+    switched off, at `off_since`. What comes while it is off is kept as failed for a month; from
+    `resend_asked_at` a job puts all that has failed until then in line again. One with `removed_at`
     is shown to nobody, and goes once its log is deleted (`webhooks/retention.py`).
     """
 
@@ -108,6 +122,8 @@ class Endpoint(ClientOwned):
     sending_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
+    off_since = models.DateTimeField(null=True, blank=True)
+    resend_asked_at = models.DateTimeField(null=True, blank=True)
 
     objects = EndpointQuerySet.as_manager()
 

@@ -48,6 +48,8 @@ LONGEST_RETRY_AFTER: Final = 3600
 BATCH: Final = 200
 _ANSWER_SHOWN: Final = 200
 _MOST_TRIES_KEPT: Final = 24
+_MOST_SLICES: Final = 5
+SWITCHED_OFF: Final = "The address is switched off."
 _GONE: Final = 410
 _Status = EndpointDelivery.Status
 
@@ -78,7 +80,8 @@ def route_events(*, now: datetime) -> int:
     """
     Put new events in line at the addresses that asked for them; return how many events.
 
-    Twice is once: each line has its key, and an event is marked after its lines are written.
+    At one that is off they count as failed at once, to be sent together once it is on again. Twice is
+    once: each line has its key, and an event is marked after its lines are written.
     """
     events = list(
         ClientEvent.objects.filter(routed_at=None).order_by("routed_at", "created_at", "pk")[:BATCH]
@@ -87,7 +90,7 @@ def route_events(*, now: datetime) -> int:
         return 0
     endpoints: dict[UUID, list[Endpoint]] = {}
     clients = {event.client_id for event in events}
-    for endpoint in Endpoint.objects.filter(client__in=clients, status=Endpoint.Status.ACTIVE):
+    for endpoint in Endpoint.objects.listening(now=now).filter(client__in=clients):
         endpoints.setdefault(endpoint.client_id, []).append(endpoint)
     for event in events:
         for endpoint in endpoints.get(event.client_id, []):
@@ -105,10 +108,36 @@ def put_in_line(*, endpoint: Endpoint, event: ClientEvent, now: datetime) -> boo
         event=event,
         key=f"{endpoint.pk.hex}:{event.pk.hex}",
         kind=event.kind,
+        status=_Status.PENDING if endpoint.is_active else _Status.FAILED,
+        last_error="" if endpoint.is_active else SWITCHED_OFF,
         next_try_at=now,
         created_at=now,
     )
     return insert_once(row, "key")
+
+
+def resend_failed(*, now: datetime) -> int:
+    """
+    Put in line again what failed where somebody asked for that, a thousand at each address; return how many.
+
+    What fails after it was asked for stays failed, so it comes to an end.
+    """
+    sent = 0
+    asked = Endpoint.objects.kept().exclude(resend_asked_at=None)
+    for endpoint in asked.filter(status=Endpoint.Status.ACTIVE).order_by("resend_asked_at")[:BATCH]:
+        failed = EndpointDelivery.objects.filter(
+            endpoint=endpoint, status=_Status.FAILED, next_try_at__lte=endpoint.resend_asked_at
+        )
+        for _slice in range(_MOST_SLICES):
+            pks = list(failed.order_by("next_try_at").values_list("pk", flat=True)[:BATCH])
+            again = EndpointDelivery.objects.filter(pk__in=pks, status=_Status.FAILED)
+            sent += again.update(status=_Status.PENDING, attempts=0, next_try_at=now, last_error="")
+            if len(pks) < BATCH:
+                Endpoint.objects.filter(
+                    pk=endpoint.pk, resend_asked_at=endpoint.resend_asked_at
+                ).update(resend_asked_at=None)
+                break
+    return sent
 
 
 def claim_endpoints(*, now: datetime) -> list[UUID]:
@@ -227,8 +256,7 @@ def _note(
 ) -> None:
     """Write down how a try went, and what follows for the event and for the address."""
     if attempt is None:
-        error = "The address is switched off."
-        _write(delivery, status=_Status.FAILED, last_error=error, next_try_at=now)
+        _write(delivery, status=_Status.FAILED, last_error=SWITCHED_OFF, next_try_at=now)
         return
     attempts = delivery.attempts + 1
     entry: dict[str, Any] = {
@@ -278,11 +306,13 @@ def _note_trouble(endpoint: Endpoint, *, is_last: bool, is_gone: bool, now: date
     is_off = is_gone or now - since >= OFF_AFTER
     if is_off:
         Endpoint.objects.filter(pk=endpoint.pk, status=Endpoint.Status.ACTIVE).update(
-            status=Endpoint.Status.INACTIVE
+            status=Endpoint.Status.INACTIVE, off_since=now
         )
         endpoint.status = Endpoint.Status.INACTIVE
         title = _("A webhook address was switched off")
-        body = _("It said it is gone, or hasn't answered for five days. Mend it and switch it on.")
+        body = _(
+            "It said it is gone, or hasn't answered for five days. Mend it, switch it on, and send what failed again."
+        )
     elif is_last:
         title = _("A webhook address doesn't answer")
         body = _("An event was given up after eight tries. Look at the answers, mend it, replay.")

@@ -122,6 +122,14 @@ def endpoint_deliveries(
     return rows.filter(**narrowed).order_by("-created_at", "-pk")
 
 
+def failed_deliveries(endpoint: Endpoint) -> str:
+    """Return how many events failed at an address, or came while it was off; empty for none."""
+    found = capped_count(
+        EndpointDelivery.objects.filter(endpoint=endpoint, status=EndpointDelivery.Status.FAILED)
+    )
+    return "" if found == "0" else found
+
+
 def shown_tries(delivery: EndpointDelivery) -> list[dict[str, Any]]:
     """Return the tries of a delivery, the newest first, with their instants read."""
     return [{**one, "at": datetime.fromisoformat(one["at"])} for one in reversed(delivery.tries)]

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from accounts.models import ClientEvent
 from convomono.lib.db import run_atomic
-from webhooks.models import Endpoint, EndpointDelivery, ReplayRun, WebhookEvent
+from webhooks.models import (
+    KEPT_WHILE_OFF,
+    Endpoint,
+    EndpointDelivery,
+    ReplayRun,
+    WebhookEvent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 # Longer than Retell's repeats, our sweeps and a dial's unknown outcome together.
 UNCLAIMED_FOR: Final = timedelta(days=3)
 UNCLAIMED: Final = "No call of ours in three days, and Retell named none."
-SENT_FOR: Final = timedelta(days=30)
+SENT_FOR: Final = KEPT_WHILE_OFF
 SLICE: Final = 200
 # A transaction beside the intake lasts ten milliseconds at most, whatever its rows weigh.
 _TARGET_SECONDS: Final = 0.007

@@ -17,6 +17,7 @@ client_face: tuple[list[URLPattern], str] = (
         path(f"{_ENDPOINT}change/", endpoints.endpoint_change, name="endpoint-change"),
         path(f"{_ENDPOINT}remove/", endpoints.endpoint_remove, name="endpoint-remove"),
         path(f"{_ENDPOINT}rotate/", endpoints.endpoint_rotate, name="endpoint-rotate"),
+        path(f"{_ENDPOINT}resend/", endpoints.endpoint_resend, name="endpoint-resend"),
         path(f"{_ENDPOINT}test/", endpoints.endpoint_test, name="endpoint-test"),
         path(
             "webhooks/deliveries/<uuid:delivery_id>/",

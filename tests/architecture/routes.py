@@ -178,6 +178,7 @@ ROUTES: dict[str, Gate] = {
     "webhooks:endpoint-detail": "viewer",
     "webhooks:endpoint-change": "manager",
     "webhooks:endpoint-remove": "manager",
+    "webhooks:endpoint-resend": "manager",
     "webhooks:endpoint-rotate": "manager",
     "webhooks:endpoint-test": "manager",
     "webhooks:delivery-detail": "viewer",

@@ -13,10 +13,11 @@ from accounts.outbox import publish_client_event
 from campaigns.enrolments import finish_if_complete
 from campaigns.models import Attempt, BatchCall
 from convomono.lib.db import atomic
+from tests.factories.accounts import ClientFactory
 from tests.factories.billing import open_wallet, sell
 from tests.factories.webhooks import EndpointFactory
 from tests.webhooks.conftest import ANALYSIS, Ringing, tell
-from webhooks import jobs
+from webhooks import client_events, jobs
 from webhooks.client_events import LISTENERS, tell_low_credits
 
 if TYPE_CHECKING:
@@ -130,10 +131,24 @@ class TestCredits:
         self, acme: Client, now: datetime
     ):
         open_wallet(acme, seconds=1799)
+        assert tell_low_credits(now=now) == 0  # nobody listens
+        EndpointFactory.create(client=acme, kinds=["credits.low"])
+        LISTENERS.forget()
         assert [tell_low_credits(now=now), tell_low_credits(now=now)] == [1, 0]
         assert only("credits.low") == {"available_minutes": "29.98", "reserved_minutes": "0.00"}
         sell(acme, seconds=2, now=now)
         assert tell_low_credits(now=now + timedelta(hours=1)) == 0
+
+    def test_whoever_else_has_few(self, acme: Client, rival: Client, now: datetime, monkeypatch):
+        """However many clients run low, whose systems don't ask."""
+        monkeypatch.setattr(client_events, "_AT_ONCE", 1)
+        for client in (rival, acme):
+            open_wallet(client, seconds=60)
+            EndpointFactory.create(client=client, kinds=["credits.low"])
+        for _ in range(3):
+            open_wallet(ClientFactory.create(), seconds=60)
+        LISTENERS.forget()
+        assert tell_low_credits(now=now) == 2
 
     def test_of_nobody_who_never_had_any(self, acme: Client, now: datetime):
         open_wallet(acme)

@@ -117,7 +117,7 @@ class TestDetail:
         EndpointDeliveryFactory.create(endpoint=endpoint)
         browser.get(address(endpoint))
         for _ in range(2):
-            with django_assert_num_queries(6):
+            with django_assert_num_queries(7):
                 browser.get(address(endpoint))
             EndpointDeliveryFactory.create_batch(19, endpoint=endpoint)
 
@@ -239,6 +239,22 @@ class TestSendingAgain:
         line.refresh_from_db()
         assert (line.status, line.attempts) == ("pending", 0)
         assert AuditLog.objects.filter(action="delivery.replayed").count() == 1
+
+    def test_sends_all_that_failed_again(self, browse, mia, vera, endpoint):
+        EndpointDeliveryFactory.create_batch(3, endpoint=endpoint, status="failed")
+        where = address(endpoint, "resend/")
+        browser = browse(mia)
+        assert "Send 3 again" in browser.get(address(endpoint)).content.decode()
+        assert where not in browse(vera).get(address(endpoint)).content.decode()
+        assert browse(vera).post(where).status_code == 403
+        page = browser.post(where, follow=True).content.decode()
+        assert "put in line again" in page
+        assert where not in page
+        assert AuditLog.objects.filter(action="delivery.resent").count() == 1
+        Endpoint.objects.update(status="inactive", resend_asked_at=None)
+        page = browser.get(address(endpoint)).content.decode()
+        assert "Switch it on, then send it all again." in page
+        assert "Switch it on first." in browser.post(where, follow=True).content.decode()
 
     def test_knows_no_other_ids(self, browse, mia):
         assert browse(mia).get(f"/app/webhooks/deliveries/{uuid7()}/").status_code == 404

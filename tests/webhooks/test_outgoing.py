@@ -23,6 +23,7 @@ from tests.factories.webhooks import (
     EndpointFactory,
 )
 from webhooks import jobs, outgoing
+from webhooks.client_events import LISTENERS
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.outgoing import (
     BACKOFF,
@@ -35,12 +36,13 @@ from webhooks.outgoing import (
     send_due,
 )
 from webhooks.retention import Purge, purge_sent
+from webhooks.services import EndpointOff, change_endpoint, resend_failed
 from webhooks.signing import new_secret, signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from accounts.models import Client
+    from accounts.models import Client, User
 
 DAY = timedelta(days=1)
 
@@ -402,6 +404,64 @@ class TestJobs:
     def test_end_well_for_an_address_that_was_removed(self, endpoint: Endpoint):
         Endpoint.objects.all().delete()
         assert jobs.send_to_endpoint(endpoint_id=str(endpoint.pk)) == 0
+
+
+class TestMissed:
+    """What came while an address was off, and what failed there."""
+
+    def test_is_kept_and_sent_once_the_address_is_on_again(
+        self, endpoint: Endpoint, receiver: Receiver, alice: User, now: datetime
+    ):
+        typed = {"url": endpoint.url, "description": "", "kinds": ["call.ended"]}
+        by: dict[str, Any] = {"actor": alice, "now": now}
+        change_endpoint(endpoint=endpoint, **typed, is_active=False, **by)
+        LISTENERS.forget()
+        assert LISTENERS.want(endpoint.client_id, "call.ended")  # calls go on telling
+        missed = ClientEventFactory.create_batch(3, client=endpoint.client)
+        route_events(now=now)
+        assert jobs.send_client_events() == 0
+        assert {row.last_error for row in EndpointDelivery.objects.all()} == {outgoing.SWITCHED_OFF}
+        off = Endpoint.objects.get()
+        with pytest.raises(EndpointOff):
+            resend_failed(endpoint=off, **by)
+        change_endpoint(endpoint=off, **typed, is_active=True, **by)
+        resend_failed(endpoint=off, **by)
+        assert outgoing.resend_failed(now=now) == 3
+        send(endpoint, now)
+        ids = {headers["webhook-id"] for _url, _body, headers in receiver.heard}
+        assert ids == {str(event.pk) for event in missed}
+        assert Endpoint.objects.get().resend_asked_at is None
+
+    def test_is_kept_for_a_month(self, endpoint: Endpoint, now: datetime):
+        Endpoint.objects.update(status="inactive", off_since=now - 31 * DAY)
+        LISTENERS.forget()
+        assert not LISTENERS.has(endpoint.client_id)
+        ClientEventFactory.create(client=endpoint.client)
+        route_events(now=now)
+        assert not EndpointDelivery.objects.exists()
+
+    def test_goes_in_slices_until_all_is_in_line_and_takes_no_later_failure(
+        self, endpoint: Endpoint, alice: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(outgoing, "BATCH", 2)
+        monkeypatch.setattr(outgoing, "_MOST_SLICES", 2)
+        old = {"endpoint": endpoint, "status": "failed", "attempts": 8}
+        EndpointDeliveryFactory.create_batch(5, **old, next_try_at=now - DAY)
+        EndpointDeliveryFactory.create(**old, next_try_at=now + timedelta(seconds=1))
+        other = EndpointFactory.create(client=endpoint.client)
+        EndpointDeliveryFactory.create(endpoint=other, status="failed", next_try_at=now - DAY)
+        resend_failed(endpoint=endpoint, actor=alice, now=now)
+        assert [outgoing.resend_failed(now=now) for _ in range(3)] == [4, 1, 0]
+        assert EndpointDelivery.objects.filter(status="pending", attempts=0).count() == 5
+        assert EndpointDelivery.objects.filter(status="failed").count() == 2
+
+    def test_is_what_an_address_misses_that_said_it_is_gone(
+        self, endpoint: Endpoint, receiver: Receiver, now: datetime
+    ):
+        EndpointDeliveryFactory.create(endpoint=endpoint)
+        receiver.answers = [410]
+        send(endpoint, now)
+        assert Endpoint.objects.get().off_since == now
 
 
 def test_purges_the_log_after_a_month_and_nothing_that_waits(

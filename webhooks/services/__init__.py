@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from webhooks.services.endpoints import (
     DeliveryNotOver,
+    EndpointOff,
     SecretIsFresh,
     TooManyEndpoints,
     add_endpoint,
     change_endpoint,
     remove_endpoint,
     replay_delivery,
+    resend_failed,
     rotate_secret,
     send_test,
 )
@@ -24,6 +26,7 @@ from webhooks.services.events import (
 
 __all__ = [
     "DeliveryNotOver",
+    "EndpointOff",
     "EventNotDead",
     "ReplayUnderWay",
     "ReplayWish",
@@ -35,6 +38,7 @@ __all__ = [
     "remove_endpoint",
     "replay_delivery",
     "replay_event",
+    "resend_failed",
     "rotate_secret",
     "send_test",
     "set_aside",

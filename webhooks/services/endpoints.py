@@ -34,6 +34,10 @@ class SecretIsFresh(Exception):
     """Somebody asked for a new secret while the one before the last still signs."""
 
 
+class EndpointOff(Exception):
+    """Somebody asked to send to an address that is switched off."""
+
+
 class DeliveryNotOver(Exception):
     """Somebody asked to send again what is still being tried."""
 
@@ -83,7 +87,7 @@ def change_endpoint(
     """
     Change where events go, which, and whether at all; switching on forgets earlier trouble.
 
-    One that was removed meanwhile stays so.
+    What comes while it is off is kept for a month. One that was removed meanwhile stays so.
     """
     status = Endpoint.Status.ACTIVE if is_active else Endpoint.Status.INACTIVE
     Endpoint.objects.kept().filter(pk=endpoint.pk).update(
@@ -92,6 +96,7 @@ def change_endpoint(
         kinds=list(kinds),
         status=status,
         failing_since=endpoint.failing_since if endpoint.is_active and is_active else None,
+        off_since=None if is_active else endpoint.off_since or now,
     )
     endpoint.url = url
     record(
@@ -186,6 +191,20 @@ def replay_delivery(*, delivery: EndpointDelivery, actor: Actor, now: datetime) 
         now=now,
         details={"kind": delivery.kind},
     )
+
+
+@atomic
+def resend_failed(*, endpoint: Endpoint, actor: Actor, now: datetime) -> None:
+    """
+    Have all that failed at an address sent again, with eight tries each; a job puts it in line.
+
+    :raises EndpointOff: if the address is off, or was removed
+    """
+    asked = Endpoint.objects.kept().filter(pk=endpoint.pk, status=Endpoint.Status.ACTIVE)
+    if not asked.update(resend_asked_at=now):
+        raise EndpointOff
+    details = _named(endpoint)
+    record(actions.DELIVERIES_RESENT, resource=endpoint, actor=actor, now=now, details=details)
 
 
 def _named(endpoint: Endpoint) -> dict[str, str]:

@@ -20,12 +20,14 @@ from webhooks.jobs import send_to_endpoint
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.services import (
     DeliveryNotOver,
+    EndpointOff,
     SecretIsFresh,
     TooManyEndpoints,
     add_endpoint,
     change_endpoint,
     remove_endpoint,
     replay_delivery,
+    resend_failed,
     rotate_secret,
     send_test,
 )
@@ -101,6 +103,7 @@ def _detail(
         "narrowed": narrowed,
         "is_filtered": any(chosen.values()),
         "page": list_page(rows, request.GET.get("page")),
+        "failed": queries.failed_deliveries(endpoint),
         "can_manage": can_manage(request.user),
         "zone": request.tenant.time_zone,
     }
@@ -147,6 +150,19 @@ def endpoint_rotate(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
     else:
         text = _("There is a new secret. The old one signs too for one more day.")
         messages.success(request, text)
+    return redirect("webhooks:endpoint-detail", endpoint.pk)
+
+
+@client_manager
+@require_POST
+def endpoint_resend(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
+    endpoint = get_visible_or_404(request, Endpoint.objects.kept(), endpoint_id)
+    try:
+        resend_failed(endpoint=endpoint, actor=request.user, now=clock.real_now())
+    except EndpointOff:
+        messages.error(request, _("This address is off. Switch it on first."))
+    else:
+        messages.success(request, _("All that failed is put in line again. Look in a moment."))
     return redirect("webhooks:endpoint-detail", endpoint.pk)
 
 
