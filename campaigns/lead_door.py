@@ -16,13 +16,12 @@ from campaigns.services.enrolment import find_target
 from campaigns.services.variables import variable_rules
 from campaigns.variables import problems
 from leads.imports.targets import EnrolRow
+from leads.models import Lead
 from telephony.services import forget_calls, is_expecting_news
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-
-    from leads.models import Lead
 
 Status = Enrolment.Status
 # Up to so many leads are named one by one: a list of few is found at once, wherever in the table
@@ -79,6 +78,15 @@ class LeadDoor:
             batch_call=None, attempt_number=0, status=Enrolment.Status.QUEUED
         )
         return promised | set(used.values_list("lead_id", flat=True))
+
+    def standing(self, lead_ids: Sequence[UUID]) -> dict[UUID, str]:
+        rows = Enrolment.objects.filter(lead_id__in=lead_ids)
+        reached = rows.filter(status=Status.DONE).values_list("lead_id", flat=True)
+        won = rows.filter(is_converted=True).values_list("lead_id", flat=True)
+        return {
+            **dict.fromkeys(reached, Lead.Status.REACHED.value),
+            **dict.fromkeys(won, Lead.Status.CONVERTED.value),
+        }
 
     def snapshot(self, lead_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
         found: dict[UUID, list[dict[str, Any]]] = defaultdict(list)

@@ -43,6 +43,10 @@ class CampaignDoor(Protocol):
         """Return those that were called, or stand in a launch's line."""
         ...
 
+    def standing(self, lead_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """Return the status of those whom calls have reached or won over; others have none."""
+        ...
+
     def snapshot(self, lead_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
         """Return what would bring back the waiting enrolments of these leads, in plain JSON values."""
         ...

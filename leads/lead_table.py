@@ -59,6 +59,7 @@ LEAD_COLUMNS = (
     "postal_code",
     "time_zone",
     "external_id",
+    "other_numbers",
     "tags",
     "status",
     "consent_status",
@@ -156,8 +157,14 @@ def lead_lines(rows: Iterable[Lead]) -> Iterator[list[object]]:
     """Yield the heading and each lead's cells for an export."""
     yield list(LEAD_COLUMNS)
     for lead in rows:
-        values: dict[str, object] = {"lead_id": lead.pk, "tags": ", ".join(lead.tags)}
-        yield [_text(values.get(name) or getattr(lead, name, "")) for name in LEAD_COLUMNS]
+        values: dict[str, object] = {
+            "lead_id": lead.pk,
+            "tags": ", ".join(lead.tags),
+            "other_numbers": ", ".join(lead.other_numbers),
+        }
+        yield [
+            _text(values[name] if name in values else getattr(lead, name)) for name in LEAD_COLUMNS
+        ]
 
 
 def _text(value: Any) -> object:

@@ -12,6 +12,7 @@ from campaigns import settings_schema
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling.callbacks import CALLBACK_FIELD
 from campaigns.forms.step import StepForm, sound_text
+from convomono.lib.words import words_between_commas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,7 +246,7 @@ class AnalysisForm(StepForm):
             taken.add(name.casefold())
             if not asked:
                 self.add_error(f"description_{number}", _("Say what to find out."))
-            enough = len(_split(data.get(f"choices_{number}", ""))) > 1
+            enough = len(words_between_commas(data.get(f"choices_{number}", ""))) > 1
             if data.get(f"kind_{number}") == "enum" and not enough:
                 self.add_error(f"choices_{number}", _("Name two choices at least."))
         return data
@@ -262,14 +263,12 @@ class AnalysisForm(StepForm):
                     "name": data[f"name_{number}"].strip(),
                     "kind": kind,
                     "description": data[f"description_{number}"].strip(),
-                    "choices": _split(data[f"choices_{number}"]) if kind == "enum" else [],
+                    "choices": words_between_commas(data[f"choices_{number}"])
+                    if kind == "enum"
+                    else [],
                 }
             )
         return {"questions": questions}
-
-
-def _split(typed: str) -> list[str]:
-    return list(dict.fromkeys(word.strip() for word in typed.split(",") if word.strip()))
 
 
 def _minute(at: time) -> int:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns import agent_choices, settings_schema
 from campaigns.forms.step import StepForm
+from convomono.lib.words import words_between_commas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -239,7 +240,7 @@ class ConversationForm(StepForm):
         }
 
     def clean_backchannel_words(self) -> list[str]:
-        return _with_commas(self.cleaned_data["backchannel_words"])
+        return words_between_commas(self.cleaned_data["backchannel_words"])
 
     def clean_pronunciations(self) -> list[list[str]]:
         lines = [line for line in self.cleaned_data["pronunciations"].splitlines() if line.strip()]
@@ -254,7 +255,7 @@ class ConversationForm(StepForm):
         return pairs
 
     def clean_keywords(self) -> list[str]:
-        words = _with_commas(self.cleaned_data["keywords"])
+        words = words_between_commas(self.cleaned_data["keywords"])
         if len(words) > settings_schema.MOST_KEYWORDS:
             raise forms.ValidationError(
                 _("Name at most %(most)d words.") % {"most": settings_schema.MOST_KEYWORDS}
@@ -278,9 +279,3 @@ class ConversationForm(StepForm):
             "backchannel_words": data["backchannel_words"],
             "pronunciations": data["pronunciations"],
         }
-
-
-def _with_commas(typed: str) -> list[str]:
-    """Return the words between commas and line breaks, each once."""
-    words = (word.strip() for word in typed.replace("\n", ",").split(","))
-    return list(dict.fromkeys(word for word in words if word))

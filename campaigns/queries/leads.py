@@ -119,7 +119,9 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
         client_id=lead.client_id, campaign_id=None, phone_numbers=[lead.phone_number]
     )
     own = {"client_id": lead.client_id, "lead": lead}
-    consents = list(Consent.objects.filter(**own).order_by("-given_at", "pk"))
+    consents = list(
+        Consent.objects.filter(**own).select_related("lead_import").order_by("-given_at", "pk")
+    )
     notes = list(LeadNote.objects.filter(**own).order_by("-created_at", "-pk")[:MOST_ROWS])
     follow_ups = list(
         FollowUp.objects.filter(**own).select_related("assignee").order_by("-due_at")[:MOST_ROWS]

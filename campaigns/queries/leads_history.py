@@ -11,7 +11,7 @@ from audit.actions import SENTENCES
 from audit.models import AuditLog
 from campaigns.dialling.wording import reasons
 from campaigns.models import Attempt, Enrolment
-from leads.models import LeadOperationRow
+from leads.models import LeadImportChange, LeadOperationRow, Suppression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +46,7 @@ def history(
     notes: Iterable[LeadNote],
     follow_ups: Iterable[FollowUp],
 ) -> list[Line]:
-    """Return everything that happened with a lead, newest first; two queries beside what is given."""
+    """Return everything that happened with a lead, newest first; four queries beside what is given."""
     lines = [
         Line(_("Added"), lead.created_at, _source(lead), "user-plus", "info"),
         *_of_enrolments(enrolments),
@@ -55,6 +55,8 @@ def history(
         *_of_consents(consents),
         *(Line(_("Note"), one.created_at, one.text, "pencil") for one in notes),
         *_of_follow_ups(follow_ups),
+        *_of_imports(lead),
+        *_of_lists(lead),
         *_of_operations(lead),
         *_of_audit(lead),
     ]
@@ -65,6 +67,26 @@ def _source(lead: Lead) -> str:
     if lead.lead_import is None:
         return _("By hand or by a program")
     return _("Import of %s") % lead.lead_import.file_name
+
+
+def _of_imports(lead: Lead) -> Iterable[Line]:
+    """Tell of later imports that found the lead there: what they changed is kept for as long as an undo."""
+    rows = LeadImportChange.objects.filter(client_id=lead.client_id, lead_id=lead.pk)
+    for row in rows.select_related("lead_import").order_by("-pk")[:20]:
+        done = row.lead_import
+        title = _("Changed by an import") if row.before else _("Found again by an import")
+        yield Line(title, done.started_at or done.created_at, done.file_name, "arrow-up-tray")
+
+
+def _of_lists(lead: Lead) -> Iterable[Line]:
+    if lead.erased_at:
+        return
+    rows = Suppression.objects.filter(client_id=lead.client_id, phone_number=lead.phone_number)
+    for row in rows.order_by("-created_at")[:20]:
+        text = (
+            f"{row.get_source_display()}: {row.reason}" if row.reason else row.get_source_display()
+        )
+        yield Line(_("Do not call"), row.created_at, str(text), "no-symbol", "bad")
 
 
 def _of_enrolments(rows: Iterable[Enrolment]) -> Iterable[Line]:

@@ -75,7 +75,8 @@ def check_number(
     ]
     entries = Suppression.objects.filter(client=client, phone_number=number.e164)
     attempts = Attempt.objects.filter(client_id=client.pk, phone_number=number.e164)
-    consents = Consent.objects.filter(client_id=client.pk, lead=lead) if lead else []
+    of_lead = Consent.objects.filter(client_id=client.pk, lead=lead).select_related("lead_import")
+    consents = of_lead if lead else []
     listed = suppressed_numbers(client_id=client.pk, campaign_id=None, phone_numbers=[number.e164])
     return NumberCheck(
         phone_number=number.e164,

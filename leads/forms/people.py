@@ -9,12 +9,18 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.phone import NumberRefused, parse_number
+from convomono.lib.words import words_between_commas
 from leads.forms.consent import COUNTRIES, ConsentFields
 from leads.imports.verdicts import REASONS, Verdict
+from leads.models.people import MOST_TAGS
 from leads.services.people import LeadFields
 
 if TYPE_CHECKING:
     from leads.models import Lead
+
+
+TAG_CHARS = 40
+_TAGS_CHARS = MOST_TAGS * (TAG_CHARS + 2)
 
 
 class _LeadWords(forms.Form):
@@ -27,8 +33,12 @@ class _LeadWords(forms.Form):
         return zone
 
     def clean_tags(self) -> list[str]:
-        tags = dict.fromkeys(tag.strip() for tag in self.cleaned_data["tags"].split(","))
-        return [tag[:40] for tag in tags if tag][:10]
+        tags = words_between_commas(self.cleaned_data["tags"])
+        if len(tags) > MOST_TAGS:
+            raise forms.ValidationError(_("A lead has at most %d tags.") % MOST_TAGS)
+        if any(len(tag) > TAG_CHARS for tag in tags):
+            raise forms.ValidationError(_("A tag has at most %d letters.") % TAG_CHARS)
+        return tags
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -57,13 +67,22 @@ class LeadEditForm(_LeadWords):
         required=False,
         widget=forms.TextInput(attrs={"placeholder": "America/Chicago"}),
     )
-    tags = forms.CharField(label=_("Tags"), max_length=200, required=False)
+    tags = forms.CharField(label=_("Tags"), max_length=_TAGS_CHARS, required=False)
+    tags_seen = forms.CharField(
+        max_length=_TAGS_CHARS, required=False, widget=forms.HiddenInput, strip=False
+    )
 
     @staticmethod
     def initial_of(lead: Lead) -> dict[str, str]:
         """Return the lead as the form shows it."""
         names = ("first_name", "last_name", "email", "company", "time_zone")
-        return {name: getattr(lead, name) for name in names} | {"tags": ", ".join(lead.tags)}
+        tags = ", ".join(lead.tags)
+        return {name: getattr(lead, name) for name in names} | {"tags": tags, "tags_seen": tags}
+
+    def tags_before(self) -> list[str] | None:
+        """Return the tags that the lead had when the form was shown; None if it doesn't say."""
+        seen = self.cleaned_data["tags_seen"]
+        return words_between_commas(seen) if "tags_seen" in self.data else None
 
 
 class LeadForm(_LeadWords, ConsentFields):
@@ -91,7 +110,10 @@ class LeadForm(_LeadWords, ConsentFields):
         help_text=_("Such as America/Chicago. Else the number's own zones count."),
     )
     tags = forms.CharField(
-        label=_("Tags"), max_length=200, required=False, help_text=_("Separated by commas.")
+        label=_("Tags"),
+        max_length=_TAGS_CHARS,
+        required=False,
+        help_text=_("Separated by commas."),
     )
     field_order = (
         "phone_number",

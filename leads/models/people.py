@@ -9,10 +9,16 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ClientOwned, ClientOwnedQuerySet
 
+# Letters that nobody types: a zone's mark in them is met by no name and by no digits.
+_PRIVATE = 0xE000
+MOST_TAGS = 50
+SEARCH_CHARS = 2400  # all of a lead's texts at their longest, with 30 long tags
+
 
 def zone_mark(zone: str) -> str:
-    """Return the word that stands for a zone in `search_text`: no search for "chicago" finds it."""
-    return f"~{crc32(zone.encode()):08x} "
+    """Return the word that stands for a zone in `search_text`: no search for "chicago" or "574" finds it."""
+    letters = "".join(chr(_PRIVATE + byte) for byte in crc32(zone.encode()).to_bytes(4))
+    return f"~{letters} "
 
 
 class Lead(ClientOwned):
@@ -60,7 +66,7 @@ class Lead(ClientOwned):
     external_id = models.CharField(max_length=120, blank=True)
     tags = models.JSONField(default=list, blank=True)
     # What `searchable()` makes: the search box looks in it, alike on both databases.
-    search_text = models.CharField(max_length=1200, blank=True)
+    search_text = models.CharField(max_length=SEARCH_CHARS, blank=True)
     consent_status = models.CharField(
         max_length=8, choices=ConsentStatus, default=ConsentStatus.NONE
     )
@@ -111,11 +117,12 @@ class Lead(ClientOwned):
         return f"{self.first_name} {self.last_name}".strip()
 
     def searchable(self) -> str:
-        """Return name, company, e-mail, number, tags (each "#tag ") and zones, case-folded."""
+        """Return tags (each "#tag "), zones, name, company, e-mail and numbers, case-folded."""
         words = (self.full_name, self.company, self.email, self.phone_number, self.external_id)
         words += tuple(self.other_numbers)
         marks = "".join([f"#{tag} " for tag in self.tags] + [zone_mark(one) for one in self.zones])
-        return f"{' '.join(filter(None, words))} {marks}".casefold()[:1200]
+        # The marks first: what is cut off a text too long is the end of a name, which no filter asks for.
+        return f"{marks}{' '.join(filter(None, words))} ".casefold()[:SEARCH_CHARS]
 
     @property
     def zones(self) -> list[str]:

@@ -20,8 +20,9 @@ from leads.models import (
     LeadOperationRow,
     Suppression,
 )
+from leads.models.people import MOST_TAGS
 from leads.services.scoring import rescore, weighing_of
-from leads.services.suppressions import keep_listed, scope_key
+from leads.services.suppressions import free_leads, keep_listed, scope_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +39,7 @@ HAD_TAG, HAD_NO_TAG, ENROLLED, LISTED, IN_USE, VARIABLE = (
     "variable_missing",
 )
 EDITED, GONE, IN_LAUNCH, NUMBER_AGAIN = "edited", "gone", "in_launch", "number_again"
-NO_NUMBER, ERASED, ASKED = "no_number", "erased", "asked"
+NO_NUMBER, ERASED, ASKED, TAGS_FULL = "no_number", "erased", "asked", "tags_full"
 
 
 class Stale(Exception):
@@ -112,6 +113,8 @@ class Tag(_Base):
         return [
             self.row(lead, note=HAD_TAG)
             if tag in lead.tags
+            else self.row(lead, note=TAGS_FULL)
+            if len(lead.tags) >= MOST_TAGS
             else self.row(lead, before={"tags": lead.tags}, after={"tags": [*lead.tags, tag]})
             for lead in leads
         ]
@@ -282,13 +285,7 @@ class Listing(_Base):
         )
         there = dict(ours.values_list("pk", "phone_number"))
         Suppression.objects.filter(pk__in=there).delete()
-        leads = Lead.objects.filter(
-            client_id=self.operation.client_id,
-            phone_number__in=list(there.values()),
-            status=Status.SUPPRESSED,
-        )
-        leads.filter(attempts_count=0).update(status=Status.NEW, updated_at=self.now)
-        leads.filter(attempts_count__gt=0).update(status=Status.CALLED, updated_at=self.now)
+        free_leads(client_id=self.operation.client_id, phone_numbers=there.values(), now=self.now)
         return {row.lead_id: ASKED for row in rows if row.lead_id not in there}
 
 

@@ -25,6 +25,7 @@ _QUESTIONS = {
 }
 _NOTES: dict[str, _StrPromise] = {
     kinds.HAD_TAG: _("Had the tag already."),
+    kinds.TAGS_FULL: _("Has as many tags as a lead may have."),
     kinds.HAD_NO_TAG: _("Didn't have the tag."),
     kinds.ENROLLED: _("Was in the campaign already."),
     kinds.VARIABLE: _("Lacks something that the script says."),

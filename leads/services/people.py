@@ -14,7 +14,7 @@ from convomono.lib.phone import parse_number
 from leads.imports.places import likely_zones
 from leads.models import Consent, Lead
 from leads.services.scoring import rescore_called, rescore_lead, weighing_of
-from leads.services.suppressions import suppressed_numbers
+from leads.services.suppressions import is_listed, suppressed_numbers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -137,9 +137,22 @@ def _insert(lead: Lead, *, consent: ConsentStatement | None, actor: Actor, now: 
 
 @atomic
 def change_lead(
-    *, lead: Lead, fields: LeadFields, tags: list[str], actor: Actor, now: datetime
+    *,
+    lead: Lead,
+    fields: LeadFields,
+    tags: list[str],
+    tags_seen: list[str] | None = None,
+    actor: Actor,
+    now: datetime,
 ) -> bool:
-    """Write what somebody changed of a lead; False if nothing is different. What wasn't asked stays."""
+    """
+    Write what somebody changed of a lead; False if nothing is different. What wasn't asked stays.
+
+    With `tags_seen`, what they saw when they began, tags that came or went meanwhile aren't undone.
+    """
+    lead.refresh_from_db()  # inside the block: others may have changed it since it was fetched
+    if tags_seen is not None:
+        tags = _with_changes(lead.tags, before=tags_seen, after=tags)
     asked = {name: value for name, value in asdict(fields).items() if name in CHANGEABLE}
     changed = [name for name, value in asked.items() if getattr(lead, name) != value]
     if tags != lead.tags:
@@ -156,6 +169,12 @@ def change_lead(
     # Names of columns alone: what they say is the person's.
     record(actions.LEAD_CHANGED, resource=lead, actor=actor, now=now, details={"changed": changed})
     return True
+
+
+def _with_changes(now: list[str], *, before: list[str], after: list[str]) -> list[str]:
+    """Return the tags with what somebody added and took off who saw them as they were before."""
+    gone = set(before) - set(after)
+    return list(dict.fromkeys([*(tag for tag in now if tag not in gone), *after]))
 
 
 def has_consent(lead: Lead) -> bool:
@@ -175,6 +194,10 @@ def record_summary(*, lead_id: UUID, now: datetime, **summary: Unpack[Summary]) 
         rows = rows.filter(
             Q(last_attempted_at__isnull=True) | Q(last_attempted_at__lte=attempted_at)
         )
+    if "status" in summary and summary["status"] != Lead.Status.SUPPRESSED:
+        marked = rows.filter(status=Lead.Status.SUPPRESSED).first()
+        if marked is not None and is_listed(marked):
+            del summary["status"]  # asked during the call: the list goes on to say so
     written = bool(rows.update(updated_at=now, **summary))
     if written:
         rescore_called(lead_id)

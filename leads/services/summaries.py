@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from convomono.lib.bulk import update_each
 from leads.models import Lead
 from leads.services.scoring import Weighing, weighing_of
+from leads.services.suppressions import is_listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,8 @@ class LeadBook:
         if lead.erased_at is not None or is_older:
             return
         columns: dict[str, Any] = {**summary, "updated_at": now}
+        if lead.status == Lead.Status.SUPPRESSED != summary["status"] and is_listed(lead):
+            del columns["status"]  # as there
         for name, value in columns.items():
             setattr(lead, name, value)
         if lead.client_id not in self._weighing:

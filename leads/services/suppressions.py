@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from audit import actions
@@ -9,7 +10,9 @@ from audit.services import record
 from convomono.lib.bulk import rows_where_in
 from convomono.lib.crypto import keyed_hashes
 from convomono.lib.db import IntegrityError, atomic, in_transaction
+from leads.doors import campaigns
 from leads.models import Lead, Suppression
+from leads.services.scoring import rescore, weighing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -191,6 +194,39 @@ def _record(row: Suppression, *, actor: Actor, now: datetime) -> None:
     )
 
 
+def is_listed(lead: Lead) -> bool:
+    """Tell whether the client or the agency has a lead's number on its list."""
+    return bool(
+        suppressed_numbers(
+            client_id=lead.client_id, campaign_id=None, phone_numbers=[lead.phone_number]
+        )
+    )
+
+
+def free_leads(*, client_id: UUID, phone_numbers: Iterable[str], now: datetime) -> None:
+    """
+    Give leads whose numbers have come off the list the status that their calls say, and its score.
+
+    At most 200, inside the caller's atomic block; who is on another list stays marked.
+    """
+    numbers = list(phone_numbers)
+    listed = suppressed_numbers(client_id=client_id, campaign_id=None, phone_numbers=numbers)
+    free = Lead.objects.filter(
+        client_id=client_id,
+        phone_number__in=[one for one in numbers if one not in listed],
+        status=Lead.Status.SUPPRESSED,
+    )
+    attempts = dict(free.values_list("pk", "attempts_count"))
+    standing = campaigns().standing(list(attempts))
+    by_status: dict[str, list[UUID]] = defaultdict(list)
+    for pk, count in attempts.items():
+        usual = Lead.Status.CALLED if count else Lead.Status.NEW
+        by_status[standing.get(pk, usual)].append(pk)
+    for status, pks in by_status.items():
+        Lead.objects.filter(pk__in=pks).update(status=status, updated_at=now)
+    rescore(leads=Lead.objects.filter(pk__in=list(attempts)), weighing=weighing_of(client_id))
+
+
 @atomic
 def lift_suppression(*, suppression: Suppression, reason: str, actor: Actor, now: datetime) -> bool:
     """Take a number off its list, with the reason; return False if it was off already."""
@@ -198,13 +234,9 @@ def lift_suppression(*, suppression: Suppression, reason: str, actor: Actor, now
     if not deleted:
         return False
     if suppression.level == Level.CLIENT and suppression.client_id is not None:
-        leads = Lead.objects.filter(
-            client_id=suppression.client_id,
-            phone_number=suppression.phone_number,
-            status=Lead.Status.SUPPRESSED,
+        free_leads(
+            client_id=suppression.client_id, phone_numbers=[suppression.phone_number], now=now
         )
-        leads.filter(attempts_count=0).update(status=Lead.Status.NEW, updated_at=now)
-        leads.filter(attempts_count__gt=0).update(status=Lead.Status.CALLED, updated_at=now)
     record(
         actions.SUPPRESSION_LIFTED,
         resource=suppression,

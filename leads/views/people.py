@@ -125,6 +125,7 @@ def lead_edit(request: ClientRequest, lead_id: UUID) -> HttpResponse:
             lead=lead,
             fields=form.lead_fields(),
             tags=form.cleaned_data["tags"],
+            tags_seen=form.tags_before(),
             actor=request.user,
             now=clock.now(),
         )

@@ -8,7 +8,9 @@ import pytest
 
 from audit.models import AuditLog
 from convomono.lib.ids import uuid7
-from leads.models import Consent, Lead, Suppression
+from leads.models import Consent, Lead, LeadImport, Suppression
+from leads.services import suppress
+from tests.factories.accounts import NOW
 from tests.factories.leads import LeadFactory, SuppressionFactory
 
 HTMX = {"HX-Request": "true"}
@@ -234,3 +236,72 @@ def test_lets_managers_alone_change_and_export(browse, vera, bob, method, path):
 def test_refuses_other_verbs(browse, mia, path):
     assert browse(mia).post(path).status_code == 405
     assert browse(mia).get("/app/do-not-call/add/").status_code == 405
+
+
+EDIT = {"first_name": "Ada", "last_name": "", "email": "", "company": "", "time_zone": ""}
+
+
+def test_keeps_every_tag_of_a_lead_whose_name_is_corrected(browse, mia, acme):
+    tags = [f"a tag that is long {n}" for n in range(30)]
+    lead = LeadFactory.create(client=acme, tags=tags)
+    browser = browse(mia)
+    page = browser.get(f"/app/leads/{lead.pk}/edit/").text
+    shown = re.search(r'name="tags" value="([^"]*)"', page).group(1)
+
+    answer = browser.post(f"/app/leads/{lead.pk}/edit/", {**EDIT, "tags": shown})
+
+    lead.refresh_from_db()
+    assert answer.status_code == 302
+    assert (lead.first_name, lead.tags) == ("Ada", tags)
+
+
+@pytest.mark.parametrize(
+    ("tags", "sentence"),
+    [(", ".join(f"t{n}" for n in range(51)), "at most 50 tags"), ("x" * 41, "at most 40 letters")],
+)
+def test_refuses_more_tags_than_a_lead_has(browse, mia, acme, tags, sentence):
+    lead = LeadFactory.create(client=acme, tags=["old"])
+
+    answer = browse(mia).post(f"/app/leads/{lead.pk}/edit/", {**EDIT, "tags": tags})
+
+    lead.refresh_from_db()
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert lead.tags == ["old"]
+
+
+def test_keeps_tags_that_came_while_somebody_edited(browse, mia, acme):
+    lead = LeadFactory.create(client=acme, tags=["old", "off"])
+    Lead.objects.filter(pk=lead.pk).update(tags=["old", "off", "from a rule"])
+
+    browse(mia).post(
+        f"/app/leads/{lead.pk}/edit/", {**EDIT, "tags": "old, mine", "tags_seen": "old, off"}
+    )
+
+    lead.refresh_from_db()
+    assert lead.tags == ["old", "from a rule", "mine"]
+    assert "#from a rule " in lead.search_text
+
+
+def test_shows_further_numbers_proofs_and_what_imports_and_lists_did(
+    browse, mia, acme, alice, imported, django_assert_max_num_queries
+):
+    LeadFactory.create(client=acme, phone_number="+12125550101", first_name="Ada")
+    done = imported("name,company,phone,work phone\nAda,Firm,2125550101,2125550177\n")
+    LeadImport.objects.filter(pk=done.pk).update(
+        options=done.options | {"consent_proof": "proofs/x.proof", "consent_proof_name": "form.pdf"}
+    )
+    lead = Lead.objects.get()
+    suppress(
+        level="client", client_id=acme.pk, campaign_id=None, phone_number=lead.phone_number,
+        source="person", reason="Wrote a letter", actor=alice, now=NOW,
+    )  # fmt: skip
+
+    page = browse(mia).get(f"/app/leads/{lead.pk}/").text
+    answer = browse(mia).get("/app/may-we-call/?number=%2B12125550101").text
+
+    assert "212-555-0177" in page
+    assert f"/app/imports/{done.pk}/proof/" in page
+    assert "form.pdf" in answer
+    assert "Changed by an import" in page
+    assert "Wrote a letter" in page

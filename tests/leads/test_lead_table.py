@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from datetime import timedelta
+from zlib import crc32
+from zoneinfo import available_timezones
 
 import pytest
+from django.apps import apps
 
 from audit.models import AuditLog
 from campaigns.services.enrolment import enrol_lead
 from convomono.lib.pages import keyset_page
-from leads.lead_table import SORTS, leads_matching, order_of
+from leads.lead_table import SORTS, lead_lines, leads_matching, order_of
 from leads.models import Lead, SavedView, zone_mark
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
@@ -77,6 +81,56 @@ def test_finds_no_zone_by_its_name(browse, vera, acme):
 
     assert names(browse(vera).get("/app/leads/?q=chicago").text) == []
     assert "chicago" not in zone_mark("America/Chicago")
+
+
+@pytest.mark.parametrize("digits", ["5749", "574", "9412", "0ac0"])
+def test_finds_numbers_and_no_time_zones_by_digits(browse, vera, acme, digits):
+    zones = sorted(available_timezones())
+    for start in range(0, len(zones), 60):
+        make(
+            acme,
+            f"In{start}",
+            phone_number=f"+4420794{start:05}",
+            zone_candidates=zones[start : start + 60],
+        )
+    make(acme, "Ada", phone_number=f"+1{digits.ljust(10, '2')}")
+
+    assert names(browse(vera).get(f"/app/leads/?q={digits}").text) == ["Ada"]
+
+
+def test_finds_zones_and_tags_of_leads_with_the_longest_names(browse, vera, acme):
+    lead = make(
+        acme, "A" * 120, last_name="B" * 120, company="C" * 200, email=f"{'d' * 240}@x.test",
+        external_id="E" * 120, other_numbers=["+12125550177", "+12125550178"],
+        tags=[f"{n:02}{'t' * 38}" for n in range(29)] + ["last"], time_zone="America/Chicago",
+    )  # fmt: skip
+
+    for query in ("zone=America/Chicago", "tag=last", "q=2125550178"):
+        page = browse(vera).get(f"/app/leads/?{query}").text
+        assert str(lead.pk) in page, query
+
+
+def test_changes_the_marks_of_leads_that_were_there(acme):
+    migration = importlib.import_module("leads.migrations.0012_private_zone_marks")
+    for number, zone in enumerate(("America/Chicago", "America/New_York")):
+        Lead.objects.filter(pk=make(acme, f"N{number}", time_zone=zone).pk).update(
+            search_text=f"ada +1212555010{number} #vip ~{crc32(zone.encode()):08x} "
+        )
+
+    migration.change_marks(apps, None)
+    migration.change_marks(apps, None)  # a second time changes nothing
+
+    for lead in Lead.objects.all():
+        assert lead.search_text.endswith(f"#vip {zone_mark(lead.time_zone)}")
+
+
+def test_exports_further_numbers(acme):
+    lead = make(acme, "Ada", other_numbers=["+12125550177", "+12125550178"])
+
+    head, line = lead_lines([lead])
+
+    assert line[head.index("tags")] == ""
+    assert line[head.index("other_numbers")] == "+12125550177, +12125550178"
 
 
 def test_looks_into_no_campaign_of_another_client(browse, charlie, acme, rival):

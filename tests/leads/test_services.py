@@ -11,8 +11,11 @@ from django.db import connection
 
 from audit.models import AuditLog
 from audit.services import System
+from campaigns.models import Enrolment
+from campaigns.services.enrolment import enrol_lead
 from convomono.lib.db import atomic
 from convomono.lib.ids import uuid7
+from leads.models import Lead
 from leads.services import (
     LeadExists,
     LeadFields,
@@ -23,11 +26,14 @@ from leads.services import (
     suppress,
     suppressed_numbers,
 )
+from leads.services.scoring import weighing_of
+from leads.services.summaries import LeadBook
 from tests.factories.accounts import NOW
+from tests.factories.campaigns import make_draft
 from tests.factories.leads import CONSENT, LeadFactory, SuppressionFactory
 
 if TYPE_CHECKING:
-    from leads.models import Lead, Suppression
+    from leads.models import Suppression
     from leads.services.people import Summary
 
 NUMBER = "+12125550101"
@@ -116,6 +122,56 @@ def test_gives_the_lead_its_status_back_when_lifted(acme, alice, attempts, statu
 
     lead.refresh_from_db()
     assert lead.status == status
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+@pytest.mark.parametrize(
+    ("level", "status"),
+    [("client", "suppressed"), ("agency", "suppressed"), ("campaign", "reached")],
+)
+def test_keeps_do_not_call_when_the_call_it_was_asked_on_ends(
+    acme, alice, level, status, one_by_one
+):
+    lead = LeadFactory.create(client=acme, phone_number=NUMBER)
+    suppress(
+        level=level, client_id=acme.pk, campaign_id=uuid7(), phone_number=NUMBER, source="person",
+        reason="", actor=alice, now=NOW,
+    )  # fmt: skip
+    Lead.objects.filter(pk=lead.pk).update(status="suppressed")
+    summary: Summary = {"status": "reached", "attempts_count": 1, "last_attempted_at": NOW}
+
+    if one_by_one:
+        record_summary(lead_id=lead.pk, now=NOW, **summary)
+    else:
+        book = LeadBook([lead.pk])
+        book.summarise(lead.pk, summary, now=NOW)
+        book.convert(lead.pk)
+        book.write()
+
+    lead.refresh_from_db()
+    expected = "converted" if status == "reached" and not one_by_one else status
+    assert (lead.status, lead.attempts_count) == (expected, 1)
+
+
+def test_gives_back_what_calls_had_made_of_a_lead(acme, alice):
+    won, reached, other = (
+        LeadFactory.create(client=acme, attempts_count=1, status="suppressed") for _ in range(3)
+    )
+    campaign = make_draft(acme)
+    for lead in (won, reached, other):
+        enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+    Enrolment.objects.filter(lead__in=[won, reached]).update(status="done")
+    Enrolment.objects.filter(lead=won).update(is_converted=True)
+    SuppressionFactory.create(client=None, level="agency", phone_number=other.phone_number)
+
+    for lead in (won, reached, other):
+        entry = SuppressionFactory.create(client=acme, phone_number=lead.phone_number)
+        lift_suppression(suppression=entry, reason="Mistake", actor=alice, now=NOW)
+
+    for lead, status in ((won, "converted"), (reached, "reached"), (other, "suppressed")):
+        lead.refresh_from_db()
+        assert lead.status == status
+        assert lead.score == weighing_of(acme.pk).points(lead) or status == "suppressed"
 
 
 def test_keeps_the_newest_attempt_in_the_summary(acme):
