@@ -41,6 +41,8 @@ LEADS_IMPORTED = "leads.imported"
 LEADS_IMPORT_CANCELLED = "leads.import_cancelled"
 LEADS_IMPORT_UNDO_STARTED = "leads.import_undo_started"
 LEADS_IMPORT_UNDONE = "leads.import_undone"
+LEADS_ROWS_DOWNLOADED = "leads.rows_downloaded"
+CONSENT_PROOF_DOWNLOADED = "consent.proof_downloaded"
 LEADS_IMPORT_ROW_MENDED = "leads.import_row_mended"
 NUMBER_SUPPRESSED = "number.suppressed"
 SUPPRESSION_LIFTED = "suppression.lifted"
@@ -170,6 +172,8 @@ SENTENCES = {
     LEADS_IMPORT_CANCELLED: _("Cancelled an import"),
     LEADS_IMPORT_UNDO_STARTED: _("Began to undo an import"),
     LEADS_IMPORT_UNDONE: _("Undid an import"),
+    LEADS_ROWS_DOWNLOADED: _("Downloaded rows of leads"),
+    CONSENT_PROOF_DOWNLOADED: _("Downloaded a proof of consent"),
     LEADS_IMPORT_ROW_MENDED: _("Mended a row of an import"),
     NUMBER_SUPPRESSED: _("Put a number on the do-not-call list"),
     SUPPRESSION_LIFTED: _("Took a number off the do-not-call list"),

@@ -1,4 +1,4 @@
-"""How many rows of a spreadsheet an import checks and writes a second, beside webhooks and django-import-export."""
+"""How many rows of a spreadsheet an import checks, writes and takes back a second, beside webhooks and django-import-export."""
 
 from __future__ import annotations
 
@@ -92,10 +92,15 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         try:
             figures |= run_step("check", run_env, options)
             figures |= run_step("commit", run_env, options)
+            if options.undo:
+                figures |= run_step("undo", run_env, options)
         finally:
             load.is_over = True
             thread.join()
         figures |= run_step("peer", run_env, options)
+    figures["peak_rss_mb"] = max(
+        number for name, number in figures.items() if name.endswith("peak_rss_mb")
+    )
     latencies = Outcome(latencies=[one for batch in found for one in batch.latencies])
     figures["webhook_p99_ms"] = round(latencies.percentile(0.99), 2)
     figures["webhooks_failed"] = sum(
@@ -111,12 +116,15 @@ def report(figures: dict[str, Any]) -> dict[str, Any]:
     ratio = figures["commit_rows_per_s"] / max(figures["peer_rows_per_s"], 0.001)
     print(f"dry run          {figures['dry_run_rows_per_s']:>9,.0f} rows/s")
     print(f"commit           {figures['commit_rows_per_s']:>9,.0f} rows/s")
+    if "undo_leads_per_s" in figures:
+        print(f"undo             {figures['undo_leads_per_s']:>9,.0f} leads/s")
+        print(f"its longest write{figures['undo_longest_write_ms']:>9.1f} ms")
     print(f"import-export    {figures['peer_rows_per_s']:>9,.0f} rows/s, its default flow")
     print(f"longest write    {figures['longest_write_ms']:>9.1f} ms")
     print(f"webhooks p99     {figures['webhook_p99_ms']:>9.1f} ms")
     print(f"memory           {figures['peak_rss_mb']:>9.0f} MB at its most")
-    if figures["wrong"]:
-        print(f"WRONG: {figures['wrong']}")
+    for wrong in filter(None, (figures["wrong"], figures.get("undo_wrong"))):
+        print(f"WRONG: {wrong}")
     return {"bench": "import", "peer_ratio": round(ratio, 1), **figures}
 
 
@@ -125,12 +133,19 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--peer-rows", type=int, default=20_000)
     parser.add_argument("--rate", type=float, default=100, help="webhooks a second meanwhile")
+    parser.add_argument(
+        "--undo",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="take it back at the end",
+    )
     parser.add_argument("--campaign", action="store_true", help="enrol the people as well")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         figures = measure(options, Path(name))
     print(json.dumps(report(figures)))
-    return 1 if figures["wrong"] or figures["webhooks_failed"] else 0
+    is_wrong = figures["wrong"] or figures.get("undo_wrong")
+    return 1 if is_wrong or figures["webhooks_failed"] else 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
@@ -14,14 +14,17 @@ from import_export.instance_loaders import BaseInstanceLoader
 from import_export.widgets import ForeignKeyWidget
 
 from accounts.models import Client
-from convomono.lib import clock
+from audit import actions
+from audit.services import record
+from convomono.lib import clock, csvio
 from convomono.lib.csvio import clean_cell, safe_cell
 from convomono.lib.phone import NumberRefused, ParsedNumber, parse_number
 from leads.imports.places import likely_zones
+from leads.imports.rows import WIDTHS
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Lead, Suppression
 from leads.services.scoring import weighing_of
-from leads.services.suppressions import scope_key
+from leads.services.suppressions import scope_key, suppressed_numbers
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -70,6 +73,8 @@ class _SafeResource(resources.ModelResource):
     """
 
     client = fields.Field("client", "client", _ClientByName())
+    widths: ClassVar[dict[str, int]] = {}
+    recorded_as: ClassVar[str] = ""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -119,6 +124,37 @@ class _SafeResource(resources.ModelResource):
     def before_import_row(self, row: dict[str, Any], **_kwargs: Any) -> None:
         for name, value in row.items():
             row[name] = clean_cell(value) if isinstance(value, str) else value
+            self._check_text(name, str(row[name] or ""))
+
+    def _check_text(self, name: str, text: str) -> None:
+        """Refuse what an upload refuses: neither database looks at lengths."""
+        if len(text) > self.widths.get(name, csvio.MAX_CELL):
+            limit = self.widths.get(name, csvio.MAX_CELL)
+            raise ValidationError({name: _("The cell is longer than %d characters.") % limit})
+        if "{{" in text or "}}" in text:
+            raise ValidationError(
+                {name: _("Two braces, {{ or }}, may not stand in a cell: the agent reads it.")}
+            )
+
+    def after_import(self, dataset: Any, result: Any, **kwargs: Any) -> None:
+        """Say on record who changed what with this file, once for the whole of it."""
+        super().after_import(dataset, result, **kwargs)
+        user = kwargs.get("user")
+        if user is None or kwargs.get("dry_run") or not self._has_changes(result):
+            return
+        totals = {name: number for name, number in result.totals.items() if number}
+        names = sorted(str(name) for name in self.fields["client"].widget.known)
+        record(
+            self.recorded_as,
+            resource=user,
+            actor=user,
+            now=clock.now(),
+            details={"back_office": totals, "clients": names[:20]},
+        )
+
+    @staticmethod
+    def _has_changes(result: Any) -> bool:
+        return any(result.totals.get(name) for name in ("new", "update", "delete"))
 
 
 def _clean(cell: Any) -> str:
@@ -136,10 +172,13 @@ class LeadResource(_SafeResource):
     """Leads under the names of the API; a number stands once for each client."""
 
     lead_id = fields.Field("id", "lead_id", readonly=True)
+    widths = WIDTHS
+    recorded_as = actions.LEADS_IMPORTED
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.weighings: dict[UUID, Weighing] = {}
+        self.listed: set[tuple[UUID, str]] = set()
 
     class Meta:
         model = Lead
@@ -174,6 +213,11 @@ class LeadResource(_SafeResource):
             for some in batched(all_of_them, _QUESTION):
                 for lead in Lead.objects.filter(client=client, phone_number__in=some):
                     found[str(client and client.name), lead.phone_number] = lead
+            if client is not None:
+                listed = suppressed_numbers(
+                    client_id=client.pk, campaign_id=None, phone_numbers=all_of_them
+                )
+                self.listed |= {(client.pk, number) for number in listed}
         return found
 
     def get_bulk_update_fields(self) -> list[str]:
@@ -210,6 +254,8 @@ class LeadResource(_SafeResource):
         instance.updated_at = clock.now()
         if getattr(instance, "created_at", None) is None:
             instance.created_at = instance.updated_at
+            if (instance.client_id, instance.phone_number) in self.listed:
+                instance.status = Lead.Status.SUPPRESSED  # in the list, and shown for what it is
 
     def _weighing(self, client_id: UUID) -> Weighing:
         if client_id not in self.weighings:
@@ -219,6 +265,9 @@ class LeadResource(_SafeResource):
 
 class SuppressionResource(_SafeResource):
     """Do-not-call entries; without a client an entry is the agency's, for everybody."""
+
+    widths: ClassVar[dict[str, int]] = {"reason": 200}
+    recorded_as = actions.SUPPRESSIONS_IMPORTED
 
     class Meta:
         model = Suppression

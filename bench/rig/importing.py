@@ -1,4 +1,4 @@
-"""One step of the import benchmark in a process of its own: the file, dry run, commit, the peer."""
+"""One step of the import benchmark in a process of its own: the file, dry run, commit, undo, the peer."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ django.setup()
 import tablib  # type: ignore[import-untyped]  # has none
 
 from accounts.models import Client, User
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Enrolment
 from convomono.lib import db
 from convomono.lib.phone import NumberRefused, read_number
-from leads.imports import commit
+from leads.imports import commit, undo
 from leads.imports.columns import guess_mapping
 from leads.imports.dry_run import check_rows
 from leads.imports.targets import find_target
 from leads.imports.work import Pace
-from leads.models import Lead, LeadImport, Suppression
-from leads.services.imports import check_import, commit_import, start_import
+from leads.models import Consent, Lead, LeadImport, Suppression
+from leads.services.imports import check_import, commit_import, start_import, undo_import
 from leads.services.people import ConsentStatement
 from leads.services.suppressions import scope_key
 
@@ -153,11 +153,14 @@ def check(options: dict[str, Any]) -> dict[str, Any]:
     row.refresh_from_db()
     now = real_now()
     commit_import(lead_import=row, actor=User.objects.get(), now=now, real_now=now)
-    return {"dry_run_rows_per_s": round(options["rows"] / seconds), "peak_rss_mb": peak_mb()}
+    return {
+        "dry_run_rows_per_s": round(options["rows"] / seconds),
+        "dry_run_peak_rss_mb": peak_mb(),
+    }
 
 
-def timed_writes() -> list[float]:
-    """Have the commit's transactions timed, from lock to commit."""
+def timed_writes(module: Any) -> list[float]:
+    """Have the transactions of the commit, or of the undo, timed, from lock to commit."""
     took: list[float] = []
     plain = db.run_atomic
 
@@ -167,12 +170,12 @@ def timed_writes() -> list[float]:
         took.append(time.perf_counter() - began)
         return result
 
-    commit.run_atomic = run_atomic  # type: ignore[assignment,attr-defined]  # for this process
+    module.run_atomic = run_atomic  # for this process
     return took
 
 
 def commit_step(options: dict[str, Any]) -> dict[str, Any]:
-    took, began = timed_writes(), time.perf_counter()
+    took, began = timed_writes(commit), time.perf_counter()
     row = LeadImport.objects.select_related("client").get()
     commit.commit_rows(lead_import=row, pace=Pace(real_now), now=real_now())
     seconds = time.perf_counter() - began
@@ -180,7 +183,7 @@ def commit_step(options: dict[str, Any]) -> dict[str, Any]:
     took.sort()
     return {
         "commit_rows_per_s": round(options["rows"] / seconds),
-        "peak_rss_mb": max(peak_mb(), 0),
+        "commit_peak_rss_mb": peak_mb(),
         "write_p99_ms": round(took[int(len(took) * 0.99)] * 1000, 2),
         "longest_write_ms": round(took[-1] * 1000, 2),
         "wrong": wrong(row),
@@ -197,6 +200,27 @@ def wrong(row: LeadImport) -> str:
         return f"{found} instead of {told}"
     leads = Lead.objects.count()
     return "" if leads == told["new"] else f"{leads} leads instead of {told['new']}"
+
+
+def undo_step(_options: dict[str, Any]) -> dict[str, Any]:
+    """Take the whole import back: every lead it made goes, with consent and enrolment."""
+    row, now, leads = LeadImport.objects.select_related("client").get(), real_now(), Lead.objects
+    before = leads.count()
+    undo_import(lead_import=row, actor=User.objects.get(), now=now, real_now=now)
+    took, began = timed_writes(undo), time.perf_counter()
+    undo.undo_rows(lead_import=row, pace=Pace(real_now), now=now)
+    seconds = time.perf_counter() - began
+    row.refresh_from_db()
+    took.sort()
+    left = [leads.count(), Consent.objects.count(), Enrolment.objects.count()]
+    is_right = not any(left) and row.undo_counts.get("removed") == before
+    return {
+        "undo_leads_per_s": round(before / seconds),
+        "undo_peak_rss_mb": peak_mb(),
+        "undo_write_p99_ms": round(took[int(len(took) * 0.99)] * 1000, 2),
+        "undo_longest_write_ms": round(took[-1] * 1000, 2),
+        "undo_wrong": "" if is_right else f"{row.status} {row.undo_counts} left {left}",
+    }
 
 
 def peer(options: dict[str, Any]) -> dict[str, Any]:
@@ -228,7 +252,13 @@ def peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-STEPS = {"prepare": prepare, "check": check, "commit": commit_step, "peer": peer}
+STEPS = {
+    "prepare": prepare,
+    "check": check,
+    "commit": commit_step,
+    "undo": undo_step,
+    "peer": peer,
+}
 
 if __name__ == "__main__":
     options = {

@@ -69,6 +69,14 @@ def stored_size(name: str) -> int:
     return default_storage.size(name) if default_storage.exists(name) else 0
 
 
+def folder_bytes(folder: str) -> tuple[int, int]:
+    """Return how many files stand in a folder, and their bytes together."""
+    if not default_storage.exists(folder):
+        return 0, 0
+    names = default_storage.listdir(folder)[1]
+    return len(names), sum(stored_size(f"{folder}/{name}") for name in names)
+
+
 def delete_older(folder: str, *, before: datetime) -> int:
     """Delete the files in this folder, and one level below, that nobody wrote to since; return how many."""
     if not can_append() or not default_storage.exists(folder):

@@ -11,6 +11,7 @@ from convomono.lib import clock
 from convomono.lib.days import FIRST
 from leads.forms.consent import COUNTRIES
 from leads.imports.columns import FIELDS
+from leads.imports.rows import MAX_VARIABLE
 from leads.models import Consent, LeadImport
 
 _KINDS = [*Consent.Kind.values, "columns", "none"]
@@ -74,13 +75,27 @@ class _Meanings(serializers.JSONField):
         return {str(name): meaning for name, meaning in found.items()}
 
 
+class _Defaults(serializers.JSONField):
+    """A JSON object of script variables to what is said where the cell is empty."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        found = json.loads(data) if isinstance(data, str) else data
+        texts = found.values() if isinstance(found, dict) else [None]
+        if not all(isinstance(one, str) and len(one) <= MAX_VARIABLE for one in texts):
+            raise serializers.ValidationError("An object of variables to short texts.")
+        if any("{{" in one or "}}" in one for one in texts):
+            raise serializers.ValidationError("Two braces may not stand here.")
+        return {str(name): text for name, text in found.items()}
+
+
 class ImportWriteSerializer(serializers.Serializer[Any]):
     """
     A spreadsheet to import: the file, or its rows as CSV text in `csv`.
 
     `dry_run` (the default) checks every row and waits for `commit/`; without it good rows are
     imported right after the check. `mapping` maps columns to fields or "{{variable}}"; what it leaves
-    out is guessed as on the page. `consent_kind` "columns" means that columns say it, "none" that
+    out is guessed as on the page, your earlier imports among what is looked at. `defaults` says what stands in for
+    empty script variables; `refused_lines` leaves out kinds of line. `consent_kind` "columns" means that columns say it, "none" that
     nobody agreed yet.
     """
 
@@ -94,6 +109,10 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
     duplicates = serializers.ChoiceField(["first", "last", "merge"], default="first")
     existing = serializers.ChoiceField(["fill", "overwrite", "skip"], default="fill")
     tags = serializers.CharField(required=False, default="", max_length=200, allow_blank=True)
+    refused_lines = serializers.MultipleChoiceField(
+        choices=["landline", "mobile", "voip"], default=set
+    )
+    defaults = _Defaults(default=dict)
     consent_kind = serializers.ChoiceField(_KINDS)
     consent_source = serializers.CharField(required=False, max_length=200, default="")
     consent_wording = serializers.CharField(required=False, max_length=2000, default="")

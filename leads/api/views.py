@@ -16,6 +16,8 @@ from accounts.access import can_manage, get_or_404
 from accounts.api.pagination import NewestFirst
 from accounts.api.permissions import ClientFace
 from accounts.api.problems import Conflict
+from audit import actions
+from audit.services import record
 from convomono.lib import clock
 from leads.api.serializers import (
     ImportDetailSerializer,
@@ -27,6 +29,7 @@ from leads.api.serializers import (
 from leads.imports.cells import split_tags
 from leads.imports.columns import guess_mapping, said_mapping
 from leads.imports.packed import FileRefused
+from leads.imports.screens import remembered
 from leads.imports.targets import find_target
 from leads.imports.verdict_file import read
 from leads.imports.verdicts import MENDABLE, Verdict
@@ -37,6 +40,7 @@ from leads.services.imports import (
     cancel_import,
     check_import,
     commit_import,
+    discard_import,
     start_import,
     undo_import,
 )
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Client, User
     from leads.imports.targets import ImportTarget
+    from leads.models import ImportMapping
 
 _VERDICT = OpenApiParameter("verdict", str, description="By default all that can be mended.")
 _AFTER = OpenApiParameter("after", int, description="Only rows behind this one; 500 at once.")
@@ -84,7 +89,11 @@ class ImportList(generics.ListAPIView[LeadImport]):
             row = _started(user, data, target)
         except FileRefused as refused:
             raise ValidationError({"file": [str(refused)]}, code="file_refused") from refused
-        _checked(row, data, target)
+        try:
+            _check(user, row, data, target)
+        except ValidationError:
+            discard_import(lead_import=row, actor=user, now=clock.now())
+            raise
         return Response(ImportDetailSerializer(row).data, status=202)
 
 
@@ -117,21 +126,42 @@ def _started(user: User, data: dict[str, Any], target: ImportTarget | None) -> L
     )
 
 
-def _checked(row: LeadImport, data: dict[str, Any], target: ImportTarget | None) -> None:
+def _check(user: User, row: LeadImport, data: dict[str, Any], target: ImportTarget | None) -> None:
     variables = list(target.variables) if target else []
-    guessed = guess_mapping(row.detected, variables=variables, remembered=None)
+    memory = remembered(row)
+    guessed = guess_mapping(
+        row.detected,
+        variables=variables,
+        remembered=cast("ImportMapping", memory.same.mapping) if memory.same else None,
+        habits=memory.habits,
+    )
     mapping = said_mapping(row.detected, guessed, said=data.get("mapping", {}), variables=variables)
     if "phone_number" not in mapping["fields"]:
         raise ValidationError({"mapping": ["Say which column holds the phone number."]})
-    options = row.options | {name: data[name] for name in ("country", "duplicates", "existing")}
+    if data["consent_kind"] == "columns" and "consent_on" not in mapping["fields"]:
+        raise ValidationError({"mapping": ["Say which column holds the day of the consent."]})
+    _check_defaults(data["defaults"], target)
+    names = ("country", "duplicates", "existing", "refused_lines", "defaults")
+    options = row.options | {name: data[name] for name in names}
+    options["refused_lines"] = sorted(data["refused_lines"])
     options["tags"] = split_tags(data["tags"])
     check_import(
         lead_import=row,
         mapping=mapping,
         options=options | {"commit_after": not data["dry_run"]},
+        actor=user,
         now=clock.now(),
         real_now=clock.real_now(),
     )
+
+
+def _check_defaults(defaults: dict[str, str], target: ImportTarget | None) -> None:
+    for name, text in defaults.items():
+        if target is None or name not in target.variables:
+            raise ValidationError({"defaults": [f"The script has no variable {name!r}."]})
+        asked = target.asked.get(name)
+        if asked is not None and (problem := asked.problem(text)):
+            raise ValidationError({"defaults": [problem]})
 
 
 class ImportDetail(generics.RetrieveAPIView[LeadImport]):
@@ -160,6 +190,13 @@ class ImportRows(APIView):
         asked = request.query_params.get("verdict", "")
         if asked and asked not in Verdict.values:
             raise ValidationError({"verdict": [f"{asked!r} is no verdict."]})
+        record(
+            actions.LEADS_ROWS_DOWNLOADED,
+            resource=row,
+            actor=cast("User", request.user),
+            now=clock.now(),
+            details={"verdict": asked},
+        )
         after = request.query_params.get("after", "0")[:9]
         with read(row.verdicts_name) as ledger:
             rows = list(

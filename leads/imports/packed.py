@@ -21,6 +21,7 @@ MAX_UNPACKED_BYTES = 400 * 1024 * 1024
 MAX_TEXTS_BYTES = 64 * 1024 * 1024  # the workbook's shared texts are held in memory
 MAX_RATIO = 200
 MAX_ENTRIES = 2000
+MAX_DIRECTORY_BYTES = 2 * 1024 * 1024  # what lists so many entries is far below
 _ZIP = b"PK\x03\x04"
 _TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 _WORKBOOK = "xl/workbook.xml"
@@ -49,18 +50,41 @@ def refuse_bombs(stream: IO[bytes]) -> None:
         or texts > MAX_TEXTS_BYTES
         or unpacked > max(packed, 4096) * MAX_RATIO
     ):
-        raise FileRefused(
-            _("This file unpacks to far more than it should. Save it as CSV and upload that.")
+        raise _refused()
+
+
+class _ShortReads:
+    """A stream of which nothing longer than a list of contents should be is read at once."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._stream.read(
+            min(size, MAX_DIRECTORY_BYTES) if size >= 0 else MAX_DIRECTORY_BYTES
         )
+        if len(found) == MAX_DIRECTORY_BYTES:
+            raise _refused()
+        return found
 
 
 def _entries(stream: IO[bytes]) -> list[zipfile.ZipInfo]:
+    """Return what a ZIP says it holds; a list of millions of entries is refused before it is read."""
     try:
-        return zipfile.ZipFile(stream).infolist()
+        return zipfile.ZipFile(cast("IO[bytes]", _ShortReads(stream))).infolist()
     except zipfile.BadZipFile:
         raise FileUnreadable("binary") from None
     finally:
         stream.seek(0)
+
+
+def _refused() -> FileRefused:
+    return FileRefused(
+        _("This file unpacks to far more than it should. Save it as CSV and upload that.")
+    )
 
 
 def table_in_zip(stream: IO[bytes]) -> IO[bytes] | None:

@@ -16,6 +16,7 @@ from leads import jobs
 from leads.imports.source import detect, read_again, unpacked
 from leads.imports.undo import UNDO_FOR
 from leads.models import ImportOptions, LeadImport, LeadImportRow
+from leads.services.retention import drop_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -172,11 +173,14 @@ def check_import(
     lead_import: LeadImport,
     mapping: ImportMapping,
     options: ImportOptions,
+    actor: Actor | None = None,
     now: datetime,
     real_now: datetime,
 ) -> None:
     """
     Start the dry run with this mapping; after one that is over, start it anew.
+
+    If the commit is to follow by itself, `actor` is who asked for that.
 
     :raises ImportMovedOn: if the import is being checked or committed, or has ended
     """
@@ -197,6 +201,8 @@ def check_import(
         progressed_at=real_now,
     )
     LeadImportRow.objects.filter(lead_import=lead_import).delete()  # mended by another mapping
+    if options.get("commit_after") and actor is not None:
+        record(actions.LEADS_IMPORT_STARTED, resource=lead_import, actor=actor, now=now)
     if before:
         on_commit(lambda: delete_stored(before))
     enqueue(
@@ -258,6 +264,13 @@ def cancel_import(
     record(actions.LEADS_IMPORT_CANCELLED, resource=lead_import, actor=actor, now=now)
     if was_committing and not keep:
         _start_undo(lead_import, actor=actor, now=now, real_now=real_now or now)
+
+
+@atomic
+def discard_import(*, lead_import: LeadImport, actor: Actor, now: datetime) -> None:
+    """Cancel an upload that can't be checked as it was asked for, and delete its file."""
+    cancel_import(lead_import=lead_import, actor=actor, now=now)
+    drop_files(lead_import)
 
 
 @atomic

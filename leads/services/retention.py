@@ -51,7 +51,7 @@ def _end(row: LeadImport, now: datetime) -> bool:
             now=now,
             details={"reason": "abandoned"},
         )
-        _drop_files(row)
+        drop_files(row)
     return bool(ended)
 
 
@@ -66,11 +66,12 @@ def purge_import_files(*, now: datetime) -> int:
     )
     rows = list(over.order_by("finished_at")[:_AT_ONCE])
     for row in rows:
-        run_atomic(partial(_drop_files, row))
+        run_atomic(partial(drop_files, row))
     return len(rows)
 
 
-def _drop_files(row: LeadImport) -> None:
+def drop_files(row: LeadImport) -> None:
+    """Delete an import's spreadsheet, verdicts, sample and mended rows, inside the caller's atomic block."""
     LeadImport.objects.filter(pk=row.pk).update(
         stored_name="", verdicts_name="", detected={**row.detected, "samples": []}
     )

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import client_manager, get_visible_or_404
+from audit import actions
+from audit.services import record
 from convomono.lib import clock, files
 from leads.forms.person import ConsentForm, EraseForm, NoteForm, RevokeForm
 from leads.models import Consent, Lead
@@ -101,14 +103,16 @@ def consent_proof(request: ClientRequest, consent_id: UUID) -> HttpResponseBase:
     """Hand out the file that proves a consent, always as a download."""
     consent = get_visible_or_404(request, Consent.objects.exclude(proof_stored=""), consent_id)
     try:
-        return FileResponse(
-            files.open_stored(consent.proof_stored),
-            as_attachment=True,
-            filename=consent.proof_name,
-            content_type="application/octet-stream",
-        )
+        content = files.open_stored(consent.proof_stored)
     except FileNotFoundError:
         raise Http404 from None
+    record(actions.CONSENT_PROOF_DOWNLOADED, resource=consent, actor=request.user, now=clock.now())
+    return FileResponse(
+        content,
+        as_attachment=True,
+        filename=consent.proof_name,
+        content_type="application/octet-stream",
+    )
 
 
 @client_manager

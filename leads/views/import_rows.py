@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from audit import actions
+from audit.services import record
 from convomono.lib import clock
 from convomono.lib.files import open_stored
 from convomono.lib.htmx import render_page
@@ -146,6 +148,13 @@ def import_errors(request: ClientRequest, import_id: UUID) -> StreamingHttpRespo
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
     asked = request.GET.get("verdict", "")
     verdict = _verdict(asked).value if asked else ""
+    record(
+        actions.LEADS_ROWS_DOWNLOADED,
+        resource=row,
+        actor=request.user,
+        now=clock.now(),
+        details={"verdict": verdict},
+    )
     return csv_answer(error_lines(lead_import=row, verdict=verdict), "rows-to-mend.csv")
 
 
@@ -161,6 +170,7 @@ def import_proof(request: ClientRequest, import_id: UUID) -> FileResponse:
         content = open_stored(name)
     except FileNotFoundError:
         raise Http404 from None
+    record(actions.CONSENT_PROOF_DOWNLOADED, resource=row, actor=request.user, now=clock.now())
     return FileResponse(
         content,
         as_attachment=True,

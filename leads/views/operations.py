@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from audit import actions
+from audit.services import record
 from convomono.lib import clock, files
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import keyset_page
@@ -145,8 +147,14 @@ def operation_file(request: ClientRequest, operation_id: UUID) -> HttpResponseBa
         raise Http404
     name = "leads.xlsx" if operation.params.get("format") == "xlsx" else "leads.csv"
     try:
-        return FileResponse(
-            files.open_stored(operation.stored_name), as_attachment=True, filename=name
-        )
+        content = files.open_stored(operation.stored_name)
     except FileNotFoundError:
         raise Http404 from None
+    record(
+        actions.LEADS_ROWS_DOWNLOADED,
+        resource=operation,
+        actor=request.user,
+        now=clock.now(),
+        details={"leads": operation.changed_count},
+    )
+    return FileResponse(content, as_attachment=True, filename=name)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import client_manager
-from convomono.lib.files import append_stored, stored_size
+from convomono.lib.files import append_stored, folder_bytes, stored_size
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from accounts.access import ClientRequest
 
 PART_MAX_BYTES = 8 * 1024 * 1024
+# A client's unfinished uploads: how many, and as many files of the largest size.
+MOST_UPLOADS, MOST_FILES = 20, 4
 _CONFLICT, _TOO_LARGE = 409, 413
 
 
 def part_name(client_id: UUID, upload_id: UUID) -> str:
     """Return where a growing upload is kept: one client never sees another's."""
     return f"parts/{client_id}/{upload_id}"
+
+
+def _is_full(client_id: UUID) -> bool:
+    """Tell whether a client's unfinished uploads take as much room as they may."""
+    count, size = folder_bytes(f"parts/{client_id}")
+    return count >= MOST_UPLOADS or size >= MOST_FILES * settings.LEAD_UPLOAD_MAX_BYTES
 
 
 @client_manager
@@ -42,6 +50,9 @@ def import_part(request: ClientRequest, part_key: UUID) -> HttpResponse:
     chunk = request.read(PART_MAX_BYTES + 1)
     if len(chunk) > PART_MAX_BYTES or at + len(chunk) > settings.LEAD_UPLOAD_MAX_BYTES:
         return JsonResponse({"detail": _("The file is too large.")}, status=_TOO_LARGE)
+    if at == 0 and not stored_size(name) and _is_full(request.tenant.pk):
+        text = _("Too many uploads wait unfinished. Finish them, or try again in two days.")
+        return JsonResponse({"detail": text}, status=_TOO_LARGE)
     try:
         return JsonResponse({"size": append_stored(name, chunk, at=at)})
     except ValueError:

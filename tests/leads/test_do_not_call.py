@@ -227,6 +227,7 @@ def test_records_a_consent_with_its_proof_and_hands_it_out_as_a_download(
     assert file["Content-Disposition"].startswith("attachment")
     assert b"".join(file.streaming_content) == b"<script>alert(1)</script>"
     assert browse(charlie).get(f"/app/consents/{consent.pk}/proof/").status_code == 404
+    assert AuditLog.objects.filter(action="consent.proof_downloaded").count() == 1
 
 
 def test_takes_a_consent_back_and_nobody_dials_any_more(browse, mia, acme):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from audit.models import AuditLog
+from leads.imports.targets import AskedVariable
 from leads.models import Lead, LeadImport
 
 URL = "/api/v1/client/imports/"
@@ -133,3 +135,56 @@ def test_gives_viewers_no_rows_to_take_away(send, browse, vera):
     address = f"{URL}{made['import_id']}/rows/"
     assert send.get(address).status_code == 200
     assert browse(vera).get(address).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"csv": "a,b\n1,2\n"}, "mapping"),
+        ({"consent_kind": "columns"}, "mapping"),
+        ({"defaults": {"nobody": "x"}}, "defaults"),
+    ],
+)
+def test_keeps_no_file_of_an_upload_it_refuses(send, change, field):
+    answer = send(URL, {"csv": CSV, **CONSENT, **change})
+
+    assert answer.status_code == 400
+    assert field in answer.json()["fields"]
+    row = LeadImport.objects.get()
+    assert (row.status, row.stored_name, row.detected["samples"]) == ("cancelled", "", [])
+
+
+def test_takes_columns_for_what_they_were_in_an_earlier_import(send, imported):
+    imported("Wer,Kontakt\nAda,2125550109\n")
+    csv = "Kontakt,Something\n2125550102,2125550199\n"
+
+    row = send(URL, {"csv": csv, "dry_run": True, **CONSENT}).json()
+
+    assert row["mapping"]["fields"]["phone_number"] == 0
+
+
+def test_takes_defaults_and_leaves_out_lines_as_the_page_does(send, target):
+    target.variables = ["offer", "gift"]
+    target.asked = {"gift": AskedVariable(problem=lambda text: "" if text == "mug" else "No.")}
+    csv = "Number,Country,offer\n212 555 0101,US,\n020 7946 0018,UK,A\n"
+    body = {"csv": csv, "campaign_id": str(target.campaign_id), "refused_lines": ["landline"]}
+    body |= {"dry_run": False, **CONSENT}
+
+    unfit = send(URL, {**body, "defaults": {"gift": "gold"}})
+    answer = send(URL, {**body, "defaults": {"offer": "ten", "gift": "mug"}})
+
+    assert (unfit.status_code, unfit.json()["fields"]) == (400, {"defaults": ["No."]})
+    done = LeadImport.objects.get(pk=answer.json()["import_id"])
+    assert done.counts == {"new": 1, "line_type_refused": 1}
+    assert target.enrolled["+12125550101"].dynamic_vars == {"offer": "ten", "gift": "mug"}
+    started = AuditLog.objects.get(action="leads.import_started")
+    assert (started.resource_id, started.user_email) == (done.pk, "mia@acme.test")
+
+
+def test_records_who_took_rows_away(send):
+    made = send(URL, {"csv": CSV, "dry_run": True, **CONSENT}).json()
+
+    send.get(f"{URL}{made['import_id']}/rows/?verdict=phone_damaged")
+
+    entry = AuditLog.objects.get(action="leads.rows_downloaded")
+    assert entry.details == {"verdict": "phone_damaged"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from datetime import datetime
 
@@ -157,3 +158,20 @@ def test_names_the_row_of_a_stray_quote_and_counts_the_others_right(imported, ve
     assert verdicts(done) == {9: "row_unreadable", 302: "phone_too_short"}
     assert Lead.objects.count() == 299
     assert "P7,2124000007,9,,row_unreadable," in "".join(error_lines(lead_import=done))
+
+
+def test_refuses_a_zip_with_a_huge_list_of_contents_before_it_reads_the_list(alice):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for n in range(30_000):
+            packed.writestr(f"{n:060}.txt", b"")
+    content = out.getvalue()
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileRefused, match="unpacks to far more"):
+            upload(alice, content)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 8_000_000

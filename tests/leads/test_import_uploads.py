@@ -13,6 +13,7 @@ from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from leads import jobs
 from leads.models import LeadImport
+from leads.views import parts
 
 FILE = "First name,Phone\nAda,212 555 0101\nBob,nope\n"
 CONSENT = {"consent_kind": "written", "consent_source": "Web form", "consent_on": "2026-11-01"}
@@ -171,3 +172,27 @@ def test_reads_the_file_another_way_on_the_page(browse, mia):
     assert row.detected["header"] == ["Column 1", "Column 2"]
     refused = browser.post(address, {"encoding": "klingon", "delimiter": ";"})
     assert refused.status_code == 422
+
+
+def test_gives_a_client_so_much_room_for_unfinished_uploads(browse, mia, charlie, monkeypatch):
+    monkeypatch.setattr(parts, "MOST_UPLOADS", 2)
+    keys = [uuid7() for _ in range(3)]
+    browser = browse(mia)
+    for key in keys[:2]:
+        assert send(browser, key, b"x" * 10, 0).status_code == 200
+
+    refused = send(browser, keys[2], b"x", 0)
+
+    assert refused.status_code == 413
+    assert "Finish them" in refused.json()["detail"]
+    assert send(browser, keys[0], b"x" * 10, 10).json() == {"size": 20}  # this one goes on
+    assert send(browse(charlie), uuid7(), b"x", 0).status_code == 200
+
+
+def test_counts_the_bytes_of_unfinished_uploads(browse, mia, settings):
+    settings.LEAD_UPLOAD_MAX_BYTES = 100
+    browser = browse(mia)
+    for _upload in range(parts.MOST_FILES):
+        assert send(browser, uuid7(), b"x" * 100, 0).status_code == 200
+
+    assert send(browser, uuid7(), b"x", 0).status_code == 413

@@ -79,10 +79,13 @@ def test_imports_leads_with_the_same_checks(browse, clerk, acme):
     browser.post("/admin/leads/lead/process_import/", {**form.initial, "resource": "0"})
 
     rows = Lead.objects.order_by("phone_number").values_list("first_name", "status", "search_text")
-    assert [(name, status, text.split()[:2]) for name, status, text in rows] == [
+    assert [(name, status, text.split()[-2:]) for name, status, text in rows] == [
         ("Ada", "new", ["ada", "+12125550101"]),
         ("Grace", "new", ["grace", "+12125550102"]),
     ]
+    entry = AuditLog.objects.get(action="leads.imported")
+    assert entry.user_email == clerk.email
+    assert entry.details == {"back_office": {"new": 1, "update": 1}, "clients": [acme.name]}
 
 
 def test_names_a_bad_number_in_an_import(acme):
@@ -102,7 +105,7 @@ def test_imports_leads_in_bulk(acme, django_assert_max_num_queries):
     rows = [(acme.name, f"+1212555{n:04}", f"P{n}") for n in range(100, 150)]
     headers = ["client", "phone_number", "first_name"]
 
-    with django_assert_max_num_queries(12):  # a look and a write for all
+    with django_assert_max_num_queries(14):  # two looks and a write for all
         result = LeadResource().import_data(table(headers, *rows), raise_errors=True)
     LeadResource().import_data(
         table([*headers, "company"], (*rows[0][:2], "New", "Firm")), raise_errors=True
@@ -177,3 +180,40 @@ def test_sends_whoever_wants_to_change_a_lead_to_its_own_page(browse, clerk, acm
     browse(clerk).post(address, {"first_name": "Eve", "time_zone": "Mars/Base"})
     lead.refresh_from_db()
     assert lead.first_name == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [("first_name", "{{system}}"), ("company", "x" * 201), ("external_id", "y" * 121)],
+)
+def test_refuses_cells_that_an_upload_refuses(acme, column, text):
+    headers = ["client", "phone_number", column]
+
+    result = LeadResource().import_data(table(headers, (acme.name, "+12125550100", text)))
+
+    assert column in result.invalid_rows[0].error_dict
+    assert not Lead.objects.exists()
+
+
+@pytest.mark.parametrize("level", ["client", "agency"])
+def test_shows_a_new_lead_for_what_it_is_when_its_number_is_listed(acme, level):
+    SuppressionFactory.create(
+        client=acme if level == "client" else None, level=level, phone_number="+12125550100"
+    )
+    rows = [(acme.name, "+12125550100"), (acme.name, "+12125550101")]
+
+    LeadResource().import_data(table(["client", "phone_number"], *rows), raise_errors=True)
+
+    found = dict(Lead.objects.values_list("phone_number", "status"))
+    assert found == {"+12125550100": "suppressed", "+12125550101": "new"}
+
+
+def test_records_who_imported_a_do_not_call_list(acme, root):
+    rows = [("", "+12125550101", "Law")]
+
+    for _again in range(2):  # the second time changes nothing and says nothing
+        SuppressionResource().import_data(
+            table(["client", "phone_number", "reason"], *rows), raise_errors=True, user=root
+        )
+
+    assert AuditLog.objects.get(action="suppressions.imported").user_email == root.email

@@ -251,6 +251,7 @@ def test_exports_what_matches_without_formulas(change, browse, mia, vera, acme, 
     assert len(rows) == 2
     assert rows[1][1:3] == ["'+12125550101", "'=HYPERLINK()"]
     assert AuditLog.objects.filter(action="leads.exported").count() == 1
+    assert AuditLog.objects.filter(action="leads.rows_downloaded").count() == 1
     assert browse(vera).get(address).status_code == 403
     files.delete_stored(operation.stored_name)
 
