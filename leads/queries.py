@@ -56,6 +56,19 @@ def with_campaigns(rows: Iterable[Suppression], *, client: Client) -> list[tuple
     ]
 
 
+def with_lists(rows: Iterable[Suppression]) -> list[tuple[Suppression, str]]:
+    """Return each entry with the name of its list, and of the client whose it is."""
+    return [
+        (
+            entry,
+            " · ".join(
+                filter(None, (entry.get_level_display(), entry.client and entry.client.name))
+            ),
+        )
+        for entry in rows
+    ]
+
+
 def suppression_lines(rows: QuerySet[Suppression]) -> Iterator[list[object]]:
     """Yield the heading and each number of a do-not-call list; erased people have none any more."""
     yield list(SUPPRESSION_COLUMNS)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from convomono.lib import files
 from convomono.lib.db import IntegrityError, run_atomic
 from leads.models import AgencyListing, Suppression
-from leads.operations.listing import file_lines, number_in
-from leads.services.suppressions import keep_listed, scope_key
+from leads.operations.listing import LABEL, file_lines, new_entries, number_in
+from leads.services.suppressions import keep_listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 SLICE = 150  # entries in one transaction, with the listing's own row
 TRIES = 5
 KEPT_REFUSED = 50
-_LABEL = 40
 Status = AgencyListing.Status
 
 
@@ -50,10 +49,17 @@ def _write_slice(
     listing: AgencyListing, lines: Sequence[str], *, pace: Pace, now: datetime
 ) -> bool:
     """Write a slice; False if another worker did, or somebody takes the list back."""
+    like = Suppression(
+        level=Suppression.Level.AGENCY,
+        reason=listing.reason,
+        operation_id=listing.pk,
+        added_by_email=listing.created_by_email,
+    )
     for _attempt in range(TRIES):
         numbers = [number_in(line, listing.country) for line in lines]
-        entries, listed = _new_entries(listing, numbers, now)
-        refused = [line[:_LABEL] for line, one in zip(lines, numbers, strict=True) if not one]
+        by_number, listed = new_entries(numbers, like=like, now=now)
+        entries = list(by_number.values())
+        refused = [line[:LABEL] for line, one in zip(lines, numbers, strict=True) if not one]
         columns = {
             "lines_done": listing.lines_done + len(lines),
             "added_count": listing.added_count + len(entries),
@@ -86,36 +92,6 @@ def _write_slice(
                 setattr(listing, name, value)
         return won
     return False
-
-
-def _new_entries(
-    listing: AgencyListing, numbers: Sequence[str], now: datetime
-) -> tuple[list[Suppression], list[str]]:
-    """Return the entries to add, and the keys of those that are on the list."""
-    keys = {
-        scope_key(
-            level=Suppression.Level.AGENCY, client_id=None, campaign_id=None, phone_number=number
-        ): number
-        for number in numbers
-        if number
-    }
-    rows = Suppression.objects.filter(scope_key__in=list(keys))
-    there = set(rows.values_list("scope_key", flat=True))
-    entries = [
-        Suppression(
-            level=Suppression.Level.AGENCY,
-            phone_number=number,
-            scope_key=key,
-            source=Suppression.Source.IMPORT,
-            reason=listing.reason,
-            operation_id=listing.pk,
-            added_by_email=listing.created_by_email,
-            created_at=now,
-        )
-        for key, number in keys.items()
-        if key not in there
-    ]
-    return entries, sorted(there)
 
 
 def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:

@@ -18,13 +18,14 @@ from leads.operations.work import SLICE, TRIES, Overtaken, finish, move, tried
 from leads.services.suppressions import keep_listed, scope_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from leads.imports.work import Pace
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_LINE = 2000
+LABEL = 40  # characters kept of a line without a number
 _CELLS = re.compile(r"[,;\t|\"]")
 Status = LeadOperation.Status
 
@@ -54,10 +55,12 @@ def run_listing(*, operation: LeadOperation, pace: Pace, now: datetime) -> bool:
 def file_lines(stored_name: str) -> Iterator[str]:
     """Yield the lines of the file that say something, at most 2,000 characters of each."""
     with files.open_stored(stored_name) as stream:
+        is_rest = False
         while line := stream.readline(MAX_LINE):
             text = line.decode("utf-8-sig", errors="replace").replace("\x00", "").strip()
-            if text:
+            if text and not is_rest:
                 yield text
+            is_rest = not line.endswith(b"\n")  # of a line that is longer
 
 
 def number_in(line: str, country: str) -> str:
@@ -105,52 +108,61 @@ def _write_slice(
     raise Overtaken
 
 
-def _plan(
-    operation: LeadOperation, lines: Sequence[str], now: datetime
-) -> tuple[list[LeadOperationRow], list[Suppression], list[str]]:
-    numbers = [number_in(line, operation.params["country"]) for line in lines]
+def new_entries(
+    numbers: Iterable[str], *, like: Suppression, now: datetime
+) -> tuple[dict[str, Suppression], list[str]]:
+    """
+    Return an entry by number for those that aren't on the list yet, and the keys of those that are.
+
+    `like` says which list, why, by whom and of what import; empty numbers and doubles are left out. One query.
+    """
     keys = {
         number: scope_key(
-            level=Suppression.Level.CLIENT,
-            client_id=operation.client_id,
-            campaign_id=None,
-            phone_number=number,
+            level=like.level, client_id=like.client_id, campaign_id=None, phone_number=number
         )
         for number in numbers
         if number
     }
-    there = set(
-        Suppression.objects.filter(scope_key__in=list(keys.values())).values_list(
-            "scope_key", flat=True
+    there = Suppression.objects.filter(scope_key__in=list(keys.values()))
+    listed = set(there.values_list("scope_key", flat=True))
+    names = ("level", "client_id", "reason", "operation_id", "added_by_email")
+    same = {name: getattr(like, name) for name in names}
+    entries = {
+        number: Suppression(
+            **same,
+            phone_number=number,
+            scope_key=key,
+            source=Suppression.Source.IMPORT,
+            created_at=now,
         )
+        for number, key in keys.items()
+        if key not in listed
+    }
+    return entries, sorted(listed)
+
+
+def _plan(
+    operation: LeadOperation, lines: Sequence[str], now: datetime
+) -> tuple[list[LeadOperationRow], list[Suppression], list[str]]:
+    numbers = [number_in(line, operation.params["country"]) for line in lines]
+    like = Suppression(
+        level=Suppression.Level.CLIENT,
+        client_id=operation.client_id,
+        reason=operation.params["reason"],
+        operation_id=operation.pk,
+        added_by_email=operation.created_by_email,
     )
-    listed_keys = sorted(there)
-    rows, entries = [], []
+    entries, listed = new_entries(numbers, like=like, now=now)
+    waiting, rows = dict(entries), []
     for line, number in zip(lines, numbers, strict=True):
-        listed = bool(number) and keys[number] in there
-        row = LeadOperationRow(
-            client_id=operation.client_id,
-            operation=operation,
-            lead_id=uuid7(),
-            label=f"…{number[-4:]}" if number else line[:40],
-            note=LISTED if listed else "" if number else NO_NUMBER,
-        )
-        rows.append(row)
-        if row.note:
-            continue
-        there.add(keys[number])
-        entries.append(
-            Suppression(
-                pk=row.lead_id,
-                level=Suppression.Level.CLIENT,
+        entry = waiting.pop(number, None)  # the first line that names it
+        rows.append(
+            LeadOperationRow(
                 client_id=operation.client_id,
-                phone_number=number,
-                scope_key=keys[number],
-                source=Suppression.Source.IMPORT,
-                reason=operation.params["reason"],
-                operation_id=operation.pk,
-                added_by_email=operation.created_by_email,
-                created_at=now,
+                operation=operation,
+                lead_id=entry.pk if entry else uuid7(),
+                label=f"…{number[-4:]}" if number else line[:LABEL],
+                note="" if entry else LISTED if number else NO_NUMBER,
             )
         )
-    return rows, entries, listed_keys
+    return rows, list(entries.values()), listed

@@ -89,7 +89,7 @@ def test_shows_all_lists_and_takes_off_the_agencys_alone(browse, bob_may, acme):
     assert f"{ours.pk}/lift/" in page
     assert f"{theirs.pk}/lift/" not in page
     assert browser.get(f"{LIST}{theirs.pk}/lift/").status_code == 404
-    assert browser.get(LIST, {"q": "999"}).text.count("No number on the lists matches") == 1
+    assert browser.get(LIST, {"q": "999"}).text.count("No number on the list matches") == 1
 
 
 def test_asks_as_few_queries_for_many_entries(browse, bob_may, django_assert_num_queries, acme):

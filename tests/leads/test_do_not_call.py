@@ -459,3 +459,35 @@ def test_asks_twice_before_it_erases(known, browse, mia, vera, charlie):
     assert Lead.objects.get().status == "erased"
     assert browse(mia).get("/app/leads/").text.count("erased:") == 0
     assert "An erased person" in browse(mia).get("/app/do-not-call/").text
+
+
+@pytest.mark.parametrize("face", ["client", "agency"])
+def test_shows_entries_alike_on_both_faces(browse, mia, root, acme, face):
+    client = acme if face == "client" else None
+    asked = SuppressionFactory.create(
+        client=client, level=face, phone_number=NUMBER, source="call", reason="user_requested_dnc"
+    )
+    erased = SuppressionFactory.create(client=client, level=face, phone_number="#0123456789abcde")
+    path = "/app/do-not-call/" if client else "/agency/do-not-call/"
+    browser = browse(mia if client else root)
+
+    page = browser.get(path).text
+
+    assert "Asked on a call" in page
+    assert "user_requested_dnc" not in page  # a code of the voice platform's
+    assert "0123456789" not in page
+    for entry in (asked, erased):
+        assert f"{path}{entry.pk}/lift/" in page
+    lift = browser.get(f"{path}{erased.pk}/lift/").text
+    assert "An erased person" in lift
+    assert "0123456789" not in lift
+
+
+def test_takes_one_number_of_a_line_however_long_it_is(take_over):
+    long_note = "x" * 1990 + " 212 555 0109 " + "y" * 3000 + " 212-555-0108"
+
+    operation = take_over(pasted=f"{NUMBER},{long_note}\n+12125550102\n")
+
+    assert operation.changed_count == 2
+    numbers = set(Suppression.objects.values_list("phone_number", flat=True))
+    assert numbers == {NUMBER, "+12125550102"}

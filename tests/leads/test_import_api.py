@@ -156,11 +156,11 @@ def test_keeps_no_file_of_an_upload_it_refuses(send, change, field):
 
 def test_takes_columns_for_what_they_were_in_an_earlier_import(send, imported):
     imported("Wer,Kontakt\nAda,2125550109\n")
-    csv = "Kontakt,Something\n2125550102,2125550199\n"
+    csv = "Something,Kontakt\n2125550199,2125550102\n"
 
     row = send(URL, {"csv": csv, "dry_run": True, **CONSENT}).json()
 
-    assert row["mapping"]["fields"]["phone_number"] == 0
+    assert row["mapping"]["fields"]["phone_number"] == 1
 
 
 def test_takes_defaults_and_leaves_out_lines_as_the_page_does(send, target):
