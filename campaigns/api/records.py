@@ -19,6 +19,7 @@ from accounts.api.problems import Conflict
 from campaigns.api.serializers import (
     CallDetailSerializer,
     CallSerializer,
+    LeadChangeSerializer,
     LeadSerializer,
     LeadWriteSerializer,
 )
@@ -28,8 +29,12 @@ from campaigns.services.variables import variable_rules
 from campaigns.variables import problems
 from convomono.lib import clock
 from convomono.lib.phone import NumberRefused
+from leads.imports.work import Pace
 from leads.models import Lead
 from leads.services import ConsentStatement, LeadExists, LeadFields, create_lead
+from leads.services.filling import fill_lead
+from leads.services.operations import delete_lead
+from leads.services.people import change_lead
 from leads.services.requests import MAX_KEY, KeyReused, find_answer, remember_answer
 from telephony.models import Call
 
@@ -47,6 +52,10 @@ _KEY = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="A word of your own for this lead: sent again, it changes nothing.",
+)
+_FIELDS = (
+    *("first_name", "last_name", "email", "company", "region", "postal_code", "time_zone"),
+    "external_id",
 )
 _STATUS = OpenApiParameter("status", str, description="Only those in this status.")
 
@@ -124,6 +133,8 @@ class LeadList(generics.ListAPIView[Lead]):
     def post(self, request: Request) -> Response:
         """
         Add a lead and, with a campaign, enrol it; 200 if the client has this number already.
+
+        Of a lead that is there gaps are filled, tags added, and a consent that is news is recorded.
 
         Under the same `Idempotency-Key` the same body is answered as the first time, for a week.
         """
@@ -212,27 +223,36 @@ def _check_variables(campaign: Campaign, data: dict[str, Any]) -> None:
 
 
 def _find_or_add(user: User, data: dict[str, Any]) -> tuple[Lead, bool]:
-    names = ("first_name", "last_name", "email", "company")
-    consent = data.get("consent")
+    fields = LeadFields(**{name: data[name] for name in _FIELDS})
+    consent = ConsentStatement(**data["consent"]) if data.get("consent") else None
     try:
         lead = create_lead(
             client=cast("Client", user.client),
             phone_number=data["phone_number"],
             country=data["country"],
-            fields=LeadFields(**{name: data[name] for name in names}),
-            consent=ConsentStatement(**consent) if consent else None,
+            fields=fields,
+            consent=consent,
+            tags=data["tags"],
             actor=user,
             now=clock.now(),
         )
     except NumberRefused as refused:
         raise ValidationError({"phone_number": refused.reason}, code=refused.reason) from refused
     except LeadExists as there:
+        fill_lead(
+            lead=there.lead,
+            fields=fields,
+            tags=data["tags"],
+            consent=consent,
+            actor=user,
+            now=clock.now(),
+        )
         return there.lead, False
     return lead, True
 
 
 class LeadDetail(generics.RetrieveAPIView[Lead]):
-    """One lead with its campaigns."""
+    """One lead with its campaigns: read, changed, deleted."""
 
     permission_classes = [ClientFace]
     serializer_class = LeadSerializer
@@ -241,3 +261,38 @@ class LeadDetail(generics.RetrieveAPIView[Lead]):
 
     def get_queryset(self) -> QuerySet[Lead]:
         return _leads(cast("User", self.request.user))
+
+    @extend_schema(request=LeadChangeSerializer, responses=LeadSerializer)
+    def patch(self, request: Request, lead_id: UUID) -> Response:
+        """Change what is sent; `tags` replace those that were there."""
+        user = cast("User", request.user)
+        lead = get_or_404(_leads(user), lead_id)
+        sent = LeadChangeSerializer(data=request.data, partial=True)
+        sent.is_valid(raise_exception=True)
+        data = sent.validated_data
+        names = tuple(name for name in _FIELDS if name in data)
+        change_lead(
+            lead=lead,
+            fields=LeadFields(**{name: data[name] for name in names}),
+            names=names,
+            tags=data.get("tags", lead.tags),
+            actor=user,
+            now=clock.now(),
+        )
+        return _shown(user, lead.pk, is_new=False)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, lead_id: UUID) -> Response:
+        """
+        Delete a lead that nobody called; under Leads > Changes it can be brought back for 30 days.
+
+        409 `lead_in_use` for one that was called or waits in a launch: its history stays. Erasing a
+        person is done on the lead's page.
+        """
+        user = cast("User", request.user)
+        lead = get_or_404(_leads(user), lead_id)
+        if not delete_lead(
+            lead=lead, actor=user, pace=Pace(real_now=clock.real_now), now=clock.now()
+        ):
+            raise Conflict("The lead was called, or waits in a launch.", code="lead_in_use")
+        return Response(status=204)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from rest_framework import serializers
 
@@ -13,6 +14,7 @@ from campaigns.services.authoring import CampaignContent
 from convomono.lib import clock, money
 from convomono.lib.days import FIRST
 from leads.models import Consent, Lead
+from leads.models.people import MOST_TAGS
 from telephony.models import Call, VoiceAgent
 
 if TYPE_CHECKING:
@@ -245,7 +247,11 @@ class LeadSerializer(serializers.ModelSerializer[Lead]):
             "last_name",
             "email",
             "company",
+            "region",
+            "postal_code",
             "time_zone",
+            "external_id",
+            "other_numbers",
             "consent_status",
             "status",
             "last_attempted_at",
@@ -289,17 +295,36 @@ class SpokenField(serializers.CharField):
     default_validators = [_without_braces]
 
 
-class LeadWriteSerializer(serializers.Serializer[Any]):
-    """One lead; with `campaign_id` it is enrolled too, and waits for that campaign's next launch."""
+class LeadChangeSerializer(serializers.Serializer[Any]):
+    """What can be changed of a lead; what isn't sent stays. Another number is another lead."""
 
-    phone_number = serializers.CharField(max_length=40)
-    country = serializers.RegexField("^[A-Z]{2}$", default="US")
     first_name = SpokenField(max_length=120, allow_blank=True, default="")
     last_name = SpokenField(max_length=120, allow_blank=True, default="")
     email = serializers.EmailField(
         max_length=254, allow_blank=True, default="", validators=[_without_braces]
     )
     company = SpokenField(max_length=200, allow_blank=True, default="")
+    region = SpokenField(max_length=64, allow_blank=True, default="")
+    postal_code = SpokenField(max_length=16, allow_blank=True, default="")
+    time_zone = serializers.CharField(max_length=64, allow_blank=True, default="")
+    external_id = SpokenField(max_length=120, allow_blank=True, default="")
+    tags = serializers.ListField(
+        child=serializers.RegexField(r"^[^,#{}]+$", max_length=40),
+        max_length=MOST_TAGS,
+        default=list,
+    )
+
+    def validate_time_zone(self, zone: str) -> str:
+        if zone and zone not in available_timezones():
+            raise serializers.ValidationError("This is no IANA time zone.")
+        return zone
+
+
+class LeadWriteSerializer(LeadChangeSerializer):
+    """One lead; with `campaign_id` it is enrolled too, and waits for that campaign's next launch."""
+
+    phone_number = serializers.CharField(max_length=40)
+    country = serializers.RegexField("^[A-Z]{2}$", default="US")
     campaign_id = serializers.UUIDField(required=False)
     dynamic_vars = serializers.DictField(
         child=serializers.RegexField(r"^(?!.*(\{\{|\}\})).*$", max_length=500), default=dict

@@ -13,6 +13,7 @@ from leads.forms.consent import COUNTRIES
 from leads.imports.cells import split_tags
 from leads.imports.columns import FACTS, FIELDS, filled_ratio
 from leads.imports.rows import MAX_VARIABLE
+from leads.imports.source import MOST_TITLES
 from leads.imports.targets import AskedVariable
 
 if TYPE_CHECKING:
@@ -243,6 +244,13 @@ class ReadingForm(forms.Form):
     encoding = forms.ChoiceField(label=_("Characters"), required=False)
     delimiter = forms.ChoiceField(label=_("Between the columns"), required=False)
     sheet = forms.ChoiceField(label=_("Sheet"), required=False)
+    skipped = forms.IntegerField(
+        label=_("Rows above the table"),
+        min_value=0,
+        max_value=MOST_TITLES,
+        required=False,
+        help_text=_("Titles, a date, a logo: left out. Empty rows don't count."),
+    )
     has_header = forms.BooleanField(label=_("The first row names the columns"), required=False)
 
     def __init__(self, *args: Any, found: Detected, **kwargs: Any) -> None:
@@ -261,6 +269,7 @@ class ReadingForm(forms.Form):
             else:
                 del self.fields[name]
         self.fields["has_header"].initial = found["has_header"]
+        self.fields["skipped"].initial = found.get("skipped", 0)
 
 
 _ENCODINGS = {

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow, FileUnreadable
+from leads.imports.cells import day_of
 from leads.imports.packed import (
     FileRefused,
     refuse_bombs,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from leads.models import Detected
 
 SAMPLE_ROWS = 20
+MOST_TITLES = 20  # rows above the one that names the columns
+_TABLE_COLUMNS = 2
+_DAY_DIGITS = 8
 MAX_COLUMNS = 250
 FEWEST_DIGITS, MOST_DIGITS = 7, 15
 _ZIP = b"PK\x03\x04"
@@ -89,7 +93,7 @@ def unpacked(stream: IO[bytes]) -> IO[bytes]:
 
 def read_again(stream: IO[bytes], found: Detected, *, reading: Mapping[str, Any]) -> Detected:
     """
-    Return what the file is, read as somebody says: `encoding`, `delimiter`, `sheet`, `has_header`.
+    Return what the file is, read as somebody says: `encoding`, `delimiter`, `sheet`, `skipped`, `has_header`.
 
     :raises FileRefused: with a sentence, if it is no table then
     """
@@ -97,6 +101,7 @@ def read_again(stream: IO[bytes], found: Detected, *, reading: Mapping[str, Any]
     for name in ("encoding", "delimiter", "sheet"):
         if reading.get(name):
             changed[name] = reading[name]
+    changed["header"], changed["skipped"] = [], int(reading.get("skipped") or 0)
     with _told():
         return _with_columns(stream, changed, has_header=bool(reading.get("has_header")))
 
@@ -111,20 +116,44 @@ def _told() -> Iterator[None]:
 
 
 def _with_columns(stream: IO[bytes], found: Detected, *, has_header: bool | None) -> Detected:
-    rows = [row for _number, row in islice(open_rows(stream, found), SAMPLE_ROWS + 1)]
+    rows = [row for _number, row in islice(open_rows(stream, found), SAMPLE_ROWS + MOST_TITLES + 1)]
     cells = [row for row in rows if not isinstance(row, BrokenRow)]
     if not cells:
         raise FileRefused(_("The file has no rows we can read."))
     if has_header is None:
+        found["skipped"] = _titles(cells)
+        cells = cells[found["skipped"] :]
         has_header = not any(is_like_phone(cell) for cell in cells[0])
     found["has_header"] = has_header
     if has_header:
         found["header"] = [csvio.clean_cell(cell)[:120] for cell in cells.pop(0)]
     else:
         found["header"] = [_("Column %d") % place for place, _one in enumerate(cells[0], start=1)]
-    found["samples"] = [[csvio.clean_cell(cell)[:200] for cell in row] for row in cells]
+    found["samples"] = [
+        [csvio.clean_cell(cell)[:200] for cell in row] for row in cells[:SAMPLE_ROWS]
+    ]
     _refuse_shape(found)
     return found
+
+
+def _titles(rows: list[list[str]]) -> int:
+    """Return how many rows at the top are titles: narrow ones above a row as wide as most of the others."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    usual = max(set(filled), key=filled.count)
+    if usual < _TABLE_COLUMNS:
+        return 0
+    wide = (place for place, count in enumerate(filled) if count * 2 > usual)
+    first = next(wide, 0)
+    is_whole = len(rows) - first > 1  # a table follows
+    names_nobody = not any(_is_number(cell) for row in rows[:first] for cell in row)
+    return first if first <= MOST_TITLES and is_whole and names_nobody else 0
+
+
+def _is_number(cell: str) -> bool:
+    """Tell whether a cell is surely a phone number and no day: then its row is a person, however narrow."""
+    return (
+        sum(map(str.isdigit, cell)) > _DAY_DIGITS and is_like_phone(cell) and not day_of(cell, "")
+    )
 
 
 def is_like_phone(cell: str) -> bool:
@@ -157,7 +186,7 @@ def open_rows(stream: IO[bytes], found: Detected) -> Iterator[tuple[int, list[st
     """
     Yield (row number as a spreadsheet shows it, cells), the header included.
 
-    Rows without any text are left out.
+    Rows without any text are left out, and the titles above the header.
 
     :raises FileUnreadable: at a line too long to be a row
     """
@@ -171,6 +200,6 @@ def open_rows(stream: IO[bytes], found: Detected) -> Iterator[tuple[int, list[st
             width=len(found["header"]),
         )
     )
-    for number, row in enumerate(rows, start=1):
-        if isinstance(row, BrokenRow) or "".join(row).strip():
-            yield number, row
+    numbered = enumerate(rows, start=1)
+    said = (one for one in numbered if isinstance(one[1], BrokenRow) or "".join(one[1]).strip())
+    yield from islice(said, found.get("skipped", 0), None)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Client
     from audit.services import Actor
-    from leads.models import ImportMapping
+    from leads.models import Detected, ImportMapping
     from leads.services.people import ConsentStatement
 
 Status = LeadImport.Status
@@ -98,7 +98,7 @@ def start_import(
         options=_with_consent(
             consent, is_by_row=agreement.is_by_row, proof=_kept(agreement.proof, client)
         ),
-        rows_total=max(sniffer.lines - found["has_header"], 0) if found["format"] == "csv" else 0,
+        rows_total=_estimate(sniffer, found),
         created_by_email=actor.actor_email,
         created_at=now,
     )
@@ -108,6 +108,12 @@ def start_import(
         delete_stored(stored_name)
         raise
     return row
+
+
+def _estimate(sniffer: TextSniffer, found: Detected) -> int:
+    """Return about how many rows a text has below its header; 0, unknown, of a workbook."""
+    above = found["has_header"] + found.get("skipped", 0)
+    return max(sniffer.lines - above, 0) if found["format"] == "csv" else 0
 
 
 def _looked_through(stream: IO[bytes]) -> tuple[str, TextSniffer, int]:

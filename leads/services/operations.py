@@ -10,14 +10,16 @@ from convomono.lib import files
 from convomono.lib.db import atomic, compare_and_set
 from convomono.lib.jobs import enqueue
 from leads.jobs import JOB_SECONDS, work_on_operation
-from leads.models import UNDO_FOR, LeadOperation
+from leads.models import UNDO_FOR, Lead, LeadOperation
 from leads.operations.listing import file_lines
+from leads.operations.work import run_operation
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from accounts.models import Client
     from audit.services import Actor
+    from leads.imports.work import Pace
     from leads.models import OperationParams
 
 Kind = LeadOperation.Kind
@@ -59,6 +61,25 @@ def start_operation(
     )
     _enqueue(operation)
     return operation
+
+
+def delete_lead(*, lead: Lead, actor: Actor, pace: Pace, now: datetime) -> bool:
+    """
+    Delete one lead at once, as a change that can be undone for 30 days; False if it is in use and stays.
+
+    Who was called, or waits in a launch, is part of the calls' history.
+    """
+    operation = start_operation(
+        client=lead.client,
+        kind=Kind.DELETE,
+        params={"ids": [str(lead.pk)]},
+        total=1,
+        actor=actor,
+        now=now,
+        real_now=pace.real_now(),
+    )
+    run_operation(operation=operation, pace=pace, now=now)
+    return not Lead.objects.filter(pk=lead.pk).exists()
 
 
 def start_listing(

@@ -17,6 +17,7 @@ from leads.services.scoring import rescore_called, rescore_lead, weighing_of
 from leads.services.suppressions import is_listed, suppressed_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 
-# What people change by hand; region, postal code and external id come from files and programs.
+# What people change by hand; programs change region, postal code and their own id as well.
 CHANGEABLE = ("first_name", "last_name", "email", "company", "time_zone")
 
 
@@ -142,18 +143,19 @@ def change_lead(
     fields: LeadFields,
     tags: list[str],
     tags_seen: list[str] | None = None,
+    names: Sequence[str] = CHANGEABLE,
     actor: Actor,
     now: datetime,
 ) -> bool:
     """
-    Write what somebody changed of a lead; False if nothing is different. What wasn't asked stays.
+    Write what somebody changed of a lead; False if nothing is different. Of `fields` these `names` were asked.
 
     With `tags_seen`, what they saw when they began, tags that came or went meanwhile aren't undone.
     """
     lead.refresh_from_db()  # inside the block: others may have changed it since it was fetched
     if tags_seen is not None:
         tags = _with_changes(lead.tags, before=tags_seen, after=tags)
-    asked = {name: value for name, value in asdict(fields).items() if name in CHANGEABLE}
+    asked = {name: value for name, value in asdict(fields).items() if name in names}
     changed = [name for name, value in asked.items() if getattr(lead, name) != value]
     if tags != lead.tags:
         changed.append("tags")
@@ -161,9 +163,22 @@ def change_lead(
         return False
     for name, value in {**asked, "tags": tags}.items():
         setattr(lead, name, value)
+    if {"region", "postal_code"} & set(changed):
+        lead.zone_candidates = list(
+            likely_zones(
+                lead.phone_number,
+                country=lead.country,
+                region=lead.region,
+                postal_code=lead.postal_code,
+            )
+        )
     lead.search_text, lead.updated_at = lead.searchable(), now
     Lead.objects.filter(pk=lead.pk).update(
-        **asked, tags=tags, search_text=lead.search_text, updated_at=now
+        **asked,
+        tags=tags,
+        zone_candidates=lead.zone_candidates,
+        search_text=lead.search_text,
+        updated_at=now,
     )
     rescore_lead(lead.pk)
     # Names of columns alone: what they say is the person's.

@@ -386,3 +386,58 @@ def oracle(numbers: list[str], known: set[str]) -> dict[str, int]:
     counts["update"] = len(set(times) & known)
     counts["new"] = len(set(times) - known)
     return {name: count for name, count in counts.items() if count}
+
+
+TITLES = "Leads of November\n\nMade by Ann,2026-11-01\n"
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_leaves_titles_above_the_table_out(imported, verdicts, kind):
+    table = "First name,Phone,City,State\nAda,2125550101,,NY\nBob,12,Reno,NV\n"
+    content: bytes | str = TITLES + table
+    if kind == "xlsx":
+        book, out = openpyxl.Workbook(), io.BytesIO()
+        for line in content.splitlines():
+            book.active.append(line.split(",") if line else [])
+        book.save(out)
+        content = out.getvalue()
+
+    done = imported(content)
+
+    assert done.detected["header"] == ["First name", "Phone", "City", "State"]
+    assert done.detected["samples"][0] == ["Ada", "2125550101", "", "NY"]
+    assert verdicts(done) == {6: "phone_too_short"}  # as the spreadsheet counts
+    assert done.rows_total == 2
+    assert Lead.objects.get().first_name == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("content", "skipped"),
+    [
+        ("phone\n2125550101\n2125550102\n", 0),
+        ("name,phone\nAda,2125550101\n", 0),
+        ("name,phone,a,b\nAda,2125550101,,\nBob,2125550102,,\n", 0),
+        ("Ada,2125550101,x,y\nBob,2125550102,,\n", 0),
+        (",2125550101,,\nAda,2125550102,x,y\nBob,2125550103,x,y\n", 0),
+        ("2026-11-01 10:20:30\nname,phone\nAda,2125550101\n", 1),
+        ("Report\nname,phone\nAda,2125550101\n", 1),
+        ("Report\nAda,2125550101\nBob,2125550102\n", 1),
+    ],
+)
+def test_takes_no_table_for_a_title(alice, content, skipped):
+    assert upload(alice, content).detected["skipped"] == skipped
+
+
+def test_leaves_out_as_many_rows_as_somebody_says(alice, browse, mia):
+    row = upload(alice, "a,b,c\nx,y,z\nName,Phone,City\nAda,2125550101,Reno\n")
+    assert row.detected["header"] == ["a", "b", "c"]
+    path = f"/app/imports/{row.pk}/reading/"
+
+    browse(mia).post(
+        path, {"delimiter": ",", "encoding": "utf-8", "skipped": 2, "has_header": "on"}
+    )
+    refused = browse(mia).post(path, {"delimiter": ",", "encoding": "utf-8", "skipped": 21})
+
+    row.refresh_from_db()
+    assert row.detected["header"] == ["Name", "Phone", "City"]
+    assert refused.status_code == 422

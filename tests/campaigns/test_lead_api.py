@@ -1,0 +1,151 @@
+"""Leads by program: what is told of one that is there, changing it, deleting it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from audit.models import AuditLog
+from leads.models import Consent, Lead, LeadOperation
+from leads.services.consents import revoke_consent
+from tests.factories.accounts import NOW
+from tests.factories.leads import LeadFactory
+
+LEADS = "/api/v1/client/leads/"
+NUMBER = "+12125550142"
+GIVEN = {"kind": "written", "source": "Form", "given_at": "2026-11-01T10:00:00Z"}
+
+
+def post(browser, **body):
+    return browser.post(LEADS, {"phone_number": NUMBER, **body}, content_type="application/json")
+
+
+def patch(browser, lead, **body):
+    return browser.patch(f"{LEADS}{lead.pk}/", body, content_type="application/json")
+
+
+def test_adds_a_lead_with_all_that_is_known_of_it(browse, mia):
+    answer = post(
+        browse(mia), first_name="Ada", region="CA", postal_code="90001", external_id="crm-7",
+        tags=["vip"],
+    )  # fmt: skip
+
+    lead = Lead.objects.get()
+    assert answer.status_code == 201
+    assert (lead.external_id, lead.tags, lead.zones) == ("crm-7", ["vip"], ["America/Los_Angeles"])
+    shown = answer.json()
+    assert (shown["region"], shown["tags"], shown["external_id"]) == ("CA", ["vip"], "crm-7")
+
+
+def test_fills_in_what_it_is_told_of_a_lead_that_is_there(browse, mia, acme):
+    lead = LeadFactory.create(
+        client=acme, phone_number=NUMBER, first_name="Ada", consent_status="none", tags=["old"],
+        zone_candidates=["America/New_York"],
+    )  # fmt: skip
+    body = {
+        "first_name": "Eve",
+        "company": "Firm",
+        "region": "CA",
+        "tags": ["vip"],
+        "consent": GIVEN,
+    }
+
+    answers = [post(browse(mia), **body) for _twice in range(2)]
+
+    lead.refresh_from_db()
+    assert [one.status_code for one in answers] == [200, 200]
+    assert (lead.first_name, lead.company, lead.tags) == ("Ada", "Firm", ["old", "vip"])
+    assert (lead.consent_status, lead.zones) == ("given", ["America/Los_Angeles"])
+    assert Consent.objects.count() == 1
+    assert AuditLog.objects.filter(action="lead.changed").count() == 1
+
+
+@pytest.mark.parametrize(("days", "status"), [(-1, "revoked"), (0, "revoked"), (1, "given")])
+def test_believes_a_consent_again_that_is_newer_than_its_taking_back(
+    browse, mia, acme, days, status
+):
+    lead = LeadFactory.create(client=acme, phone_number=NUMBER)
+    Consent.objects.create(
+        client=acme, lead=lead, kind="express", source="Fair", given_at=NOW - timedelta(days=90),
+        recorded_by_email="x@x.test", created_at=NOW,
+    )  # fmt: skip
+    taken_back = NOW - timedelta(days=20)
+    revoke_consent(lead=lead, how="By mail", actor=mia, now=taken_back)
+
+    post(
+        browse(mia), consent={**GIVEN, "given_at": (taken_back + timedelta(days=days)).isoformat()}
+    )
+
+    lead.refresh_from_db()
+    assert lead.consent_status == status
+
+
+def test_changes_what_is_sent_and_nothing_else(browse, mia, acme):
+    lead = LeadFactory.create(
+        client=acme, phone_number=NUMBER, first_name="Ada", company="Firm", tags=["old"]
+    )
+    browser = browse(mia)
+
+    answer = patch(browser, lead, company="", postal_code="90001", tags=["vip"])
+
+    lead.refresh_from_db()
+    assert answer.status_code == 200
+    assert (lead.first_name, lead.company, lead.tags) == ("Ada", "", ["vip"])
+    assert lead.zones == ["America/Los_Angeles"]
+    assert answer.json()["tags"] == ["vip"]
+    assert patch(browser, lead, first_name="Eve").json()["tags"] == ["vip"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"first_name": "{{x}}"}, "first_name"),
+        ({"time_zone": "Mars/Base"}, "time_zone"),
+        ({"tags": ["a,b"]}, "tags"),
+        ({"tags": ["{{x}}"]}, "tags"),
+        ({"email": "nobody"}, "email"),
+    ],
+)
+def test_refuses_changes_that_could_harm(browse, mia, acme, body, field):
+    lead = LeadFactory.create(client=acme, phone_number=NUMBER)
+
+    answer = patch(browse(mia), lead, **body)
+
+    assert answer.status_code == 400
+    assert field in answer.json()["fields"]
+
+
+def test_deletes_a_lead_that_nobody_called_and_can_bring_it_back(browse, mia, acme):
+    lead = LeadFactory.create(client=acme, created_at=NOW - timedelta(days=900))
+    called = LeadFactory.create(client=acme, created_at=NOW - timedelta(days=900))
+    use(called)
+    browser = browse(mia)
+
+    gone, kept = (browser.delete(f"{LEADS}{one.pk}/") for one in (lead, called))
+
+    assert gone.status_code == 204
+    assert (kept.status_code, kept.json()["code"]) == (409, "lead_in_use")
+    assert list(Lead.objects.all()) == [called]
+    assert browser.delete(f"{LEADS}{lead.pk}/").status_code == 404
+    operation = LeadOperation.objects.get(changed_count=1)
+    assert (operation.kind, operation.status) == ("delete", "done")
+
+
+def use(lead: Lead) -> None:
+    """Give the lead a promise that somebody made."""
+    from campaigns.models import FollowUp
+
+    FollowUp.objects.create(
+        client=lead.client, lead=lead, due_at=NOW, note="Call", key="k", created_at=NOW
+    )
+
+
+def test_is_for_the_clients_own_managers(browse, vera, charlie, acme):
+    lead = LeadFactory.create(client=acme)
+
+    for person, status in ((vera, 403), (charlie, 404)):
+        assert patch(browse(person), lead, first_name="X").status_code == status
+        assert browse(person).delete(f"{LEADS}{lead.pk}/").status_code == status
+
+    assert Lead.objects.get() == lead
