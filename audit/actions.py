@@ -19,6 +19,7 @@ RATE_CHANGED = "rate.changed"
 RATE_WITHDRAWN = "rate.withdrawn"
 CALL_REFUNDED = "call.refunded"
 CALL_CHARGED = "call.charged"
+SELLER_SET = "seller.set"
 PAYMENT_AWAITED = "payment.awaited"
 PAYMENT_FAILED = "payment.failed"
 PAYMENT_REFUNDED = "payment.refunded"
@@ -149,6 +150,7 @@ SENTENCES = {
     RATE_CHANGED: _("Changed the price"),
     RATE_WITHDRAWN: _("Took back a price that had not begun"),
     CALL_REFUNDED: _("Refunded a call"),
+    SELLER_SET: _("Changed who sells on invoices"),
     CALL_CHARGED: _("Billed what a call was billed too little"),
     PAYMENT_AWAITED: _("Noted a payment that is still to come"),
     PAYMENT_FAILED: _("Noted that a payment failed"),

@@ -263,6 +263,48 @@ class RateForm(forms.Form):
         }
 
 
+class SellerForm(forms.Form):
+    """Who the agency is on its invoices."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    tax_number = forms.CharField(
+        label=_("Tax number"),
+        max_length=60,
+        required=False,
+        help_text=_("As it is to stand there: EIN 12-3456789"),
+    )
+    tax_name = forms.CharField(
+        label=_("Tax"), max_length=30, required=False, help_text=_("Its name: VAT, sales tax")
+    )
+    tax_percent = forms.DecimalField(
+        label=_("Tax rate (%)"),
+        min_value=0,
+        max_value=99,
+        decimal_places=2,
+        required=False,
+        help_text=_("Amounts include it. Empty: invoices say nothing of tax."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        if said.get("tax_percent") and not said.get("tax_name"):
+            self.add_error("tax_name", _("Say which tax it is."))
+        return said
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Return what was typed, as the service takes it."""
+        typed = dict(self.cleaned_data)
+        typed["tax_basis_points"] = int((typed.pop("tax_percent") or 0) * 100)
+        return typed
+
+
 class LedgerFilterForm(forms.Form):
     """Which lines of the ledger to show; days are those of the page's time zone."""
 

@@ -116,6 +116,12 @@ def refund_micros(
     return min(left_micros, seconds * price_per_minute_micros // 60)
 
 
+def tax_in(*, amount_micros: int, basis_points: int) -> int:
+    """Return the tax that an amount includes, in micros, rounded half up; basis points are 0.01 %."""
+    whole = 10_000 + basis_points
+    return (2 * amount_micros * basis_points + whole) // (2 * whole)
+
+
 def crossed_hours(*, runway: float | None) -> int | None:
     """Return the shortest of the times worth telling that the balance lasts no longer than."""
     if runway is None:

@@ -10,6 +10,7 @@ from billing.views import (
     credit,
     payments,
     reconciliation,
+    seller,
     verify,
 )
 from billing.views.papers import agency_papers, client_papers
@@ -47,6 +48,7 @@ agency_face = (
         path("money/margins/export/", reconciliation.margin_export, name="margin-export"),
         path(f"{CLIENT}/margins/", reconciliation.margin_detail, name="margin-detail"),
         path("money/grant/", credit.grant, name="grant"),
+        path("money/seller/", seller.seller, name="seller"),
         path("money/requests/", payments.request_list, name="request-list"),
         path(
             "money/requests/<uuid:request_id>/approve/",

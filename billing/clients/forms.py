@@ -60,6 +60,13 @@ class ClientChangeForm(ClientForm):
         max_value=10_000,
         help_text=_("The most calls that this client's campaigns may have at the same time."),
     )
+    billing_address = forms.CharField(
+        label=_("Billing address"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("It stands under the name on the client's invoices."),
+    )
 
 
 class UserForm(forms.Form):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from accounts.services import create_client
-from billing.services import open_wallet
+from accounts.services import change_client, create_client
+from billing.services import open_wallet, set_billing_address
 from convomono.lib.db import atomic
 
 if TYPE_CHECKING:
@@ -36,3 +36,16 @@ def open_account(
         client=client, price_per_minute_micros=price_per_minute_micros, actor=actor, now=now
     )
     return client
+
+
+@atomic
+def change_account(
+    *, client: Client, billing_address: str, actor: User, now: datetime, **particulars: Any
+) -> None:
+    """
+    Change a client's particulars, as `accounts.services.change_client` takes them, and its address.
+
+    :raises accounts.services.NameTaken: if another client has this name
+    """
+    change_client(client=client, actor=actor, now=now, **particulars)
+    set_billing_address(client=client, address=billing_address, actor=actor, now=now)

@@ -17,7 +17,6 @@ from accounts.services import (
     NameTaken,
     activate_client,
     add_client_user,
-    change_client,
     change_client_user,
     deactivate_client,
 )
@@ -28,7 +27,8 @@ from billing.clients.forms import (
     ClientOpenForm,
     UserForm,
 )
-from billing.clients.services import open_account
+from billing.clients.services import change_account, open_account
+from billing.models import Wallet
 from billing.services import current_rate
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
@@ -105,10 +105,12 @@ def client_change(request: UserRequest, client_id: UUID) -> HttpResponse:
         name: getattr(client, name)
         for name in ("name", "contact_email", "time_zone", "concurrency_limit")
     }
+    wallet = Wallet.objects.filter(client=client).first()
+    shown["billing_address"] = wallet.billing_address if wallet else ""
     form = ClientChangeForm(request.POST or None, initial=shown)
     if request.method == "POST" and form.is_valid():
         try:
-            change_client(client=client, actor=request.user, now=clock.now(), **form.cleaned_data)
+            change_account(client=client, actor=request.user, now=clock.now(), **form.cleaned_data)
         except NameTaken:
             form.add_error("name", _("Another client has this name."))
         else:

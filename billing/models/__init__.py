@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.models.documents import Invoice, InvoiceSeries, Printed, Statement
+from billing.models.documents import Invoice, InvoiceSeries, Printed, Seller, Statement
 from billing.models.lots import CreditLot, LotShare
 from billing.models.notices import BalanceNotice
 from billing.models.reconciliation import Difference, Reconciliation
@@ -25,6 +25,7 @@ __all__ = [
     "Rate",
     "Reconciliation",
     "Reservation",
+    "Seller",
     "Statement",
     "Transaction",
     "TransactionQuerySet",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -37,12 +39,38 @@ class InvoiceSeries(BaseModel):
         return f"{self.name} {self.last_number}"
 
 
+class Seller(BaseModel):
+    """
+    Who the agency is on its invoices; there is one row of the key "agency", or none yet.
+
+    `tax_basis_points` are hundredths of a per cent that amounts include; 0: nothing is said of tax.
+    """
+
+    key = models.CharField(max_length=16, unique=True, default="agency")
+    name = models.CharField(max_length=120)
+    address = models.TextField(blank=True)
+    tax_number = models.CharField(max_length=60, blank=True)
+    tax_name = models.CharField(max_length=30, blank=True)
+    tax_basis_points = models.PositiveIntegerField(default=0)
+    changed_by_email = models.CharField(max_length=254)
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def lines(self) -> str:
+        """Name, address and tax number as they stand on paper."""
+        return "\n".join(part for part in (self.name, self.address, self.tax_number) if part)
+
+
 class Invoice(Printed):
     """
     What a client owes or paid for a purchase; a credit note takes one back and names it.
 
-    It is written once, in the block of its payment, and keeps what stood in it: name, minutes,
-    amount. Whether it was paid stands on the payment.
+    It is written once, in the block of its payment, and keeps what stood in it: who sold, who
+    bought, minutes, amount and the tax in it. Whether it was paid stands on the payment and on no
+    paper: that changes.
     """
 
     class Kind(models.TextChoices):
@@ -53,7 +81,12 @@ class Invoice(Printed):
     number = models.CharField(max_length=24, unique=True)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="invoices", db_index=False)
     corrects_number = models.CharField(max_length=24, blank=True)
+    sold_by = models.TextField(blank=True)
     billed_to = models.CharField(max_length=120)
+    billed_address = models.TextField(blank=True)
+    tax_name = models.CharField(max_length=30, blank=True)
+    tax_basis_points = models.PositiveIntegerField(default=0)
+    tax_micros = models.PositiveBigIntegerField(default=0)
     seconds = models.PositiveBigIntegerField()
     amount_micros = models.PositiveBigIntegerField()
     reason = models.CharField(max_length=200, blank=True)
@@ -67,6 +100,16 @@ class Invoice(Printed):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def net_micros(self) -> int:
+        """The amount without the tax in it."""
+        return self.amount_micros - self.tax_micros
+
+    @property
+    def tax_percent(self) -> Decimal:
+        """The rate of the tax, such as 8.25."""
+        return (Decimal(self.tax_basis_points) / 100).normalize() + 0
 
 
 class Statement(Printed):

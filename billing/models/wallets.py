@@ -27,6 +27,7 @@ class Wallet(BaseModel):
     told in shares of it. `expiring_seconds` are those of lots, available or with launches:
     0 spares every line a look at the lots. `price_per_minute_micros` repeats the price in force, for lists. With
     `extends_launches` a launch that runs dry takes further available minutes by itself.
+    `billing_address` stands under the client's name on its invoices.
     """
 
     client = models.OneToOneField(Client, models.PROTECT, related_name="wallet")
@@ -40,6 +41,7 @@ class Wallet(BaseModel):
     expiring_seconds = models.BigIntegerField(default=0)
     price_per_minute_micros = models.PositiveBigIntegerField()
     extends_launches = models.BooleanField(default=False)
+    billing_address = models.TextField(blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -38,6 +38,7 @@ from billing.services.holds import (
     keep_holds,
     void,
 )
+from billing.services.invoices import find_seller, set_billing_address, set_seller
 from billing.services.payments import (
     LONGEST_TERM_DAYS,
     PaymentExpired,
@@ -153,6 +154,7 @@ __all__ = [
     "expire_lots",
     "extend_reservation",
     "fail_payment",
+    "find_seller",
     "find_statement",
     "forgive_machine",
     "grant",
@@ -177,6 +179,8 @@ __all__ = [
     "reserved_times",
     "resolve_difference",
     "runs_left_behind",
+    "set_billing_address",
+    "set_seller",
     "settle_fetched",
     "settle_payment",
     "show_due_rates",

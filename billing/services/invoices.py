@@ -1,4 +1,4 @@
-"""Numbers invoices and credit notes, in the block of the payment they belong to."""
+"""Numbers invoices and credit notes, in the block of the payment they belong to; who sells, who buys."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F
 
-from billing.models import Invoice, InvoiceSeries, Payment
+from audit import actions
+from audit.services import record
+from billing.models import Invoice, InvoiceSeries, Payment, Seller, Wallet
+from billing.rules import tax_in
+from convomono.lib.db import run_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from accounts.models import Client
+    from audit.services import Actor
+
 Kind = Invoice.Kind
+SAID = ("sold_by", "billed_to", "billed_address", "tax_name", "tax_basis_points", "tax_micros")
 PREFIXES = {Kind.INVOICE: "INV", Kind.CREDIT_NOTE: "CN"}
 
 
@@ -19,7 +27,19 @@ def issue_invoice(*, payment: Payment, now: datetime) -> Invoice | None:
     """Write the invoice of a payment, inside the caller's block; None for what costs nothing."""
     if not payment.amount_micros:
         return None
-    return _issue(payment, Kind.INVOICE, now=now)
+    seller = find_seller()
+    said: dict[str, str | int] = {
+        "billed_address": Wallet.objects.get(client_id=payment.client_id).billing_address
+    }
+    if seller:
+        points = seller.tax_basis_points
+        said |= {
+            "sold_by": seller.lines,
+            "tax_name": seller.tax_name if points else "",
+            "tax_basis_points": points,
+            "tax_micros": tax_in(amount_micros=payment.amount_micros, basis_points=points),
+        }
+    return _issue(payment, Kind.INVOICE, now=now, billed_to=payment.client.name, **said)
 
 
 def issue_credit_note(*, payment: Payment, reason: str, now: datetime) -> Invoice | None:
@@ -27,18 +47,73 @@ def issue_credit_note(*, payment: Payment, reason: str, now: datetime) -> Invoic
     invoice = Invoice.objects.filter(payment=payment, kind=Kind.INVOICE).first()
     if invoice is None:
         return None
+    same = {name: getattr(invoice, name) for name in SAID}
     return _issue(
-        payment, Kind.CREDIT_NOTE, now=now, corrects_number=invoice.number, reason=reason[:200]
+        payment,
+        Kind.CREDIT_NOTE,
+        now=now,
+        corrects_number=invoice.number,
+        reason=reason[:200],
+        **same,
     )
 
 
-def _issue(payment: Payment, kind: Invoice.Kind, *, now: datetime, **more: str) -> Invoice:
+def find_seller() -> Seller | None:
+    """Return who the agency is on its invoices, if somebody has said so."""
+    return Seller.objects.first()
+
+
+def set_seller(
+    *,
+    name: str,
+    address: str,
+    tax_number: str,
+    tax_name: str,
+    tax_basis_points: int,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Say who the agency is on invoices from now on; those that are written stay. Twice is once."""
+    said = {
+        "name": name,
+        "address": address,
+        "tax_number": tax_number,
+        "tax_name": tax_name,
+        "tax_basis_points": tax_basis_points,
+    }
+
+    def block() -> None:
+        before = find_seller()
+        if before and all(getattr(before, column) == value for column, value in said.items()):
+            return
+        by = {"changed_by_email": actor.actor_email, "changed_at": now}
+        row = before or Seller()
+        for column, value in (said | by).items():
+            setattr(row, column, value)
+        row.save()
+        record(actions.SELLER_SET, resource=row, actor=actor, now=now, details=said)
+
+    run_atomic(block)
+
+
+def set_billing_address(*, client: Client, address: str, actor: Actor, now: datetime) -> None:
+    """Say what stands under a client's name on its invoices from now on. Twice is once."""
+
+    def block() -> None:
+        others = Wallet.objects.filter(client=client).exclude(billing_address=address)
+        if others.update(billing_address=address):
+            details = {"billing_address": address}
+            record(actions.CLIENT_CHANGED, resource=client, actor=actor, now=now, details=details)
+
+    run_atomic(block)
+
+
+def _issue(payment: Payment, kind: Invoice.Kind, *, now: datetime, **more: object) -> Invoice:
     return Invoice.objects.create(
         client_id=payment.client_id,
         kind=kind,
         number=_next_number(kind, now),
         payment=payment,
-        billed_to=payment.client.name,
         seconds=payment.seconds,
         amount_micros=payment.amount_micros,
         issued_at=now,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.core.paginator import Paginator
 from django.urls import reverse
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
     from accounts.access import UserRequest
+    from accounts.models import User
 
 PAGE_SIZE = 50
 
@@ -36,8 +37,14 @@ def money_tabs(request: HttpRequest) -> list[dict[str, object]]:
         ("agency-billing:grant", _("Grants")),
         ("agency-billing:reconciliation-list", _("Reconciliation")),
         ("agency-billing:margin-list", _("Margins")),
+        ("agency-billing:seller", _("Seller")),
     )
-    found = [(reverse(name), label) for name, label in parts]
+    may_sell = cast("User", request.user).has_agency_permission("manage_billing")
+    found = [
+        (reverse(name), label)
+        for name, label in parts
+        if may_sell or name not in {"agency-billing:grant", "agency-billing:seller"}
+    ]
     return [{"url": url, "label": label, "current": request.path == url} for url, label in found]
 
 

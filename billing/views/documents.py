@@ -87,7 +87,8 @@ def invoice_list(request: UserRequest, face: Face) -> HttpResponse:
     rows = Invoice.objects.filter(client=face.client).select_related("payment")
     page = list_page(rows.order_by("-issued_at", "-pk"), request.GET.get("page"))
     items = [(row, face.url("invoice-detail", row.pk)) for row in page.rows]
-    context = face.context(request, page=page, items=items)
+    lacks_seller = face.is_agency and services.find_seller() is None
+    context = face.context(request, page=page, items=items, lacks_seller=lacks_seller)
     return render(request, "billing/invoice_list.html", context)
 
 

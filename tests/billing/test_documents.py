@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Client
+from audit.models import AuditLog
 from billing import jobs, services
 from billing.documents import COLUMNS, paper, statement_rows
 from billing.models import Invoice, Payment, Statement
@@ -123,6 +124,82 @@ def test_shows_an_invoice_and_makes_its_pdf(
     part = text(browser.get(page, headers={"hx-request": "true"}))
     assert "Download PDF" in part and "<html" not in part
     assert browse(charlie).get(page + "pdf/").status_code == 404
+
+
+def drawn(invoice):
+    return render_to_string(*paper(Invoice.objects.select_related("client").get(pk=invoice.pk)))
+
+
+def test_says_on_paper_nothing_that_changes_later(browse, alice, wallet, acme):
+    """A PDF made while the payment was awaited said "Pending" for ever."""
+    sale = {"seconds": 60, "amount_micros": 5_000_000, "method": "bank", "reference": "R"}
+    payment = services.await_payment(client=acme, actor=TESTS, now=NOW, **sale)
+    invoice = Invoice.objects.get()
+    before = drawn(invoice)
+
+    services.settle_payment(payment=payment, actor=TESTS, now=NOW)
+
+    assert drawn(invoice) == before
+    assert "Pending" not in before and "Paid" not in before
+    assert "Paid" in text(browse(alice).get(f"/app/billing/invoices/{invoice.pk}/"))
+
+
+SELLER = {
+    "name": "Bright Calls LLC",
+    "address": "1 Main Street\nAlbany, NY",
+    "tax_number": "EIN 12-3456789",
+    "tax_name": "Sales tax",
+    "tax_percent": "8.25",
+}
+
+
+def test_names_seller_buyer_and_the_tax_in_the_amount(browse, root, wallet, acme):
+    browser = browse(root)
+    assert "who sells" in text(browser.get(f"/agency/clients/{acme.pk}/invoices/"))
+    assert browser.post("/agency/money/seller/", {"name": ""}).status_code == 422
+    assert browser.post("/agency/money/seller/", {**SELLER, "tax_name": ""}).status_code == 422
+    browser.post("/agency/money/seller/", SELLER)
+    services.set_billing_address(client=acme, address="2 Oak Road", actor=TESTS, now=NOW)
+
+    sell(acme, seconds=10_825)  # $108.25
+
+    invoice = Invoice.objects.get()
+    assert (invoice.tax_micros, invoice.net_micros) == (8_250_000, 100_000_000)
+    paper_ = drawn(invoice)
+    for words in ("Bright Calls LLC", "Albany, NY", "EIN 12-3456789", "2 Oak Road", "Acme Dental"):
+        assert words in paper_, words
+    for words in ("Sales tax 8.25%", "$8.25", "$100.00", "US dollars"):
+        assert words in paper_, words
+    assert "8.25" in text(browser.get("/agency/money/seller/"))
+
+
+def test_keeps_what_an_invoice_said_when_seller_and_buyer_change(wallet, acme):
+    by = {"actor": TESTS, "now": NOW}
+    said = {"address": "", "tax_number": "", "tax_name": "VAT"}
+    services.set_seller(name="Old Ltd", tax_basis_points=2000, **said, **by)
+    sell(acme, seconds=60)
+    services.set_seller(name="New Ltd", tax_basis_points=1000, **said, **by)
+    services.set_billing_address(client=acme, address="Elsewhere", **by)
+
+    services.refund_payment(payment=Payment.objects.get(), reason="x", **by)
+
+    for row in Invoice.objects.all():  # the credit note takes back what was invoiced
+        assert (row.sold_by, row.billed_address, row.tax_basis_points) == ("Old Ltd", "", 2000)
+        assert row.tax_micros == 100_000
+    assert AuditLog.objects.filter(action="seller.set").count() == 2
+
+
+def test_changes_the_billing_address_with_the_clients_particulars(browse, root, wallet, acme):
+    page = f"/agency/clients/{acme.pk}/change/"
+    browser = browse(root)
+    typed = {
+        "name": acme.name,
+        "time_zone": acme.time_zone,
+        "concurrency_limit": 20,
+        "billing_address": "3 Elm Street",
+    }
+    assert browser.post(page, typed).status_code == 302
+    assert "3 Elm Street" in text(browser.get(page))
 
 
 def test_says_why_a_pdf_could_not_be_made(browse, alice, wallet, acme, monkeypatch):

@@ -12,6 +12,7 @@ from billing.rules import (
     crossed_percent,
     hold_seconds,
     price_micros,
+    tax_in,
 )
 
 terms = st.builds(
@@ -153,3 +154,11 @@ def test_tells_the_lowest_share_that_was_reached(before, after, percent):
 def test_refuses_terms_that_make_no_sense(wrong):
     with pytest.raises(ValueError, match=r"least|negative"):
         Terms(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("amount", "points", "tax"),
+    [(108_250_000, 825, 8_250_000), (120, 2000, 20), (5, 0, 0), (3, 2000, 1), (2, 2000, 0)],
+)
+def test_finds_the_tax_in_an_amount(amount, points, tax):
+    assert tax_in(amount_micros=amount, basis_points=points) == tax
