@@ -36,28 +36,43 @@ class MoneyAdmin(ReadOnlyAdmin):
 class WalletAdmin(MoneyAdmin):
     """Balances, the lowest first."""
 
-    list_display = ["client", "available", "reserved", "consumed", "debt", "price", "seq"]
+    list_display = [
+        "client",
+        "credits_total_minutes",
+        "credits_available_minutes",
+        "credits_reserved_minutes",
+        "credits_consumed_minutes",
+        "debt",
+        "billing_rate",
+        "seq",
+    ]
     search_fields = ["client__name"]
     ordering = ["available_seconds", "pk"]
 
-    @admin.display(description=_("available min"), ordering="available_seconds")
-    def available(self, wallet: Wallet) -> str:
+    # The columns are headed by the public names.
+
+    @admin.display(description="credits_total_minutes")
+    def credits_total_minutes(self, wallet: Wallet) -> str:
+        return minutes(wallet.total_seconds)
+
+    @admin.display(description="credits_available_minutes", ordering="available_seconds")
+    def credits_available_minutes(self, wallet: Wallet) -> str:
         return minutes(wallet.available_seconds)
 
-    @admin.display(description=_("reserved min"), ordering="reserved_seconds")
-    def reserved(self, wallet: Wallet) -> str:
+    @admin.display(description="credits_reserved_minutes", ordering="reserved_seconds")
+    def credits_reserved_minutes(self, wallet: Wallet) -> str:
         return minutes(wallet.reserved_seconds)
 
-    @admin.display(description=_("consumed min"), ordering="consumed_seconds")
-    def consumed(self, wallet: Wallet) -> str:
+    @admin.display(description="credits_consumed_minutes", ordering="consumed_seconds")
+    def credits_consumed_minutes(self, wallet: Wallet) -> str:
         return minutes(wallet.consumed_seconds)
 
     @admin.display(description=_("owed min"), ordering="debt_seconds")
     def debt(self, wallet: Wallet) -> str:
         return minutes(wallet.debt_seconds)
 
-    @admin.display(description=_("price per min"), ordering="price_per_minute_micros")
-    def price(self, wallet: Wallet) -> str:
+    @admin.display(description="billing_rate", ordering="price_per_minute_micros")
+    def billing_rate(self, wallet: Wallet) -> str:
         return usd(wallet.price_per_minute_micros)
 
 
@@ -70,23 +85,29 @@ class TransactionAdmin(MoneyAdmin):
         "client",
         "type",
         "minutes_shown",
-        "amount",
+        "amount_usd",
         "balance",
         "reference_id",
+        "status",
         "reason",
         "actor_email",
+        "tx_id",
     ]
     list_filter = ["type", "client"]
     search_fields = ["client__name", "reference_id", "key", "reason"]
     ordering = ["-created_at", "-seq"]
     date_hierarchy = "created_at"
 
-    @admin.display(description=_("minutes"), ordering="seconds")
+    @admin.display(description="tx_id")
+    def tx_id(self, line: Transaction) -> str:
+        return str(line.pk)
+
+    @admin.display(description="minutes", ordering="seconds")
     def minutes_shown(self, line: Transaction) -> str:
         return minutes(line.seconds)
 
-    @admin.display(description=_("amount"), ordering="amount_micros")
-    def amount(self, line: Transaction) -> str:
+    @admin.display(description="amount_usd", ordering="amount_micros")
+    def amount_usd(self, line: Transaction) -> str:
         return usd(line.amount_micros)
 
     @admin.display(description=_("available after"))
@@ -98,17 +119,17 @@ class TransactionAdmin(MoneyAdmin):
 class PaymentAdmin(MoneyAdmin):
     """What clients paid, and for how many minutes."""
 
-    list_display = ["created_at", "client", "reference", "method", "sold", "amount", "status"]
+    list_display = ["created_at", "client", "reference", "method", "sold", "amount_usd", "status"]
     list_filter = ["method", "status"]
     search_fields = ["client__name", "reference"]
     ordering = ["-created_at", "pk"]
 
-    @admin.display(description=_("minutes"), ordering="seconds")
+    @admin.display(description="minutes", ordering="seconds")
     def sold(self, payment: Payment) -> str:
         return minutes(payment.seconds)
 
-    @admin.display(description=_("amount"), ordering="amount_micros")
-    def amount(self, payment: Payment) -> str:
+    @admin.display(description="amount_usd", ordering="amount_micros")
+    def amount_usd(self, payment: Payment) -> str:
         return usd(payment.amount_micros)
 
 

@@ -60,8 +60,13 @@ class TermForm(OnceForm):
 
 
 class SellForm(TermForm):
-    """Minutes that a client paid for."""
+    """
+    Minutes that a client paid for.
 
+    `in_force` is the price that the page showed; it is asked for where no amount was typed.
+    """
+
+    in_force = forms.UUIDField(widget=forms.HiddenInput, required=False)
     minutes = forms.DecimalField(
         label=_("Minutes"), min_value=0, max_value=MOST_MINUTES, decimal_places=2
     )
@@ -200,8 +205,13 @@ class GrantForm(TermForm):
 
 
 class RateForm(forms.Form):
-    """A client's price from now on, or from a later day."""
+    """
+    A client's price from now on, or from a later day.
 
+    `in_force` is the price that the page showed: a page that grew old must not undo another's price.
+    """
+
+    in_force = forms.UUIDField(widget=forms.HiddenInput, required=False)
     price_per_minute = forms.DecimalField(
         label=_("Price per minute (US dollars)"), min_value=0, max_value=100, decimal_places=4
     )

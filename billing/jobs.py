@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from convomono.lib.pdf import PdfUnavailable, render_pdf
 from telephony.retell import retell_gateway
 
 log = structlog.get_logger()
+AUDIT_SECONDS = 120
 
 DOCUMENTS: dict[str, type[Invoice] | type[Statement]] = {
     "invoice": Invoice,
@@ -94,6 +96,12 @@ def resume_pdfs(**_later: Any) -> int:
             enqueue(make_pdf, queue="reports", kind=kind, document_id=str(pk))
             done += 1
     return done
+
+
+def audit_ledgers(**_later: Any) -> int:
+    """Check ledgers for some minutes, those first that were checked the longest ago; count them."""
+    until = time.monotonic() + AUDIT_SECONDS
+    return services.audit_due(now=clock.now(), has_time=lambda: time.monotonic() < until)
 
 
 def reconcile(*, run_id: str, **_later: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from accounts.models import Client
 from billing.models import Reservation, Transaction
 from billing.provider_costs import product_micros
 from convomono.lib import money
-from telephony.models import Call, CallDetail, PhoneNumber
+from telephony.models import Call, CallDetail, NumberLease, PhoneNumber
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,7 +56,7 @@ class ClientMargin:
 
 def clients_in(month: date) -> list[ClientMargin]:
     """Return what each client's calls of a UTC month earned, the least first; five queries."""
-    since, until = _bounds(month)
+    since, until = bounds_of(month)
     charged = _charged(since, until)
     costs: dict[UUID, tuple[int, int]] = {
         row["client_id"]: (row["cost"] or 0, row["talk_ms"] or 0)
@@ -107,7 +107,7 @@ def campaigns_in(month: date, *, client: Client | None = None) -> list[CampaignM
 
     Of one client, or of all. Calls of no campaign (inbound, tests) are one row of their client.
     """
-    since, until = _bounds(month)
+    since, until = bounds_of(month)
     clients = [client] if client else list(Client.objects.only("pk", "name"))
     names = {row.pk: row.name for row in clients}
     charged: Counter[_Key] = Counter()
@@ -219,7 +219,7 @@ def _rent_per_ms(client: Client, days: set[date]) -> dict[date, tuple[int, int]]
     """Return of each month its rent and the talk it is spread over."""
     found = {}
     for month in {day.replace(day=1) for day in days}:
-        since, until = _bounds(month)
+        since, until = bounds_of(month)
         mine = Call.objects.filter(client=client, created_at__gte=since, created_at__lt=until)
         talk_ms = mine.aggregate(talk_ms=Sum("duration_ms"))["talk_ms"] or 0
         found[month] = (_rents(since, until).get(client.pk, 0), talk_ms)
@@ -227,15 +227,34 @@ def _rent_per_ms(client: Client, days: set[date]) -> dict[date, tuple[int, int]]
 
 
 def _rents(since: datetime, until: datetime) -> dict[UUID, int]:
-    """Return each client's rent for the numbers lent to it that were there in the month."""
-    rows = (
-        PhoneNumber.objects.filter(Q(released_at=None) | Q(released_at__gt=since))
-        .filter(client__isnull=False, created_at__lt=until)
-        .order_by()
-        .values("client_id")
-        .annotate(total=Sum("rent_micros"))
-    )
-    return {row["client_id"]: row["total"] for row in rows}
+    """
+    Return each client's part of the month's rent for the numbers lent to it; two queries.
+
+    A number's rent is spread over those it was lent to, by how long each had it in the month.
+    """
+    held: defaultdict[UUID, Counter[UUID]] = defaultdict(Counter)
+    rents: dict[UUID, int] = {}
+    leases = NumberLease.objects.filter(Q(until_at=None) | Q(until_at__gt=since))
+    for lease in leases.filter(from_at__lt=until).select_related("number"):
+        lent = min(lease.until_at or until, until) - max(lease.from_at, since)
+        held[lease.number_id][lease.client_id] += lent // timedelta(milliseconds=1) or 1
+        rents[lease.number_id] = lease.number.rent_micros
+    # Lent before leases were kept: until it is lent to somebody else, it was theirs from the first.
+    unleased = PhoneNumber.objects.filter(client__isnull=False, created_at__lt=until)
+    for pk, client_id, micros in unleased.exclude(
+        pk__in=NumberLease.objects.values("number_id")
+    ).values_list("pk", "client_id", "rent_micros"):
+        if client_id is not None:
+            held[pk][client_id], rents[pk] = 1, micros
+    found: Counter[UUID] = Counter()
+    for pk, parts in held.items():
+        whole, left = parts.total(), rents[pk]
+        for client_id, part in parts.most_common()[:0:-1]:
+            mine = rents[pk] * part // whole
+            found[client_id] += mine
+            left -= mine
+        found[parts.most_common(1)[0][0]] += left  # to the micro: what rounding leaves over, too
+    return dict(found)
 
 
 def _charged(since: datetime, until: datetime) -> dict[UUID, int]:
@@ -257,7 +276,8 @@ def _charged(since: datetime, until: datetime) -> dict[UUID, int]:
     return found
 
 
-def _bounds(month: date) -> tuple[datetime, datetime]:
+def bounds_of(month: date) -> tuple[datetime, datetime]:
+    """Return a UTC month's first instant and the one after its last."""
     since = datetime(month.year, month.month, 1, tzinfo=UTC)
     following = (month.replace(day=1) + timedelta(days=31)).replace(day=1)
     return since, datetime(following.year, following.month, 1, tzinfo=UTC)

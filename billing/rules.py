@@ -98,9 +98,9 @@ def crossed_percent(*, before_seconds: int, after_seconds: int, full_seconds: in
     return None
 
 
-def needs_second_person(*, seconds: int, limit_seconds: int) -> bool:
-    """Tell whether moving so many seconds, up or down, is more than one person may; 0: no limit."""
-    return 0 < limit_seconds < abs(seconds)
+def needs_second_person(*, amount: int, limit: int) -> bool:
+    """Tell whether moving so much, up or down, is more than one person may; 0: no limit."""
+    return 0 < limit < abs(amount)
 
 
 def refund_micros(

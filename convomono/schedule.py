@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.core.management import call_command
 
 from billing.jobs import (
+    audit_ledgers,
     expire_minutes,
     issue_statements,
     reconcile_nightly,
@@ -109,6 +110,7 @@ periodic(show_due_rates, every_seconds=60)
 periodic(tell_low_balances, every_seconds=60)
 periodic(issue_statements, every_seconds=3600, queue="reports")
 periodic(resume_pdfs, every_seconds=60)
+periodic(audit_ledgers, every_seconds=600, queue="reports")
 periodic(reconcile_nightly, every_seconds=600, queue="reports")
 periodic(fetch_differences, every_seconds=15, queue="calls")
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.models import CreditLot, Transaction, Wallet
+from billing.models import CreditLot, Invoice, Payment, Statement, Transaction, Wallet
 from billing.queries import expiring_lots
 from convomono.lib import money
 
@@ -93,6 +93,128 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
         if not wallet.expiring_seconds:
             return []
         return [ExpirySerializer(lot).data for lot in expiring_lots(client_id=wallet.client_id)]
+
+
+class WalletRowSerializer(WalletSerializer):
+    """A client's credits in a list; what expires stands with each client's own wallet."""
+
+    class Meta(WalletSerializer.Meta):
+        fields = [name for name in WalletSerializer.Meta.fields if name != "credits_expiring"]
+        read_only_fields = fields
+
+    credits_expiring = None
+
+
+class PaymentSerializer(serializers.ModelSerializer[Payment]):
+    """What was paid, or is to be, for how many minutes; `reference_id` is the agency's own."""
+
+    payment_id = serializers.UUIDField(source="pk")
+    client_id = serializers.UUIDField()
+    reference_id = serializers.CharField(source="reference")
+    minutes = serializers.SerializerMethodField()
+    amount_usd = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Payment
+        fields = [
+            "payment_id",
+            "client_id",
+            "reference_id",
+            "method",
+            "minutes",
+            "amount_usd",
+            "status",
+            "valid_days",
+            "created_at",
+            "paid_at",
+            "ended_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.DecimalField(14, 2))
+    def get_minutes(self, row: Payment) -> str:
+        return str(money.minutes(row.seconds))
+
+    @extend_schema_field(serializers.DecimalField(16, 4))
+    def get_amount_usd(self, row: Payment) -> str:
+        return f"{money.dollars(row.amount_micros):.4f}"
+
+
+class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
+    """An invoice or a credit note, as it was issued; amounts include `tax_usd`."""
+
+    invoice_id = serializers.UUIDField(source="pk")
+    client_id = serializers.UUIDField()
+    payment_id = serializers.UUIDField()
+    minutes = serializers.SerializerMethodField()
+    amount_usd = serializers.SerializerMethodField()
+    tax_usd = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Invoice
+        fields = [
+            "invoice_id",
+            "client_id",
+            "payment_id",
+            "kind",
+            "number",
+            "corrects_number",
+            "sold_by",
+            "billed_to",
+            "billed_address",
+            "minutes",
+            "amount_usd",
+            "tax_name",
+            "tax_usd",
+            "reason",
+            "issued_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.DecimalField(14, 2))
+    def get_minutes(self, row: Invoice) -> str:
+        return str(money.minutes(row.seconds))
+
+    @extend_schema_field(serializers.DecimalField(16, 4))
+    def get_amount_usd(self, row: Invoice) -> str:
+        return f"{money.dollars(row.amount_micros):.4f}"
+
+    @extend_schema_field(serializers.DecimalField(16, 4))
+    def get_tax_usd(self, row: Invoice) -> str:
+        return f"{money.dollars(row.tax_micros):.4f}"
+
+
+class StatementSerializer(serializers.ModelSerializer[Statement]):
+    """A month of a ledger; `totals` are lines, seconds and micros by type, `digest` the CSV's SHA-256."""
+
+    statement_id = serializers.UUIDField(source="pk")
+    client_id = serializers.UUIDField()
+    month = serializers.DateField(format="%Y-%m")
+
+    class Meta:
+        model = Statement
+        fields = [
+            "statement_id",
+            "client_id",
+            "month",
+            "time_zone",
+            "status",
+            "first_seq",
+            "last_seq",
+            "opening_seconds",
+            "closing_seconds",
+            "totals",
+            "digest",
+            "asked_at",
+            "issued_at",
+        ]
+        read_only_fields = fields
+
+
+class PapersQuerySerializer(serializers.Serializer[None]):
+    """Whose papers are wanted."""
+
+    client_id = serializers.UUIDField(required=False, help_text="For the agency.")
 
 
 class LedgerQuerySerializer(serializers.Serializer[None]):

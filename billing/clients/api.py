@@ -31,6 +31,7 @@ class ClientSerializer(serializers.ModelSerializer[Client]):
     credits_available_minutes = serializers.DecimalField(14, 2, read_only=True)
     credits_reserved_minutes = serializers.DecimalField(14, 2, read_only=True)
     credits_consumed_minutes = serializers.DecimalField(14, 2, read_only=True)
+    billing_rate = serializers.DecimalField(12, 4, read_only=True)
 
     class Meta:
         model = Client
@@ -45,6 +46,7 @@ class ClientSerializer(serializers.ModelSerializer[Client]):
             "credits_available_minutes",
             "credits_reserved_minutes",
             "credits_consumed_minutes",
+            "billing_rate",
             "created_at",
         ]
         read_only_fields = ["status", "created_at"]
@@ -58,10 +60,7 @@ class ClientSerializer(serializers.ModelSerializer[Client]):
 class ClientOpenSerializer(ClientSerializer):
     """A new client, with its first price in US dollars per minute."""
 
-    billing_rate = serializers.DecimalField(8, 4, min_value=0, write_only=True)
-
-    class Meta(ClientSerializer.Meta):
-        fields = [*ClientSerializer.Meta.fields, "billing_rate"]
+    billing_rate = serializers.DecimalField(8, 4, min_value=0)
 
 
 class AdminClientList(generics.ListCreateAPIView[Client]):

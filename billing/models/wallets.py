@@ -27,7 +27,8 @@ class Wallet(BaseModel):
     told in shares of it. `expiring_seconds` are those of lots, available or with launches:
     0 spares every line a look at the lots. `price_per_minute_micros` repeats the price in force, for lists. With
     `extends_launches` a launch that runs dry takes further available minutes by itself.
-    `billing_address` stands under the client's name on its invoices.
+    `billing_address` stands under the client's name on its invoices. `audited_at` is when the nightly
+    audit last began with it.
     """
 
     client = models.OneToOneField(Client, models.PROTECT, related_name="wallet")
@@ -42,6 +43,7 @@ class Wallet(BaseModel):
     price_per_minute_micros = models.PositiveBigIntegerField()
     extends_launches = models.BooleanField(default=False)
     billing_address = models.TextField(blank=True)
+    audited_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

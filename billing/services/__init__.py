@@ -11,6 +11,7 @@ from billing.services.approvals import (
     ask_credit,
     refuse_credit,
 )
+from billing.services.audits import audit_due
 from billing.services.differences import (
     StepRefused,
     differences_to_fetch,
@@ -136,6 +137,7 @@ __all__ = [
     "ask_nightly",
     "ask_reconciliation",
     "ask_statement",
+    "audit_due",
     "audit_ledger",
     "await_payment",
     "bought_since",

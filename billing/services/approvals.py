@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import Notification
+from accounts.notifications import notify
 from audit import actions
 from audit.services import record
 from billing.ledger import KeyReused, Overtaken, once
@@ -64,6 +69,8 @@ def ask_credit(
             **wanted,
         )
         record(actions.CREDIT_ASKED, resource=row, actor=actor, now=now, details=asked)
+        said = {"asker": actor.email, "what": row.get_kind_display(), "client": client}
+        _tell(row, _("%(asker)s asks for a second person: %(what)s, %(client)s") % said, now)
         return row
 
     return once(find=find, block=block)
@@ -89,6 +96,9 @@ def approve_credit(*, request_id: UUID, actor: User, now: datetime) -> CreditReq
         _decide(row, Status.APPROVED, actor=actor, now=now)
         _make(row, actor=actor, now=now)
         record(actions.CREDIT_APPROVED, resource=row, actor=actor, now=now)
+        _tell_decision(
+            row, _("%(by)s approved what %(asker)s asked for: %(what)s, %(client)s"), now
+        )
         return row
 
     return run_atomic(block)
@@ -102,11 +112,12 @@ def refuse_credit(*, request_id: UUID, actor: User, now: datetime) -> CreditRequ
     """
 
     def block() -> CreditRequest:
-        row = CreditRequest.objects.get(pk=request_id)
+        row = CreditRequest.objects.select_related("client").get(pk=request_id)
         if row.status == Status.REFUSED:
             return row
         _decide(row, Status.REFUSED, actor=actor, now=now)
         record(actions.CREDIT_REFUSED, resource=row, actor=actor, now=now)
+        _tell_decision(row, _("%(by)s refused what %(asker)s asked for: %(what)s, %(client)s"), now)
         return row
 
     return run_atomic(block)
@@ -119,6 +130,24 @@ def _decide(row: CreditRequest, status: str, *, actor: User, now: datetime) -> N
     if not CreditRequest.objects.filter(pk=row.pk, status=Status.WAITING).update(**decision):
         raise Overtaken
     row.status, row.decided_by_email, row.decided_at = status, actor.email, now
+
+
+def _tell_decision(row: CreditRequest, title: str, now: datetime) -> None:
+    said = {"by": row.decided_by_email, "asker": row.asked_by_email}
+    _tell(row, title % {**said, "what": row.get_kind_display(), "client": row.client}, now)
+
+
+def _tell(row: CreditRequest, title: str, now: datetime) -> None:
+    """Tell the agency, inside the caller's block; once for each state of the request."""
+    notify(
+        client=None,
+        level=Notification.Level.INFO,
+        title=title[:200],
+        body=_("Large movements are made when somebody other than the asker approves them."),
+        url=reverse("agency-billing:request-list"),
+        key=f"request:{row.pk}:{row.status}",
+        now=now,
+    )
 
 
 def _make(row: CreditRequest, *, actor: User, now: datetime) -> None:

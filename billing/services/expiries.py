@@ -5,12 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from billing.ledger import expire_available
+import structlog
+
+from billing.ledger import Overtaken, expire_available
 from billing.models import CreditLot
 from convomono.lib.db import run_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+log = structlog.get_logger()
 
 WALLETS_AT_ONCE = 200
 
@@ -23,7 +27,10 @@ def expire_lots(*, now: datetime) -> int:
     """
     over = CreditLot.objects.filter(available_seconds__gt=0, expires_at__lte=now)
     clients = over.order_by("expires_at", "pk").values_list("client_id", flat=True)
-    return sum(
-        run_atomic(partial(expire_available, client_id=client_id, now=now))
-        for client_id in dict.fromkeys(clients[:WALLETS_AT_ONCE])
-    )
+    gone = 0
+    for client_id in dict.fromkeys(clients[:WALLETS_AT_ONCE]):
+        try:
+            gone += run_atomic(partial(expire_available, client_id=client_id, now=now))
+        except Overtaken:  # its wallet and its lots differ: the audit names it, the others go on
+            log.exception("lots.not_expired", client_id=str(client_id))
+    return gone

@@ -189,7 +189,13 @@ def expire_holds(*, now: datetime) -> int:
     found = list(
         overdue.order_by("expires_at", "pk").values_list("attempt_id", flat=True)[:EXPIRY_BATCH]
     )
-    return sum(_let_go(attempt_id, CallHold.Status.EXPIRED, now=now) for attempt_id in found)
+    gone = 0
+    for attempt_id in found:
+        try:
+            gone += _let_go(attempt_id, CallHold.Status.EXPIRED, now=now)
+        except Overtaken:  # its launch doesn't add up: the audit names it, the others go on
+            log.exception("hold.not_expired", attempt_id=str(attempt_id))
+    return gone
 
 
 def _let_go(attempt_id: UUID, status: CallHold.Status, *, now: datetime) -> bool:

@@ -19,7 +19,7 @@ from billing.models import CreditRequest, Rate
 from billing.queries import expiring_lots
 from billing.rules import needs_second_person
 from billing.views.agency import client_or_404, money_tabs
-from convomono.lib import clock
+from convomono.lib import clock, money
 from convomono.lib.display import minutes, usd
 
 if TYPE_CHECKING:
@@ -40,9 +40,12 @@ SENT_BEFORE = "This form was sent before. Open it again to do more."
 @require_http_methods(["GET", "POST"])
 def wallet_credit(request: UserRequest, client_id: UUID) -> HttpResponse:
     client, now = client_or_404(client_id), clock.now()
-    terms = services.current_rate(client=client, now=now).terms
-    form = SellForm(request.POST or None, terms=terms)
-    if request.method == "POST" and form.is_valid():
+    in_force = services.current_rate(client=client, now=now)
+    form = SellForm(request.POST or None, terms=in_force.terms, initial={"in_force": in_force.pk})
+    is_valid = request.method == "POST" and form.is_valid()
+    if is_valid and form.cleaned_data["amount_usd"] is None:
+        is_valid = not _is_stale(form, in_force)
+    if is_valid:
         try:
             return _sell(request, client, form)
         except services.KeyReused:
@@ -70,7 +73,7 @@ def _sell(request: UserRequest, client: Client, form: SellForm) -> HttpResponse:
         "now": clock.now(),
     }
     paid = {name: form.cleaned_data[name] for name in ("method", "reference", "valid_days")}
-    if is_large(form.seconds):
+    if is_large(form.seconds, form.amount_micros):
         still_to_come = {"is_pending": bool(form.cleaned_data["is_pending"])}
         services.ask_credit(kind=Kind.SELL, details=paid | still_to_come, **sale)
         return asked(request)
@@ -254,8 +257,9 @@ def _grant(request: UserRequest, form: GrantForm) -> HttpResponse:
 def rate_change(request: UserRequest, client_id: UUID) -> HttpResponse:
     client, now = client_or_404(client_id), clock.now()
     in_force = services.current_rate(client=client, now=now)
-    form = RateForm(request.POST or None, initial=RateForm.shown(in_force.terms))
-    if request.method == "POST" and form.is_valid():
+    shown = {**RateForm.shown(in_force.terms), "in_force": in_force.pk}
+    form = RateForm(request.POST or None, initial=shown)
+    if request.method == "POST" and form.is_valid() and not _is_stale(form, in_force):
         try:
             rate = services.change_rate(
                 client=client,
@@ -297,16 +301,32 @@ def rate_withdraw(request: UserRequest, client_id: UUID, rate_id: UUID) -> HttpR
     return redirect("agency-billing:rate-change", client.pk)
 
 
-def is_large(seconds: int) -> bool:
-    """Tell whether a second person has to approve so many seconds."""
-    limit = settings.CREDIT_APPROVAL_MINUTES * 60
-    return needs_second_person(seconds=seconds, limit_seconds=limit)
+def _is_stale(form: RateForm | SellForm, in_force: Rate) -> bool:
+    """Refuse what was typed at another price; sent again, it is meant for the one shown now."""
+    shown = form.cleaned_data["in_force"]
+    if shown in {None, in_force.pk}:
+        return False
+    form.data = form.data.copy()
+    form.data["in_force"] = str(in_force.pk)
+    price = {"price": usd(in_force.price_per_minute_micros)}
+    form.add_error(
+        None,
+        _("The price was changed meanwhile: it is %(price)s a minute now. Look again.") % price,
+    )
+    return True
+
+
+def is_large(seconds: int, amount_micros: int = 0) -> bool:
+    """Tell whether a second person has to approve so many seconds, or so much money."""
+    minutes_, dollars = settings.CREDIT_APPROVAL_MINUTES, settings.CREDIT_APPROVAL_DOLLARS
+    return needs_second_person(amount=seconds, limit=minutes_ * 60) or needs_second_person(
+        amount=amount_micros, limit=dollars * money.MICROS
+    )
 
 
 def asked(request: UserRequest) -> HttpResponse:
     """Say that a second person decides, and show where."""
-    limit = {"minutes": minutes(settings.CREDIT_APPROVAL_MINUTES * 60)}
-    messages.info(request, _("Above %(minutes)s minutes a second person approves it.") % limit)
+    messages.info(request, _("That is more than one person may move: a second one approves it."))
     return redirect("agency-billing:request-list")
 
 

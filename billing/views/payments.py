@@ -95,7 +95,7 @@ def payment_refund(request: UserRequest, client_id: UUID, payment_id: UUID) -> H
 
 def _refund(request: UserRequest, payment: Payment, form: ReasonForm) -> HttpResponse:
     reason, now = form.cleaned_data["reason"], clock.now()
-    if is_large(payment.seconds):
+    if is_large(payment.seconds, payment.amount_micros):
         services.ask_credit(
             client=payment.client,
             kind=CreditRequest.Kind.REVERSE,

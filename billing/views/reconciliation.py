@@ -27,6 +27,7 @@ from convomono.lib.pages import list_page
 from telephony.models import Call
 
 if TYPE_CHECKING:
+    from datetime import date
     from uuid import UUID
 
     from django.http import HttpResponse
@@ -122,9 +123,18 @@ def margin_list(request: UserRequest) -> HttpResponse:
         "rows": rows,
         "total": margins.total(rows),
         "month": month,
-        "earlier": (month - timedelta(days=1)).replace(day=1),
+        **_around(month),
     }
     return render(request, "billing/margin_list.html", context)
+
+
+def _around(month: date) -> dict[str, date | None]:
+    """Return the months beside one; none after the present one."""
+    later = (month + timedelta(days=31)).replace(day=1)
+    return {
+        "earlier": (month - timedelta(days=1)).replace(day=1),
+        "later": later if later <= clock.now().date() else None,
+    }
 
 
 @agency_permission("manage_billing", "view_finance")
@@ -145,12 +155,15 @@ def margin_export(request: UserRequest) -> StreamingHttpResponse:
 def margin_detail(request: UserRequest, client_id: UUID) -> HttpResponse:
     client = client_or_404(client_id)
     month = month_or_none(request.GET.get("month", "")) or clock.now().date().replace(day=1)
-    calls = Call.objects.filter(client=client, duration_ms__gt=0)
+    since, until = margins.bounds_of(month)
+    calls = Call.objects.filter(
+        client=client, duration_ms__gt=0, created_at__gte=since, created_at__lt=until
+    )
     page = list_page(calls.order_by("-created_at", "-pk"), request.GET.get("page"))
     context = {
         "client": client,
         "month": month,
-        "earlier": (month - timedelta(days=1)).replace(day=1),
+        **_around(month),
         "campaigns": margins.campaigns_in(month, client=client),
         "page": page,
         "rows": margins.of_calls(client=client, calls=page.rows),

@@ -144,6 +144,8 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 # Movements of more minutes than this need two people; 0: no limit.
 CREDIT_APPROVAL_MINUTES = env.integer("CREDIT_APPROVAL_MINUTES", 10_000, at_least=0)
+# So do sales and repayments of more money than this; 0: no limit.
+CREDIT_APPROVAL_DOLLARS = env.integer("CREDIT_APPROVAL_DOLLARS", 5_000, at_least=0)
 LEAD_UPLOAD_MAX_BYTES = env.integer("LEAD_UPLOAD_MAX_BYTES", 512 * 1024 * 1024, at_least=1)
 
 # -- People ----------------------------------------------------------------------------------------

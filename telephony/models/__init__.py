@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from telephony.models.calls import Call, CallDetail, CallLookup, Recording, VoiceAgent
 from telephony.models.erasures import CallErasure
-from telephony.models.numbers import NumberDay, NumberOrder, PhoneNumber, PhoneNumberQuerySet
+from telephony.models.numbers import (
+    NumberDay,
+    NumberLease,
+    NumberOrder,
+    PhoneNumber,
+    PhoneNumberQuerySet,
+)
 
 __all__ = [
     "Call",
@@ -12,6 +18,7 @@ __all__ = [
     "CallErasure",
     "CallLookup",
     "NumberDay",
+    "NumberLease",
     "NumberOrder",
     "PhoneNumber",
     "PhoneNumberQuerySet",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Client, ClientOwnedQuerySet
+from accounts.models import Client, ClientOwned, ClientOwnedQuerySet
 from convomono.lib.models import BaseModel
 
 
@@ -106,6 +106,26 @@ class NumberDay(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.phone_number} {self.day}"
+
+
+class NumberLease(ClientOwned):
+    """
+    The time for which a number was lent to a client, until excluded; the present one has no end.
+
+    Its rent is spread by it. A number lent before leases were kept has none until it moves.
+    """
+
+    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="leases")
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "from_at"], name="number_lease_by_client")]
+
+    def __str__(self) -> str:
+        return f"{self.from_at:%Y-%m-%d}"
 
 
 class NumberOrder(BaseModel):

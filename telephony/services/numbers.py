@@ -9,7 +9,7 @@ from django.db.models import Case, F, Q, Value, When
 from audit import actions
 from audit.services import record
 from convomono.lib.db import IntegrityError, atomic, insert_once
-from telephony.models import NumberOrder, PhoneNumber
+from telephony.models import NumberLease, NumberOrder, PhoneNumber
 from telephony.provider import ProviderError, UnknownOutcome
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def assign_number(
     if not changed:
         raise NumberIsReleased(number.phone_number)
     if client is None or client.pk != number.client_id:
+        _move_lease(number, client, now)
         details = {"client": client.name if client else None}
         record(actions.NUMBER_ASSIGNED, resource=number, actor=actor, now=now, details=details)
     number.client = client
@@ -115,7 +116,19 @@ def release_number(*, number: PhoneNumber, actor: Actor, now: datetime) -> None:
         released_at=now, client=None
     )
     if changed:
+        _move_lease(number, None, now)
         record(actions.NUMBER_RELEASED, resource=number, actor=actor, now=now)
+
+
+def _move_lease(number: PhoneNumber, client: Client | None, now: datetime) -> None:
+    """End what `number`, as it was read, was lent for, and begin another lease."""
+    current = NumberLease.objects.filter(number=number, until_at=None)
+    if not current.update(until_at=now) and number.client_id:
+        NumberLease.objects.create(
+            number=number, client_id=number.client_id, from_at=number.created_at, until_at=now
+        )
+    if client:
+        NumberLease.objects.create(number=number, client=client, from_at=now)
 
 
 def buy_number(

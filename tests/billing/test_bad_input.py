@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from audit.models import AuditLog
 from billing import services
 from billing.models import CreditRequest, Invoice, Payment, Rate, Statement, Transaction
+from billing.rules import Terms
+from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet
 
@@ -152,6 +155,39 @@ def test_writes_nothing_into_a_period_that_is_over(browser, call, acme):
     assert past.status_code == 422
     assert "its statement comes when it is" in running.content.decode()
     assert written() == before
+
+
+def hidden(page):
+    return re.search(r'name="in_force" value="([^"]+)"', page.content.decode())[1]
+
+
+def test_refuses_a_price_typed_on_a_page_that_grew_old(browser, call, acme):
+    """Who saved another minimum undid the price that somebody had set meanwhile."""
+    old = {"in_force": hidden(browser.get(of(acme, "rate/")))}
+    services.change_rate(client=acme, terms=Terms(300_000, 60), actor=TESTS, now=clock.now())
+    before = written()
+    typed = {"price_per_minute": "0.25", "increment_seconds": "1", "minimum_seconds": "30"}
+
+    answer = browser.post(of(acme, "rate/"), typed | old)
+
+    assert answer.status_code == 422
+    assert "The price was changed meanwhile: it is $0.30 a minute" in answer.content.decode()
+    assert written() == before
+    assert browser.post(of(acme, "rate/"), typed | {"in_force": hidden(answer)}).status_code == 302
+
+
+def test_sells_at_no_other_price_than_the_page_showed(browser, call, acme):
+    sale = form(acme, in_force=hidden(browser.get(of(acme, "sell/"))), amount_usd="")
+    services.change_rate(client=acme, terms=Terms(9_000_000), actor=TESTS, now=clock.now())
+    before = written()
+
+    answer = browser.post(of(acme, "sell/"), sale)
+
+    assert answer.status_code == 422
+    assert "The price was changed meanwhile" in answer.content.decode()
+    assert written() == before
+    # An amount that was typed is the amount.
+    assert browser.post(of(acme, "sell/"), sale | {"amount_usd": "5"}).status_code == 302
 
 
 def test_takes_no_reservation_of_another_client(call, acme, rival):

@@ -305,7 +305,7 @@ def test_takes_back_a_price_that_has_not_begun_and_no_other(wallet, acme):
     [(61, 60, True), (60, 60, False), (-61, 60, True), (99, 0, False)],
 )
 def test_knows_what_needs_a_second_person(seconds, limit, needs):
-    assert needs_second_person(seconds=seconds, limit_seconds=limit) is needs
+    assert needs_second_person(amount=seconds, limit=limit) is needs
 
 
 def ask(client, person, kind="adjust", seconds=500, **details):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from accounts.models import Notification
 from billing import services
 from billing.models import CreditRequest, Payment, Rate, Transaction
 from convomono.lib import clock
@@ -171,6 +172,27 @@ def test_asks_a_second_person_for_what_is_large(browser, browse, small_limit, ca
 
     assert balances(acme)[0] == 300 + 6000 - 660 + 360
     assert "Approved" in text(sue.get(MONEY + "requests/"))
+
+
+def test_asks_a_second_person_for_much_money_and_tells_of_asking_and_deciding(
+    browser, browse, wallet, acme, settings
+):
+    """A minute for a hundred million dollars passed, and nobody heard of what waited."""
+    settings.CREDIT_APPROVAL_DOLLARS = 100
+    browser.post(of(acme, "sell/"), {**sale(), "minutes": "1", "amount_usd": "101"})
+    (row,) = CreditRequest.objects.all()
+    assert balances(acme)[0] == 600
+    assert "asks for a second person" in Notification.objects.get(client=None).title
+
+    sue = browse(UserFactory.create(email="sue@convomono.test", role="super_admin"))
+    for _twice in range(2):
+        sue.post(f"{MONEY}requests/{row.pk}/approve/")
+
+    told = Notification.objects.filter(client=None).order_by("pk").values_list("title", flat=True)
+    assert len(told) == 2
+    assert "sue@convomono.test approved" in told[1]
+    browser.post(of(acme, "sell/"), {**sale(), "reference": "S", "amount_usd": "100"})
+    assert CreditRequest.objects.count() == 1
 
 
 def test_refuses_a_request_and_says_so_when_it_is_too_late(browser, wallet, acme, root):

@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
 import pytest
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import connection
 from django.template.loader import render_to_string
+from django.test import Client as BrowserClient
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Client
@@ -17,6 +19,7 @@ from audit.models import AuditLog
 from billing import jobs, services
 from billing.documents import COLUMNS, paper, statement_rows
 from billing.models import Invoice, Payment, Statement
+from billing.views import verify
 from convomono.lib import files
 from convomono.lib.pdf import PdfUnavailable
 from telephony.models import Call
@@ -491,6 +494,37 @@ def test_says_to_anybody_whether_a_statement_is_genuine(browse, month, acme):
         assert "Genuine" not in answer and "Acme" not in answer
     for digest in ("0" * 64, statement.digest[:-1], "<script>", ""):
         assert "Genuine" not in text(stranger.get(VERIFY, {"digest": digest}))
+
+
+@pytest.mark.parametrize("size", [2_000, 2_000_000])
+def test_takes_no_more_of_a_strangers_file_than_the_largest_statement(browse, monkeypatch, size):
+    """Anybody could fill the disk of an installation with files to check."""
+    monkeypatch.setattr(verify, "MOST_BYTES", 1000)
+    monkeypatch.setattr(verify, "TemporaryFileUploadHandler", _Counting)
+    _Counting.taken = 0
+
+    answer = browse().post(VERIFY, {"statement": BytesIO(b"x" * size)})
+
+    assert answer.status_code == 413
+    assert "larger than any statement" in text(answer)
+    assert _Counting.taken == 0
+
+
+class _Counting(TemporaryFileUploadHandler):
+    taken = 0
+
+    def receive_data_chunk(self, raw_data, start):
+        type(self).taken += len(raw_data)
+        return super().receive_data_chunk(raw_data, start)
+
+
+def test_still_asks_for_the_token_of_a_form(client_with_csrf):
+    assert client_with_csrf.post(VERIFY, {"digest": "x"}).status_code == 403
+
+
+@pytest.fixture
+def client_with_csrf():
+    return BrowserClient(enforce_csrf_checks=True)
 
 
 # -- Usage -----------------------------------------------------------------------------------------

@@ -44,3 +44,21 @@ def test_opens_to_those_who_may_see_money(browse, bob, model, right, code):
         bob.save()
 
     assert browse(bob).get(f"/admin/billing/{model}/").status_code == code
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (
+            "wallet",
+            "credits_total_minutes credits_reserved_minutes credits_consumed_minutes billing_rate",
+        ),
+        ("transaction", "tx_id minutes amount_usd reference_id status type"),
+        ("payment", "minutes amount_usd status"),
+    ],
+)
+def test_heads_columns_by_their_public_names(browse, root, books, model, names):
+    page = browse(root).get(f"/admin/billing/{model}/").content.decode().lower()
+
+    for name in names.split():
+        assert name in page or name.replace("_", " ") in page, name

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from billing.models import Statement
 from convomono.lib.ids import uuid7
+from tests.factories.accounts import ClientFactory
 from tests.factories.billing import NOW, Launch, open_wallet, sell
 
 MINE, ALL, WALLET = (
@@ -147,3 +151,80 @@ def test_asks_the_same_number_of_queries_however_many_lines(
 
     with django_assert_num_queries(4):
         browser.get(MINE)
+
+
+PAPERS = ("payments", "invoices", "statements")
+
+
+@pytest.fixture
+def papers(acme, rival):
+    for client in (acme, rival):
+        open_wallet(client)
+        sell(client, seconds=3600, reference="ONE")
+        Statement.objects.create(
+            client=client, month="2026-10-01", time_zone="UTC", asked_at=NOW, status="done"
+        )
+
+
+@pytest.mark.parametrize("kind", PAPERS)
+def test_lists_papers_of_the_caller_alone(browse, alice, vera, root, bob, acme, papers, kind):
+    mine = browse(alice).get(f"/api/v1/client/{kind}/").json()["results"]
+    every = browse(root).get(f"/api/v1/admin/{kind}/").json()["results"]
+    one = browse(root).get(f"/api/v1/admin/{kind}/", {"client_id": str(acme.pk)}).json()["results"]
+
+    assert [row["client_id"] for row in mine] == [str(acme.pk)]
+    assert len(every) == 2
+    assert [row["client_id"] for row in one] == [str(acme.pk)]
+    assert browse(vera).get(f"/api/v1/client/{kind}/").status_code == 403
+    assert browse(bob).get(f"/api/v1/admin/{kind}/").status_code == 403
+    assert browse(root).get(f"/api/v1/admin/{kind}/", {"client_id": "x"}).status_code == 400
+    assert browse(alice).post(f"/api/v1/client/{kind}/").status_code == 405
+
+
+def test_tells_papers_in_the_public_names(browse, alice, papers):
+    def first(kind):
+        return browse(alice).get(f"/api/v1/client/{kind}/").json()["results"][0]
+
+    payment, invoice, statement = (first(kind) for kind in PAPERS)
+    assert (payment["reference_id"], payment["minutes"], payment["amount_usd"]) == (
+        "ONE",
+        "60.00",
+        "36.0000",
+    )
+    assert (invoice["number"], invoice["payment_id"]) == ("INV-2026-00001", payment["payment_id"])
+    assert (statement["month"], statement["status"]) == ("2026-10", "done")
+
+
+def test_lists_all_wallets_to_the_agency_in_as_many_queries(
+    browse, root, alice, papers, django_assert_num_queries, rival
+):
+    browser = browse(root)
+    rows = browser.get("/api/v1/admin/wallets/").json()["results"]
+    assert {row["credits_available_minutes"] for row in rows} == {"60.00"}
+    assert "credits_expiring" not in rows[0]
+    assert browse(alice).get("/api/v1/admin/wallets/").status_code == 403
+    sell(rival, seconds=60, valid_days=3)
+    with CaptureQueriesContext(connection) as asked:
+        browser.get("/api/v1/admin/wallets/")
+    for number in range(5):
+        other = ClientFactory.create(name=f"Other {number}")
+        open_wallet(other)
+        sell(other, seconds=60, valid_days=3)
+    with django_assert_num_queries(len(asked)):
+        assert len(browser.get("/api/v1/admin/wallets/").json()["results"]) == 7
+
+
+def test_tells_seconds_micros_price_and_rounding_of_a_line(browse, alice, launch):
+    launch.dial(60).end(37)
+
+    row = browse(alice).get(MINE, {"type": "consume"}).json()["results"][0]
+
+    assert (row["seconds"], row["amount_micros"]) == (37, 185_000)
+    assert (row["price_per_minute_usd"], row["increment_seconds"]) == ("0.3000", 1)
+    assert (row["minimum_seconds"], row["corrects_tx_id"]) == (0, None)
+
+
+def test_tells_the_price_of_each_client(browse, root, papers):
+    rows = browse(root).get("/api/v1/admin/clients/").json()["results"]
+
+    assert {row["billing_rate"] for row in rows} == {"0.3000"}

@@ -18,6 +18,7 @@ from billing.services import reconciliation
 from telephony.models import Call, CallDetail, PhoneNumber
 from telephony.payloads import epoch_ms
 from telephony.provider import CallPage, ProviderCall, Unauthorised, Unavailable
+from telephony.services.numbers import assign_number, release_number
 from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet
 
 DAY = NOW.replace(hour=0)
@@ -467,9 +468,9 @@ def test_shows_margins_in_as_many_queries(
     browser = browse(root)
     browser.get("/agency/money/margins/")
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         browser.get("/agency/money/margins/", {"month": "2026-11"})
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         browser.get(f"/agency/clients/{acme.pk}/margins/")
 
 
@@ -494,3 +495,51 @@ def test_says_what_each_campaign_earned_on_the_page_and_in_a_file(
     assert lines[0].startswith("client,campaign,calls,minutes")
     assert lines[1].startswith("Acme Dental,")
     assert len(lines) == 2
+
+
+def test_moves_the_rent_with_the_number(acme, rival):
+    """A number lent to another client took the whole month's rent with it, past months too."""
+    for client in (acme, rival):
+        open_wallet(client)
+    first = datetime(2026, 11, 1, tzinfo=NOW.tzinfo)
+    number = PhoneNumber.objects.create(
+        phone_number="+12025550110", created_at=first, rent_micros=3_000_001
+    )
+    lend = {"number": number, "actor": TESTS}
+    assign_number(client=acme, now=first, **lend)
+    assign_number(client=acme, now=first + timedelta(days=1), **lend)
+    assign_number(client=rival, now=first + timedelta(days=10), **lend)
+    release_number(number=number, actor=TESTS, now=first + timedelta(days=15))
+
+    november, december = date(2026, 11, 1), date(2026, 12, 1)
+    rents = {row.name: row.rent_micros for row in margins.clients_in(november)}
+
+    assert rents == {"Acme Dental": 2_000_001, "Rival Roofing": 1_000_000}
+    assert not [row for row in margins.clients_in(december) if row.rent_micros]
+
+
+def test_keeps_the_rent_of_a_number_lent_before_leases_were_kept(acme, rival):
+    for client in (acme, rival):
+        open_wallet(client)
+    number = PhoneNumber.objects.create(
+        phone_number="+12025550110", client=acme, created_at=DAY, rent_micros=2_000_000
+    )
+    month = date(2026, 11, 1)
+    assert {row.rent_micros for row in margins.clients_in(month)} == {2_000_000}
+
+    assign_number(number=number, client=rival, actor=TESTS, now=DAY + timedelta(days=5))
+
+    rents = {row.name: row.rent_micros for row in margins.clients_in(month)}
+    assert sum(rents.values()) == 2_000_000
+    assert rents["Acme Dental"] > rents["Rival Roofing"] > 0  # five days of eight
+
+
+def test_shows_the_calls_of_the_month_that_is_asked_for(browse, root, launch, books, acme):
+    talked(launch, books, "call_1")
+    page = f"/agency/clients/{acme.pk}/margins/"
+
+    november = text(browse(root).get(page, {"month": "2026-11"}))
+    october = text(browse(root).get(page, {"month": "2026-10"}))
+
+    assert "Connected calls" in november and "Connected calls" not in october
+    assert "?month=2026-11" in october
