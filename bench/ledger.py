@@ -10,8 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deploy import mongodb
+
 ROOT = Path(__file__).resolve().parents[1]
 LEAST_RATIO, MOST_SLOWER = 0.04, 0.10
+MOST_MONGODB_SECONDS = 2
+DATABASES = ("sqlite", "mongodb")
 
 
 def main() -> int:
@@ -21,29 +25,66 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=5, help="of CPU, of each of the three rounds"
     )
+    parser.add_argument("--database", choices=["both", *DATABASES], default="both")
     options = parser.parse_args()
+    chosen = DATABASES if options.database == "both" else (options.database,)
+    figures: dict[str, object] = {"bench": "ledger"}
+    failed = False
+    for database in chosen:
+        found = {"sqlite": on_sqlite, "mongodb": on_mongodb}[database](options)
+        failed |= any(found.get(name, 1) < LEAST_RATIO for name in ("ratio", "mongodb_ratio"))
+        failed |= found.get("flatness", 1) < 1 - MOST_SLOWER
+        figures |= found
+    print(json.dumps(figures))
+    return int(failed)
+
+
+def on_sqlite(options: argparse.Namespace) -> dict[str, float]:
+    """Measure at few and at many lines of the ledger."""
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder, "bench.sqlite3"), options)
-    ratio = found["few"] / found["few_by_hand"]
-    flatness = found["many"] / found["few"]
+        found = measure(
+            f"sqlite:///{folder}/bench.sqlite3",
+            "bench.rig.ledger",
+            str(options.few),
+            str(options.many),
+            str(options.seconds),
+        )
     for name, lines in (("few", options.few), ("many", options.many)):
-        rates = f"{found[name]:>8.0f}/s by the services  {found[name + '_by_hand']:>8.0f}/s by hand"
-        print(f"{lines:>9,} lines  {rates}")
-    figures = {"bench": "ledger", "ratio": round(ratio, 3), "flatness": round(flatness, 3)}
-    print(json.dumps({**figures, **{name: round(value, 1) for name, value in found.items()}}))
-    return int(ratio < LEAST_RATIO or flatness < 1 - MOST_SLOWER)
-
-
-def measure(path: Path, options: argparse.Namespace) -> dict[str, float]:
-    """Run the measurement in a process of its own, which knows that file alone."""
-    env = {
-        **os.environ,
-        "DATABASE_URL": f"sqlite:///{path}",
-        "DJANGO_SETTINGS_MODULE": "convomono.settings.test",
+        _tell(f"{lines:>9,} lines", found[name], found[f"{name}_by_hand"])
+    return {
+        "ratio": round(found["few"] / found["few_by_hand"], 3),
+        "flatness": round(found["many"] / found["few"], 3),
+        **{name: round(value, 1) for name, value in found.items()},
     }
-    arguments = [str(options.few), str(options.many), str(options.seconds)]
-    command = [sys.executable, "-m", "bench.rig.ledger", *arguments]
-    result = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE)
+
+
+def on_mongodb(options: argparse.Namespace) -> dict[str, float]:
+    """Measure on the server that TEST_MONGODB_URL names, or on the test server."""
+    arguments = ("bench.rig.ledger_mongodb", str(min(options.seconds, MOST_MONGODB_SECONDS)))
+    if real := os.environ.get("TEST_MONGODB_URL"):
+        found = measure(real, *arguments)
+    else:
+        print(f"MongoDB: {mongodb.WHAT_IT_IS} What it takes itself is not in the figures.")
+        with (
+            tempfile.TemporaryFile("w+") as log,
+            mongodb.servers(1, python=Path(sys.executable), log=log) as [address],
+        ):
+            found = measure(address, *arguments)
+    _tell("  MongoDB      ", found["mongodb"], found["mongodb_by_hand"])
+    ratio = round(found["mongodb"] / found["mongodb_by_hand"], 3)
+    return {"mongodb_ratio": ratio, **{name: round(value, 1) for name, value in found.items()}}
+
+
+def _tell(what: str, by_services: float, by_hand: float) -> None:
+    print(f"{what}  {by_services:>8.0f}/s by the services  {by_hand:>8.0f}/s by hand")
+
+
+def measure(url: str, *command: str) -> dict[str, float]:
+    """Run the measurement in a process of its own, which knows that database alone."""
+    env = {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "convomono.settings.test"}
+    result = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE
+    )
     figures: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
     return figures
 

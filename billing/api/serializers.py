@@ -64,15 +64,14 @@ class ExpirySerializer(serializers.Serializer[CreditLot]):
         return str(money.minutes(lot.available_seconds))
 
 
-class WalletSerializer(serializers.ModelSerializer[Wallet]):
-    """A client's credits, and its price in US dollars per minute."""
+class WalletRowSerializer(serializers.ModelSerializer[Wallet]):
+    """A client's credits in a list, and its price in US dollars per minute."""
 
     client_id = serializers.UUIDField()
     credits_total_minutes = serializers.DecimalField(14, 2, source="total_minutes")
     credits_available_minutes = serializers.DecimalField(14, 2, source="available_minutes")
     credits_reserved_minutes = serializers.DecimalField(14, 2, source="reserved_minutes")
     credits_consumed_minutes = serializers.DecimalField(14, 2, source="consumed_minutes")
-    credits_expiring = serializers.SerializerMethodField()
     billing_rate = serializers.DecimalField(12, 4)
 
     class Meta:
@@ -83,9 +82,18 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
             "credits_available_minutes",
             "credits_reserved_minutes",
             "credits_consumed_minutes",
-            "credits_expiring",
             "billing_rate",
         ]
+        read_only_fields = fields
+
+
+class WalletSerializer(WalletRowSerializer):
+    """A client's credits, what of them expires, and its price in US dollars per minute."""
+
+    credits_expiring = serializers.SerializerMethodField()
+
+    class Meta(WalletRowSerializer.Meta):
+        fields = [*WalletRowSerializer.Meta.fields, "credits_expiring"]
         read_only_fields = fields
 
     @extend_schema_field(ExpirySerializer(many=True))
@@ -93,16 +101,6 @@ class WalletSerializer(serializers.ModelSerializer[Wallet]):
         if not wallet.expiring_seconds:
             return []
         return [ExpirySerializer(lot).data for lot in expiring_lots(client_id=wallet.client_id)]
-
-
-class WalletRowSerializer(WalletSerializer):
-    """A client's credits in a list; what expires stands with each client's own wallet."""
-
-    class Meta(WalletSerializer.Meta):
-        fields = [name for name in WalletSerializer.Meta.fields if name != "credits_expiring"]
-        read_only_fields = fields
-
-    credits_expiring = None
 
 
 class PaymentSerializer(serializers.ModelSerializer[Payment]):

@@ -306,8 +306,7 @@ def _is_stale(form: RateForm | SellForm, in_force: Rate) -> bool:
     shown = form.cleaned_data["in_force"]
     if shown in {None, in_force.pk}:
         return False
-    form.data = form.data.copy()
-    form.data["in_force"] = str(in_force.pk)
+    form.data = {**form.data, "in_force": str(in_force.pk)}
     price = {"price": usd(in_force.price_per_minute_micros)}
     form.add_error(
         None,

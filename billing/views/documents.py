@@ -185,7 +185,9 @@ def statement_pdf(_request: UserRequest, face: Face, statement_id: UUID) -> Http
 
 
 def _ask_pdf(face: Face, kind: str, row: Invoice | Statement) -> HttpResponse:
-    """Order the PDF, unless it is made or being made; a failed one is tried again."""
+    """Order the PDF, unless it is made, being made, or of a statement that isn't; a failed one again."""
+    if isinstance(row, Statement) and row.status != Statement.Status.DONE:
+        return redirect(face.url(f"{kind}-detail", row.pk))
     may = (Printed.File.NONE, Printed.File.FAILED)
     rows = type(row).objects.filter(pk=row.pk, pdf_status__in=may)
     if rows.update(pdf_status=Printed.File.QUEUED):

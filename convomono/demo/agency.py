@@ -10,7 +10,7 @@ from django.conf import settings
 from accounts.models import Client, User
 from accounts.services import Rights, add_client_user, change_client
 from billing.clients.services import open_account
-from billing.services import grant, purchase
+from billing.services import grant, purchase, set_seller
 from convomono.lib.ids import uuid7
 from convomono.lib.money import micros_from_dollars
 from telephony.models import PhoneNumber
@@ -78,6 +78,15 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
         manage_phone_numbers=True,
         manage_billing=True,
         view_finance=True,
+    )
+    set_seller(
+        name="Bright Calls LLC",
+        address="1 Main Street\nAlbany, NY 12207",
+        tax_number="EIN 12-3456789",
+        tax_name="",
+        tax_basis_points=0,
+        actor=root,
+        now=now,
     )
     acme = _client("Acme Dental", "America/New_York", "0.25", root, now, minutes)
     rival = _client("Rival Roofing", "America/Los_Angeles", "0.32", root, now, minutes)

@@ -437,6 +437,15 @@ def test_shows_a_statement_with_csv_and_pdf_to_its_client_alone(
     assert browse(charlie).get(page + "csv/").status_code == 404
 
 
+def test_prints_no_statement_that_is_still_being_made(browse, alice, month, acme):
+    """A blank PDF stayed for good."""
+    row = services.ask_statement(client=acme, month=OCTOBER, now=LATER)
+    browse(alice).post(f"/app/billing/statements/{row.pk}/print/")
+
+    row.refresh_from_db()
+    assert row.pdf_status == "none"
+
+
 def test_asks_for_a_month_from_the_page(
     browse, alice, month, acme, run_jobs, django_capture_on_commit_callbacks
 ):

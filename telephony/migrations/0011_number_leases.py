@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0005_automation_event'),
-        ('telephony', '0009_call_swept_at'),
+        ('telephony', '0010_voice_agent_claims'),
     ]
 
     operations = [
