@@ -101,7 +101,8 @@ class CallChange:
 
     Whoever counts moves from `before` to `after` and so counts once, however often an event comes.
     `outcome` belongs to `after` and is None until the call is settled. `analysis_data` is what the
-    agent was asked to find out (empty until it is known). `counted` is what the call has added to
+    agent was asked to find out (empty until it is known). `contradiction` says in words where the event
+    tells a fact otherwise than the one before, which holds. `counted` is what the call has added to
     reporting's counters before.
     """
 
@@ -124,6 +125,7 @@ class CallChange:
     after: CallState
     outcome: Outcome | None
     analysis_data: Mapping[str, Any] = field(default_factory=dict)
+    contradiction: str = ""
     counted: Mapping[str, Any] = field(default_factory=dict)
 
     @property

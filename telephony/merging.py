@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from telephony.events import CallChange, CallState
@@ -35,6 +35,7 @@ _FACTS: Final = (
     "duration_ms",
     "disconnection_reason",
 )
+_JUDGED_BY: Final = ("duration_ms", "disconnection_reason")
 # An analysis is newer than any ending; what was fetched counts as one.
 _KIND_ORDER: Final = {"started": 0, "ended": 1, "analyzed": 2, "swept": 2}
 _STAMP_UNIT: Final = 10**15
@@ -78,6 +79,7 @@ def merge(call: Call, detail: CallDetail | None, event: CallEvent, *, now: datet
     `detail` needs the columns of `KNOWN_DETAIL` and stays as it is.
     """
     before = state_of(call)
+    contradiction = contradicted(call, event)
     columns = merged_facts(call, event)
     large: dict[str, Any] | None = None
     analysis: Mapping[str, Any] = {}
@@ -94,7 +96,22 @@ def merge(call: Call, detail: CallDetail | None, event: CallEvent, *, now: datet
     for name, value in columns.items():
         setattr(call, name, value)
     outcome = _judge(call, columns)
-    return Merged(columns, large, _change(event, call, before, outcome, analysis))
+    change = _change(event, call, before, outcome, analysis)
+    return Merged(columns, large, replace(change, contradiction=contradiction))
+
+
+def contradicted(call: Call, event: CallEvent) -> str:
+    """
+    Say where the event tells otherwise what the call was billed and judged by; empty if it agrees.
+
+    The first holds, whichever that was; reconciliation compares it with Retell's books.
+    """
+    found = []
+    for name in _JUDGED_BY:
+        known, told = getattr(call, name), getattr(event, name)
+        if known not in (None, "") and told not in (None, "") and known != told:
+            found.append(f"{name}: {known} holds, {told} was told.")
+    return " ".join(found)
 
 
 def merged_facts(call: Call, event: CallEvent) -> dict[str, Any]:

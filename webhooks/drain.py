@@ -150,6 +150,8 @@ class Drain:
 
         changes = run_atomic(block)
         together.written()
+        for news, change in zip(plain, changes, strict=True):
+            _note_contradiction(news.row, change, now)
         self._learn(len(plain), watch.seconds)
         _let_others_write(watch.seconds)
         return changes
@@ -166,6 +168,7 @@ class Drain:
                 _fail(news.row, error, now)
             else:
                 changes += [change] if change else []
+                _note_contradiction(news.row, change, now)
             _let_others_write(time.perf_counter() - began)
         return changes
 
@@ -257,6 +260,25 @@ def _read(row: WebhookEvent, now: datetime) -> CallEvent | None:
 def _mark_applied(pks: Sequence[UUID], now: datetime) -> None:
     WebhookEvent.objects.filter(pk__in=pks, status=_Status.PENDING).update(
         status=_Status.APPLIED, processed_at=now, error=""
+    )
+
+
+def _note_contradiction(row: WebhookEvent, change: CallChange | None, now: datetime) -> None:
+    """Write on an event where it contradicts an earlier one, and tell the agency; once a day is enough."""
+    if change is None or not change.contradiction:
+        return
+    log.warning("webhook.contradiction", event_id=str(row.pk))
+    WebhookEvent.objects.filter(pk=row.pk, status=_Status.APPLIED).update(
+        error=change.contradiction[:400]
+    )
+    notify(
+        client=None,
+        level=Notification.Level.WARN,
+        title=_("Two events of a call contradict each other"),
+        body=_("The first one holds. Reconciliation compares it with the voice platform's books."),
+        url=f"/agency/webhooks/{row.pk}/",
+        key=f"webhook-contradiction:{now:%Y-%m-%d}",
+        now=now,
     )
 
 

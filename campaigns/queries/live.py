@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LIVE_ROWS = 20
 RECENT_ROWS = 8
+_MOST_TALKING = 2_000
 _LIVE_CALL = (Call.Status.REGISTERED, Call.Status.ONGOING)
 _OVER = (Call.Status.ENDED, Call.Status.NOT_CONNECTED, Call.Status.ERROR)
 
@@ -47,6 +48,14 @@ class Minutes:
 
 
 @dataclass(frozen=True)
+class Talk:
+    """What is being talked at this moment and isn't consumed yet: calls, and seconds of all of them."""
+
+    calls: int = 0
+    seconds: int = 0
+
+
+@dataclass(frozen=True)
 class CallRow:
     """A call with the name of whom it reached."""
 
@@ -58,13 +67,14 @@ class CallRow:
 
 @dataclass(frozen=True)
 class LivePage:
-    """All that the live page shows; eight queries whatever the number of leads and calls."""
+    """All that the live page shows; nine queries whatever the number of leads and calls."""
 
     status: str
     label: str
     sentence: str
     progress: Progress
     minutes: Minutes
+    talk: Talk
     launches: list[BatchCall]
     live_calls: list[CallRow]
     recent_calls: list[CallRow]
@@ -101,6 +111,7 @@ def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) 
         sentence=progress_of.why(campaign, launches, progress, nobody_dials=nobody_dials),
         progress=progress,
         minutes=_minutes(launches),
+        talk=_talk(launches, now),
         launches=launches[::-1],
         live_calls=[_row(call, names, now, said.get(call.provider_call_id, "")) for call in live],
         recent_calls=[_row(call, names, now) for call in recent],
@@ -120,6 +131,17 @@ def _live_calls(launches: Sequence[BatchCall]) -> list[Call]:
     calls = Call.objects.filter(batch_call_id__in=ids, status__in=_LIVE_CALL)
     # "ongoing" comes before "registered": who talks stands above who is being rung.
     return list(calls.order_by("status", "-created_at", "-pk")[:LIVE_ROWS])
+
+
+def _talk(launches: Sequence[BatchCall], now: datetime) -> Talk:
+    """Add up how long the calls in progress have talked; a thousand lines are a thousand instants."""
+    ids = [row.pk for row in launches if row.dialling_count or row.in_call_count]
+    if not ids:
+        return Talk()
+    talking = Call.objects.filter(batch_call_id__in=ids, status=Call.Status.ONGOING)
+    begun = talking.exclude(started_at=None).values_list("started_at", flat=True)[:_MOST_TALKING]
+    seconds = [max(0.0, (now - at).total_seconds()) for at in begun if at is not None]
+    return Talk(calls=len(seconds), seconds=int(sum(seconds)))
 
 
 def _recent_calls(campaign: Campaign) -> list[Call]:

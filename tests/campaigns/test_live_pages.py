@@ -9,6 +9,7 @@ import pytest
 
 from campaigns.models import Attempt, BatchCall
 from campaigns.queries.progress import add_up, shown_status, why
+from convomono.lib import clock
 from leads.models import Suppression
 from telephony.models import Call, CallDetail
 from tests.factories.billing import balances
@@ -110,8 +111,27 @@ def test_asks_as_many_queries_for_many_calls(browse, alice, running, django_asse
         if number in {0, 3}:
             BatchCall.objects.update(in_call_count=number + 1)
             browser.get(url(running))
-            with django_assert_num_queries(13):
+            with django_assert_num_queries(14):
                 browser.get(url(running))
+
+
+def test_shows_minutes_while_they_are_used(browse, alice, running):
+    """What is talked now grows on the page by itself, as fast as so many calls talk."""
+    now = clock.now()
+    for number, row in enumerate(running.enrolments.all()[:3]):
+        make_call(running, row, status="ongoing", outcome_class="")
+        Call.objects.filter(enrolment_id=row.pk).update(
+            started_at=now - timedelta(seconds=60) if number else None
+        )
+    BatchCall.objects.update(in_call_count=3)
+    page = browse(alice).get(url(running)).content.decode()
+    found = re.search(
+        r'and <span data-talk="(\d+)" data-rate="2">(\d+):\d\d</span> in 2 calls', page
+    )
+    assert found
+    assert 120 <= int(found[1]) < 180
+    Call.objects.update(status="ended")
+    assert 'data-rate="2"' not in browse(alice).get(url(running)).content.decode()
 
 
 def test_leads_to_all_calls_where_it_shows_a_part(browse, alice, running, monkeypatch):

@@ -319,6 +319,38 @@ class TestOvertaking:
         assert notice.url in {f"/agency/webhooks/{event.pk}/" for event in events}
 
 
+class TestContradictions:
+    @pytest.mark.parametrize("first", ["ended", "analyzed"])
+    def test_are_noted_on_the_event_that_came_later_and_told(
+        self, ringing: Ringing, now: datetime, first: str
+    ):
+        """What was billed by stays; nobody has to guess that another duration was told too."""
+        said = {
+            "ended": ringing.says("user_hangup", seconds=61)["ended"],
+            "analyzed": ringing.says("user_hangup", seconds=59)["analyzed"],
+        }
+        order = sorted(said, key=lambda kind: kind != first)
+        for kind in order:
+            deliver(said[kind])
+            drain.step(now=now)
+        call = Call.objects.get()
+        held, told = (61_000, 59_000) if first == "ended" else (59_000, 61_000)
+        assert call.duration_ms == held
+        later = WebhookEvent.objects.get(event_type=f"call_{order[1]}")
+        assert (later.status, later.error) == (
+            "applied", f"duration_ms: {held} holds, {told} was told.",
+        )  # fmt: skip
+        assert WebhookEvent.objects.get(event_type=f"call_{first}").error == ""
+        assert "contradict" in Notification.objects.get(level="warn").title
+
+    def test_are_none_where_events_agree(self, ringing: Ringing, now: datetime):
+        for body in ringing.says("user_hangup").values():
+            deliver(body)
+        drain.step(now=now)
+        assert set(WebhookEvent.objects.values_list("error", flat=True)) == {""}
+        assert not Notification.objects.filter(level="warn").exists()
+
+
 class TestStrangers:
     def test_wait_when_nothing_says_whose_they_are(self, acme: Client, now: datetime):
         assert tell(delivery("call_ended", call_status="ended"), now) is None
