@@ -108,6 +108,7 @@ WORKSPACE_REPAIRED = "workspace.repaired"
 DIALLING_STOPPED = "dialling.stopped"
 DIALLING_RESUMED = "dialling.resumed"
 CALL_ENDED = "call.ended_by_person"
+CALLS_ENDED = "call.all_ended_by_person"
 TRIAL_CALL_ASKED = "trial_call.asked"
 QUESTION_KEPT = "knowledge.question_kept"
 QUESTION_DROPPED = "knowledge.question_dropped"
@@ -240,6 +241,7 @@ SENTENCES = {
     DIALLING_STOPPED: _("Stopped all dialling"),
     DIALLING_RESUMED: _("Let dialling go on"),
     CALL_ENDED: _("Ended a call in progress"),
+    CALLS_ENDED: _("Ended all calls in progress"),
     TRIAL_CALL_ASKED: _("Had a test call made"),
     QUESTION_KEPT: _("Kept a question with a knowledge base"),
     QUESTION_DROPPED: _("Removed a question from a knowledge base"),

@@ -246,6 +246,15 @@ def hang_up(*, call_id: str, **_later: object) -> None:
         log.info("call.over_before_its_end", call_id=call_id)  # its news is on the way
 
 
+def hang_up_some(*, call_ids: list[str], **_later: object) -> None:
+    """End some of the calls that a person wants ended; one that fails leaves the others to be ended."""
+    for call_id in call_ids:
+        try:
+            hang_up(call_id=call_id)
+        except ProviderError:
+            log.info("call.not_ended_yet", call_id=call_id)  # `hang_up_left` asks again
+
+
 def hang_up_left(**_later: object) -> None:
     """Ask again for calls that are still going on: a worker was killed, Redis or Retell away."""
     since = clock.now() - HANGS_UP_WITHIN

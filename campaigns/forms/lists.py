@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.models import Campaign, Enrolment
+from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.queries.calls import CallFilter
 from campaigns.queries.ranking import MOST_COMPARED, SORTS
 from convomono.lib.days import DayField
@@ -31,7 +31,12 @@ class CampaignFilterForm(forms.Form):
     status = forms.ChoiceField(
         label=_("Status"),
         required=False,
-        choices=[_ALL, ("live", _("Dialling or paused")), *Campaign.Status.choices],
+        choices=[
+            _ALL,
+            ("live", _("Dialling or paused")),
+            *BatchCall.Status.choices,
+            *Campaign.Status.choices,
+        ],
     )
     sort = forms.ChoiceField(label=_("Order"), required=False, choices=SORTS)
 

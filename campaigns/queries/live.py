@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q, Sum
 
-from billing.models import Reservation
-from billing.rules import price_micros
+from billing.rules import Terms, price_micros
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries import progress as progress_of
+from campaigns.queries.launches import reservations_of, totals_of
 from campaigns.queries.line import NEXT_ROWS, Line, in_line, line
 from convomono.lib.live import last_lines
 from leads.models import Lead
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LIVE_ROWS = 20
 RECENT_ROWS = 8
 _MOST_TALKING = 2_000
+SHOWN_LAUNCHES = 20
+_IS_OVER = (BatchCall.Status.FINISHED, BatchCall.Status.CANCELLED)
 _LIVE_CALL = (Call.Status.REGISTERED, Call.Status.ONGOING)
 _OVER = (Call.Status.ENDED, Call.Status.NOT_CONNECTED, Call.Status.ERROR)
 
@@ -92,14 +94,15 @@ class LivePage:
 
 def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) -> LivePage:
     """Read what a campaign does at `now`; `nobody_dials` if no dispatcher is there."""
-    launches = progress_of.launches_of([campaign]).get(campaign.pk, [])
+    totals = totals_of([campaign])
+    launches = _shown_launches(campaign)
     waiting = Enrolment.objects.filter(
         client_id=campaign.client_id,
         campaign=campaign,
         status=Enrolment.Status.QUEUED,
         batch_call=None,
     ).aggregate(number=Count("pk"))["number"]
-    progress = progress_of.add_up(launches, waiting=waiting)
+    progress = progress_of.add_up(launches, waiting=waiting, totals=totals.get(campaign.pk))
     status = progress_of.shown_status(campaign, launches)
     live, recent = _live_calls(launches), _recent_calls(campaign)
     said = last_lines([call.provider_call_id for call in live])
@@ -110,7 +113,7 @@ def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) 
         label=progress_of.status_label(status),
         sentence=progress_of.why(campaign, launches, progress, nobody_dials=nobody_dials),
         progress=progress,
-        minutes=_minutes(launches),
+        minutes=_minutes(campaign),
         talk=_talk(launches, now),
         launches=launches[::-1],
         live_calls=[_row(call, names, now, said.get(call.provider_call_id, "")) for call in live],
@@ -171,12 +174,32 @@ def call_rows(calls: Sequence[Call], *, now: datetime) -> list[CallRow]:
     return [_row(call, names, now) for call in calls]
 
 
-def _minutes(launches: Sequence[BatchCall]) -> Minutes:
-    rows = list(Reservation.objects.filter(batch_call_id__in=[row.pk for row in launches]))
-    return Minutes(
-        granted=sum(row.granted_seconds for row in rows),
-        held=sum(row.held_seconds for row in rows),
-        consumed=sum(row.posted_seconds for row in rows),
-        free=sum(row.free_seconds for row in rows),
-        cost_micros=sum(price_micros(seconds=row.posted_seconds, terms=row.terms) for row in rows),
-    )
+def _shown_launches(campaign: Campaign) -> list[BatchCall]:
+    """Return the campaign's newest launches and those that aren't over, oldest first; two queries."""
+    rows = BatchCall.objects.filter(client_id=campaign.client_id, campaign=campaign)
+    newest = list(rows.order_by("-created_at", "-pk")[:SHOWN_LAUNCHES])
+    if len(newest) < SHOWN_LAUNCHES:
+        return newest[::-1]
+    known = {row.pk for row in newest}
+    # Of a launch that was stopped people may still be called, or wait in lists at Retell.
+    moving = rows.filter(~Q(status__in=_IS_OVER) | Q(dialling_count__gt=0) | Q(in_call_count__gt=0))
+    earlier = [row for row in moving.order_by("created_at", "pk") if row.pk not in known]
+    return [*earlier, *newest[::-1]]
+
+
+def _minutes(campaign: Campaign) -> Minutes:
+    """Add up what all launches of a campaign reserved; two queries, test calls apart."""
+    names = ("granted_seconds", "held_seconds", "posted_seconds", "free_seconds")
+    found = Minutes(granted=0, held=0, consumed=0, free=0, cost_micros=0)
+    by_price = reservations_of([campaign]).order_by().values_list("price_per_minute_micros")
+    sums = {f"{name}_sum": Sum(name) for name in names}
+    for price, granted, held, posted, free in by_price.annotate(**sums):
+        terms = Terms(price_per_minute_micros=price)
+        found = Minutes(
+            granted=found.granted + granted,
+            held=found.held + held,
+            consumed=found.consumed + posted,
+            free=found.free + free,
+            cost_micros=found.cost_micros + price_micros(seconds=posted, terms=terms),
+        )
+    return found

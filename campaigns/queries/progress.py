@@ -9,23 +9,29 @@ from typing import TYPE_CHECKING
 from django.db.models import Count
 from django.utils.translation import gettext as _, ngettext
 
-from billing.models import Reservation
-from billing.rules import price_micros
 from campaigns.dialling.waiting import DISPATCHER_AWAY
 from campaigns.models import BatchCall, Campaign, Enrolment
+from campaigns.queries.launches import (
+    ENDS,
+    IN_PROGRESS,
+    LIVE,
+    Totals,
+    launches_of,
+    totals_of,
+    used_by,
+)
 from campaigns.rules import waiting_sentence
 from convomono.lib.display import brief_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from django.db.models import QuerySet
 
 Status = BatchCall.Status
-_ENDS = ("done", "exhausted", "suppressed", "invalid", "cancelled")
-_IN_PROGRESS = ("queued", "dialling", "in_call")
+MOST_FOUND = 1000
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,11 @@ class Progress:
 
     @property
     def ended(self) -> int:
-        return sum(self.by_status[name] for name in _ENDS)
+        return sum(self.by_status[name] for name in ENDS)
 
     @property
     def in_progress(self) -> int:
-        return sum(self.by_status[name] for name in _IN_PROGRESS)
+        return sum(self.by_status[name] for name in IN_PROGRESS)
 
     @property
     def percent(self) -> int:
@@ -72,21 +78,31 @@ class Progress:
     @property
     def parts(self) -> list[Part]:
         """The right side of the equation, in the order in which it is written."""
-        names = (*_ENDS, *_IN_PROGRESS)
+        names = (*ENDS, *IN_PROGRESS)
         labels = dict(Enrolment.Status.choices)
         return [Part(name, str(labels[name]), self.by_status[name]) for name in names]
 
 
-def add_up(batch_calls: Iterable[BatchCall], *, waiting: int = 0) -> Progress:
-    """Add the counters of a campaign's launches; each lead is in one launch at most."""
+def add_up(
+    batch_calls: Iterable[BatchCall], *, waiting: int = 0, totals: Totals | None = None
+) -> Progress:
+    """
+    Add the counters of a campaign's launches; each lead is in one launch at most.
+
+    `totals` are those of all its launches, where only the newest and those that aren't over are given.
+    """
     rows = list(batch_calls)
     checked = [row.checked_at for row in rows if row.checked_at]
-    by_status = {
-        name: sum(getattr(row, f"{name}_count") for row in rows) for name in (*_ENDS, *_IN_PROGRESS)
-    }
-    return Progress(
+    counted = totals or Totals(
         enrolled=sum(row.tasks_count for row in rows),
-        by_status=by_status,
+        by_status={
+            name: sum(getattr(row, f"{name}_count") for row in rows)
+            for name in (*ENDS, *IN_PROGRESS)
+        },
+    )
+    return Progress(
+        enrolled=counted.enrolled,
+        by_status=counted.by_status,
         waiting=waiting,
         checked_at=max(checked, default=None),
         is_off=any(row.mismatch for row in rows),
@@ -100,28 +116,23 @@ def _is_batch(row: BatchCall) -> bool:
 
 def shown_status(campaign: Campaign, batch_calls: Sequence[BatchCall]) -> str:
     """Return the one word a campaign's badge shows: what its launches do, else where its text is."""
-    found = {row.status for row in batch_calls}
-    for status in (Status.RUNNING, Status.PAUSED, Status.SCHEDULED):
-        if status in found:
-            return status
+    if foremost := _foremost({row.status for row in batch_calls}):
+        return foremost
     if campaign.status == Campaign.Status.READY and batch_calls:
         return batch_calls[-1].status
     return campaign.status
+
+
+def _foremost(statuses: Collection[str]) -> str:
+    """Return which of several launches' states stands for all; empty if all are over."""
+    order = (Status.RUNNING, Status.PAUSED, Status.SCHEDULED)
+    return next((one for one in order if one in statuses), "")
 
 
 def status_label(status: str) -> str:
     """Return the word people read for any status of a campaign or a launch."""
     labels = {**dict(Campaign.Status.choices), **dict(Status.choices)}
     return str(labels.get(status, status))
-
-
-def launches_of(campaigns: Iterable[Campaign]) -> dict[UUID, list[BatchCall]]:
-    """Return the launches of these campaigns, oldest first; one query."""
-    found: dict[UUID, list[BatchCall]] = defaultdict(list)
-    rows = BatchCall.objects.filter(campaign_id__in=[row.pk for row in campaigns])
-    for row in rows.order_by("created_at", "pk"):
-        found[row.campaign_id].append(row)
-    return found
 
 
 # -- Why -------------------------------------------------------------------------------------------
@@ -237,14 +248,14 @@ def campaign_list(
     *,
     search: str = "",
     status: str = "",
-    live_ids: Iterable[UUID] = (),
+    among: Iterable[UUID] | None = None,
 ) -> QuerySet[Campaign]:
-    """Return campaigns newest first; `status` is their own, or "live" for those of `live_ids`."""
+    """Return campaigns newest first; `status` is their own, or what their launches do: `among` those then."""
     rows = campaigns.defer("script_raw", "settings")
     if search:
         rows = rows.filter(name__icontains=search)
-    if status == "live":
-        rows = rows.filter(pk__in=list(live_ids))
+    if among is not None:
+        rows = rows.filter(pk__in=list(among))
     elif status:
         rows = rows.filter(status=status)
     else:
@@ -252,27 +263,43 @@ def campaign_list(
     return rows.order_by("-created_at", "-pk")
 
 
-def live_campaign_ids(client_id: UUID) -> list[UUID]:
-    """Return the client's campaigns that have a launch which isn't over."""
-    live = BatchCall.objects.filter(
-        client_id=client_id, status__in=(Status.SCHEDULED, Status.RUNNING, Status.PAUSED)
-    )
-    return list(live.values_list("campaign_id", flat=True)[:1000])
+def campaigns_that(client_id: UUID, status: str) -> list[UUID] | None:
+    """
+    Return the campaigns whose badge says what is filtered by; None for a status of their own text.
+
+    "live" are those with a launch that isn't over. One query, two for launches that are.
+    """
+    if status not in {"live", *Status.values}:
+        return None
+    rows = BatchCall.objects.filter(client_id=client_id)
+    live: dict[UUID, set[str]] = defaultdict(set)
+    for campaign_id, one in rows.filter(status__in=LIVE).values_list("campaign_id", "status"):
+        live[campaign_id].add(one)
+    if status == "live":
+        return list(live)[:MOST_FOUND]
+    if status in LIVE:
+        shown = {key: _foremost(found) for key, found in live.items()}
+        return [key for key, one in shown.items() if one == status][:MOST_FOUND]
+    newest = dict(rows.order_by("created_at", "pk").values_list("campaign_id", "status"))
+    ready = Campaign.objects.filter(client_id=client_id, status=Campaign.Status.READY)
+    over = [key for key, one in newest.items() if one == status and key not in live]
+    return list(ready.filter(pk__in=over[-MOST_FOUND:]).values_list("pk", flat=True))
 
 
 def campaign_rows(
     campaigns: Sequence[Campaign], *, nobody_dials: bool = False
 ) -> list[CampaignRow]:
-    """Return a page of campaigns with what their launches do; three queries whatever the number."""
-    launches = launches_of(campaigns)
+    """Return a page of campaigns with what their launches do; five queries whatever the number."""
+    totals = totals_of(campaigns)
+    launches = launches_of(campaigns, totals)
     waiting = _waiting(campaigns)
-    spent = _spent(launches.values())
+    used = used_by(campaigns)
     rows = []
     for campaign in campaigns:
         batch_calls = launches.get(campaign.pk, [])
-        progress = add_up(batch_calls, waiting=waiting.get(campaign.pk, 0))
+        sums = totals.get(campaign.pk, Totals())
+        progress = add_up(batch_calls, waiting=waiting.get(campaign.pk, 0), totals=sums)
         status = shown_status(campaign, batch_calls)
-        dialled = [row.last_dialled_at for row in batch_calls if row.last_dialled_at]
         rows.append(
             CampaignRow(
                 campaign=campaign,
@@ -280,22 +307,12 @@ def campaign_rows(
                 label=status_label(status),
                 progress=progress,
                 sentence=why(campaign, batch_calls, progress, nobody_dials=nobody_dials),
-                last_dialled_at=max(dialled, default=None),
-                spent_micros=spent.get(campaign.pk, 0),
-                converted=sum(row.converted_count for row in batch_calls),
+                last_dialled_at=sums.last_dialled_at,
+                spent_micros=used[campaign.pk].micros,
+                converted=sums.converted,
             )
         )
     return rows
-
-
-def _spent(launches: Iterable[Sequence[BatchCall]]) -> dict[UUID, int]:
-    """Return what the calls of each campaign cost the client, from its reservations; one query."""
-    campaign_of = {row.pk: row.campaign_id for rows in launches for row in rows}
-    found: dict[UUID, int] = defaultdict(int)
-    for row in Reservation.objects.filter(batch_call_id__in=list(campaign_of)):
-        price = price_micros(seconds=row.posted_seconds, terms=row.terms)
-        found[campaign_of[row.batch_call_id]] += price
-    return found
 
 
 def _waiting(campaigns: Sequence[Campaign]) -> dict[UUID, int]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db.models import Max, Sum
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Reservation
-from billing.rules import price_micros
 from campaigns.experiments import LEAST_REACHED
 from campaigns.models import BatchCall, Campaign
-from campaigns.queries.progress import add_up, launches_of, shown_status, status_label
+from campaigns.queries.launches import Totals, launches_of, totals_of, used_by
+from campaigns.queries.progress import add_up, shown_status, status_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -151,22 +149,24 @@ class Compared:
 
 
 def compared(campaigns: Sequence[Campaign]) -> list[Compared]:
-    """Return campaigns side by side, in the order given; two queries whatever the number."""
-    launches = launches_of(campaigns)
-    spent, talked = _used(row for rows in launches.values() for row in rows)
+    """Return campaigns side by side, in the order given; four queries whatever the number."""
+    totals = totals_of(campaigns)
+    launches = launches_of(campaigns, totals)
+    used = used_by(campaigns)
     found = []
     for campaign in campaigns:
         rows = launches.get(campaign.pk, [])
+        sums = totals.get(campaign.pk, Totals())
         status = shown_status(campaign, rows)
         found.append(
             Compared(
                 campaign=campaign,
                 status=status,
                 label=status_label(status),
-                progress=add_up(rows),
-                converted=sum(row.converted_count for row in rows),
-                spent_micros=spent[campaign.pk],
-                talked_seconds=talked[campaign.pk],
+                progress=add_up(rows, totals=sums),
+                converted=sums.converted,
+                spent_micros=used[campaign.pk].micros,
+                talked_seconds=used[campaign.pk].seconds,
             )
         )
     return found
@@ -189,14 +189,3 @@ def wilson(hits: int, number: int) -> tuple[float, float]:
         1 + _Z * _Z / number
     )
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _used(launches: Iterable[BatchCall]) -> tuple[dict[UUID, int], dict[UUID, int]]:
-    campaign_of = {row.pk: row.campaign_id for row in launches}
-    spent: dict[UUID, int] = defaultdict(int)
-    talked: dict[UUID, int] = defaultdict(int)
-    for row in Reservation.objects.filter(batch_call_id__in=list(campaign_of)):
-        key = campaign_of[row.batch_call_id]
-        spent[key] += price_micros(seconds=row.posted_seconds, terms=row.terms)
-        talked[key] += row.posted_seconds
-    return spent, talked

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from accounts.models import Client
     from audit.services import Actor
     from campaigns.models import LaunchRequest
     from campaigns.preflight import Preflight
@@ -288,12 +289,12 @@ def end_call(*, call: Call, actor: Actor, now: datetime) -> bool:
     return asked
 
 
-def end_calls(*, client_id: UUID | None, actor: Actor, now: datetime) -> int:
-    """Hang up on every call in progress, of a client or of all; return how many."""
-    ended = 0
-    while calls := stopping.calls_to_end(client_id=client_id, limit=steering.SLICE):
-        ended += sum(end_call(call=call, actor=actor, now=now) for call in calls)
-    return ended
+def end_calls(*, client: Client | None, actor: Actor, now: datetime) -> int:
+    """Hang up on every call in progress, of a client or of all, by workers; return how many."""
+    slices = stopping.request_ends(client=client, actor=actor, now=now)
+    for keys in slices:
+        enqueue(jobs.hang_up_some, queue="calls", call_ids=[str(key) for key in keys])
+    return sum(map(len, slices))
 
 
 def pause_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:

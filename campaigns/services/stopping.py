@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from audit import actions
@@ -11,7 +12,7 @@ from campaigns.dialling.gates import gate_key
 from campaigns.dialling.handovers import waiting_at_retell
 from campaigns.models import DialGate
 from convomono.lib import live
-from convomono.lib.db import insert_once, on_commit, run_atomic
+from convomono.lib.db import atomic, insert_once, on_commit, run_atomic
 from convomono.lib.redis import ring
 from telephony.models import Call
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from accounts.models import Client
     from audit.services import Actor
+
+
+ENDS_AT_ONCE = 25  # that one job hangs up
 
 
 class AlreadyStopped(Exception):
@@ -126,10 +130,34 @@ def request_end(*, call: Call, actor: Actor, now: datetime) -> bool:
     return run_atomic(block)
 
 
-def calls_to_end(*, client_id: UUID | None, limit: int) -> list[Call]:
-    """Return live calls that nobody has asked to end yet, of a client or of all, oldest first."""
-    calls = _live_calls(client_id).filter(end_requested_at=None)
-    return list(calls.order_by("created_at", "pk")[:limit])
+def request_ends(*, client: Client | None, actor: Actor, now: datetime) -> list[list[UUID]]:
+    """
+    Have every call in progress hung up, of a client or (without one) of all; return their keys in slices.
+
+    One record of who wanted it, and short transactions, however many calls there are.
+    """
+    slices = []
+    keys = list(
+        _live_calls(client.pk if client else None)
+        .filter(end_requested_at=None)
+        .order_by("created_at", "pk")
+        .values_list("pk", flat=True)
+    )
+    for some in batched(keys, ENDS_AT_ONCE):
+        wanted = Call.objects.filter(pk__in=some, status__in=Call.LIVE, end_requested_at=None)
+        if wanted.update(end_requested_at=now):
+            slices.append(list(some))
+    if slices:
+        _note_ends(client, sum(map(len, slices)), actor, now)
+    return slices
+
+
+@atomic
+def _note_ends(client: Client | None, calls: int, actor: Actor, now: datetime) -> None:
+    details = {"calls": calls}
+    resource = client or _gate(None)
+    record(actions.CALLS_ENDED, resource=resource, actor=actor, now=now, details=details)
+    live.changed()
 
 
 def _live_calls(client_id: UUID | None) -> QuerySet[Call]:

@@ -16,7 +16,7 @@ from campaigns.forms.lists import CampaignBulkForm, CampaignFilterForm
 from campaigns.leasing import nobody_dials
 from campaigns.models import Campaign
 from campaigns.queries.approvals import waiting_count
-from campaigns.queries.progress import campaign_list as listed, campaign_rows, live_campaign_ids
+from campaigns.queries.progress import campaign_list as listed, campaign_rows, campaigns_that
 from campaigns.queries.ranking import sorted_campaigns
 from campaigns.services import lifecycle
 from campaigns.views.lists import view_tabs
@@ -45,7 +45,7 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         Campaign.objects.visible_to(request.user),
         search=asked.get("q", ""),
         status=status,
-        live_ids=live_campaign_ids(request.tenant.pk) if status == "live" else (),
+        among=campaigns_that(request.tenant.pk, status),
     )
     rows = sorted_campaigns(rows, asked.get("sort", ""), request.tenant.pk)
     page = list_page(rows, request.GET.get("page"), size=20)

@@ -114,9 +114,7 @@ def _stop(request: UserRequest, client: Client | None) -> HttpResponse:
 
 
 def _end_all(request: UserRequest, client: Client | None) -> None:
-    ended = lifecycle.end_calls(
-        client_id=client.pk if client else None, actor=request.user, now=clock.now()
-    )
+    ended = lifecycle.end_calls(client=client, actor=request.user, now=clock.now())
     sentence = ngettext("%(n)d call is being ended.", "%(n)d calls are being ended.", ended)
     messages.info(request, sentence % {"n": ended})
 

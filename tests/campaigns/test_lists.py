@@ -8,6 +8,8 @@ import pytest
 
 from campaigns.dialling.bookkeeping import check_completeness
 from campaigns.models import BatchCall, Campaign, Enrolment
+from campaigns.queries.launches import launches_of, totals_of
+from campaigns.queries.live import live_page
 from convomono.lib.ids import uuid7
 from leads.models import SavedView
 from tests.factories.billing import open_wallet
@@ -83,8 +85,71 @@ def test_asks_as_often_for_twenty_in_any_order(
     browser.get(LIST)
     for _number in range(19):
         make_draft(equipped)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         browser.get(LIST, {"sort": sort})
+
+
+def test_reads_few_launches_of_a_campaign_that_had_many(
+    browse, alice, equipped, django_assert_num_queries
+):
+    campaign = make_ready(equipped, name="Hourly")
+    enrol(campaign, 2)
+    first = launch(campaign, seconds=600)
+    columns = {one.attname: getattr(first, one.attname) for one in first._meta.concrete_fields}
+    BatchCall.objects.bulk_create(
+        BatchCall(
+            **columns
+            | {
+                "id": uuid7(),
+                "launch_key": uuid7(),
+                "status": "finished",
+                "created_at": NOW - timedelta(hours=number + 1),
+                "done_count": 2,
+                "queued_count": 0,
+                "converted_count": 1,
+            }
+        )
+        for number in range(300)
+    )
+    totals = totals_of([campaign])
+    rows = launches_of([campaign], totals)[campaign.pk]
+    page = live_page(campaign, now=NOW)
+
+    assert [row.pk for row in rows] == [first.pk]
+    assert (totals[campaign.pk].enrolled, totals[campaign.pk].converted) == (602, 300)
+    assert totals[campaign.pk].by_status["done"] == 600
+    assert (page.progress.enrolled, page.progress.by_status["queued"]) == (602, 2)
+    assert len(page.launches) == 20
+    assert page.launches[0].pk == first.pk
+    assert page.minutes.granted == 600
+    listed = browse(alice).get(LIST).content.decode()
+    assert "602" in listed
+
+
+def test_filters_by_what_the_badge_says(browse, alice, equipped):
+    browser = browse(alice)
+    for number, status in enumerate(("running", "paused", "scheduled", "finished", "cancelled")):
+        campaign = make_ready(equipped, name=f"Now {status}")
+        enrol(campaign, 2, start=10 * number)
+        BatchCall.objects.filter(pk=launch(campaign, seconds=60).pk).update(status=status)
+        if status == "running":  # a running launch beside a paused one: it runs
+            enrol(campaign, 1, start=10 * number + 5)
+            BatchCall.objects.filter(pk=launch(campaign, seconds=60).pk).update(status="paused")
+        if status == "finished":  # it was stopped before
+            BatchCall.objects.filter(campaign=campaign).update(created_at=NOW + timedelta(hours=1))
+            row = BatchCall.objects.get(campaign=campaign)
+            row.pk = row.id = uuid7()
+            row.launch_key, row.status, row.created_at = uuid7(), "cancelled", NOW
+            row.save(force_insert=True)
+
+    def shown(status):
+        page = browser.get(LIST, {"status": status}).content.decode()
+        names = ("running", "paused", "scheduled", "finished", "cancelled")
+        return [one for one in names if f">Now {one}</a>" in page]
+
+    for status in ("running", "paused", "scheduled", "finished", "cancelled"):
+        assert shown(status) == [status]
+    assert shown("live") == ["running", "paused", "scheduled"]
 
 
 def test_counts_conversions_each_minute_and_at_the_end(equipped):
@@ -200,5 +265,5 @@ def test_asks_as_often_for_six_as_for_two(alice, browse, equipped, django_assert
     browser.get(LIST)
     for count in (2, 6):
         query = "&".join(f"campaign={row.pk}" for row in rows[:count])
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(8):
             browser.get(f"{COMPARE}?{query}")

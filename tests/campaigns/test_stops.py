@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from audit.models import AuditLog
 from campaigns import jobs
 from campaigns.models import DialGate
+from campaigns.services import lifecycle
+from convomono.lib import clock
 from convomono.lib.redis import redis_connection
 from telephony.models import Call
-from telephony.provider import Rejected
+from telephony.provider import Rejected, Unavailable
 from tests.campaigns.test_live_pages import make_call
 from tests.factories.campaigns import enrol, launch, make_ready, run_batch
 
@@ -106,6 +113,30 @@ def test_ends_the_calls_in_progress_too_when_asked(
     run_jobs()
 
     assert retell.stopped == [call.provider_call_id]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ends_a_thousand_calls_without_a_job_for_each(root, acme, rival, retell, now, run_jobs):
+    Call.objects.bulk_create(
+        Call(client=acme, provider_call_id=f"call_{n}", status="ongoing", created_at=now)
+        for n in range(60)
+    )
+    Call.objects.create(client=rival, provider_call_id="other", status="ongoing", created_at=now)
+
+    with CaptureQueriesContext(connection) as asked:
+        assert lifecycle.end_calls(client=acme, actor=root, now=now) == 60
+    assert len(asked) < 20
+    assert lifecycle.end_calls(client=acme, actor=root, now=now) == 0  # twice is once
+
+    assert AuditLog.objects.get(action="call.all_ended_by_person").details == {"calls": 60}
+    retell.fail("stop_call", Unavailable("Connection refused."))
+    assert run_jobs() == 3
+    assert len(retell.stopped) == 59
+    assert "other" not in retell.stopped
+    Call.objects.update(end_requested_at=clock.now() - timedelta(minutes=5))
+    jobs.hang_up_left()  # the one that failed is asked again
+    run_jobs()
+    assert len(set(retell.stopped)) == 61
 
 
 def test_ends_one_call_and_only_once(
