@@ -19,6 +19,11 @@ def sign(body: bytes, key: bytes, stamp_ms: int) -> str:
     return f"v={stamp_ms},d={_digest(body, key, stamp_ms)}"
 
 
+def is_signature(header: bytes) -> bool:
+    """Tell whether a header has the form of a signature, whoever made it up."""
+    return _SIGNATURE.fullmatch(header) is not None
+
+
 def verify_signature(body: bytes, header: bytes | str, keys: Sequence[bytes], now_ms: int) -> bool:
     """
     Tell whether one of the keys signed body, with a timestamp at most five minutes from now_ms.

@@ -20,7 +20,7 @@ import structlog
 from django.conf import settings
 
 from convomono.lib import clock
-from telephony.signatures import verify_signature
+from telephony.signatures import is_signature, verify_signature
 from webhooks.deliveries import read_delivery
 from webhooks.doorbell import DOORBELL
 from webhooks.inbox import NotStored, store
@@ -59,6 +59,7 @@ class _Head:
     content_length: str
     peer: str
     forwarded: str
+    signature: bytes
 
 
 def refuse_unread(head: _Head) -> HTTPStatus | None:
@@ -78,6 +79,8 @@ def refuse_unread(head: _Head) -> HTTPStatus | None:
         return HTTPStatus.LENGTH_REQUIRED
     if int(head.content_length[:20]) > settings.WEBHOOK_MAX_BYTES:
         return _too_large()
+    if not is_signature(head.signature):  # whoever sends this slowly holds no thread
+        return _wrong_signature()
     return None
 
 
@@ -132,9 +135,13 @@ def _unsigned(body: bytes, signature: bytes, keys: list[bytes]) -> HTTPStatus:
     if stamp and verify_signature(body, signature, keys, int(stamp[1])):
         log.error("webhook.clock_skew", skew_ms=time.time_ns() // 1_000_000 - int(stamp[1]))
         DOORBELL.count("skew")
-    else:
-        log.warning("webhook.wrong_signature")
-        DOORBELL.count("signature")
+        return HTTPStatus.UNAUTHORIZED
+    return _wrong_signature()
+
+
+def _wrong_signature() -> HTTPStatus:
+    log.warning("webhook.wrong_signature")
+    DOORBELL.count("signature")
     return HTTPStatus.UNAUTHORIZED
 
 
@@ -167,6 +174,7 @@ def _wsgi_answer(environ: WSGIEnvironment) -> HTTPStatus:
         length,
         environ.get("REMOTE_ADDR", ""),
         environ.get("HTTP_X_FORWARDED_FOR", ""),
+        environ.get("HTTP_X_RETELL_SIGNATURE", "").encode("latin-1", "replace"),
     )
     refused = refuse_unread(head)
     if refused:
@@ -174,8 +182,7 @@ def _wsgi_answer(environ: WSGIEnvironment) -> HTTPStatus:
     body = _wsgi_body(environ, int(length))
     if body is None:
         return HTTPStatus.BAD_REQUEST
-    signature = environ.get("HTTP_X_RETELL_SIGNATURE", "").encode("latin-1", "replace")
-    return receive(body=body, signature=signature)
+    return receive(body=body, signature=head.signature)
 
 
 def _wsgi_body(environ: WSGIEnvironment, length: int) -> bytes | None:
@@ -235,7 +242,8 @@ async def _asgi_answer(scope: Message, receive_message: Receive) -> HTTPStatus:
     length = _announced(headers.get(b"content-length", b"").decode("latin-1"))
     forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
     peer = (scope.get("client") or ("",))[0]
-    refused = refuse_unread(_Head(scope["method"], length, peer, forwarded))
+    signature = headers.get(_HEADER, b"")
+    refused = refuse_unread(_Head(scope["method"], length, peer, forwarded, signature))
     if refused:
         return refused
     try:
@@ -244,7 +252,7 @@ async def _asgi_answer(scope: Message, receive_message: Receive) -> HTTPStatus:
         return _too_large()
     if len(body) != int(length):
         return HTTPStatus.BAD_REQUEST
-    work = functools.partial(receive, body=body, signature=headers.get(_HEADER, b""))
+    work = functools.partial(receive, body=body, signature=signature)
     stored = asyncio.get_running_loop().run_in_executor(_pool(), work)
     try:
         return await asyncio.wait_for(stored, _ANSWER_SECONDS)

@@ -396,6 +396,17 @@ class TestSize:
 
         assert post_asgi(length="9" * 30, chunks=never()).status == 413
 
+    @pytest.mark.parametrize("signed", ["", "v=1,d=0", "anything", f"v=1,d={'0' * 63}g"])
+    def test_reads_nothing_that_nobody_can_have_signed(self, signed: str):
+        """Whoever sends slowly and knows no signature holds no thread."""
+        source = CountedBody(BODY)
+        assert post_wsgi(signed=signed, source=source).status == 401
+        assert source.taken == 0
+        chunks = [BODY]
+        assert post_asgi(signed=signed, chunks=chunks).status == 401
+        assert chunks == [BODY]
+        wait_until(lambda: refusals_on(clock.real_now().date()) == {"signature": 2})
+
     def test_reads_no_further_than_announced(self):
         source = CountedBody(BODY + b"and the next request")
         assert post_wsgi(source=source).status == 204
