@@ -154,11 +154,15 @@ def claim_endpoints(*, now: datetime) -> list[UUID]:
     rows = Endpoint.objects.kept().filter(free, Exists(due)).order_by("sending_until", "pk")
     found = list(rows.values_list("pk", flat=True)[:BATCH])
     # Compare-and-set: two runs of the job order one sender.
-    return [
-        pk
-        for pk in found
-        if Endpoint.objects.filter(free, pk=pk).update(sending_until=now + RUN_LEASE)
-    ]
+    return [pk for pk in found if claim_endpoint(endpoint_id=pk, now=now)]
+
+
+def claim_endpoint(*, endpoint_id: UUID, now: datetime) -> bool:
+    """Claim one address; False if somebody sends there, or is about to."""
+    free = Q(sending_until=None) | Q(sending_until__lte=now)
+    return bool(
+        Endpoint.objects.kept().filter(free, pk=endpoint_id).update(sending_until=now + RUN_LEASE)
+    )
 
 
 def release_endpoint(*, endpoint_id: UUID, now: datetime) -> None:

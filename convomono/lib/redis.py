@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 SOCKET_SECONDS = 2.0
+# A listener that hears nothing for so long asks whether the connection stands: a partition closes none.
+QUIET_SECONDS = 5.0
 _BEAT_KEPT_SECONDS = 30 * 24 * 3600
 # A publisher that found nobody doesn't try again at once: it has rows to write.
 _SILENT_SECONDS = 5.0
@@ -78,17 +80,23 @@ async def listen(channel: str) -> AsyncIterator[str | None]:
     """
     Yield what is published on the channel from now on; None first, once we are listening.
 
-    :raises RedisError: when the connection breaks; whoever listens calls again and reads afresh
+    :raises RedisError: when the connection breaks, or nobody is at its other end any more; whoever
+        listens calls again and reads afresh
     """
-    client = redis.asyncio.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=SOCKET_SECONDS, health_check_interval=10
-    )
+    client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=SOCKET_SECONDS)
     try:
         async with client.pubsub(ignore_subscribe_messages=True) as channels:
             await channels.subscribe(channel)
             yield None
-            async for message in channels.listen():
-                yield message["data"].decode()
+            while True:
+                message = await channels.get_message(timeout=QUIET_SECONDS)
+                if message is None:  # nobody said anything: is anybody there?
+                    await channels.ping()
+                    message = await channels.get_message(timeout=SOCKET_SECONDS)
+                    if message is None:
+                        raise redis.TimeoutError("No answer to a ping.")
+                if message["type"] == "message":
+                    yield message["data"].decode()
     finally:
         await client.aclose()
 

@@ -125,10 +125,12 @@ def is_listening(port: int) -> bool:
 class Sender(threading.Thread):
     """Delivers one event after the other, and remembers which were acknowledged."""
 
-    def __init__(self, port: int, first: int = 0) -> None:
+    def __init__(self, port: int, first: int = 0, pause: float = 0.0) -> None:
         super().__init__()
         self._port = port
         self._first = first
+        self._pause = pause
+        self.seconds: list[float] = []  # how long each answer took
         self.acknowledged: set[str] = set()
         self.failed = 0
         self.stop = threading.Event()
@@ -138,7 +140,12 @@ class Sender(threading.Thread):
         while not self.stop.is_set():
             number += 1
             body = delivery("call_ended", call_id=f"call_{number}", transcript="x" * 4000)
-            if self._deliver(body) == 204:
+            began = time.monotonic()
+            status = self._deliver(body)
+            self.seconds.append(time.monotonic() - began)
+            if self._pause:
+                self.stop.wait(self._pause)
+            if status == 204:
                 self.acknowledged.add(f"call_{number}:call_ended")
             else:
                 self.failed += 1

@@ -401,6 +401,17 @@ class TestJobs:
         EndpointDelivery.objects.update(status="pending", next_try_at=now)
         assert jobs.send_client_events() == 2
 
+    @pytest.mark.django_db(transaction=True)
+    def test_have_one_sender_at_an_address_whoever_presses(
+        self, endpoint: Endpoint, receiver: Receiver, run_jobs: Callable[[], int]
+    ):
+        EndpointDeliveryFactory.create(endpoint=endpoint)
+        for _ in range(3):
+            jobs.send_soon(endpoint.pk)
+        assert jobs.send_client_events() == 0
+        assert run_jobs() == 1
+        assert len(receiver.heard) == 1
+
     def test_end_well_for_an_address_that_was_removed(self, endpoint: Endpoint):
         Endpoint.objects.all().delete()
         assert jobs.send_to_endpoint(endpoint_id=str(endpoint.pk)) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from campaigns.enrolments import completeness
 from campaigns.management.commands import dispatch
 from campaigns.models import Campaign
 from campaigns.services import launching, lifecycle
-from convomono.lib import clock
+from convomono.lib import clock, redis
 from convomono.lib.ids import uuid7
 from convomono.lib.redis import is_reachable, redis_connection
 from convomono.settings import base
@@ -155,6 +156,30 @@ def test_one_that_hangs_holds_no_answer_to_retell(
     while drain.step(now=WebhookEvent.objects.order_by("-next_try_at")[0].next_try_at):
         pass
     assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
+
+
+def test_whoever_listens_notices_that_nobody_is_there(
+    own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that vanishes closes no connection: open pages would wait for its messages for ever."""
+    monkeypatch.setattr(redis, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(redis, "SOCKET_SECONDS", 0.5)
+
+    heard: list[str | None] = []
+
+    async def hear() -> None:
+        async for message in redis.listen("news"):
+            heard.append(message)
+            if message is None:  # a while of silence is nothing
+                await asyncio.sleep(0.5)
+                redis.publish("news", "first")
+            else:
+                own_valkey.hang()
+
+    redis._Silence.until = 0.0
+    with pytest.raises(redis.RedisError):
+        asyncio.run(asyncio.wait_for(hear(), 10))
+    assert heard == [None, "first"]
 
 
 def seconds_of(does: Callable[[], bool]) -> float:

@@ -12,11 +12,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
-from convomono.lib.jobs import enqueue
 from convomono.lib.pages import list_page
 from webhooks import outgoing, queries
 from webhooks.forms import DeliveryFilterForm, EndpointForm
-from webhooks.jobs import send_to_endpoint
+from webhooks.jobs import send_soon
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.services import (
     DeliveryNotOver,
@@ -171,7 +170,7 @@ def endpoint_resend(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
 def endpoint_test(request: ClientRequest, endpoint_id: UUID) -> HttpResponse:
     endpoint = get_visible_or_404(request, Endpoint.objects.kept(), endpoint_id)
     delivery = send_test(endpoint=endpoint, actor=request.user, now=clock.real_now())
-    enqueue(send_to_endpoint, endpoint_id=str(endpoint.pk))
+    send_soon(endpoint.pk)
     return redirect("webhooks:delivery-detail", delivery.pk)
 
 
@@ -205,6 +204,6 @@ def delivery_replay(request: ClientRequest, delivery_id: UUID) -> HttpResponse:
     except DeliveryNotOver:
         messages.error(request, _("This event is still being tried."))
     else:
-        enqueue(send_to_endpoint, endpoint_id=str(delivery.endpoint_id))
+        send_soon(delivery.endpoint_id)
         messages.success(request, _("The event is in line again. Look in a moment."))
     return redirect("webhooks:delivery-detail", delivery.pk)
