@@ -91,6 +91,7 @@ class Purses:
         self.price: dict[UUID, Price] = {}
         self.launch_of: dict[UUID, UUID] = {}
         self.billed: dict[UUID, int] = {}
+        self.first: dict[UUID, int] = {}  # what its end was billed, before any rest
         self.refunded: Counter[UUID] = Counter()
 
     def owner(self, purse):
@@ -153,7 +154,7 @@ class Purses:
     def bill(self, attempt, seconds, now):
         if attempt in self.billed:
             return
-        self.billed[attempt] = seconds
+        self.billed[attempt] = self.first[attempt] = seconds
         launch = self.launch_of[attempt]
         for purse in (("held", attempt), ("free", launch), "available"):
             taken = min(self.of[purse], seconds)
@@ -162,6 +163,16 @@ class Purses:
         self.of["consumed"] += seconds
         self.of["debt"] += seconds
         self.drop(attempt, now)
+
+    def bill_rest(self, attempt, seconds):
+        self.first[attempt] = self.first[attempt] or seconds
+        self.billed[attempt] += seconds
+        for purse in (("free", self.launch_of[attempt]), "available"):
+            taken = min(self.of[purse], seconds)
+            self.move(purse, "consumed", taken)
+            seconds -= taken
+        self.of["consumed"] += seconds
+        self.of["debt"] += seconds
 
     def refund(self, attempt, seconds):
         self.refunded[attempt] += seconds
@@ -374,7 +385,7 @@ class Histories(RuleBasedStateMachine):
     @rule(number=picks, seconds=lengths, again=lengths, is_machine=st.booleans())
     def ends_one(self, number, seconds, again, is_machine):
         dial = self.pick(self.dials, number)
-        before = self.model.billed.get(dial.attempt_id)
+        before = self.model.first.get(dial.attempt_id)
         price = self.model.price[self.model.launch_of[dial.attempt_id]]
         due = price.billed(seconds, is_machine=is_machine)
 
@@ -433,6 +444,28 @@ class Histories(RuleBasedStateMachine):
             assert earlier in {None, seconds}
             self.model.refund(dial.attempt_id, 0 if earlier else seconds)
             self.happens("refund")
+
+    @precondition(lambda self: self.model.billed)
+    @rule(number=picks, seconds=lengths)
+    def is_billed_the_rest(self, number, seconds):
+        """Retell says that an ended call was longer; a shorter one is left alone."""
+        dial = self.pick([one for one in self.dials if one.attempt_id in self.model.billed], number)
+        call = Call.objects.filter(pk=dial.call_id)
+        price = self.model.price[self.model.launch_of[dial.attempt_id]]
+        due = price.billed(seconds, is_machine=call.get().outcome_class == "machine")
+        missing = due - self.model.billed[dial.attempt_id]
+        asked: dict[str, Any] = {"client_id": self.client.pk, "call_id": dial.call_id}
+        asked |= {"cause": uuid7(), "reason": "longer", "actor": TESTS, "now": self.now}
+
+        lines = [services.charge_rest(due_seconds=due, **asked) for _twice in range(2)]
+
+        assert [line.seconds if line else 0 for line in lines[:1]] == [max(0, missing)]
+        if missing > 0:
+            self.model.bill_rest(dial.attempt_id, missing)
+            call.update(duration_ms=seconds * 1000)
+            told = Transaction.objects.filter(call_id=dial.call_id, type="consume")
+            assert sum(line.amount_micros for line in told) == -(-due * 300_000 // 60)
+            self.happens("rest")
 
     @precondition(lambda self: self.dials)
     @rule(number=picks)
@@ -537,7 +570,7 @@ def undone(do):
     return block
 
 
-SEEN = ("call", "crash", "debt", "expiry", "payment back", "rate change", "refund")
+SEEN = ("call", "crash", "debt", "expiry", "payment back", "rate change", "refund", "rest")
 
 
 def run(examples, steps, part=0):
