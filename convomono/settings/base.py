@@ -151,7 +151,7 @@ LEAD_UPLOAD_MAX_BYTES = env.integer("LEAD_UPLOAD_MAX_BYTES", 512 * 1024 * 1024, 
 # -- People ----------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

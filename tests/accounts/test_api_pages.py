@@ -56,7 +56,7 @@ def test_takes_the_same_queries_for_one_row_and_for_twenty(
 ):
     browser = browse(vera)
     make_leads(acme, 1)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         browser.get(URL)
     Lead.objects.bulk_create(
         [
@@ -64,7 +64,7 @@ def test_takes_the_same_queries_for_one_row_and_for_twenty(
             for n in range(19)
         ]
     )
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         assert len(browser.get(URL).json()["results"]) == 20
 
 

@@ -149,7 +149,7 @@ def test_asks_the_same_number_of_queries_however_many_lines(
     browser = browse(alice)
     browser.get(MINE)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(3):
         browser.get(MINE)
 
 

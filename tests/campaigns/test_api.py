@@ -205,7 +205,7 @@ def test_lists_calls_without_retells_cost(browse, vera, django_assert_num_querie
             retell_cost_micros=77_000,
             created_at=NOW,
         )
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(3):
             body = browser.get(f"{API}calls/").json()
 
     assert len(body["results"]) == 3
@@ -297,7 +297,7 @@ def test_lists_leads_of_a_campaign(browse, vera, django_assert_num_queries):
     browser = browse(vera)
     for number in range(3):
         enrol(campaign, 1, start=number)
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             body = browser.get(f"{API}leads/?campaign_id={campaign.pk}").json()
 
     assert len(body["results"]) == 3

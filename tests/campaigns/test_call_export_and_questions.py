@@ -55,7 +55,7 @@ class TestExport:
         browser = browse(mia)
         rows_of(browser.get("/app/calls/export/"))
         CallFactory.create_batch(20, client=acme)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(3):
             assert len(rows_of(browser.get("/app/calls/export/"))) == 22
 
     def test_is_offered_to_managers(self, browse, mia, vera):

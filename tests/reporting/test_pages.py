@@ -100,7 +100,7 @@ def test_asks_the_same_number_of_queries_at_any_size(
     browse, alice, campaign, django_assert_num_queries
 ):
     browser = browse(alice)
-    addresses = (("/app/", 11), (report_page(campaign), 11))
+    addresses = (("/app/", 10), (report_page(campaign), 10))
     for start, (address, queries) in enumerate(addresses, start=1):
         with django_assert_num_queries(queries):
             browser.get(address)
@@ -125,7 +125,7 @@ def test_reads_nothing_but_files_while_one_is_made(
 ):
     browser = browse(vera)
     page = browser.get(report_page(campaign), headers={"HX-Request": "true"})
-    with django_assert_num_queries(4):  # session, person, campaign, files
+    with django_assert_num_queries(3):  # person with client, campaign, files
         page = browser.get(report_page(campaign), headers={"HX-Request": "true"})
     assert "Figures" not in page.content.decode()
 
