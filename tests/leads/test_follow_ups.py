@@ -13,6 +13,7 @@ from campaigns.jobs import remind_follow_ups
 from campaigns.models import Attempt, Enrolment, FollowUp, FollowUpRule
 from campaigns.services.enrolment import enrol_lead
 from campaigns.services.follow_ups import follow_by_rules, follow_what_was_missed, remind
+from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from leads.models import LeadNote
 from telephony.models import Call
@@ -308,7 +309,7 @@ def test_shows_what_a_lead_hears_when_and_why_and_what_happened(
 def test_says_why_the_next_call_is_put_off(browse, vera, attempt):
     Enrolment.objects.update(
         status="queued",
-        batch_call=None,
+        next_attempt_at=clock.now() + timedelta(hours=2),
         waiting_reason="window",
         decision={"verdict": "defer", "rules": ["us.tsr.310.4.hours"]},
     )
