@@ -68,7 +68,8 @@ def score_leads(*, client_id: UUID, **_later: object) -> int:
         changed += rescore(leads=chunk, weighing=weighing)
         last = chunk[-1].pk
         time.sleep(PAUSE_SECONDS)  # webhooks on the same SQLite file get their turn
-    chosen.filter(changed_at=as_of).update(scored_at=as_of)  # weights changed meanwhile: once more
+    if as_of is not None:  # weights that changed meanwhile are counted once more
+        chosen.filter(changed_at=as_of).update(scored_at=as_of)
     return changed
 
 

@@ -58,15 +58,12 @@ def with_campaigns(rows: Iterable[Suppression], *, client: Client) -> list[tuple
 
 def with_lists(rows: Iterable[Suppression]) -> list[tuple[Suppression, str]]:
     """Return each entry with the name of its list, and of the client whose it is."""
-    return [
-        (
-            entry,
-            " · ".join(
-                filter(None, (entry.get_level_display(), entry.client and entry.client.name))
-            ),
-        )
-        for entry in rows
-    ]
+    return [(entry, _list_name(entry)) for entry in rows]
+
+
+def _list_name(entry: Suppression) -> str:
+    level = str(entry.get_level_display())
+    return f"{level} · {entry.client.name}" if entry.client else level
 
 
 def suppression_lines(rows: QuerySet[Suppression]) -> Iterator[list[object]]:

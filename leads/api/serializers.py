@@ -75,13 +75,21 @@ class _Meanings(serializers.JSONField):
         return {str(name): meaning for name, meaning in found.items()}
 
 
+def _is_object(found: Any) -> bool:
+    return isinstance(found, dict)
+
+
+def _is_long(text: str) -> bool:
+    return len(text) > MAX_VARIABLE
+
+
 class _Defaults(serializers.JSONField):
     """A JSON object of script variables to what is said where the cell is empty."""
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         found = json.loads(data) if isinstance(data, str) else data
-        texts = found.values() if isinstance(found, dict) else [None]
-        if not all(isinstance(one, str) and len(one) <= MAX_VARIABLE for one in texts):
+        texts = [one for one in found.values() if isinstance(one, str)] if _is_object(found) else []
+        if not _is_object(found) or len(texts) != len(found) or any(map(_is_long, texts)):
             raise serializers.ValidationError("An object of variables to short texts.")
         if any("{{" in one or "}}" in one for one in texts):
             raise serializers.ValidationError("Two braces may not stand here.")

@@ -484,7 +484,7 @@ def test_shows_entries_alike_on_both_faces(browse, mia, root, acme, face):
 
 
 def test_takes_one_number_of_a_line_however_long_it_is(take_over):
-    long_note = "x" * 1990 + " 212 555 0109 " + "y" * 3000 + " 212-555-0108"
+    long_note = "x" * 1990 + ",212 555 0109," + "y" * 3000 + ",212-555-0108"
 
     operation = take_over(pasted=f"{NUMBER},{long_note}\n+12125550102\n")
 

@@ -203,6 +203,17 @@ def test_removes_leads_from_a_campaign_that_was_archived_since(imported, alice, 
     assert not Lead.objects.exists()
 
 
+def test_removes_leads_that_a_later_import_met_and_left_as_they_were(imported, alice, acme):
+    first = imported(FILE)
+    campaign = make_draft(acme)
+    later = imported(FILE, campaign_id=campaign.pk, consent=None)
+    assert LeadImportChange.objects.filter(lead_import=later).count() == 90
+    Enrolment.objects.all().delete()  # taken out of the campaign by somebody
+
+    assert undo(first, alice).undo_counts == {"removed": 90, "phase": "done"}
+    assert not Lead.objects.exists()
+
+
 def test_leaves_other_campaigns_alone_when_the_import_had_none(imported, alice, acme):
     done = imported(FILE)
     campaign = make_draft(acme)
