@@ -269,11 +269,16 @@ def test_holds_the_never_true_list(history: Callable[[int], History], seed: int)
     assert not Attempt.objects.filter(status__in=("dialling", "placed", "unknown")).exists()
 
 
-def test_stops_for_good_whatever_happens(history: Callable[[int], History]) -> None:
-    told = history(99)
-    for _ in range(30):
+@pytest.mark.parametrize(
+    "seed",
+    [99, *(pytest.param(seed, marks=pytest.mark.load) for seed in range(300, 380))],
+)
+def test_stops_for_good_whatever_happens(history: Callable[[int], History], seed: int) -> None:
+    told = history(seed)
+    # A stop at any moment: before the first dial, in the middle of one that dies, after a pause.
+    for _ in range(told.rng.randrange(60)):
         told.act()
-    steering.stop_batch_call(batch_call=told.batch_call, actor=TESTS, now=told.rig.now)
+    told._steer(steering.stop_batch_call, steering.BatchCallOver)
     dialled = len(told.rig.retell.dials)
     while not steering.cancel_slice(batch_call_id=told.batch_call.pk, now=told.rig.now):
         pass
@@ -285,9 +290,15 @@ def test_stops_for_good_whatever_happens(history: Callable[[int], History]) -> N
         while told.unsaid:
             told.news()
         told.rig.tick(60)
+        for key in list(steering.left_behind()):  # as `resume_campaigns` does each five seconds
+            steering.cancel_slice(batch_call_id=key, now=told.rig.now)
 
     assert len(told.rig.retell.dials) == dialled
+    per_attempt = Counter(call.metadata["attempt_id"] for call in told.rig.retell.placed.values())
+    assert max(per_attempt.values(), default=1) == 1
     told.batch_call.refresh_from_db()
-    assert told.batch_call.status == "cancelled"
+    assert told.batch_call.status in {"cancelled", "finished"}
     assert completeness(told.batch_call.pk).holds
+    assert not statuses(told.batch_call).keys() & {"queued", "dialling", "in_call"}
+    assert Reservation.objects.get(batch_call_id=told.batch_call.pk).status == "closed"
     assert not CallHold.objects.filter(status="held").exists()
