@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from campaigns.timetable import Retries, timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import date, datetime
 
     from campaigns.timetable import PlaceGroup
 
@@ -185,6 +185,8 @@ class Pace:
     today_ends: datetime
     max_attempts: int
     pauses: tuple[int, int, int, int, int]
+    # How many dials the numbers may make on a UTC day; None where one of them has no cap.
+    room_on: Callable[[date], int] | None = None
 
 
 # Of dials that reached nobody: busy, no answer, declined. Assumed, as the profile is.
@@ -203,6 +205,7 @@ def forecast(*, groups: Sequence[PlaceGroup], pace: Pace, profile: DialProfile) 
         ),
         starts_at=pace.starts_at,
         today_ends=pace.today_ends,
+        room_on=pace.room_on,
     )
     last_call = timedelta(seconds=math.ceil(_RING_SECONDS + profile.mean_seconds))
     return Forecast(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -14,16 +14,21 @@ from billing.rules import hold_seconds, price_micros
 from billing.services import RateMissing, current_rate
 from campaigns.forecast import Forecast, Pace, forecast, profile_of
 from campaigns.lead_counts import LeadCounts, count_leads
-from campaigns.models import BatchCall, Campaign
+from campaigns.models import BatchCall, Campaign, CampaignVersion, SafetyPolicy, TrialCall
 from campaigns.settings_schema import max_call_seconds
 from convomono.lib.display import brief_instant
 from telephony.models import Call, PhoneNumber
+from telephony.number_health import cap_on
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     from billing.rules import Terms
 
 HISTORY_CALLS = 1000
 _FULL = 100
+_NO_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Finding:
     code: str
     severity: Literal["blocker", "warning"]
     sentence: str
-    fix: Literal["", "script", "hours", "numbers", "prepare", "upload", "billing"] = ""
+    fix: Literal["", "script", "hours", "numbers", "prepare", "upload", "billing", "try"] = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,29 @@ class Preflight:
         return min(_FULL, self.available_seconds * _FULL // self.needed_seconds)
 
 
+class NumberLimits:
+    """What the numbers a campaign calls from may do: calls at once, and dials on a UTC day."""
+
+    def __init__(self, numbers: Sequence[PhoneNumber], now: datetime) -> None:
+        self.today = now.astimezone(UTC).date()
+        self._numbers = numbers
+        at_once = [one.concurrency_limit for one in numbers]
+        self.at_once = sum(at_once) if at_once and all(at_once) else _NO_LIMIT
+        self.are_capped = bool(numbers) and all(self._cap(one, self.today) for one in numbers)
+
+    def room_on(self, day: date) -> int:
+        """Return how many dials they may make on a day; without a cap as many as they like."""
+        used = {one.pk: one.used_count for one in self._numbers if one.used_on == day}
+        return sum(
+            max(0, (self._cap(one, day) or _NO_LIMIT) - used.get(one.pk, 0))
+            for one in self._numbers
+        )
+
+    @staticmethod
+    def _cap(one: PhoneNumber, day: date) -> int:
+        return cap_on(day, daily_cap=one.daily_cap, warming_from=one.warming_from)
+
+
 def preflight(
     campaign: Campaign,
     now: datetime,
@@ -88,8 +116,13 @@ def preflight(
     chunks: about 1.5 s for 100,000.
     """
     counts = count_leads(campaign, now, is_sandbox=is_sandbox)
-    slots = max(1, min(campaign.concurrency_limit, campaign.client.concurrency_limit))
-    expected = _forecast(campaign, counts, slots, calls_per_second, now)
+    numbers = list(PhoneNumber.objects.in_use().filter(client_id=campaign.client_id))
+    chosen = [one for one in numbers if one.phone_number in campaign.caller_numbers]
+    lines = NumberLimits(chosen or numbers, now)
+    slots = max(
+        1, min(campaign.concurrency_limit, campaign.client.concurrency_limit, lines.at_once)
+    )
+    expected = _forecast(campaign, counts, slots, calls_per_second, now, lines)
     terms = _terms(campaign, now)
     hold = terms and hold_seconds(max_call_seconds=max_call_seconds(campaign.settings), terms=terms)
     wallet = Wallet.objects.filter(client_id=campaign.client_id).first()
@@ -100,8 +133,6 @@ def preflight(
     else:
         # The last calls hold their whole length too: without that room fewer would run side by side.
         needed = expected.seconds_high + (hold or 0) * min(slots, counts.callable)
-    numbers = list(PhoneNumber.objects.in_use().filter(client_id=campaign.client_id))
-    chosen = [one for one in numbers if one.phone_number in campaign.caller_numbers]
     check = Preflight(
         counts=counts,
         forecast=expected,
@@ -120,7 +151,9 @@ def preflight(
         sentence = _("None of the numbers chosen for this campaign is yours any more.")
         check.findings.append(Finding("chosen_numbers_gone", "blocker", sentence, "numbers"))
     check.findings.extend(_number_findings(chosen or numbers, now))
+    check.findings.extend(_cap_findings(lines, counts))
     check.findings.extend(_money_findings(check, has_rate=hold is not None))
+    check.findings.extend(_untried_finding(campaign))
     if is_batch:
         check.findings.append(_batch_finding())
     check.findings.sort(key=lambda finding: finding.severity != "blocker")
@@ -138,8 +171,20 @@ def _terms(campaign: Campaign, now: datetime) -> Terms | None:
         return None
 
 
+def _own_speed(campaign: Campaign, calls_per_second: float) -> float:
+    """Return how many calls a second the campaign may begin, by its own setting too."""
+    safety = SafetyPolicy.objects.filter(campaign=campaign).first()
+    own = safety.calls_per_minute if safety else 0
+    return min(calls_per_second, own / 60) if own else calls_per_second
+
+
 def _forecast(
-    campaign: Campaign, counts: LeadCounts, slots: int, calls_per_second: float, now: datetime
+    campaign: Campaign,
+    counts: LeadCounts,
+    slots: int,
+    calls_per_second: float,
+    now: datetime,
+    lines: NumberLimits,
 ) -> Forecast:
     calls = (
         Call.objects.filter(client_id=campaign.client_id)
@@ -150,7 +195,8 @@ def _forecast(
     opens = [wait.opens_at for wait in counts.waits if wait.opens_at]
     pace = Pace(
         slots=slots,
-        calls_per_second=calls_per_second,
+        calls_per_second=_own_speed(campaign, calls_per_second),
+        room_on=lines.room_on if lines.are_capped else None,
         starts_at=now if counts.callable_now or not opens else min(opens),
         today_ends=_midnight(campaign.client.time_zone, now),
         max_attempts=retry.max_attempts,
@@ -254,6 +300,37 @@ def _number_findings(numbers: list[PhoneNumber], now: datetime) -> list[Finding]
         sentence = _("All your phone numbers are resting after complaints; calls wait for them.")
         return [Finding("numbers_resting", "warning", sentence, "numbers")]
     return []
+
+
+def _cap_findings(lines: NumberLimits, counts: LeadCounts) -> list[Finding]:
+    room = lines.room_on(lines.today)
+    if not lines.are_capped or room >= counts.callable:
+        return []
+    sentence = ngettext(
+        "Your phone numbers may make %(n)d call more today: a new number begins with few, and each has its cap. "
+        "The list takes longer than the lines would.",
+        "Your phone numbers may make %(n)d calls more today: a new number begins with few, and each has its cap. "
+        "The list takes longer than the lines would.",
+        room,
+    )
+    return [Finding("numbers_capped", "warning", sentence % {"n": room}, "numbers")]
+
+
+def _untried_finding(campaign: Campaign) -> list[Finding]:
+    """Say that nobody has heard the published version on a phone, if so; two queries."""
+    versions = CampaignVersion.objects.filter(
+        campaign=campaign, number=campaign.published_version or 0
+    )
+    tried = TrialCall.objects.filter(
+        client_id=campaign.client_id,
+        campaign=campaign,
+        version_id__in=list(versions.values_list("pk", flat=True)),
+        status=TrialCall.Status.PLACED,
+    )
+    if campaign.status != Campaign.Status.READY or tried.exists():
+        return []
+    sentence = _("Nobody has heard this version on a phone yet: make a test call before others do.")
+    return [Finding("not_tried", "warning", sentence, "try")]
 
 
 def _batch_finding() -> Finding:

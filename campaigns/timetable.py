@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from campaigns.dialling.windows import is_open
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Sequence
+    from datetime import date, datetime
 
     from campaigns.dialling.windows import Hours
 
@@ -111,23 +111,32 @@ def timetable(
     per_second: float,
     starts_at: datetime,
     today_ends: datetime,
+    room_on: Callable[[date], int] | None = None,
 ) -> Timetable:
     """
     Follow the expected numbers of dials through time, at most `per_second` of them.
+
+    `room_on` says how many the numbers may make on a UTC day, while they warm up or have caps.
 
     An estimate: fractions of leads are dialled, and pauses are those of the campaign without exceptions.
     """
     places = [_Place(group) for group in _fewer(groups) if group.count]
     now, ends, first_pass = starts_at, starts_at, None
     today = 0.0
+    left: dict[date, float] = {}
     while not all(place.is_over() for place in places) and now < starts_at + HORIZON:
         step = FINE if now - starts_at < FINE_FOR else COARSE
         room = per_second * step.total_seconds()
+        day = now.astimezone(UTC).date()
+        if room_on is not None:
+            room = min(room, left.setdefault(day, room_on(day)))
         dialled = 0.0
         for place in places:
             place.wake(now)
             if place.due and place.is_open(now):
                 dialled += place.dial(now, room - dialled, retries)
+        if room_on is not None:
+            left[day] -= dialled
         if dialled:
             ends = now + timedelta(seconds=dialled / per_second)
             today += dialled if now < today_ends else 0

@@ -158,6 +158,7 @@ def fixes(campaign: Campaign) -> dict[str, tuple[str, str]]:
         "hours": (_step(campaign, "hours"), _("Change the hours")),
         "numbers": (_step(campaign, "numbers"), _("To the numbers")),
         "prepare": (_step(campaign, "test"), _("Make it ready")),
+        "try": (_step(campaign, "test"), _("To the test call")),
         "upload": (
             f"{reverse('leads:import-create')}?campaign={campaign.pk}",
             _("Upload leads"),

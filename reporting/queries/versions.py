@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from campaigns.models import CampaignVersion
+from campaigns.models import Attempt, CampaignVersion
 from telephony.corrections import as_corrected
 from telephony.models import Call
 
@@ -44,15 +44,21 @@ def version_figures(*, client_id: UUID, campaign_id: UUID) -> list[VersionFigure
     """
     Return the versions that spoke in the campaign's last 5,000 calls, the newest first.
 
-    Two queries; tests and calls that were never placed aren't counted.
+    Three queries; tests and calls that were never placed aren't counted. A call's attempt names its
+    version: two versions that say the same share the agent's version at Retell.
     """
     versions = CampaignVersion.objects.filter(client_id=client_id, campaign_id=campaign_id)
     rows = {
-        (one.provider_agent_id, one.provider_agent_version): VersionFigures(one)
+        one.pk: VersionFigures(one)
         for one in versions.defer("script_raw").order_by("-number")[:MOST_VERSIONS]
     }
+    spoken = {
+        (one.version.provider_agent_id, one.version.provider_agent_version): key
+        for key, one in rows.items()
+    }
     calls = Call.objects.filter(client_id=client_id, campaign_id=campaign_id)
-    told = calls.order_by("-created_at", "-pk").values_list(
+    found = calls.order_by("-created_at", "-pk").values_list(
+        "attempt_id",
         "agent_id",
         "agent_version",
         "is_test",
@@ -62,8 +68,14 @@ def version_figures(*, client_id: UUID, campaign_id: UUID) -> list[VersionFigure
         "duration_ms",
         "client_cost_micros",
     )[:MOST_CALLS]
-    for agent_id, number, is_test, outcome, correction, goal, duration_ms, cost in told:
-        row = rows.get((agent_id, number)) if number is not None else None
+    told = list(found)
+    tried = Attempt.objects.filter(pk__in=[call[0] for call in told if call[0]])
+    named = dict(tried.values_list("pk", "version_id"))
+    for attempt_id, agent_id, number, is_test, outcome, correction, goal, duration_ms, cost in told:
+        key = named.get(attempt_id) if attempt_id else None
+        if key is None and number is not None:
+            key = spoken.get((agent_id, number))
+        row = rows.get(key) if key is not None else None
         if row is not None and not is_test and outcome not in ("", Call.OutcomeClass.NOT_PLACED):
             row.add((outcome, correction, goal, duration_ms, cost))
     return [row for row in rows.values() if row.dials]

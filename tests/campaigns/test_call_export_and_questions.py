@@ -8,13 +8,14 @@ import io
 import pytest
 
 from audit.models import AuditLog
-from campaigns.models import KnowledgeBase, KnowledgeQuestion
+from campaigns.models import Attempt, CampaignVersion, KnowledgeBase, KnowledgeQuestion
 from campaigns.services import questions
 from campaigns.services.knowledge import create_knowledge
 from campaigns.services.questions import TooManyQuestions, keep_question
+from convomono.lib.ids import uuid7
 from reporting.queries.versions import version_figures
 from telephony.models import Call, CallLookup
-from tests.factories.campaigns import NOW, make_ready
+from tests.factories.campaigns import NOW, enrol, make_ready
 from tests.factories.telephony import CallFactory
 
 
@@ -148,3 +149,39 @@ class TestVersions:
         assert len(listed.context["rows"]) == 4
         none = browse(vera).get(f"/app/calls/?campaign={campaign.pk}&version=7")
         assert len(none.context["rows"]) == 0
+
+
+def test_counts_the_calls_of_two_versions_apart_that_share_the_agents_version(alice, equipped):
+    campaign = make_ready(equipped)
+    first = CampaignVersion.objects.get()
+    # An edit that was taken back: the agent at Retell stayed as it was.
+    same = {one.attname: getattr(first, one.attname) for one in first._meta.concrete_fields}
+    second = CampaignVersion.objects.create(**same | {"id": uuid7(), "number": 2})
+    for number, version in enumerate((first, second, second)):
+        [row] = enrol(campaign, 1, start=number)[-1:]
+        attempt = Attempt.objects.create(
+            client=equipped,
+            enrolment=row,
+            number=1,
+            campaign_id=campaign.pk,
+            batch_call_id=uuid7(),
+            version_id=version.pk,
+            lead_id=row.lead_id,
+            phone_number=row.phone_number,
+            status="ended",
+            created_at=NOW,
+        )
+        Call.objects.create(
+            client=equipped,
+            campaign_id=campaign.pk,
+            attempt_id=attempt.pk,
+            provider_call_id=f"call_{number}",
+            agent_id=version.provider_agent_id,
+            agent_version=version.provider_agent_version,
+            outcome_class="human",
+            created_at=NOW,
+        )
+
+    found = version_figures(client_id=equipped.pk, campaign_id=campaign.pk)
+
+    assert [(one.version.number, one.dials) for one in found] == [(2, 2), (1, 1)]

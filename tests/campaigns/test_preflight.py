@@ -19,7 +19,7 @@ from campaigns.forecast import (
     talk_load,
 )
 from campaigns.lead_counts import count_leads
-from campaigns.models import Enrolment
+from campaigns.models import CampaignVersion, Enrolment, SafetyPolicy, TrialCall
 from campaigns.preflight import preflight
 from campaigns.timetable import PlaceGroup
 from convomono.lib.ids import uuid7
@@ -33,7 +33,8 @@ NIGHT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # Tuesday, 3:00 in New York, 0
 
 
 def codes(check):
-    return [finding.code for finding in check.findings]
+    # No campaign of these tests was tried on a phone.
+    return [finding.code for finding in check.findings if finding.code != "not_tried"]
 
 
 def test_counts_each_lead_once_by_what_becomes_of_it(alice, equipped):
@@ -131,12 +132,74 @@ def test_ignores_leads_that_belong_to_a_launch(equipped):
     assert preflight(campaign, NOW).counts.total == 1
 
 
+def test_wants_each_version_to_be_heard_on_a_phone_first(equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 1)
+
+    def found(check):
+        return [one for one in check.findings if one.code == "not_tried"]
+
+    [finding] = found(preflight(campaign, NOW))
+    assert (finding.severity, finding.fix) == ("warning", "try")
+    version = CampaignVersion.objects.get()
+    trial = TrialCall.objects.create(
+        client=equipped,
+        campaign=campaign,
+        version_id=version.pk,
+        key=uuid7(),
+        phone_number="+12125550100",
+        from_number="+12125550199",
+        status="refused",
+        created_at=NOW,
+    )
+    assert found(preflight(campaign, NOW))  # nobody heard it
+    TrialCall.objects.update(status="placed")
+    assert not found(preflight(campaign, NOW))
+    TrialCall.objects.update(version_id=uuid7())  # an earlier version
+    assert found(preflight(campaign, NOW))
+    assert trial.pk
+
+
+def test_follows_a_new_number_through_the_days_in_which_it_warms_up(equipped):
+    campaign = make_ready(equipped, weekdays=tuple(range(7)), max_attempts=1)
+    enrol(campaign, 100)
+    free = preflight(campaign, NOW).forecast
+    PhoneNumber.objects.update(warming_from=NOW.date(), used_on=NOW.date(), used_count=5)
+
+    check = preflight(campaign, NOW)
+
+    [capped] = [one for one in check.findings if one.code == "numbers_capped"]
+    assert "may make 15 calls more today" in capped.sentence
+    # 15, 30, 45 on the next UTC days, of which the second begins at 19:00 in New York; ten are left.
+    assert check.forecast.dials_today == 45
+    assert free.ends_at < NOW + timedelta(hours=1)
+    assert (check.forecast.ends_at.date() - NOW.date()).days == 3
+    make_number(equipped, "+12125550111")  # one without a cap: nothing holds it up
+    assert codes(preflight(campaign, NOW)) == []
+    assert preflight(campaign, NOW).forecast.ends_at == free.ends_at
+
+
+def test_knows_the_speed_that_a_campaign_was_given(equipped):
+    campaign = make_ready(equipped, weekdays=tuple(range(7)), max_attempts=1)
+    enrol(campaign, 60)
+    SafetyPolicy.objects.create(client=equipped, campaign=campaign, calls_per_minute=1)
+
+    ends = preflight(campaign, NOW).forecast.ends_at
+
+    assert timedelta(minutes=60) <= ends - NOW < timedelta(minutes=62)
+    PhoneNumber.objects.update(concurrency_limit=1)
+    SafetyPolicy.objects.all().delete()
+    one_line = preflight(campaign, NOW)
+    # A dial takes 18 seconds of ringing and 23.5 of talk.
+    assert timedelta(minutes=40) < one_line.forecast.ends_at - NOW < timedelta(minutes=44)
+
+
 def test_asks_as_many_queries_for_many_leads(equipped, django_assert_num_queries):
     campaign = make_ready(equipped)
     for start, count in ((0, 1), (1, 30)):
         enrol(campaign, count, start=start)
         campaign.refresh_from_db()
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(15):
             preflight(campaign, NOW)
 
 

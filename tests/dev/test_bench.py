@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from bench import database
+from bench import database, dispatch
 
 pytestmark = pytest.mark.django_db
 
@@ -21,3 +21,31 @@ def test_measures_each_work_beside_the_raw_driver(tmp_path):
     }
     assert all(figures[name] > 0 for name in database.WHAT)
     assert all(figures[f"{name}_ratio"] > 0 for name in database.WHAT)
+
+
+@pytest.mark.parametrize(
+    ("worse", "broken"),
+    [
+        ({}, 0),
+        ({"double_dials": 1}, 1),
+        ({"over_limit": 2}, 1),
+        ({"utilisation": 0.94}, 1),
+        ({"utilisation": 0.94, "control_utilisation": 0.955}, 0),  # the machine can't do more
+        ({"cpu_cores": 0.5}, 1),
+        ({"small_client_first_call_s": 5.1}, 1),
+        ({"small_client_first_call_s": None}, 1),
+    ],
+)
+def test_fails_when_dispatching_misses_what_was_promised(worse, broken):
+    figures = {
+        "utilisation": 0.97,
+        "control_utilisation": 0.99,
+        "over_limit": 0,
+        "double_dials": 0,
+        "small_client_first_call_s": 1.0,
+        "cpu_cores": 0.3,
+    }
+
+    assert len(dispatch.missed(figures | worse, is_full=True)) == broken
+    of_each_size = bool({"double_dials", "over_limit"} & worse.keys())
+    assert len(dispatch.missed(figures | worse, is_full=False)) == of_each_size
