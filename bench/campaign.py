@@ -151,7 +151,7 @@ def measure(
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leads", type=int, default=1000, help="all of them are called at once")
-    parser.add_argument("--clock-factor", type=float, default=0.3, help="how fast calls live")
+    parser.add_argument("--clock-factor", type=float, default=1, help="how fast calls live")
     parser.add_argument("--longest", type=float, default=420, help="real seconds to give it")
     return parser.parse_args()
 
