@@ -158,7 +158,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    options.lines = options.leads
+    options.lines, options.mode = options.leads, "dispatcher"  # as `prepare` asks
     with tempfile.TemporaryDirectory() as name:
         limits = (("concurrency", options.leads), ("calls-per-second", 100))
         sandbox = Sandbox(free_port(0), options.clock_factor, limits)

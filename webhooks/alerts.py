@@ -25,6 +25,8 @@ FAILED_COUNT: Final = 5
 FAILED_RATIO: Final = 0.02
 BAD_SIGNATURES: Final = 20  # in an hour
 WRONG_SOURCES: Final = 5  # in an hour
+# In an hour: a wrong clock refuses every delivery, somebody who sends an old one again only that one.
+SKEWED: Final = 3
 # A call has been answered or has failed by then, and Retell has said so.
 _RANG_OUT: Final = timedelta(minutes=5)
 _STILL_OF_CONCERN: Final = timedelta(hours=1)
@@ -74,7 +76,7 @@ def alerts(signals: Signals) -> Iterator[Alert]:
             _("%(count)d failed in a quarter of an hour. Look at the error they have in common.")
             % {"count": signals.failed_count},
         )
-    if signals.skewed_count:
+    if signals.skewed_count >= SKEWED:
         yield Alert(
             "skew",
             _("Webhooks are refused because of the time"),

@@ -38,7 +38,8 @@ MINUTE = timedelta(minutes=1)
         (Signals(received_count=1000, failed_count=20), ["failures"]),
         (Signals(bad_signature_count=19), []),
         (Signals(bad_signature_count=20), ["signature"]),
-        (Signals(skewed_count=1), ["skew"]),
+        (Signals(skewed_count=2), []),
+        (Signals(skewed_count=3), ["skew"]),
         (Signals(silent_calls_count=2), []),
         (Signals(silent_calls_count=3), ["silence"]),
         (Signals(wrong_source_count=4), []),
@@ -147,7 +148,7 @@ class TestTelling:
             raise ConnectionRefusedError
 
         monkeypatch.setattr(notifications, "send_mail", away)
-        told = raise_alerts(Signals(skewed_count=1), now=now, real_now=now, base_url="")
+        told = raise_alerts(Signals(skewed_count=3), now=now, real_now=now, base_url="")
         assert told == ["skew"]
         assert Notification.objects.count() == 1
 
