@@ -32,6 +32,7 @@ CREDIT_REFUSED = "credit.refused"
 NUMBER_ADDED = "number.added"
 NUMBER_ASSIGNED = "number.assigned"
 NUMBER_RELEASED = "number.released"
+NUMBER_GIVEN_BACK = "number.given_back"
 NUMBER_LIMITED = "number.limited"
 NUMBER_WOKEN = "number.woken"
 LEAD_ADDED = "lead.added"
@@ -165,6 +166,7 @@ SENTENCES = {
     NUMBER_ADDED: _("Added a phone number"),
     NUMBER_ASSIGNED: _("Assigned a phone number"),
     NUMBER_RELEASED: _("Released a phone number"),
+    NUMBER_GIVEN_BACK: _("Gave a phone number back at Twilio"),
     NUMBER_LIMITED: _("Changed how much a phone number may call"),
     NUMBER_WOKEN: _("Ended a phone number's rest"),
     LEAD_ADDED: _("Added a lead"),

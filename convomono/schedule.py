@@ -56,6 +56,7 @@ from telephony.jobs import (
     fetch_lookups,
     purge_recordings,
     settle_orders,
+    tend_twilio_numbers,
     watch_numbers,
 )
 from webhooks.jobs import (
@@ -125,6 +126,7 @@ periodic(launch_new_leads, every_seconds=5)
 periodic(run_automation, every_seconds=5)
 periodic(watch_numbers, every_seconds=60)
 periodic(settle_orders, every_seconds=60)
+periodic(tend_twilio_numbers, every_seconds=60)
 periodic(delete_erased_calls, every_seconds=300)
 periodic(resume_reports, every_seconds=60)
 periodic(watch_system, every_seconds=60, queue="calls")

@@ -39,11 +39,18 @@ class Sandbox:
         return f"http://{HOST}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """Point the product at the sandbox, whatever the shell says: nothing must ring."""
+        """Point the product at the sandbox, whatever the shell says: nothing must ring or cost."""
         return {
             "RETELL_BASE_URL": self.url,
             "RETELL_API_KEY": "sandbox",
             "RETELL_WEBHOOK_KEY": WEBHOOK_KEY,
+            "TWILIO_BASE_URL": f"{self.url}/twilio",
+            "TWILIO_ACCOUNT_SID": "ACsandbox",
+            "TWILIO_AUTH_TOKEN": "sandbox",
+            "TWILIO_TRUNK_SID": "TKsandbox",
+            "TWILIO_TERMINATION_URI": "sandbox.pstn.twilio.com",
+            "TWILIO_SIP_USERNAME": "",
+            "TWILIO_SIP_PASSWORD": "",
         }
 
     def options(self, *, webhook_url: str, state: Path) -> list[str]:

@@ -73,6 +73,7 @@ class PhoneNumberAdmin(ReadOnlyAdmin):
         "resting_reason",
         "created_at",
         "released_at",
+        "given_back_at",
     ]
     ordering = ["phone_number"]
 
@@ -83,10 +84,17 @@ class PhoneNumberAdmin(ReadOnlyAdmin):
 
 @admin.register(NumberOrder)
 class NumberOrderAdmin(ReadOnlyAdmin):
-    """What was bought at Retell, and what became of it."""
+    """What was bought at Retell or Twilio, and what became of it."""
 
-    list_display = ["created_at", "status", "area_code", "phone_number", "ordered_by_email"]
-    list_filter = ["status"]
+    list_display = [
+        "created_at",
+        "carrier",
+        "status",
+        "area_code",
+        "phone_number",
+        "ordered_by_email",
+    ]
+    list_filter = ["carrier", "status"]
     search_fields = ["phone_number", "ordered_by_email"]
     ordering = ["-created_at", "pk"]
 

@@ -15,7 +15,7 @@ from convomono.lib.phone import NumberRefused, parse_number
 from telephony.models import PhoneNumber
 from telephony.queries import STATES
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\A\+[1-9]\d{6,14}\Z")
 
 
 def caller_number(text: str) -> str:
@@ -89,6 +89,52 @@ class NumberBuyForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
 
 
+class TwilioSearchForm(forms.Form):
+    """Which numbers to look for at Twilio."""
+
+    country = forms.CharField(
+        label=_("Country"),
+        initial="US",
+        max_length=2,
+        help_text=_("Two letters, such as US, CA or GB."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
+    )
+    type = forms.ChoiceField(label=_("Kind"), choices=PhoneNumber.Type.choices)
+    area_code = forms.IntegerField(
+        label=_("Area code"),
+        min_value=200,
+        max_value=999,
+        required=False,
+        help_text=_("Three digits, United States and Canada."),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).upper()
+        if not re.fullmatch("[A-Z]{2}", country):
+            raise forms.ValidationError(_("Write the country in two letters, such as US."))
+        return country
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("area_code") and cleaned.get("country") not in {"US", "CA", None}:
+            self.add_error("area_code", _("Area codes are for the United States and Canada."))
+        return cleaned
+
+
+class TwilioBuyForm(forms.Form):
+    """One of the numbers that were found; `key` makes pressing the button twice one purchase."""
+
+    phone_number = forms.RegexField(
+        _E164, label=_("Number"), error_messages={"required": _("Choose one.")}
+    )
+    nickname = forms.CharField(label=_("Name"), max_length=80, required=False)
+    is_agreed = forms.BooleanField(
+        label=_("Buy it now: Twilio charges the first month's rent at once"),
+    )
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
+
+
 class NumberAssignForm(forms.Form):
     """Which client calls from the number; nobody means stock."""
 
@@ -131,7 +177,7 @@ class NumberLimitsForm(forms.Form):
         min_value=0,
         max_value=1000,
         decimal_places=2,
-        help_text=_("What Retell asks for it; it counts in margins."),
+        help_text=_("What its carrier asks for it; it counts in margins."),
     )
 
     def clean(self) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from convomono.lib.jobs import enqueue, queue_lengths
 from telephony import fetching, lookups, recordings
 from telephony.models import CallLookup, Recording
 from telephony.retell import retell_gateway
-from telephony.services import erasing, health, ordering
+from telephony.services import erasing, health, ordering, returns, twilio_orders
+from telephony.twilio import find_twilio_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +91,16 @@ def delete_erased_calls(**_later: Any) -> int:
 def settle_orders(**_later: Any) -> int:
     """Find out what became of purchases whose answer was lost."""
     return ordering.settle_orders(gateway=retell_gateway(), now=clock.now())
+
+
+def tend_twilio_numbers(**_later: Any) -> int:
+    """Bring purchases at Twilio to their end, and give released numbers back there."""
+    carrier = find_twilio_gateway()
+    if carrier is None:
+        return 0
+    retell, now = retell_gateway(), clock.now()
+    settled = twilio_orders.settle_twilio_orders(carrier=carrier, gateway=retell, now=now)
+    return settled + returns.give_numbers_back(carrier=carrier, gateway=retell, now=now)
 
 
 def watch_numbers(**_later: Any) -> int:

@@ -235,6 +235,35 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AvailableNumber:
+    """One that a carrier would sell; locality and region are empty where it doesn't tell."""
+
+    phone_number: str
+    locality: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierNumber:
+    """A number that is ours at a carrier; calls go through trunk_id (empty: through none)."""
+
+    number_id: str
+    phone_number: str
+    name: str
+    trunk_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """The SIP trunk that a carrier's numbers call through, and how Retell signs in to it."""
+
+    trunk_id: str
+    termination_uri: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedCall:
     call_id: str
     call_status: str

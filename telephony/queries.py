@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from telephony.models import NumberDay, NumberOrder, PhoneNumber
 from telephony.number_health import cap_on
+from telephony.services.twilio_orders import may_give_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,12 +92,24 @@ def number_rows(found: Iterable[PhoneNumber], *, now: datetime) -> list[NumberRo
     return [number_row(number, now=now) for number in found]
 
 
-def open_orders() -> list[NumberOrder]:
+@dataclass(frozen=True)
+class OpenOrder:
+    """A purchase that brought no number yet; one that is paid and hangs can be given up."""
+
+    order: NumberOrder
+    may_give_up: bool
+
+
+def open_orders(*, now: datetime) -> list[OpenOrder]:
     """Return the newest purchases that brought no number yet, or nobody knows whether."""
-    unclear = (NumberOrder.Status.ASKED, NumberOrder.Status.UNKNOWN)
-    return list(
-        NumberOrder.objects.filter(status__in=unclear).order_by("-created_at")[:ORDERS_SHOWN]
-    )
+    rows = NumberOrder.objects.filter(status__in=NumberOrder.OPEN).order_by("-created_at")
+    return [OpenOrder(row, may_give_up(row, now=now)) for row in rows[:ORDERS_SHOWN]]
+
+
+def open_returns() -> list[PhoneNumber]:
+    """Return the newest released numbers that are to be given back at Twilio, and still cost rent."""
+    rows = PhoneNumber.objects.filter(give_back_at__isnull=False)
+    return list(rows.order_by("-released_at", "pk")[:ORDERS_SHOWN])
 
 
 def _state(number: PhoneNumber, now: datetime) -> str:

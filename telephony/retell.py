@@ -26,7 +26,6 @@ from telephony.provider import (
     KnowledgeText,
     Llm,
     LlmSettings,
-    Number,
     PlacedCall,
     PlaygroundAnswer,
     PlaygroundMessage,
@@ -37,6 +36,7 @@ from telephony.provider import (
     Voice,
 )
 from telephony.refusals import refusal
+from telephony.retell_numbers import WorkspaceNumbers
 from telephony.retell_objects import WorkspaceObjects
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class RetellGateway(WorkspaceObjects):
+class RetellGateway(WorkspaceObjects, WorkspaceNumbers):
     """
     Retell's API in our terms.
 
@@ -66,6 +66,7 @@ class RetellGateway(WorkspaceObjects):
     ) -> None:
         self._dial_timeout = httpx.Timeout(dial_timeout_seconds, connect=5)
         self._asks = _ask
+        self._creates = _create
         self._client = Retell(
             api_key=api_key,
             base_url=base_url or None,
@@ -173,39 +174,6 @@ class RetellGateway(WorkspaceObjects):
     def retrieve_knowledge_base(self, *, knowledge_base_id: str) -> KnowledgeBase:
         retrieve = self._client.knowledge_base.retrieve
         return _ask(lambda: retrieve(knowledge_base_id), payloads.read_knowledge_base)
-
-    # Numbers
-
-    def create_phone_number(
-        self,
-        *,
-        area_code: int | None = None,
-        country_code: str = "US",
-        toll_free: bool = False,
-        nickname: str = "",
-    ) -> Number:
-        """Buy a number, charged at once. After UnknownOutcome look at list_phone_numbers first."""
-        body = given(
-            {
-                "area_code": area_code,
-                "country_code": country_code,
-                "toll_free": toll_free or None,
-                "nickname": nickname or None,
-            }
-        )
-        create = self._client.phone_number.create
-        return _create(lambda: create(**body, max_retries=0), payloads.read_number)
-
-    def list_phone_numbers(self) -> tuple[Number, ...]:
-        """All numbers of the workspace, whoever they are assigned to."""
-        numbers: list[Number] = []
-        page: dict[str, Any] = {"limit": 1000}
-        while True:
-            answer = _ask(lambda: self._client.phone_number.list(**page), _itself)
-            numbers += map(payloads.read_number, answer.items)
-            if not (answer.has_more and answer.pagination_key):
-                return tuple(numbers)
-            page["pagination_key"] = answer.pagination_key
 
     # Calls
 
@@ -380,7 +348,3 @@ def _exchange[T](send: Callable[[], Any], read: Callable[[Any], T], lost: type[P
 
 def _nothing(answer: object) -> None:
     """Read an answer that says nothing."""
-
-
-def _itself(answer: Any) -> Any:
-    return answer

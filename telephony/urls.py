@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from telephony.views import numbers, recordings
+from telephony.views import numbers, purchases, recordings
 
 client_face: tuple[list[URLPattern], str] = (
     [
@@ -17,7 +17,13 @@ agency_face: tuple[list[URLPattern], str] = (
     [
         path("numbers/", numbers.number_list, name="number-list"),
         path("numbers/add/", numbers.number_add, name="number-add"),
-        path("numbers/buy/", numbers.number_buy, name="number-buy"),
+        path("numbers/buy/", purchases.number_buy, name="number-buy"),
+        path("numbers/buy/twilio/", purchases.number_buy_twilio, name="number-buy-twilio"),
+        path(
+            "numbers/orders/<uuid:order_id>/give-up/",
+            purchases.order_give_up,
+            name="number-order-give-up",
+        ),
         path("numbers/<uuid:number_id>/", numbers.number_detail, name="number-detail"),
         path("numbers/<uuid:number_id>/limits/", numbers.number_limits, name="number-limits"),
         path("numbers/<uuid:number_id>/wake/", numbers.number_wake, name="number-wake"),

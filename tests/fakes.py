@@ -289,9 +289,30 @@ class FakeRetell:
         number = f"+1{area_code or 415}55501{len(self.numbers):02d}"
         return self._number(number, nickname, ())
 
+    def import_phone_number(
+        self,
+        *,
+        phone_number: str,
+        termination_uri: str,
+        username: str = "",
+        password: str = "",
+        nickname: str = "",
+    ) -> Number:
+        self._note(
+            "import_phone_number", phone_number=phone_number, termination_uri=termination_uri
+        )
+        if phone_number in self.numbers:
+            raise Rejected(f"{phone_number} is not available.", 400)
+        return self._number(phone_number, nickname, (), kind="custom")
+
     def list_phone_numbers(self) -> tuple[Number, ...]:
         self._note("list_phone_numbers")
         return tuple(self.numbers.values())
+
+    def delete_phone_number(self, *, phone_number: str) -> None:
+        self._note("delete_phone_number", phone_number=phone_number)
+        if self.numbers.pop(phone_number, None) is None:
+            raise NotFound("Cannot find requested asset under given api key.", 422)
 
     def create_phone_call(  # noqa: PLR0913 - the gateway's own
         self,
@@ -440,10 +461,12 @@ class FakeRetell:
         self.agent_settings[agent_id, version] = settings
         return agent
 
-    def _number(self, number: str, nickname: str, agent_ids: tuple[str, ...]) -> Number:
+    def _number(
+        self, number: str, nickname: str, agent_ids: tuple[str, ...], *, kind: str = "retell-twilio"
+    ) -> Number:
         self.numbers[number] = kept = Number(
             phone_number=number,
-            kind="retell-twilio",
+            kind=kind,
             nickname=nickname,
             outbound_agent_ids=agent_ids,
         )

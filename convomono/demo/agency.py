@@ -17,6 +17,8 @@ from telephony.models import PhoneNumber
 from telephony.retell import retell_gateway
 from telephony.services.health import set_number_limits
 from telephony.services.numbers import assign_number, buy_number
+from telephony.services.twilio_orders import Choice, buy_twilio_number
+from telephony.twilio import find_twilio_gateway
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,7 +113,25 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
                 actor=root,
                 now=now,
             )
+    _buy_at_twilio(root, now)
     return Agency(root=root, acme=acme, rival=rival, alice=alice)
+
+
+def _buy_at_twilio(root: User, now: datetime) -> None:
+    """Put a number of another carrier into stock, where the sandbox's Twilio is set up."""
+    carrier = find_twilio_gateway()
+    if carrier is None:
+        return
+    (found, *_more) = carrier.search_numbers(country="US", kind="toll_free")
+    choice = Choice(
+        phone_number=found.phone_number,
+        type=PhoneNumber.Type.TOLL_FREE,
+        rent_micros=carrier.monthly_price(country="US", kind="toll_free"),
+        nickname="Spare",
+    )
+    buy_twilio_number(
+        carrier=carrier, gateway=retell_gateway(), key=uuid7(), choice=choice, actor=root, now=now
+    )
 
 
 def _client(

@@ -207,6 +207,14 @@ SANDBOX = urlsplit(RETELL_BASE_URL).hostname in {"127.0.0.1", "localhost", "::1"
 # Where requests to addresses that people typed may go although it is no public https host: host:port.
 _OWN_HOSTS = [urlsplit(RETELL_BASE_URL).netloc] if SANDBOX else []
 OUTBOUND_TRUSTED = frozenset([*env.names("OUTBOUND_TRUSTED"), *_OWN_HOSTS])
+# Numbers may be bought at Twilio besides; without these four nothing of it is offered.
+TWILIO_ACCOUNT_SID = env.text("TWILIO_ACCOUNT_SID", "")
+TWILIO_AUTH_TOKEN = env.text("TWILIO_AUTH_TOKEN", "")
+TWILIO_TRUNK_SID = env.text("TWILIO_TRUNK_SID", "")
+TWILIO_TERMINATION_URI = env.text("TWILIO_TERMINATION_URI", "")
+TWILIO_SIP_USERNAME = env.text("TWILIO_SIP_USERNAME", "")
+TWILIO_SIP_PASSWORD = env.text("TWILIO_SIP_PASSWORD", "")
+TWILIO_BASE_URL = env.text("TWILIO_BASE_URL", "")  # a stand-in; empty: Twilio itself
 WEBHOOK_MAX_BYTES = env.integer("WEBHOOK_MAX_BYTES", 10_000_000, at_least=1000)
 WEBHOOK_SOURCES = env.networks("WEBHOOK_SOURCES")
 RECORDINGS_COPY = env.flag("RECORDINGS_COPY")

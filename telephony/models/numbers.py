@@ -26,6 +26,9 @@ class PhoneNumber(BaseModel):
     `concurrency_limit` is how many calls it may have at once (0: no limit). A new number warms up
     from `warming_from` on. `health` compares its pick-up since `health_since` with the 28 days
     before; `health_facts` are the figures (HealthFacts).
+
+    `provider_number_id` is Twilio's id of a number that was bought there: once released, it is given back
+    from `give_back_at` on (`give_back_error` says what stood in the way) until `given_back_at`.
     """
 
     class Health(models.TextChoices):
@@ -36,6 +39,7 @@ class PhoneNumber(BaseModel):
     class Provider(models.TextChoices):
         RETELL_TWILIO = "retell-twilio", _("Retell (Twilio)")
         RETELL_TELNYX = "retell-telnyx", _("Retell (Telnyx)")
+        TWILIO = "twilio", _("Twilio")
         CUSTOM = "custom", _("Own carrier")
 
     class Type(models.TextChoices):
@@ -63,8 +67,12 @@ class PhoneNumber(BaseModel):
     health = models.CharField(max_length=8, choices=Health, default=Health.HEALTHY)
     health_since = models.DateField(null=True, blank=True)
     health_facts = models.JSONField(default=dict)
+    provider_number_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True, blank=True)
+    give_back_at = models.DateTimeField(null=True, blank=True)
+    give_back_error = models.CharField(max_length=200, blank=True)
+    given_back_at = models.DateTimeField(null=True, blank=True)
 
     objects = PhoneNumberQuerySet.as_manager()
 
@@ -130,24 +138,38 @@ class NumberLease(ClientOwned):
 
 class NumberOrder(BaseModel):
     """
-    One purchase of a number at Retell, written before it is asked for.
+    One purchase of a number, written before it is asked for.
 
-    `key` is the idempotency key of the form. Status: `asked` until Retell answers; `bought` names
-    the number; `refused` cost nothing; `unknown` may have bought one. `sent_nickname` is the name that
-    the number has at Retell, the order's own: by it a job finds out whether it was bought.
+    `key` is the idempotency key of the form. Status: `asked` until the carrier answers; `paid` names a
+    number that is ours at Twilio, but which Retell can't call from yet; `bought` names one that stands
+    in the inventory; `refused` cost nothing; `unknown` may have bought one. `sent_nickname` is the name
+    that the number has at its carrier, the order's own: by it a job finds out whether it was bought.
+    At Twilio `phone_number` is the one that was chosen, in each status, and `rent_micros` what Twilio
+    said it costs a month (None: it didn't say).
     """
 
     class Status(models.TextChoices):
         ASKED = "asked", _("Being bought")
+        PAID = "paid", _("Bought, not connected yet")
         BOUGHT = "bought", _("Bought")
         REFUSED = "refused", _("Refused")
         UNKNOWN = "unknown", _("Unknown")
 
+    class Carrier(models.TextChoices):
+        RETELL = "retell", _("Retell")
+        TWILIO = "twilio", _("Twilio")
+
+    OPEN = (Status.ASKED, Status.PAID, Status.UNKNOWN)
+
     key = models.UUIDField(unique=True)
+    carrier = models.CharField(max_length=8, choices=Carrier, default=Carrier.RETELL)
     area_code = models.PositiveIntegerField(null=True, blank=True)
     is_toll_free = models.BooleanField(default=False)
+    type = models.CharField(max_length=16, choices=PhoneNumber.Type, default=PhoneNumber.Type.LOCAL)
     status = models.CharField(max_length=8, choices=Status, default=Status.ASKED)
     phone_number = models.CharField(max_length=16, blank=True)
+    provider_number_id = models.CharField(max_length=64, blank=True)
+    rent_micros = models.PositiveBigIntegerField(null=True, blank=True)
     error = models.CharField(max_length=400, blank=True)
     nickname = models.CharField(max_length=80, blank=True)
     sent_nickname = models.CharField(max_length=100, blank=True)
@@ -156,3 +178,8 @@ class NumberOrder(BaseModel):
 
     def __str__(self) -> str:
         return self.phone_number or str(self.area_code or "–")
+
+    @property
+    def number_type(self) -> str:
+        """Which kind of number was ordered, a PhoneNumber.Type."""
+        return PhoneNumber.Type.TOLL_FREE if self.is_toll_free else self.type

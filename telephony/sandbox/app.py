@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from telephony.sandbox.config import looks_like_production
-from telephony.sandbox.endpoints import agents, calls, control, knowledge, workspace
+from telephony.sandbox.endpoints import agents, calls, control, knowledge, twilio, workspace
 from telephony.sandbox.misbehaviour import Misbehaviour, failure
 from telephony.sandbox.refusals import Refused
 from telephony.sandbox.snapshot import Snapshot
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from telephony.sandbox.config import Config
 
-_OPEN = ("/_sandbox", "/healthz", "/recordings")
+_OPEN = ("/_sandbox", "/healthz", "/recordings", "/twilio/")  # the last looks for itself
 
 
 class BearerCheck:
@@ -71,6 +71,7 @@ def create_app(config: Config) -> Starlette:
             *calls.routes,
             *workspace.routes,
             *knowledge.routes,
+            *twilio.routes,
             *control.routes,
         ],
         middleware=[

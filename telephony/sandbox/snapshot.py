@@ -71,6 +71,7 @@ def _state(world: World) -> dict[str, Any]:
         "agents": world.agents.agents.dump(),
         "llms": world.agents.llms.dump(),
         "numbers": world.numbers.numbers,
+        "twilio": world.twilio,
         "knowledge": world.knowledge.bases,
         "do_not_call": sorted(world.switchboard.do_not_call),
         "calls": [call.dump() for call in calls],
@@ -81,6 +82,7 @@ def _restore(world: World, state: dict[str, Any]) -> None:
     world.agents.agents.load(state["agents"])
     world.agents.llms.load(state["llms"])
     world.numbers.numbers.update(state["numbers"])
+    world.twilio.update(state.get("twilio", {}))
     world.knowledge.bases.update(state["knowledge"])
     world.switchboard.do_not_call.update(state["do_not_call"])
     world.switchboard.restore(call for saved in state["calls"] if (call := _call(world, saved)))

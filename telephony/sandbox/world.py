@@ -43,6 +43,7 @@ class World:
         self.faults = Faults(config.seed)
         self.agents = Agents(self.clock)
         self.numbers = Numbers(self.clock)
+        self.twilio: dict[str, dict[str, Any]] = {}  # numbers that are ours there, by their id
         self.knowledge = KnowledgeBases(self.clock)
         self.pacer = Pacer(self.clock.factor)
         self.counters = Counters()
@@ -70,6 +71,7 @@ class World:
             self.agents.agents.documents.clear()
             self.agents.llms.documents.clear()
             self.numbers.numbers.clear()
+            self.twilio.clear()
             self.knowledge.bases.clear()
             self.chats.clear()
         self.changed()
@@ -93,6 +95,7 @@ class World:
             "webhooks_pending": self.courier.pending,
             "agents": len(self.agents.agents.documents),
             "phone_numbers": len(self.numbers.numbers),
+            "twilio_numbers": len(self.twilio),
             "concurrency_limit": self.capacity().outbound,
             "clock_factor": self.clock.factor,
             "now_ms": self.clock.now_ms(),

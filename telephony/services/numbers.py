@@ -69,7 +69,11 @@ def add_number(
         warming_from=now.date() if warms_up else None,
         created_at=now,
     )
+    _insert(number, actor, now)
+    return number
 
+
+def _insert(number: PhoneNumber, actor: Actor, now: datetime) -> None:
     @atomic
     def block() -> None:
         number.save(force_insert=True)
@@ -78,8 +82,60 @@ def add_number(
     try:
         block()
     except IntegrityError:
-        raise NumberExists(phone_number) from None
-    return number
+        raise NumberExists(number.phone_number) from None
+
+
+def stock_number(
+    *,
+    order: NumberOrder,
+    provider: str,
+    phone_number: str,
+    actor: Actor,
+    now: datetime,
+    provider_number_id: str = "",
+) -> PhoneNumber | None:
+    """
+    Put the number that an order bought into stock; one that was ours before comes back.
+
+    Returns it, or None if it stands there already: what somebody did to it since the order stays, so that
+    a number that was released after it is not taken back.
+    """
+    of_the_carrier: dict[str, object] = {
+        "provider": provider,
+        "provider_number_id": provider_number_id,
+        "imported": provider == PhoneNumber.Provider.TWILIO,
+    }
+    of_the_order: dict[str, object] = {
+        "type": order.number_type,
+        "nickname": order.nickname,
+        "warming_from": now.date(),
+    }
+    if order.rent_micros is not None:
+        of_the_order["rent_micros"] = order.rent_micros
+    new = {**of_the_carrier, **of_the_order}
+    try:
+        added = PhoneNumber(phone_number=phone_number, created_at=now, **new)
+        _insert(added, actor, now)
+    except NumberExists:
+        number = PhoneNumber.objects.get(phone_number=phone_number)
+    else:
+        return added
+    same = PhoneNumber.objects.filter(pk=number.pk)
+
+    @atomic
+    def block() -> int:
+        back_again = {"released_at": None, "give_back_at": None, "given_back_at": None}
+        returned = same.filter(released_at__lte=order.created_at).update(
+            **back_again, give_back_error="", client=None, **new
+        )
+        if returned:
+            record(actions.NUMBER_ADDED, resource=number, actor=actor, now=now)
+        elif provider_number_id and not number.provider_number_id:
+            # Somebody listed it by hand meanwhile, and may have released it again.
+            same.update(give_back_at=now if number.released_at else None, **of_the_carrier)
+        return returned
+
+    return number if block() else None
 
 
 @atomic
@@ -110,10 +166,11 @@ def release_number(*, number: PhoneNumber, actor: Actor, now: datetime) -> None:
     """
     Stop using the number for good; its history stays. Twice is once.
 
-    The rent at Retell ends when the number is cancelled there.
+    One that was bought at Twilio is given back by a job (`returns.py`). The rent at Retell ends when
+    the number is cancelled there.
     """
     changed = PhoneNumber.objects.filter(pk=number.pk, released_at=None).update(
-        released_at=now, client=None
+        released_at=now, client=None, give_back_at=now if number.provider_number_id else None
     )
     if changed:
         _move_lease(number, None, now)
@@ -153,8 +210,7 @@ def buy_number(
         area_code=area_code,
         is_toll_free=toll_free,
         nickname=nickname,
-        # The order's own: should the answer be lost, the number is found by it (`ordering.py`).
-        sent_nickname=f"{nickname} {key.hex[:12]}".strip(),
+        sent_nickname=own_name(nickname, key),
         ordered_by_email=actor.actor_email,
         created_at=now,
     )
@@ -168,19 +224,20 @@ def buy_number(
         return _finish(order, NumberOrder.Status.UNKNOWN, error=str(error))
     except ProviderError as error:
         return _finish(order, NumberOrder.Status.REFUSED, error=str(error))
-    try:
-        add_number(
-            phone_number=bought.phone_number,
-            provider=bought.kind,
-            type=PhoneNumber.Type.TOLL_FREE if toll_free else PhoneNumber.Type.LOCAL,
-            nickname=nickname,
-            warms_up=True,
-            actor=actor,
-            now=now,
-        )
-    except NumberExists:
-        pass  # somebody listed it in the same moment
+    stock_number(
+        order=order, provider=bought.kind, phone_number=bought.phone_number, actor=actor, now=now
+    )
     return _finish(order, NumberOrder.Status.BOUGHT, phone_number=bought.phone_number)
+
+
+def own_name(nickname: str, key: UUID) -> str:
+    """
+    Return the name to buy a number under, the order's own and at most 63 characters long.
+
+    Should the answer be lost, the number is found by it (`ordering.py`, `twilio_orders.py`). The key's
+    end is random, its beginning only the time.
+    """
+    return f"{nickname[:50].strip()} {key.hex[-12:]}".strip()
 
 
 def _finish(

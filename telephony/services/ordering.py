@@ -10,12 +10,15 @@ from django.utils.translation import gettext as _
 from accounts.models import Notification
 from accounts.notifications import notify
 from audit.services import System
-from telephony.models import NumberOrder, PhoneNumber
-from telephony.services.numbers import NumberExists, add_number
+from telephony.models import NumberOrder
+from telephony.services.numbers import stock_number
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
+    from telephony.models import PhoneNumber
     from telephony.provider import Number
 
 BUYER: Final = System("orders of numbers")
@@ -23,7 +26,6 @@ BUYER: Final = System("orders of numbers")
 ANSWERED_WITHIN: Final = timedelta(minutes=5)
 # A number that was bought stands in Retell's list by then.
 LISTED_WITHIN: Final = timedelta(minutes=30)
-_OPEN: Final = (NumberOrder.Status.ASKED, NumberOrder.Status.UNKNOWN)
 
 
 class Gateway(Protocol):
@@ -40,7 +42,7 @@ def settle_orders(*, gateway: Gateway, now: datetime) -> int:
     orders are settled; twice is once. Asks Retell only if there are any, so never in a transaction.
     """
     orders = list(
-        NumberOrder.objects.filter(status__in=_OPEN, created_at__lte=now - ANSWERED_WITHIN)
+        open_orders(NumberOrder.Carrier.RETELL, now=now)
         .exclude(sent_nickname="")
         .order_by("created_at")[:100]
     )
@@ -50,42 +52,53 @@ def settle_orders(*, gateway: Gateway, now: datetime) -> int:
     return sum(_settle(order, bought.get(order.sent_nickname), now) for order in orders)
 
 
+def open_orders(carrier: str, *, now: datetime) -> QuerySet[NumberOrder]:
+    """Return a carrier's orders that nobody is waiting for any more, though their end isn't known."""
+    return NumberOrder.objects.filter(
+        carrier=carrier, status__in=NumberOrder.OPEN, created_at__lte=now - ANSWERED_WITHIN
+    )
+
+
+def close_order(order: NumberOrder, status: NumberOrder.Status, **columns: str) -> bool:
+    """Note what became of an open order, unless somebody else did; tell whether this call noted it."""
+    changed = NumberOrder.objects.filter(pk=order.pk, status__in=NumberOrder.OPEN).update(
+        **{"error": ""} | columns, status=status
+    )
+    return bool(changed)
+
+
 def _settle(order: NumberOrder, number: Number | None, now: datetime) -> bool:
     if number is not None:
         _adopt(order, number, now)
-        return _close(order, NumberOrder.Status.BOUGHT, phone_number=number.phone_number)
+        return close_order(order, NumberOrder.Status.BOUGHT, phone_number=number.phone_number)
     if order.created_at > now - LISTED_WITHIN:
         return False
-    return _close(order, NumberOrder.Status.REFUSED, error=_("Retell has no number of this order."))
+    return close_order(
+        order, NumberOrder.Status.REFUSED, error=_("Retell has no number of this order.")
+    )
 
 
 def _adopt(order: NumberOrder, number: Number, now: datetime) -> None:
-    try:
-        adopted = add_number(
-            phone_number=number.phone_number,
-            provider=number.kind,
-            type=PhoneNumber.Type.TOLL_FREE if order.is_toll_free else PhoneNumber.Type.LOCAL,
-            nickname=order.nickname,
-            warms_up=True,
-            actor=BUYER,
-            now=now,
-        )
-    except NumberExists:
-        return  # somebody listed it meanwhile
+    adopted = stock_number(
+        order=order,
+        provider=number.kind,
+        phone_number=number.phone_number,
+        actor=BUYER,
+        now=now,
+    )
+    if adopted:
+        tell_of_late(order, adopted, who="Retell", now=now)
+
+
+def tell_of_late(order: NumberOrder, number: PhoneNumber, *, who: str, now: datetime) -> None:
+    """Tell the agency that an order whose answer was lost bought a number after all, once."""
     notify(
         client=None,
         level=Notification.Level.INFO,
         title=_("A number was bought after all"),
-        body=_("Retell's answer was lost; %(number)s is ours and in stock now.")
-        % {"number": number.phone_number},
-        url=f"/agency/numbers/{adopted.pk}/",
+        body=_("%(who)s's answer was lost; %(number)s is ours and in stock now.")
+        % {"who": who, "number": number.phone_number},
+        url=f"/agency/numbers/{number.pk}/",
         key=f"number.adopted:{order.pk}",
         now=now,
     )
-
-
-def _close(order: NumberOrder, status: NumberOrder.Status, **columns: str) -> bool:
-    changed = NumberOrder.objects.filter(pk=order.pk, status__in=_OPEN).update(
-        **{"error": "", "phone_number": ""} | columns, status=status
-    )
-    return bool(changed)

@@ -13,26 +13,23 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import agency_permission, get_or_404
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
-from convomono.lib.phone import display_number
 from telephony import queries
 from telephony.forms import (
     NumberAddForm,
     NumberAssignForm,
-    NumberBuyForm,
     NumberFilterForm,
     NumberLimitsForm,
 )
-from telephony.models import NumberOrder, PhoneNumber
-from telephony.retell import retell_gateway
+from telephony.models import PhoneNumber
 from telephony.services import (
     NumberExists,
     NumberIsReleased,
     add_number,
     assign_number,
-    buy_number,
     release_number,
 )
 from telephony.services.health import set_number_limits, wake_number
+from telephony.twilio import find_twilio_gateway
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -60,7 +57,9 @@ def number_list(request: UserRequest) -> HttpResponse:
         "page": page,
         "rows": queries.number_rows(page.object_list, now=now),
         "total": paginator.count,
-        "orders": queries.open_orders(),
+        "orders": queries.open_orders(now=now),
+        "returns": queries.open_returns(),
+        "has_twilio": find_twilio_gateway() is not None,
     }
     return render_page(request, "telephony/number_list.html", context, partial="number-table")
 
@@ -79,44 +78,6 @@ def number_add(request: UserRequest) -> HttpResponse:
             return redirect("agency-telephony:number-detail", number.pk)
     status = INVALID if request.method == "POST" else 200
     return render(request, "telephony/number_add.html", {"form": form}, status=status)
-
-
-@agency_permission("manage_phone_numbers")
-@require_http_methods(["GET", "POST"])
-def number_buy(request: UserRequest) -> HttpResponse:
-    form = NumberBuyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        order = buy_number(
-            gateway=retell_gateway(),
-            key=form.cleaned_data["key"],
-            area_code=form.cleaned_data["area_code"],
-            toll_free=form.cleaned_data["toll_free"],
-            nickname=form.cleaned_data["nickname"],
-            actor=request.user,
-            now=clock.now(),
-        )
-        if order.status == NumberOrder.Status.REFUSED:
-            form = NumberBuyForm(initial=form.cleaned_data | {"key": form.fields["key"].initial()})
-            messages.error(request, _("Retell sold no number: %(why)s") % {"why": order.error})
-        else:
-            _tell_of(request, order)
-            return redirect("agency-telephony:number-list")
-    status = INVALID if request.method == "POST" else 200
-    return render(request, "telephony/number_buy.html", {"form": form}, status=status)
-
-
-def _tell_of(request: HttpRequest, order: NumberOrder) -> None:
-    if order.status == NumberOrder.Status.BOUGHT:
-        number = display_number(order.phone_number)
-        messages.success(request, _("%(number)s is bought and in stock.") % {"number": number})
-    else:
-        messages.warning(
-            request,
-            _(
-                "Retell's answer was lost, so a number may have been bought. Within half an hour it is"
-                " either in stock here or the order is closed: wait for that before you buy another."
-            ),
-        )
 
 
 @agency_permission("manage_phone_numbers")
@@ -151,7 +112,13 @@ def number_assign(request: UserRequest, number_id: UUID) -> HttpResponse:
 def number_release(request: UserRequest, number_id: UUID) -> HttpResponse:
     number = get_or_404(PhoneNumber.objects.all(), number_id)
     release_number(number=number, actor=request.user, now=clock.now())
-    messages.success(request, _("Released. Cancel its rent in Retell's dashboard."))
+    if number.provider_number_id:
+        said = _("Released. It is given back at Twilio within minutes; its page says when it was.")
+    elif number.provider == PhoneNumber.Provider.TWILIO:
+        said = _("Released. Take it out of Retell and give it back in Twilio's console.")
+    else:
+        said = _("Released. Cancel its rent in Retell's dashboard.")
+    messages.success(request, said)
     return redirect("agency-telephony:number-list")
 
 

@@ -231,6 +231,8 @@ ROUTES: dict[str, Gate] = {
     "agency-telephony:number-wake": "manage_phone_numbers",
     "agency-telephony:number-add": "manage_phone_numbers",
     "agency-telephony:number-buy": "manage_phone_numbers",
+    "agency-telephony:number-buy-twilio": "manage_phone_numbers",
+    "agency-telephony:number-order-give-up": "manage_phone_numbers",
     "agency-telephony:number-detail": "manage_phone_numbers",
     "agency-telephony:number-assign": "manage_phone_numbers",
     "agency-telephony:number-release": "manage_phone_numbers",

@@ -30,7 +30,7 @@ from convomono.lib.db import atomic
 from convomono.lib.ids import uuid7
 from leads.models import AgencyListing, LeadOperation, SavedView, Suppression
 from reporting.models import Report
-from telephony.models import Call, PhoneNumber
+from telephony.models import Call, NumberOrder, PhoneNumber
 from tests.architecture.routes import FOREIGN, ROUTES
 from tests.factories.campaigns import campaign_content, enrol, make_ready
 from tests.factories.leads import ConsentFactory, LeadFactory, upload
@@ -135,6 +135,9 @@ def ids(acme, rival, root, alice, vera, now):
         client=acme, kind="csv", requested_by_email=vera.email, created_at=now
     )
     number = PhoneNumber.objects.create(phone_number="+12025550110", created_at=now)
+    order = NumberOrder.objects.create(
+        key=uuid7(), carrier="twilio", status="paid", phone_number="+12025550112", created_at=now
+    )
     event = WebhookEvent.objects.create(
         key="k", event_type="call_ended", body="{}", next_try_at=now, created_at=now
     )
@@ -216,6 +219,7 @@ def ids(acme, rival, root, alice, vera, now):
         "client_id": acme.pk,
         "user_id": vera.pk,
         "number_id": number.pk,
+        "order_id": order.pk,
         "event_id": event.pk,
         "enrolment_id": enrol(campaign, start=77)[0].pk,
         "rule_id": "us.fl.hours",

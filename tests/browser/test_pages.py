@@ -128,6 +128,8 @@ OF_THE_AGENCY = (
     "/agency/templates/{template}/",
     "/agency/numbers/add/",
     "/agency/numbers/buy/",
+    "/agency/numbers/buy/twilio/",
+    "/agency/numbers/buy/twilio/?country=US&type=local&area_code=415",
     "/agency/numbers/{number}/",
     "/agency/money/",
     "/agency/webhooks/",

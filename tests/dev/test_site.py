@@ -54,9 +54,12 @@ def test_points_the_product_at_the_sandbox_whatever_the_shell_says(
 ) -> None:
     monkeypatch.setenv("RETELL_API_KEY", "key_of_production")
     monkeypatch.setenv("RETELL_BASE_URL", "https://api.retellai.com")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "of production")
 
     env = Site(PYTHON, tmp_path, 8001, SANDBOX).environment()
 
+    assert env["TWILIO_BASE_URL"] == "http://127.0.0.1:8010/twilio"
+    assert env["TWILIO_AUTH_TOKEN"] == "sandbox"
     assert env["RETELL_BASE_URL"] == "http://127.0.0.1:8010"
     assert env["RETELL_API_KEY"] == "sandbox"
     assert env["PUBLIC_BASE_URL"] == "http://127.0.0.1:8001"

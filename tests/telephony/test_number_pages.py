@@ -9,7 +9,7 @@ import pytest
 from convomono.lib.ids import uuid7
 from telephony.models import CallDetail, PhoneNumber
 from telephony.provider import Rejected, UnknownOutcome
-from telephony.views import numbers as views
+from telephony.views import purchases as views
 from tests.factories.telephony import CallFactory, PhoneNumberFactory
 from tests.fakes import FakeRetell
 
@@ -99,10 +99,10 @@ class TestList:
     ):
         browser = browse(keeper)
         browser.get(LIST)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             browser.get(LIST)
         PhoneNumberFactory.create_batch(20, client=acme)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             browser.get(LIST)
 
 

@@ -208,7 +208,13 @@ def test_a_dial_is_sent_exactly_once_whatever_happens(
 
 @pytest.mark.parametrize(
     "method",
-    ["create_phone_number", "create_knowledge_base", "create_agent_version", "create_batch_call"],
+    [
+        "create_phone_number",
+        "import_phone_number",
+        "create_knowledge_base",
+        "create_agent_version",
+        "create_batch_call",
+    ],
 )
 def test_what_spends_or_creates_is_sent_once(
     retell: Scripted, gateway: RetellGateway, method: str
@@ -217,12 +223,40 @@ def test_what_spends_or_creates_is_sent_once(
         "create_knowledge_base": {"name": "FAQ"},
         "create_agent_version": {"agent_id": "agent_x", "base_version": 0},
         "create_batch_call": {"name": "B", "from_number": "+14155550100", "tasks": []},
+        "import_phone_number": {"phone_number": "+14155550100", "termination_uri": "x.test"},
     }
     retell.behaviour = "reset"
     retell.respond = _counting(retell)
     with pytest.raises(UnknownOutcome):
         getattr(gateway, method)(**arguments.get(method, {}))
     assert len(retell.requests) == 1
+
+
+def test_imports_a_number_with_what_its_trunk_asks(
+    retell: Scripted, gateway: RetellGateway
+) -> None:
+    number = {
+        "phone_number": "+14155550100",
+        "phone_number_type": "custom",
+        "last_modification_timestamp": 1,
+    }
+    retell.body = json.dumps(number).encode()
+    uri = "acme.pstn.twilio.com"
+    imported = gateway.import_phone_number(
+        phone_number="+14155550100",
+        termination_uri=uri,
+        username="retell",
+        password="secret",
+        nickname="Desk",
+    )
+    assert (imported.phone_number, imported.kind) == ("+14155550100", "custom")
+    gateway.import_phone_number(phone_number="+14155550100", termination_uri=uri)
+    whole = {"phone_number": "+14155550100", "termination_uri": uri}
+    sign_in = {"sip_trunk_auth_username": "retell", "sip_trunk_auth_password": "secret"}
+    assert retell.requests == [
+        ("POST", "/import-phone-number", {**whole, **sign_in, "nickname": "Desk"}),
+        ("POST", "/import-phone-number", whole),
+    ]
 
 
 def test_sends_open_files_whole(retell: Scripted, gateway: RetellGateway, tmp_path: Path) -> None:
