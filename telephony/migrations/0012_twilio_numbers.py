@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('telephony', '0009_call_swept_at'),
+        ('telephony', '0011_number_leases'),
     ]
 
     operations = [
