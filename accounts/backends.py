@@ -1,4 +1,4 @@
-"""Who is signed in, with their client at once: every page asks for both."""
+"""Who is signed in, with their client and its minutes at once: every page asks for all three."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth has no types
-    """allauth's, which reads the client together with the person."""
+    """allauth's, which reads the client and its wallet together with the person."""
 
     def get_user(self, user_id: UUID | str) -> User | None:
         """Return the person of a session, or None if they were deleted or may not sign in."""
-        user = User.objects.select_related("client").filter(pk=user_id).first()
+        user = User.objects.select_related("client__wallet").filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None

@@ -528,7 +528,7 @@ def test_asks_the_database_as_often_for_many_requests(
     browser.get("/app/launch-requests/")
     for more in (0, 19):
         grow(more)
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             browser.get("/app/launch-requests/")
 
 

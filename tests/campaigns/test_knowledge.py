@@ -519,5 +519,5 @@ def test_asks_as_many_queries_for_twenty_as_for_one(browse, alice, django_assert
         knowledge.create_knowledge(client=alice.client, name=f"Base {number}", actor=alice, now=NOW)
         if number in {0, 19}:
             browser.get("/app/knowledge/")
-            with django_assert_num_queries(5):
+            with django_assert_num_queries(4):
                 browser.get("/app/knowledge/")

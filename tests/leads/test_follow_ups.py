@@ -129,7 +129,7 @@ def test_keeps_the_number_of_queries(browse, vera, acme, follow_up, django_asser
                 key=f"{number}:{one}",
                 created_at=NOW,
             )
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             browser.get("/app/follow-ups/")
 
 

@@ -266,7 +266,7 @@ def test_stays_at_the_same_number_of_queries(browse, alice, django_assert_num_qu
     for rows in (1, 20):
         while LeadImport.objects.count() < rows:
             upload(alice, FILE + str(LeadImport.objects.count()))
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(3):
             browser.get("/app/imports/")
 
 

@@ -93,7 +93,7 @@ def test_keeps_the_number_of_queries(browse, vera, acme, django_assert_num_queri
     browser = browse(vera)
     for rows in (1, 20):
         LeadFactory.create_batch(rows, client=acme)
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(6):
             browser.get("/app/leads/")
 
 
@@ -205,7 +205,7 @@ def test_keeps_the_number_of_queries_of_the_list(browse, vera, acme, django_asse
     browser = browse(vera)
     for rows in (1, 20):
         SuppressionFactory.create_batch(rows, client=acme)
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             browser.get("/app/do-not-call/")
 
 

@@ -46,10 +46,10 @@ class TestList:
         browser = browse(mia)
         EndpointFactory.create(client=acme)
         browser.get(PAGE)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             browser.get(PAGE)
         EndpointFactory.create_batch(9, client=acme)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             browser.get(PAGE)
 
 
@@ -117,7 +117,7 @@ class TestDetail:
         EndpointDeliveryFactory.create(endpoint=endpoint)
         browser.get(address(endpoint))
         for _ in range(2):
-            with django_assert_num_queries(6):
+            with django_assert_num_queries(5):
                 browser.get(address(endpoint))
             EndpointDeliveryFactory.create_batch(19, endpoint=endpoint)
 
