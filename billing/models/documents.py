@@ -102,6 +102,11 @@ class Invoice(Printed):
         return self.number
 
     @property
+    def seller_name(self) -> str:
+        """The first line of who sold."""
+        return self.sold_by.partition("\n")[0]
+
+    @property
     def net_micros(self) -> int:
         """The amount without the tax in it."""
         return self.amount_micros - self.tax_micros
