@@ -167,6 +167,16 @@ def test_bills_the_rest_of_a_call_once_however_many_runs_name_it(launch, books):
     assert [line.seconds for line in lines("consume")] == [60, 15]
 
 
+@pytest.mark.parametrize("due", [0, 59, 60])
+def test_bills_nothing_more_of_a_call_that_was_no_longer(launch, books, acme, due):
+    dial = talked(launch, books, "fine")
+    asked = {"client_id": acme.pk, "call_id": dial.call_id, "cause": dial.call_id, "reason": "x"}
+
+    assert services.charge_rest(due_seconds=due, actor=TESTS, now=NOW, **asked) is None
+
+    assert len(lines("consume")) == 1
+
+
 def test_bills_a_call_that_never_was_from_its_hold(launch, books, acme):
     dial = launch.dial(600)
     Call.objects.create(
