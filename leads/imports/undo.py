@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Status = LeadImport.Status
 Left = LeadImportChange.LeftReason
 UNDO_FOR = timedelta(days=30)
-BATCH = 40  # leads; with consent and enrolment within 200 rows
+BATCH = 40  # leads; with consent and enrolment within 200 rows, and about as long in the lock as a commit's chunk
 _OWN = frozenset({Consent, LeadImportChange})
 
 
