@@ -16,3 +16,8 @@ def launch_new_leads(**_later: object) -> int:
 def run_automation(**_later: object) -> int:
     """Do what rules on outcomes ask for; safe to run twice."""
     return automating.run_due(now=clock.now())
+
+
+def purge_automation(**_later: object) -> int:
+    """Delete what rules on outcomes did long ago; safe to run twice."""
+    return automating.purge_runs(now=clock.now())

@@ -69,6 +69,7 @@ writing: list[URLPattern] = [
     ),
     path(f"{_BASE}index/", knowledge.knowledge_index, name="knowledge-index"),
     path(f"{_BASE}revise/", knowledge.knowledge_revise, name="knowledge-revise"),
+    path(f"{_BASE}refresh/", knowledge.knowledge_refresh, name="knowledge-refresh"),
     path(f"{_BASE}use/", knowledge.knowledge_use, name="knowledge-use"),
     path(f"{_BASE}archive/", knowledge.knowledge_archive, name="knowledge-archive"),
     path(f"{_BASE}ask/", knowledge.knowledge_ask, name="knowledge-ask"),

@@ -27,7 +27,7 @@ from campaigns.jobs import (
     retire_agents,
     retire_knowledge,
 )
-from campaigns.rounds import launch_new_leads, run_automation
+from campaigns.rounds import launch_new_leads, purge_automation, run_automation
 from campaigns.trial_jobs import settle_trial_calls
 from convomono.lib.jobs import periodic
 from leads.jobs import (
@@ -122,6 +122,7 @@ periodic(retire_agents, every_seconds=3600)
 periodic(judge_experiments, every_seconds=60)
 periodic(resume_funded, every_seconds=10)
 periodic(check_launches, every_seconds=60)
+periodic(purge_automation, every_seconds=DAY)
 periodic(launch_new_leads, every_seconds=5)
 periodic(run_automation, every_seconds=5)
 periodic(watch_numbers, every_seconds=60)

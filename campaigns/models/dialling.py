@@ -162,7 +162,13 @@ class Enrolment(ClientOwned):
             models.UniqueConstraint(fields=["campaign", "lead"], name="enrolment_once"),
         ]
         indexes = [
-            models.Index(fields=["client", "campaign", "status"], name="enrolment_by_status"),
+            # With the launch in it: who waits for one is counted from the index alone.
+            models.Index(
+                fields=["client", "campaign", "status", "batch_call"], name="enrolment_by_launch"
+            ),
+            models.Index(
+                fields=["client", "campaign", "-last_attempted_at"], name="enrolment_by_call"
+            ),
             models.Index(
                 fields=["batch_call", "status", "next_attempt_at", "-priority"],
                 name="enrolment_due_first",

@@ -51,6 +51,12 @@ class KnowledgePage:
         return self.base.status == KnowledgeBase.Status.DRAFT
 
     @property
+    def may_be_read_again(self) -> bool:
+        """Whether it was indexed from web pages, which may have changed since."""
+        is_ready = self.base.status == KnowledgeBase.Status.COMPLETE
+        return is_ready and any(one.kind == KnowledgeSource.Kind.URL for one in self.sources)
+
+    @property
     def is_moving(self) -> bool:
         return self.base.status == KnowledgeBase.Status.INDEXING
 

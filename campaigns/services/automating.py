@@ -39,6 +39,7 @@ TRY_AGAIN = (
     timedelta(hours=2),
 )
 PAST_CALLS = 1000
+KEPT_FOR = timedelta(days=180)
 SHOWN = 10
 AT_ONCE = 200
 _known: dict[UUID, tuple[datetime, list[AutomationRule]]] = {}
@@ -163,6 +164,21 @@ def run_due(*, now: datetime) -> int:
             log.exception("automation.failed", run_id=str(row.pk))
             _put_off(row, now)
     return done
+
+
+def purge_runs(*, now: datetime) -> int:
+    """
+    Delete what rules did half a year ago, some at a time; return how many runs.
+
+    Events that may be applied again are younger, so that nothing is done a second time.
+    """
+    old = AutomationRun.objects.filter(created_at__lt=now - KEPT_FOR).exclude(
+        status=AutomationRun.Status.PENDING
+    )
+    gone = 0
+    while keys := list(old.order_by("created_at", "pk").values_list("pk", flat=True)[:AT_ONCE]):
+        gone += AutomationRun.objects.filter(pk__in=keys).delete()[0]
+    return gone
 
 
 def facts_of(attempt: Attempt) -> CallFacts:

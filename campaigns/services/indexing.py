@@ -22,7 +22,7 @@ from telephony.provider import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -35,6 +35,7 @@ SENDING = timedelta(seconds=90)
 # So many newest versions of a family stay at Retell, for going back without waiting.
 KEPT_VERSIONS = 3
 AT_ONCE = 50
+CHUNK = 500
 _STATUS = {
     "complete": Status.COMPLETE,
     "refreshing_in_progress": Status.COMPLETE,  # the old sources stay usable
@@ -176,15 +177,28 @@ def _delete(gateway: RetellGateway, provider_id: str) -> bool:
 
 
 def superseded(*, limit: int = AT_ONCE) -> list[KnowledgeBase]:
-    """Return versions at Retell that nothing speaks from any more, oldest first."""
+    """Return versions at Retell that nothing speaks from any more, oldest first, of all there are."""
     rows = KnowledgeBase.objects.exclude(provider_id="").filter(status=Status.COMPLETE)
-    found = []
-    for base in rows.order_by("created_at", "pk")[:1000]:
-        if not _is_needed(base):
-            found.append(base)
-            if len(found) == limit:
-                break
-    return found
+    found: list[KnowledgeBase] = []
+    last = None
+    while len(found) < limit:
+        later = rows if last is None else rows.filter(pk__gt=last)
+        chunk = list(later.order_by("pk")[:CHUNK])  # keys are in the order of their making
+        if not chunk:
+            break
+        last = chunk[-1].pk
+        used = _used_by_campaigns(chunk)
+        found += [base for base in chunk if base.pk not in used and not _is_needed(base)]
+    return found[:limit]
+
+
+def _used_by_campaigns(bases: Sequence[KnowledgeBase]) -> set[UUID | None]:
+    """Return which of these a campaign uses that isn't archived; one query for all."""
+    ids = [base.pk for base in bases]
+    either = Q(knowledge_base_id__in=ids) | Q(shared_base_id__in=ids)
+    live = Campaign.objects.filter(either).exclude(status=Campaign.Status.ARCHIVED)
+    pairs = live.values_list("knowledge_base_id", "shared_base_id")
+    return {key for pair in pairs for key in pair}
 
 
 def _is_needed(base: KnowledgeBase) -> bool:

@@ -245,6 +245,28 @@ def request_index(*, base: KnowledgeBase, auto_refresh: bool, actor: Actor, now:
     return bool(changed)
 
 
+class DraftWaits(Exception):
+    """Somebody is writing the next version: what is read again would be that."""
+
+
+def read_again(*, base: KnowledgeBase, actor: Actor, now: datetime) -> KnowledgeBase:
+    """
+    Have a version's sources read again, its web pages as they are now: that is its next version.
+
+    :raises DraftWaits: if the next version is being written already
+    :raises KnowledgeFixed: if the knowledge base was put away
+    :raises KnowledgeEmpty: if there is nothing to read
+    """
+    family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
+    if family.filter(status=Status.DRAFT).exists():
+        raise DraftWaits
+    if not base.sources.exists():
+        raise KnowledgeEmpty
+    made = start_version(base=base, actor=actor, now=now)
+    request_index(base=made, auto_refresh=base.auto_refresh, actor=actor, now=now)
+    return made
+
+
 def use_version(*, base: KnowledgeBase, actor: Actor, now: datetime) -> list[Campaign]:
     """
     Let the client's campaigns look things up in this version, be it newer or older.
@@ -255,7 +277,7 @@ def use_version(*, base: KnowledgeBase, actor: Actor, now: datetime) -> list[Cam
     :raises KnowledgeNotReady: if Retell hasn't indexed it
     """
 
-    def block() -> list[Campaign]:
+    def block() -> tuple[list[Campaign], bool]:
         fresh = KnowledgeBase.objects.get(pk=base.pk)
         if fresh.status != Status.COMPLETE or fresh.archived_at is not None:
             raise KnowledgeNotReady
@@ -275,9 +297,14 @@ def use_version(*, base: KnowledgeBase, actor: Actor, now: datetime) -> list[Cam
                 now=now,
                 details={"version": fresh.number, "campaigns": len(moving)},
             )
-        return [one for one in moving if one.status == Campaign.Status.PREPARING]
+        is_all = len(moving) < MOST_CAMPAIGNS
+        return [one for one in moving if one.status == Campaign.Status.PREPARING], is_all
 
-    found = run_atomic(block)
+    found: list[Campaign] = []
+    is_all = False
+    while not is_all:
+        moved, is_all = run_atomic(block)
+        found += moved
     base.refresh_from_db()
     return found
 

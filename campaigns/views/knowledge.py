@@ -135,6 +135,26 @@ def knowledge_revise(request: ClientRequest, base_id: UUID) -> HttpResponse:
 
 @client_manager
 @require_POST
+def knowledge_refresh(request: ClientRequest, base_id: UUID) -> HttpResponse:
+    """Have the pages of a version read again as they are now: its next version."""
+    base = _base(request, base_id)
+    try:
+        made = knowledge.read_again(base=base, actor=request.user, now=clock.now())
+    except knowledge.DraftWaits:
+        messages.info(request, _("The next version is being written already: have that indexed."))
+    except (knowledge.KnowledgeFixed, knowledge.KnowledgeEmpty):
+        messages.error(request, _("It was put away meanwhile, or has nothing to read."))
+    else:
+        enqueue(jobs.index_knowledge, queue="calls", base_id=str(made.pk))
+        messages.success(
+            request, _("Its pages are being read again. Use the new version once it is ready.")
+        )
+        return redirect(_PAGE, made.pk)
+    return redirect(_PAGE, base.pk)
+
+
+@client_manager
+@require_POST
 def knowledge_use(request: ClientRequest, base_id: UUID) -> HttpResponse:
     base = _base(request, base_id)
     try:

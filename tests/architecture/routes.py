@@ -70,6 +70,7 @@ ROUTES: dict[str, Gate] = {
     "campaigns:knowledge-source-remove": "manager",
     "campaigns:knowledge-index": "manager",
     "campaigns:knowledge-revise": "manager",
+    "campaigns:knowledge-refresh": "manager",
     "campaigns:knowledge-use": "manager",
     "campaigns:knowledge-archive": "manager",
     "campaigns:knowledge-ask": "manager",

@@ -400,3 +400,20 @@ def test_takes_along_what_the_other_campaign_asks_for(rig, ready, browse, alice)
     page = browse(alice).get(f"/app/automation/{rule.pk}/").content.decode()
     assert "They wait there until somebody launches them" in page
     assert f"/app/campaigns/{other.pk}/top-up/" in page
+
+
+@pytest.mark.django_db
+def test_forgets_what_was_done_half_a_year_ago(rig, ready):  # noqa: F811
+    batch_call = ready(leads=2)
+    switched_on(batch_call, "tag", tag="warm")
+    rig.step()
+    rig.step()
+    for attempt in rig.ringing():
+        rig.end(attempt)
+    old, waits = AutomationRun.objects.order_by("pk")
+    AutomationRun.objects.filter(pk=old.pk).update(status="done")
+    later = rig.now + timedelta(days=179)
+
+    assert automating.purge_runs(now=later) == 0
+    assert automating.purge_runs(now=later + timedelta(days=2)) == 1
+    assert AutomationRun.objects.get().pk == waits.pk

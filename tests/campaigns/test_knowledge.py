@@ -521,3 +521,61 @@ def test_asks_as_many_queries_for_twenty_as_for_one(browse, alice, django_assert
             browser.get("/app/knowledge/")
             with django_assert_num_queries(4):
                 browser.get("/app/knowledge/")
+
+
+def test_reads_the_pages_of_a_version_again_as_its_next_version(
+    browse, mia, vera, retell, run_jobs, django_capture_on_commit_callbacks
+):
+    base = knowledge.create_knowledge(client=mia.client, name="Hours", actor=mia, now=NOW)
+    knowledge.add_url(base=base, url="https://acme.test/hours", actor=mia, now=NOW)
+    knowledge.request_index(base=base, auto_refresh=True, actor=mia, now=NOW)
+    jobs.index_knowledge(base_id=str(base.pk))
+    path = f"/app/knowledge/{base.pk}/"
+    browser = browse(mia)
+    assert "Read the pages again" in browser.get(path).content.decode()
+    assert browse(vera).post(f"{path}refresh/").status_code == 403
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = browser.post(f"{path}refresh/")
+    run_jobs()
+
+    made = KnowledgeBase.objects.get(family_id=base.family_id, number=2)
+    assert answer["Location"] == f"/app/knowledge/{made.pk}/"
+    assert (made.status, made.auto_refresh) == ("complete", True)
+    assert [one.url for one in made.sources.all()] == ["https://acme.test/hours"]
+    assert KnowledgeBase.objects.get(pk=base.pk).is_current  # until somebody uses the new one
+    knowledge.start_version(base=made, actor=mia, now=NOW)
+    told = browser.post(f"{path}refresh/", follow=True).content.decode()
+    assert "being written already" in told
+    assert KnowledgeBase.objects.filter(family_id=base.family_id).count() == 3
+
+
+def test_moves_every_campaign_to_a_version_however_many_use_it(alice, retell, monkeypatch):
+    monkeypatch.setattr(knowledge, "MOST_CAMPAIGNS", 2)
+    base = knowledge.create_knowledge(client=alice.client, name="Hours", actor=alice, now=NOW)
+    KnowledgeBase.objects.update(status="complete", provider_id="kb_1")
+    newer = knowledge.start_version(base=base, actor=alice, now=NOW)
+    KnowledgeBase.objects.filter(pk=newer.pk).update(status="complete", provider_id="kb_2")
+    for number in range(5):
+        make_draft(alice.client, name=f"C {number}", shared_base_id=base.pk)
+
+    knowledge.use_version(base=newer, actor=alice, now=NOW)
+
+    assert set(Campaign.objects.values_list("shared_base_id", flat=True)) == {newer.pk}
+
+
+def test_looks_at_every_version_for_what_is_superseded(alice, monkeypatch):
+    monkeypatch.setattr(indexing, "CHUNK", 2)
+    for number in range(5):
+        base = KnowledgeBase.objects.create(
+            client=alice.client,
+            name=f"Facts {number}",
+            status="complete",
+            provider_id=f"kb_{number}",
+            created_at=NOW,
+        )
+        if number < 4:
+            campaign = make_draft(alice.client, name=f"C {number}")
+            Campaign.objects.filter(pk=campaign.pk).update(knowledge_base=base)
+
+    assert [one.provider_id for one in indexing.superseded()] == ["kb_4"]
