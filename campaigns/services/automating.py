@@ -42,6 +42,7 @@ PAST_CALLS = 1000
 KEPT_FOR = timedelta(days=180)
 SHOWN = 10
 AT_ONCE = 200
+Status = AutomationRun.Status
 _known: dict[UUID, tuple[datetime, list[AutomationRule]]] = {}
 
 
@@ -172,12 +173,11 @@ def purge_runs(*, now: datetime) -> int:
 
     Events that may be applied again are younger, so that nothing is done a second time.
     """
-    old = AutomationRun.objects.filter(created_at__lt=now - KEPT_FOR).exclude(
-        status=AutomationRun.Status.PENDING
-    )
     gone = 0
-    while keys := list(old.order_by("created_at", "pk").values_list("pk", flat=True)[:AT_ONCE]):
-        gone += AutomationRun.objects.filter(pk__in=keys).delete()[0]
+    for status in (Status.DONE, Status.SKIPPED, Status.FAILED):
+        old = AutomationRun.objects.filter(status=status, due_at__lt=now - KEPT_FOR)
+        while keys := list(old.order_by("due_at").values_list("pk", flat=True)[:AT_ONCE]):
+            gone += AutomationRun.objects.filter(pk__in=keys).delete()[0]
     return gone
 
 
