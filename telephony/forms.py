@@ -99,7 +99,11 @@ class TwilioSearchForm(forms.Form):
         help_text=_("Two letters, such as US, CA or GB."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
     )
-    type = forms.ChoiceField(label=_("Kind"), choices=PhoneNumber.Type.choices)
+    type = forms.ChoiceField(
+        label=_("Kind"),
+        choices=PhoneNumber.Type.choices,
+        help_text=_("Not every country has each."),
+    )
     area_code = forms.IntegerField(
         label=_("Area code"),
         min_value=200,

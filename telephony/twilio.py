@@ -94,15 +94,25 @@ class TwilioGateway:
             UnknownOutcome,
         )
 
-    def find_number(self, *, phone_number: str, name: str) -> CarrierNumber | None:
-        """Return our number of this very name, if we have it."""
+    def find_number(
+        self, *, phone_number: str, name: str, number_id: str = ""
+    ) -> CarrierNumber | None:
+        """
+        Return this number if it is ours under its id, or by a name that ends with the last word of `name`.
+
+        Only the end counts: Twilio or a person may have tidied up the rest.
+        """
         owned = self._client.incoming_phone_numbers.list
         found = _exchange(
             lambda: [_read_owned(item) for item in owned(phone_number=phone_number)], Unavailable
         )
-        # Twilio matches parts of numbers too.
-        same = (it for it in found if (it.phone_number, it.name) == (phone_number, name))
-        return next(same, None)
+        mark = name.rsplit(maxsplit=1)[-1]
+        for it in found:
+            # Twilio matches parts of numbers too.
+            is_same = it.number_id == number_id or it.name.endswith(mark)
+            if it.phone_number == phone_number and is_same:
+                return it
+        return None
 
     def route_number(self, *, number_id: str) -> None:
         """Point a number of ours to our trunk; twice is once."""

@@ -83,6 +83,6 @@ class AdminPhoneNumberDetail(generics.GenericAPIView[PhoneNumber]):
         return Response(self.get_serializer(number).data)
 
     def delete(self, request: Request, number_id: UUID) -> Response:
-        """Release the number: nobody calls from it any more. Its history stays."""
+        """Release the number: nobody calls from it any more, and one bought at Twilio goes back."""
         release_number(number=self.get_object(), actor=cast("User", request.user), now=clock.now())
         return Response(status=HTTP_204_NO_CONTENT)

@@ -52,7 +52,9 @@ class Carrier(Protocol):
 
     def buy_number(self, *, phone_number: str, name: str) -> CarrierNumber: ...
 
-    def find_number(self, *, phone_number: str, name: str) -> CarrierNumber | None: ...
+    def find_number(
+        self, *, phone_number: str, name: str, number_id: str = ""
+    ) -> CarrierNumber | None: ...
 
     def route_number(self, *, number_id: str) -> None: ...
 
@@ -166,7 +168,11 @@ def give_up_order(*, order: NumberOrder, actor: Actor, now: datetime) -> None:
 
 
 def _settle(order: NumberOrder, carrier: Carrier, gateway: Gateway, now: datetime) -> bool:
-    number = carrier.find_number(phone_number=order.phone_number, name=order.sent_nickname)
+    number = carrier.find_number(
+        phone_number=order.phone_number,
+        name=order.sent_nickname,
+        number_id=order.provider_number_id,
+    )
     if number is not None:
         return _connect(order, number, carrier, gateway, actor=BUYER, now=now)
     if order.created_at > now - LISTED_WITHIN:

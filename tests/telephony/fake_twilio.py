@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telephony.provider import AvailableNumber, CarrierNumber, NotFound, Rejected, Trunk
 
@@ -55,9 +55,14 @@ class FakeTwilio:
     def buy_number(self, *, phone_number: str, name: str) -> CarrierNumber:
         return self._do("buy_number", lambda: self._buy(phone_number, name))
 
-    def find_number(self, *, phone_number: str, name: str) -> CarrierNumber | None:
+    def find_number(
+        self, *, phone_number: str, name: str, number_id: str = ""
+    ) -> CarrierNumber | None:
         same = (
-            it for it in self.owned.values() if (it.phone_number, it.name) == (phone_number, name)
+            it
+            for it in self.owned.values()
+            if it.phone_number == phone_number
+            and (it.number_id == number_id or it.name.endswith(name.rsplit(maxsplit=1)[-1]))
         )
         return self._do("find_number", lambda: next(same, None))
 
@@ -98,8 +103,3 @@ class FakeTwilio:
         if self._after.get(method):
             raise self._after[method].popleft()
         return done
-
-
-def as_gateway(fake: FakeTwilio) -> Any:
-    """Return the fake where the type of the gateway itself is asked for."""
-    return fake

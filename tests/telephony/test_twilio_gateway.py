@@ -31,7 +31,7 @@ from tests.telephony.fake_twilio import FakeTwilio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
 SID = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 ACCOUNT = f"/2010-04-01/Accounts/{SID}"
@@ -205,10 +205,13 @@ def test_buys_names_and_routes_a_number_in_one_request(gateway: TwilioGateway, w
     }
 
 
-def test_finds_a_number_by_itself_and_its_name(gateway: TwilioGateway, wire: Wire):
+def test_finds_a_number_by_its_id_or_the_end_of_its_name(gateway: TwilioGateway, wire: Wire):
     wire.body = LISTED
-    found = gateway.find_number(phone_number=NUMBER, name="Front desk 0123456789ab")
-    assert found and found.number_id == OWNED["sid"]
+    for name in ("Front desk 0123456789ab", "Front  dëšk 0123456789ab", "0123456789ab"):
+        found = gateway.find_number(phone_number=NUMBER, name=name)
+        assert found and found.number_id == OWNED["sid"]
+    renamed = gateway.find_number(phone_number=NUMBER, name="x y", number_id=str(OWNED["sid"]))
+    assert renamed and renamed.phone_number == NUMBER
     assert wire.query["PhoneNumber"] == [NUMBER]
     assert gateway.find_number(phone_number=NUMBER, name="Somebody else's") is None
 
@@ -314,7 +317,7 @@ def test_logs_no_number_and_no_key(
 
 
 class TestSetUp:
-    def test_names_what_is_missing(self, settings: SettingsWrapper):
+    def test_names_what_is_missing(self, settings: Settings):
         settings.SANDBOX = False
         settings.TWILIO_ACCOUNT_SID = SID
         assert missing_settings() == [
@@ -324,7 +327,7 @@ class TestSetUp:
         ]
         assert find_twilio_gateway() is None
 
-    def test_buys_nothing_real_in_a_trial(self, settings: SettingsWrapper):
+    def test_buys_nothing_real_in_a_trial(self, settings: Settings):
         settings.TWILIO_ACCOUNT_SID = settings.TWILIO_AUTH_TOKEN = "x"
         settings.TWILIO_TRUNK_SID = settings.TWILIO_TERMINATION_URI = "x"
         assert missing_settings() == ["TWILIO_BASE_URL"]

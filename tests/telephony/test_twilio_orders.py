@@ -11,6 +11,7 @@ from django.db import connections
 
 from accounts.models import Notification
 from audit.models import AuditLog
+from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from telephony import jobs
 from telephony.models import NumberOrder, PhoneNumber
@@ -57,7 +58,11 @@ class Both:
         self.person, self.now = person, now
 
     def buy(self, *, key: UUID | None = None, **choice: Any) -> NumberOrder:
-        wanted = {"phone_number": NUMBER, "type": "local", "rent_micros": 1_150_000} | choice
+        wanted: dict[str, Any] = {
+            "phone_number": NUMBER,
+            "type": "local",
+            "rent_micros": 1_150_000,
+        } | choice
         return buy_twilio_number(
             carrier=self.twilio,
             gateway=self.retell,
@@ -303,6 +308,16 @@ class TestRecovery:
         assert both.settle() == 1  # the trunk was put right
         assert both.is_whole()
 
+    def test_knows_a_paid_number_that_somebody_renamed(self, both: Both):
+        both.retell.fail("import_phone_number", Unavailable("x"))
+        both.buy()
+        ((number_id, bought),) = both.twilio.owned.items()
+        both.twilio.owned[number_id] = CarrierNumber(
+            number_id=number_id, phone_number=NUMBER, name="Renamed", trunk_id=bought.trunk_id
+        )
+        assert both.settle(LATER) == 1
+        assert both.is_whole()
+
     def test_takes_the_id_of_a_number_that_somebody_listed_by_hand(self, both: Both):
         both.twilio.lose("buy_number", Killed())
         with pytest.raises(Killed):
@@ -482,7 +497,7 @@ def test_takes_a_number_of_retells_back_too(root: User, now: datetime):
 
 class TestJob:
     def test_settles_and_gives_back(self, both: Both, monkeypatch):
-        both.now = jobs.clock.now() - timedelta(hours=1)
+        both.now = clock.now() - timedelta(hours=1)
         both.twilio.lose("buy_number", UnknownOutcome("Timed out."))
         both.buy()
         both.buy(phone_number="+14155550102")

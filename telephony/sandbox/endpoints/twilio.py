@@ -27,7 +27,6 @@ _SHELVES = {
     ("US", "Local"): ("+1{area}55501", "415", ("San Francisco", "CA"), "1.15"),
     ("CA", "Local"): ("+1{area}55501", "416", ("Toronto", "ON"), "1.15"),
     ("US", "TollFree"): ("+1{area}55501", "833", ("", ""), "2.15"),
-    ("CA", "TollFree"): ("+1{area}55501", "833", ("", ""), "2.15"),
     ("GB", "Local"): ("+4420794600", "", ("London", ""), "1.15"),
     ("GB", "Mobile"): ("+4477009000", "", ("", ""), "1.15"),
 }
@@ -72,18 +71,9 @@ async def available(request: Request) -> Response:
     begins, usual_area, place, _price = _SHELVES[country, kind]
     area = request.query_params.get("AreaCode") or usual_area
     locality, region = place if area == usual_area else (None, None)
+    where = {"locality": locality, "region": region, "iso_country": country}
     free = _free(world_of(request), begins.format(area=area))
-    found = [
-        {
-            "phone_number": number,
-            "locality": locality,
-            "region": region,
-            "iso_country": country,
-            "address_requirements": "none",
-            "capabilities": {"voice": True, "SMS": True, "MMS": True},
-        }
-        for number in free
-    ]
+    found = [{"phone_number": number, **where} for number in free]
     most = int(request.query_params.get("PageSize", 50))
     return answer({"uri": request.url.path, "available_phone_numbers": found[:most]})
 
