@@ -279,7 +279,7 @@ def test_lists_every_line_with_price_rounding_and_balances(month, acme):
     assert (statement.opening_seconds, statement.closing_seconds) == (500, 1200)
     assert statement.totals["consume"] == {"lines": 1, "seconds": 45, "amount_micros": 225_000}
     assert statement.digest == hashlib.sha256(content).hexdigest()
-    assert b"987" not in content
+    assert b"987654" not in content and b"0.9877" not in content
     assert b"2125550101" not in content  # who is erased stays in no paper
 
 
