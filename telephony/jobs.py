@@ -95,10 +95,13 @@ def settle_orders(**_later: Any) -> int:
 
 def tend_twilio_numbers(**_later: Any) -> int:
     """Bring purchases at Twilio to their end, and give released numbers back there."""
-    carrier = find_twilio_gateway()
+    now = clock.now()
+    has_work = twilio_orders.due_orders(now=now).exists() or returns.due_returns(now=now).exists()
+    # A minute mostly has none: the SDK isn't even loaded then.
+    carrier = find_twilio_gateway() if has_work else None
     if carrier is None:
         return 0
-    retell, now = retell_gateway(), clock.now()
+    retell = retell_gateway()
     settled = twilio_orders.settle_twilio_orders(carrier=carrier, gateway=retell, now=now)
     return settled + returns.give_numbers_back(carrier=carrier, gateway=retell, now=now)
 

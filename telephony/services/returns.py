@@ -19,6 +19,8 @@ from telephony.provider import NotFound, ProviderError, RateLimited, Rejected, U
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
 RETURNER: Final = System("returns of numbers")
 # Until a number is tried again; also how long one job has it to itself.
 PAUSE: Final = timedelta(minutes=5)
@@ -37,15 +39,19 @@ class Gateway(Protocol):
     def delete_phone_number(self, *, phone_number: str) -> None: ...
 
 
+def due_returns(*, now: datetime) -> QuerySet[PhoneNumber]:
+    """Return released numbers that Twilio still has, the longest due first."""
+    return PhoneNumber.objects.filter(give_back_at__lte=now).order_by("give_back_at", "pk")
+
+
 def give_numbers_back(*, carrier: Carrier, gateway: Gateway, now: datetime) -> int:
     """
     Give released numbers back at Twilio once nobody talks on them; return how many are.
 
     One that Retell or Twilio doesn't know is gone there. Asks both, so never in a transaction.
     """
-    due = PhoneNumber.objects.filter(give_back_at__lte=now).order_by("give_back_at", "pk")
     returned = 0
-    for number in list(due[:MOST_AT_ONCE]):
+    for number in list(due_returns(now=now)[:MOST_AT_ONCE]):
         mine = PhoneNumber.objects.filter(
             pk=number.pk, released_at__isnull=False, give_back_at=number.give_back_at
         )

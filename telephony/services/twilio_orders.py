@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from audit.services import Actor
     from telephony.provider import CarrierNumber, Number, Trunk
 
@@ -129,6 +131,11 @@ def buy_twilio_number(
     return order
 
 
+def due_orders(*, now: datetime) -> QuerySet[NumberOrder]:
+    """Return orders at Twilio that nobody is waiting for any more, though their end isn't known."""
+    return open_orders(NumberOrder.Carrier.TWILIO, now=now).order_by("created_at", "pk")
+
+
 def settle_twilio_orders(*, carrier: Carrier, gateway: Gateway, now: datetime) -> int:
     """
     Bring orders whose answer was lost, or that hang between Twilio and Retell, to their end.
@@ -136,9 +143,8 @@ def settle_twilio_orders(*, carrier: Carrier, gateway: Gateway, now: datetime) -
     Returns how many are bought now, or closed because Twilio has no such number; twice is once. Asks both,
     so never in a transaction.
     """
-    due = open_orders(NumberOrder.Carrier.TWILIO, now=now).order_by("created_at", "pk")
     settled = 0
-    for order in list(due[:MOST_AT_ONCE]):
+    for order in list(due_orders(now=now)[:MOST_AT_ONCE]):
         try:
             settled += _settle(order, carrier, gateway, now)
         except (RateLimited, Unavailable):

@@ -29,7 +29,7 @@ from telephony.services import (
     release_number,
 )
 from telephony.services.health import set_number_limits, wake_number
-from telephony.twilio import find_twilio_gateway
+from telephony.twilio import missing_settings
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -59,7 +59,7 @@ def number_list(request: UserRequest) -> HttpResponse:
         "total": paginator.count,
         "orders": queries.open_orders(now=now),
         "returns": queries.open_returns(),
-        "has_twilio": find_twilio_gateway() is not None,
+        "has_twilio": not missing_settings(),
     }
     return render_page(request, "telephony/number_list.html", context, partial="number-table")
 
@@ -112,7 +112,9 @@ def number_assign(request: UserRequest, number_id: UUID) -> HttpResponse:
 def number_release(request: UserRequest, number_id: UUID) -> HttpResponse:
     number = get_or_404(PhoneNumber.objects.all(), number_id)
     release_number(number=number, actor=request.user, now=clock.now())
-    if number.provider_number_id:
+    if number.provider_number_id and missing_settings():
+        said = _("Released. It is given back at Twilio once that is set up again.")
+    elif number.provider_number_id:
         said = _("Released. It is given back at Twilio within minutes; its page says when it was.")
     elif number.provider == PhoneNumber.Provider.TWILIO:
         said = _("Released. Take it out of Retell and give it back in Twilio's console.")

@@ -509,6 +509,11 @@ class TestJob:
         assert jobs.tend_twilio_numbers() == 0
         assert [it.phone_number for it in both.twilio.owned.values()] == [NUMBER]
 
+    def test_loads_no_sdk_where_nothing_is_due(self, both: Both, monkeypatch):
+        both.buy()
+        monkeypatch.setattr(jobs, "find_twilio_gateway", lambda: pytest.fail("asked for"))
+        assert jobs.tend_twilio_numbers() == 0
+
     def test_asks_nobody_unless_twilio_is_set_up(self, both: Both, monkeypatch):
         both.buy()
         both.release()

@@ -38,9 +38,9 @@ def keeper(bob: User) -> User:
 def twilio(monkeypatch: pytest.MonkeyPatch) -> FakeTwilio:
     """A Twilio that is set up."""
     fake = FakeTwilio()
+    monkeypatch.setattr(purchases, "find_twilio_gateway", lambda: fake)
     for module in (numbers, purchases):
-        monkeypatch.setattr(module, "find_twilio_gateway", lambda: fake)
-    monkeypatch.setattr(purchases, "missing_settings", list)
+        monkeypatch.setattr(module, "missing_settings", list)
     return fake
 
 
@@ -234,6 +234,11 @@ class TestRelease:
         page = f"{LIST}{number.pk}/"
         assert before in browse(keeper).get(page).content.decode()
         assert after in browse(keeper).post(f"{page}release/", follow=True).content.decode()
+
+    def test_promises_nothing_while_twilio_is_not_set_up(self, browse, keeper):
+        number = PhoneNumberFactory.create(provider="twilio", provider_number_id="PN1")
+        answer = browse(keeper).post(f"{LIST}{number.pk}/release/", follow=True)
+        assert "once that is set up again" in answer.content.decode()
 
     def test_shows_whether_it_is_given_back(self, browse, keeper):
         number = PhoneNumberFactory.create(
