@@ -10,6 +10,7 @@ from rest_framework import generics
 from accounts.access import can_manage
 from accounts.api.pagination import NewestFirst
 from accounts.api.permissions import ClientFace
+from billing.api.faces import FinanceFace
 from billing.api.serializers import (
     InvoiceSerializer,
     PapersQuerySerializer,
@@ -17,7 +18,6 @@ from billing.api.serializers import (
     StatementSerializer,
     WalletRowSerializer,
 )
-from billing.api.views import FinanceFace
 from billing.models import Invoice, Payment, Statement, Wallet
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from rest_framework import generics
 from rest_framework.exceptions import NotFound
 
 from accounts.api.pagination import NewestFirst
-from accounts.api.permissions import AgencyFace, ClientFace
+from accounts.api.permissions import ClientFace
+from billing.api.faces import FinanceFace
 from billing.api.serializers import (
     LedgerQuerySerializer,
     TransactionSerializer,
@@ -19,21 +20,8 @@ from billing.models import Transaction, Wallet
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from rest_framework.request import Request
-    from rest_framework.views import APIView
 
     from accounts.models import User
-
-
-class FinanceFace(AgencyFace):
-    """The agency's people who look after money, or may see it."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        user = cast("User", request.user)
-        return super().has_permission(request, view) and (
-            user.has_agency_permission("manage_billing")
-            or user.has_agency_permission("view_finance")
-        )
 
 
 class LedgerList(generics.ListAPIView[Transaction]):

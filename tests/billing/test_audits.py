@@ -9,6 +9,8 @@ from django.db.models import F
 
 from accounts.models import Notification
 from billing import invariants, jobs, services
+from billing.invariants.lines import LaunchSums, check_lines
+from billing.invariants.lots import LotReplay
 from billing.models import Difference, Reconciliation, Wallet
 from billing.services.audits import audit_due
 from tests.factories.billing import NOW, TESTS, Launch, open_wallet
@@ -90,6 +92,6 @@ def test_finds_a_drift_while_lines_are_written(books, acme, monkeypatch):
 def test_compares_a_wallet_with_the_lines_it_had_when_it_was_read(books, acme):
     wallet = Wallet.objects.get(client=acme)
     services.adjust(client=acme, seconds=60, reason="x", key="k", actor=TESTS, now=NOW)
-    sums, replay = invariants.LaunchSums(), invariants.LotReplay(wallet)
+    sums, replay = LaunchSums(), LotReplay(wallet)
 
-    assert list(invariants.check_lines(wallet, sums, replay, None)) == []
+    assert list(check_lines(wallet, sums, replay, None)) == []

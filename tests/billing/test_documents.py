@@ -6,6 +6,7 @@ import csv
 import hashlib
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
+from typing import Any
 
 import pytest
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
@@ -135,7 +136,12 @@ def drawn(invoice):
 
 def test_says_on_paper_nothing_that_changes_later(browse, alice, wallet, acme):
     """A PDF made while the payment was awaited said "Pending" for ever."""
-    sale = {"seconds": 60, "amount_micros": 5_000_000, "method": "bank", "reference": "R"}
+    sale: dict[str, Any] = {
+        "seconds": 60,
+        "amount_micros": 5_000_000,
+        "method": "bank",
+        "reference": "R",
+    }
     payment = services.await_payment(client=acme, actor=TESTS, now=NOW, **sale)
     invoice = Invoice.objects.get()
     before = drawn(invoice)
@@ -177,8 +183,8 @@ def test_names_seller_buyer_and_the_tax_in_the_amount(browse, root, wallet, acme
 
 
 def test_keeps_what_an_invoice_said_when_seller_and_buyer_change(wallet, acme):
-    by = {"actor": TESTS, "now": NOW}
-    said = {"address": "", "tax_number": "", "tax_name": "VAT"}
+    by: dict[str, Any] = {"actor": TESTS, "now": NOW}
+    said: dict[str, Any] = {"address": "", "tax_number": "", "tax_name": "VAT"}
     services.set_seller(name="Old Ltd", tax_basis_points=2000, **said, **by)
     sell(acme, seconds=60)
     services.set_seller(name="New Ltd", tax_basis_points=1000, **said, **by)

@@ -505,7 +505,7 @@ def test_moves_the_rent_with_the_number(acme, rival):
     number = PhoneNumber.objects.create(
         phone_number="+12025550110", created_at=first, rent_micros=3_000_001
     )
-    lend = {"number": number, "actor": TESTS}
+    lend: dict[str, Any] = {"number": number, "actor": TESTS}
     assign_number(client=acme, now=first, **lend)
     assign_number(client=acme, now=first + timedelta(days=1), **lend)
     assign_number(client=rival, now=first + timedelta(days=10), **lend)

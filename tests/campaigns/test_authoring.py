@@ -153,7 +153,7 @@ def test_never_changes_a_knowledge_base_that_was_sent(alice, sent):
     edit(campaign, alice, knowledge_text="New")
 
     assert campaign.knowledge_base_id != old
-    assert KnowledgeBase.objects.get(pk=old).sources.get().text == "Old"
+    assert KnowledgeBase.objects.get(pk=str(old)).sources.get().text == "Old"
 
 
 def test_never_changes_a_knowledge_base_that_a_version_names(alice):
@@ -163,7 +163,7 @@ def test_never_changes_a_knowledge_base_that_a_version_names(alice):
 
     edit(campaign, alice, knowledge_text="New")
 
-    assert KnowledgeBase.objects.get(pk=old).sources.get().text == "Old"
+    assert KnowledgeBase.objects.get(pk=str(old)).sources.get().text == "Old"
 
 
 def test_archives_once_and_refuses_edits_then(alice):

@@ -336,7 +336,7 @@ def test_keeps_the_tags_of_two_rules_on_one_call(rig, ready, monkeypatch):  # no
     rig.end(attempt)
     rig.tick(90)
     # Each run has read the call, its enrolment and its lead before the other wrote its tag.
-    monkeypatch.setattr(automating.Attempt.objects, "select_related", stale_attempts())
+    monkeypatch.setattr(Attempt.objects, "select_related", stale_attempts())
 
     run_due(now=rig.now)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -167,7 +169,11 @@ def test_takes_defaults_and_leaves_out_lines_as_the_page_does(send, target):
     target.variables = ["offer", "gift"]
     target.asked = {"gift": AskedVariable(problem=lambda text: "" if text == "mug" else "No.")}
     csv = "Number,Country,offer\n212 555 0101,US,\n020 7946 0018,UK,A\n"
-    body = {"csv": csv, "campaign_id": str(target.campaign_id), "refused_lines": ["landline"]}
+    body: dict[str, Any] = {
+        "csv": csv,
+        "campaign_id": str(target.campaign_id),
+        "refused_lines": ["landline"],
+    }
     body |= {"dry_run": False, **CONSENT}
 
     unfit = send(URL, {**body, "defaults": {"gift": "gold"}})

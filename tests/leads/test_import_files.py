@@ -394,10 +394,11 @@ TITLES = "Leads of November\n\nMade by Ann,2026-11-01\n"
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_leaves_titles_above_the_table_out(imported, verdicts, kind):
     table = "First name,Phone,City,State\nAda,2125550101,,NY\nBob,12,Reno,NV\n"
-    content: bytes | str = TITLES + table
+    rows = TITLES + table
+    content = rows.encode()
     if kind == "xlsx":
         book, out = openpyxl.Workbook(), io.BytesIO()
-        for line in content.splitlines():
+        for line in rows.splitlines():
             book.active.append(line.split(",") if line else [])
         book.save(out)
         content = out.getvalue()

@@ -246,7 +246,7 @@ def test_keeps_every_tag_of_a_lead_whose_name_is_corrected(browse, mia, acme):
     lead = LeadFactory.create(client=acme, tags=tags)
     browser = browse(mia)
     page = browser.get(f"/app/leads/{lead.pk}/edit/").text
-    shown = re.search(r'name="tags" value="([^"]*)"', page).group(1)
+    [shown] = re.findall(r'name="tags" value="([^"]*)"', page)
 
     answer = browser.post(f"/app/leads/{lead.pk}/edit/", {**EDIT, "tags": shown})
 

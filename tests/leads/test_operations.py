@@ -15,6 +15,7 @@ from audit.models import AuditLog
 from campaigns.models import Enrolment
 from campaigns.services.enrolment import enrol_lead
 from convomono.lib import files
+from leads import lead_table
 from leads.imports.work import Pace
 from leads.jobs import purge_operation_rows
 from leads.models import UNDO_FOR, Consent, Lead, LeadOperation, LeadOperationRow, Suppression
@@ -395,7 +396,7 @@ def test_exports_more_than_a_chunk_beside_somebody_who_writes(acme, mia, monkeyp
         other.execute("UPDATE leads_lead SET company = 'x' WHERE _id = ?", [row.pk.hex])
         other.commit()
 
-    lines = export.lead_lines
+    lines = lead_table.lead_lines
 
     def lead_lines(rows):
         return lines(row for row in rows if not written(row))

@@ -195,7 +195,12 @@ class TestChanging:
     def test_what_was_removed_meanwhile_comes_back_by_nothing(self, alice, endpoint, now):
         stale = Endpoint.objects.get()
         services.remove_endpoint(endpoint=endpoint, actor=alice, now=now)
-        typed = {"url": "https://a.test/", "description": "", "kinds": [], "is_active": True}
+        typed: dict[str, Any] = {
+            "url": "https://a.test/",
+            "description": "",
+            "kinds": [],
+            "is_active": True,
+        }
         services.change_endpoint(endpoint=stale, **typed, actor=alice, now=now)
         services.rotate_secret(endpoint=stale, actor=alice, now=now)
         services.remove_endpoint(endpoint=stale, actor=alice, now=now)

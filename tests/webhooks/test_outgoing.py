@@ -423,7 +423,7 @@ class TestMissed:
     def test_is_kept_and_sent_once_the_address_is_on_again(
         self, endpoint: Endpoint, receiver: Receiver, alice: User, now: datetime
     ):
-        typed = {"url": endpoint.url, "description": "", "kinds": ["call.ended"]}
+        typed: dict[str, Any] = {"url": endpoint.url, "description": "", "kinds": ["call.ended"]}
         by: dict[str, Any] = {"actor": alice, "now": now}
         change_endpoint(endpoint=endpoint, **typed, is_active=False, **by)
         LISTENERS.forget()

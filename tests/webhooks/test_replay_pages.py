@@ -109,7 +109,7 @@ class TestOrdering:
         assert (run.provider_call_id, run.events_count) == (applied.call_id, 3)
 
     def test_is_reached_from_an_event_with_its_call(self, browse, mender, applied: Ringing):
-        event = WebhookEvent.objects.first()
+        event = WebhookEvent.objects.earliest("created_at")
         browser = browse(mender)
         page = browser.get(f"/agency/webhooks/{event.pk}/").content.decode()
         where = f"{PAGE}?call={applied.call_id}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_what_takes_its_time_is_not_in_the_senders_way(monkeypatch):
 
 
 def test_of_several_turns_the_newest_is_passed_on(monkeypatch):
-    passed = []
+    passed: list[Any] = []
     bell = Doorbell(ring_bell=lambda _name: None, pass_on=passed.append)
     monkeypatch.setattr(bell, "press", lambda: None)
     monkeypatch.setattr(doorbell, "_MOST_CALLS", 2)

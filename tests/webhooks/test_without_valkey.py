@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,10 +146,12 @@ def test_one_that_hangs_holds_no_answer_to_retell(
     took = []
     for attempt in rig.ringing():
         for number in range(3):
-            call = {"call_id": attempt.provider_call_id, "transcript_object": TURN}
-            said = delivery("transcript_updated", event_ms=number, **call)
-            took.append(seconds_of(lambda body=said: post_wsgi(body).status == 204))
-        took.append(seconds_of(lambda one=attempt: deliver_the_end(one) == 204))
+            call_id = attempt.provider_call_id
+            said = delivery(
+                "transcript_updated", call_id=call_id, event_ms=number, transcript_object=TURN
+            )
+            took.append(seconds_of(partial(is_taken, said)))
+        took.append(seconds_of(partial(is_end_taken, attempt)))
 
     assert len(took) == 12
     assert max(took) < 1.0, took
@@ -180,6 +183,14 @@ def test_whoever_listens_notices_that_nobody_is_there(
     with pytest.raises(redis.RedisError):
         asyncio.run(asyncio.wait_for(hear(), 10))
     assert heard == [None, "first"]
+
+
+def is_taken(body: bytes) -> bool:
+    return post_wsgi(body).status == 204
+
+
+def is_end_taken(attempt: Any) -> bool:
+    return deliver_the_end(attempt) == 204
 
 
 def seconds_of(does: Callable[[], bool]) -> float:

@@ -207,7 +207,7 @@ def test_launches_nothing_after_the_campaign_was_stopped(client, alice, campaign
 
     assert BatchCall.objects.count() == 1
     assert not TopUp.objects.get().is_active
-    assert AuditLog.objects.filter(action="campaign.top_up_set").last().details == {
+    assert AuditLog.objects.filter(action="campaign.top_up_set").latest("created_at").details == {
         "is_active": False
     }
 
