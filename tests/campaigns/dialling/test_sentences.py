@@ -75,7 +75,7 @@ def test_says_that_leads_are_still_put_in_line(ready: Callable[..., BatchCall]) 
     BatchCall.objects.update(attached_at=None)
     batch_call.refresh_from_db()
 
-    assert WAITING[waiting.ATTACHING] == why(
+    assert str(WAITING[waiting.ATTACHING]) == why(
         batch_call.campaign, [batch_call], add_up([batch_call])
     )
     assert "being put in line" in why(batch_call.campaign, [batch_call], add_up([batch_call]))
