@@ -168,7 +168,7 @@ def test_bills_the_rest_of_a_call_once_however_many_runs_name_it(launch, books):
 
 
 @pytest.mark.parametrize("due", [0, 59, 60])
-def test_bills_nothing_more_of_a_call_that_was_no_longer(launch, books, acme, due):
+def test_bills_nothing_more_of_a_call_that_was_billed_enough(launch, books, acme, due):
     dial = talked(launch, books, "fine")
     asked = {"client_id": acme.pk, "call_id": dial.call_id, "cause": dial.call_id, "reason": "x"}
 
