@@ -87,6 +87,7 @@ class Week:
         self.sentences: Counter[str] = Counter()
         self.silent: list[datetime] = []
         self.past: list[str] = []
+        self.minutes = 0
 
     def minute(self) -> None:
         """Let a minute pass: the dispatcher looks twice, calls end, and the page is read."""
@@ -106,7 +107,9 @@ class Week:
         # A page that shows the sentence for want of a reason tells nothing.
         if "about to start" in sentence and len(self.rig.retell.dials) == dialled:
             self.silent.append(self.rig.now)
-        self._read_leads()
+        self.minutes += 1
+        if self.minutes % 10 == 0:
+            self._read_leads()
 
     def _read_leads(self) -> None:
         """Look for leads whose sentence names an instant that is over, or waits for one that isn't theirs."""
