@@ -83,9 +83,7 @@ def _of_lists(lead: Lead) -> Iterable[Line]:
         return
     rows = Suppression.objects.filter(client_id=lead.client_id, phone_number=lead.phone_number)
     for row in rows.order_by("-created_at")[:20]:
-        text = (
-            f"{row.get_source_display()}: {row.reason}" if row.reason else row.get_source_display()
-        )
+        text = f"{row.get_source_display()}: {row.said}" if row.said else row.get_source_display()
         yield Line(_("Do not call"), row.created_at, str(text), "no-symbol", "bad")
 
 

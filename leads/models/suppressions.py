@@ -55,6 +55,11 @@ class Suppression(BaseModel):
     def is_erased(self) -> bool:
         return self.phone_number.startswith("#")
 
+    @property
+    def said(self) -> str:
+        """Return the reason in somebody's words; of a call the platform's code is kept, which says no more."""
+        return "" if self.source == self.Source.CALL else self.reason
+
     def __str__(self) -> str:
         if self.is_erased:
             return str(_("An erased person's number"))

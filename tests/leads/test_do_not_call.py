@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,7 +20,7 @@ from leads.services import suppress, suppressed_numbers
 from leads.services.erasure import CallInProgress, erase_lead
 from telephony.models import Call, CallDetail
 from tests.factories.accounts import NOW
-from tests.factories.campaigns import make_draft
+from tests.factories.campaigns import TESTS, make_draft
 from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory
 
 NUMBER = "+12125550101"
@@ -491,3 +492,31 @@ def test_takes_one_number_of_a_line_however_long_it_is(take_over):
     assert operation.changed_count == 2
     numbers = set(Suppression.objects.values_list("phone_number", flat=True))
     assert numbers == {NUMBER, "+12125550102"}
+
+
+def test_shows_nobody_the_code_of_a_call_that_asked_for_it(browse, mia, acme):
+    """Retell's code is kept for the record; people read that somebody asked on a call."""
+    lead = LeadFactory.create(client=acme)
+    suppress(
+        level="client",
+        client_id=acme.pk,
+        campaign_id=None,
+        phone_number=lead.phone_number,
+        source="call",
+        reason="user_requested_dnc",
+        actor=TESTS,
+        now=NOW,
+    )
+    entry = Suppression.objects.get()
+    browser = browse(mia)
+
+    for page in (
+        f"/app/may-we-call/?number={quote(lead.phone_number)}",
+        f"/app/leads/{lead.pk}/",
+        f"/app/do-not-call/{entry.pk}/lift/",
+        "/app/do-not-call/",
+    ):
+        shown = browser.get(page).text
+        assert "Asked on a call" in shown, page
+        assert "user_requested_dnc" not in shown, page
+    assert entry.reason == "user_requested_dnc"
