@@ -57,5 +57,6 @@ def test_a_full_replay_of_the_demonstration_compares_equal(past: None):
     assert in_order.rebuilt_hash == shuffled.rebuilt_hash
     assert list(audit_ledger()) == []
 
-    CallDetail.objects.filter(call__duration_ms__gt=0).update(transcript="Agent: Forged.")
+    talked = list(Call.objects.filter(duration_ms__gt=0).values_list("pk", flat=True))
+    CallDetail.objects.filter(call_id__in=talked).update(transcript="Agent: Forged.")
     assert rebuild_everything().stored_hash != in_order.stored_hash

@@ -172,6 +172,7 @@ class TestStores:
         assert (first.status, orjson.loads(first.body)["call"]["duration_ms"]) == ("pending", 1000)
         assert (other.status, other.error) == ("ignored", inbox.DISCREPANCY)
 
+    @pytest.mark.sqlite_only("SQLite has one lock for all writers")
     def test_other_news_within_the_time_of_one_insert(self, monkeypatch: pytest.MonkeyPatch):
         """The sender hears within five seconds, however many rows its delivery takes."""
         monkeypatch.setattr(inbox, "LOCK_SECONDS", 0.4)
