@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from webhooks.models import WebhookEvent
 
 on_mongodb = pytest.mark.mongodb_only("breaks a server or the line to it; SQLite has none")
 pytestmark = pytest.mark.django_db(transaction=True)
+AWAY_SECONDS = 15  # longer than all that is asked meanwhile takes
 NOBODY = "mongodb://127.0.0.1:9/convomono?serverSelectionTimeoutMS=300"
 UNREACHABLE = "MongoDB does not answer: check DATABASE_URL and that the server runs."
 READ_ONLY = "MongoDB takes no writes: the replica set has no primary that can be reached."
@@ -127,14 +129,26 @@ def test_says_that_there_is_no_primary_to_write_to(point_to, spare_server, print
     assert deliver("call_1")[0] == 204
     admin: MongoClient[dict[str, Any]]
     with MongoClient(address) as admin:
-        admin.admin.command("replSetStepDown", 60, force=True)
+        admin.admin.command("replSetStepDown", AWAY_SECONDS, force=True)
 
     assert readyz() == (503, [READ_ONLY])
     status, headers = deliver("call_2")
     assert (status, headers["Retry-After"]) == (503, "5")
     [line] = [one for one in printed() if "webhook.not_stored" in one]
     assert READ_ONLY in line
+    with pytest.raises(Unavailable), atomic():
+        ClientFactory.create(name="Half written")
     assert list(WebhookEvent.objects.values_list("provider_call_id", flat=True)) == ["call_1"]
+
+    recovers_by = time.monotonic() + 3 * AWAY_SECONDS
+    while database_problem() is not None and time.monotonic() < recovers_by:
+        time.sleep(0.5)
+    assert not Client.objects.exists()
+    assert deliver("call_2")[0] == 204
+    with atomic():
+        ClientFactory.create(name="Whole")
+    assert WebhookEvent.objects.count() == 2
+    assert Client.objects.get().name == "Whole"
 
 
 @on_mongodb
