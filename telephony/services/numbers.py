@@ -130,9 +130,10 @@ def stock_number(
         )
         if returned:
             record(actions.NUMBER_ADDED, resource=number, actor=actor, now=now)
-        elif provider_number_id and not number.provider_number_id:
-            # Somebody listed it by hand meanwhile, and may have released it again.
-            same.update(give_back_at=now if number.released_at else None, **of_the_carrier)
+        elif provider_number_id and provider_number_id != number.provider_number_id:
+            # Somebody listed it by hand meanwhile, or the carrier had lost it; it may be released again.
+            due = {"give_back_at": now if number.released_at else None, "given_back_at": None}
+            same.update(**due, give_back_error="", **of_the_carrier)
         return returned
 
     return number if block() else None

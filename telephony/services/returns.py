@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import Notification
@@ -69,8 +70,9 @@ def give_numbers_back(*, carrier: Carrier, gateway: Gateway, now: datetime) -> i
 
 
 def _is_talking(number: PhoneNumber) -> bool:
-    live = Call.objects.filter(status__in=Call.LIVE, from_number=number.phone_number)
-    return bool(live.exists())
+    # Of a call that came in, ours is the number that was called.
+    ours = Q(from_number=number.phone_number) | Q(to_number=number.phone_number)
+    return bool(Call.objects.filter(ours, status__in=Call.LIVE).exists())
 
 
 def _give_back(number: PhoneNumber, carrier: Carrier, gateway: Gateway) -> None:

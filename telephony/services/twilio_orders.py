@@ -20,6 +20,7 @@ from telephony.provider import (
     ProviderError,
     RateLimited,
     Rejected,
+    Unauthorised,
     Unavailable,
     UnknownOutcome,
 )
@@ -140,15 +141,17 @@ def settle_twilio_orders(*, carrier: Carrier, gateway: Gateway, now: datetime) -
     """
     Bring orders whose answer was lost, or that hang between Twilio and Retell, to their end.
 
-    Returns how many are bought now, or closed because Twilio has no such number; twice is once. Asks both,
-    so never in a transaction.
+    Returns how many are bought now, or closed because Twilio has no such number; twice is once. One that
+    Twilio won't look up says why and keeps no other waiting. Asks both, so never in a transaction.
     """
     settled = 0
     for order in list(due_orders(now=now)[:MOST_AT_ONCE]):
         try:
             settled += _settle(order, carrier, gateway, now)
-        except (RateLimited, Unavailable):
-            break  # Twilio is busy or away: the next minute's job goes on
+        except ProviderError as error:
+            _say(order, explained(error, who="Twilio"))
+            if isinstance(error, (RateLimited, Unavailable, Unauthorised)):
+                break  # it would refuse each of them: the next minute's job goes on
     return settled
 
 
@@ -182,6 +185,7 @@ def _settle(order: NumberOrder, carrier: Carrier, gateway: Gateway, now: datetim
     if number is not None:
         return _connect(order, number, carrier, gateway, actor=BUYER, now=now)
     if order.created_at > now - LISTED_WITHIN:
+        _say(order, "")
         return False
     return close_order(
         order, NumberOrder.Status.REFUSED, error=_("Twilio has no number of this order.")
@@ -209,7 +213,7 @@ def _connect(
         _import(order, carrier.trunk, gateway)
     except ProviderError as error:
         why = explained(error, who=asked)
-        NumberOrder.objects.filter(pk=order.pk).update(error=why[:400])
+        _say(order, why)
         if isinstance(error, Rejected):
             _tell_of_stuck(order, why, now)
         return False
@@ -244,6 +248,11 @@ def _stock(order: NumberOrder, actor: Actor, now: datetime) -> PhoneNumber | Non
         actor=actor,
         now=now,
     )
+
+
+def _say(order: NumberOrder, why: str) -> None:
+    """Write on an open order what keeps it from its end; empty: nothing does any more."""
+    NumberOrder.objects.filter(pk=order.pk, status__in=NumberOrder.OPEN).update(error=why[:400])
 
 
 def _tell_of_stuck(order: NumberOrder, why: str, now: datetime) -> None:

@@ -297,6 +297,37 @@ class TestRecovery:
         assert both.settle() == 1
         assert both.is_whole()
 
+    @pytest.mark.parametrize(
+        ("error", "said", "settled"),
+        [
+            (Rejected("No such name.", 400), "No such name.", [1, 1]),
+            (
+                Unauthorised("x", 401),
+                "Twilio refuses our key. Check the variables it is set by.",
+                [0, 2],
+            ),
+        ],
+    )
+    def test_keeps_no_other_waiting_for_a_look_up_that_was_refused(
+        self, both: Both, error: Exception, said: str, settled: list[int]
+    ):
+        for number in (NUMBER, "+14155550102"):
+            both.twilio.lose("buy_number", UnknownOutcome("Timed out."))
+            both.buy(phone_number=number)
+        both.twilio.fail("find_number", error)
+        assert both.settle() == settled[0]
+        assert NumberOrder.objects.get(phone_number=NUMBER).error == said
+        assert both.settle() == settled[1]
+        assert not NumberOrder.objects.exclude(status="bought", error="").exists()
+
+    def test_says_no_more_what_was_refused_once_it_is_looked_up(self, both: Both):
+        both.twilio.fail("buy_number", UnknownOutcome("Timed out."))
+        both.buy()
+        both.twilio.fail("find_number", Unauthorised("x", 401))
+        for said in ("Twilio refuses our key. Check the variables it is set by.", ""):
+            both.settle()
+            assert NumberOrder.objects.get().error == said
+
     def test_shows_and_tells_once_what_retell_does_not_take(self, both: Both):
         both.retell.fail("import_phone_number", Rejected("The trunk isn't there.", 400))
         order = both.buy()
@@ -326,6 +357,30 @@ class TestRecovery:
         assert both.settle() == 1
         number = PhoneNumber.objects.get()
         assert (number.provider, number.provider_number_id in both.twilio.owned) == ("twilio", True)
+
+    def lose_and_buy_again(self, both: Both) -> str:
+        """Twilio took the number away, and we buy it once more; its new id."""
+        both.buy()
+        both.twilio.owned.clear()
+        both.now += timedelta(days=1)
+        both.twilio.lose("buy_number", UnknownOutcome("Timed out."))
+        both.buy()
+        return next(iter(both.twilio.owned))
+
+    def test_takes_the_new_id_of_a_number_that_was_bought_again(self, both: Both):
+        new = self.lose_and_buy_again(both)
+        assert both.settle() == 1
+        number = PhoneNumber.objects.get()
+        assert (number.provider_number_id, number.is_active) == (new, True)
+
+    def test_gives_back_one_that_was_bought_again_and_released(self, both: Both):
+        self.lose_and_buy_again(both)
+        both.now += timedelta(minutes=1)
+        both.release()
+        assert both.give_back() == 1  # by its old id, which Twilio doesn't know
+        both.settle()
+        assert both.give_back(SOON) == 1
+        assert not both.twilio.owned
 
     def test_gives_back_one_that_was_listed_and_released_by_hand(self, both: Both):
         both.twilio.lose("buy_number", Killed())
@@ -383,9 +438,21 @@ class TestReturns:
         assert both.twilio.asked.count("release_number") == 1
         assert actions() == ["number.added", "number.released", "number.given_back"]
 
-    def test_waits_until_nobody_talks_on_it(self, both: Both, acme: Client):
+    @pytest.mark.parametrize(
+        ("direction", "from_number", "to_number"),
+        [("outbound", NUMBER, "+14155550199"), ("inbound", "+14155550199", NUMBER)],
+    )
+    def test_waits_until_nobody_talks_on_it(
+        self, both: Both, acme: Client, direction: str, from_number: str, to_number: str
+    ):
         both.buy()
-        call = CallFactory.create(client=acme, from_number=NUMBER, status="ongoing")
+        call = CallFactory.create(
+            client=acme,
+            direction=direction,
+            from_number=from_number,
+            to_number=to_number,
+            status="ongoing",
+        )
         both.release()
         assert both.give_back() == 0
         assert both.retell.numbers
@@ -508,6 +575,18 @@ class TestJob:
         assert jobs.tend_twilio_numbers(some_later_argument=1) == 2
         assert jobs.tend_twilio_numbers() == 0
         assert [it.phone_number for it in both.twilio.owned.values()] == [NUMBER]
+
+    def test_gives_back_although_twilio_looks_nothing_up(self, both: Both, monkeypatch):
+        both.now = clock.now() - timedelta(hours=1)
+        both.twilio.lose("buy_number", UnknownOutcome("Timed out."))
+        both.buy()
+        both.buy(phone_number="+14155550102")
+        release_number(number=PhoneNumber.objects.get(), actor=both.person, now=both.now)
+        both.twilio.fail("find_number", Unauthorised("x", 401))
+        monkeypatch.setattr(jobs, "find_twilio_gateway", lambda: both.twilio)
+        monkeypatch.setattr(jobs, "retell_gateway", lambda: both.retell)
+        assert jobs.tend_twilio_numbers() == 1
+        assert PhoneNumber.objects.get().given_back_at
 
     def test_loads_no_sdk_where_nothing_is_due(self, both: Both, monkeypatch):
         both.buy()

@@ -209,6 +209,10 @@ class TestGivingUp:
         assert "Purchases to look into" not in after
         assert "changed meanwhile" in browse(keeper).post(up, follow=True).content.decode()
 
+    def test_says_why_an_order_is_not_looked_up(self, browse, keeper):
+        paid(status="unknown", error="Twilio refuses our key.")
+        assert "Twilio refuses our key." in browse(keeper).get(LIST).content.decode()
+
     def test_says_when_nothing_is_done(self, browse, keeper):
         paid()
         PhoneNumberFactory.create(released_at=clock.now(), give_back_at=clock.now())
