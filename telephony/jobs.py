@@ -55,9 +55,7 @@ def _note_earlier() -> None:
 
 
 def purge_recordings(**_later: Any) -> int:
-    """Delete copies that are older than they are kept."""
-    if not settings.RECORDINGS_COPY:
-        return 0
+    """Delete copies that are older than they are kept, even if no more are taken."""
     before = clock.now() - timedelta(days=settings.RECORDINGS_DAYS)
     return recordings.purge_recordings(before=before, seconds=PURGE_SECONDS)
 

@@ -213,6 +213,14 @@ class TestJobs:
         assert Recording.objects.get().status == "stored"
         assert jobs.copy_recordings() == 0
 
+    @pytest.mark.parametrize("is_on", [True, False])
+    def test_delete_old_copies_even_if_no_more_are_taken(
+        self, call: Call, fetched: list[Any], settings: Any, now: datetime, *, is_on: bool
+    ):
+        copy_recording(call_id=call.pk, now=now)
+        settings.RECORDINGS_COPY, settings.RECORDINGS_DAYS = is_on, 0
+        assert jobs.purge_recordings() == 1
+
     def test_look_back_once_each_time_copying_is_switched_on(
         self, call: Call, settings: Any, monkeypatch: pytest.MonkeyPatch
     ):
