@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import Q
 
+from convomono.lib.bulk import insert_rows
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from telephony.models import CallLookup, Recording
+    from telephony.models import Call, CallLookup, Recording
 
 # After each failed try: Retell's storage may be away for an hour, its links hold for a day.
 BACKOFF: Final = (
@@ -25,6 +28,29 @@ TRIES: Final = len(BACKOFF) + 1
 LEASE: Final = timedelta(minutes=20)
 # So many jobs wait in line at most, so that a worker that falls behind gets none of them twice.
 MOST_IN_LINE: Final = 500
+
+
+def insert_missing(
+    model: type[Recording | CallLookup],
+    calls: Sequence[Call],
+    *,
+    columns: Sequence[str] = ("client_id",),
+    now: datetime,
+) -> None:
+    """
+    Write the row that waits to be fetched for each call that has none, inside the caller's transaction.
+
+    `columns` are those that it takes from its call.
+    """
+    ids = [call.pk for call in calls]
+    known = set(model.objects.filter(call_id__in=ids).values_list("call_id", flat=True))
+    insert_rows(
+        [
+            model(call=call, created_at=now, **{name: getattr(call, name) for name in columns})
+            for call in calls
+            if call.pk not in known
+        ]
+    )
 
 
 def claim_due(model: type[Recording | CallLookup], *, now: datetime, most: int) -> list[UUID]:

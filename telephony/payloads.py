@@ -212,6 +212,14 @@ def _number(op: str, moment: datetime) -> dict[str, Any]:
 # Answers are read by name and leniently: the SDK builds them without checking.
 
 
+def read_nothing(answer: object) -> None:
+    """Read an answer that says nothing."""
+
+
+def read_itself(answer: Any) -> Any:
+    return answer
+
+
 def read_agent(answer: Any) -> Agent:
     engine = answer.response_engine
     return Agent(

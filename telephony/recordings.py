@@ -11,9 +11,8 @@ from django.conf import settings
 from django.db.models import Q
 
 from convomono.lib import files, outbound
-from convomono.lib.bulk import insert_rows
 from convomono.lib.db import insert_once
-from telephony.fetching import note_failure
+from telephony.fetching import insert_missing, note_failure
 from telephony.models import Call, CallDetail, Recording
 
 if TYPE_CHECKING:
@@ -80,17 +79,8 @@ def order_recordings(calls: Sequence[Call], *, now: datetime) -> None:
     Written with the news of the link: whatever stands still meanwhile, none is forgotten. Nothing is
     noted where recordings aren't copied (RECORDINGS_COPY).
     """
-    if not (calls and settings.RECORDINGS_COPY):
-        return
-    ids = [call.pk for call in calls]
-    known = set(Recording.objects.filter(call_id__in=ids).values_list("call_id", flat=True))
-    insert_rows(
-        [
-            Recording(call=call, client_id=call.client_id, created_at=now)
-            for call in calls
-            if call.pk not in known
-        ]
-    )
+    if calls and settings.RECORDINGS_COPY:
+        insert_missing(Recording, calls, now=now)
 
 
 def note_recordings(*, now: datetime, after: Place | None = None) -> tuple[int, Place | None]:

@@ -121,7 +121,10 @@ class RetellGateway(WorkspaceObjects, WorkspaceNumbers):
     def publish_agent(self, *, agent_id: str, version: int, title: str = "") -> None:
         """Freeze a draft so that calls may name it. Publishing again changes nothing."""
         body = given({"version_title": title or None})
-        _ask(lambda: self._client.agent.publish(agent_id, version=version, **body), _nothing)
+        _ask(
+            lambda: self._client.agent.publish(agent_id, version=version, **body),
+            payloads.read_nothing,
+        )
 
     def list_voices(self) -> tuple[Voice, ...]:
         return _ask(self._client.voice.list, lambda answer: tuple(map(payloads.read_voice, answer)))
@@ -287,11 +290,11 @@ class RetellGateway(WorkspaceObjects, WorkspaceNumbers):
 
     def stop_call(self, *, call_id: str) -> None:
         """End a live call; one that has ended already is refused."""
-        _ask(lambda: self._client.call.stop(call_id), _nothing)
+        _ask(lambda: self._client.call.stop(call_id), payloads.read_nothing)
 
     def delete_call(self, *, call_id: str) -> None:
         """Delete a call that is over with all that Retell keeps of it, for good."""
-        _ask(lambda: self._client.call.delete(call_id), _nothing)
+        _ask(lambda: self._client.call.delete(call_id), payloads.read_nothing)
 
     # The workspace
 
@@ -344,7 +347,3 @@ def _exchange[T](send: Callable[[], Any], read: Callable[[Any], T], lost: type[P
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # Not JSON at all, or without the fields we need: the SDK doesn't check either.
         raise lost(f"Retell's answer can't be read: {error}") from error
-
-
-def _nothing(answer: object) -> None:
-    """Read an answer that says nothing."""

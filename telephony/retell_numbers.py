@@ -66,7 +66,9 @@ class WorkspaceNumbers:
         numbers: list[Number] = []
         page: dict[str, Any] = {"limit": 1000}
         while True:
-            answer = self._asks(lambda: self._client.phone_number.list(**page), _itself)
+            answer = self._asks(
+                lambda: self._client.phone_number.list(**page), payloads.read_itself
+            )
             numbers += map(payloads.read_number, answer.items)
             if not (answer.has_more and answer.pagination_key):
                 return tuple(numbers)
@@ -74,12 +76,4 @@ class WorkspaceNumbers:
 
     def delete_phone_number(self, *, phone_number: str) -> None:
         """Take a number away: one that was bought is given up for good, an imported one forgotten."""
-        self._asks(lambda: self._client.phone_number.delete(phone_number), _nothing)
-
-
-def _nothing(answer: object) -> None:
-    """Read an answer that says nothing."""
-
-
-def _itself(answer: Any) -> Any:
-    return answer
+        self._asks(lambda: self._client.phone_number.delete(phone_number), payloads.read_nothing)

@@ -33,7 +33,9 @@ class WorkspaceObjects:
         )
 
     def delete_knowledge_base(self, *, knowledge_base_id: str) -> None:
-        self._asks(lambda: self._client.knowledge_base.delete(knowledge_base_id), _nothing)
+        self._asks(
+            lambda: self._client.knowledge_base.delete(knowledge_base_id), payloads.read_nothing
+        )
 
     def list_agents(self) -> tuple[ProviderAgent, ...]:
         """All voice agents of the workspace, ours or not."""
@@ -43,7 +45,7 @@ class WorkspaceObjects:
         )
 
     def delete_agent(self, *, agent_id: str) -> None:
-        self._asks(lambda: self._client.agent.delete(agent_id), _nothing)
+        self._asks(lambda: self._client.agent.delete(agent_id), payloads.read_nothing)
 
     def list_llms(self) -> tuple[ProviderLlm, ...]:
         """All prompt engines of the workspace, with the variables that mark ours."""
@@ -59,22 +61,14 @@ class WorkspaceObjects:
 
     def delete_llm(self, *, llm_id: str) -> None:
         """Delete a prompt engine; refused while an agent uses it."""
-        self._asks(lambda: self._client.llm.delete(llm_id), _nothing)
+        self._asks(lambda: self._client.llm.delete(llm_id), payloads.read_nothing)
 
     def _pages(self, ask: Callable[..., Any]) -> list[Any]:
         found: list[Any] = []
         page: dict[str, Any] = {"limit": PAGE}
         while True:
-            answer = self._asks(lambda: ask(**page), _itself)
+            answer = self._asks(lambda: ask(**page), payloads.read_itself)
             found += answer.items
             if not (answer.has_more and answer.pagination_key):
                 return found
             page["pagination_key"] = answer.pagination_key
-
-
-def _nothing(answer: object) -> None:
-    """Read an answer that says nothing."""
-
-
-def _itself(answer: Any) -> Any:
-    return answer

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F, Q
 
 from convomono.lib import files
-from convomono.lib.bulk import insert_rows
 from convomono.lib.db import IntegrityError, compare_and_set, in_transaction, on_commit, run_atomic
 from telephony import merging
+from telephony.fetching import insert_missing
 from telephony.models import Call, CallDetail, CallLookup, PhoneNumber, Recording, VoiceAgent
 from telephony.recordings import order_recordings
 from telephony.services.erasing import forget_details
@@ -171,20 +171,7 @@ def _owner_of(event: CallEvent) -> UUID | None:
 
 def order_lookups(calls: Sequence[Call], *, now: datetime) -> None:
     """Note that somebody has to fetch what was looked up in these calls; once for each."""
-    known = set(
-        CallLookup.objects.filter(call_id__in=[call.pk for call in calls]).values_list(
-            "call_id", flat=True
-        )
-    )
-    insert_rows(
-        [
-            CallLookup(
-                call=call, client_id=call.client_id, campaign_id=call.campaign_id, created_at=now
-            )
-            for call in calls
-            if call.pk not in known
-        ]
-    )
+    insert_missing(CallLookup, calls, columns=("client_id", "campaign_id"), now=now)
 
 
 def _save(call: Call, columns: dict[str, Any]) -> None:
