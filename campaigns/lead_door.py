@@ -29,6 +29,13 @@ Status = Enrolment.Status
 FEW = 5000
 _KEPT = ("phone_number", "zones", "dynamic_vars", "priority")
 
+# What an ended line says of its lead; of several lines the one with the highest number speaks.
+_STANDING = {
+    Status.INVALID.value: (0, Lead.Status.INVALID.value),
+    Status.EXHAUSTED.value: (1, Lead.Status.EXHAUSTED.value),
+    Status.DONE.value: (2, Lead.Status.REACHED.value),
+}
+
 
 class LeadDoor:
     """Answers for the enrolments of leads."""
@@ -81,10 +88,11 @@ class LeadDoor:
 
     def standing(self, lead_ids: Sequence[UUID]) -> dict[UUID, str]:
         rows = Enrolment.objects.filter(lead_id__in=lead_ids)
-        reached = rows.filter(status=Status.DONE).values_list("lead_id", flat=True)
+        ended = rows.filter(status__in=_STANDING).values_list("lead_id", "status")
+        weakest_first = sorted(ended, key=lambda pair: _STANDING[pair[1]][0])
         won = rows.filter(is_converted=True).values_list("lead_id", flat=True)
         return {
-            **dict.fromkeys(reached, Lead.Status.REACHED.value),
+            **{lead_id: _STANDING[status][1] for lead_id, status in weakest_first},
             **dict.fromkeys(won, Lead.Status.CONVERTED.value),
         }
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from convomono.lib import clock
 from convomono.lib.files import delete_older
-from convomono.lib.jobs import enqueue
+from convomono.lib.jobs import enqueue, enqueue_once
 from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
 from leads.imports.undo import UNDO_FOR, purge_changes, undo_rows
@@ -74,12 +74,13 @@ def score_leads(*, client_id: UUID, **_later: object) -> int:
 
 
 def resume_scoring(**_later: object) -> int:
-    """Enqueue again each client whose leads weren't all counted with its latest weights; returns how many."""
+    """Enqueue each client whose leads weren't all counted with its latest weights, once; returns how many."""
     behind = ScoreWeights.objects.filter(Q(scored_at=None) | Q(scored_at__lt=F("changed_at")))
     ids = list(behind.values_list("client_id", flat=True)[:100])
-    for client_id in ids:
-        enqueue(score_leads, queue="imports", timeout_seconds=JOB_SECONDS, client_id=client_id)
-    return len(ids)
+    return sum(
+        enqueue_once(score_leads, queue="imports", timeout_seconds=JOB_SECONDS, client_id=client_id)
+        for client_id in ids
+    )
 
 
 def undo_import(*, import_id: UUID, **_later: object) -> None:
@@ -229,9 +230,13 @@ def resume_stale(*, real_now: datetime) -> int:
         status__in=list(_JOBS),
         progressed_at__lt=real_now - STALE_AFTER,
     )
-    rows = list(stale.order_by("created_at").select_related("client")[:100])
-    for row in rows:
-        if row.tries_count >= TRIES:
+    taken = 0
+    for row in stale.order_by("created_at").select_related("client")[:100]:
+        if not enqueue_once(
+            _JOBS[row.status], queue="imports", timeout_seconds=JOB_SECONDS, import_id=row.pk
+        ):
+            continue  # it waits in line, or is worked on after all: no try is over
+        if row.tries_count >= TRIES:  # the job finds it ended, and does nothing
             fail(
                 row, reason=_("Something went wrong again and again. Ask support."), now=clock.now()
             )
@@ -239,8 +244,8 @@ def resume_stale(*, real_now: datetime) -> int:
         LeadImport.objects.filter(pk=row.pk, tries_count=row.tries_count).update(
             tries_count=F("tries_count") + 1, progressed_at=real_now
         )
-        enqueue(_JOBS[row.status], queue="imports", timeout_seconds=JOB_SECONDS, import_id=row.pk)
-    return len(rows)
+        taken += 1
+    return taken
 
 
 _JOBS = {

@@ -178,12 +178,12 @@ def send_due(*, endpoint_id: UUID, now: datetime, sender: Sender, seconds: float
     that dies in between has it sent again: receivers know repeats by the `webhook-id`. An address
     that doesn't answer at all is left after the first try: it would cost others their time.
     """
-    endpoint = Endpoint.objects.kept().filter(pk=endpoint_id).first()
-    if endpoint is None:
-        return 0
     began = time.monotonic()
     sent = 0
     for delivery in _claimed(endpoint_id, now):
+        endpoint = Endpoint.objects.kept().filter(pk=endpoint_id).first()
+        if endpoint is None:
+            break  # removed meanwhile: it hears nothing more
         attempt = _try(endpoint, delivery, sender, now) if endpoint.is_active else None
         _note(endpoint, delivery, attempt, now)
         sent += 1

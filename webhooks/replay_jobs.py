@@ -12,7 +12,7 @@ import structlog
 from django.db.models import Q
 
 from convomono.lib import clock
-from convomono.lib.jobs import enqueue, queue_lengths
+from convomono.lib.jobs import enqueue, enqueue_once
 from webhooks import replay, scratch
 from webhooks.models import ReplayRun
 
@@ -65,14 +65,13 @@ def resume_replays(**_later: Any) -> int:
     lost.update(
         status=_Status.FAILED, only_key=None, finished_at=now, error="Its worker was killed."
     )
-    if (queue_lengths() or {}).get(QUEUE):
-        return 0  # they wait in line behind another: nothing stayed behind
     waiting = list(
         ReplayRun.objects.filter(status=_Status.QUEUED, created_at__lt=now - _STAYED_BEHIND)[:20]
     )
-    for run in waiting:
-        order_replay(run)
-    return len(waiting)
+    return sum(
+        enqueue_once(run_replay, queue=QUEUE, timeout_seconds=REPLAY_SECONDS, run_id=str(run.pk))
+        for run in waiting
+    )
 
 
 def remove_remains(**_later: Any) -> int:

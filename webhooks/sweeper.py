@@ -17,7 +17,7 @@ from campaigns.models import Attempt
 from convomono.lib import clock
 from convomono.lib.db import insert_once
 from telephony.models import Call
-from telephony.provider import NotFound, ProviderError
+from telephony.provider import NotFound, PaymentRequired, ProviderError, Rejected, Unauthorised
 from webhooks.deliveries import body_digest
 from webhooks.doorbell import ring_drains
 from webhooks.models import WebhookEvent
@@ -162,6 +162,11 @@ def _fetch_all(
     for call_id in call_ids:
         try:
             told += _fetch(gateway, call_id, now)
+        except (Unauthorised, PaymentRequired) as error:
+            log.warning("sweep.stopped", reason=type(error).__name__)
+            break  # it would refuse each of them
+        except Rejected as error:
+            log.warning("sweep.refused", provider_call_id=call_id, status=error.status)
         except ProviderError as error:
             log.warning("sweep.stopped", reason=type(error).__name__)
             break  # it is away or busy: the next sweep goes on

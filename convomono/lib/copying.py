@@ -66,10 +66,14 @@ class Copied:
 
 
 def copy_database(
-    source: str, target: str, *, tell: Callable[[Copied], None] = lambda copied: None
+    source: str,
+    target: str,
+    *,
+    tell: Callable[[Copied], None] = lambda copied: None,
+    beat: Callable[[], None] = lambda: None,
 ) -> int:
     """
-    Copy every row under its key; return how many are new.
+    Copy every row under its key; return how many are new. After each table `tell` is called, after some rows `beat`.
 
     Both databases are migrated, and nothing writes to either meanwhile. Rows whose key is there
     already are left as they are, so a second run goes on after the first was stopped.
@@ -82,7 +86,10 @@ def copy_database(
     total, wrong = 0, []
     with _keys_unchecked(target), _instants_kept():
         for model in tables():
-            new = sum(_copy_chunk(model, rows, target) for rows in _chunks(model, source))
+            new = 0
+            for rows in _chunks(model, source):
+                new += _copy_chunk(model, rows, target)
+                beat()
             have = model._base_manager.using(target).count()
             wanted = model._base_manager.using(source).count()
             if have != wanted:

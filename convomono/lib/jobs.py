@@ -70,10 +70,13 @@ def enqueue_once(
     Run job(**ids) unless that very job waits or runs already; False if it does, or Redis is away.
 
     For periodic jobs that take up what stayed behind: each of their looks would put it there again.
+    It goes there at once, whatever transaction is open: the row it stands for is committed long ago.
+    What a killed worker left is forgotten by RQ after some minutes, and put there again then.
     """
     name = "-".join([job.__name__, *map(str, ids.values())])
     try:
-        django_rq.get_queue(queue, connection=redis_connection()).enqueue_call(
+        there = django_rq.get_queue(queue, connection=redis_connection(), commit_mode="auto")
+        there.enqueue_call(
             job,
             kwargs=ids,
             timeout=timeout_seconds,

@@ -9,15 +9,17 @@ from convomono.lib import files
 from convomono.lib.db import IntegrityError, run_atomic
 from leads.models import AgencyListing, Suppression
 from leads.operations.listing import LABEL, file_lines, new_entries, number_in
-from leads.services.suppressions import keep_listed
+from leads.services.suppressions import free_leads, keep_listed, marked_clients
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from leads.imports.work import Pace
 
 SLICE = 150  # entries in one transaction, with the listing's own row
+UNDO_SLICE = 50  # each may have leads of several clients
 TRIES = 5
 KEPT_REFUSED = 50
 Status = AgencyListing.Status
@@ -99,8 +101,21 @@ def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
     if listing.status != Status.UNDOING:
         return False
     mine = Suppression.objects.filter(level=Suppression.Level.AGENCY, operation_id=listing.pk)
-    while keys := list(mine.order_by("pk").values_list("pk", flat=True)[:SLICE]):
-        run_atomic(lambda: Suppression.objects.filter(pk__in=keys).delete())
+    while some := dict(mine.order_by("pk").values_list("pk", "phone_number")[:UNDO_SLICE]):
+        numbers = list(some.values())
+        concerned = marked_clients(numbers)  # seldom more than one or two
+
+        def block(
+            keys: list[UUID] = list(some),
+            numbers: list[str] = numbers,
+            concerned: list[UUID] = concerned,
+        ) -> None:
+            # Asked once more: somebody may have wished for one of them meanwhile, and then it stays.
+            mine.filter(pk__in=keys).delete()
+            for client_id in concerned:
+                free_leads(client_id=client_id, phone_numbers=numbers, now=now)
+
+        run_atomic(block)
         pace.wrote()
         AgencyListing.objects.filter(pk=listing.pk).update(progressed_at=pace.real_now())
         pace.rest()

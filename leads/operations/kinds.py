@@ -255,15 +255,10 @@ class Suppress(_Base):
         ours = Suppression.objects.filter(
             pk__in=[row.after["suppression_id"] for row in rows], operation_id=self.operation.pk
         )
-        there = {str(pk) for pk in ours.values_list("pk", flat=True)}
+        there = {str(pk): number for pk, number in ours.values_list("pk", "phone_number")}
         Suppression.objects.filter(pk__in=there).delete()
-        kept = {row.lead_id: ASKED for row in rows if row.after["suppression_id"] not in there}
-        for row in rows:
-            if row.lead_id not in kept:
-                Lead.objects.filter(pk=row.lead_id, status=Status.SUPPRESSED).update(
-                    status=row.before["status"], updated_at=self.now
-                )
-        return kept
+        free_leads(client_id=self.operation.client_id, phone_numbers=there.values(), now=self.now)
+        return {row.lead_id: ASKED for row in rows if row.after["suppression_id"] not in there}
 
 
 class Listing(_Base):

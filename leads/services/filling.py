@@ -31,12 +31,13 @@ def fill_lead(
     What is known stays as it is, as with an import. A consent that was taken back is believed again
     only if it was given after that. Returns whether anything changed.
     """
-    filled = {name: getattr(lead, name) or value for name, value in asdict(fields).items()}
     changed = change_lead(
         lead=lead,
-        fields=LeadFields(**filled),
-        names=tuple(filled),
+        fields=fields,
+        names=tuple(asdict(fields)),
         tags=list(dict.fromkeys([*lead.tags, *tags])),
+        tags_seen=lead.tags,
+        only_gaps=True,
         actor=actor,
         now=now,
     )

@@ -205,6 +205,7 @@ def check_import(
         started_at=now,
         finished_at=None,
         progressed_at=real_now,
+        tries_count=0,
     )
     LeadImportRow.objects.filter(lead_import=lead_import).delete()  # mended by another mapping
     if options.get("commit_after") and actor is not None:
@@ -236,6 +237,7 @@ def commit_import(
         rows_done=0,
         finished_at=None,
         progressed_at=real_now,
+        tries_count=0,
     )
     record(actions.LEADS_IMPORT_STARTED, resource=lead_import, actor=actor, now=now)
     enqueue(
@@ -304,6 +306,7 @@ def _start_undo(
         undo_cursor=None,
         undone_by_email=actor.actor_email,
         progressed_at=real_now,
+        tries_count=0,
     )
     record(actions.LEADS_IMPORT_UNDO_STARTED, resource=lead_import, actor=actor, now=now)
     enqueue(

@@ -144,6 +144,7 @@ def change_lead(
     tags: list[str],
     tags_seen: list[str] | None = None,
     names: Sequence[str] = CHANGEABLE,
+    only_gaps: bool = False,
     actor: Actor,
     now: datetime,
 ) -> bool:
@@ -151,11 +152,14 @@ def change_lead(
     Write what somebody changed of a lead; False if nothing is different. Of `fields` these `names` were asked.
 
     With `tags_seen`, what they saw when they began, tags that came or went meanwhile aren't undone.
+    With `only_gaps` what is known by now stays as it is.
     """
     lead.refresh_from_db()  # inside the block: others may have changed it since it was fetched
     if tags_seen is not None:
         tags = _with_changes(lead.tags, before=tags_seen, after=tags)
     asked = {name: value for name, value in asdict(fields).items() if name in names}
+    if only_gaps:
+        asked = {name: getattr(lead, name) or value for name, value in asked.items()}
     changed = [name for name, value in asked.items() if getattr(lead, name) != value]
     if tags != lead.tags:
         changed.append("tags")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from accounts.models import Client
 from audit import actions
 from audit.services import record
 from convomono.lib.bulk import rows_where_in
@@ -15,7 +16,7 @@ from leads.models import Lead, Suppression
 from leads.services.scoring import rescore, weighing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -227,16 +228,30 @@ def free_leads(*, client_id: UUID, phone_numbers: Iterable[str], now: datetime) 
     rescore(leads=Lead.objects.filter(pk__in=list(attempts)), weighing=weighing_of(client_id))
 
 
+def marked_clients(phone_numbers: Sequence[str]) -> list[UUID]:
+    """Return the clients of whose leads one with these numbers, at most 200, is marked as suppressed."""
+    # The clients are named, as numbers are found by client and number.
+    everybody = list(Client.objects.values_list("pk", flat=True))
+    marked = Lead.objects.filter(
+        client_id__in=everybody, phone_number__in=phone_numbers, status=Lead.Status.SUPPRESSED
+    )
+    return list(marked.order_by("client_id").values_list("client_id", flat=True).distinct())
+
+
 @atomic
 def lift_suppression(*, suppression: Suppression, reason: str, actor: Actor, now: datetime) -> bool:
     """Take a number off its list, with the reason; return False if it was off already."""
     deleted, _ = Suppression.objects.filter(pk=suppression.pk).delete()
     if not deleted:
         return False
-    if suppression.level == Level.CLIENT and suppression.client_id is not None:
-        free_leads(
-            client_id=suppression.client_id, phone_numbers=[suppression.phone_number], now=now
-        )
+    number = suppression.phone_number
+    concerned: list[UUID] = []
+    if suppression.level == Level.AGENCY:
+        concerned = marked_clients([number])
+    elif suppression.level == Level.CLIENT and suppression.client_id is not None:
+        concerned = [suppression.client_id]
+    for client_id in concerned:
+        free_leads(client_id=client_id, phone_numbers=[number], now=now)
     record(
         actions.SUPPRESSION_LIFTED,
         resource=suppression,

@@ -14,11 +14,11 @@ from leads.imports.work import Pace
 from leads.jobs import resume_listings, work_on_listing
 from leads.models import AgencyListing, Suppression
 from leads.operations import agency_listing
-from leads.operations.agency_listing import run_listing
+from leads.operations.agency_listing import run_listing, undo_listing
 from leads.services.agency_list import ListingUndoRefused, undo_agency_listing
 from leads.services.suppressions import suppress, suppressed_numbers
 from tests.factories.accounts import NOW
-from tests.factories.leads import SuppressionFactory
+from tests.factories.leads import LeadFactory, SuppressionFactory
 
 LIST = "/agency/do-not-call/"
 NUMBER = "+12125550101"
@@ -148,6 +148,43 @@ def test_takes_a_list_back_and_nothing_else(take_over, browse, bob_may, root, ru
     assert AuditLog.objects.filter(action="suppressions.listing_undone").count() == 1
     with pytest.raises(ListingUndoRefused):
         undo_agency_listing(listing=listing, actor=root, now=NOW, real_now=NOW)
+
+
+def test_frees_the_leads_when_it_is_taken_back(take_over, run_jobs, root, acme, rival):
+    listing = take_over("212 555 0101\n212 555 0102\n")
+    leads = [
+        LeadFactory.create(client=client, phone_number=NUMBER, status="suppressed")
+        for client in (acme, rival)
+    ]
+    undo_agency_listing(listing=listing, actor=root, now=NOW, real_now=NOW)
+    listing.refresh_from_db()
+
+    assert undo_listing(listing=listing, pace=Pace(lambda: NOW, lambda _seconds: None), now=NOW)
+
+    for lead in leads:
+        lead.refresh_from_db()
+        assert lead.status == "new"
+
+
+def test_leaves_on_the_list_who_asks_while_it_is_taken_back(take_over, monkeypatch, root):
+    listing = take_over("212 555 0101\n212 555 0102\n")
+    undo_agency_listing(listing=listing, actor=root, now=NOW, real_now=NOW)
+    listing.refresh_from_db()
+    run = agency_listing.run_atomic
+
+    def asked_for(block):
+        monkeypatch.setattr(agency_listing, "run_atomic", run)
+        suppress(
+            level="agency", client_id=None, campaign_id=None, phone_number=NUMBER, source="spoken",
+            reason="Asked on a call", actor=root, now=NOW,
+        )  # fmt: skip
+        return run(block)
+
+    monkeypatch.setattr(agency_listing, "run_atomic", asked_for)
+
+    assert undo_listing(listing=listing, pace=Pace(lambda: NOW, lambda _seconds: None), now=NOW)
+
+    assert numbers() == {NUMBER}
 
 
 def test_cant_be_taken_back_after_30_days(take_over, root):

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from convomono.lib import clock, env
+from convomono.lib.redis import redis_connection
 from leads import jobs
 from leads.imports import verdict_file, work
 from leads.models import Consent, Lead, LeadImport
@@ -143,7 +144,9 @@ def checked_rows() -> int:
 
 
 def go_on() -> None:
-    """Do what the cron process does each minute, a minute later."""
+    """Do what the cron process does each minute, once RQ has forgotten the job of the dead worker."""
+    for job in (jobs.check_import, jobs.commit_import):
+        redis_connection().delete(f"rq:job:{job.__name__}-{fresh().pk}")
     jobs.resume_stale(real_now=clock.real_now() + timedelta(minutes=5))
 
 

@@ -11,6 +11,8 @@ import pytest
 from django.db import connection
 
 from convomono.lib.files import local_file
+from convomono.lib.jobs import queue_lengths
+from convomono.lib.redis import redis_connection
 from leads import jobs
 from leads.imports import verdict_file
 from leads.imports.commit import commit_rows
@@ -18,7 +20,7 @@ from leads.imports.dry_run import check_rows
 from leads.imports.verdict_file import Progress
 from leads.imports.work import Pace
 from leads.models import Consent, Lead, LeadImport, LeadImportChange
-from leads.services.imports import cancel_import, check_import
+from leads.services.imports import cancel_import, check_import, undo_import
 from tests.factories.accounts import NOW
 from tests.factories.leads import (
     LeadFactory,
@@ -354,19 +356,54 @@ def test_ends_the_same_when_both_passes_are_killed(alice, acme, target, duplicat
     assert told[0][0]["dup_file"] > 0
 
 
+def test_lets_an_import_wait_in_line_as_long_as_it_takes(alice, acme, target):
+    lead_import = prepare(alice, acme, target)
+
+    for minute in range(1, 8):
+        jobs.resume_stale(real_now=lead_import.progressed_at + timedelta(minutes=2 * minute))
+
+    assert (fresh(lead_import).status, fresh(lead_import).tries_count) == ("checking", 1)
+    assert (queue_lengths() or {})["imports"] == 1
+
+
 def test_ends_an_import_that_comes_no_further(alice, acme, target, run_jobs, monkeypatch):
     lead_import = prepare(alice, acme, target)
-    LeadImport.objects.update(progressed_at=NOW, tries_count=0)
-    later = NOW
+    later = lead_import.progressed_at
+
+    def killed(**_import: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(jobs, "check_rows", killed)
     for _try in range(jobs.TRIES):
         later += timedelta(minutes=5)
         assert jobs.resume_stale(real_now=later) == 1
         assert fresh(lead_import).status == "checking"
+        with pytest.raises(Killed):
+            run_jobs()
+        # RQ forgets the job of a dead worker in time.
+        redis_connection().delete(f"rq:job:check_import-{lead_import.pk}")
 
     jobs.resume_stale(real_now=later + timedelta(minutes=5))
 
     assert fresh(lead_import).status == "failed"
     assert "again and again" in fresh(lead_import).error
+
+
+def test_gives_each_step_all_its_tries(alice, acme, target):
+    lead_import = upload(alice, content())
+    LeadImport.objects.update(tries_count=4)
+    ask_check(lead_import)
+    assert fresh(lead_import).tries_count == 0
+    check_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
+
+    LeadImport.objects.update(tries_count=4)
+    ask_commit(fresh(lead_import), alice)
+    assert fresh(lead_import).tries_count == 0
+    commit_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
+
+    LeadImport.objects.update(tries_count=4)
+    undo_import(lead_import=fresh(lead_import), actor=alice, now=NOW, real_now=NOW)
+    assert fresh(lead_import).tries_count == 0
 
 
 def test_counts_tries_anew_once_an_import_gets_further(alice, acme, target):

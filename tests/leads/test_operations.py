@@ -25,7 +25,7 @@ from leads.services import retention
 from leads.services.operations import start_operation
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
-from tests.factories.leads import ConsentFactory, LeadFactory
+from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory
 
 LIST = "/app/leads/change/"
 
@@ -185,7 +185,9 @@ def test_enrols_into_no_campaign_of_another_client(browse, mia, rival, acme):
 
 
 def test_suppresses_and_takes_back_its_own_entries_alone(change, undo, acme):
-    listed, lead, lifted = (LeadFactory.create(client=acme, status="called") for _ in range(3))
+    listed, lead, lifted = (
+        LeadFactory.create(client=acme, status="called", attempts_count=1) for _ in range(3)
+    )
     change("suppress", [listed], reason="Earlier")
     operation = change("suppress", [listed, lead, lifted], reason="Asked by mail")
 
@@ -203,6 +205,20 @@ def test_suppresses_and_takes_back_its_own_entries_alone(change, undo, acme):
     assert Suppression.objects.get().phone_number == listed.phone_number
     lead.refresh_from_db()
     assert lead.status == "called"
+
+
+def test_leaves_whom_another_list_forbids_and_tells_what_calls_came_to(change, undo, acme):
+    free, forbidden = LeadFactory.create(client=acme), LeadFactory.create(client=acme)
+    enrol_lead(campaign=make_draft(acme), lead=free, dynamic_vars={}, now=NOW)
+    operation = change("suppress", [free, forbidden], reason="Asked by mail")
+    SuppressionFactory.create(client=None, level="agency", phone_number=forbidden.phone_number)
+    Enrolment.objects.update(status="exhausted")
+
+    undo(operation)
+
+    for lead, status in ((free, "exhausted"), (forbidden, "suppressed")):
+        lead.refresh_from_db()
+        assert lead.status == status
 
 
 def test_deletes_whom_nobody_called_and_brings_them_back_whole(change, undo, acme):

@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from campaigns.models import Enrolment
 from campaigns.services.enrolment import enrol_lead
+from convomono.lib.jobs import queue_lengths
 from leads.imports.undo import undo_rows
 from leads.imports.work import Pace
 from leads.jobs import resume_scoring, score_leads, work_on_operation
@@ -188,3 +189,11 @@ def test_counts_again_what_a_lost_job_left(acme, mia, run_jobs, django_capture_o
     lead.refresh_from_db()
     assert lead.score >= 77
     assert resume_scoring() == 0
+
+
+def test_counts_a_client_once_however_long_it_waits(acme, mia):
+    change_weights(client=acme, weights={"base": 77}, tag="", actor=mia, now=NOW)
+
+    assert [resume_scoring() for _look in range(3)] == [1, 0, 0]
+
+    assert (queue_lengths() or {})["imports"] == 1

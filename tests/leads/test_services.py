@@ -26,6 +26,7 @@ from leads.services import (
     suppress,
     suppressed_numbers,
 )
+from leads.services.filling import fill_lead
 from leads.services.scoring import weighing_of
 from leads.services.summaries import LeadBook
 from tests.factories.accounts import NOW
@@ -172,6 +173,35 @@ def test_gives_back_what_calls_had_made_of_a_lead(acme, alice):
         lead.refresh_from_db()
         assert lead.status == status
         assert lead.score == weighing_of(acme.pk).points(lead) or status == "suppressed"
+
+
+def test_frees_the_leads_of_every_client_when_the_agency_lifts_it(acme, rival, alice):
+    mine, theirs, listed = (
+        LeadFactory.create(client=client, phone_number=number, status="suppressed")
+        for client, number in ((acme, NUMBER), (rival, NUMBER), (acme, "+12125550102"))
+    )
+    put(rival)
+    entry = SuppressionFactory.create(client=None, level="agency", phone_number=NUMBER)
+
+    lift_suppression(suppression=entry, reason="Mistake", actor=alice, now=NOW)
+
+    for lead, status in ((mine, "new"), (theirs, "suppressed"), (listed, "suppressed")):
+        lead.refresh_from_db()
+        assert lead.status == status
+
+
+def test_fills_gaps_of_the_lead_as_it_is_by_now(acme, alice):
+    seen = LeadFactory.create(client=acme, first_name="", company="", tags=["old"])
+    Lead.objects.filter(pk=seen.pk).update(first_name="Ada", tags=["old", "meanwhile"])
+
+    assert fill_lead(
+        lead=seen, fields=LeadFields(first_name="A.", company="Acme"), tags=["new"],
+        consent=None, actor=alice, now=NOW,
+    )  # fmt: skip
+
+    lead = Lead.objects.get(pk=seen.pk)
+    assert (lead.first_name, lead.company) == ("Ada", "Acme")
+    assert lead.tags == ["old", "meanwhile", "new"]
 
 
 def test_keeps_the_newest_attempt_in_the_summary(acme):

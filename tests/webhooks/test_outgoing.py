@@ -36,7 +36,7 @@ from webhooks.outgoing import (
     send_due,
 )
 from webhooks.retention import Purge, purge_sent
-from webhooks.services import EndpointOff, change_endpoint, resend_failed
+from webhooks.services import EndpointOff, change_endpoint, remove_endpoint, resend_failed
 from webhooks.signing import new_secret, signed_headers
 
 if TYPE_CHECKING:
@@ -284,6 +284,26 @@ class TestSending:
         EndpointDeliveryFactory.create_batch(5, endpoint=endpoint)
         assert send(endpoint, now) == 2
         assert send(endpoint, now) == 3
+
+    @pytest.mark.parametrize("change", ["removed", "off"])
+    def test_says_nothing_more_to_an_address_that_goes_meanwhile(
+        self, endpoint: Endpoint, receiver: Receiver, now: datetime, alice: User,
+        monkeypatch: pytest.MonkeyPatch, change: str,
+    ):  # fmt: skip
+        EndpointDeliveryFactory.create_batch(3, endpoint=endpoint)
+
+        def go(url: str, **request: Any) -> Answer:
+            if change == "removed":
+                remove_endpoint(endpoint=endpoint, actor=alice, now=now)
+            else:
+                Endpoint.objects.update(status=Endpoint.Status.INACTIVE)
+            return receiver(url, **request)
+
+        monkeypatch.setattr(outbound, "post", go)
+
+        send(endpoint, now)
+
+        assert len(receiver.heard) == 1
 
 
 class TestClaiming:

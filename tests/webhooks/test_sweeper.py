@@ -15,7 +15,7 @@ from billing.services import resolve_difference
 from campaigns.models import Attempt, Enrolment
 from convomono.lib import clock
 from telephony.models import Call
-from telephony.provider import ProviderCall, Rejected, Unavailable
+from telephony.provider import PaymentRequired, ProviderCall, Rejected, Unauthorised, Unavailable
 from tests.factories.telephony import CallFactory
 from tests.factories.webhooks import delivery
 from tests.webhooks.conftest import Ringing, deliver, without
@@ -39,6 +39,18 @@ def retell_has(rig: Rig, call: Ringing, reason: str = "user_hangup", **fields: A
     told = orjson.loads(call.says(reason)["analyzed"])["call"] | fields
     del told["call_id"]
     rig.retell.becomes(call.call_id, **told)
+
+
+def refuse(rig: Rig, monkeypatch: pytest.MonkeyPatch, refused: str, error: Rejected) -> None:
+    """Let Retell refuse to tell of one call."""
+    retrieve = rig.retell.retrieve_call
+
+    def choosy(*, call_id: str) -> object:
+        if call_id == refused:
+            raise error
+        return retrieve(call_id=call_id)
+
+    monkeypatch.setattr(rig.retell, "retrieve_call", choosy)
 
 
 def retell_runs(rig: Rig, call_id: str) -> None:
@@ -109,6 +121,26 @@ class TestSilentCalls:
             Call.objects.filter(pk=one.pk).update(created_at=now - timedelta(minutes=10))
         retell_has(rig, ringing)
         assert sweep_calls(gateway=rig.retell, now=now + timedelta(minutes=30)) == 1
+
+    def test_do_not_wait_behind_one_that_retell_refuses(
+        self, ringing: Ringing, rig: Rig, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ):
+        one = CallFactory.create(attempt_id=None, provider_call_id="nonsense")
+        Call.objects.filter(pk=one.pk).update(created_at=now - timedelta(hours=5))
+        retell_has(rig, ringing)
+        refuse(rig, monkeypatch, "nonsense", Rejected("No such id.", 422))
+
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 1
+        assert Call.objects.get(pk=one.pk).swept_at == now + LATER  # not the first again at once
+
+    @pytest.mark.parametrize("refusal", [Unauthorised, PaymentRequired])
+    def test_are_not_asked_about_while_retell_refuses_all(
+        self, ringing: Ringing, rig: Rig, now: datetime, monkeypatch: pytest.MonkeyPatch, refusal
+    ):
+        refuse(rig, monkeypatch, ringing.call_id, refusal("No.", 401))
+
+        assert sweep_calls(gateway=rig.retell, now=now + LATER) == 0
+        assert Call.objects.get().swept_at is None
 
     def test_end_when_retell_knows_nothing_of_them(self, ringing: Ringing, rig: Rig, now: datetime):
         rig.retell.placed.clear()
@@ -303,14 +335,7 @@ class TestDifferences:
         )
         monkeypatch.setattr(jobs, "retell_gateway", lambda: rig.retell)
         retell_has(rig, ringing)
-        retrieve = rig.retell.retrieve_call
-
-        def choosy(*, call_id: str) -> object:
-            if call_id == "nonsense":
-                raise Rejected("No such id.", 422)
-            return retrieve(call_id=call_id)
-
-        monkeypatch.setattr(rig.retell, "retrieve_call", choosy)
+        refuse(rig, monkeypatch, "nonsense", Rejected("No such id.", 422))
 
         assert jobs.fetch_differences() == 1
 
