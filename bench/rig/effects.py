@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BURST_SECONDS = 2.0
 LONGEST_SECONDS = 120.0
 POLL_SECONDS = 0.02
+RINGING = b'data-status="registered"'  # once it has ended, a call's page shows what it came to
 
 
 @dataclass
@@ -80,9 +81,11 @@ def page_delays(
         head, _, body = request.partition(b"\r\n\r\n")
         lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
         path = head.split()[1].decode()
+        if RINGING not in _seen(port, page, session):
+            raise SystemExit(f"{page} doesn't say that the call rings.")
         began = time.monotonic()
         _ask(port, "POST", path, dict(lines), body)
-        _wait(lambda: b'data-status="ended"' in _seen(port, page, session))  # noqa: B023 # at once
+        _wait(lambda: RINGING not in _seen(port, page, session))  # noqa: B023 # at once
         delays.append((time.monotonic() - began) * 1000)
     return sorted(delays)
 

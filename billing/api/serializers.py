@@ -10,6 +10,22 @@ from billing.queries import expiring_lots
 from convomono.lib import money
 
 
+@extend_schema_field(serializers.DecimalField(14, 2))
+class MinutesField(serializers.ReadOnlyField):
+    """Whole seconds as minutes with two decimals."""
+
+    def to_representation(self, value: int) -> str:
+        return str(money.minutes(value))
+
+
+@extend_schema_field(serializers.DecimalField(16, 4))
+class DollarsField(serializers.ReadOnlyField):
+    """Micros as US dollars with four decimals."""
+
+    def to_representation(self, value: int) -> str:
+        return f"{money.dollars(value):.4f}"
+
+
 class TransactionSerializer(serializers.ModelSerializer[Transaction]):
     """
     One line of a ledger.
@@ -55,13 +71,9 @@ class TransactionSerializer(serializers.ModelSerializer[Transaction]):
 class ExpirySerializer(serializers.Serializer[CreditLot]):
     """Minutes that are available, and when those of them expire that nobody uses."""
 
-    minutes = serializers.SerializerMethodField()
+    minutes = MinutesField(source="available_seconds")
     expires_at = serializers.DateTimeField()
     reference_id = serializers.CharField(source="payment.reference")
-
-    @extend_schema_field(serializers.DecimalField(14, 2))
-    def get_minutes(self, lot: CreditLot) -> str:
-        return str(money.minutes(lot.available_seconds))
 
 
 class WalletRowSerializer(serializers.ModelSerializer[Wallet]):
@@ -109,8 +121,8 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
     payment_id = serializers.UUIDField(source="pk")
     client_id = serializers.UUIDField()
     reference_id = serializers.CharField(source="reference")
-    minutes = serializers.SerializerMethodField()
-    amount_usd = serializers.SerializerMethodField()
+    minutes = MinutesField(source="seconds")
+    amount_usd = DollarsField(source="amount_micros")
 
     class Meta:
         model = Payment
@@ -129,14 +141,6 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
         ]
         read_only_fields = fields
 
-    @extend_schema_field(serializers.DecimalField(14, 2))
-    def get_minutes(self, row: Payment) -> str:
-        return str(money.minutes(row.seconds))
-
-    @extend_schema_field(serializers.DecimalField(16, 4))
-    def get_amount_usd(self, row: Payment) -> str:
-        return f"{money.dollars(row.amount_micros):.4f}"
-
 
 class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
     """An invoice or a credit note, as it was issued; amounts include `tax_usd`."""
@@ -144,9 +148,9 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
     invoice_id = serializers.UUIDField(source="pk")
     client_id = serializers.UUIDField()
     payment_id = serializers.UUIDField()
-    minutes = serializers.SerializerMethodField()
-    amount_usd = serializers.SerializerMethodField()
-    tax_usd = serializers.SerializerMethodField()
+    minutes = MinutesField(source="seconds")
+    amount_usd = DollarsField(source="amount_micros")
+    tax_usd = DollarsField(source="tax_micros")
 
     class Meta:
         model = Invoice
@@ -168,18 +172,6 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
             "issued_at",
         ]
         read_only_fields = fields
-
-    @extend_schema_field(serializers.DecimalField(14, 2))
-    def get_minutes(self, row: Invoice) -> str:
-        return str(money.minutes(row.seconds))
-
-    @extend_schema_field(serializers.DecimalField(16, 4))
-    def get_amount_usd(self, row: Invoice) -> str:
-        return f"{money.dollars(row.amount_micros):.4f}"
-
-    @extend_schema_field(serializers.DecimalField(16, 4))
-    def get_tax_usd(self, row: Invoice) -> str:
-        return f"{money.dollars(row.tax_micros):.4f}"
 
 
 class StatementSerializer(serializers.ModelSerializer[Statement]):
