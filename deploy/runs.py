@@ -74,7 +74,7 @@ def run(*, python: Path, port: int, is_fresh: bool, has_sandbox: bool) -> int:
         with locked(var) as lock:
             if is_fresh:
                 throw_data_away(var)
-            elif has_sandbox and making_mark(var).exists():
+            elif has_sandbox and is_half_made(var):
                 print("The last start was stopped while it made the demo data: making it anew.")
                 throw_data_away(var)
             factor = float(os.environ.get("SANDBOX_CLOCK_FACTOR") or CLOCK_FACTOR)
@@ -212,6 +212,11 @@ def begin_demo_data(supervisor: Supervisor, site: Site) -> None:
         prepare_data(supervisor, site.manage("demo_data", "--check"), "A look at the database")
     elif not (site.var / DATABASE).exists():
         making_mark(site.var).touch()  # half of it is of no use to anybody
+
+
+def is_half_made(var: Path) -> bool:
+    """Tell whether the database of ours, if that is the one in use, holds half the demo data."""
+    return not os.environ.get("DATABASE_URL") and making_mark(var).exists()
 
 
 def making_mark(var: Path) -> Path:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+_NEAREST = ("area", "state", "turn")
 _LIVE = (Attempt.Status.DIALLING, Attempt.Status.PLACED, Attempt.Status.UNKNOWN)
 
 
@@ -34,6 +35,7 @@ class NumberPool:
     code: str = ""
     until: datetime | None = None
     _left: dict[str, int] = field(default_factory=dict)
+    _full_first: frozenset[str] = frozenset()  # whose lines are taken before their day's calls are
     _at_risk: frozenset[str] = frozenset()
     _awake: frozenset[str] = frozenset()
     _day_ends: datetime | None = None
@@ -48,7 +50,7 @@ class NumberPool:
         self.usable = [one for one in self.usable if self._left.get(one, 1) > 0]
         if not self.usable:
             if not self.code:
-                self._is_capped()
+                self.note_used_up()
             return None
         chosen = preferred if preferred in self.usable else self._nearest(near)
         self.usable.remove(chosen)
@@ -58,23 +60,23 @@ class NumberPool:
         if left is None or left > 1:
             self.usable.append(chosen)
         if not self.usable:
-            self._is_capped()
+            self.note_used_up()
         return chosen
 
     def may_still_use(self, number: str) -> bool:
         """Tell whether a number that was chosen before is the client's and doesn't rest, caps aside."""
         return number in self._awake
 
-    def _is_capped(self) -> None:
-        self.code, self.until = waiting.NUMBERS_CAPPED, self._day_ends
+    def note_used_up(self) -> None:
+        """Say why no number is left: the day's calls of all are made, or their lines are full."""
+        if self._full_first:
+            self.code = waiting.NUMBER_LINES_FULL
+        else:
+            self.code, self.until = waiting.NUMBERS_CAPPED, self._day_ends
 
     def _nearest(self, near: str) -> str:
-        area, state = area_code(near), state_of_number(near)
-
         def distance(number: str) -> tuple[bool, int]:
-            is_near = bool(area) and area_code(number) == area
-            is_of_state = bool(state) and state_of_number(number) == state
-            return number in self._at_risk, 0 if is_near else 1 if is_of_state else 2
+            return number in self._at_risk, _NEAREST.index(_nearness(number, near))
 
         # The first of the nearest: they stand in the order of their last use.
         return min(self.usable, key=distance)
@@ -98,39 +100,39 @@ def number_pool(
     if not awake:
         return NumberPool(code=waiting.NUMBERS_RESTING, until=_wakes_at(numbers))
     left = {} if left is None else left
-    capped = _fill(left, awake, now)
+    full_first = _fill(left, awake, now)
     usable = [one.phone_number for one in awake if left.get(one.phone_number, 1) > 0]
-    all_capped = len(capped) == len(awake)
-    code = waiting.NUMBERS_CAPPED if all_capped else waiting.NUMBER_LINES_FULL
-    day_ends = _day_ends(now)
-    return NumberPool(
+    pool = NumberPool(
         usable=usable,
-        code="" if usable else code,
-        until=day_ends if all_capped and not usable else None,
         _left=left,
+        _full_first=full_first,
         _awake=frozenset(one.phone_number for one in awake),
-        _day_ends=day_ends,
+        _day_ends=_day_ends(now),
         _at_risk=frozenset(
             one.phone_number for one in awake if one.health == PhoneNumber.Health.AT_RISK
         ),
     )
+    if not usable:
+        pool.note_used_up()
+    return pool
 
 
-def _fill(left: dict[str, int], awake: Sequence[PhoneNumber], now: datetime) -> set[str]:
-    """Write what each number may still do; return those at their cap of the day."""
-    capped = set()
+def _fill(left: dict[str, int], awake: Sequence[PhoneNumber], now: datetime) -> frozenset[str]:
+    """Write what each number may still do; return those whose lines are taken before their cap is."""
+    full_first = set()
     live = _live_calls([one.phone_number for one in awake if one.concurrency_limit])
     for one in awake:
         limits = []
         if cap := cap_on(now.date(), daily_cap=one.daily_cap, warming_from=one.warming_from):
             limits.append(cap - _used(one, now))
-            if limits[0] <= 0:
-                capped.add(one.phone_number)
         if one.concurrency_limit:
-            limits.append(one.concurrency_limit - live[one.phone_number])
+            lines = one.concurrency_limit - live[one.phone_number]
+            if not limits or lines < limits[0]:
+                full_first.add(one.phone_number)
+            limits.append(lines)
         if limits:
             left.setdefault(one.phone_number, min(limits))
-    return capped
+    return frozenset(full_first)
 
 
 def _live_calls(numbers: Sequence[str]) -> Counter[str]:
@@ -148,8 +150,10 @@ def _day_ends(now: datetime) -> datetime:
 
 def chosen_by(*, number: str, preferred: str, near: str) -> str:
     """Return why a call is made from a number: a code of `wording`."""
-    if number == preferred:
-        return "same"
+    return "same" if number == preferred else _nearness(number, near)
+
+
+def _nearness(number: str, near: str) -> str:
     if area_code(near) and area_code(number) == area_code(near):
         return "area"
     state = state_of_number(near)

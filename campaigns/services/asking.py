@@ -12,7 +12,7 @@ from campaigns.agent_settings import MARK
 from campaigns.models import KnowledgeBase
 from campaigns.services.knowledge import KnowledgeNotReady
 from campaigns.services.preparing import find_agent, find_llm
-from telephony.provider import AgentSettings, Llm, LlmSettings, PlaygroundMessage
+from telephony.provider import AgentSettings, Llm, LlmSettings, PlaygroundMessage, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,9 +91,20 @@ def ask_knowledge(
     """
     if base.status != KnowledgeBase.Status.COMPLETE:
         raise KnowledgeNotReady
-    agent_id = base.tester_agent_id or _make_tester(base, gateway, real_now)
+    agent_id = base.tester_agent_id or _tester(base, gateway, real_now)
     lines = [Line("user", question)]
     return ask_agent(agent_id=agent_id, version=0, lines=lines, variables={}, gateway=gateway)
+
+
+def _tester(base: KnowledgeBase, gateway: RetellGateway, real_now: datetime) -> str:
+    try:
+        return _make_tester(base, gateway, real_now)
+    except ProviderError:
+        # The next press may try at once; that it began is kept, so that it looks for what there is.
+        KnowledgeBase.objects.filter(pk=base.pk, tester_since=real_now).update(
+            tester_since=real_now - MADE_WITHIN
+        )
+        raise
 
 
 def _make_tester(base: KnowledgeBase, gateway: RetellGateway, real_now: datetime) -> str:

@@ -107,8 +107,8 @@ def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     it to the dispatcher, and the pause to the next call that isn't paid for.
     """
     changes = list(changes)
-    if any(_stops_everything(change, now) for change in changes):
-        halt_everything(reason=waiting.PAUSED_PAYMENT, now=now)
+    for change in changes:
+        _halt(change, now)
     follow_by_rules(
         attempt_ids=[
             one.attempt_id for one in changes if one.attempt_id and one.outcome is not None
@@ -121,12 +121,26 @@ def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     return sum(finish_if_complete(batch_call_id=pk, now=now) for pk in ended if pk is not None)
 
 
-def _stops_everything(change: CallChange, now: datetime) -> bool:
-    """Tell whether a call has just ended by what no other call gets past; one of long ago tells nothing of now."""
+def _halt(change: CallChange, now: datetime) -> None:
+    """
+    Pause what a call has just ended by and no other call gets past: its campaign, or everything.
+
+    Outside of the news' own transaction, as many launches take long; news of long ago tell nothing of now.
+    """
     if change.before.outcome_class or change.outcome is None:
-        return False
-    is_fresh = (change.ended_at or change.created_at) > now - STILL_HOLDS
-    return is_fresh and change.outcome.stops == Stops.EVERYTHING
+        return
+    if (change.ended_at or change.created_at) <= now - STILL_HOLDS:
+        return
+    if change.outcome.stops == Stops.EVERYTHING:
+        halt_everything(reason=waiting.PAUSED_PAYMENT, now=now)
+    elif change.outcome.stops == Stops.CAMPAIGN and change.campaign_id is not None:
+        scam = change.after.disconnection_reason == waiting.PAUSED_SCAM
+        halt_campaign(
+            client_id=change.client_id,
+            campaign_id=change.campaign_id,
+            reason=waiting.PAUSED_SCAM if scam else waiting.PAUSED_TELEPHONY,
+            now=now,
+        )
 
 
 def resolve_unknown_attempts(*, now: datetime) -> int:
@@ -275,21 +289,13 @@ def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: da
 
 
 def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> None:
-    """Suppress who asked for it; rest, pause or halt what this outcome says must not go on."""
+    """Suppress who asked for it, and rest the number that this outcome says must not go on (see `_halt`)."""
     reason = change.after.disconnection_reason
     if outcome.suppresses:
         _suppress(attempt, change, now)
     if outcome.stops == Stops.NUMBER:
         rest_number(
             phone_number=attempt.from_number, until=now + NUMBER_RESTS, reason=reason, now=now
-        )
-    elif outcome.stops == Stops.CAMPAIGN:
-        scam = reason == waiting.PAUSED_SCAM
-        halt_campaign(
-            client_id=attempt.client_id,
-            campaign_id=attempt.campaign_id,
-            reason=waiting.PAUSED_SCAM if scam else waiting.PAUSED_TELEPHONY,
-            now=now,
         )
 
 

@@ -199,17 +199,22 @@ def version_for(batch_call: BatchCall, enrolment: Enrolment) -> CampaignVersion:
 
 
 def outcomes(experiment: Experiment, now: datetime) -> list[Outcome]:
-    """Return what became of the leads reached since the beginning, in the order they were done."""
+    """
+    Return what became of the leads reached since the beginning, in the order they were done.
+
+    Of launches that draw both arms alone: whoever is in another one hears nothing but the control.
+    """
+    launches = _drawing(experiment)
     # Whoever asked on a call not to be called again was reached too, and isn't `done` but suppressed.
     rows = Enrolment.objects.filter(
         Q(status=Enrolment.Status.DONE) | Q(status=Enrolment.Status.SUPPRESSED, has_opted_out=True),
         client_id=experiment.client_id,
-        campaign_id=experiment.campaign_id,
+        batch_call_id__in=launches,
         was_reached=True,
         last_attempted_at__gte=experiment.started_at,
         completed_at__lte=now - SETTLED,
     ).order_by("completed_at", "pk")
-    talked = _talked(experiment)
+    talked = _talked(experiment, launches)
     return [
         Outcome(
             arm=arm_of(experiment_id=experiment.pk, lead_id=lead_id),
@@ -223,11 +228,20 @@ def outcomes(experiment: Experiment, now: datetime) -> list[Outcome]:
     ]
 
 
-def _talked(experiment: Experiment) -> dict[UUID, int]:
+def _drawing(experiment: Experiment) -> list[UUID]:
+    rows = BatchCall.objects.filter(
+        client_id=experiment.client_id,
+        campaign_id=experiment.campaign_id,
+        experiment_id=experiment.pk,
+    )
+    return list(rows.values_list("pk", flat=True))
+
+
+def _talked(experiment: Experiment, launches: list[UUID]) -> dict[UUID, int]:
     """Return what each lead's calls since the beginning are billed for, in seconds. One query."""
     calls = Call.objects.filter(
         client_id=experiment.client_id,
-        campaign_id=experiment.campaign_id,
+        batch_call_id__in=launches,
         created_at__gte=experiment.started_at,
         lead_id__isnull=False,
     )
@@ -277,10 +291,13 @@ def end_experiment(
             client_id=fresh.client_id, campaign_id=fresh.campaign_id, experiment_id=fresh.pk
         )
         after: dict[str, Any] = {"variant": None, "experiment_id": None}
-        if winner == "variant" and _publish_winner(fresh, now):
-            after["version"] = fresh.variant
+        won = _publish_winner(fresh, now) if winner == "variant" else None
+        if won is not None:
+            after["version"] = won
         # What is over keeps both arms: half of its leads heard each.
         launches.filter(status__in=LIVE).update(**after)
+        if won is not None and wants_two_people(client_id=fresh.client_id):
+            preparing.ask_for_adoption(won, now)  # of launches that drew no arms
         record(
             actions.EXPERIMENT_ENDED,
             resource=fresh,
@@ -295,10 +312,10 @@ def end_experiment(
     return ended
 
 
-def _publish_winner(experiment: Experiment, now: datetime) -> bool:
+def _publish_winner(experiment: Experiment, now: datetime) -> CampaignVersion | None:
     version = experiment.variant
     if version is None:
-        return False
+        return None
     changed = Campaign.objects.filter(
         pk=experiment.campaign_id,
         status=Campaign.Status.READY,
@@ -310,7 +327,7 @@ def _publish_winner(experiment: Experiment, now: datetime) -> bool:
         VoiceAgent.objects.filter(campaign_id=experiment.campaign_id).update(
             published_version=version.provider_agent_version, fingerprint="", published_at=now
         )
-    return bool(changed)
+    return version if changed else None
 
 
 def stop_for_new_version(*, campaign: Campaign, actor: Actor, now: datetime) -> None:

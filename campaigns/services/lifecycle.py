@@ -291,10 +291,10 @@ def end_call(*, call: Call, actor: Actor, now: datetime) -> bool:
 
 def end_calls(*, client: Client | None, actor: Actor, now: datetime) -> int:
     """Hang up on every call in progress, of a client or of all, by workers; return how many."""
-    slices = stopping.request_ends(client=client, actor=actor, now=now)
+    slices, marked = stopping.request_ends(client=client, actor=actor, now=now)
     for keys in slices:
         enqueue(jobs.hang_up_some, queue="calls", call_ids=[str(key) for key in keys])
-    return sum(map(len, slices))
+    return marked
 
 
 def pause_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
@@ -305,12 +305,17 @@ def pause_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[B
 
     :raises BatchCallNotRunning: if none does
     """
-    steering.pause_dry(campaign=campaign, actor=actor, now=now)
-    return steering.each_live(
-        campaign=campaign,
-        change=lambda row: pause_batch_call(batch_call=row, actor=actor, now=now),
-        skip=BatchCallNotRunning,
-    )
+    dry = steering.pause_dry(campaign=campaign, actor=actor, now=now)
+    try:
+        return dry + steering.each_live(
+            campaign=campaign,
+            change=lambda row: pause_batch_call(batch_call=row, actor=actor, now=now),
+            skip=BatchCallNotRunning,
+        )
+    except BatchCallNotRunning:
+        if not dry:
+            raise
+        return dry
 
 
 def resume_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
@@ -330,11 +335,16 @@ def stop_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[Ba
     """
     Stop every launch of the campaign that isn't over; return them. New leads launch no more by themselves.
 
-    :raises BatchCallOver: if all are
+    :raises BatchCallOver: if all are, and no new leads were to be launched
     """
-    steering.end_top_up(campaign=campaign, actor=actor, now=now)
-    return steering.each_live(
-        campaign=campaign,
-        change=lambda row: stop_batch_call(batch_call=row, actor=actor, now=now),
-        skip=BatchCallOver,
-    )
+    ended = steering.end_top_up(campaign=campaign, actor=actor, now=now)
+    try:
+        return steering.each_live(
+            campaign=campaign,
+            change=lambda row: stop_batch_call(batch_call=row, actor=actor, now=now),
+            skip=BatchCallOver,
+        )
+    except BatchCallOver:
+        if not ended:
+            raise
+        return []

@@ -15,7 +15,7 @@ from campaigns.agent_settings import MARK
 from campaigns.launch_requests import live_launches, tell_of_version, wants_two_people
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
 from campaigns.services.indexing import ensure_indexed
-from convomono.lib.db import IntegrityError, atomic, insert_once, run_atomic
+from convomono.lib.db import IntegrityError, atomic, compare_and_set, insert_once, run_atomic
 from telephony.models import VoiceAgent
 
 if TYPE_CHECKING:
@@ -137,8 +137,8 @@ def claim_agent(*, agent: VoiceAgent, real_now: datetime) -> bool:
 
 
 def release_agent(agent: VoiceAgent) -> None:
-    """Let other jobs write the agent again."""
-    VoiceAgent.objects.filter(pk=agent.pk).update(busy_until=None)
+    """Let other jobs write the agent again; if one has come after our time was up, its claim stays."""
+    compare_and_set(agent, "busy_until", busy_until=None)
 
 
 def note_failure(agent: VoiceAgent) -> bool:
@@ -265,7 +265,7 @@ def mark_ready(
             published_by_email=campaign.prepared_by_email or campaign.created_by_email,
         )
         if wants_two_people(client_id=campaign.client_id):
-            _ask_for_adoption(version, now)
+            ask_for_adoption(version, now)
         else:
             adopt(version)
         VoiceAgent.objects.filter(pk=prep.agent.pk).update(
@@ -306,7 +306,7 @@ def adopting(version: CampaignVersion) -> QuerySet[BatchCall]:
     return launches.filter(mode=BatchCall.Mode.DISPATCHER).exclude(version=version)
 
 
-def _ask_for_adoption(version: CampaignVersion, now: datetime) -> None:
+def ask_for_adoption(version: CampaignVersion, now: datetime) -> None:
     if adopting(version).exists():
         tell_of_version(version=version, now=now)
 

@@ -109,17 +109,23 @@ def pause_campaign_by_system(
     )
 
 
-def pause_dry(*, campaign: Campaign, actor: Actor, now: datetime) -> int:
-    """Let launches that wait for minutes wait for a person instead; return how many did."""
+@atomic
+def pause_dry(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
+    """Let launches that wait for minutes wait for a person instead; return them."""
     dry = BatchCall.objects.filter(
         client_id=campaign.client_id,
         campaign=campaign,
         status=Status.PAUSED,
         pause_reason__in=_DRY,
     )
-    return dry.update(
-        pause_reason=waiting.PAUSED_BY_PERSON, paused_at=now, paused_by_email=actor.actor_email
-    )
+    paused = []
+    for row in dry.select_related("campaign", "client"):
+        if dry.filter(pk=row.pk).update(
+            pause_reason=waiting.PAUSED_BY_PERSON, paused_at=now, paused_by_email=actor.actor_email
+        ):
+            _tell(actions.CAMPAIGN_PAUSED, batch_call=row, actor=actor, now=now)
+            paused.append(row)
+    return paused
 
 
 @atomic
@@ -135,21 +141,26 @@ def end_top_up(*, campaign: Campaign, actor: Actor, now: datetime) -> bool:
 
 
 @atomic
-def resume_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> None:
+def resume_batch_call(
+    *, batch_call: BatchCall, actor: Actor, now: datetime, is_by_person: bool = True
+) -> None:
     """
     Let calls be placed again, where it stopped: nothing is skipped, nothing repeated.
+
+    When a person does, the circuit breaker counts anew; minutes that came change nothing about it.
 
     :raises BatchCallNotPaused: if it is running or over
     """
     paused = BatchCall.objects.filter(pk=batch_call.pk, status=Status.PAUSED)
     fields: dict[str, Any] = {
         "paused_at": None,
-        "resumed_at": now,
         "waiting_facts": {},
         "pause_reason": "",
         "paused_by_email": "",
         "waiting_reason": "",
     }
+    if is_by_person:
+        fields["resumed_at"] = now
     changed = paused.exclude(started_at=None).update(status=Status.RUNNING, **fields)
     changed = changed or paused.filter(started_at=None).update(status=Status.SCHEDULED, **fields)
     if not changed:

@@ -130,13 +130,15 @@ def request_end(*, call: Call, actor: Actor, now: datetime) -> bool:
     return run_atomic(block)
 
 
-def request_ends(*, client: Client | None, actor: Actor, now: datetime) -> list[list[UUID]]:
+def request_ends(
+    *, client: Client | None, actor: Actor, now: datetime
+) -> tuple[list[list[UUID]], int]:
     """
-    Have every call in progress hung up, of a client or (without one) of all; return their keys in slices.
+    Have every call in progress hung up, of a client or (without one) of all; return their keys in slices, and how many.
 
     One record of who wanted it, and short transactions, however many calls there are.
     """
-    slices = []
+    slices, marked = [], 0
     keys = list(
         _live_calls(client.pk if client else None)
         .filter(end_requested_at=None)
@@ -145,11 +147,12 @@ def request_ends(*, client: Client | None, actor: Actor, now: datetime) -> list[
     )
     for some in batched(keys, ENDS_AT_ONCE):
         wanted = Call.objects.filter(pk__in=some, status__in=Call.LIVE, end_requested_at=None)
-        if wanted.update(end_requested_at=now):
+        if ours := wanted.update(end_requested_at=now):
             slices.append(list(some))
-    if slices:
-        _note_ends(client, sum(map(len, slices)), actor, now)
-    return slices
+            marked += ours
+    if marked:
+        _note_ends(client, marked, actor, now)
+    return slices, marked
 
 
 @atomic

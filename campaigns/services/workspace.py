@@ -190,7 +190,8 @@ def repair(*, gateway: RetellGateway, now: datetime, real_now: datetime) -> list
 
 def _delete_left_over(one: ProviderObject, gateway: RetellGateway) -> None:
     named = Q(provider_agent_id=one.provider_id) | Q(provider_llm_id=one.provider_id)
-    if VoiceAgent.objects.filter(named).exists():
+    tested = Q(tester_agent_id=one.provider_id) | Q(tester_llm_id=one.provider_id)
+    if VoiceAgent.objects.filter(named).exists() or KnowledgeBase.objects.filter(tested).exists():
         return  # a job has taken it up since the survey
     if delete(kind=one.kind, provider_id=one.provider_id, gateway=gateway):
         KnowledgeBase.objects.filter(

@@ -131,6 +131,9 @@ def campaign_stop(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         stopped = lifecycle.stop_campaign(campaign=campaign, actor=request.user, now=clock.now())
     except lifecycle.BatchCallOver:
         messages.info(request, _("It was over already."))
+        return redirect("campaigns:campaign-detail", campaign.pk)
+    if not stopped:
+        messages.success(request, _("New leads are no longer launched by themselves."))
     else:
         waiting = sum(row.queued_count for row in stopped)
         sentence = ngettext(

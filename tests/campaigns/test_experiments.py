@@ -310,6 +310,7 @@ def test_stops_for_harm(running, monkeypatch):
 
 def test_stops_for_what_it_costs_counted_from_the_calls(running, alice, browse):
     enrol(running.campaign, 40, start=20)
+    Enrolment.objects.update(batch_call=BatchCall.objects.get())
     reach(running, "control")
     reach(running, "variant")
     before = running.started_at - timedelta(days=1)
@@ -320,6 +321,7 @@ def test_stops_for_what_it_costs_counted_from_the_calls(running, alice, browse):
             Call.objects.create(
                 client_id=row.client_id,
                 campaign_id=row.campaign_id,
+                batch_call_id=row.batch_call_id,
                 lead_id=row.lead_id,
                 provider_call_id=f"call_{uuid7().hex}",
                 billed_seconds=seconds,

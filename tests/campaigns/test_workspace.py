@@ -278,6 +278,7 @@ def test_makes_one_tester_although_an_answer_was_lost(alice, retell, monkeypatch
     real = clock.real_now()
     with pytest.raises(UnknownOutcome):
         ask_knowledge(base=base, question="When?", gateway=retell, real_now=real)
+    KnowledgeBase.objects.update(tester_since=real)  # somebody else is at it
     with pytest.raises(AskedAlready):
         ask_knowledge(base=base, question="When?", gateway=retell, real_now=real)
 
@@ -285,6 +286,20 @@ def test_makes_one_tester_although_an_answer_was_lost(alice, retell, monkeypatch
     ask_knowledge(base=base, question="When?", gateway=retell, real_now=later)
 
     assert count(retell)[:2] == (1, 1)
+
+
+def test_asks_at_once_again_after_retell_refused(alice, retell, monkeypatch):
+    base = KnowledgeBase.objects.create(
+        client=alice.client, name="Hours", status="complete", provider_id="kb_1", created_at=NOW
+    )
+    real = clock.real_now()
+    lose_answer(retell, monkeypatch, "create_llm")
+    with pytest.raises(UnknownOutcome):
+        ask_knowledge(base=base, question="When?", gateway=retell, real_now=real)
+
+    ask_knowledge(base=base, question="When?", gateway=retell, real_now=real)
+
+    assert count(retell)[:2] == (1, 1)  # what the lost answer made was found
 
 
 def test_knows_every_row_however_many_there_are(alice, retell, monkeypatch):
@@ -317,6 +332,20 @@ def test_writes_an_agent_from_one_job_at_a_time(alice, retell):
     preparing.release_agent(agent)
     jobs.prepare_agent(campaign_id=str(campaign.pk))
     assert Campaign.objects.get().status == "ready"
+    assert VoiceAgent.objects.get().busy_until is None
+
+
+def test_leaves_the_claim_of_the_job_that_came_after(alice):
+    agent = preparing.find_or_make_agent(campaign=make_draft(alice.client), now=NOW)
+    slow, next_one = agent, VoiceAgent.objects.get()
+    real = clock.real_now()
+    assert preparing.claim_agent(agent=slow, real_now=real)
+    assert preparing.claim_agent(agent=next_one, real_now=real + timedelta(minutes=4))
+
+    preparing.release_agent(slow)
+
+    assert VoiceAgent.objects.get().busy_until is not None
+    preparing.release_agent(next_one)
     assert VoiceAgent.objects.get().busy_until is None
 
 

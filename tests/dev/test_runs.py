@@ -169,6 +169,23 @@ def test_run_begins_anew_after_a_start_that_was_stopped_in_the_middle_of_the_dem
     assert (var / "convomono.sqlite3").read_text() == "all of it"
 
 
+def test_run_throws_nothing_away_while_another_database_is_used(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    var = tmp_path / "var"
+    with start(run_call(free_port()), STATUS_OF_DEMO_DATA="3") as process:
+        process.communicate(timeout=LONG)
+    (var / "convomono.sqlite3").write_text("half of it")
+
+    with start(run_call(free_port()), DATABASE_URL="mongodb://mine/") as process:
+        lines = read_until(process, "Ctrl-C stops everything")
+        process.terminate()
+        process.communicate(timeout=LONG)
+
+    assert not [line for line in lines if "anew" in line or "--fresh" in line]
+    assert (var / "convomono.sqlite3").exists()
+
+
 def test_run_looks_at_a_database_of_somebody_elses_before_it_writes(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accounts.models import Notification
+from audit.models import AuditLog
 from campaigns.dialling.breaking import Recent, Safety, counted_from, tripped
 from campaigns.models import BatchCall, SafetyPolicy
 from campaigns.queries.progress import add_up, why
 from campaigns.services import lifecycle
 from campaigns.services.funding import resume_funded
-from campaigns.services.steering import resume_batch_call
+from campaigns.services.steering import pause_batch_call, resume_batch_call
 from telephony.models import Call
 from tests.factories.campaigns import TESTS, enrol, launch
 
@@ -256,3 +257,53 @@ def test_resumes_nothing_with_minutes_that_a_person_paused(
             "person",
             TESTS.actor_email,
         )
+
+
+@pytest.mark.django_db
+def test_goes_on_counting_when_minutes_resume_the_launch(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready(leads=30)
+    rig.step()
+    BatchCall.objects.update(status="paused", pause_reason="paused_credit")
+
+    assert resume_funded(now=rig.now) == 1
+
+    batch_call.refresh_from_db()
+    assert batch_call.status == "running"
+    assert counted_from(batch_call) == batch_call.created_at
+    rig.tick()
+    pause_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
+    resume_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
+    assert counted_from(batch_call) == rig.now
+
+
+@pytest.mark.django_db
+def test_pauses_nothing_for_the_fraud_verdict_of_long_ago(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    """What was replayed or came late tells nothing of now: a person may have resumed it since."""
+    batch_call = ready(leads=30)
+    rig.step()
+    ended_at = rig.now
+    attempt = rig.ringing()[0]
+    rig.tick(3 * 3600)
+    rig.end(attempt, "scam_detected", ended_at=ended_at)
+
+    batch_call.refresh_from_db()
+    assert batch_call.status == "running"
+
+
+@pytest.mark.django_db
+def test_says_that_it_paused_what_waited_for_minutes_and_records_it(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    dry = ready(leads=30)
+    BatchCall.objects.update(status="paused", pause_reason="paused_credit")
+
+    paused = lifecycle.pause_campaign(campaign=dry.campaign, actor=TESTS, now=rig.now)
+
+    assert [one.pk for one in paused] == [dry.pk]
+    assert AuditLog.objects.filter(action="campaign.paused").count() == 1
+    with pytest.raises(lifecycle.BatchCallNotRunning):
+        lifecycle.pause_campaign(campaign=dry.campaign, actor=TESTS, now=rig.now)

@@ -79,3 +79,22 @@ def test_counts_nobody_whom_a_list_suppressed_without_a_call(
     later = rig.now + timedelta(hours=1)
 
     assert experimenting.outcomes(experiment, later) == []
+
+
+def test_counts_nobody_whose_launch_draws_no_arms(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    """A launch that two people agreed to goes on with what they heard: all of it is the control."""
+    batch_call = ready(leads=6)
+    experiment = experiment_on(batch_call, rig)
+    BatchCall.objects.update(variant=None, experiment_id=None)
+    rig.step()
+    for attempt in rig.ringing():
+        rig.end(attempt, "user_hangup")
+    rig.tick(3600)
+    assert Enrolment.objects.filter(was_reached=True).exists()
+
+    assert experimenting.outcomes(experiment, rig.now) == []
+
+    BatchCall.objects.update(variant=experiment.variant, experiment_id=experiment.pk)
+    assert experimenting.outcomes(experiment, rig.now)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from campaigns.dialling import wording
-from campaigns.dialling.numbers import NumberPool, number_pool
+from campaigns.dialling.numbers import NumberPool, chosen_by, number_pool
 from campaigns.models import Attempt, BatchCall
 from campaigns.services.enrolment import enrol_lead
 from telephony.models import PhoneNumber
@@ -175,3 +175,35 @@ def test_calls_a_person_from_the_same_number_in_the_next_campaign(
     assert inputs["Called from this number because"] == "it called this person before"
     assert inputs["Least seconds between two calls"] == "900"
     assert inputs["Last call to this person by anybody"] == "–"
+
+
+@pytest.mark.parametrize(
+    ("number", "preferred", "near", "expected"),
+    [
+        (MIAMI, MIAMI, "+12125550177", "same"),
+        (NEW_YORK, "", "+12125550177", "area"),
+        (BUFFALO, "", "+19175550177", "state"),
+        (MIAMI, "", "+12125550177", "turn"),
+        (LONDON, "", "+442079460001", "turn"),
+    ],
+)
+def test_keeps_why_it_calls_from_a_number(
+    number: str, preferred: str, near: str, expected: str
+) -> None:
+    assert chosen_by(number=number, preferred=preferred, near=near) == expected
+
+
+@pytest.mark.django_db
+def test_promises_no_calls_at_midnight_when_only_the_lines_are_full(acme: Client) -> None:
+    make_number(acme, NEW_YORK)
+    PhoneNumber.objects.update(concurrency_limit=1)
+    pool = number_pool(client_id=acme.pk, now=NOW)
+
+    assert pool.choose() == NEW_YORK
+
+    assert (pool.choose(), pool.code, pool.until) == (None, "number_lines_full", None)
+    PhoneNumber.objects.update(concurrency_limit=0, daily_cap=1)
+    pool = number_pool(client_id=acme.pk, now=NOW)
+    pool.choose()
+    assert pool.code == "numbers_capped"
+    assert pool.until == datetime(2026, 11, 24, tzinfo=UTC)
