@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from leads.imports.work import Pace
 
 SLICE = 150  # entries in one transaction, with the listing's own row
@@ -102,20 +104,7 @@ def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
         return False
     mine = Suppression.objects.filter(level=Suppression.Level.AGENCY, operation_id=listing.pk)
     while some := dict(mine.order_by("pk").values_list("pk", "phone_number")[:UNDO_SLICE]):
-        numbers = list(some.values())
-        concerned = marked_clients(numbers)  # seldom more than one or two
-
-        def block(
-            keys: list[UUID] = list(some),
-            numbers: list[str] = numbers,
-            concerned: list[UUID] = concerned,
-        ) -> None:
-            # Asked once more: somebody may have wished for one of them meanwhile, and then it stays.
-            mine.filter(pk__in=keys).delete()
-            for client_id in concerned:
-                free_leads(client_id=client_id, phone_numbers=numbers, now=now)
-
-        run_atomic(block)
+        _take_off(mine, some, now)
         pace.wrote()
         AgencyListing.objects.filter(pk=listing.pk).update(progressed_at=pace.real_now())
         pace.rest()
@@ -124,3 +113,17 @@ def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
             status=Status.UNDONE, finished_at=now
         )
     )
+
+
+def _take_off(mine: QuerySet[Suppression], some: dict[UUID, str], now: datetime) -> None:
+    """Take entries, by key with their numbers, off the list, and free the leads of all clients."""
+    numbers = list(some.values())
+    concerned = marked_clients(numbers)  # seldom more than one or two
+
+    def block() -> None:
+        # Asked once more: somebody may have wished for one of them meanwhile, and then it stays.
+        mine.filter(pk__in=list(some)).delete()
+        for client_id in concerned:
+            free_leads(client_id=client_id, phone_numbers=numbers, now=now)
+
+    run_atomic(block)
