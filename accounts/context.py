@@ -73,16 +73,13 @@ DEMO_PEOPLE = (
 
 
 def chrome(request: HttpRequest) -> dict[str, Any]:
-    """Return what the layouts need; asks for the balance only where it is shown."""
+    """Return what the layouts need; no query."""
     theme = request.COOKIES.get("theme", "auto")
     return {
         "theme": theme if theme in THEMES else "auto",
         "sandbox_mode": settings.SANDBOX,
         "navigation": _navigation(request),
         "impersonation": _impersonation(request),
-        # A callable: fragments that don't show the balance don't ask for it.
-        "balance_seconds": lambda: _balance(request),
-        "balance_url": reverse("billing:wallet"),
         "bell": _bell(request),
         "demo_sign_ins": _demo_sign_ins(),
     }
@@ -121,12 +118,6 @@ def _demo_sign_ins() -> list[dict[str, str]]:
         {"email": email, "password": DEMO_PASSWORD, "role": str(role)}
         for email, role in DEMO_PEOPLE
     ]
-
-
-def _balance(request: HttpRequest) -> int | None:
-    client = getattr(request.user, "client", None)
-    wallet = getattr(client, "wallet", None)
-    return None if wallet is None else wallet.available_seconds
 
 
 def _navigation(request: HttpRequest) -> list[NavItem]:

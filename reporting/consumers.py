@@ -164,6 +164,7 @@ class _Nowhere(AsyncWebsocketConsumer):
 PAGES: Final[dict[str, str]] = {
     "ws/app/": "client",
     "ws/app/home/": "client-home",
+    "ws/app/billing/": "client-wallet",
     "ws/app/campaigns/<uuid:campaign_id>/": "campaign",
     "ws/app/calls/<uuid:call_id>/": "call",
     "ws/agency/": "agency",

@@ -12,7 +12,9 @@ from django.views.decorators.http import require_GET
 from accounts.access import agency_permission, get_or_404
 from accounts.models import Client
 from billing import queries
+from billing.balances import Balance
 from billing.forms import WalletFilterForm
+from billing.models import Wallet
 from billing.views.documents import Face
 from billing.views.ledger import ledger_file, wallet_context
 from convomono.lib import clock
@@ -74,6 +76,8 @@ def wallet_detail(request: UserRequest, client_id: UUID) -> HttpResponse:
     client = client_or_404(client_id)
     context = wallet_context(request, client=client, now=clock.now())
     context["client"] = client
+    # It holds still: nothing tells this page of a call's end.
+    context["balance"] = Balance(Wallet.of(client))
     context["tabs"] = Face(client, is_agency=True).tabs(request)
     context["may_sell"] = request.user.has_agency_permission("manage_billing")
     return render_page(request, "billing/wallet_manage.html", context, partial="ledger-table")

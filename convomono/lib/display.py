@@ -177,6 +177,25 @@ def clock_rate(calls: int = 1) -> str:
     return f"{CLOCK.factor * calls:g}"
 
 
+@register.simple_tag
+def moving_minutes(seconds: int, until: int, calls: int) -> SafeString | str:
+    """
+    Show seconds as minutes that go on moving in the browser while so many calls talk, no further than `until`.
+
+    Without a script they stay what they are.
+    """
+    shown = minutes(seconds)
+    if not calls or seconds == until:
+        return shown
+    return format_html(
+        '<span data-talk="{}" data-rate="{}" data-until="{}">{}</span>',
+        seconds,
+        clock_rate(calls if until > seconds else -calls),
+        until,
+        shown,
+    )
+
+
 @register.filter
 def tone(status: object) -> str:
     """Return how a status feels: ok, warn, bad, info, accent, or quiet for any word unknown here."""

@@ -23,6 +23,7 @@ from reporting.live.parts import (
     CampaignPart,
     HomePart,
     Rights,
+    WalletPart,
 )
 from telephony.models import Call
 
@@ -191,6 +192,11 @@ def _client_home(user: User, _ids: Ids) -> tuple[Part, ...]:
     return (HomePart(_client_rights(user)), *_client_chrome(user))
 
 
+def _client_wallet(user: User, _ids: Ids) -> tuple[Part, ...]:
+    assert user.client is not None
+    return (WalletPart(user.client.pk), *_client_chrome(user))
+
+
 def _campaign(user: User, ids: Ids) -> tuple[Part, ...]:
     campaign = _row(user, Campaign.objects.all(), ids["campaign_id"])
     return (CampaignPart(campaign.pk, _client_rights(user)), *_client_chrome(user))
@@ -223,6 +229,7 @@ def _agency_live(user: User, _ids: Ids) -> tuple[Part, ...]:
 _CLIENT_PAGES: dict[str, Callable[[User, Ids], tuple[Part, ...]]] = {
     "client": _client,
     "client-home": _client_home,
+    "client-wallet": _client_wallet,
     "campaign": _campaign,
     "call": _call,
 }

@@ -13,7 +13,10 @@ from django.utils import timezone
 from accounts.context import notifications_url
 from accounts.models import Client, User
 from accounts.notifications import topic_of, unread_count
+from billing.balances import balance_of
 from billing.models import Wallet
+from billing.queries import wallet_overview
+from billing.services import current_rate
 from campaigns.leasing import nobody_dials
 from campaigns.models import Campaign
 from campaigns.queries.agency_live import agency_live
@@ -92,7 +95,7 @@ class BellPart(Part):
 
 @dataclass(frozen=True)
 class BalancePart(Part):
-    """What is left of a client's minutes."""
+    """What is left of a client's minutes while its calls talk."""
 
     client_id: UUID
 
@@ -104,8 +107,27 @@ class BalancePart(Part):
         wallet = Wallet.objects.filter(client_id=self.client_id).first()
         if wallet is None:
             return {}
-        context = {"seconds": wallet.available_seconds, "url": reverse("billing:wallet")}
+        context = {"balance": balance_of(wallet, now=now), "url": reverse("billing:wallet")}
         return fragments({"balance": "components/balance.html"}, context)
+
+
+@dataclass(frozen=True)
+class WalletPart(Part):
+    """The figures above a client's ledger."""
+
+    client_id: UUID
+    gap: ClassVar[float] = 1.0
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return (live.topic("client", self.client_id),)
+
+    def render(self, *, now: datetime) -> Fragments:
+        client = Client.objects.select_related("wallet").get(pk=self.client_id)
+        rate = current_rate(client=client, now=now)
+        overview = wallet_overview(client=client, rate=rate, now=now)
+        context = {"overview": overview, "balance": balance_of(overview.wallet, now=now)}
+        return fragments({"wallet-stats": "billing/stats.html"}, context)
 
 
 @dataclass(frozen=True)

@@ -62,15 +62,18 @@ document.addEventListener("htmx:oobAfterSwap", () => {
   focused = undefined;
 });
 
-// <span data-talk="74" data-rate="1">: goes on counting, as fast as the clock of calls.
+// <span data-talk="74" data-rate="1">: goes on counting, as fast as the clock of calls; with data-until minutes, up or down.
 const started = new WeakMap();
+const minutes = new Intl.NumberFormat(root.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 setInterval(() => {
   if (document.hidden) return;
   for (const span of document.querySelectorAll("[data-talk]")) {
     if (!started.has(span)) started.set(span, performance.now());
-    const passed = (performance.now() - started.get(span)) / 1000;
-    const seconds = Math.floor(Number(span.dataset.talk) + passed * Number(span.dataset.rate));
-    span.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    const { talk, rate, until } = span.dataset;
+    const seconds = Math.floor(+talk + rate * (performance.now() - started.get(span)) / 1000);
+    span.textContent = until
+      ? minutes.format((rate < 0 ? Math.max : Math.min)(seconds, until) / 60)
+      : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }
 }, 1000);
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,12 +14,13 @@ import uvicorn
 from channels.routing import ProtocolTypeRouter
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 
+from billing.services import consume, hold
 from campaigns.enrolments import move_enrolment
 from campaigns.services.lifecycle import pause_campaign, resume_campaign
 from convomono.asgi import django_application
-from convomono.lib import files
+from convomono.lib import clock, files, live
 from reporting.consumers import socket_application
-from telephony.models import CallDetail, Recording
+from telephony.models import Call, CallDetail, Recording
 from telephony.sandbox import audio as sandbox_audio
 from tests.browser.conftest import Watch, session_cookie
 from tests.campaigns.test_live_pages import make_call
@@ -29,7 +31,7 @@ from tests.factories.campaigns import enrol, launch, make_number, make_ready, ru
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser as Chromium, Page
+    from playwright.sync_api import Browser as Chromium, Locator, Page
 
     from accounts.models import Client, User
     from campaigns.models import BatchCall
@@ -173,6 +175,59 @@ def test_shows_what_is_so_after_an_answer_that_was_overtaken(
 
     page.get_by_role("button", name="Resume").wait_for(state="detached")
     page.get_by_role("button", name="Pause").wait_for()
+
+
+def talk(batch_call: BatchCall, *, seconds: int, max_call_seconds: int) -> Call:
+    """Put one lead on the line: dialled, so much held for it, talking for so long."""
+    call = make_call(
+        batch_call,
+        batch_call.enrolments.order_by("pk")[0],
+        status="ongoing",
+        outcome_class="",
+        duration_ms=None,
+        started_at=clock.now() - timedelta(seconds=seconds),
+    )
+    hold(
+        attempt_id=call.attempt_id,
+        batch_call_id=batch_call.pk,
+        max_call_seconds=max_call_seconds,
+        now=clock.now(),
+    )
+    return call
+
+
+PHONE = {"width": 390, "height": 800}
+
+
+@pytest.mark.parametrize("width", [1280, PHONE["width"]])
+def test_moves_the_balance_while_a_call_talks(
+    look: Callable[..., Page], running: BatchCall, vera: User, width: int
+) -> None:
+    """It counts down by itself, no further than what is held, and is what the ledger says at the end."""
+    call = talk(running, seconds=60, max_call_seconds=300)
+    page = look("/app/billing/", vera, is_clock_ours=True)
+    page.set_viewport_size({"width": width, "height": 800})
+    left = page.locator("#balance .balance__value")
+    used = page.locator("#wallet-stats .stat", has_text="Used").locator("[data-talk]")
+    assert left.is_visible()
+    page.clock.run_for(2000)
+    first, first_used = minutes_of(left), minutes_of(used)
+    assert 990 < first <= 998.97  # 1000 min, a minute and two seconds talked
+
+    page.clock.run_for(30_000)
+    assert round(first - minutes_of(left), 1) == round(minutes_of(used) - first_used, 1) == 0.5
+    page.clock.run_for(900_000)
+    assert (minutes_of(left), minutes_of(used)) == (995, 5)
+
+    Call.objects.filter(pk=call.pk).update(status="ended", duration_ms=90_000)
+    consume(attempt_id=call.attempt_id, call_id=call.pk, duration_ms=90_000, now=clock.now())
+    live.changed(client_id=call.client_id)
+    left.filter(has_text="998.50").wait_for()
+    page.locator("#wallet-stats .stat", has_text="Used").filter(has_text="1.50").wait_for()
+
+
+def minutes_of(figure: Locator) -> float:
+    return float(figure.inner_text().removesuffix("min").replace(",", "").strip())
 
 
 def heard(page: Page) -> str:

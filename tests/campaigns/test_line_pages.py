@@ -107,9 +107,9 @@ def test_asks_the_same_number_of_queries_for_one_lead_and_for_twenty(
     run_batch(launch(campaign, seconds=600))
     browser = browse(alice)
     path = f"/app/campaigns/{campaign.pk}/line/"
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         browser.get(path)
     enrol(campaign, 20, start=10)
     run_batch(launch(campaign, seconds=600))
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         browser.get(path)

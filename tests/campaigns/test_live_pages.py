@@ -111,7 +111,7 @@ def test_asks_as_many_queries_for_many_calls(browse, alice, running, django_asse
         if number in {0, 3}:
             BatchCall.objects.update(in_call_count=number + 1)
             browser.get(url(running))
-            with django_assert_num_queries(11):
+            with django_assert_num_queries(12):
                 browser.get(url(running))
 
 
@@ -277,7 +277,7 @@ def test_lists_and_filters_calls(browse, vera, running, django_assert_num_querie
         make_call(running, row, outcome_class="human" if number else "machine")
         if number in {0, 3}:
             browser.get("/app/calls/")
-            with django_assert_num_queries(5):
+            with django_assert_num_queries(6):
                 page = browser.get("/app/calls/").content.decode()
 
     assert page.count("/app/calls/0") >= 4
