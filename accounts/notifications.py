@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from smtplib import SMTPRecipientsRefused, SMTPResponseException
 from typing import TYPE_CHECKING
 
 import structlog
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage, mailers, send_mail
+from django.core.mail.backends.smtp import EmailBackend
 
 from accounts.models import Notification, User
 from convomono.lib import live
@@ -90,6 +93,33 @@ def mail_person(*, address: str, subject: str, text: str) -> bool:
     except OSError:  # smtplib's errors are of its kind
         log.exception("mail.not_sent", subject=subject)
         return False
+
+
+class MailUncertain(Exception):
+    """The connection broke while a mail was handed over: whether the server took it nobody knows."""
+
+
+def deliver(*, address: str, subject: str, text: str) -> None:
+    """
+    Hand one mail to the mail server, outside of any transaction.
+
+    :raises OSError: if the server certainly did not take it; it may be sent again
+    :raises ValueError: if the address is none
+    :raises MailUncertain: if it may have taken it; sent again it may come twice
+    """
+    server = mailers.default
+    server.open()
+    if isinstance(server, EmailBackend) and server.connection is not None:
+        server.connection.ehlo_or_helo_if_needed()  # else the server is first heard while it sends
+    try:
+        server.send_messages([EmailMessage(subject, text, None, [address])])
+    except (SMTPResponseException, SMTPRecipientsRefused):
+        raise  # it answered
+    except OSError as broken:
+        raise MailUncertain from broken
+    finally:
+        with suppress(OSError):  # the mail is out whatever comes of saying good-bye
+            server.close()
 
 
 def notifications_of(user: User) -> QuerySet[Notification]:

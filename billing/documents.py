@@ -170,12 +170,12 @@ def paper(document: Invoice | Statement) -> tuple[str, dict[str, object]]:
     """Return the template of a document on paper, and what it shows."""
     if isinstance(document, Invoice):
         return "billing/pdf/invoice.html", {"invoice": document}
-    rows = list(statement_rows(document, most=PAPER_LINES + 1))
+    rows = list(statement_rows(document, most=PAPER_LINES))
     return "billing/pdf/statement.html", {
         "statement": document,
         "sums": sums_of(document),
-        "rows": rows[:PAPER_LINES],
-        "is_cut": len(rows) > PAPER_LINES,
+        "rows": rows,
+        "lines_count": document.last_seq - document.first_seq + 1,  # numbers have no gap
     }
 
 

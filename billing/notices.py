@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
-from django.core.mail import send_mail
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Notification, User
-from accounts.notifications import notify
+from accounts.notifications import MailUncertain, deliver, notify
 from billing.models import BalanceNotice, CreditLot, Wallet
 from billing.queries import with_use
 from billing.rules import EXPIRY_DAYS, crossed_days, crossed_hours, crossed_percent
@@ -24,6 +23,7 @@ from convomono.lib.db import run_atomic
 from convomono.lib.display import minutes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from billing.models import Transaction
@@ -32,7 +32,8 @@ log = structlog.get_logger()
 CHUNK = 200
 TRIED_FOR = timedelta(days=2)
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
-CLAIM = timedelta(minutes=5)
+CLAIM = timedelta(minutes=15)
+"""Longer than a job may run: nobody else begins with a notice that somebody may still be sending."""
 
 
 def warn_when_low(line: Transaction, wallet: Wallet) -> None:
@@ -103,19 +104,22 @@ def _tell_of_expiry(lot: CreditLot, *, now: datetime) -> bool:
     )
 
 
-def send_notices(*, now: datetime) -> int:
+def send_notices(*, now: datetime, has_time: Callable[[], bool] = lambda: True) -> int:
     """
     Mail what was told: to the client's contact and its owners, one mail each; return how many.
 
     A mail that a server doesn't take is tried again after growing pauses, for two days, and keeps no
-    other waiting; then the agency is told. Nobody gets one twice, unless the process dies as it sends.
+    other waiting; then the agency is told. Nobody gets one twice: where the connection breaks as a
+    mail is handed over, it counts as sent. No further mail is begun once `has_time` says no.
     """
     unsent = BalanceNotice.objects.filter(mailed_at=None, given_up_at=None)
     due = unsent.filter(Q(next_try_at=None) | Q(next_try_at__lte=now))
-    return sum(
-        _send(notice, now)
-        for notice in due.select_related("client").order_by("created_at", "pk")[:CHUNK]
-    )
+    sent = 0
+    for notice in due.select_related("client").order_by("created_at", "pk")[:CHUNK]:
+        if not has_time():
+            break
+        sent += _send(notice, now, has_time)
+    return sent
 
 
 def _warn(wallet: Wallet, hours: int, now: datetime) -> bool:
@@ -146,25 +150,29 @@ def _tell(
     return is_news
 
 
-def _send(notice: BalanceNotice, now: datetime) -> int:
+def _send(notice: BalanceNotice, now: datetime, has_time: Callable[[], bool]) -> int:
     """Mail one notice to those who have not had it; return how many got it."""
     mine = BalanceNotice.objects.filter(pk=notice.pk, mailed_at=None, given_up_at=None)
     if not mine.filter(next_try_at=notice.next_try_at).update(next_try_at=now + CLAIM):
         return 0  # somebody else is sending it
-    owners = User.objects.filter(
-        client=notice.client_id, client_role=User.ClientRole.OWNER, is_active=True
-    )
-    to = {notice.client.contact_email, *owners.values_list("email", flat=True)} - {""}
     had, refused = list(notice.sent_to), 0
-    for address in sorted(to - set(had)):
+    for address in sorted(_addresses(notice) - set(had)):
+        if not has_time():
+            mine.update(next_try_at=now)  # the next time goes on
+            return len(had) - len(notice.sent_to)
+        mine.update(
+            sent_to=[*had, address]
+        )  # first: a worker that dies as it sends sends no second
         try:
-            send_mail(notice.title, notice.body, None, [address])
-        except OSError:  # smtplib's errors are of its kind
+            deliver(address=address, subject=notice.title, text=notice.body)
+        except (OSError, ValueError):  # smtplib's errors are of its kind
             log.exception("notice.not_sent", notice_id=str(notice.pk))
-            refused += 1
-        else:
-            had.append(address)
             mine.update(sent_to=had)
+            refused += 1
+            continue
+        except MailUncertain:
+            log.exception("notice.maybe_sent", notice_id=str(notice.pk))
+        had.append(address)
     if not refused:
         mine.update(mailed_at=now)
     elif now - notice.created_at >= TRIED_FOR:
@@ -174,6 +182,13 @@ def _send(notice: BalanceNotice, now: datetime) -> int:
         pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(notice.tries_count, 10))
         mine.update(next_try_at=now + pause, tries_count=notice.tries_count + 1)
     return len(had) - len(notice.sent_to)
+
+
+def _addresses(notice: BalanceNotice) -> set[str]:
+    owners = User.objects.filter(
+        client=notice.client_id, client_role=User.ClientRole.OWNER, is_active=True
+    )
+    return {notice.client.contact_email, *owners.values_list("email", flat=True)} - {""}
 
 
 def _tell_agency(notice: BalanceNotice, now: datetime) -> None:

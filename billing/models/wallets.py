@@ -28,7 +28,7 @@ class Wallet(BaseModel):
     0 spares every line a look at the lots. `price_per_minute_micros` repeats the price in force, for lists. With
     `extends_launches` a launch that runs dry takes further available minutes by itself.
     `billing_address` stands under the client's name on its invoices. `audited_at` is when the nightly
-    audit last began with it.
+    audit that last came to an end began; until `audit_until` a worker is at the next one.
     """
 
     client = models.OneToOneField(Client, models.PROTECT, related_name="wallet")
@@ -44,6 +44,7 @@ class Wallet(BaseModel):
     extends_launches = models.BooleanField(default=False)
     billing_address = models.TextField(blank=True)
     audited_at = models.DateTimeField(null=True, blank=True)
+    audit_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from billing.services.refunds import NotCharged, charge_left, refund_call
 from billing.services.undercharges import charge_rest
 from convomono.lib.db import run_atomic
 from telephony.models import Call
+from telephony.services import record_settlement
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Kind, Status, Step = Difference.Kind, Difference.Status, Difference.Step
 APPLIED_WITHIN = timedelta(minutes=5)
 """What Retell told is applied by the drain within seconds; after that it changed nothing."""
+CHUNK = 200
 DECIDED = (Step.REFUND, Step.CHARGE, Step.EXCUSE)
 SAME = ("kind", "provider_call_id", "their_ms", "our_ms", "their_micros", "our_micros")
 
@@ -137,12 +140,15 @@ def close_what_agrees(*, run: Reconciliation, part: Comparison, now: datetime) -
     rows = Difference.objects.filter(
         status=Status.OPEN, started_at__gte=part.since, started_at__lt=part.until
     ).exclude(reconciliation=run)
-    agreed = [row.pk for row in rows.iterator(chunk_size=200) if part.agrees_on(row)]
-    return Difference.objects.filter(pk__in=agreed[:200], status=Status.OPEN).update(
-        status=Status.RESOLVED,
-        step=Step.LATER,
-        resolved_by_email="reconciliation",
-        resolved_at=now,
+    agreed = [row.pk for row in rows.iterator(chunk_size=CHUNK) if part.agrees_on(row)]
+    return sum(
+        Difference.objects.filter(pk__in=some, status=Status.OPEN).update(
+            status=Status.RESOLVED,
+            step=Step.LATER,
+            resolved_by_email="reconciliation",
+            resolved_at=now,
+        )
+        for some in batched(agreed, CHUNK)
     )
 
 
@@ -211,7 +217,11 @@ def _charge(row: Difference, *, actor: Actor, now: datetime) -> bool:
         actor=actor,
         now=now,
     )
-    return line is not None
+    if line is None:
+        return False
+    if line.corrects_id is None:
+        _note_charge(call, line.seconds, line.amount_micros)
+    return True
 
 
 def _charge_whole(row: Difference, call: Call, *, now: datetime) -> bool:
@@ -223,4 +233,12 @@ def _charge_whole(row: Difference, call: Call, *, now: datetime) -> bool:
         is_machine=call.outcome_class == Call.OutcomeClass.MACHINE,
         now=now,
     )
+    _note_charge(call, charge.billed_seconds, charge.client_cost_micros)
     return charge.billed_seconds > 0
+
+
+def _note_charge(call: Call, seconds: int, micros: int) -> None:
+    """Show a call's first charge on it, as its last event does; corrections stand in the ledger alone."""
+    record_settlement(
+        call_id=call.pk, billed_seconds=seconds, client_cost_micros=micros, counted=call.counted
+    )

@@ -47,11 +47,10 @@ class HoldMissing(Exception):
 
 @dataclass(frozen=True)
 class Charge:
-    """What a client pays for one call; `differs` if a repeat told of another duration."""
+    """What a client pays for one call."""
 
     billed_seconds: int
     client_cost_micros: int
-    differs: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,16 +124,15 @@ def consume(
 
     A call longer than its hold takes what its launch has free, then what the client has available,
     then becomes debt. So does a call that turns up after its hold was voided or expired: it was
-    talked. Repeats, with whatever duration, return the first charge.
+    talked. Repeats, with whatever duration, return the first charge: what was told differently is
+    noted on its event, and named by the next comparison with Retell's books.
 
     :raises HoldMissing: if the attempt never held anything
     :raises KeyReused: if the attempt was billed for another call
     """
 
     def find() -> Charge | None:
-        return _first_charge(
-            attempt_id=attempt_id, call_id=call_id, duration_ms=duration_ms, is_machine=is_machine
-        )
+        return _first_charge(attempt_id=attempt_id, call_id=call_id)
 
     def block() -> Charge:
         row = _get_hold(attempt_id)
@@ -236,9 +234,7 @@ def _holdable(batch_call_id: UUID) -> Reservation:
     return reservation
 
 
-def _first_charge(
-    *, attempt_id: UUID, call_id: UUID, duration_ms: int, is_machine: bool
-) -> Charge | None:
+def _first_charge(*, attempt_id: UUID, call_id: UUID) -> Charge | None:
     row = _get_hold(attempt_id)
     line = find_line(client_id=row.client_id, key=f"consume:{call_id}")
     if line and line.reference_id != str(attempt_id):
@@ -247,13 +243,7 @@ def _first_charge(
         raise KeyReused("The attempt was billed for another call.")
     if row.call_id is None:
         return None
-    billed, cost = (line.seconds, line.amount_micros) if line else (0, 0)
-    told = rules.billable_seconds(
-        duration_ms=duration_ms, terms=row.reservation.terms, is_machine=is_machine
-    )
-    if told != billed:
-        log.warning("ledger.duration_differs", call_id=str(call_id), billed=billed, told=told)
-    return Charge(billed, cost, differs=told != billed)
+    return Charge(line.seconds, line.amount_micros) if line else Charge(0, 0)
 
 
 def _take(used: int, row: CallHold, wallet: Wallet) -> _Taken:

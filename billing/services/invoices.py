@@ -10,7 +10,7 @@ from audit import actions
 from audit.services import record
 from billing.models import Invoice, InvoiceSeries, Payment, Seller, Wallet
 from billing.rules import tax_in
-from convomono.lib.db import run_atomic
+from convomono.lib.db import IntegrityError, run_atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,7 +93,10 @@ def set_seller(
         row.save()
         record(actions.SELLER_SET, resource=row, actor=actor, now=now, details=said)
 
-    run_atomic(block)
+    try:
+        run_atomic(block)
+    except IntegrityError:  # of two first saves one is undone: it changes the other's row
+        run_atomic(block)
 
 
 def set_billing_address(*, client: Client, address: str, actor: Actor, now: datetime) -> None:

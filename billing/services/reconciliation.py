@@ -22,8 +22,11 @@ from convomono.lib.db import compare_and_set, insert_once
 from telephony.provider import ProviderError, Rejected
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from audit.services import Actor
     from billing.reconciling import Gateway, Sums
@@ -70,27 +73,38 @@ def ask_nightly(*, now: datetime) -> list[Reconciliation]:
     """
     Ask for each UTC day whose calls are all settled and that no night has compared; twice is once.
 
-    After the newest day that was asked for none is left out, however long nobody came to ask; a day
-    whose comparison was refused is asked for again the next day. At most a month back.
+    After the first day that was ever asked for none is left out, however long nobody came to ask:
+    the oldest comes first, and no more than a month of them waits to be compared. A day whose
+    comparison was refused is asked for again the next day, for a month.
     """
     until = (now - SETTLED_AFTER).replace(hour=0, minute=0, second=0, microsecond=0)
-    nights = Reconciliation.objects.filter(
-        key__startswith=NIGHT, window_from__gte=until - LONGEST, window_from__lt=until
-    )
+    nights = Reconciliation.objects.filter(key__startswith=NIGHT, window_from__lt=until)
+    room = LONGEST.days - nights.filter(status__in=UNFINISHED).count()
+    asked: list[Reconciliation] = []
+    for since, key in _wanted_nights(nights, until, now):
+        if len(asked) >= room:
+            break
+        asked.append(
+            ask_reconciliation(since=since, until=since + A_DAY, actor=NIGHTLY, now=now, key=key)
+        )
+    return asked
+
+
+def _wanted_nights(
+    nights: QuerySet[Reconciliation], until: datetime, now: datetime
+) -> Iterator[tuple[datetime, str]]:
+    """Yield the days that are to be compared now, each with the key of its run, the oldest first."""
+    known = set(nights.values_list("window_from", flat=True))
     newest: dict[datetime, Reconciliation] = {}
-    for night in nights.order_by("asked_at", "pk"):
+    for night in nights.filter(window_from__gte=until - LONGEST).order_by("asked_at", "pk"):
         newest[night.window_from] = night
-    first = min(newest, default=until - A_DAY)
-    asked = []
+    first = min(known, default=until - A_DAY)
     for number in range((until - first).days):
         since = first + number * A_DAY
+        if since in known and since not in newest:
+            continue  # compared, or refused, more than a month ago
         if key := _night_key(since, newest.get(since), now):
-            asked.append(
-                ask_reconciliation(
-                    since=since, until=since + A_DAY, actor=NIGHTLY, now=now, key=key
-                )
-            )
-    return asked
+            yield since, key
 
 
 def _night_key(since: datetime, night: Reconciliation | None, now: datetime) -> str:

@@ -45,6 +45,8 @@ MAILERS = {
             "username": env.text("EMAIL_USER", ""),
             "password": env.text("EMAIL_PASSWORD", ""),
             "use_tls": env.flag("EMAIL_USE_TLS"),
+            # A server that hangs holds a page or a worker no longer than this, at each step.
+            "timeout": env.integer("EMAIL_TIMEOUT", 10, at_least=1),
         },
     }
 }

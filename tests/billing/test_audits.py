@@ -12,6 +12,7 @@ from billing import invariants, jobs, services
 from billing.invariants.lines import LaunchSums, check_lines
 from billing.invariants.lots import LotReplay
 from billing.models import Difference, Reconciliation, Wallet
+from billing.services import audits
 from billing.services.audits import audit_due
 from tests.factories.billing import NOW, TESTS, Launch, open_wallet
 
@@ -38,6 +39,63 @@ def test_goes_on_where_its_time_was_over(books):
     assert audit_due(now=NOW, has_time=lambda: next(left)) == 1
     assert audit_due(now=NOW) == 1
     assert Wallet.objects.filter(audited_at=NOW).count() == 2
+
+
+def test_is_checked_only_once_the_audit_has_come_to_its_end(books, acme, monkeypatch):
+    """It was written down before: a worker killed in the middle left the ledger unchecked."""
+
+    def killed(**about):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audits, "audit_ledger", killed)
+        with pytest.raises(KeyboardInterrupt):
+            audit_due(now=NOW)
+    assert not Wallet.objects.exclude(audited_at=None).exists()
+
+    assert audit_due(now=NOW + timedelta(minutes=10)) == 1  # the other one: the lease is held
+    assert audit_due(now=NOW + audits.LEASE) == 1
+    assert Wallet.objects.filter(audited_at__gte=NOW, audit_until=None).count() == 2
+    assert "could not be checked" in Notification.objects.get(client=None).title
+
+
+def test_tells_of_a_ledger_that_can_not_be_checked_and_goes_on(
+    books, acme, rival, root, monkeypatch, mailoutbox
+):
+    check = audits.audit_ledger
+
+    def broken(*, client_id, now):
+        if client_id == acme.pk:
+            raise ZeroDivisionError
+        return check(client_id=client_id, now=now)
+
+    monkeypatch.setattr(audits, "audit_ledger", broken)
+    for minutes in (0, 10, 130):  # tried again, told once
+        audit_due(now=NOW + timedelta(minutes=minutes))
+
+    assert Wallet.objects.get(client=rival).audited_at == NOW
+    assert Wallet.objects.get(client=acme).audited_at is None
+    told = Notification.objects.get(client=None)
+    assert told.title == "The ledger could not be checked: Acme Dental"
+    assert len(mailoutbox) == 1
+    monkeypatch.undo()
+    assert audit_due(now=NOW + timedelta(hours=5)) == 1
+
+
+def test_is_audited_by_one_worker_at_a_time(books, monkeypatch):
+    beside = []
+    check = audits.audit_ledger
+
+    def busy(**about):
+        if not beside:
+            beside.append(None)
+            beside.append(audit_due(now=NOW))  # a second job in the same moment
+        return check(**about)
+
+    monkeypatch.setattr(audits, "audit_ledger", busy)
+
+    assert audit_due(now=NOW) == 1
+    assert beside == [None, 1]
 
 
 def test_tells_the_agency_once_a_night_of_what_is_wrong(books, acme, root, mailoutbox):

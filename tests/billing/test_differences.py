@@ -11,6 +11,7 @@ from billing import services
 from billing.forms import DaysForm
 from billing.invariants import audit_ledger
 from billing.models import Difference, Reconciliation, Transaction
+from billing.services import differences
 from telephony.models import Call, CallErasure
 from tests.billing.test_reconciliation import DAY, Books, compare, found, resolve, talked
 from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet
@@ -198,6 +199,8 @@ def test_bills_a_call_that_never_was_from_its_hold(launch, books, acme):
 
     assert [line.key for line in lines("consume")] == [f"consume:{dial.call_id}"]
     assert launch.reservation.held_seconds == 0
+    call = Call.objects.get(pk=dial.call_id)
+    assert (call.billed_seconds, call.client_cost_micros) == (5, 25_000)
     assert audit_ledger(now=NOW) == []
 
 
@@ -304,6 +307,21 @@ def test_counts_a_call_once_that_retell_starts_in_the_hour_before(launch, books)
     assert compare(books).compared_count == 1
 
 
+def test_closes_all_that_agrees_however_many_there_are(launch, books, monkeypatch):
+    """From the 201st on they stayed open."""
+    monkeypatch.setattr(differences, "CHUNK", 2)
+    for number in range(5):
+        talked(launch, books, f"call_{number}", ms=75_000)
+    compare(books)
+    assert Difference.objects.filter(status="open").count() == 5
+    for call in books.calls.values():
+        call.payload["duration_ms"] = 60_000
+
+    compare_again(books)
+
+    assert Difference.objects.filter(status="resolved", step="later").count() == 5
+
+
 # -- Nights ----------------------------------------------------------------------------------------
 
 
@@ -314,6 +332,25 @@ def test_compares_every_night_that_was_missed(db):
     assert [run.window_from for run in first] == [DAY - timedelta(days=1)]
     assert [run.window_from for run in later] == [DAY + timedelta(days=n) for n in range(3)]
     assert services.ask_nightly(now=NOW + timedelta(days=3, hours=1)) == []
+
+
+def test_catches_up_after_an_outage_of_more_than_a_month_the_oldest_night_first(db):
+    """Nights before the last month were never compared."""
+    services.ask_nightly(now=NOW)
+    Reconciliation.objects.update(status="done")
+    later = NOW + timedelta(days=80)
+    for _look in range(10):
+        for _again in range(2):  # nothing more is asked for while a month of them waits
+            services.ask_nightly(now=later)
+            assert Reconciliation.objects.exclude(status="done").count() <= 31
+        waiting = Reconciliation.objects.exclude(status="done").order_by("window_from")
+        done = Reconciliation.objects.filter(status="done").count()
+        days = [DAY + timedelta(days=done - 1 + n) for n in range(len(waiting))]
+        assert [run.window_from for run in waiting] == days
+        waiting.filter(pk__in=[run.pk for run in waiting[:20]]).update(status="done")
+
+    nights = Reconciliation.objects.order_by("window_from").values_list("window_from", flat=True)
+    assert list(nights) == [DAY + timedelta(days=n) for n in range(-1, 80)]
 
 
 def test_compares_a_night_again_that_was_refused(db):

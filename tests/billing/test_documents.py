@@ -17,9 +17,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Client
 from audit.models import AuditLog
-from billing import jobs, services
+from billing import documents, jobs, services
 from billing.documents import COLUMNS, paper, statement_rows
-from billing.models import Invoice, Payment, Statement
+from billing.models import Invoice, Payment, Seller, Statement
+from billing.services import invoices
 from billing.views import verify
 from convomono.lib import files
 from convomono.lib.pdf import PdfUnavailable
@@ -180,6 +181,20 @@ def test_names_seller_buyer_and_the_tax_in_the_amount(browse, root, wallet, acme
     for words in ("Sales tax 8.25%", "$8.25", "$100.00", "US dollars"):
         assert words in paper_, words
     assert "8.25" in text(browser.get("/agency/money/seller/"))
+
+
+def test_says_who_sells_twice_in_the_same_moment(db, monkeypatch):
+    """Two first saves at once were an error for the second."""
+    said: dict[str, Any] = {"address": "", "tax_number": "", "tax_name": "", "tax_basis_points": 0}
+    services.set_seller(name="First LLC", **said, actor=TESTS, now=NOW)
+    looked = iter([None])
+    monkeypatch.setattr(
+        invoices, "find_seller", lambda: next(looked, services.find_seller())
+    )  # it looked before the other had written
+
+    services.set_seller(name="Second LLC", **said, actor=TESTS, now=NOW)
+
+    assert Seller.objects.get().name == "Second LLC"
 
 
 def test_keeps_what_an_invoice_said_when_seller_and_buyer_change(wallet, acme):
@@ -441,6 +456,18 @@ def test_shows_a_statement_with_csv_and_pdf_to_its_client_alone(
     agency = f"/agency/clients/{acme.pk}/statements/{statement.pk}/"
     assert browse(root).get(agency).status_code == 200
     assert browse(charlie).get(page + "csv/").status_code == 404
+
+
+def test_says_on_paper_how_many_lines_are_elsewhere_and_where(month, acme, monkeypatch):
+    statement = issue(acme)
+    whole = statement.last_seq - statement.first_seq + 1
+    assert "are printed here" not in render_to_string(*paper(statement))
+    monkeypatch.setattr(documents, "PAPER_LINES", whole - 2)
+
+    paper_ = render_to_string(*paper(statement))
+
+    assert f"The first {whole - 2} of {whole} lines are printed here." in paper_
+    assert "(Billing, Statements, 2026-10)" in paper_
 
 
 def test_prints_no_statement_that_is_still_being_made(browse, alice, month, acme):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from datetime import timedelta
+from typing import BinaryIO
 
 import pytest
 from django.core import mail
@@ -36,12 +39,14 @@ def away(monkeypatch):
     """A mail server that refuses these addresses, or everybody."""
     refused: set[str] = set()
 
-    def send(title, body, sender, to):
-        if not refused or refused & set(to):
-            raise ConnectionRefusedError
-        return mail.send_mail(title, body, sender, to)
+    send = notices.deliver
 
-    monkeypatch.setattr(notices, "send_mail", send)
+    def deliver(*, address, **letter):
+        if not refused or address in refused:
+            raise ConnectionRefusedError
+        send(address=address, **letter)
+
+    monkeypatch.setattr(notices, "deliver", deliver)
     return refused
 
 
@@ -73,16 +78,92 @@ def test_keeps_nobody_waiting_behind_an_address_that_is_refused(low, away):
 
 def test_is_sent_by_one_worker_at_a_time(low, monkeypatch):
     beside = []
+    deliver = notices.deliver
 
-    def send(title, body, sender, to):
-        beside.append(notices.send_notices(now=NOW))  # a second cron in the same moment
-        return mail.send_mail(title, body, sender, to)
+    def slow(**letter):
+        # a second cron in the same moment, and one after each minute that this one takes
+        times = [NOW + timedelta(minutes=minutes) for minutes in range(11)]
+        beside.extend(notices.send_notices(now=time) for time in times)
+        deliver(**letter)
 
-    monkeypatch.setattr(notices, "send_mail", send)
+    monkeypatch.setattr(notices, "deliver", slow)
 
     assert notices.send_notices(now=NOW) == 2
-    assert beside == [0, 0]
+    assert not any(beside)
     assert len(mail.outbox) == 2
+
+
+def test_sends_no_second_mail_after_a_worker_died_as_it_sent(low, monkeypatch):
+    def killed(**_letter):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(notices, "deliver", killed)
+        with pytest.raises(KeyboardInterrupt):
+            notices.send_notices(now=NOW)
+
+    assert notices.send_notices(now=NOW + timedelta(hours=1)) == 1
+    assert [letter.to for letter in mail.outbox] == [["billing@acme.test"]]
+
+
+def test_begins_no_mail_when_its_time_is_over_and_goes_on_the_next_time(low):
+    left = iter([True, True, False])
+
+    assert notices.send_notices(now=NOW, has_time=lambda: next(left)) == 1
+    assert notices.send_notices(now=NOW) == 1
+
+    assert sorted(letter.to[0] for letter in mail.outbox) == [
+        "alice@acme.test",
+        "billing@acme.test",
+    ]
+
+
+class Slow:
+    """A mail server that takes a mail and never says so, or is as slow before it takes one."""
+
+    def __init__(self, *, silent_after: bytes) -> None:
+        self.silent_after, self.taken = silent_after, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                peer, _address = self.listener.accept()
+            except OSError:
+                return
+            with peer, peer.makefile("rb") as lines:
+                self.talk(peer, lines)
+
+    def talk(self, peer: socket.socket, lines: BinaryIO) -> None:
+        peer.sendall(b"220 hello\r\n")
+        in_mail = False
+        for line in lines:
+            in_mail = in_mail or line.startswith(b"data")
+            is_end = in_mail and line == b".\r\n"
+            self.taken += is_end
+            if line.startswith(self.silent_after):
+                continue
+            if not in_mail or line.startswith(b"data") or is_end:
+                peer.sendall(b"354 go on\r\n" if line.startswith(b"data") else b"250 fine\r\n")
+                in_mail = in_mail and not is_end
+
+
+@pytest.mark.parametrize(("silent_after", "taken", "tries"), [(b".", 2, 0), (b"ehlo", 0, 2)])
+def test_mails_nobody_twice_when_the_server_is_slow(low, settings, silent_after, taken, tries):
+    """Whether a mail was taken that nobody confirmed, nobody knows: it isn't sent again."""
+    server = Slow(silent_after=silent_after)
+    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    at = {"host": "127.0.0.1", "port": server.listener.getsockname()[1], "timeout": 0.2}
+    settings.MAILERS = {"default": {"BACKEND": smtp, "OPTIONS": at}}
+
+    for hour in range(2):
+        notices.send_notices(now=NOW + timedelta(hours=hour))
+    server.listener.close()
+
+    notice = BalanceNotice.objects.get()
+    assert (server.taken, notice.tries_count) == (taken, tries)
+    assert bool(notice.mailed_at) is bool(taken)
 
 
 def test_tells_for_how_many_hours_minutes_last_once_per_purchase(low, acme):

@@ -83,6 +83,18 @@ def test_the_image_and_the_units_use_productions_settings() -> None:
         assert "convomono.settings.production" in unit["Service"]["Environment"]
 
 
+def test_every_process_has_the_files_of_the_web_process() -> None:
+    """The history worker deletes recordings that the bulk worker stored and the web process plays."""
+    services = compose()["services"]
+    for name in PROCESSES:
+        assert services[name]["volumes"] == ["files:/var/lib/convomono"], name
+    image = (ROOT / "deploy" / "Dockerfile").read_text()
+    assert "VAR_DIR=/var/lib/convomono" in image
+    for name, unit in units().items():
+        assert "VAR_DIR=/var/lib/convomono" in unit["Service"]["Environment"].split(), name
+        assert unit["Service"]["StateDirectory"] == "convomono", name
+
+
 def test_mongodb_is_a_replica_set_that_the_address_names() -> None:
     services = compose()["services"]
     name = services["mongo"]["command"][services["mongo"]["command"].index("--replSet") + 1]
