@@ -9,7 +9,7 @@ from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, Enrolment
 from convomono.lib import live
 from convomono.lib.db import IntegrityError, atomic, run_atomic
-from leads.models import Lead
+from leads.models import Lead, LeadStatusChange
 from leads.services import record_summary
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from campaigns.rules import Decision
 
 Status = Enrolment.Status
+REFUSED = LeadStatusChange.Why.REFUSED
 # So many deferrals stay well below 10 ms in one transaction on SQLite.
 SLICE = 25
 _LEAD_STATUS = {
@@ -52,7 +53,9 @@ def deny(*, candidate: Candidate, decision: Decision, now: datetime) -> bool:
         )
         if moved:
             _keep_decision(candidate, decision, number, now)
-            record_summary(lead_id=enrolment.lead_id, now=now, status=_LEAD_STATUS[ends_as])
+            record_summary(
+                lead_id=enrolment.lead_id, why=REFUSED, now=now, status=_LEAD_STATUS[ends_as]
+            )
         return moved
 
     try:

@@ -10,6 +10,7 @@ from campaigns.dialling.windows import local_time
 from campaigns.dialling.wording import Reason, inputs, reasons
 from campaigns.models import Attempt, Enrolment, FollowUp
 from campaigns.queries.lead_sentences import lead_sentence
+from campaigns.queries.lead_statuses import StatusHistory, status_history
 from campaigns.queries.leads_history import Line, history
 from leads.models import Consent, Lead, LeadNote
 from leads.services import suppressed_numbers
@@ -92,6 +93,7 @@ class LeadPage:
     follow_ups: list[FollowUp]
     notes: list[LeadNote]
     history: list[Line]
+    statuses: StatusHistory
     local_times: list[tuple[str, str]]
     score: Score
 
@@ -145,6 +147,7 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
             notes=notes,
             follow_ups=follow_ups,
         ),
+        statuses=status_history(lead),
         local_times=[(zone.replace("_", " "), local_time(zone, now)) for zone in lead.zones],
         score=weighing_of(lead.client_id).score(lead),
     )

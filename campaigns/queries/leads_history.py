@@ -48,7 +48,7 @@ def history(
 ) -> list[Line]:
     """Return everything that happened with a lead, newest first; four queries beside what is given."""
     lines = [
-        Line(_("Added"), lead.created_at, _source(lead), "user-plus", "info"),
+        Line(_("Added"), lead.created_at, source(lead), "user-plus", "info"),
         *_of_enrolments(enrolments),
         *_of_attempts(attempts),
         *_of_calls(calls),
@@ -63,7 +63,8 @@ def history(
     return sorted(lines, key=lambda line: line.at, reverse=True)[:MOST_LINES]
 
 
-def _source(lead: Lead) -> str:
+def source(lead: Lead) -> str:
+    """Say where a lead came from."""
     if lead.lead_import is None:
         return _("By hand or by a program")
     return _("Import of %s") % lead.lead_import.file_name

@@ -25,7 +25,7 @@ from campaigns.services.follow_ups import follow_by_rules
 from campaigns.services.next_steps import keep_callback, step_after
 from convomono.lib.redis import ring
 from leads.models import Lead, Suppression
-from leads.services import record_summary, suppress
+from leads.services import change_conversion, record_summary, suppress
 from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
 from telephony.rules import OutcomeClass, Stops
@@ -283,9 +283,7 @@ def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: da
             is_converted=True
         )
         if changed:
-            Lead.objects.filter(pk=attempt.lead_id, status=Lead.Status.REACHED).update(
-                status=Lead.Status.CONVERTED
-            )
+            change_conversion(lead_id=attempt.lead_id, is_converted=True, now=now)
 
 
 def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> None:

@@ -76,7 +76,7 @@ class OutcomeBook:
             return True
         known = (attempt.outcome_class, attempt.disconnection_reason)
         if known == (str(change.outcome.outcome_class), change.after.disconnection_reason):
-            return self._complete(attempt, change, change.outcome)
+            return self._complete(attempt, change, change.outcome, now)
         return self._end(attempt, change, change.outcome, now)
 
     def write(self) -> None:
@@ -137,7 +137,9 @@ class OutcomeBook:
         self._leads.summarise(attempt.lead_id, summary, now=now)
         return True
 
-    def _complete(self, attempt: Attempt, change: CallChange, outcome: Outcome) -> bool:
+    def _complete(
+        self, attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime
+    ) -> bool:
         """Note what later news found out about a call that was counted before."""
         enrolment = self._enrolments.get(attempt.enrolment_id)
         is_human = outcome.outcome_class == OutcomeClass.HUMAN
@@ -149,7 +151,7 @@ class OutcomeBook:
             self._note(attempt, {"ended_at": change.ended_at})
         if is_human and enrolment and is_conversion(change) and not enrolment.is_converted:
             self._note(enrolment, {"is_converted": True})
-            self._leads.convert(attempt.lead_id)
+            self._leads.convert(attempt.lead_id, now=now)
         return True
 
     def _is_in_call(self, enrolment: Enrolment, attempt: Attempt) -> bool:

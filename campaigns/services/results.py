@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.enrolments import converted_count
 from campaigns.models import BatchCall, Enrolment
-from leads.models import Lead
+from leads.models import Lead, LeadStatusChange
+from leads.services import change_conversion
 from telephony.models import Call, CallDetail
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
+
+    from audit.services import Actor
 
 _MOST_CALLS = 100
 
 
-def settle_result(*, call: Call) -> bool:
+def settle_result(*, call: Call, actor: Actor, now: datetime) -> bool:
     """
     Bring the flags of a call's lead up to what its calls came to, corrections included.
 
@@ -37,7 +41,17 @@ def settle_result(*, call: Call) -> bool:
     if converted != enrolment.is_converted and enrolment.batch_call_id is not None:
         counted = converted_count(enrolment.batch_call_id)
         BatchCall.objects.filter(pk=enrolment.batch_call_id).update(converted_count=counted)
-    _settle_lead(call, call.lead_id, is_last=is_last)
+    is_won = Enrolment.objects.filter(lead_id=call.lead_id, is_converted=True).exists()
+    change_conversion(
+        lead_id=call.lead_id,
+        is_converted=is_won,
+        why=LeadStatusChange.Why.CORRECTED,
+        by_email=actor.actor_email,
+        now=now,
+    )
+    if is_last:
+        shown = Lead.objects.filter(pk=call.lead_id, last_call_id=call.pk)
+        shown.update(last_outcome=call.shown_outcome)
     return converted and not enrolment.is_converted
 
 
@@ -61,14 +75,3 @@ def _goals(call_ids: list[UUID]) -> set[UUID]:
         if isinstance(data, dict) and data.get(CONVERTED_FIELD) is True:
             found.add(call_id)
     return found
-
-
-def _settle_lead(call: Call, lead_id: UUID, *, is_last: bool) -> None:
-    lead = Lead.objects.filter(pk=lead_id)
-    others = Enrolment.objects.filter(lead_id=lead_id, is_converted=True)
-    if others.exists():
-        lead.filter(status=Lead.Status.REACHED).update(status=Lead.Status.CONVERTED)
-    else:
-        lead.filter(status=Lead.Status.CONVERTED).update(status=Lead.Status.REACHED)
-    if is_last:
-        lead.filter(last_call_id=call.pk).update(last_outcome=call.shown_outcome)

@@ -22,6 +22,7 @@ from leads.models.operations import (
 )
 from leads.models.people import Consent, Lead, zone_mark
 from leads.models.requests import LeadRequest
+from leads.models.statuses import LeadStatusChange
 from leads.models.suppressions import AgencyListing, Suppression
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "LeadOperation",
     "LeadOperationRow",
     "LeadRequest",
+    "LeadStatusChange",
     "OperationParams",
     "SavedView",
     "ScoreWeights",

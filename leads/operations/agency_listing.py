@@ -9,6 +9,7 @@ from convomono.lib import files
 from convomono.lib.db import IntegrityError, run_atomic
 from leads.models import AgencyListing, Suppression
 from leads.operations.listing import LABEL, file_lines, new_entries, number_in
+from leads.services.statuses import Cause, Why
 from leads.services.suppressions import free_leads, keep_listed, marked_clients
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
         return False
     mine = Suppression.objects.filter(level=Suppression.Level.AGENCY, operation_id=listing.pk)
     while some := dict(mine.order_by("pk").values_list("pk", "phone_number")[:UNDO_SLICE]):
-        _take_off(mine, some, now)
+        cause = Cause(why=Why.UNDONE, by_email=listing.undone_by_email, at=now)
+        _take_off(mine, some, cause)
         pace.wrote()
         AgencyListing.objects.filter(pk=listing.pk).update(progressed_at=pace.real_now())
         pace.rest()
@@ -115,7 +117,7 @@ def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
     )
 
 
-def _take_off(mine: QuerySet[Suppression], some: dict[UUID, str], now: datetime) -> None:
+def _take_off(mine: QuerySet[Suppression], some: dict[UUID, str], cause: Cause) -> None:
     """Take entries, by key with their numbers, off the list, and free the leads of all clients."""
     numbers = list(some.values())
     concerned = marked_clients(numbers)  # seldom more than one or two
@@ -124,6 +126,6 @@ def _take_off(mine: QuerySet[Suppression], some: dict[UUID, str], now: datetime)
         # Asked once more: somebody may have wished for one of them meanwhile, and then it stays.
         mine.filter(pk__in=list(some)).delete()
         for client_id in concerned:
-            free_leads(client_id=client_id, phone_numbers=numbers, now=now)
+            free_leads(client_id=client_id, phone_numbers=numbers, cause=cause)
 
     run_atomic(block)

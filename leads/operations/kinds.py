@@ -18,14 +18,16 @@ from leads.models import (
     LeadNote,
     LeadOperation,
     LeadOperationRow,
+    LeadStatusChange,
     Suppression,
 )
 from leads.models.people import MOST_TAGS
 from leads.services.scoring import rescore, weighing_of
+from leads.services.statuses import Cause, Why, move_leads
 from leads.services.suppressions import free_leads, keep_listed, scope_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from django.db.models import Model
@@ -99,6 +101,15 @@ class _Base:
 
     def settle(self, rows: Sequence[LeadOperationRow]) -> None:
         """Nothing but the block."""
+
+    def free(self, phone_numbers: Iterable[str]) -> None:
+        """Give leads whose numbers come off the list by the undo the status that their calls say."""
+        by_email = self.operation.undone_by_email
+        free_leads(
+            client_id=self.operation.client_id,
+            phone_numbers=phone_numbers,
+            cause=Cause(why=Why.UNDONE, by_email=by_email, at=self.now),
+        )
 
     def found(self, rows: Sequence[LeadOperationRow]) -> dict[UUID, Lead]:
         ids = [row.lead_id for row in rows]
@@ -245,9 +256,9 @@ class Suppress(_Base):
             )
             for lead in wanted
         )
-        Lead.objects.filter(pk__in=[lead.pk for lead in wanted]).update(
-            status=Status.SUPPRESSED, updated_at=self.now
-        )
+        marked = Lead.objects.filter(pk__in=[lead.pk for lead in wanted])
+        cause = Cause(why=Why.LISTED, by_email=self.operation.created_by_email, at=self.now)
+        move_leads(marked, to=Status.SUPPRESSED, cause=cause, updated_at=self.now)
         listed = [self._key(lead) for lead in leads if rows[lead.pk].note == LISTED]
         keep_listed(scope_keys=listed, operation_id=self.operation.pk)
 
@@ -257,7 +268,7 @@ class Suppress(_Base):
         )
         there = {str(pk): number for pk, number in ours.values_list("pk", "phone_number")}
         Suppression.objects.filter(pk__in=there).delete()
-        free_leads(client_id=self.operation.client_id, phone_numbers=there.values(), now=self.now)
+        self.free(there.values())
         return {row.lead_id: ASKED for row in rows if row.after["suppression_id"] not in there}
 
 
@@ -280,7 +291,7 @@ class Listing(_Base):
         )
         there = dict(ours.values_list("pk", "phone_number"))
         Suppression.objects.filter(pk__in=there).delete()
-        free_leads(client_id=self.operation.client_id, phone_numbers=there.values(), now=self.now)
+        self.free(there.values())
         return {row.lead_id: ASKED for row in rows if row.lead_id not in there}
 
 
@@ -329,9 +340,9 @@ class Delete(_Base):
 
 
 def _with_them(lead_ids: Sequence[UUID]) -> dict[UUID, list[Model]]:
-    """Return what goes with each lead: consents, notes, what imports replaced."""
+    """Return what goes with each lead: consents, notes, what imports replaced, how its status changed."""
     found: dict[UUID, list[Model]] = {}
-    for model in (Consent, LeadNote, LeadImportChange):
+    for model in (Consent, LeadNote, LeadImportChange, LeadStatusChange):
         for row in model.objects.filter(lead_id__in=lead_ids):
             found.setdefault(row.lead_id, []).append(row)
     return found

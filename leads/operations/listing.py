@@ -12,10 +12,11 @@ from django.db.models import F
 from convomono.lib import files
 from convomono.lib.ids import uuid7
 from convomono.lib.phone import NumberRefused, parse_number
-from leads.models import Lead, LeadOperation, LeadOperationRow, Suppression
+from leads.models import LeadOperation, LeadOperationRow, Suppression
 from leads.operations.kinds import LISTED, NO_NUMBER
 from leads.operations.work import SLICE, TRIES, Overtaken, finish, move, tried
-from leads.services.suppressions import keep_listed, scope_key
+from leads.services.statuses import Cause, Why
+from leads.services.suppressions import keep_listed, mark_leads, scope_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -97,10 +98,11 @@ def _write_slice(
             Suppression.objects.bulk_create(entries)
             LeadOperationRow.objects.bulk_create(rows)
             keep_listed(scope_keys=listed, operation_id=operation.pk)
-            Lead.objects.filter(
+            mark_leads(
                 client_id=operation.client_id,
-                phone_number__in=[one.phone_number for one in entries],
-            ).update(status=Lead.Status.SUPPRESSED, updated_at=now)
+                phone_numbers=[one.phone_number for one in entries],
+                cause=Cause(why=Why.LISTED, by_email=operation.created_by_email, at=now),
+            )
 
         if tried(block):
             operation.cursor_id = UUID(int=done)

@@ -20,8 +20,10 @@ from leads.models import (
     LeadNote,
     LeadOperationRow,
     LeadRequest,
+    LeadStatusChange,
     Suppression,
 )
+from leads.services.statuses import Cause, Why, move_leads
 from leads.services.suppressions import hashed_numbers, scope_key
 
 if TYPE_CHECKING:
@@ -57,14 +59,16 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
     )
 
     def block() -> bool:
-        erased = Lead.objects.filter(pk=lead.pk, erased_at=None).update(
+        erased = move_leads(
+            Lead.objects.filter(pk=lead.pk, erased_at=None),
+            to=Status.ERASED,
+            cause=Cause(why=Why.ERASED, by_email=actor.actor_email, at=now),
             phone_number=_nobody(lead),
             other_numbers=[],
             zone_candidates=[],
             tags=[],
             line_type="unknown",
             consent_status=Lead.ConsentStatus.NONE,
-            status=Status.ERASED,
             next_attempt_at=None,
             score=0,
             erased_at=now,
@@ -77,6 +81,9 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
             raise CallInProgress
         Consent.objects.filter(client_id=lead.client_id, lead=lead).delete()
         LeadNote.objects.filter(client_id=lead.client_id, lead=lead).delete()
+        # What calls said of the person goes too; that they were erased stays.
+        told = LeadStatusChange.objects.filter(client_id=lead.client_id, lead=lead)
+        told.exclude(after=Status.ERASED).delete()
         LeadRequest.objects.filter(client_id=lead.client_id, lead_id=lead.pk).delete()
         LeadOperationRow.objects.filter(client_id=lead.client_id, lead_id=lead.pk).update(
             label="", before={}, after={}, note="erased"

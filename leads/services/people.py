@@ -14,6 +14,7 @@ from convomono.lib.phone import parse_number
 from leads.imports.places import likely_zones
 from leads.models import Consent, Lead
 from leads.services.scoring import rescore_called, rescore_lead, weighing_of
+from leads.services.statuses import PLATFORM, Cause, Why, move_leads, status_line
 from leads.services.suppressions import is_listed, suppressed_numbers
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Client
     from audit.services import Actor
+    from leads.models import LeadStatusChange
 
 
 # What people change by hand; programs change region, postal code and their own id as well.
@@ -133,6 +135,10 @@ def _insert(lead: Lead, *, consent: ConsentStatement | None, actor: Actor, now: 
             created_at=now,
             **asdict(consent),
         )
+    cause = Cause(why=Why.ADDED, by_email=actor.actor_email, at=now)
+    status_line(
+        lead_id=lead.pk, client_id=lead.client_id, before="", after=lead.status, cause=cause
+    ).save(force_insert=True)
     record(actions.LEAD_ADDED, resource=lead, actor=actor, now=now)
 
 
@@ -201,9 +207,16 @@ def has_consent(lead: Lead) -> bool:
     return lead.consent_status == Lead.ConsentStatus.GIVEN
 
 
-def record_summary(*, lead_id: UUID, now: datetime, **summary: Unpack[Summary]) -> bool:
+@atomic
+def record_summary(
+    *,
+    lead_id: UUID,
+    why: LeadStatusChange.Why = Why.CALL,
+    now: datetime,
+    **summary: Unpack[Summary],
+) -> bool:
     """
-    Write a lead's summary columns; those that aren't passed stay.
+    Write a lead's summary columns; those that aren't passed stay. `why` is kept if the status changes.
 
     An attempt older than the newest known one changes nothing, so events may come in any order and
     any number of times; returns whether the row was written.
@@ -217,7 +230,31 @@ def record_summary(*, lead_id: UUID, now: datetime, **summary: Unpack[Summary]) 
         marked = rows.filter(status=Lead.Status.SUPPRESSED).first()
         if marked is not None and is_listed(marked):
             del summary["status"]  # asked during the call: the list goes on to say so
-    written = bool(rows.update(updated_at=now, **summary))
+    status = summary.pop("status", None)
+    if status is None:
+        written = rows.update(updated_at=now, **summary)
+    else:
+        cause = Cause(why=why, by_email=PLATFORM, at=now)
+        written = move_leads(rows, to=status, cause=cause, updated_at=now, **summary)
     if written:
         rescore_called(lead_id)
-    return written
+    return bool(written)
+
+
+def change_conversion(
+    *,
+    lead_id: UUID,
+    is_converted: bool,
+    why: LeadStatusChange.Why = Why.CALL,
+    by_email: str = PLATFORM,
+    now: datetime,
+) -> None:
+    """
+    Mark a lead that was reached as won over, or one that was as reached alone; others stay.
+
+    Inside the caller's atomic block.
+    """
+    pair = (Lead.Status.REACHED, Lead.Status.CONVERTED)
+    before, after = pair if is_converted else pair[::-1]
+    rows = Lead.objects.filter(pk=lead_id, status=before)
+    move_leads(rows, to=after, cause=Cause(why=why, by_email=by_email, at=now))

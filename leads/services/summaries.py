@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from convomono.lib.bulk import update_each
+from convomono.lib.bulk import insert_rows, update_each
 from leads.models import Lead
 from leads.services.scoring import Weighing, weighing_of
+from leads.services.statuses import PLATFORM, Cause, Why, status_line
 from leads.services.suppressions import is_listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from uuid import UUID
 
+    from leads.models import LeadStatusChange
     from leads.services.people import Summary
 
 
@@ -33,6 +35,7 @@ class LeadBook:
         self._same = {pk: _guards(lead) for pk, lead in self._leads.items()}
         self._changes: dict[UUID, dict[str, Any]] = {}
         self._weighing: dict[UUID, Weighing] = {}
+        self._at: dict[UUID, datetime] = {}
 
     def __contains__(self, lead_id: UUID) -> bool:
         return lead_id in self._leads
@@ -52,14 +55,14 @@ class LeadBook:
         if lead.client_id not in self._weighing:
             self._weighing[lead.client_id] = weighing_of(lead.client_id)
         lead.score = self._weighing[lead.client_id].score(lead).points
-        self._note(lead, {**columns, "score": lead.score})
+        self._note(lead, {**columns, "score": lead.score}, now)
 
-    def convert(self, lead_id: UUID) -> None:
+    def convert(self, lead_id: UUID, *, now: datetime) -> None:
         """Note that a person who was reached did what the campaign wants."""
         lead = self._leads[lead_id]
         if lead.status == Lead.Status.REACHED:
             lead.status = Lead.Status.CONVERTED.value
-            self._note(lead, {"status": lead.status})
+            self._note(lead, {"status": lead.status}, now)
 
     def write(self) -> None:
         """
@@ -70,15 +73,30 @@ class LeadBook:
         changes = [(self._same[pk], columns) for pk, columns in self._changes.items()]
         if update_each(Lead, changes) != len(changes):
             raise LeadMovedOn
+        insert_rows(list(self._lines()))
 
     def written(self) -> None:
         """Take it that the transaction of `write` was committed."""
         for pk in self._changes:
             self._same[pk] = _guards(self._leads[pk])
-        self._changes = {}
+        self._changes, self._at = {}, {}
 
-    def _note(self, lead: Lead, columns: dict[str, Any]) -> None:
+    def _note(self, lead: Lead, columns: dict[str, Any], now: datetime) -> None:
         self._changes.setdefault(lead.pk, {}).update(columns)
+        self._at[lead.pk] = now
+
+    def _lines(self) -> Iterator[LeadStatusChange]:
+        """Yield a line of history for each lead that is to have another status than it was read with."""
+        for pk, at in self._at.items():
+            lead, before = self._leads[pk], self._same[pk]["status"]
+            if lead.status != before:
+                yield status_line(
+                    lead_id=pk,
+                    client_id=lead.client_id,
+                    before=before,
+                    after=lead.status,
+                    cause=Cause(why=Why.CALL, by_email=PLATFORM, at=at),
+                )
 
 
 def _guards(lead: Lead) -> dict[str, Any]:

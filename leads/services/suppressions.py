@@ -14,6 +14,7 @@ from convomono.lib.db import IntegrityError, atomic, in_transaction
 from leads.doors import campaigns
 from leads.models import Lead, Suppression
 from leads.services.scoring import rescore, weighing_of
+from leads.services.statuses import Cause, Why, move_leads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -179,8 +180,10 @@ def _asked_for(
 def _insert(row: Suppression, *, actor: Actor, now: datetime) -> None:
     row.save(force_insert=True)
     if row.level == Level.CLIENT and row.client_id is not None:
-        Lead.objects.filter(client_id=row.client_id, phone_number=row.phone_number).update(
-            status=Lead.Status.SUPPRESSED, updated_at=now
+        mark_leads(
+            client_id=row.client_id,
+            phone_numbers=[row.phone_number],
+            cause=Cause(why=Why.LISTED, by_email=actor.actor_email, at=now),
         )
     _record(row, actor=actor, now=now)
 
@@ -204,7 +207,13 @@ def is_listed(lead: Lead) -> bool:
     )
 
 
-def free_leads(*, client_id: UUID, phone_numbers: Iterable[str], now: datetime) -> None:
+def mark_leads(*, client_id: UUID, phone_numbers: Iterable[str], cause: Cause) -> None:
+    """Show leads with these numbers, at most 200, as suppressed; inside the caller's atomic block."""
+    rows = Lead.objects.filter(client_id=client_id, phone_number__in=list(phone_numbers))
+    move_leads(rows, to=Lead.Status.SUPPRESSED, cause=cause, updated_at=cause.at)
+
+
+def free_leads(*, client_id: UUID, phone_numbers: Iterable[str], cause: Cause) -> None:
     """
     Give leads whose numbers have come off the list the status that their calls say, and its score.
 
@@ -224,7 +233,7 @@ def free_leads(*, client_id: UUID, phone_numbers: Iterable[str], now: datetime) 
         usual = Lead.Status.CALLED if count else Lead.Status.NEW
         by_status[standing.get(pk, usual)].append(pk)
     for status, pks in by_status.items():
-        Lead.objects.filter(pk__in=pks).update(status=status, updated_at=now)
+        move_leads(Lead.objects.filter(pk__in=pks), to=status, cause=cause, updated_at=cause.at)
     rescore(leads=Lead.objects.filter(pk__in=list(attempts)), weighing=weighing_of(client_id))
 
 
@@ -250,8 +259,9 @@ def lift_suppression(*, suppression: Suppression, reason: str, actor: Actor, now
         concerned = marked_clients([number])
     elif suppression.level == Level.CLIENT and suppression.client_id is not None:
         concerned = [suppression.client_id]
+    cause = Cause(why=Why.LIFTED, by_email=actor.actor_email, at=now)
     for client_id in concerned:
-        free_leads(client_id=client_id, phone_numbers=[number], now=now)
+        free_leads(client_id=client_id, phone_numbers=[number], cause=cause)
     record(
         actions.SUPPRESSION_LIFTED,
         resource=suppression,

@@ -29,7 +29,7 @@ GROW = {
     "billing_transaction", "campaigns_attempt", "campaigns_automationrun", "campaigns_enrolment",
     "campaigns_followup", "campaigns_personpace", "leads_consent", "leads_lead",
     "leads_leadimportchange", "leads_leadimportrow", "leads_leadnote", "leads_leadoperationrow",
-    "leads_suppression", "reporting_dailystat", "telephony_call", "telephony_calldetail",
+    "leads_leadstatuschange", "leads_suppression", "reporting_dailystat", "telephony_call", "telephony_calldetail",
     "telephony_recording", "webhooks_endpointdelivery", "webhooks_webhookevent",
 }  # fmt: skip
 

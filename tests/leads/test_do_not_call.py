@@ -15,7 +15,7 @@ from campaigns.queries.number_check import check_number
 from campaigns.services.enrolment import enrol_lead
 from convomono.lib.ids import uuid7
 from convomono.lib.phone import parse_number
-from leads.models import Consent, Lead, LeadNote, LeadOperation, Suppression
+from leads.models import Consent, Lead, LeadNote, LeadOperation, LeadStatusChange, Suppression
 from leads.services import suppress, suppressed_numbers
 from leads.services.erasure import CallInProgress, erase_lead
 from telephony.models import Call, CallDetail
@@ -397,7 +397,7 @@ def test_erases_a_person_everywhere_but_for_a_hash_that_nobody_dials(known, acme
 
     tables = (
         *(Lead, Consent, LeadNote, Enrolment, Attempt, Call, CallDetail, FollowUp, Suppression),
-        PersonPace,
+        *(PersonPace, LeadStatusChange),
     )
     for model in tables:
         for row in model.objects.all().values():

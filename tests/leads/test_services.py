@@ -146,7 +146,7 @@ def test_keeps_do_not_call_when_the_call_it_was_asked_on_ends(
     else:
         book = LeadBook([lead.pk])
         book.summarise(lead.pk, summary, now=NOW)
-        book.convert(lead.pk)
+        book.convert(lead.pk, now=NOW)
         book.write()
 
     lead.refresh_from_db()

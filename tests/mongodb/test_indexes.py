@@ -23,7 +23,14 @@ from campaigns.models import (
 )
 from convomono.lib.ids import uuid7
 from convomono.lib.indexes import existing_indexes, missing_indexes, narrow_indexes
-from leads.models import Lead, LeadImportChange, LeadImportRow, LeadOperationRow, Suppression
+from leads.models import (
+    Lead,
+    LeadImportChange,
+    LeadImportRow,
+    LeadOperationRow,
+    LeadStatusChange,
+    Suppression,
+)
 from reporting.models import DailyStat
 from telephony.models import Call, PhoneNumber
 from tests.factories.accounts import NOW, ClientFactory
@@ -65,6 +72,7 @@ HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     "list: leads by status": lambda: Lead.objects.filter(client_id=ID, status="new").order_by(
         "-created_at"
     )[:25],
+    "lead: how its status changed": lambda: LeadStatusChange.objects.filter(lead_id=ID),
     "list: calls": lambda: Call.objects.filter(client_id=ID).order_by("-created_at")[:25],
     "list: calls of a campaign": lambda: Call.objects.filter(client_id=ID, campaign_id=ID).order_by(
         "-created_at"

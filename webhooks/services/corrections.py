@@ -64,7 +64,7 @@ def _correct(call: Call, correction: str, actor: Actor, now: datetime) -> bool:
     counted = recount_call(call=row)
     if counted is not None:
         Call.objects.filter(pk=row.pk).update(counted=counted)
-    if settle_result(call=row):
+    if settle_result(call=row, actor=actor, now=now):
         tell_conversion(call=row, now=now)
     details = {"from": before or row.outcome_class, "to": correction or row.outcome_class}
     action = actions.CALL_CORRECTED if correction else actions.CALL_CORRECTION_UNDONE
