@@ -122,6 +122,7 @@ agency_face: tuple[list[URLPattern], str] = (
         path("retell/", workspace.workspace, name="workspace"),
         path("retell/repair/", workspace.workspace_repair, name="workspace-repair"),
         path("live/", stops.live, name="live"),
+        path("live/calls/", stops.live_call_list, name="live-calls"),
         path("live/stop/", stops.stop_everything, name="stop-everything"),
         path("live/resume/", stops.resume_everything, name="resume-everything"),
         path("live/clients/<uuid:client_id>/stop/", stops.stop_client, name="stop-client"),

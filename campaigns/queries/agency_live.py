@@ -11,13 +11,18 @@ from django.db.models import Count
 from accounts.models import Client
 from campaigns.models import BatchCall, Campaign, DialGate
 from campaigns.queries.live import CallRow, call_rows
+from convomono.lib.pages import keyset_page
 from telephony.models import Call
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from convomono.lib.pages import KeysetPage
+
 ROWS = 50
+# Who has been on the line longest comes first: new calls are added behind, so that pages stay as they were.
+BY_AGE = ("created_at", "pk")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,15 @@ class AgencyCall:
     row: CallRow
     client: str
     campaign: str
+
+
+@dataclass(frozen=True)
+class LiveCalls:
+    """A page of the calls in progress, and how many there are of them."""
+
+    page: KeysetPage[Call]
+    calls: list[AgencyCall]
+    total: int
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,6 @@ def agency_live(*, now: datetime) -> AgencyLive:
     newest = list(
         Call.objects.filter(status__in=Call.LIVE).order_by("status", "-created_at", "-pk")[:ROWS]
     )
-    names = _campaign_names(newest)
     return AgencyLive(
         gate=gates.get(None),
         clients=[
@@ -92,15 +105,34 @@ def agency_live(*, now: datetime) -> AgencyLive:
             )
             for pk, client in clients.items()
         ],
-        calls=[
-            AgencyCall(
-                row=row,
-                client=clients[row.call.client_id].name,
-                campaign=names.get(row.call.campaign_id, "") if row.call.campaign_id else "",
-            )
-            for row in call_rows(newest, now=now)
-        ],
+        calls=_with_names(newest, {pk: row.name for pk, row in clients.items()}, now),
     )
+
+
+def live_calls(
+    *, client_id: UUID | None, status: str, token: str | None, now: datetime
+) -> LiveCalls:
+    """Read a page of all calls in progress, of one client's or status's if asked; six queries at most."""
+    rows = Call.objects.filter(status__in=[status] if status in Call.LIVE else Call.LIVE)
+    if client_id is not None:
+        rows = rows.filter(client_id=client_id)
+    page = keyset_page(rows, order=BY_AGE, token=token, size=ROWS)
+    ids = {call.client_id for call in page.rows}
+    names = dict(Client.objects.filter(pk__in=ids).values_list("pk", "name"))
+    return LiveCalls(page=page, calls=_with_names(page.rows, names, now), total=rows.count())
+
+
+def _with_names(calls: list[Call], clients: dict[UUID, str], now: datetime) -> list[AgencyCall]:
+    """Say whose each call is; two queries."""
+    names = _campaign_names(calls)
+    return [
+        AgencyCall(
+            row=row,
+            client=clients.get(row.call.client_id, ""),
+            campaign=names.get(row.call.campaign_id, "") if row.call.campaign_id else "",
+        )
+        for row in call_rows(calls, now=now)
+    ]
 
 
 def _counts() -> dict[UUID, dict[str, int]]:

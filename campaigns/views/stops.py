@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -17,8 +18,8 @@ from accounts.access import (
     get_visible_or_404,
 )
 from accounts.models import Client
-from campaigns.forms.stops import StopForm
-from campaigns.queries.agency_live import agency_live
+from campaigns.forms.stops import LiveCallFilterForm, StopForm
+from campaigns.queries.agency_live import agency_live, live_calls
 from campaigns.services import lifecycle, stopping
 from campaigns.views.live import last_dial
 from convomono.lib import clock
@@ -44,6 +45,26 @@ def live(request: UserRequest) -> HttpResponse:
         "updates": request.GET.get("updates") != "off",
     }
     return render_page(request, "campaigns/live_agency.html", context, partial="agency-live")
+
+
+@agency_staff
+@require_GET
+def live_call_list(request: UserRequest) -> HttpResponse:
+    form = LiveCallFilterForm(request.GET)
+    asked = form.cleaned_data if form.is_valid() else {}
+    context = {
+        "form": form,
+        "is_filtered": any(asked.values()),
+        "found": live_calls(
+            client_id=asked.get("client"),
+            status=asked.get("status", ""),
+            token=request.GET.get("page"),
+            now=clock.now(),
+        ),
+        "may_stop": request.user.has_agency_permission("manage_campaigns"),
+        "updates": request.GET.get("updates") != "off",
+    }
+    return render_page(request, "campaigns/live_agency_calls.html", context, partial="live-calls")
 
 
 @agency_permission("manage_campaigns")
@@ -74,6 +95,9 @@ def resume_client(request: UserRequest, client_id: UUID) -> HttpResponse:
 @require_POST
 def call_end(request: UserRequest, call_id: UUID) -> HttpResponse:
     _end(request, get_visible_or_404(request, Call.objects.all(), call_id))
+    if request.POST.get("from") == "calls":
+        # Back to the page of the list that it was ended from.
+        return redirect(f"{reverse('agency-campaigns:live-calls')}?{request.GET.urlencode()}")
     return redirect(LIVE)
 
 

@@ -113,6 +113,7 @@ ROUTES: dict[str, Gate] = {
     "shared-call": "public",
     "webhooks:call-outcome": "manager",
     "agency-campaigns:live": "staff",
+    "agency-campaigns:live-calls": "staff",
     "agency-campaigns:stop-everything": "manage_campaigns",
     "agency-campaigns:resume-everything": "manage_campaigns",
     "agency-campaigns:stop-client": "manage_campaigns",

@@ -152,6 +152,7 @@ OF_THE_AGENCY = (
     "/agency/lines/",
     "/agency/lines/{client}/",
     "/agency/live/",
+    "/agency/live/calls/",
     "/agency/live/stop/",
     "/agency/live/clients/{client}/stop/",
     "/agency/money/books/",

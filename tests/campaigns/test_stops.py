@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,10 +15,12 @@ from campaigns import jobs
 from campaigns.models import DialGate
 from campaigns.services import lifecycle
 from convomono.lib import clock
+from convomono.lib.ids import uuid7
 from convomono.lib.redis import redis_connection
 from telephony.models import Call
 from telephony.provider import Rejected, Unavailable
 from tests.campaigns.test_live_pages import make_call
+from tests.conftest import NOW
 from tests.factories.campaigns import enrol, launch, make_ready, run_batch
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -47,7 +51,7 @@ def test_shows_every_call_in_progress_with_whose_it_is(browse, root, call):
     assert "Person 0" in page
     assert "Acme Dental" in page
     assert "Calls in progress: 1, of which 1 talk. Launches running: 1." in page
-    assert "1 / 20" in page
+    assert re.search(r">1</a> /\s+20\s", page)
     assert 'ws-connect="/ws/agency/live/"' in page
 
 
@@ -70,6 +74,109 @@ def test_asks_the_same_number_of_queries_for_one_call_and_for_twenty(
         make_call(batch_call, leads[1], number=number, status="ongoing", outcome_class="")
     with django_assert_num_queries(8):
         browser.get(LIVE)
+
+
+CALLS = f"{LIVE}calls/"
+
+
+@pytest.fixture
+def many(batch_call, monkeypatch):
+    """Five calls in progress where a page holds two, the first the longest on the line; one that is over."""
+    monkeypatch.setattr("campaigns.queries.agency_live.ROWS", 2)
+    lead = batch_call.enrolments.order_by("pk")[0]
+    calls = [
+        make_call(batch_call, lead, number=number, status="ongoing", outcome_class="")
+        for number in range(1, 6)
+    ]
+    for number, one in enumerate(calls):
+        Call.objects.filter(pk=one.pk).update(created_at=NOW + timedelta(seconds=number))
+    make_call(batch_call, lead, number=9)
+    return calls
+
+
+def listed(page):
+    return re.findall(r'id="call-([0-9a-f-]{36})"', page)
+
+
+def next_page(page):
+    found = re.search(r'href="([^"]+)"\s+rel="next"', page)
+    return html.unescape(found[1]) if found else ""
+
+
+def test_leads_on_to_every_call_in_progress_page_by_page(browse, bob, many):
+    browser = browse(bob)
+    assert f'href="{CALLS}"' in browser.get(LIVE).content.decode()
+    found, query, pages = [], "", 0
+    while query or not pages:
+        page = browser.get(CALLS + query).content.decode()
+        assert "5 calls, the longest first" in page
+        found, query, pages = [*found, *listed(page)], next_page(page), pages + 1
+
+    assert found == [str(one.pk) for one in many]
+    assert pages == 3
+
+
+def test_lists_the_calls_of_one_client_or_status(browse, root, rival, many):
+    Call.objects.filter(pk=many[0].pk).update(client=rival)
+    Call.objects.filter(pk=many[1].pk).update(status="registered")
+    browser = browse(root)
+
+    assert listed(browser.get(f"{CALLS}?client={rival.pk}").content.decode()) == [str(many[0].pk)]
+    ringing = browser.get(f"{CALLS}?status=registered", **HTMX).content.decode()
+    assert listed(ringing) == [str(many[1].pk)]
+    assert "<html" not in ringing
+    assert (
+        "No call in progress matches" in browser.get(f"{CALLS}?client={uuid7()}").content.decode()
+    )
+    # What is no filter of ours shows everything.
+    assert "5 calls" in browser.get(f"{CALLS}?client=x&status=ended&page=x").content.decode()
+
+
+def test_asks_as_many_queries_for_two_pages_as_for_one_call(
+    browse, root, many, django_assert_num_queries
+):
+    browser = browse(root)
+    query = next_page(browser.get(CALLS).content.decode())
+    with django_assert_num_queries(9):  # a full page, and how many there are
+        browser.get(CALLS)
+    with django_assert_num_queries(8):
+        browser.get(CALLS + query)
+    Call.objects.exclude(pk=many[0].pk).delete()
+    with django_assert_num_queries(8):
+        browser.get(CALLS)
+
+
+def test_comes_back_to_the_page_that_a_call_was_ended_from(browse, root, bob, many, retell):
+    browser = browse(root)
+    query = next_page(browser.get(CALLS).content.decode())
+    page = browser.get(CALLS + query).content.decode()
+    assert html.unescape(page).count(f"/end/{query}") == 4  # the form's own address and htmx's
+    end = f"{LIVE}calls/{many[2].pk}/end/"
+
+    answer = browser.post(end + query, {"from": "calls"}, follow=True)
+
+    assert listed(answer.content.decode()) == [str(many[2].pk), str(many[3].pk)]
+    assert "The call is being ended." in answer.content.decode()
+    assert "Being ended" in answer.content.decode()
+    assert browse(bob).post(end + query, {"from": "calls"}).status_code == 403
+    assert "End the call" not in browse(bob).get(CALLS).content.decode()
+
+
+def test_says_that_the_calls_of_a_page_are_over(browse, root, many):
+    browser = browse(root)
+    query = next_page(browser.get(CALLS).content.decode())
+    Call.objects.filter(pk__in=[one.pk for one in many[2:]]).update(status="ended")
+    assert "The calls of this page are over." in browser.get(CALLS + query).content.decode()
+    Call.objects.update(status="ended")
+    assert "Nobody is on the line just now." in browser.get(CALLS).content.decode()
+
+
+def test_holds_still_when_asked_to(browse, root, many):
+    browser = browse(root)
+    assert 'hx-trigger="every 5s"' in browser.get(CALLS).content.decode()
+    page = browser.get(f"{CALLS}?updates=off").content.decode()
+    assert "every 5s" not in page
+    assert "Go live again" in page
 
 
 def test_answers_htmx_with_the_part(browse, root):
