@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from django.utils.translation import gettext as _
 
-from billing import notices, services
+from billing import hours, notices, services
 from billing.documents import paper
 from billing.models import Invoice, Printed, Statement
 from convomono.lib import clock, files
@@ -44,6 +44,11 @@ def tell_low_balances(**_later: Any) -> int:
     notices.watch_expiries(now=now)
     until = time.monotonic() + MAIL_SECONDS
     return notices.send_notices(now=now, has_time=lambda: time.monotonic() < until)
+
+
+def purge_hours(**_later: Any) -> int:
+    """Delete the hours' use that nobody looks back to."""
+    return hours.purge_hours(now=clock.now())
 
 
 def issue_statements(**_later: Any) -> int:

@@ -14,6 +14,7 @@ from django.db.models import F
 from audit import actions
 from audit.services import System, record
 from billing import lots
+from billing.hours import count_use
 from billing.models import CreditLot, Reservation, Transaction, Wallet
 from billing.notices import warn_when_low
 from billing.rules import crossed_percent
@@ -103,6 +104,7 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
     )
     line.seq, line.balance_after_seconds = wallet.seq, wallet.available_seconds
     lots.follow(line, wallet)
+    count_use([line])
     warn_when_low(line, wallet)
     return line
 
@@ -136,6 +138,7 @@ def post_consumed(wallet: Wallet, lines: Sequence[Transaction]) -> None:
         raise Overtaken
     for line in lines:
         lots.follow(line, wallet)
+    count_use(lines)
 
 
 def pay_debt(*, wallet: Wallet, freed: Transaction, seconds: int, now: datetime) -> None:

@@ -66,7 +66,9 @@ def watch_runways(*, now: datetime) -> int:
     Once per purchase for each of the times.
     """
     told = 0
-    wallets = Wallet.objects.select_related("client").order_by("pk")
+    # Who has nothing left is told by the line that used it up.
+    wallets = Wallet.objects.filter(Q(available_seconds__gt=0) | Q(reserved_seconds__gt=0))
+    wallets = wallets.select_related("client").order_by("pk")
     for some in batched(wallets.iterator(chunk_size=CHUNK), CHUNK):
         for row in with_use(some, now=now):
             hours = crossed_hours(runway=row.runway)

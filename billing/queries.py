@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, Sum
-from django.db.models.functions import TruncHour
 
+from billing.hours import running_hours, used_today
 from billing.models import CreditLot, Payment, Rate, Reservation, Transaction, Wallet
 from billing.rules import runway_hours
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from accounts.models import Client
 
-RUNNING_HOURS = 24
-RUNNING_HOURS_WITHIN = timedelta(days=7)
 RECENT_PAYMENTS = 5
 COUNTED_AT_MOST = 10_000
 SORTS = {
@@ -213,7 +210,7 @@ def wallet_overview(*, client: Client, rate: Rate, now: datetime) -> WalletOverv
         rate=rate,
         runway=runway_hours(
             usable_seconds=wallet.usable_seconds,
-            hourly_seconds=_running_hours(client, now),
+            hourly_seconds=running_hours(client.pk, now=now),
         ),
         payments=list(payments[:RECENT_PAYMENTS]),
         expiring=list(expiring_lots(client_id=client.pk)) if wallet.expiring_seconds else [],
@@ -237,42 +234,15 @@ def wallets(*, search: str = "", sort: str = "low") -> QuerySet[Wallet]:
 def with_use(rows: Iterable[Wallet], *, now: datetime) -> list[WalletRow]:
     """Add what each wallet used in the last 24 hours and how long it lasts, in one query for all."""
     found = list(rows)
-    hours: defaultdict[UUID, list[int]] = defaultdict(list)
-    per_hour = (
-        Transaction.objects.filter(
-            client__in=[wallet.client_id for wallet in found],
-            type=Transaction.Type.CONSUME,
-            created_at__gt=now - timedelta(hours=RUNNING_HOURS),
-        )
-        .annotate(hour=TruncHour("created_at"))
-        .values("client_id", "hour")
-        .annotate(total=Sum("seconds"))
-    )
-    for row in per_hour:
-        hours[row["client_id"]].append(row["total"])
+    hours = used_today((wallet.client_id for wallet in found), now=now)
     return [
         WalletRow(
             wallet=wallet,
-            used_seconds=sum(hours[wallet.client_id]),
+            used_seconds=sum(hours.get(wallet.client_id, ())),
             runway=runway_hours(
-                usable_seconds=wallet.usable_seconds, hourly_seconds=hours[wallet.client_id]
+                usable_seconds=wallet.usable_seconds,
+                hourly_seconds=hours.get(wallet.client_id, ()),
             ),
         )
         for wallet in found
     ]
-
-
-def _running_hours(client: Client, now: datetime) -> list[int]:
-    """Return the seconds used in each of the latest hours in which calls were billed."""
-    return list(
-        Transaction.objects.filter(
-            client=client,
-            type=Transaction.Type.CONSUME,
-            created_at__gt=now - RUNNING_HOURS_WITHIN,
-        )
-        .annotate(hour=TruncHour("created_at"))
-        .values("hour")
-        .annotate(total=Sum("seconds"))
-        .order_by("-hour")
-        .values_list("total", flat=True)[:RUNNING_HOURS]
-    )

@@ -12,6 +12,7 @@ from billing.jobs import (
     audit_ledgers,
     expire_minutes,
     issue_statements,
+    purge_hours,
     reconcile_nightly,
     resume_pdfs,
     show_due_rates,
@@ -109,6 +110,7 @@ periodic(expire_lost_holds, every_seconds=60)
 periodic(expire_minutes, every_seconds=60)
 periodic(show_due_rates, every_seconds=60)
 periodic(tell_low_balances, every_seconds=60)
+periodic(purge_hours, every_seconds=DAY)
 periodic(issue_statements, every_seconds=3600, queue="reports")
 periodic(resume_pdfs, every_seconds=60)
 periodic(audit_ledgers, every_seconds=600, queue="reports", timeout_seconds=3600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.models.documents import Invoice, InvoiceSeries, Printed, Seller, Statement
+from billing.models.hours import UsedHour
 from billing.models.lots import CreditLot, LotShare
 from billing.models.notices import BalanceNotice
 from billing.models.reconciliation import Difference, Reconciliation
@@ -29,5 +30,6 @@ __all__ = [
     "Statement",
     "Transaction",
     "TransactionQuerySet",
+    "UsedHour",
     "Wallet",
 ]

@@ -47,6 +47,7 @@ ACROSS_CLIENTS = {
     "suppression_by_number",
     "top_up_due",
     "transaction_of_agency",
+    "used_hour_by_age",
     "trial_unsettled",
 }
 

@@ -34,6 +34,7 @@ TESTS = (
     "guards",
     "invariants",
     "differences",
+    "hours",
     "histories",
 )
 # Threads can't see a database in memory of a forked process; one part of the histories is enough.
@@ -89,6 +90,9 @@ MUTANTS = (
     Mutant(
         LEDGER, "balance_after_seconds=wallet.available", "balance_after_seconds=wallet.reserved"
     ),
+    Mutant(LEDGER, "    count_use([line])", "    pass"),
+    Mutant(LEDGER, "    count_use(lines)", "    pass"),
+    Mutant("hours", "if not used:", "if True:"),
     Mutant(HOLDS, "if not seconds:", "if False:"),
     Mutant(HOLDS, "raise HoldResolved\n        return", "pass\n        return"),
     Mutant(HOLDS, "            post(line)\n", "            pass\n"),

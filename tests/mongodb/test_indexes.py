@@ -12,7 +12,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from audit.models import AuditLog
-from billing.models import CallHold, Difference, LotShare, Rate, Statement, Transaction
+from billing.models import (
+    CallHold,
+    Difference,
+    LotShare,
+    Rate,
+    Statement,
+    Transaction,
+    UsedHour,
+)
 from campaigns.models import (
     Attempt,
     BatchCall,
@@ -88,6 +96,9 @@ HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     "bulk: rows of a change": lambda: LeadOperationRow.objects.filter(operation_id=ID),
     "ledger: lots of a reservation": lambda: LotShare.objects.filter(
         client_id=ID, reservation_id=ID
+    ),
+    "ledger: hours of clients": lambda: UsedHour.objects.filter(
+        client_id__in=[ID], hour_at__gte=NOW
     ),
     "ledger: by its place": lambda: Transaction.objects.filter(wallet_id=ID, seq__gte=1).order_by(
         "seq"
