@@ -166,8 +166,9 @@ class Enrolment(ClientOwned):
             models.Index(
                 fields=["client", "campaign", "status", "batch_call"], name="enrolment_by_launch"
             ),
+            # With the key in it: pages of a hundred thousand who were never called begin where they begin.
             models.Index(
-                fields=["client", "campaign", "-last_attempted_at"], name="enrolment_by_call"
+                fields=["client", "campaign", "-last_attempted_at", "id"], name="enrolment_by_last"
             ),
             models.Index(
                 fields=["batch_call", "status", "next_attempt_at", "-priority"],

@@ -12,6 +12,7 @@ from campaigns.models import Attempt, Enrolment, FollowUp
 from campaigns.queries.lead_sentences import lead_sentence
 from campaigns.queries.lead_statuses import StatusHistory, status_history
 from campaigns.queries.leads_history import Line, history
+from convomono.lib.pages import keyset_page
 from leads.models import Consent, Lead, LeadNote
 from leads.services import suppressed_numbers
 from leads.services.scoring import weighing_of
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from campaigns.models import Campaign
+    from convomono.lib.pages import KeysetPage
     from leads.scoring import Score
 
 MOST_ROWS = 50
+# Whoever was called last comes first, then those nobody has called yet.
+ENROLMENT_ORDER = ("-last_attempted_at", "pk")
 
 
 def enrolment_list(
@@ -41,7 +45,13 @@ def enrolment_list(
         rows = rows.exclude(batch_call=None)
     if search:
         rows = rows.filter(lead__search_text__contains=search.casefold())
-    return rows.select_related("lead", "batch_call").order_by("-last_attempted_at", "pk")
+    return rows.order_by(*ENROLMENT_ORDER)
+
+
+def enrolment_page(rows: QuerySet[Enrolment], *, token: str | None) -> KeysetPage[Enrolment]:
+    """Return a page of these, each with its lead and launch; three queries at most."""
+    whole = Enrolment.objects.select_related("lead", "batch_call")
+    return keyset_page(rows, order=ENROLMENT_ORDER, token=token, read_from=whole)
 
 
 @dataclass(frozen=True)

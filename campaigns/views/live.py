@@ -19,13 +19,12 @@ from accounts.access import (
 from campaigns.forms.lists import EnrolmentFilterForm
 from campaigns.leasing import nobody_dials
 from campaigns.models import Campaign, TopUp
-from campaigns.queries.leads import enrolment_list, with_sentences
+from campaigns.queries.leads import enrolment_list, enrolment_page, with_sentences
 from campaigns.queries.live import last_dialled_at, live_page
 from campaigns.services import lifecycle
 from convomono.lib import clock
 from convomono.lib.display import exact_instant
 from convomono.lib.htmx import render_page
-from convomono.lib.pages import list_page
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,7 +64,7 @@ def campaign_leads(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         search=asked.get("q", ""),
         launched=asked.get("launched", ""),
     )
-    page = list_page(rows, request.GET.get("page"))
+    page = enrolment_page(rows, token=request.GET.get("page"))
     context = {
         "campaign": campaign,
         "form": form,

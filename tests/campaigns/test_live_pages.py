@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from campaigns.models import Attempt, BatchCall
+from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.queries.leads import ENROLMENT_ORDER, enrolment_list
 from campaigns.queries.progress import add_up, shown_status, why
-from convomono.lib import clock
+from convomono.lib import clock, pages
 from leads.models import Suppression
 from telephony.models import Call, CallDetail
 from tests.factories.billing import balances
@@ -171,6 +175,64 @@ def test_tells_of_leads_that_wait_for_the_next_launch(browse, alice, running):
 
     assert "2 leads were added since" in page
     assert url(running, "launch/") in page
+
+
+def test_pages_through_all_leads_by_key(browse, vera, equipped, monkeypatch):
+    """Whoever was called last first, then the others; nobody twice, nobody left out, and back again."""
+    monkeypatch.setattr(pages.keyset_page, "__kwdefaults__", {"size": 3, "read_from": None})
+    campaign = make_ready(equipped)
+    enrol(campaign, 8)
+    rows = list(campaign.enrolments.order_by("pk"))
+    for minutes, row in ((1, rows[5]), (2, rows[1]), (2, rows[3]), (2, rows[6])):
+        row.last_attempted_at = NOW + timedelta(minutes=minutes)
+        row.save()
+    wanted = [rows[i] for i in (1, 3, 6, 5, 0, 2, 4, 7)]
+    browser, seen, query = browse(vera), [], ""
+    for first, last in ((1, 3), (4, 6), (7, 8)):
+        page = browser.get(f"/app/campaigns/{campaign.pk}/leads/{query}").content.decode()
+        assert f"{first}–{last} of 8" in page
+        seen += re.findall(r'href="/app/leads/([0-9a-f-]{36})/"', page)
+        query = neighbour(page, "next")
+    assert seen == [str(row.lead_id) for row in wanted]
+    assert not query
+    back = browser.get(f"/app/campaigns/{campaign.pk}/leads/{neighbour(page, 'prev')}")
+    assert "4–6 of 8" in back.content.decode()
+
+
+def neighbour(page, rel):
+    found = re.search(rf'href="([^"]+)"\s+rel="{rel}"', page)
+    return html.unescape(found[1]) if found else ""
+
+
+def test_asks_as_many_queries_for_a_page_of_leads_as_for_one(
+    browse, vera, equipped, django_assert_num_queries
+):
+    campaign = make_ready(equipped)
+    enrol(campaign, 1)
+    browser = browse(vera)
+    with django_assert_num_queries(4):
+        browser.get(f"/app/campaigns/{campaign.pk}/leads/")
+    enrol(campaign, 40, start=1)
+    with django_assert_num_queries(4):
+        browser.get(f"/app/campaigns/{campaign.pk}/leads/")
+
+
+@pytest.mark.sqlite_only("its plans in its own words")
+@pytest.mark.parametrize("called", [None, NOW])
+def test_begins_a_page_of_leads_where_it_begins(equipped, called):
+    """No page sorts a list that may hold a hundred thousand people."""
+    campaign = make_ready(equipped)
+    enrol(campaign, 8)
+    Enrolment.objects.update(last_attempted_at=called)
+    rows = enrolment_list(campaign)
+    page = pages.keyset_page(rows, order=ENROLMENT_ORDER, token=None, size=3)
+    with CaptureQueriesContext(connection) as asked:
+        pages.keyset_page(rows, order=ENROLMENT_ORDER, token=page.after, size=3)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked[0]['sql']}")
+        plan = " ".join(row[-1] for row in cursor.fetchall())
+    assert "enrolment_by_last" in plan
+    assert "TEMP B-TREE" not in plan
 
 
 def test_lists_the_leads_behind_a_number(browse, vera, running):
