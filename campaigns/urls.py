@@ -117,6 +117,7 @@ agency_face: tuple[list[URLPattern], str] = (
         path("templates/", templates.template_list, name="template-list"),
         path("templates/new/", templates.template_create, name="template-create"),
         path(_TEMPLATE, templates.template_detail, name="template-detail"),
+        path(f"{_TEMPLATE}dialling/", templates.template_dialling, name="template-dialling"),
         path(f"{_TEMPLATE}offer/", templates.template_offer, name="template-offer"),
         path(f"{_TEMPLATE}withdraw/", templates.template_withdraw, name="template-withdraw"),
         path("retell/", workspace.workspace, name="workspace"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FAILED = {OutcomeClass.TECHNICAL, OutcomeClass.NOT_PLACED, OutcomeClass.NUMBER_TROUBLE}
 _OPTED_OUT = "user_requested_dnc"
 _NEGATIVE = "Negative"
-_OFF = 100
+OFF = 100
 # People are fewer than calls: half as many tell as much.
 _FEWEST_PEOPLE = 5
 HOUR = timedelta(hours=1)
@@ -80,7 +80,7 @@ def tripped(*, safety: Safety, recent: Recent) -> Trip | None:
     )
     for code, part, whole, limit, is_of_people in shares:
         least = fewest_people if is_of_people else safety.least_calls
-        if limit >= _OFF or whole < least:
+        if limit >= OFF or whole < least:
             continue
         # A few people's moods are chance: of people the share has to be above the limit for certain.
         share = _at_least(part, whole) if is_of_people else part / whole

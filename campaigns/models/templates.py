@@ -42,7 +42,7 @@ class CampaignTemplate(BaseModel):
 
 
 class TemplateVersion(AppendOnly):
-    """What a template said at one time; `content` holds the fields of `services.templates.TEMPLATE_FIELDS`."""
+    """What a template said at one time; `content` holds the fields of `services.templates.TEMPLATE_FIELDS` and how it dials."""
 
     template = models.ForeignKey(
         CampaignTemplate, models.PROTECT, related_name="versions", db_index=False

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _, ngettext
 
+from campaigns.dialling.breaking import OFF
 from campaigns.models import Campaign, CampaignTemplate, TemplateVersion
+from campaigns.queries.calling_rules import clock_hours, weekday_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
+
+    from campaigns.services.templates import TemplateContent
 
 MOST_OFFERED = 50
 MOST_FOUND = 20
@@ -48,6 +53,54 @@ def campaigns_to_start_from(search: str) -> list[Campaign]:
     rows = Campaign.objects.select_related("client").exclude(script_raw="")
     found = rows.filter(Q(name__icontains=search) | Q(client__name__icontains=search))
     return list(found.order_by("-created_at", "-pk")[:MOST_FOUND])
+
+
+def dialling_facts(content: TemplateContent) -> list[tuple[str, str]]:
+    """Return how campaigns made from it dial, as pairs of words; no query."""
+    campaign, dialling, safety = content.campaign, content.dialling, content.dialling.safety
+    shares = (
+        (safety.failed_percent, _("%(n)d %% of calls that fail")),
+        (safety.opted_out_percent, _("%(n)d %% of people who opt out")),
+        (safety.negative_percent, _("%(n)d %% of people in a bad mood")),
+    )
+    stops = [words % {"n": percent} for percent, words in shares if percent < OFF]
+    if safety.talk_minutes_per_hour:
+        stops.append(_("%(n)d minutes of talk in an hour") % {"n": safety.talk_minutes_per_hour})
+    delays = (
+        (campaign.busy_delay_seconds, _("%(n)d min after busy")),
+        (campaign.no_answer_delay_seconds, _("%(n)d min after no answer")),
+        (campaign.voicemail_delay_seconds, _("%(n)d min after voicemail")),
+        (campaign.declined_delay_seconds, _("%(n)d min after declined")),
+    )
+    own = len(dialling.dispositions)
+    times = [
+        *([_("at another time of the day")] if dialling.is_other_time_of_day else []),
+        *([_("not on weekends")] if dialling.is_business_days else []),
+        *(
+            [
+                ngettext("%(n)d reason has its own rule", "%(n)d reasons have their own rule", own)
+                % {"n": own}
+            ]
+            if own
+            else []
+        ),
+    ]
+    hours = clock_hours(campaign.opens_minute, campaign.closes_minute)
+    facts = [
+        (_("Hours"), f"{weekday_names(campaign.weekdays)}, {hours}"),
+        (_("Attempts per lead"), str(campaign.max_attempts)),
+        (
+            _("Tried again"),
+            ", ".join([*(words % {"n": wait // 60} for wait, words in delays), *times]),
+        ),
+        (_("Stops by itself at"), ", ".join(stops) or _("nothing")),
+    ]
+    if stops:
+        looked_at = {"window": safety.window_calls, "least": safety.least_calls}
+        facts.append((_("Looks at"), _("the last %(window)d calls, from %(least)d on") % looked_at))
+    if dialling.calls_per_minute:
+        facts.append((_("New calls in a minute"), str(dialling.calls_per_minute)))
+    return facts
 
 
 def versions_of(template: CampaignTemplate) -> list[TemplateVersion]:

@@ -9,7 +9,7 @@ from audit import actions
 from audit.services import record
 from campaigns.models import RetryPolicy
 from campaigns.services.authoring import CampaignContent, content_of, make_campaign
-from campaigns.services.policies import dialling_of, set_dialling
+from campaigns.services.policies import dialling_of, write_dialling
 from campaigns.services.variables import save_variables, variable_rules
 from convomono.lib.db import atomic
 
@@ -40,7 +40,7 @@ def duplicate_campaign(*, campaign: Campaign, name: str, actor: Actor, now: date
     )
     details = {"from": str(campaign.pk)}
     record(actions.CAMPAIGN_DUPLICATED, resource=copy, actor=actor, now=now, details=details)
-    set_dialling(campaign=copy, dialling=dialling_of(campaign), actor=actor, now=now)
+    write_dialling(campaign=copy, dialling=dialling_of(campaign))
     kept = {one: getattr(campaign.retry_policy, one) for one in _KEPT}
     RetryPolicy.objects.filter(campaign=copy).update(**kept)
     if rules := variable_rules(campaign.pk):

@@ -66,21 +66,10 @@ def set_dialling(*, campaign: Campaign, dialling: Dialling, actor: Actor, now: d
     before = dialling_of(campaign)
     if before == dialling:
         return False
-    owner = {"client_id": campaign.client_id}
-    retry: dict[str, Any] = {
-        "dispositions": dialling.dispositions,
-        "is_other_time_of_day": dialling.is_other_time_of_day,
-        "is_business_days": dialling.is_business_days,
-        "callback_delay_seconds": dialling.callback_delay_seconds,
-    }
-    safety = {**asdict(dialling.safety), _SPEED: dialling.calls_per_minute}
 
     @atomic
     def block() -> None:
-        if not RetryPolicy.objects.filter(campaign=campaign).update(**retry):
-            RetryPolicy.objects.create(campaign=campaign, **owner, **retry)
-        if not SafetyPolicy.objects.filter(campaign=campaign).update(**safety):
-            SafetyPolicy.objects.create(campaign=campaign, **owner, **safety)
+        write_dialling(campaign=campaign, dialling=dialling)
         outdate_request(campaign_id=campaign.pk, now=now)
         changed = _changed(asdict(before), asdict(dialling))
         tell_of_edit(campaign=campaign, changed=changed, actor=actor, now=now)
@@ -89,6 +78,22 @@ def set_dialling(*, campaign: Campaign, dialling: Dialling, actor: Actor, now: d
 
     block()
     return True
+
+
+def write_dialling(*, campaign: Campaign, dialling: Dialling) -> None:
+    """Write it inside the caller's block, which records why."""
+    owner = {"client_id": campaign.client_id}
+    retry: dict[str, Any] = {
+        "dispositions": dialling.dispositions,
+        "is_other_time_of_day": dialling.is_other_time_of_day,
+        "is_business_days": dialling.is_business_days,
+        "callback_delay_seconds": dialling.callback_delay_seconds,
+    }
+    safety = {**asdict(dialling.safety), _SPEED: dialling.calls_per_minute}
+    if not RetryPolicy.objects.filter(campaign=campaign).update(**retry):
+        RetryPolicy.objects.create(campaign=campaign, **owner, **retry)
+    if not SafetyPolicy.objects.filter(campaign=campaign).update(**safety):
+        SafetyPolicy.objects.create(campaign=campaign, **owner, **safety)
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

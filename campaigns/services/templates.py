@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from audit import actions
 from audit.services import record
+from campaigns.dialling.breaking import Safety
 from campaigns.models import CampaignTemplate, TemplateVersion
-from campaigns.services.authoring import CampaignContent, content_of
+from campaigns.services.authoring import CampaignContent, content_of, make_campaign
+from campaigns.services.policies import Dialling, dialling_of, write_dialling
 from campaigns.settings_schema import with_defaults
 from campaigns.starters import BUSINESS, fill_in
 from convomono.lib.db import IntegrityError, atomic, compare_and_set, run_atomic
@@ -46,6 +48,14 @@ class TemplateChanged(Exception):
 
 
 @dataclass(frozen=True)
+class TemplateContent:
+    """What a version of a template holds: what is said and when, and how such a campaign dials."""
+
+    campaign: CampaignContent
+    dialling: Dialling = Dialling()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True)
 class Offer:
     """How a template is shown to clients, and to which: to all without `only_for`."""
 
@@ -54,7 +64,7 @@ class Offer:
     only_for: Client | None = None
 
 
-def content_from(campaign: Campaign) -> CampaignContent:
+def content_from(campaign: Campaign) -> TemplateContent:
     """Return a campaign's content for a template: the client's name gives way to "[business]"."""
     content = content_of(campaign)
     name = re.compile(re.escape(campaign.client.name), re.IGNORECASE)
@@ -69,7 +79,7 @@ def content_from(campaign: Campaign) -> CampaignContent:
         return value
 
     words = ("name", "goal", "script_raw", "opening_line")
-    return replace(
+    kept = replace(
         content,
         **{word: anonymous(getattr(content, word)) for word in words},
         settings=anonymous(dict(content.settings)),
@@ -78,13 +88,14 @@ def content_from(campaign: Campaign) -> CampaignContent:
         caller_numbers=(),
         is_any_hour=False,
     )
+    return TemplateContent(kept, dialling_of(campaign))
 
 
 @atomic
 def create_template(
     *,
     offer: Offer,
-    content: CampaignContent,
+    content: TemplateContent,
     source: Campaign | None,
     actor: Actor,
     now: datetime,
@@ -109,7 +120,7 @@ def change_template(
     *,
     template: CampaignTemplate,
     offer: Offer,
-    content: CampaignContent,
+    content: TemplateContent,
     actor: Actor,
     now: datetime,
 ) -> bool:
@@ -118,7 +129,7 @@ def change_template(
 
     :raises TemplateChanged: if somebody else made that version meanwhile
     """
-    spoken = _kept(content) != content_data(template)
+    spoken = _kept(content) != _kept(template_content(template))
     shown = {"name": offer.name, "about": offer.about, "only_for": offer.only_for}
     if not spoken and all(getattr(template, name) == value for name, value in shown.items()):
         return False
@@ -166,31 +177,43 @@ def _set_status(
     return bool(changed)
 
 
-def content_data(template: CampaignTemplate) -> dict[str, Any]:
-    """Return what the template's current version holds, by the names of TEMPLATE_FIELDS. One query."""
-    version = TemplateVersion.objects.get(template=template, number=template.number)
-    data: dict[str, Any] = version.content
-    return data
-
-
-def template_content(template: CampaignTemplate) -> CampaignContent:
-    """Return the template's words with "[business]" in them. One query."""
-    data = content_data(template)
-    return CampaignContent(
-        **{
-            **data,
-            "name": template.name,
-            "settings": with_defaults(data["settings"]),
-            "weekdays": tuple(data["weekdays"]),
-        }
+def template_content(template: CampaignTemplate) -> TemplateContent:
+    """Return what the template's current version says, with "[business]" in it. One query."""
+    data = TemplateVersion.objects.get(template=template, number=template.number).content
+    campaign = CampaignContent(
+        name=template.name,
+        settings=with_defaults(data["settings"]),
+        weekdays=tuple(data["weekdays"]),
+        **{name: data[name] for name in TEMPLATE_FIELDS if name not in ("settings", "weekdays")},
     )
+    # Versions of before templates held it dial as any new campaign does.
+    stored = data.get("dialling") or asdict(Dialling())
+    safety = Safety(**{**asdict(Safety()), **stored["safety"]})
+    return TemplateContent(campaign, Dialling(**{**stored, "safety": safety}))
 
 
-def campaign_content(
-    *, template: CampaignTemplate, name: str, goal: str, business: str
+@atomic
+def start_from_template(
+    *, template: CampaignTemplate, client: Client, name: str, goal: str, actor: Actor, now: datetime
+) -> Campaign:
+    """Create a draft with the template's words for this client's business, its hours, and how it dials."""
+    held = template_content(template)
+    campaign = make_campaign(
+        client_id=client.pk,
+        content=_for_business(held.campaign, name=name, goal=goal, business=client.name),
+        actor=actor,
+        now=now,
+        template_id=str(template.pk),
+        template_number=template.number,
+    )
+    write_dialling(campaign=campaign, dialling=held.dialling)
+    record(actions.CAMPAIGN_CREATED, resource=campaign, actor=actor, now=now)
+    return campaign
+
+
+def _for_business(
+    content: CampaignContent, *, name: str, goal: str, business: str
 ) -> CampaignContent:
-    """Return the content of a new campaign: the template's words, for this business."""
-    content = template_content(template)
     settings = {
         key: fill_in(value, business=business) if isinstance(value, str) else value
         for key, value in content.settings.items()
@@ -208,7 +231,7 @@ def campaign_content(
 def _write(
     template: CampaignTemplate,
     number: int,
-    content: CampaignContent,
+    content: TemplateContent,
     actor: Actor,
     now: datetime,
 ) -> None:
@@ -221,7 +244,12 @@ def _write(
     )
 
 
-def _kept(content: CampaignContent) -> dict[str, Any]:
-    data = asdict(content)
-    kept = {name: data[name] for name in TEMPLATE_FIELDS}
-    return {**kept, "settings": dict(content.settings), "weekdays": list(content.weekdays)}
+def _kept(content: TemplateContent) -> dict[str, Any]:
+    campaign = content.campaign
+    data = asdict(campaign)
+    return {
+        **{name: data[name] for name in TEMPLATE_FIELDS},
+        "settings": dict(campaign.settings),
+        "weekdays": list(campaign.weekdays),
+        "dialling": asdict(content.dialling),
+    }

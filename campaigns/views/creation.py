@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -13,7 +13,7 @@ from campaigns.forms.campaign import NewCampaignForm
 from campaigns.queries.templates import offered_to
 from campaigns.services import lifecycle
 from campaigns.services.authoring import CampaignContent
-from campaigns.services.templates import campaign_content
+from campaigns.services.templates import start_from_template
 from campaigns.starters import STARTERS, find_starter
 from convomono.lib import clock
 
@@ -51,22 +51,12 @@ def campaign_create(request: ClientRequest) -> HttpResponse:
 def _create(
     request: ClientRequest, form: NewCampaignForm, template: CampaignTemplate | None
 ) -> Campaign:
-    words = {
-        "name": form.cleaned_data["name"],
-        "goal": form.cleaned_data["goal"],
-        "business": request.tenant.name,
-    }
+    words = {"name": form.cleaned_data["name"], "goal": form.cleaned_data["goal"]}
+    made: dict[str, Any] = {"client": request.tenant, "actor": request.user, "now": clock.now()}
+    if template:
+        return start_from_template(template=template, **words, **made)
     slug = form.cleaned_data["template"]
-    content = (
-        campaign_content(template=template, **words)
-        if template
-        else lifecycle.started_content(starter=find_starter(slug), **words)
+    content = lifecycle.started_content(
+        starter=find_starter(slug), business=request.tenant.name, **words
     )
-    return lifecycle.create_campaign(
-        client=request.tenant,
-        content=content,
-        template_id=slug,
-        template_number=template.number if template else 0,
-        actor=request.user,
-        now=clock.now(),
-    )
+    return lifecycle.create_campaign(content=content, template_id=slug, **made)

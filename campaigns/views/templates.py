@@ -14,9 +14,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import agency_permission, get_or_404
 from accounts.models import Client
 from campaigns import script
+from campaigns.forms.dialling import DiallingForm, initial_of
+from campaigns.forms.schedule import AttemptsForm, HoursForm
 from campaigns.forms.templates import TemplateForm, TemplateSearchForm
 from campaigns.models import Campaign, CampaignTemplate
-from campaigns.queries.templates import campaigns_to_start_from, template_rows, versions_of
+from campaigns.queries.templates import (
+    campaigns_to_start_from,
+    dialling_facts,
+    template_rows,
+    versions_of,
+)
 from campaigns.services import templates
 from campaigns.services.authoring import CampaignContent
 from campaigns.starters import BUSINESS
@@ -47,13 +54,17 @@ def template_list(request: UserRequest) -> HttpResponse:
 def template_create(request: UserRequest) -> HttpResponse:
     """Write a template, from nothing or from a campaign that `campaign` names."""
     source = _source(request)
-    content = templates.content_from(source) if source else CampaignContent(name="")
-    shown = {"title": content.name, "about": "", "only_for": ""}
-    form = _form(request, content, shown)
+    content = (
+        templates.content_from(source)
+        if source
+        else templates.TemplateContent(CampaignContent(name=""))
+    )
+    shown = {"title": content.campaign.name, "about": "", "only_for": ""}
+    form = _form(request, content.campaign, shown)
     if request.method == "POST" and form.is_valid():
         template = templates.create_template(
             offer=_offer(form),
-            content=_written(form),
+            content=replace(content, campaign=_written(form)),
             source=source,
             actor=request.user,
             now=clock.now(),
@@ -83,33 +94,63 @@ def template_detail(request: UserRequest, template_id: UUID) -> HttpResponse:
         "about": template.about,
         "only_for": str(template.only_for_id or ""),
     }
-    form = _form(request, content, shown)
+    form = _form(request, content.campaign, shown)
     if request.method == "POST" and form.is_valid():
-        try:
-            changed = templates.change_template(
-                template=template,
-                offer=_offer(form),
-                content=_written(form),
-                actor=request.user,
-                now=clock.now(),
-            )
-        except templates.TemplateChanged:
-            messages.error(request, _("Somebody else has just changed it: look at it again."))
-        else:
-            said = _("Saved. New campaigns get it.") if changed else _("Nothing was different.")
-            messages.success(request, said)
-        return redirect("agency-campaigns:template-detail", template.pk)
+        return _change(request, template, _offer(form), replace(content, campaign=_written(form)))
     context = {
         "form": form,
         "template": template,
         "versions": versions_of(template),
         "used_count": template_rows([template])[0].used_count,
         "problems": script.check(
-            script=content.script_raw, opening_line=content.opening_line, business=BUSINESS
+            script=content.campaign.script_raw,
+            opening_line=content.campaign.opening_line,
+            business=BUSINESS,
         ),
+        "facts": dialling_facts(content),
     }
     status = INVALID if form.is_bound else 200
     return render(request, "campaigns/template_detail.html", context, status=status)
+
+
+@agency_permission("manage_campaigns")
+@require_http_methods(["GET", "POST"])
+def template_dialling(request: UserRequest, template_id: UUID) -> HttpResponse:
+    """Set when campaigns made from it call, how they retry, and what stops them by themselves."""
+    template = _found(template_id)
+    content = templates.template_content(template)
+    data = request.POST if request.method == "POST" else None
+    hours = HoursForm(data, content=content.campaign, is_sandbox=False)
+    attempts = AttemptsForm(data, content=content.campaign)
+    form = DiallingForm(data, initial=initial_of(content.dialling))
+    forms = (hours, attempts, form)
+    # Each is asked, so that all that is wrong is said at once.
+    if data is not None and not [one for one in forms if not one.is_valid()]:
+        campaign = replace(content.campaign, **hours.changes(), **attempts.changes())
+        edited = replace(content, campaign=campaign, dialling=form.dialling())
+        offer = templates.Offer(template.name, template.about, template.only_for)
+        return _change(request, template, offer, edited)
+    context = {"template": template, "hours": hours, "attempts": attempts, "form": form}
+    status = INVALID if data is not None else 200
+    return render(request, "campaigns/template_dialling.html", context, status=status)
+
+
+def _change(
+    request: UserRequest,
+    template: CampaignTemplate,
+    offer: templates.Offer,
+    content: templates.TemplateContent,
+) -> HttpResponse:
+    try:
+        changed = templates.change_template(
+            template=template, offer=offer, content=content, actor=request.user, now=clock.now()
+        )
+    except templates.TemplateChanged:
+        messages.error(request, _("Somebody else has just changed it: look at it again."))
+    else:
+        said = _("Saved. New campaigns get it.") if changed else _("Nothing was different.")
+        messages.success(request, said)
+    return redirect("agency-campaigns:template-detail", template.pk)
 
 
 @agency_permission("manage_campaigns")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from campaigns.dialling.breaking import Safety
 from campaigns.jobs import index_knowledge
 from campaigns.models import CampaignTemplate
 from campaigns.services import knowledge, templates
 from campaigns.services.authoring import CampaignContent
 from campaigns.services.experimenting import Trial, prepare_variant, start_experiment
+from campaigns.services.policies import Dialling
 from campaigns.services.preparing import find_or_make_agent
 from campaigns.settings_schema import DEFAULTS
 from leads.models import SavedView
@@ -43,6 +45,8 @@ WIN_BACK = CampaignContent(
     script_raw="You are an AI assistant of [business]. Ask {{first_name}} what was missing.",
     settings={**DEFAULTS, "conversion": "The person wants an offer."},
 )
+# People who are due are no strangers: it stops early when they don't like it.
+CAREFUL = Dialling(safety=Safety(opted_out_percent=5, negative_percent=40))
 HOURS = """\
 Acme Dental, 12 Maple Street. Open Monday to Friday, 8:00 to 18:00, and on the first Saturday of a month.
 Parking is free behind the building. The bus 14 stops at the door.
@@ -60,14 +64,14 @@ def keep_templates(*, agency: Agency, now: datetime) -> None:
     by: dict[str, Any] = {"actor": agency.root, "now": now}
     recall = templates.create_template(
         offer=templates.Offer("Recall", "Calls people who are due and offers two times."),
-        content=RECALL,
+        content=templates.TemplateContent(RECALL, CAREFUL),
         source=None,
         **by,
     )
     templates.offer_template(template=recall, **by)
     templates.create_template(
         offer=templates.Offer("Win back", "Asks people who left what was missing."),
-        content=WIN_BACK,
+        content=templates.TemplateContent(WIN_BACK),
         source=None,
         **by,
     )

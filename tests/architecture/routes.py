@@ -222,6 +222,7 @@ ROUTES: dict[str, Gate] = {
     "agency-campaigns:template-list": "manage_campaigns",
     "agency-campaigns:template-create": "manage_campaigns",
     "agency-campaigns:template-detail": "manage_campaigns",
+    "agency-campaigns:template-dialling": "manage_campaigns",
     "agency-campaigns:template-offer": "manage_campaigns",
     "agency-campaigns:template-withdraw": "manage_campaigns",
     "agency-campaigns:workspace-repair": "manage_campaigns",

@@ -24,7 +24,7 @@ from campaigns.models import (
 from campaigns.services.call_shares import share_call
 from campaigns.services.knowledge import add_text, create_knowledge
 from campaigns.services.questions import keep_question
-from campaigns.services.templates import Offer, create_template
+from campaigns.services.templates import Offer, TemplateContent, create_template
 from convomono.lib import clock
 from convomono.lib.db import atomic
 from convomono.lib.ids import uuid7
@@ -184,7 +184,7 @@ def ids(acme, rival, root, alice, vera, now):
         "request_id": asked.pk,
         "template_id": create_template(
             offer=Offer("Recall", ""),
-            content=campaign_content(),
+            content=TemplateContent(campaign_content()),
             source=None,
             actor=root,
             now=now,

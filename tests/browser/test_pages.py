@@ -126,6 +126,7 @@ OF_THE_AGENCY = (
     "/agency/templates/new/?q=a",
     "/agency/templates/new/?campaign={ready}",
     "/agency/templates/{template}/",
+    "/agency/templates/{template}/dialling/",
     "/agency/numbers/add/",
     "/agency/numbers/buy/",
     "/agency/numbers/buy/twilio/",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from audit.models import AuditLog
-from campaigns.models import Campaign, CampaignTemplate, TemplateVersion
+from campaigns.dialling.breaking import Safety
+from campaigns.models import Campaign, CampaignTemplate, SafetyPolicy, TemplateVersion
 from campaigns.services import templates
 from campaigns.services.authoring import content_of
-from campaigns.services.templates import Offer
+from campaigns.services.policies import Dialling, dialling_of, set_dialling
+from campaigns.services.templates import Offer, TemplateContent
 from tests.factories.campaigns import NOW, campaign_content, make_draft, make_ready
 
 LIST = "/agency/templates/"
@@ -26,10 +28,9 @@ WORDS = {
 }
 
 
-def make_template(actor, *, offered=True, **fields):
-    content = campaign_content(
-        **{"script_raw": WORDS["script_raw"], "opening_line": WORDS["opening_line"], **fields}
-    )
+def make_template(actor, *, offered=True, dialling=Dialling(), **fields):  # noqa: B008 - frozen
+    words = {"script_raw": WORDS["script_raw"], "opening_line": WORDS["opening_line"]}
+    content = TemplateContent(campaign_content(**{**words, **fields}), dialling)
     template = templates.create_template(
         offer=Offer("Recall", "Calls patients who are due."),
         content=content,
@@ -40,6 +41,52 @@ def make_template(actor, *, offered=True, **fields):
     if offered:
         templates.offer_template(template=template, actor=actor, now=NOW)
     return template
+
+
+def spoken(script):
+    return TemplateContent(campaign_content(script_raw=script))
+
+
+CAREFUL = Dialling(
+    dispositions={"dial_busy": {"most": 2, "delay_seconds": 600}},
+    is_other_time_of_day=True,
+    is_business_days=True,
+    callback_delay_seconds=7200,
+    safety=Safety(
+        failed_percent=20,
+        opted_out_percent=5,
+        negative_percent=100,
+        window_calls=40,
+        least_calls=10,
+        talk_minutes_per_hour=90,
+    ),
+    calls_per_minute=6,
+)
+HOW = {
+    "weekdays": ["0", "2"],
+    "opens_at": "10:00",
+    "closes_at": "15:30",
+    "max_attempts": "2",
+    "busy_minutes": "30",
+    "no_answer_minutes": "60",
+    "voicemail_minutes": "120",
+    "declined_minutes": "240",
+    "ring_seconds": "25",
+    "voicemail_action": "hangup",
+    "voicemail_message": "",
+    "callback_hours": "2",
+    "failed_percent": "20",
+    "opted_out_percent": "5",
+    "negative_percent": "100",
+    "window_calls": "40",
+    "least_calls": "10",
+    "talk_minutes_per_hour": "90",
+    "calls_per_minute": "6",
+    "is_other_time_of_day": "on",
+    "is_business_days": "on",
+    "dial_busy_most": "2",
+    "dial_busy_minutes": "10",
+}
 
 
 def start(browser, template, name="Ours"):
@@ -101,7 +148,7 @@ def test_makes_one_of_a_campaign_without_what_is_the_clients_own(root, acme, bro
     assert "Acme" not in held
     assert "1234" not in held
     assert "+1212" not in held
-    content = templates.template_content(template)
+    content = templates.template_content(template).campaign
     assert (content.is_any_hour, content.caller_numbers) == (False, ())
     assert content.settings["keywords"] == ["[business]"]
 
@@ -145,17 +192,13 @@ def test_refuses_an_edit_of_what_somebody_else_has_changed(root):
     template = make_template(root)
     stale = CampaignTemplate.objects.get(pk=template.pk)
     edit = {"offer": Offer("Recall", ""), "actor": root, "now": NOW}
-    templates.change_template(
-        template=template, content=campaign_content(script_raw="First."), **edit
-    )
+    templates.change_template(template=template, content=spoken("First."), **edit)
 
     with pytest.raises(templates.TemplateChanged):
-        templates.change_template(
-            template=stale, content=campaign_content(script_raw="Second."), **edit
-        )
+        templates.change_template(template=stale, content=spoken("Second."), **edit)
 
     assert TemplateVersion.objects.count() == 2
-    assert templates.template_content(template).script_raw == "First."
+    assert templates.template_content(template).campaign.script_raw == "First."
 
 
 def test_withdraws_it_from_new_campaigns_alone(root, alice, browse):
@@ -217,7 +260,7 @@ def test_refuses_bad_input_and_makes_nothing(root, browse, field, value):
 
 def test_opens_to_the_agencys_people_with_the_right_alone(bob, alice, root, browse):
     template = make_template(root)
-    for path in (LIST, NEW, f"{LIST}{template.pk}/"):
+    for path in (LIST, NEW, f"{LIST}{template.pk}/", f"{LIST}{template.pk}/dialling/"):
         assert browse(bob).get(path).status_code == 403
         assert browse(alice).get(path).status_code == 403
     bob.manage_campaigns = True
@@ -256,3 +299,103 @@ def test_stays_with_the_one_client_it_was_made_for_when_that_is_closed(root, acm
     browse(root).post(f"{LIST}{template.pk}/", {**WORDS, "only_for": str(acme.pk), "about": "New."})
     template.refresh_from_db()
     assert (template.about, template.only_for_id) == ("New.", acme.pk)
+
+
+# -- How it dials ----------------------------------------------------------------------------------
+
+
+def test_gives_a_campaign_its_hours_retries_and_what_stops_it(root, alice, browse):
+    hours = {"weekdays": (0, 2), "opens_minute": 600, "closes_minute": 930}
+    retries = {"max_attempts": 2, "busy_delay_seconds": 1800, "declined_delay_seconds": 14_400}
+    template = make_template(root, dialling=CAREFUL, **hours, **retries)
+
+    start(browse(alice), template)
+
+    campaign = Campaign.objects.select_related("calling_window", "retry_policy").get()
+    content = content_of(campaign)
+    assert dialling_of(campaign) == CAREFUL
+    assert SafetyPolicy.objects.get().campaign_id == campaign.pk
+    assert {name: getattr(content, name) for name in (*hours, *retries)} == {**hours, **retries}
+    # One sentence in the audit log says where the campaign comes from, not two.
+    assert AuditLog.objects.filter(resource_id=str(campaign.pk)).count() == 1
+
+
+def test_takes_how_a_campaign_dials_along_when_it_is_made_of_one(root, acme, alice, browse):
+    campaign = make_ready(acme, weekdays=(1,), busy_delay_seconds=900)
+    set_dialling(campaign=campaign, dialling=CAREFUL, actor=alice, now=NOW)
+
+    browse(root).post(NEW, {**WORDS, "campaign": str(campaign.pk)})
+
+    held = templates.template_content(CampaignTemplate.objects.get())
+    assert held.dialling == CAREFUL
+    assert (held.campaign.weekdays, held.campaign.busy_delay_seconds) == ((1,), 900)
+
+
+def test_shows_and_changes_how_its_campaigns_dial(root, alice, browse):
+    template = make_template(root)
+    start(browse(alice), template, "Before")
+    browser, path = browse(root), f"{LIST}{template.pk}/dialling/"
+    assert f'href="{path}"' in browser.get(f"{LIST}{template.pk}/").content.decode()
+    assert 'value="50"' in browser.get(path).content.decode()
+
+    for number in (2, 2):  # the same again makes no further version
+        assert browser.post(path, HOW).url == f"{LIST}{template.pk}/"
+        template.refresh_from_db()
+        assert template.number == number
+
+    held = templates.template_content(template)
+    assert held.dialling == CAREFUL
+    assert (held.campaign.weekdays, held.campaign.opens_minute) == ((0, 2), 600)
+    assert (held.campaign.max_attempts, held.campaign.no_answer_delay_seconds) == (2, 3600)
+    assert held.campaign.settings["ring_duration_ms"] == 25_000
+    assert held.campaign.script_raw == WORDS["script_raw"]
+    page = browser.get(f"{LIST}{template.pk}/").content.decode()
+    for words in (
+        "Mon, Wed, 10:00–15:30",
+        "30 min after busy",
+        "at another time of the day, not on weekends, 1 reason has its own rule",
+        "20 % of calls that fail, 5 % of people who opt out, 90 minutes of talk in an hour",
+        "the last 40 calls, from 10 on",
+    ):
+        assert words in page
+    # The campaign that was there keeps its own; an edit of words keeps how it dials.
+    assert dialling_of(Campaign.objects.get()) == Dialling()
+    browser.post(f"{LIST}{template.pk}/", {**WORDS, "script_raw": "Say hello."})
+    template.refresh_from_db()
+    assert (template.number, templates.template_content(template).dialling) == (3, CAREFUL)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"failed_percent": "0"},
+        {"least_calls": "41"},
+        {"closes_at": "09:00"},
+        {"weekdays": []},
+        {"max_attempts": "11"},
+        {"voicemail_action": "leave_message"},
+    ],
+)
+def test_refuses_a_way_to_dial_that_makes_no_sense(root, browse, wrong):
+    template = make_template(root)
+    answer = browse(root).post(f"{LIST}{template.pk}/dialling/", {**HOW, **wrong})
+
+    assert answer.status_code == 422
+    assert "This needs another look" in answer.content.decode()
+    assert TemplateVersion.objects.count() == 1
+
+
+def test_dials_as_any_new_campaign_where_a_version_says_nothing_of_it(root, alice, browse):
+    """Versions of before templates held it."""
+    template = make_template(root, dialling=CAREFUL)
+    version = TemplateVersion.objects.get()
+    content = {name: value for name, value in version.content.items() if name != "dialling"}
+    TemplateVersion.objects.filter(pk=version.pk)._raw_delete("default")
+    TemplateVersion.objects.create(
+        template=template, number=1, content=content, made_by_email="", made_at=NOW
+    )
+
+    start(browse(alice), template)
+
+    assert dialling_of(Campaign.objects.get()) == Dialling()
+    assert "50 % of calls that fail" in browse(root).get(f"{LIST}{template.pk}/").content.decode()
