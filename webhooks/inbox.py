@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 
 from convomono.lib.db import deadline, insert_once
 from convomono.lib.ids import uuid7
+from convomono.lib.lane import ask_for_way
 from webhooks.deliveries import Delivery, body_digest, is_same_news
 from webhooks.models import WebhookEvent
 from webhooks.shards import slot_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # Less than the five seconds within which the sender hears that it should come again.
 LOCK_SECONDS: Final = 4.5
+_POLL_SECONDS: Final = 0.001
 DISCREPANCY: Final = "Another delivery of this event said something else; the first one holds."
 
 _INSERT: Final = """
@@ -108,17 +110,7 @@ def _insert_sqlite(delivery: Delivery, now: datetime, seconds: float) -> bool:
         _instant(now),
         _instant(processed_at) if processed_at else None,
     )
-    if seconds == LOCK_SECONDS:  # as the connection was opened
-        return _execute(_INSERT, row).rowcount == 1
-    _wait_at_most(seconds)
-    try:
-        return _execute(_INSERT, row).rowcount == 1
-    finally:
-        _wait_at_most(LOCK_SECONDS)
-
-
-def _wait_at_most(seconds: float) -> None:
-    _execute(f"PRAGMA busy_timeout={round(seconds * 1000)}", ())
+    return _execute(_INSERT, row, seconds).rowcount == 1
 
 
 def _first_body(key: str) -> str | None:
@@ -146,9 +138,24 @@ def _instant(moment: datetime) -> str:
     return str(moment.replace(tzinfo=None))
 
 
-def _execute(statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+def _execute(statement: str, values: tuple[object, ...], seconds: float = 0) -> sqlite3.Cursor:
+    """
+    Run the statement, and while somebody else writes again and again for so many seconds.
+
+    SQLite's own wait looks less and less often, in the end each tenth of a second; beside those who
+    write slice after slice the lock is free for milliseconds.
+    """
+    give_up_at = time.monotonic() + seconds
     try:
-        return _sqlite().execute(statement, values)
+        while True:
+            try:
+                return _sqlite().execute(statement, values)
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > give_up_at:
+                    raise
+            ask_for_way()
+            time.sleep(_POLL_SECONDS)
     except (sqlite3.Error, UnicodeError) as error:
         close()  # whatever it was, the next delivery begins with a fresh connection
         raise NotStored(str(error)) from error
@@ -159,7 +166,7 @@ def _sqlite() -> sqlite3.Connection:
     if getattr(_local, "path", None) != path:
         close()
         # No transaction but the statement's own: it is committed when execute() returns.
-        _local.connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+        _local.connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         _local.connection.execute("PRAGMA synchronous=NORMAL")
         _local.path = path
     opened: sqlite3.Connection = _local.connection

@@ -81,7 +81,7 @@ def start_subjects(watcher: Supervisor, folder: Path) -> tuple[Subject, Subject]
         port=floor_port,
         health="/",
     )
-    server = [sys.executable, "-m", *product, "--blocking-threads=1", "--log-level=warning"]
+    server = [sys.executable, "-m", *product, "--blocking-threads=4", "--log-level=warning"]
     web = start_server(
         watcher, "web", [*server, "convomono.wsgi:application"], port=port, health="/healthz"
     )

@@ -13,6 +13,7 @@ from accounts.notifications import mail_person, notify
 from audit import actions
 from audit.services import System, record
 from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
+from convomono.lib.lane import run_bulk
 from leads.imports.judge import ConsentDays, judge, whole_leads
 from leads.imports.store import LeadMoved, writing_of
 from leads.imports.targets import EnrolRow
@@ -176,7 +177,7 @@ def _write_once(
                 work.target.enrol(rows=enrolling, now=now)
         return bool(won)
 
-    if not run_atomic(block):
+    if not run_bulk(block):
         return False
     lead_import.rows_done, lead_import.counts = chunk.end, counts
     return True

@@ -13,7 +13,8 @@ from accounts.models import Notification
 from accounts.notifications import notify
 from audit import actions
 from audit.services import System, record
-from convomono.lib.db import IntegrityError, atomic, run_atomic
+from convomono.lib.db import IntegrityError, atomic
+from convomono.lib.lane import run_bulk
 from leads.doors import campaigns
 from leads.models import Consent, Lead, LeadImport, LeadImportChange
 from leads.services.scoring import rescore, weighing_of
@@ -74,7 +75,7 @@ def _batch(
     pace.rest()
     for only_one in (False, True):
         try:
-            step = run_atomic(lambda: _guarded(lead_import, take_back, only_one, pace, now))  # noqa: B023
+            step = run_bulk(lambda: _guarded(lead_import, take_back, only_one, pace, now))  # noqa: B023
         except (ProtectedError, IntegrityError):
             continue  # enrolled this very moment: again, one by one
         except _Overtaken:

@@ -6,7 +6,8 @@ from itertools import batched, islice
 from typing import TYPE_CHECKING
 
 from convomono.lib import files
-from convomono.lib.db import IntegrityError, run_atomic
+from convomono.lib.db import IntegrityError
+from convomono.lib.lane import run_bulk
 from leads.models import AgencyListing, Suppression
 from leads.operations.listing import LABEL, file_lines, new_entries, number_in
 from leads.services.statuses import Cause, Why
@@ -87,7 +88,7 @@ def _write_slice(
             return bool(won)
 
         try:
-            won = run_atomic(block)
+            won = run_bulk(block)
         except IntegrityError:
             continue  # somebody listed one of them this very moment: look again
         finally:
@@ -128,4 +129,4 @@ def _take_off(mine: QuerySet[Suppression], some: dict[UUID, str], cause: Cause) 
         for client_id in concerned:
             free_leads(client_id=client_id, phone_numbers=numbers, cause=cause)
 
-    run_atomic(block)
+    run_bulk(block)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F, ProtectedError, Q
 
-from convomono.lib.db import IntegrityError, run_atomic
+from convomono.lib.db import IntegrityError
+from convomono.lib.lane import run_bulk
 from leads.lead_table import leads_matching
 from leads.models import Lead, LeadOperation, LeadOperationRow
 from leads.operations.kinds import Stale, change_of
@@ -172,7 +173,7 @@ def move(operation: LeadOperation, status: str, **columns: object) -> None:
 
 def tried(block: object) -> bool:
     try:
-        run_atomic(block)  # type: ignore[arg-type]  # a block of this module
+        run_bulk(block)  # type: ignore[arg-type]  # a block of this module
     except (Stale, IntegrityError, ProtectedError):
         return False
     return True

@@ -170,17 +170,17 @@ def test_leaves_on_the_list_who_asks_while_it_is_taken_back(take_over, monkeypat
     listing = take_over("212 555 0101\n212 555 0102\n")
     undo_agency_listing(listing=listing, actor=root, now=NOW, real_now=NOW)
     listing.refresh_from_db()
-    run = agency_listing.run_atomic
+    run = agency_listing.run_bulk
 
     def asked_for(block):
-        monkeypatch.setattr(agency_listing, "run_atomic", run)
+        monkeypatch.setattr(agency_listing, "run_bulk", run)
         suppress(
             level="agency", client_id=None, campaign_id=None, phone_number=NUMBER, source="spoken",
             reason="Asked on a call", actor=root, now=NOW,
         )  # fmt: skip
         return run(block)
 
-    monkeypatch.setattr(agency_listing, "run_atomic", asked_for)
+    monkeypatch.setattr(agency_listing, "run_bulk", asked_for)
 
     assert undo_listing(listing=listing, pace=Pace(lambda: NOW, lambda _seconds: None), now=NOW)
 

@@ -1,0 +1,135 @@
+"""
+The lane of those who write slice after slice beside SQLite: one at a time, and a rest after each.
+
+SQLite's lock isn't fair. Two bulk writers that each rest for themselves fill each other's rests, and a
+single insert that somebody waits for comes to nothing for seconds. Who can't wait says so (`ask_for_way`),
+and no slice begins before it is done. Other databases lock rows, and need no lane.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from django.db import connection
+
+from convomono.lib.db import PATIENCE_SECONDS, run_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SHORTEST_REST_SECONDS: Final = 0.002
+LONGEST_REST_SECONDS: Final = 0.05
+# Whoever has the lane longer than that is stuck or stopped: the others go on without it.
+LONGEST_WAIT_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.001
+# Whoever asks for way asks again each millisecond; on a busy machine a little later.
+_ASKED_SECONDS: Final = 0.004
+_LONGEST_WAY_SECONDS: Final = 0.1
+_INSTANT: Final = struct.Struct("d")  # of the monotonic clock, which all processes share
+_FREE_FROM, _ASKED_AT = 0, _INSTANT.size  # where in the lane's file
+_here = threading.local()
+
+
+def run_bulk[R](block: Callable[[], R], *, patience: float = PATIENCE_SECONDS) -> R:
+    """
+    Run block() as `run_atomic` does, in its turn among the bulk writers of this database.
+
+    The next slice, whoever's it is, begins when the lock was free for as long as this one held it:
+    between 2 and 50 ms. Inside another's block it is a plain `run_atomic`.
+    """
+    path = _lane_of_database()
+    if path is None or getattr(_here, "has_lane", False):
+        return run_atomic(block, patience=patience)
+    began: list[float] = []
+
+    def held() -> R:
+        began[:] = [time.monotonic()]  # the wait for the lock isn't ours
+        return block()
+
+    with _lane(path) as file:
+        try:
+            return run_atomic(held, patience=patience)
+        finally:
+            ended = time.monotonic()
+            held_for = ended - began[0] if began else 0.0
+            rest = min(max(held_for, SHORTEST_REST_SECONDS), LONGEST_REST_SECONDS)
+            _say(file, _FREE_FROM, ended + rest)
+
+
+def ask_for_way() -> None:
+    """Keep the next slice from beginning for some milliseconds: a single insert waits for the lock."""
+    path = _lane_of_database()
+    if path is None:
+        return
+    if getattr(_here, "asking_on", None) != path:
+        if opened := getattr(_here, "asking", None):
+            os.close(opened)
+        _here.asking, _here.asking_on = _opened(path), path
+    _say(_here.asking, _ASKED_AT, time.monotonic())
+
+
+def _lane_of_database() -> Path | None:
+    """Return the file that stands for the lane; None where there is no file to share."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor != "sqlite" or ":memory:" in name or "mode=memory" in name:
+        return None
+    return Path(f"{name}-lane")
+
+
+@contextmanager
+def _lane(path: Path) -> Iterator[int]:
+    """Take the lane, wait out the rest of whoever had it, and leave it; the kernel frees a dead one's."""
+    file = _opened(path)
+    try:
+        _take(file)
+        _here.has_lane = True
+        rest = _said(file, _FREE_FROM) - time.monotonic()
+        if 0 < rest <= LONGEST_REST_SECONDS:  # anything longer is of before the machine started
+            time.sleep(rest)
+        _give_way(file)
+        yield file
+    finally:
+        _here.has_lane = False
+        os.close(file)
+
+
+def _take(file: int) -> None:
+    give_up_at = time.monotonic() + LONGEST_WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > give_up_at:
+                return
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+def _give_way(file: int) -> None:
+    give_up_at = time.monotonic() + _LONGEST_WAY_SECONDS
+    while (now := time.monotonic()) < give_up_at:
+        if not 0 <= now - _said(file, _ASKED_AT) < _ASKED_SECONDS:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _say(file: int, place: int, instant: float) -> None:
+    os.pwrite(file, _INSTANT.pack(instant), place)
+
+
+def _said(file: int, place: int) -> float:
+    said = os.pread(file, _INSTANT.size, place)
+    instant: float = _INSTANT.unpack(said)[0] if len(said) == _INSTANT.size else 0.0
+    return instant

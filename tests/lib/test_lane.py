@@ -1,0 +1,150 @@
+"""Bulk writers beside SQLite: one at a time, with a rest after each slice, and never before who can't wait."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from convomono.lib import lane
+from convomono.lib.lane import ask_for_way, run_bulk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HOLDER = """
+import fcntl, os, sys, time
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lane of the test's own, with no database behind it: its lock must not be what keeps the order."""
+    path = tmp_path / "lane"
+    monkeypatch.setattr(lane, "_lane_of_database", lambda: path)
+    monkeypatch.setattr(lane, "_here", threading.local())
+    monkeypatch.setattr(lane, "run_atomic", lambda block, **_patience: block())
+    return path
+
+
+def spans(blocks: list[Callable[[], object]]) -> list[tuple[float, float]]:
+    """Run each block as a slice in a thread of its own; return when each began and ended, in order."""
+    found = []
+
+    def work(block: Callable[[], object]) -> None:
+        def timed() -> None:
+            began = time.monotonic()
+            block()
+            found.append((began, time.monotonic()))
+
+        run_bulk(timed)
+
+    threads = [threading.Thread(target=work, args=(block,)) for block in blocks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(found)
+
+
+def test_lets_one_write_at_a_time_and_rest_as_long_as_it_took(path: Path) -> None:
+    found = spans([lambda: time.sleep(0.02)] * 3)
+
+    for (_began, ended), (next_began, _ended) in pairwise(found):
+        assert next_began - ended > 0.015
+
+
+def test_begins_nothing_while_somebody_asks_for_way(path: Path) -> None:
+    until = time.monotonic() + 0.06
+
+    def ask() -> None:
+        while time.monotonic() < until:
+            ask_for_way()
+            time.sleep(0.001)
+
+    ask_for_way()
+    asking = threading.Thread(target=ask)
+    asking.start()
+    (began, _ended), *_none = spans([lambda: None])
+    asking.join()
+
+    assert began >= until - 0.005
+
+
+def test_goes_on_although_somebody_asks_for_way_without_end(path: Path) -> None:
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(0.001):
+            ask_for_way()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    began = time.monotonic()
+    run_bulk(lambda: None)
+    over.set()
+    asking.join()
+
+    assert time.monotonic() - began < 5
+
+
+def test_takes_over_from_a_dead_writer_and_passes_a_stopped_one_by(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "LONGEST_WAIT_SECONDS", 0.2)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        assert run_bulk(lambda: "written") == "written"
+        assert time.monotonic() - began >= 0.2
+        holder.kill()
+
+    file = os.open(path, os.O_RDWR)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel has freed it
+    os.close(file)
+
+
+def test_leaves_the_lane_when_a_slice_fails(path: Path) -> None:
+    def broken() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        run_bulk(broken)
+
+    assert run_bulk(lambda: run_bulk(lambda: "inside another's")) == "inside another's"
+
+
+def test_believes_no_rest_of_before_the_machine_started(path: Path) -> None:
+    path.write_bytes(lane._INSTANT.pack(time.monotonic() + 1_000_000) * 2)
+
+    began = time.monotonic()
+    run_bulk(lambda: None)
+
+    assert time.monotonic() - began < 5
+
+
+def test_needs_no_lane_where_there_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "_lane_of_database", lambda: None)
+    monkeypatch.setattr(lane, "run_atomic", lambda block, **_patience: block())
+    monkeypatch.setattr(lane, "_opened", lambda _path: pytest.fail("opened a file"))
+
+    ask_for_way()
+
+    assert run_bulk(lambda: 1) == 1
