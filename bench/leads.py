@@ -17,13 +17,20 @@ from typing import Any
 NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Ken", "Dennis", "Radia", "Guido")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CHUNK = 2000
+IMPORT = 100_000
 ASKED = {
     "first_page": "",
     "status": "status=called",
+    "status_rare": "status=converted",
     "tag": "tag=rare",
     "consent": "consent=revoked",
+    "no_consent": "consent=none",
+    "outcome": "outcome=machine",
     "zone_and_outcome": "zone=America/Chicago&outcome=machine",
     "score": "sort=score&score_from=90",
+    "by_name": "sort=name",
+    "by_last_call": "sort=last_call",
+    "by_attempts": "sort=attempts",
     "search_name": "q=grace+n01234",
     "search_number": "q=%2B1+201+000+0042",
     "search_none": "q=nobodyhasthis",
@@ -105,7 +112,8 @@ def fill(client_id: Any, leads: int) -> None:
     for start in range(0, leads, CHUNK):
         rows = []
         for number in range(start, min(start + CHUNK, leads)):
-            at = START + timedelta(milliseconds=number * 250)
+            # An import gives all its leads one instant.
+            at = START + timedelta(milliseconds=number // IMPORT * IMPORT * 250)
             lead = new_row(
                 Lead,
                 client_id=client_id,
@@ -118,7 +126,7 @@ def fill(client_id: Any, leads: int) -> None:
                 time_zone=("America/New_York", "America/Chicago")[number % 2],
                 tags=["rare"] if number % 50_000 == 0 else ["spring"],
                 consent_status="revoked" if number % 100_000 == 7 else "given",  # noqa: PLR2004
-                status=("new", "called", "reached")[number % 3],
+                status="converted" if number % 90_000 == 3 else ("new", "called")[number % 2],  # noqa: PLR2004
                 last_outcome="machine" if number % 40_000 == 1 else "",
                 score=rng.randrange(101),
                 created_at=at,

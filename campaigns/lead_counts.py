@@ -117,20 +117,24 @@ class _Group:
 def _read_each(
     campaign: Campaign, waiting: QuerySet[Enrolment], names: Sequence[str]
 ) -> tuple[list[str], Counter[str]]:
-    """Return the numbers that are on a do-not-call list, and how many callable leads lack each variable."""
+    """Return the numbers of people who are on a do-not-call list, and how many callable leads lack each variable."""
     stopped: list[str] = []
     missing: Counter[str] = Counter()
-    columns = ["phone_number", "lead__status", "lead__consent_status", "dynamic_vars"]
+    columns = [
+        *("phone_number", "lead__other_numbers", "lead__status", "lead__consent_status"),
+        "dynamic_vars",
+    ]
     rows = waiting.values_list(*(columns if names else columns[:-1]))
     for some in batched(rows.iterator(chunk_size=_CHUNK), _CHUNK):
         listed = suppressed_numbers(
             client_id=campaign.client_id,
             campaign_id=campaign.pk,
-            phone_numbers=[row[0] for row in some],
+            phone_numbers={one for number, others, *_rest in some for one in (number, *others)},
         )
-        stopped += [row[0] for row in some if row[0] in listed]
-        for number, status, consent, *values in some:
-            if values and number not in listed and _fate(status, consent) == "callable":
+        for number, others, status, consent, *values in some:
+            if number in listed or any(one in listed for one in others):
+                stopped.append(number)
+            elif values and _fate(status, consent) == "callable":
                 missing.update(name for name in names if not values[0].get(name))
     return stopped, missing
 

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Status = Enrolment.Status
-# Up to so many leads are named one by one: a list of few is found at once, wherever in the table
-# its leads stand. Of more the next one is never far.
-FEW = 5000
 _KEPT = ("phone_number", "zones", "dynamic_vars", "priority")
 
 # What an ended line says of its lead; of several lines the one with the highest number speaks.
@@ -47,10 +44,11 @@ class LeadDoor:
 
     def leads_in(self, *, client_id: UUID, campaign_id: UUID) -> Q:
         rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)
-        few = list(rows.values_list("lead_id", flat=True)[: FEW + 1])
-        if len(few) <= FEW:
-            return Q(pk__in=few)
         return Q(Exists(rows.filter(lead_id=OuterRef("pk"))))
+
+    def some_in(self, *, client_id: UUID, campaign_id: UUID, most: int) -> list[UUID]:
+        rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)
+        return list(rows.values_list("lead_id", flat=True)[:most])
 
     def enrolled(self, *, campaign_id: UUID, lead_ids: Sequence[UUID]) -> set[UUID]:
         rows = Enrolment.objects.filter(campaign_id=campaign_id, lead_id__in=lead_ids)

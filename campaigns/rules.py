@@ -70,7 +70,8 @@ class DialFacts:
     """
     What is known of a person at the moment of the decision.
 
-    `suppressed_on` names the widest do-not-call list the number is on. `recent_attempts` are the
+    `suppressed_on` names the widest do-not-call list that one of the person's numbers is on;
+    `suppressed_number` is that number, if it isn't the one to be dialled. `recent_attempts` are the
     dials to this number by anybody, all campaigns, all clients, as far back as the rules remember.
     """
 
@@ -78,6 +79,7 @@ class DialFacts:
     country: str
     zones: tuple[str, ...]
     suppressed_on: str = ""
+    suppressed_number: str = ""
     has_consent: bool = True
     attempts_count: int = 0
     recent_attempts: tuple[datetime, ...] = ()
@@ -256,6 +258,7 @@ def _inputs(
         "zones_from": "number" if known_zones(facts.zones) else "country",
         "any_hour": any_hour,
         "suppressed_on": facts.suppressed_on,
+        **({"suppressed_number": facts.suppressed_number} if facts.suppressed_number else {}),
         "has_consent": facts.has_consent,
         "attempts_count": facts.attempts_count,
         "calls_in_24_hours": sum(at > now - DAY for at in facts.recent_attempts),

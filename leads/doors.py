@@ -25,6 +25,10 @@ class CampaignDoor(Protocol):
         """Return the condition that keeps the leads of a campaign."""
         ...
 
+    def some_in(self, *, client_id: UUID, campaign_id: UUID, most: int) -> list[UUID]:
+        """Return the leads of a campaign, at most so many."""
+        ...
+
     def enrolled(self, *, campaign_id: UUID, lead_ids: Sequence[UUID]) -> set[UUID]:
         """Return those that are in the campaign."""
         ...

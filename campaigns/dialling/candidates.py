@@ -16,7 +16,7 @@ from campaigns.dialling.windows import Hours, days_in, known_zones
 from campaigns.models import Attempt, BatchCall, CallingWindow, Enrolment, PersonPace, RetryPolicy
 from campaigns.rules import Decision, DialFacts, DialPolicy, DialWindow, decide
 from campaigns.services.limits import client_limits
-from leads.services import has_consent, suppressed_numbers
+from leads.services import has_consent, listed_among, suppressed_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from campaigns.calling_rules import Limits
     from campaigns.calling_rules.places import Place
+    from leads.services import Listed
 
 # What counts as a call to a person: it rang, or may have.
 RANG = (
@@ -109,11 +110,14 @@ def load_candidates(
     rang = _calls_to(
         numbers, since=now - memory, apart_from={one.pk for one in kept.values()}, now=now
     )
+    # Who asked under one of their numbers not to be called isn't called under another.
+    theirs = {one.pk: [one.phone_number, *one.lead.other_numbers] for one in enrolments}
     suppressed = suppressed_numbers(
         client_id=batch_call.client_id,
         campaign_id=batch_call.campaign_id,
-        phone_numbers=numbers,
+        phone_numbers=sorted({number for some in theirs.values() for number in some}),
     )
+    listed = {key: listed_among(some, suppressed) for key, some in theirs.items()}
     return [
         Candidate(
             batch_call=batch_call,
@@ -122,7 +126,7 @@ def load_candidates(
                 phone_number=one.phone_number,
                 country=_country(one),
                 zones=places[one.pk][0],
-                suppressed_on=str(suppressed.get(one.phone_number, "")),
+                **_listed_as(listed[one.pk], one.phone_number),
                 has_consent=has_consent(one.lead),
                 attempts_count=one.attempts_count,
                 recent_attempts=tuple(rang[one.phone_number]),
@@ -136,6 +140,14 @@ def load_candidates(
         )
         for one in enrolments
     ]
+
+
+def _listed_as(listed: Listed | None, dialled: str) -> dict[str, str]:
+    """Return the facts of a person's place on a do-not-call list."""
+    if listed is None:
+        return {}
+    other = "" if listed.phone_number == dialled else listed.phone_number
+    return {"suppressed_on": str(listed.level), "suppressed_number": other}
 
 
 def without_own(candidate: Candidate, attempt: Attempt) -> Candidate:

@@ -146,19 +146,20 @@ def arm_handover(*, handover: Handover, until: datetime, now: datetime) -> list[
 
 def _by_permission(handover: Handover, rows: list[Attempt]) -> tuple[list[Attempt], list[Attempt]]:
     """Part a list's attempts into those that may go and those whose person said no meanwhile."""
-    suppressed = suppressed_numbers(
-        client_id=handover.client_id,
-        campaign_id=handover.batch_call.campaign_id,
-        phone_numbers=[row.phone_number for row in rows],
-    )
     given = Lead.objects.filter(
         pk__in=[row.lead_id for row in rows], consent_status=Lead.ConsentStatus.GIVEN
     )
-    agree = set(given.values_list("pk", flat=True))
+    agree = dict(given.values_list("pk", "other_numbers"))
+    numbers = {row.pk: [row.phone_number, *agree.get(row.lead_id, [])] for row in rows}
+    suppressed = suppressed_numbers(
+        client_id=handover.client_id,
+        campaign_id=handover.batch_call.campaign_id,
+        phone_numbers={number for some in numbers.values() for number in some},
+    )
     go: list[Attempt] = []
     left_out: list[Attempt] = []
     for row in rows:
-        may = row.lead_id in agree and row.phone_number not in suppressed
+        may = row.lead_id in agree and not suppressed.keys() & set(numbers[row.pk])
         (go if may else left_out).append(row)
     return go, left_out
 

@@ -226,8 +226,9 @@ def _is_allowed(attempt: Attempt) -> bool:
         consent_status=Lead.ConsentStatus.GIVEN,
         client__status=Client.Status.ACTIVE,
     )
-    return agrees.exists() and not suppressed_numbers(
-        **levels, phone_numbers=[attempt.phone_number]
+    others = agrees.values_list("other_numbers", flat=True).first()
+    return others is not None and not suppressed_numbers(
+        **levels, phone_numbers=[attempt.phone_number, *others]
     )
 
 

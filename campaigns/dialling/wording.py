@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _, gettext_lazy
 
 from campaigns.calling_rules import find_rule
+from convomono.lib.phone import display_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,18 @@ RULES: dict[str, _StrPromise] = {
         "Sandbox: a number kept for fiction may be called at any hour, nothing rings."
     ),
 }
+# What they say of a person who is listed under another number than the one to be dialled.
+_OTHER_NUMBER: dict[str, _StrPromise] = {
+    "suppressed.agency": gettext_lazy(
+        "Another number of this person, %(number)s, is on the do-not-call list."
+    ),
+    "suppressed.client": gettext_lazy(
+        "Another number of this person, %(number)s, is on your do-not-call list."
+    ),
+    "suppressed.campaign": gettext_lazy(
+        "Under another number, %(number)s, this person asked not to be called for this campaign."
+    ),
+}
 # What the same rules say of a call that was allowed.
 _KEPT: dict[str, _StrPromise] = {
     "person.gap": gettext_lazy("The last call to this person is long enough ago."),
@@ -67,6 +80,7 @@ _INPUTS: dict[str, _StrPromise] = {
     "zones_from": gettext_lazy("Time zone known from"),
     "any_hour": gettext_lazy("Any hour allowed (sandbox)"),
     "suppressed_on": gettext_lazy("On a do-not-call list"),
+    "suppressed_number": gettext_lazy("Listed by another number of theirs"),
     "has_consent": gettext_lazy("Agreed to be called"),
     "attempts_count": gettext_lazy("Attempts in this campaign before"),
     "calls_in_24_hours": gettext_lazy("Calls to this person in the last 24 hours"),
@@ -103,7 +117,13 @@ def reasons(decision: Mapping[str, Any]) -> list[Reason]:
     """Return a kept decision's rules in words; a rule that is gone from the file is named by its id."""
     allowed = decision.get("verdict") == "allow"
     ids = [one for rule in decision.get("rules", []) for one in str(rule).split()]
-    return [_reason(rule_id, allowed=allowed) for rule_id in dict.fromkeys(ids)]
+    other = decision.get("inputs", {}).get("suppressed_number")
+    return [
+        Reason(rule_id, str(_OTHER_NUMBER[rule_id]) % {"number": display_number(other)})
+        if other and rule_id in _OTHER_NUMBER
+        else _reason(rule_id, allowed=allowed)
+        for rule_id in dict.fromkeys(ids)
+    ]
 
 
 def inputs(decision: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from campaigns.queries.lead_statuses import StatusHistory, status_history
 from campaigns.queries.leads_history import Line, history
 from convomono.lib.pages import keyset_page
 from leads.models import Consent, Lead, LeadNote
-from leads.services import suppressed_numbers
+from leads.services import listed_among, numbers_of, suppressed_numbers
 from leads.services.scoring import weighing_of
 from telephony.models import Call
 
@@ -99,6 +99,7 @@ class LeadPage:
     consents: list[Consent]
     other_calls: list[Call]
     suppressed_on: str
+    listed_other: str  # a further number that is on a list while the first one isn't
     next_calls: list[NextCall]
     follow_ups: list[FollowUp]
     notes: list[LeadNote]
@@ -127,9 +128,10 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
     )
     by_attempt = {call.attempt_id: call for call in calls if call.attempt_id}
     known = {row.pk for row in attempts}
-    listed = suppressed_numbers(
-        client_id=lead.client_id, campaign_id=None, phone_numbers=[lead.phone_number]
-    )
+    numbers = numbers_of(lead)
+    on_lists = suppressed_numbers(client_id=lead.client_id, campaign_id=None, phone_numbers=numbers)
+    others = listed_among(numbers[1:], on_lists)
+    own_level = str(on_lists.get(lead.phone_number, ""))
     own = {"client_id": lead.client_id, "lead": lead}
     consents = list(
         Consent.objects.filter(**own).select_related("lead_import").order_by("-given_at", "pk")
@@ -144,7 +146,8 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
         attempts=[_attempt_row(row, by_attempt.get(row.pk)) for row in attempts],
         consents=consents,
         other_calls=[call for call in calls if call.attempt_id not in known],
-        suppressed_on=str(listed.get(lead.phone_number, "")),
+        suppressed_on=own_level,
+        listed_other=others.phone_number if others and not own_level else "",
         next_calls=[_next_call(row, lead, now) for row in enrolments],
         follow_ups=[row for row in follow_ups if row.status == FollowUp.Status.OPEN],
         notes=notes,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import date, datetime, timedelta
-from itertools import batched
+from itertools import batched, chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext as _
 
 from convomono.lib.bulk import rows_where_in
+from convomono.lib.phone import display_number
 from leads.imports.cells import day_of, is_listed
 from leads.imports.verdicts import (
     ACTIVE_ELSEWHERE,
@@ -19,7 +21,7 @@ from leads.imports.verdicts import (
     Verdict,
 )
 from leads.models import Lead
-from leads.services.suppressions import suppressed_numbers
+from leads.services.suppressions import listed_among, suppressed_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from leads.imports.rows import ReadRow
     from leads.imports.work import Work
+    from leads.services.suppressions import Listed
 
 OLD_CONSENT_AFTER = timedelta(days=548)  # an existing business relationship lasts 18 months
 OLD_SCRUB_AFTER = timedelta(days=31)  # source: 47 CFR 64.1200(c)(2), the registry's copy
@@ -41,14 +44,25 @@ class Known(NamedTuple):
     pk: UUID
     consent_status: str
     lead_import_id: UUID | None
+    other_numbers: list[str]
 
 
 def known_leads(work: Work, numbers: Sequence[str]) -> dict[str, Known]:
     """Return those of the numbers that are leads, without their names."""
-    columns = ("phone_number", "id", "consent_status", "lead_import_id")
+    columns = ("phone_number", "id", "consent_status", "lead_import_id", "other_numbers")
     client_id = work.lead_import.client_id
     found = rows_where_in(Lead, "phone_number", numbers, columns, client_id=client_id)
-    return {row[0]: Known(*row) for row in found}
+    return {
+        number: Known(number, pk, status, import_id, _texts(others))
+        for number, pk, status, import_id, others in found
+    }
+
+
+def _texts(stored: str | list[str]) -> list[str]:
+    """Return a column of texts as the driver gave it: SQL has JSON there."""
+    if isinstance(stored, str):
+        return list(json.loads(stored)) if stored != "[]" else []
+    return stored
 
 
 def whole_leads(work: Work, numbers: Iterable[str]) -> dict[str, Lead]:
@@ -73,8 +87,11 @@ def judge(
         if not row.verdict and good.setdefault(row.e164, row) is not row:
             row.refuse(Verdict.DUP_FILE)  # a mended row, given another row's number
     lead_import = work.lead_import
+    others = {number: _others(row, known.get(number)) for number, row in good.items()}
     suppressed = suppressed_numbers(
-        client_id=lead_import.client_id, campaign_id=lead_import.campaign_id, phone_numbers=good
+        client_id=lead_import.client_id,
+        campaign_id=lead_import.campaign_id,
+        phone_numbers=list(dict.fromkeys(chain(good, *filter(None, others.values())))),
     )
     lead_ids = [known[number].pk for number in good if number in known]
     enrolled, elsewhere = _in_campaigns(work, lead_ids)
@@ -82,8 +99,8 @@ def judge(
     warnings: Counter[str] = Counter()
     for number, row in good.items():
         lead = known.get(number)
-        if level := suppressed.get(number):
-            row.refuse(Verdict(f"suppressed_{level}"))
+        if listed := suppressed and listed_among((number, *others[number]), suppressed):
+            row.refuse(Verdict(f"suppressed_{listed.level}"), reason=_why_listed(listed, number))
         elif row.said and is_listed(row.said.get("registry_listed", "")):
             row.refuse(Verdict.SUPPRESSED_REGISTRY, reason=judges.registry_reason(row))
         elif lead is not None and lead.pk in enrolled:
@@ -95,6 +112,21 @@ def judge(
                 if lead is not None and lead.pk in elsewhere:
                     warnings[f"{ACTIVE_ELSEWHERE}:{elsewhere[lead.pk]}"] += 1
     return dict(warnings)
+
+
+def _others(row: ReadRow, lead: Known | Lead | None) -> list[str]:
+    """Return the further numbers of a row's person: whoever is listed by one of them isn't called."""
+    if lead is None or not lead.other_numbers:
+        return row.others
+    return [*row.others, *lead.other_numbers]
+
+
+def _why_listed(listed: Listed, number: str) -> str:
+    if listed.phone_number == number:
+        return ""
+    return _("Another number of this person is on a do-not-call list: %s.") % display_number(
+        listed.phone_number
+    )
 
 
 def _in_campaigns(work: Work, lead_ids: list[UUID]) -> tuple[set[UUID], dict[UUID, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accounts.models import Client
@@ -17,7 +18,7 @@ from leads.services.scoring import rescore, weighing_of
 from leads.services.statuses import Cause, Why, move_leads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -44,6 +45,29 @@ def hashed_numbers(phone_number: str) -> list[str]:
     One for each key in use, the first for writing.
     """
     return [f"#{one[:15]}" for one in keyed_hashes(phone_number)]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The widest list that a person is on, and by which of their numbers."""
+
+    level: Suppression.Level
+    phone_number: str
+
+
+def numbers_of(lead: Lead) -> list[str]:
+    """Return all numbers that are known of a person, the one that is called first."""
+    return [lead.phone_number, *lead.other_numbers]
+
+
+def listed_among(numbers: Iterable[str], found: Mapping[str, Suppression.Level]) -> Listed | None:
+    """
+    Return what `suppressed_numbers` found of one person's numbers; the first of several on one list.
+
+    Who asked under any of their numbers not to be called isn't called under another one either.
+    """
+    listed = [Listed(found[one], one) for one in numbers if one in found]
+    return max(listed, key=lambda one: _LEVELS.index(one.level), default=None)
 
 
 def suppressed_numbers(
@@ -199,10 +223,10 @@ def _record(row: Suppression, *, actor: Actor, now: datetime) -> None:
 
 
 def is_listed(lead: Lead) -> bool:
-    """Tell whether the client or the agency has a lead's number on its list."""
+    """Tell whether the client or the agency has one of a lead's numbers on its list."""
     return bool(
         suppressed_numbers(
-            client_id=lead.client_id, campaign_id=None, phone_numbers=[lead.phone_number]
+            client_id=lead.client_id, campaign_id=None, phone_numbers=numbers_of(lead)
         )
     )
 
@@ -217,16 +241,17 @@ def free_leads(*, client_id: UUID, phone_numbers: Iterable[str], cause: Cause) -
     """
     Give leads whose numbers have come off the list the status that their calls say, and its score.
 
-    At most 200, inside the caller's atomic block; who is on another list stays marked.
+    At most 200, inside the caller's atomic block; who is on another list, or on one by another of
+    their numbers, stays marked.
     """
-    numbers = list(phone_numbers)
-    listed = suppressed_numbers(client_id=client_id, campaign_id=None, phone_numbers=numbers)
-    free = Lead.objects.filter(
-        client_id=client_id,
-        phone_number__in=[one for one in numbers if one not in listed],
-        status=Lead.Status.SUPPRESSED,
+    marked = Lead.objects.filter(
+        client_id=client_id, phone_number__in=list(phone_numbers), status=Lead.Status.SUPPRESSED
     )
-    attempts = dict(free.values_list("pk", "attempts_count"))
+    leads = list(marked.only("phone_number", "other_numbers", "attempts_count"))
+    asked = {number for lead in leads for number in numbers_of(lead)}
+    listed = suppressed_numbers(client_id=client_id, campaign_id=None, phone_numbers=asked)
+    free = [lead for lead in leads if not listed_among(numbers_of(lead), listed)]
+    attempts = {lead.pk: lead.attempts_count for lead in free}
     standing = campaigns().standing(list(attempts))
     by_status: dict[str, list[UUID]] = defaultdict(list)
     for pk, count in attempts.items():

@@ -16,7 +16,7 @@ from campaigns.services.enrolment import enrol_lead
 from convomono.lib.ids import uuid7
 from convomono.lib.phone import parse_number
 from leads.models import Consent, Lead, LeadNote, LeadOperation, LeadStatusChange, Suppression
-from leads.services import suppress, suppressed_numbers
+from leads.services import lift_suppression, suppress, suppressed_numbers
 from leads.services.erasure import CallInProgress, erase_lead
 from telephony.models import Call, CallDetail
 from tests.factories.accounts import NOW
@@ -520,3 +520,47 @@ def test_shows_nobody_the_code_of_a_call_that_asked_for_it(browse, mia, acme):
         assert "Asked on a call" in shown, page
         assert "user_requested_dnc" not in shown, page
     assert entry.reason == "user_requested_dnc"
+
+
+# People with several numbers
+
+
+def test_imports_nobody_who_is_listed_under_another_number(imported, acme, verdicts, browse, mia):
+    SuppressionFactory.create(client=acme, phone_number="+12125550188")
+    LeadFactory.create(client=acme, phone_number=NUMBER, other_numbers=["+12125550188"])
+    rows = (
+        "phone,work phone,name",
+        "+12125550142,+1 212 555 0188,Ada",  # in the file
+        f"{NUMBER},,Bob",  # known from before
+        "+12125550143,+1 212 555 0189,Eve",
+    )
+
+    lead_import = imported("\n".join(rows) + "\n")
+
+    assert lead_import.counts["suppressed_client"] == 2
+    assert set(verdicts(lead_import).values()) == {"suppressed_client"}
+    assert set(Lead.objects.values_list("phone_number", flat=True)) == {NUMBER, "+12125550143"}
+    page = browse(mia).get(f"/app/imports/{lead_import.pk}/rows/suppressed_client/").text
+    assert (
+        page.count("Another number of this person is on a do-not-call list: +1 212-555-0188.") == 2
+    )
+
+
+def test_keeps_a_lead_marked_who_is_still_listed_under_another_number(acme, alice):
+    lead = LeadFactory.create(
+        client=acme, phone_number=NUMBER, other_numbers=["+12125550188"], status="suppressed"
+    )
+    mine, other = (
+        SuppressionFactory.create(client=acme, phone_number=number)
+        for number in (NUMBER, "+12125550188")
+    )
+
+    lift_suppression(suppression=mine, reason="Mistake", actor=alice, now=NOW)
+    lead.refresh_from_db()
+    assert lead.status == "suppressed"
+
+    lift_suppression(suppression=other, reason="Mistake", actor=alice, now=NOW)
+    again = SuppressionFactory.create(client=acme, phone_number=NUMBER)
+    lift_suppression(suppression=again, reason="Mistake", actor=alice, now=NOW)
+    lead.refresh_from_db()
+    assert lead.status == "new"
