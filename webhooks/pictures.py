@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 type Picture = dict[str, dict[str, Any]]
+type Rows = tuple[Call | None, CallDetail | None, Attempt | None]
 
 # Whom a row belongs to, and its own key; when *we* heard of it or asked; the version of the rules in
 # force, and how many times it was written; what people did.
@@ -48,15 +49,30 @@ class Difference:
 
 def call_picture(provider_call_id: str) -> Picture:
     """Return what is stored of a call: the call, its large parts, its attempt. Three queries."""
+    return picture_of(*rows_of(provider_call_id))
+
+
+def rows_of(provider_call_id: str) -> Rows:
+    """Read the rows that a picture shows; three queries."""
     call = Call.objects.filter(provider_call_id=provider_call_id).first()
     if call is None:
-        return {}
+        return None, None, None
     detail = CallDetail.objects.filter(call=call).first()
+    attempt = None
+    if call.attempt_id is not None:
+        attempt = Attempt.objects.filter(pk=call.attempt_id).first()
+    return call, detail, attempt
+
+
+def picture_of(call: Call | None, detail: CallDetail | None, attempt: Attempt | None) -> Picture:
+    """Return the picture of these rows, stored or not; of no call an empty one."""
+    if call is None:
+        return {}
     picture: Picture = {"call": _columns(call), "detail": _columns(detail) if detail else {}}
     if call.attempt_id is None:
         return picture
-    attempt = Attempt.objects.filter(pk=call.attempt_id).values(*_OF_ATTEMPT).first()
-    return {**picture, "attempt": attempt or {}}
+    told = {name: getattr(attempt, name) for name in _OF_ATTEMPT} if attempt else {}
+    return {**picture, "attempt": told}
 
 
 def day_pictures() -> Iterator[tuple[str, Picture]]:

@@ -18,7 +18,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from campaigns.models import Attempt
-from convomono.lib.db import atomic, compare_and_set, run_atomic
+from convomono.lib.db import compare_and_set, run_atomic
 from reporting.services import recount_days, uncount
 from telephony.models import Call, CallDetail
 from telephony.models.erasures import CallErasure
@@ -33,6 +33,7 @@ from webhooks.pictures import (
     day_pictures,
     differences,
 )
+from webhooks.retelling import RetoldCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -91,24 +92,22 @@ class Range:
     provider_call_id: str = ""
 
 
-class _Undone(Exception):
-    """Ends a transaction that must leave nothing behind."""
-
-
 def apply_again(
     *, chosen: Range, is_dry_run: bool, now: datetime, pause: Callable[[], None] = lambda: None
 ) -> Comparison:
     """
     Apply the range's events to the rows there are, call by call in the order they came.
 
-    Twice is once. What had not been applied has all its consequences now, follow-ups too. On a dry run
-    each call's transaction is undone: it tells what would change.
+    Twice is once. What had not been applied has all its consequences now, follow-ups too. A dry run tells
+    what would change of calls: they are told again in memory.
     """
     result = Comparison()
     for call_id, events in _by_call(chosen):
         stored = call_picture(call_id)
         if is_dry_run:
-            rebuilt = _undone(partial(_apply, events, result, now), call_id)
+            told = RetoldCall(call_id)
+            _hear(told, events, result, now)
+            rebuilt = told.picture()
         else:
             conclude(changes=_apply(events, result, now), now=now)
             rebuilt = call_picture(call_id)
@@ -125,8 +124,9 @@ def rebuilt_call(*, provider_call_id: str) -> Comparison:
     result = Comparison(calls_count=1)
     events = _applied_events([provider_call_id])
     stored = call_picture(provider_call_id)
-    rebuilt = _undone(partial(_rebuild, provider_call_id, events, result), provider_call_id)
-    result.note(provider_call_id, stored, rebuilt)
+    told = RetoldCall(provider_call_id, put_back=_put_back)
+    _hear(told, events, result, None)
+    result.note(provider_call_id, stored, told.picture())
     return result
 
 
@@ -235,32 +235,49 @@ def _apply(
 
     Returns the changes of those that hadn't been applied.
     """
-    changes = []
-    for event in events:
+    changes: list[CallChange] = []
+
+    def apply(event: WebhookEvent, told: CallEvent, at: datetime) -> bool:
         was_applied = event.status == _Status.APPLIED
-        at = event.processed_at if was_applied else now
-        result.events_count += 1
-        try:
-            told = call_event(event.body)
-            change = run_atomic(partial(_apply_one, event, told, at or event.created_at))
-        except (OperationalError, InterfaceError):
-            raise  # the database is away: that is no event's fault
-        except Exception as error:
-            log.exception("replay.failed", event_id=str(event.pk))
-            result.note_failure(event, _noted_error(event, error))
-        else:
-            if change is None:
-                result.unknown_count += 1
-            elif not was_applied:
-                changes.append(change)
+        change = run_atomic(partial(_apply_one, event, told, at))
+        if change is not None and not was_applied:
+            changes.append(change)
+        return change is not None
+
+    for event, error in _each(events, result, now, apply):
+        # Where people look for why it failed this time.
+        WebhookEvent.objects.filter(pk=event.pk, status=_Status.DEAD).update(error=error)
     return changes
 
 
-def _noted_error(event: WebhookEvent, error: Exception) -> str:
-    """Write on a failed event why it failed this time, where people look for it."""
-    text = f"{type(error).__name__}: {error}"[:400]
-    WebhookEvent.objects.filter(pk=event.pk, status=_Status.DEAD).update(error=text)
-    return text
+def _hear(
+    told: RetoldCall, events: Sequence[WebhookEvent], result: Comparison, now: datetime | None
+) -> None:
+    """Let a call hear events in memory, at the same instants."""
+    for _failed in _each(events, result, now, lambda _event, news, at: told.hear(news, at)):
+        pass  # noted in the result, and nowhere else
+
+
+def _each(
+    events: Sequence[WebhookEvent],
+    result: Comparison,
+    now: datetime | None,
+    apply: Callable[[WebhookEvent, CallEvent, datetime], bool],
+) -> Iterator[tuple[WebhookEvent, str]]:
+    """Apply events one by one, and count what becomes of them; yields those that failed and why."""
+    for event in events:
+        at = event.processed_at if event.status == _Status.APPLIED else now
+        result.events_count += 1
+        try:
+            if not apply(event, call_event(event.body), at or event.created_at):
+                result.unknown_count += 1
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: that is no event's fault
+        except Exception as problem:
+            log.exception("replay.failed", event_id=str(event.pk))
+            error = f"{type(problem).__name__}: {problem}"[:400]
+            result.note_failure(event, error)
+            yield event, error
 
 
 def _apply_one(event: WebhookEvent, told: CallEvent, at: datetime) -> CallChange | None:
@@ -323,20 +340,3 @@ _TOLD: Final = (
 def _blank(name: str) -> object:
     column = Call._meta.get_field(name)
     return column.get_default()  # type: ignore[union-attr]
-
-
-def _undone(change: Callable[[], object], call_id: str) -> Picture:
-    """Return how a call would look after a change, and undo it."""
-    seen: list[Picture] = []
-
-    def block() -> None:
-        change()
-        seen.append(call_picture(call_id))
-        raise _Undone
-
-    try:
-        with atomic():
-            block()
-    except _Undone:
-        pass
-    return seen[-1]

@@ -49,7 +49,7 @@ def repeat(*, event: CallEvent, now: datetime) -> CallChange | None:
         change = apply_event(event=event, now=now)
     if change is None:
         return None
-    charge = _settle(change, now)
+    charge = settle(change, now)
     if charge is not None:
         change = change.charged(
             billed_seconds=charge.billed_seconds, client_cost_micros=charge.client_cost_micros
@@ -103,7 +103,7 @@ def _adopt(event: CallEvent, now: datetime) -> bool:
     return True
 
 
-def _settle(change: CallChange, now: datetime) -> Charge | None:
+def settle(change: CallChange, now: datetime) -> Charge | None:
     """Post the hold of a settled call, or void it if the call was no dial; once, whoever repeats."""
     if change.outcome is None or change.attempt_id is None:
         return None
