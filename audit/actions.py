@@ -23,6 +23,7 @@ SELLER_SET = "seller.set"
 PAYMENT_AWAITED = "payment.awaited"
 PAYMENT_FAILED = "payment.failed"
 PAYMENT_REFUNDED = "payment.refunded"
+PAYMENT_PARTLY_REFUNDED = "payment.partly_refunded"
 EXTENSIONS_SET = "wallet.extensions_set"
 RECONCILIATION_ASKED = "reconciliation.asked"
 DIFFERENCE_RESOLVED = "difference.resolved"
@@ -157,6 +158,7 @@ SENTENCES = {
     PAYMENT_AWAITED: _("Noted a payment that is still to come"),
     PAYMENT_FAILED: _("Noted that a payment failed"),
     PAYMENT_REFUNDED: _("Paid a client back"),
+    PAYMENT_PARTLY_REFUNDED: _("Paid a client back for unused minutes"),
     EXTENSIONS_SET: _("Said whether launches may take further minutes"),
     RECONCILIATION_ASKED: _("Compared the books with Retell's"),
     DIFFERENCE_RESOLVED: _("Resolved a difference to Retell's books"),

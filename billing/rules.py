@@ -116,6 +116,13 @@ def refund_micros(
     return min(left_micros, seconds * price_per_minute_micros // 60)
 
 
+def share_micros(*, amount_micros: int, part_seconds: int, whole_seconds: int) -> int:
+    """Return what a part of some seconds costs that were sold for an amount, rounded half even."""
+    micros, rest = divmod(amount_micros * part_seconds, whole_seconds)
+    is_half = 2 * rest == whole_seconds
+    return micros + (micros % 2 if is_half else int(2 * rest > whole_seconds))
+
+
 def tax_in(*, amount_micros: int, basis_points: int) -> int:
     """Return the tax that an amount includes, in micros, rounded half up; basis points are 0.01 %."""
     whole = 10_000 + basis_points

@@ -10,6 +10,7 @@ from billing.views import (
     credit,
     payments,
     reconciliation,
+    repayments,
     seller,
     verify,
 )
@@ -67,7 +68,7 @@ agency_face = (
         path(f"{CLIENT}/charges/<uuid:call_id>/refund/", credit.call_refund, name="call-refund"),
         path(f"{PAYMENT}/settle/", payments.payment_settle, name="payment-settle"),
         path(f"{PAYMENT}/fail/", payments.payment_fail, name="payment-fail"),
-        path(f"{PAYMENT}/refund/", payments.payment_refund, name="payment-refund"),
+        path(f"{PAYMENT}/refund/", repayments.payment_refund, name="payment-refund"),
         *agency_papers(f"{CLIENT}/"),
     ],
     "agency-billing",

@@ -116,13 +116,19 @@ class WalletSerializer(WalletRowSerializer):
 
 
 class PaymentSerializer(serializers.ModelSerializer[Payment]):
-    """What was paid, or is to be, for how many minutes; `reference_id` is the agency's own."""
+    """
+    What was paid, or is to be, for how many minutes; `reference_id` is the agency's own.
+
+    `repaid_minutes` of them were taken out again, for `repaid_usd`.
+    """
 
     payment_id = serializers.UUIDField(source="pk")
     client_id = serializers.UUIDField()
     reference_id = serializers.CharField(source="reference")
     minutes = MinutesField(source="seconds")
     amount_usd = DollarsField(source="amount_micros")
+    repaid_minutes = MinutesField(source="repaid_seconds")
+    repaid_usd = DollarsField(source="repaid_micros")
 
     class Meta:
         model = Payment
@@ -133,6 +139,8 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
             "method",
             "minutes",
             "amount_usd",
+            "repaid_minutes",
+            "repaid_usd",
             "status",
             "valid_days",
             "created_at",

@@ -7,9 +7,9 @@ from itertools import batched
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
-from billing.models import CallHold, Payment, Transaction
+from billing.models import CallHold, Payment, Repayment, Transaction
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -67,24 +67,51 @@ def check_payments(wallet: Wallet) -> Iterator[Finding]:
     """Yield payments and their lines that don't match one to one, each by the payment's status."""
     mine = Transaction.objects.filter(client=wallet.client_id)
     payments = Payment.objects.filter(client=wallet.client_id)
+    backs = 0
     for some in batched(payments.iterator(chunk_size=CHUNK), CHUNK):
+        parts: dict[UUID, list[Repayment]] = {paid.pk: [] for paid in some}
+        for part in Repayment.objects.filter(client=wallet.client_id, payment__in=list(parts)):
+            parts[part.payment_id].append(part)
         keys = [f"{kind}:{paid.pk}" for paid in some for kind in ("purchase", "reverse")]
+        keys += [part.line_key for rows in parts.values() for part in rows]
         found = {line.key: line for line in mine.filter(key__in=keys)}
+        backs += sum(line.type == Transaction.Type.REVERSE for line in found.values())
         for paid in some:
-            sold, back = found.get(f"purchase:{paid.pk}"), found.get(f"reverse:{paid.pk}")
-            has_both = {
-                Payment.Status.PAID: (True, False),
-                Payment.Status.REFUNDED: (True, True),
-            }.get(Payment.Status(paid.status), (False, False))
-            amounts = {(line.seconds, line.amount_micros) for line in (sold, back) if line}
-            if (bool(sold), bool(back)) != has_both or amounts - {
-                (paid.seconds, paid.amount_micros)
-            }:
+            if not _is_told(paid, parts[paid.pk], found):
                 yield "L1", f"payment {paid.reference} is not what the ledger says of it"
     brought = payments.filter(status__in=(Payment.Status.PAID, Payment.Status.REFUNDED)).count()
-    sales = mine.filter(type=Transaction.Type.PURCHASE).count()
+    kinds = (Transaction.Type.PURCHASE, Transaction.Type.REVERSE)
+    counts = dict(
+        mine.filter(type__in=kinds).order_by().values_list("type").annotate(lines=Count("pk"))
+    )
+    sales, reverses = (counts.get(kind, 0) for kind in kinds)
     if sales != brought:
         yield "L1", f"{sales} purchases stand against {brought} payments"
+    if reverses != backs:
+        yield "L1", f"{reverses} lines pay back, and {backs} payments or parts say so"
+
+
+def _is_told(paid: Payment, parts: list[Repayment], found: dict[str, Transaction]) -> bool:
+    """Tell whether a payment's lines are those of its status, each of its own figures."""
+    sold, back = found.get(f"purchase:{paid.pk}"), found.get(f"reverse:{paid.pk}")
+    whole = (paid.seconds, paid.amount_micros)
+    if {_figures(line) for line in (sold, back) if line} - {whole}:
+        return False
+    if any(_figures(found.get(part.line_key)) != _figures(part) for part in parts):
+        return False
+    repaid = (sum(part.seconds for part in parts), sum(part.amount_micros for part in parts))
+    status = Payment.Status(paid.status)
+    if status == Payment.Status.REFUNDED:  # at once, or the last part of it
+        return bool(sold) and (not parts if back else repaid == whole)
+    if repaid != (paid.repaid_seconds, paid.repaid_micros) or back:
+        return False
+    if status == Payment.Status.PAID:
+        return bool(sold) and repaid[0] < paid.seconds
+    return not sold and not parts
+
+
+def _figures(row: Transaction | Repayment | None) -> tuple[int, int] | None:
+    return (row.seconds, row.amount_micros) if row else None
 
 
 def _check_dials(wallet: Wallet, charges: tuple[Transaction, ...]) -> Iterator[Finding]:

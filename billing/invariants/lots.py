@@ -54,8 +54,11 @@ class LotReplay:
             self._expire(line)
         else:
             self._move(self._launch(line), self.spent, -line.reserved_delta)
-            own = line.payment_id if line.type == Type.REVERSE else None
-            self._move(self.available, self.spent, -line.available_delta, own=own)
+            if line.is_part_of_payment:
+                self._take_part(line)
+            else:
+                own = line.payment_id if line.type == Type.REVERSE else None
+                self._move(self.available, self.spent, -line.available_delta, own=own)
             self.available[None] += max(0, line.available_delta)
         if line.reservation_id and not +self.launches[line.reservation_id]:
             del self.launches[line.reservation_id]
@@ -91,6 +94,13 @@ class LotReplay:
             self.early.append(f"line {line.key} comes before its time")
         self.available[lot.payment_id] -= line.seconds
         self.expired[lot.payment_id] += line.seconds
+
+    def _take_part(self, line: Transaction) -> None:
+        mine = line.payment_id if line.payment_id in self.lots else None
+        if line.seconds > self.available[mine]:
+            self.early.append(f"line {line.key} pays back minutes of other payments")
+        self.available[mine] -= line.seconds
+        self.spent[mine] += line.seconds
 
     def _move(
         self,

@@ -7,6 +7,7 @@ from billing.models.hours import UsedHour
 from billing.models.lots import CreditLot, LotShare
 from billing.models.notices import BalanceNotice
 from billing.models.reconciliation import Difference, Reconciliation
+from billing.models.repayments import Repayment
 from billing.models.requests import CreditRequest
 from billing.models.reservations import CallHold, Reservation
 from billing.models.transactions import Transaction, TransactionQuerySet
@@ -25,6 +26,7 @@ __all__ = [
     "Printed",
     "Rate",
     "Reconciliation",
+    "Repayment",
     "Reservation",
     "Seller",
     "Statement",

@@ -69,7 +69,8 @@ class Invoice(Printed):
     What a client owes or paid for a purchase; a credit note takes one back and names it.
 
     It is written once, in the block of its payment, and keeps what stood in it: who sold, who
-    bought, minutes, amount and the tax in it. Whether it was paid stands on the payment and on no
+    bought, minutes, amount and the tax in it. A payment that is paid back in parts has a credit note
+    for each `part`, from 1; everything else has part 0. Whether it was paid stands on the payment and on no
     paper: that changes.
     """
 
@@ -80,6 +81,7 @@ class Invoice(Printed):
     kind = models.CharField(max_length=12, choices=Kind)
     number = models.CharField(max_length=24, unique=True)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="invoices", db_index=False)
+    part = models.PositiveIntegerField(default=0)
     corrects_number = models.CharField(max_length=24, blank=True)
     sold_by = models.TextField(blank=True)
     billed_to = models.CharField(max_length=120)
@@ -95,7 +97,9 @@ class Invoice(Printed):
     objects = ClientOwnedQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["payment", "kind"], name="invoice_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["payment", "kind", "part"], name="invoice_part_once")
+        ]
         indexes = [models.Index(fields=["client", "-issued_at"], name="invoice_by_age")]
 
     def __str__(self) -> str:

@@ -143,7 +143,8 @@ class Payment(ClientOwned):
     Money a client pays for minutes; `reference` is the agency's own (an invoice, a transfer).
 
     Its minutes are there while it is `paid`: a `pending` one has brought none yet, a `failed` one
-    never will, and those of a `refunded` one were taken back. `valid_days` after it was paid, what
+    never will, and those of a `refunded` one were taken back; of a paid one `repaid_seconds` were,
+    for `repaid_micros`. `valid_days` after it was paid, what
     nobody used or reserved of them expires; empty: never.
     """
 
@@ -169,12 +170,19 @@ class Payment(ClientOwned):
     created_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)  # it failed, or was paid back
+    repaid_seconds = models.PositiveBigIntegerField(default=0)
+    repaid_micros = models.PositiveBigIntegerField(default=0)
 
     objects = ClientOwnedQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["client", "reference"], name="payment_once"),
+            models.CheckConstraint(
+                condition=models.Q(repaid_seconds__lte=models.F("seconds"))
+                & models.Q(repaid_micros__lte=models.F("amount_micros")),
+                name="payment_repaid_at_most_once",
+            ),
         ]
         indexes = [models.Index(fields=["client", "-created_at"], name="payment_by_age")]
 

@@ -16,6 +16,7 @@ from billing.ledger import KeyReused, Overtaken, once
 from billing.models import CreditRequest, Payment
 from billing.services import payments
 from billing.services.refunds import refund_call
+from billing.services.repayments import repay
 from billing.services.wallets import adjust
 from convomono.lib.db import run_atomic
 
@@ -188,4 +189,8 @@ def _make(row: CreditRequest, *, actor: User, now: datetime) -> None:
         )
     else:
         payment = Payment.objects.get(pk=UUID(said["payment_id"]), client_id=row.client_id)
-        payments.refund_payment(payment=payment, reason=said["reason"], **by)
+        if said.get("is_part"):
+            part = {"seconds": -row.seconds, "reason": said["reason"], "key": row.pk}
+            repay(payment=payment, **part, **by)
+        else:
+            payments.refund_payment(payment=payment, reason=said["reason"], **by)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Client
     from audit.services import Actor
+    from billing.models import Repayment
 
 Kind = Invoice.Kind
 SAID = ("sold_by", "billed_to", "billed_address", "tax_name", "tax_basis_points", "tax_micros")
@@ -42,19 +43,33 @@ def issue_invoice(*, payment: Payment, now: datetime) -> Invoice | None:
     return _issue(payment, Kind.INVOICE, now=now, billed_to=payment.client.name, **said)
 
 
-def issue_credit_note(*, payment: Payment, reason: str, now: datetime) -> Invoice | None:
-    """Take the invoice of a payment back, inside the caller's block; None if it has none."""
+def issue_credit_note(
+    *, payment: Payment, reason: str, now: datetime, of: Repayment | None = None
+) -> Invoice | None:
+    """
+    Take the invoice of a payment back, or the part `of` it, inside the caller's block.
+
+    None if it has no invoice. The tax of all parts comes to that of the invoice.
+    """
     invoice = Invoice.objects.filter(payment=payment, kind=Kind.INVOICE).first()
     if invoice is None:
         return None
-    same = {name: getattr(invoice, name) for name in SAID}
+    said = {name: getattr(invoice, name) for name in SAID}
+    if of is not None:
+        points = invoice.tax_basis_points
+        before, after = (
+            tax_in(amount_micros=payment.repaid_micros + more, basis_points=points)
+            for more in (0, of.amount_micros)
+        )
+        said |= {"part": of.part, "seconds": of.seconds, "amount_micros": of.amount_micros}
+        said["tax_micros"] = after - before
     return _issue(
         payment,
         Kind.CREDIT_NOTE,
         now=now,
         corrects_number=invoice.number,
         reason=reason[:200],
-        **same,
+        **said,
     )
 
 
@@ -117,10 +132,8 @@ def _issue(payment: Payment, kind: Invoice.Kind, *, now: datetime, **more: objec
         kind=kind,
         number=_next_number(kind, now),
         payment=payment,
-        seconds=payment.seconds,
-        amount_micros=payment.amount_micros,
         issued_at=now,
-        **more,
+        **{"seconds": payment.seconds, "amount_micros": payment.amount_micros, **more},
     )
 
 

@@ -42,6 +42,10 @@ class PaymentNotPaid(Exception):
     """Somebody paid back what was never paid, or was paid back before."""
 
 
+class PaymentPartlyRepaid(PaymentNotPaid):
+    """Somebody wanted to pay back a whole payment of which a part was paid back before."""
+
+
 class PaymentExpired(Exception):
     """Somebody wanted to pay back minutes of which some have expired."""
 
@@ -157,6 +161,7 @@ def refund_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
     A second time returns the first line.
 
     :raises PaymentNotPaid: if it is pending or has failed
+    :raises PaymentPartlyRepaid: if a part of it was paid back before: `repay` pays back the rest
     :raises PaymentExpired: if some of its minutes have expired
     :raises InsufficientCredits: if not all of its minutes are available any more
     """
@@ -168,9 +173,12 @@ def refund_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
         return find_line(client_id=payment.client_id, key=key)
 
     def block() -> Transaction:
+        if Payment.objects.filter(pk=payment.pk, repaid_seconds__gt=0).exists():
+            raise PaymentPartlyRepaid
         if _has_expired(payment, now):
             raise PaymentExpired
-        _move(payment, Status.PAID, Status.REFUNDED, ended_at=now)
+        whole = {"repaid_seconds": payment.seconds, "repaid_micros": payment.amount_micros}
+        _move(payment, Status.PAID, Status.REFUNDED, ended_at=now, **whole)
         issue_credit_note(payment=payment, reason=reason, now=now)
         sold = find_line(client_id=payment.client_id, key=f"purchase:{payment.pk}")
         line = post(
@@ -289,7 +297,8 @@ def _save(payment: Payment, *, actor: Actor, now: datetime) -> None:
 
 
 def _move(payment: Payment, before: str, after: str, **columns: object) -> None:
-    if not Payment.objects.filter(pk=payment.pk, status=before).update(status=after, **columns):
+    same = Payment.objects.filter(pk=payment.pk, status=before, repaid_seconds=0)
+    if not same.update(status=after, **columns):
         raise Overtaken
 
 

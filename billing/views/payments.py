@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import agency_permission, get_or_404
 from billing import services
-from billing.forms import ReasonForm
 from billing.models import CreditRequest, Payment
 from billing.views.agency import money_tabs
-from billing.views.credit import INVALID, SENT_BEFORE, asked, is_large
 from convomono.lib import clock
-from convomono.lib.display import minutes, usd
+from convomono.lib.display import minutes
 from convomono.lib.pages import list_page
 
 if TYPE_CHECKING:
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
 @agency_permission("manage_billing")
 @require_POST
 def payment_settle(request: UserRequest, client_id: UUID, payment_id: UUID) -> HttpResponse:
-    payment = _payment(client_id, payment_id)
+    payment = payment_or_404(client_id, payment_id)
     try:
         line = services.settle_payment(payment=payment, actor=request.user, now=clock.now())
     except services.PaymentNotPending:
@@ -46,7 +43,7 @@ def payment_settle(request: UserRequest, client_id: UUID, payment_id: UUID) -> H
 @agency_permission("manage_billing")
 @require_POST
 def payment_fail(request: UserRequest, client_id: UUID, payment_id: UUID) -> HttpResponse:
-    payment = _payment(client_id, payment_id)
+    payment = payment_or_404(client_id, payment_id)
     try:
         services.fail_payment(payment=payment, actor=request.user, now=clock.now())
     except services.PaymentNotPending:
@@ -54,63 +51,6 @@ def payment_fail(request: UserRequest, client_id: UUID, payment_id: UUID) -> Htt
     else:
         messages.success(request, _("Noted that it failed. It brought no minutes."))
     return redirect("agency-billing:payment-list", client_id)
-
-
-@agency_permission("manage_billing")
-@require_http_methods(["GET", "POST"])
-def payment_refund(request: UserRequest, client_id: UUID, payment_id: UUID) -> HttpResponse:
-    payment = _payment(client_id, payment_id)
-    form = ReasonForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            return _refund(request, payment, form)
-        except services.PaymentNotPaid:
-            form.add_error(None, _("It was never paid, so there is nothing to pay back."))
-        except services.PaymentExpired:
-            form.add_error(None, _("Some of its minutes have expired, so it can't be taken back."))
-        except services.KeyReused:
-            form.add_error(None, _(SENT_BEFORE))
-        except services.InsufficientCredits as refused:
-            left = {"minutes": minutes(refused.available_seconds)}
-            form.add_error(
-                None,
-                _(
-                    "Only %(minutes)s minutes are available: some of this payment's are used or "
-                    "reserved. Stop its launches, or refund its calls, first."
-                )
-                % left,
-            )
-    sold = {"minutes": minutes(payment.seconds), "amount": usd(payment.amount_micros)}
-    context = {
-        "form": form,
-        "client": payment.client,
-        "title": _("Pay back %(reference)s") % {"reference": payment.reference},
-        "lead": _("%(minutes)s minutes are taken out again, for %(amount)s.") % sold,
-        "submit": _("Pay back"),
-        "back": reverse("agency-billing:payment-list", args=[client_id]),
-    }
-    status = INVALID if request.method == "POST" else 200
-    return render(request, "billing/credit_form.html", context, status=status)
-
-
-def _refund(request: UserRequest, payment: Payment, form: ReasonForm) -> HttpResponse:
-    reason, now = form.cleaned_data["reason"], clock.now()
-    if is_large(payment.seconds, payment.amount_micros):
-        services.ask_credit(
-            client=payment.client,
-            kind=CreditRequest.Kind.REVERSE,
-            seconds=-payment.seconds,
-            amount_micros=payment.amount_micros,
-            details={"payment_id": str(payment.pk), "reason": reason},
-            key=form.once_key,
-            actor=request.user,
-            now=now,
-        )
-        return asked(request)
-    services.refund_payment(payment=payment, reason=reason, actor=request.user, now=now)
-    back = {"amount": usd(payment.amount_micros)}
-    messages.success(request, _("Noted that %(amount)s was paid back.") % back)
-    return redirect("agency-billing:payment-list", payment.client_id)
 
 
 @agency_permission("manage_billing", "view_finance")
@@ -139,6 +79,10 @@ def request_approve(request: UserRequest, request_id: UUID) -> HttpResponse:
     except services.InsufficientCredits as refused:
         left = {"minutes": minutes(refused.available_seconds)}
         messages.error(request, _("Only %(minutes)s minutes are available: it waits.") % left)
+    except services.RepaymentTooLarge as refused:
+        left = {"minutes": minutes(refused.unused_seconds)}
+        sentence = _("Only %(minutes)s minutes of the payment are unused: it waits.")
+        messages.error(request, sentence % left)
     except (
         services.KeyReused,
         services.RefundTooLarge,
@@ -164,6 +108,6 @@ def request_refuse(request: UserRequest, request_id: UUID) -> HttpResponse:
     return redirect("agency-billing:request-list")
 
 
-def _payment(client_id: UUID, payment_id: UUID) -> Payment:
+def payment_or_404(client_id: UUID, payment_id: UUID) -> Payment:
     mine = Payment.objects.filter(client_id=client_id).select_related("client__wallet")
     return get_or_404(mine, payment_id)

@@ -10,7 +10,8 @@ from django.conf import settings
 from accounts.models import Client, User
 from accounts.services import Rights, add_client_user, change_client
 from billing.clients.services import open_account
-from billing.services import grant, purchase, set_seller
+from billing.models import Payment
+from billing.services import grant, purchase, repay, set_seller
 from convomono.lib.ids import uuid7
 from convomono.lib.money import micros_from_dollars
 from telephony.models import PhoneNumber
@@ -92,6 +93,7 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
     )
     acme = _client("Acme Dental", "America/New_York", "0.25", root, now, minutes)
     rival = _client("Rival Roofing", "America/Los_Angeles", "0.32", root, now, minutes)
+    _sold_too_many(acme, root, now)
     alice = _person(acme, "alice@acme.test", "Alice Archer", "owner", root, now, can_launch=True)
     _person(acme, "mia@acme.test", "Mia Moss", "manager", root, now)
     _person(acme, "vera@acme.test", "Vera Voss", "viewer", root, now)
@@ -115,6 +117,27 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
             )
     _buy_at_twilio(root, now)
     return Agency(root=root, acme=acme, rival=rival, alice=alice)
+
+
+def _sold_too_many(client: Client, root: User, now: datetime) -> None:
+    """Sell minutes a second time and pay most of them back, with a credit note of its own."""
+    purchase(
+        client=client,
+        seconds=500 * 60,
+        amount_micros=500 * micros_from_dollars("0.25"),
+        method="card",
+        reference="ACME-0002",
+        actor=root,
+        now=now,
+    )
+    repay(
+        payment=Payment.objects.get(client=client, reference="ACME-0002"),
+        seconds=400 * 60,
+        reason="Ordered for a launch that was put off",
+        key=uuid7(),
+        actor=root,
+        now=now,
+    )
 
 
 def _buy_at_twilio(root: User, now: datetime) -> None:

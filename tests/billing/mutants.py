@@ -35,6 +35,7 @@ TESTS = (
     "invariants",
     "differences",
     "hours",
+    "repayments",
     "histories",
 )
 # Threads can't see a database in memory of a forked process; one part of the histories is enough.
@@ -69,7 +70,7 @@ class Mutant:
 
 
 HOLDS, LEDGER, RESERVATIONS = "services/holds", "ledger", "services/reservations"
-UNDER = "services/undercharges"
+UNDER, REPAYMENTS = "services/undercharges", "services/repayments"
 PAYMENTS, REFUNDS, RULES, LOTS = "services/payments", "services/refunds", "rules", "lots"
 MUTANTS = (
     Mutant(LEDGER, "if delta < 0}", "if delta < -(10**9)}"),
@@ -129,6 +130,21 @@ MUTANTS = (
         PAYMENTS, "Status.PENDING, Status.PAID, paid_at", "Status.PENDING, Status.PENDING, paid_at"
     ),
     Mutant(PAYMENTS, "available_delta=-payment.seconds", "available_delta=payment.seconds"),
+    Mutant(PAYMENTS, "if Payment.objects.filter(pk=payment.pk, repaid_seconds__gt=0)", "if ()"),
+    Mutant(REPAYMENTS, "if seconds > left.unused_seconds:", "if False:"),
+    Mutant(REPAYMENTS, "max(0, min(payment.seconds - payment.repaid_seconds, unused))", "unused"),
+    Mutant(REPAYMENTS, "if lot.expires_at > now else 0", ""),
+    Mutant(REPAYMENTS, "return whole - paid.repaid_micros", "return whole"),
+    Mutant(REPAYMENTS, "part_seconds=paid.repaid_seconds + seconds", "part_seconds=seconds"),
+    Mutant(REPAYMENTS, "    if not wallet.expiring_seconds:", "    if True:"),
+    Mutant(REPAYMENTS, "if left.payment.status != Status.PAID:", "if False:"),
+    Mutant(REPAYMENTS, "== paid.seconds", "== 0"),
+    Mutant(
+        REPAYMENTS, 'repaid_micros=F("repaid_micros") + row', 'repaid_micros=F("seconds") - row'
+    ),
+    Mutant(RULES, "if is_half else int(2 * rest > whole_seconds)", "if is_half else 0"),
+    Mutant(RULES, "(micros % 2 if is_half", "(1 if is_half"),
+    Mutant(LOTS, "if line.is_part_of_payment:", "if False:"),
     Mutant(REFUNDS, "if not 0 < given <= left.seconds:", "if not 0 < given:"),
     Mutant(REFUNDS, "seconds - sum(row.seconds for row in refunds)", "seconds"),
     Mutant(REFUNDS, "        pay_debt(wallet=wallet", "        0 and pay_debt(wallet=wallet"),

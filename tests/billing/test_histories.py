@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -93,6 +94,7 @@ class Purses:
         self.billed: dict[UUID, int] = {}
         self.first: dict[UUID, int] = {}  # what its end was billed, before any rest
         self.refunded: Counter[UUID] = Counter()
+        self.repaid: Counter[UUID] = Counter()
 
     def owner(self, purse):
         kind, key = purse if isinstance(purse, tuple) else (purse, purse)
@@ -289,8 +291,11 @@ class Histories(RuleBasedStateMachine):
             own == key for _, own in self.model.due(self.now)
         )
         may = self.model.of["available"] >= payment.seconds and not is_gone
+        may = may and not self.model.repaid[payment.pk]
         try:
             services.refund_payment(payment=payment, reason="Test", actor=TESTS, now=self.now)
+        except services.PaymentPartlyRepaid:
+            assert self.model.repaid[payment.pk]
         except services.PaymentExpired:
             assert is_gone
         except services.InsufficientCredits:
@@ -299,6 +304,35 @@ class Histories(RuleBasedStateMachine):
             assert may
             self.model.take(payment.seconds, first=key)
             self.happens("payment back")
+
+    @rule(number=picks, seconds=st.integers(1, 400))
+    def is_paid_back_in_part(self, number, seconds):
+        """At most what nobody used of it: of its lot, or of what never expires."""
+        paid = list(Payment.objects.filter(client=self.client).order_by("pk"))
+        payment = self.pick(paid, number)
+        lot = CreditLot.objects.filter(payment=payment).first()
+        own = lot.pk if lot else FOR_EVER[1]
+        coins = [coin for coin in self.model.coins["available"] if coin[1] == own]
+        unused = len([coin for coin in coins if coin[0] > self.now])
+        repaid = self.model.repaid[payment.pk]
+        may = payment.status == "paid" and seconds <= min(unused, payment.seconds - repaid)
+        asked: dict[str, Any] = {"payment": payment, "seconds": seconds, "reason": "Test"}
+        asked |= {"key": uuid7(), "actor": TESTS, "now": self.now}
+        try:
+            lines = [services.repay(**asked) for _twice in range(2)]
+        except services.PaymentNotPaid:
+            assert payment.status != "paid"
+        except services.RepaymentTooLarge:
+            assert not may
+        else:
+            assert may
+            assert lines[0] == lines[1]
+            self.model.take(seconds, first=own)
+            self.model.repaid[payment.pk] = repaid + seconds
+            mine = Transaction.objects.filter(payment_id=payment.pk, type="reverse")
+            worth = Fraction(payment.amount_micros * (repaid + seconds), payment.seconds)
+            assert sum(line.amount_micros for line in mine) == round(worth)  # half to even
+            self.happens("part of a payment back")
 
     @rule(seconds=st.integers(-300, 300).filter(bool))
     def is_corrected(self, seconds):
@@ -570,7 +604,17 @@ def undone(do):
     return block
 
 
-SEEN = ("call", "crash", "debt", "expiry", "payment back", "rate change", "refund", "rest")
+SEEN = (
+    "call",
+    "crash",
+    "debt",
+    "expiry",
+    "payment back",
+    "part of a payment back",
+    "rate change",
+    "refund",
+    "rest",
+)
 
 
 def run(examples, steps, part=0):

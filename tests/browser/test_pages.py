@@ -141,6 +141,7 @@ OF_THE_AGENCY = (
     "/agency/clients/{client}/invoices/{invoice}/",
     "/agency/clients/{client}/margins/",
     "/agency/clients/{client}/payments/",
+    "/agency/clients/{client}/payments/{payment}/refund/",
     "/agency/clients/{client}/statements/",
     "/agency/clients/{client}/statements/{statement}/",
     "/agency/clients/{client}/usage/",
