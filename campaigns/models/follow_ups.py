@@ -61,7 +61,7 @@ class FollowUp(ClientOwned):
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
 
-    lead = models.ForeignKey(Lead, models.CASCADE, related_name="follow_ups", db_index=False)
+    lead = models.ForeignKey(Lead, models.CASCADE, related_name="follow_ups")
     rule = models.ForeignKey(FollowUpRule, models.SET_NULL, null=True, blank=True, related_name="+")
     campaign_id = models.UUIDField(null=True, blank=True)
     call_id = models.UUIDField(null=True, blank=True)
@@ -81,7 +81,6 @@ class FollowUp(ClientOwned):
     class Meta:
         indexes = [
             models.Index(fields=["client", "status", "due_at"], name="follow_up_by_day"),
-            models.Index(fields=["client", "lead", "-due_at"], name="follow_up_by_lead"),
             models.Index(fields=["status", "due_at"], name="follow_up_due"),
         ]
 

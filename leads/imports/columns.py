@@ -68,6 +68,7 @@ _SYNONYMS: dict[str, str] = {
     "registry_on": "scrubdate scrubbedon dncchecked dnccheckedon registrydate",
     "external_id": "id externalid leadid contactid crmid recordid customerid reference ref",
 }
+_PHONES = ("phone_number", "phone_2", "phone_3")
 _BY_NAME = {word: field for field, words in _SYNONYMS.items() for word in words.split()}
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 _ENOUGH = 0.6  # of a column's samples
@@ -113,12 +114,21 @@ def guess_mapping(
     for place, name in enumerate(found["header"]):
         known = (habits or {}).get(plain(name)) or _BY_NAME.get(plain(name))
         field = None if name.startswith("_") else known
+        if field in _PHONES and field in fields:
+            field = _next_phone(found, place, fields)  # "Phone" and "Mobile": both are the person's
         if field and field not in fields:
             fields[field] = place
     if "first_name" in fields:
         fields.pop("full_name", None)
     _guess_by_values(found, fields)
     return {"fields": fields, "variables": _for_variables(found["header"], variables)}
+
+
+def _next_phone(found: Detected, place: int, fields: Mapping[str, int]) -> str | None:
+    """Return the next free place for a further number, if that is what stands in the column."""
+    if _share(found, place, is_like_phone) < _ENOUGH:
+        return None
+    return next((one for one in _PHONES if one not in fields), None)
 
 
 def said_mapping(

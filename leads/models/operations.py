@@ -179,15 +179,13 @@ class ScoreWeights(ClientOwned):
 class LeadNote(ClientOwned):
     """What somebody wrote down about a lead."""
 
-    lead = models.ForeignKey(Lead, models.CASCADE, related_name="notes", db_index=False)
+    # Its own index alone: the database looks for a lead's notes whenever one is deleted.
+    lead = models.ForeignKey(Lead, models.CASCADE, related_name="notes")
     text = models.CharField(max_length=2000)
     author_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
 
     objects = ClientOwnedQuerySet.as_manager()
-
-    class Meta:
-        indexes = [models.Index(fields=["client", "lead", "-created_at"], name="note_by_lead")]
 
     def __str__(self) -> str:
         return self.text[:40]

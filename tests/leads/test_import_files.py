@@ -95,7 +95,17 @@ def test_reads_a_file_without_a_header(imported):
             {"first_name": 0, "last_name": 1, "phone_number": 2},
         ),
         ("a,b,c", "x,212 555 0101,ada@x.test", {"phone_number": 1, "email": 2}),
-        ("Phone,Phone,_reason", "2125550101,2125550102,x", {"phone_number": 0}),
+        (
+            "Phone,Phone,_reason",
+            "2125550101,2125550102,x",
+            {"phone_number": 0, "phone_2": 1},
+        ),
+        (
+            "Phone,Mobile,Work Phone,Cell",
+            "2125550101,2125550102,2125550103,2125550104",
+            {"phone_number": 0, "phone_2": 1, "phone_3": 2},
+        ),
+        ("Phone,Number", "2125550101,12b", {"phone_number": 0}),  # of a house
         ("Name,First name,Number", "Ada B,Ada,2125550101", {"first_name": 1, "phone_number": 2}),
     ],
 )

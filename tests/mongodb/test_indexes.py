@@ -26,6 +26,7 @@ from campaigns.models import (
     BatchCall,
     Campaign,
     Enrolment,
+    FollowUp,
     ScriptVariable,
     TemplateVersion,
 )
@@ -35,6 +36,7 @@ from leads.models import (
     Lead,
     LeadImportChange,
     LeadImportRow,
+    LeadNote,
     LeadOperationRow,
     LeadStatusChange,
     Suppression,
@@ -80,6 +82,8 @@ HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     "list: leads by status": lambda: Lead.objects.filter(client_id=ID, status="new").order_by(
         "-created_at"
     )[:25],
+    "undo: notes of leads": lambda: LeadNote.objects.filter(lead_id__in=[ID]),
+    "undo: follow-ups of leads": lambda: FollowUp.objects.filter(lead_id__in=[ID]),
     "lead: how its status changed": lambda: LeadStatusChange.objects.filter(lead_id=ID),
     "list: calls": lambda: Call.objects.filter(client_id=ID).order_by("-created_at")[:25],
     "list: calls of a campaign": lambda: Call.objects.filter(client_id=ID, campaign_id=ID).order_by(
