@@ -40,7 +40,9 @@ class AutomationForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
     action = forms.ChoiceField(label=_("Do this"), choices=Action.choices)
-    tag = forms.CharField(label=_("Tag"), max_length=40, required=False)
+    tag = forms.CharField(
+        label=_("Tag"), max_length=40, required=False, help_text=_("What the lead is tagged with.")
+    )
     note = forms.CharField(
         label=_("Note"),
         max_length=300,
@@ -55,7 +57,11 @@ class AutomationForm(forms.Form):
         help_text=_("Until the follow-up is due, or the next call is made."),
     )
     target = forms.ModelChoiceField(
-        label=_("Other campaign"), queryset=Campaign.objects.none(), required=False
+        label=_("Other campaign"),
+        queryset=Campaign.objects.none(),
+        required=False,
+        empty_label=_("None"),
+        help_text=_("Which one the lead is put into."),
     )
 
     def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:

@@ -67,10 +67,10 @@ def dialling_facts(content: TemplateContent) -> list[tuple[str, str]]:
     if safety.talk_minutes_per_hour:
         stops.append(_("%(n)d minutes of talk in an hour") % {"n": safety.talk_minutes_per_hour})
     delays = (
-        (campaign.busy_delay_seconds, _("%(n)d min after busy")),
-        (campaign.no_answer_delay_seconds, _("%(n)d min after no answer")),
-        (campaign.voicemail_delay_seconds, _("%(n)d min after voicemail")),
-        (campaign.declined_delay_seconds, _("%(n)d min after declined")),
+        (campaign.busy_delay_seconds, _("%(wait)s after busy")),
+        (campaign.no_answer_delay_seconds, _("%(wait)s after no answer")),
+        (campaign.voicemail_delay_seconds, _("%(wait)s after voicemail")),
+        (campaign.declined_delay_seconds, _("%(wait)s after declined")),
     )
     own = len(dialling.dispositions)
     times = [
@@ -91,7 +91,7 @@ def dialling_facts(content: TemplateContent) -> list[tuple[str, str]]:
         (_("Attempts per lead"), str(campaign.max_attempts)),
         (
             _("Tried again"),
-            ", ".join([*(words % {"n": wait // 60} for wait, words in delays), *times]),
+            ", ".join([*(words % {"wait": _wait(seconds)} for seconds, words in delays), *times]),
         ),
         (_("Stops by itself at"), ", ".join(stops) or _("nothing")),
     ]
@@ -101,6 +101,14 @@ def dialling_facts(content: TemplateContent) -> list[tuple[str, str]]:
     if dialling.calls_per_minute:
         facts.append((_("New calls in a minute"), str(dialling.calls_per_minute)))
     return facts
+
+
+def _wait(seconds: int) -> str:
+    """Write a pause in hours where it is whole ones, else in minutes."""
+    hours, rest = divmod(seconds, 3600)
+    return (
+        _("%(n)d min") % {"n": seconds // 60} if rest or not hours else _("%(n)d h") % {"n": hours}
+    )
 
 
 def versions_of(template: CampaignTemplate) -> list[TemplateVersion]:

@@ -109,7 +109,7 @@ def test_leads_on_to_every_call_in_progress_page_by_page(browse, bob, many):
     found, query, pages = [], "", 0
     while query or not pages:
         page = browser.get(CALLS + query).content.decode()
-        assert "5 calls, the longest first" in page
+        assert "5 calls, dialled longest ago first" in page
         found, query, pages = [*found, *listed(page)], next_page(page), pages + 1
 
     assert found == [str(one.pk) for one in many]

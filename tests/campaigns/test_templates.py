@@ -352,7 +352,7 @@ def test_shows_and_changes_how_its_campaigns_dial(root, alice, browse):
     page = browser.get(f"{LIST}{template.pk}/").content.decode()
     for words in (
         "Mon, Wed, 10:00–15:30",
-        "30 min after busy",
+        "30 min after busy, 1 h after no answer, 2 h after voicemail, 4 h after declined",
         "at another time of the day, not on weekends, 1 reason has its own rule",
         "20 % of calls that fail, 5 % of people who opt out, 90 minutes of talk in an hour",
         "the last 40 calls, from 10 on",
