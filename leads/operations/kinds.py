@@ -55,6 +55,10 @@ class Change(Protocol):
         """Return a row for each lead; those with a note are left alone."""
         ...
 
+    def row(self, lead: Lead, *, note: str = "") -> LeadOperationRow:
+        """Return the row of a lead that is left alone, and why."""
+        ...
+
     def write(self, leads: Sequence[Lead], rows: Mapping[UUID, LeadOperationRow]) -> None:
         """
         Change the leads that have a row without a note.
@@ -199,11 +203,11 @@ class Enrol(_Base):
         """Enrolling keeps its own atomic blocks: see `settle`."""
 
     def settle(self, rows: Sequence[LeadOperationRow]) -> None:
-        wanted = [row for row in rows if not row.note]
+        leads = self.found([row for row in rows if not row.note]).values()
         campaigns().enrol(
             client_id=self.operation.client_id,
             campaign_id=self.campaign_id,
-            leads=list(self.found(wanted).values()),
+            leads=[lead for lead in leads if lead.erased_at is None],
             now=self.now,
         )
 

@@ -12,7 +12,7 @@ from convomono.lib.db import IntegrityError
 from convomono.lib.lane import run_bulk
 from leads.lead_table import leads_matching
 from leads.models import Lead, LeadOperation, LeadOperationRow
-from leads.operations.kinds import Stale, change_of
+from leads.operations.kinds import ERASED, Stale, change_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,9 @@ def _change_slice(
     for attempt in range(TRIES):
         if attempt:
             leads = list(Lead.objects.filter(pk__in=ids))
-        rows = change.plan(leads)
+        living = [lead for lead in leads if lead.erased_at is None]
+        gone = [lead for lead in leads if lead.erased_at is not None]
+        rows = [*change.plan(living), *(change.row(lead, note=ERASED) for lead in gone)]
         skipped = sum(bool(row.note) for row in rows)
         by_lead = {row.lead_id: row for row in rows}
 
@@ -118,7 +120,11 @@ def _change_slice(
             rows: Sequence[LeadOperationRow] = rows,
             by_lead: dict[UUID, LeadOperationRow] = by_lead,
             skipped: int = skipped,
+            living: int = len(living),
         ) -> None:
+            # Whoever was erased since the read must not come back by number or name.
+            if Lead.objects.filter(pk__in=by_lead, erased_at=None).count() != living:
+                raise Stale
             move(
                 operation,
                 Status.RUNNING,

@@ -28,15 +28,22 @@ def record_consent(
     proof_name: str,
     actor: Actor,
     now: datetime,
-) -> Consent:
-    """Keep how a lead agreed to be called, with the file that proves it; the lead may be called then."""
+) -> Consent | None:
+    """
+    Keep how a lead agreed to be called, with the file that proves it; the lead may be called then.
+
+    None, and nothing is kept, of a person who was erased meanwhile.
+    """
     # Before the block: storing a file may take long.
     stored = (
         files.store(room="proofs", client_id=lead.client_id, suffix=".bin", content=proof)
         if proof
         else ""
     )
-    return _write(lead, statement, stored, proof_name[:200], actor, now)
+    consent = _write(lead, statement, stored, proof_name[:200], actor, now)
+    if consent is None and stored:
+        files.delete_stored(stored)
+    return consent
 
 
 @atomic
@@ -47,7 +54,10 @@ def _write(  # private
     proof_name: str,
     actor: Actor,
     now: datetime,
-) -> Consent:
+) -> Consent | None:
+    living = Lead.objects.filter(pk=lead.pk, erased_at=None)
+    if not living.update(consent_status=Lead.ConsentStatus.GIVEN, updated_at=now):
+        return None
     consent = Consent.objects.create(
         client_id=lead.client_id,
         lead=lead,
@@ -60,7 +70,6 @@ def _write(  # private
         recorded_by_email=actor.actor_email,
         created_at=now,
     )
-    Lead.objects.filter(pk=lead.pk).update(consent_status=Lead.ConsentStatus.GIVEN, updated_at=now)
     rescore_lead(lead.pk)
     details = {"kind": statement.kind, "source": statement.source, "proof": bool(stored)}
     record(actions.CONSENT_RECORDED, resource=lead, actor=actor, now=now, details=details)

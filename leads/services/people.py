@@ -158,9 +158,11 @@ def change_lead(
     Write what somebody changed of a lead; False if nothing is different. Of `fields` these `names` were asked.
 
     With `tags_seen`, what they saw when they began, tags that came or went meanwhile aren't undone.
-    With `only_gaps` what is known by now stays as it is.
+    With `only_gaps` what is known by now stays as it is. Of a person who was erased meanwhile nothing is written.
     """
     lead.refresh_from_db()  # inside the block: others may have changed it since it was fetched
+    if lead.erased_at is not None:
+        return False
     if tags_seen is not None:
         tags = _with_changes(lead.tags, before=tags_seen, after=tags)
     asked = {name: value for name, value in asdict(fields).items() if name in names}

@@ -56,7 +56,7 @@ def consent_create(request: ClientRequest, lead_id: UUID) -> HttpResponse:
         statement = form.consent()
         assert statement is not None  # this form offers no "they haven't yet"
         proof = form.cleaned_data["proof"]
-        record_consent(
+        consent = record_consent(
             lead=lead,
             statement=statement,
             proof=proof,
@@ -64,7 +64,10 @@ def consent_create(request: ClientRequest, lead_id: UUID) -> HttpResponse:
             actor=request.user,
             now=clock.now(),
         )
-        messages.success(request, _("The consent is on record."))
+        if consent is None:
+            messages.error(request, _("This person was erased meanwhile: nothing is kept."))
+        else:
+            messages.success(request, _("The consent is on record."))
         return redirect("campaigns:lead-detail", lead.pk)
     return _page(
         request,
@@ -120,10 +123,12 @@ def consent_proof(request: ClientRequest, consent_id: UUID) -> HttpResponseBase:
 def note_create(request: ClientRequest, lead_id: UUID) -> HttpResponse:
     lead = _lead(request, lead_id)
     form = NoteForm(request.POST)
-    if form.is_valid():
-        add_note(lead=lead, text=form.cleaned_data["text"], actor=request.user, now=clock.now())
-    else:
+    if not form.is_valid():
         messages.error(request, _("Write the note first."))
+    elif not add_note(
+        lead=lead, text=form.cleaned_data["text"], actor=request.user, now=clock.now()
+    ):
+        messages.error(request, _("This person was erased meanwhile: nothing is kept."))
     return redirect("campaigns:lead-detail", lead.pk)
 
 

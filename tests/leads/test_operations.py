@@ -18,11 +18,23 @@ from convomono.lib import files
 from leads import lead_table
 from leads.imports.work import Pace
 from leads.jobs import purge_operation_rows
-from leads.models import UNDO_FOR, Consent, Lead, LeadOperation, LeadOperationRow, Suppression
+from leads.models import (
+    UNDO_FOR,
+    Consent,
+    Lead,
+    LeadNote,
+    LeadOperation,
+    LeadOperationRow,
+    Suppression,
+)
 from leads.operations import export, work
 from leads.operations.kinds import change_of
-from leads.services import retention
+from leads.services import LeadFields, retention
+from leads.services.consents import record_consent
+from leads.services.erasure import erase_lead
+from leads.services.notes import add_note
 from leads.services.operations import start_operation
+from leads.services.people import ConsentStatement, change_lead
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
 from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory
@@ -441,3 +453,70 @@ def test_deletes_the_file_of_an_export_after_a_week(change, browse, mia, acme):
     with pytest.raises(FileNotFoundError):
         files.open_stored(operation.stored_name)
     assert "Export again" in browse(mia).get(f"/app/leads/changes/{operation.pk}/").text
+
+
+# People who are erased while somebody works on them
+
+
+@pytest.mark.parametrize("kind", ["tag", "suppress", "enrol", "delete"])
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_leaves_an_erased_person_erased(change, acme, alice, monkeypatch, kind, when):
+    gone = LeadFactory.create(client=acme, first_name="Ada", phone_number="+12125550188")
+    other = LeadFactory.create(client=acme)
+    plan = work.change_of
+    if when == "before":
+        erase_lead(lead=gone, reason="Asked", actor=alice, now=NOW)
+
+    def erased_meanwhile(operation, *, now):
+        """Erase her after the leads of the slice were read."""
+        found = plan(operation, now=now)
+        planned = found.plan
+
+        def plan_then_erase(leads):
+            rows = planned(leads)
+            erase_lead(lead=gone, reason="Asked", actor=alice, now=NOW)
+            return rows
+
+        found.plan = plan_then_erase
+        return found
+
+    if when == "meanwhile":
+        monkeypatch.setattr(work, "change_of", erased_meanwhile)
+    fields = {"tag": "vip", "reason": "Old", "campaign_id": make_draft(acme).pk}
+    operation = start_operation(
+        client=acme, kind=kind, params={k: str(v) for k, v in fields.items()} | {
+            "ids": [str(gone.pk), str(other.pk)], "filters": {"status": "erased"}
+            if when == "before" else {},
+        },
+        total=2, actor=alice, now=NOW + timedelta(days=1), real_now=NOW,
+    )  # fmt: skip
+    work.run_operation(operation=operation, pace=Pace(lambda: NOW, lambda _seconds: None), now=NOW)
+
+    gone.refresh_from_db()
+    assert (gone.status, gone.tags, gone.first_name) == ("erased", [], "")
+    assert not Enrolment.objects.filter(lead=gone).exists()
+    assert not Suppression.objects.filter(phone_number__contains="5550188").exists()
+    row = LeadOperationRow.objects.get(lead_id=gone.pk)
+    assert row.note == "erased"
+    assert "Ada" not in row.label
+
+
+def test_keeps_nothing_that_is_told_of_a_person_erased_meanwhile(acme, alice):
+    lead = LeadFactory.create(client=acme, first_name="Ada")
+    seen = Lead.objects.get(pk=lead.pk)
+    erase_lead(lead=lead, reason="Asked", actor=alice, now=NOW)
+    statement = ConsentStatement("written", "Web form", "", NOW)
+
+    assert not change_lead(
+        lead=seen, fields=LeadFields(first_name="Ada"), tags=["vip"], actor=alice, now=NOW
+    )
+    assert add_note(lead=seen, text="Ada again", actor=alice, now=NOW) is None
+    assert record_consent(
+        lead=seen, statement=statement, proof=io.BytesIO(b"x"), proof_name="x.pdf",
+        actor=alice, now=NOW,
+    ) is None  # fmt: skip
+
+    lead.refresh_from_db()
+    assert (lead.first_name, lead.tags, lead.consent_status) == ("", [], "none")
+    assert not Consent.objects.exists()
+    assert not LeadNote.objects.exists()
