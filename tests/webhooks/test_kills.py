@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -191,11 +192,20 @@ def test_a_killed_web_loses_nothing_that_it_acknowledged(db: None, run: Callable
     assert len(acknowledged) > 20 * WEB_KILLS
 
 
+def respawn_interval() -> str:
+    """Return how long an old worker goes on beside its successor, as servers are told."""
+    unit = (ROOT / "deploy/systemd/convomono-web.service").read_text()
+    found = re.search(r"ExecStart=.*--respawn-interval (\d+)", unit)
+    assert found
+    return found[1]
+
+
 def test_a_reloaded_web_fails_no_delivery(db: None, run: Callable[..., Process]):
     """As `systemctl reload convomono-web` does it: workers are replaced one by one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     command = ["-m", "granian", "--interface=wsgi", f"--port={port}", "--workers=2"]
+    command.append(f"--respawn-interval={respawn_interval()}")
     web = run(*command, "convomono.wsgi:application")
     wait_until(lambda: is_listening(port))
     senders = [Sender(port, first) for first in (0, 1_000_000)]
