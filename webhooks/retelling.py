@@ -8,13 +8,14 @@ it costs) happens there, in short transactions that are undone.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING
 
 from campaigns.dialling.answers import may_be_placed
 from campaigns.models import Attempt
 from campaigns.services.dialling import end_columns
-from convomono.lib.db import atomic
+from convomono.lib.db import run_atomic
 from reporting.services import Tally, contribution
 from telephony import merging
 from telephony.models import Call, CallDetail
@@ -40,14 +41,11 @@ def undone[Result](work: Callable[[], Result]) -> Result:
     found: list[Result] = []
 
     def block() -> None:
-        found.append(work())
+        found[:] = [work()]  # of the last time: a conflict with others makes it run again
         raise _Undone
 
-    try:
-        with atomic():
-            block()
-    except _Undone:
-        pass
+    with suppress(_Undone):
+        run_atomic(block)
     return found[0]
 
 

@@ -184,6 +184,12 @@ def record_lost(*, attempt: Attempt, error: str) -> None:
     run_atomic(block)
 
 
+def reason_to_halt(disconnection_reason: str) -> str:
+    """Return the code of `waiting` for a campaign that a call of its own must stop."""
+    is_scam = disconnection_reason == waiting.PAUSED_SCAM
+    return waiting.PAUSED_SCAM if is_scam else waiting.PAUSED_TELEPHONY
+
+
 def halt_everything(*, reason: str, now: datetime) -> int:
     """Pause every launch that dials and tell the agency; return how many were paused."""
     running = BatchCall.objects.filter(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Sum
 
 from campaigns.dialling import waiting
-from campaigns.dialling.answers import halt_campaign
+from campaigns.dialling.answers import halt_campaign, reason_to_halt
 from campaigns.models import BatchCall, SafetyPolicy
 from campaigns.services.steering import TOP_UP
 from telephony.models import Call
-from telephony.rules import OutcomeClass
+from telephony.rules import OUTCOMES, OutcomeClass, Stops
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,6 +54,7 @@ class Recent:
     analysed: int = 0
     negative: int = 0
     talk_seconds: int = 0  # in the last hour
+    halting: str = ""  # the code of a call that none may follow
 
 
 @dataclass(frozen=True)
@@ -154,14 +155,25 @@ def recent_calls(*, batch_call: BatchCall, safety: Safety, now: datetime) -> Rec
         analysed=sum(bool(row[2]) for row in people),
         negative=sum(row[2] == _NEGATIVE for row in people),
         talk_seconds=_talked(batch_call, since, now) if safety.talk_minutes_per_hour else 0,
+        halting=_halting([row[1] for row in rows]),
     )
+
+
+def _halting(reasons: list[str]) -> str:
+    halting = (
+        reason
+        for reason in reasons
+        if (outcome := OUTCOMES.get(reason)) and outcome.stops is Stops.CAMPAIGN
+    )
+    return next((reason_to_halt(reason) for reason in halting), "")
 
 
 def break_if_bad(*, batch_call: BatchCall, now: datetime) -> bool:
     """Pause a campaign whose last calls ask for it, and tell its client why; True if it did."""
     safety = safety_of(batch_call)
     recent = recent_calls(batch_call=batch_call, safety=safety, now=now)
-    trip = tripped(safety=safety, recent=recent)
+    # Whoever heard of such a call halts the campaign at once, unless killed in between.
+    trip = Trip(recent.halting) if recent.halting else tripped(safety=safety, recent=recent)
     if trip is None:
         return False
     return halt_campaign(

@@ -127,7 +127,7 @@ def _fill(left: dict[str, int], awake: Sequence[PhoneNumber], now: datetime) -> 
             limits.append(cap - _used(one, now))
         if one.concurrency_limit:
             lines = one.concurrency_limit - live[one.phone_number]
-            if not limits or lines < limits[0]:
+            if not limits or max(lines, 0) < max(limits[0], 0):
                 full_first.add(one.phone_number)
             limits.append(lines)
         if limits:

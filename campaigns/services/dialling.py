@@ -17,6 +17,7 @@ from campaigns.dialling.answers import (
     halt_everything,
     may_be_placed,
     note_placed,
+    reason_to_halt,
 )
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, Enrolment
@@ -32,8 +33,9 @@ from telephony.rules import OutcomeClass, Stops
 from telephony.services import rest_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
+    from uuid import UUID
 
     from billing.services import Charge
     from leads.services.people import Summary
@@ -104,11 +106,11 @@ def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
 
     For after the commit, once for many calls: closing a launch takes as long as a call, pausing all of
     them far longer, and no write transaction may take that much longer. Whoever is killed before leaves
-    it to the dispatcher, and the pause to the next call that isn't paid for.
+    it to the dispatcher: a campaign's pause to its breaker, everybody's to the next call that isn't paid for.
     """
     changes = list(changes)
-    for change in changes:
-        _halt(change, now)
+    for halt in dict.fromkeys(_halts(changes, now)):
+        halt.carry_out(now)
     follow_by_rules(
         attempt_ids=[
             one.attempt_id for one in changes if one.attempt_id and one.outcome is not None
@@ -121,26 +123,42 @@ def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     return sum(finish_if_complete(batch_call_id=pk, now=now) for pk in ended if pk is not None)
 
 
-def _halt(change: CallChange, now: datetime) -> None:
-    """
-    Pause what a call has just ended by and no other call gets past: its campaign, or everything.
+@dataclass(frozen=True)
+class _Halt:
+    """What must not go on: a client's campaign, or without one everything."""
 
-    Outside of the news' own transaction, as many launches take long; news of long ago tell nothing of now.
+    reason: str
+    client_id: UUID | None = None
+    campaign_id: UUID | None = None
+
+    def carry_out(self, now: datetime) -> None:
+        if self.client_id is None or self.campaign_id is None:
+            halt_everything(reason=self.reason, now=now)
+        else:
+            halt_campaign(
+                client_id=self.client_id,
+                campaign_id=self.campaign_id,
+                reason=self.reason,
+                now=now,
+            )
+
+
+def _halts(changes: Iterable[CallChange], now: datetime) -> Iterator[_Halt]:
     """
-    if change.before.outcome_class or change.outcome is None:
-        return
-    if (change.ended_at or change.created_at) <= now - STILL_HOLDS:
-        return
-    if change.outcome.stops == Stops.EVERYTHING:
-        halt_everything(reason=waiting.PAUSED_PAYMENT, now=now)
-    elif change.outcome.stops == Stops.CAMPAIGN and change.campaign_id is not None:
-        scam = change.after.disconnection_reason == waiting.PAUSED_SCAM
-        halt_campaign(
-            client_id=change.client_id,
-            campaign_id=change.campaign_id,
-            reason=waiting.PAUSED_SCAM if scam else waiting.PAUSED_TELEPHONY,
-            now=now,
-        )
+    Yield what calls have just ended by and no other call gets past.
+
+    News of long ago tell nothing of now, and a test call to somebody's own phone nothing of a campaign.
+    """
+    for change in changes:
+        if change.before.outcome_class or change.outcome is None:
+            continue
+        if (change.ended_at or change.created_at) <= now - STILL_HOLDS:
+            continue
+        if change.outcome.stops == Stops.EVERYTHING:
+            yield _Halt(waiting.PAUSED_PAYMENT)
+        elif change.outcome.stops == Stops.CAMPAIGN and change.attempt_id is not None:
+            reason = reason_to_halt(change.after.disconnection_reason)
+            yield _Halt(reason, change.client_id, change.campaign_id)
 
 
 def resolve_unknown_attempts(*, now: datetime) -> int:
@@ -287,7 +305,7 @@ def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: da
 
 
 def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> None:
-    """Suppress who asked for it, and rest the number that this outcome says must not go on (see `_halt`)."""
+    """Suppress who asked for it, and rest the number that this outcome says must not go on (see `_halts`)."""
     reason = change.after.disconnection_reason
     if outcome.suppresses:
         _suppress(attempt, change, now)

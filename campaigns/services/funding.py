@@ -24,6 +24,7 @@ from campaigns.dialling import waiting
 from campaigns.forecast import profile_of, talk_load
 from campaigns.models import BatchCall
 from campaigns.services.steering import (
+    DRY,
     BatchCallNotPaused,
     pause_by_system,
     resume_batch_call,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 FUNDING = System("funding")
-DRY = (waiting.PAUSED_CREDIT, waiting.PAUSED_DEBT)
 HISTORY_CALLS = 2000
 AT_ONCE = 100
 

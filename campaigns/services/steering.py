@@ -31,7 +31,7 @@ SLICE = 200  # rows of one transaction: it stays below 10 ms on SQLite
 Status = BatchCall.Status
 _ACTIVE = (Status.SCHEDULED, Status.RUNNING)
 _LIVE = (*_ACTIVE, Status.PAUSED)
-_DRY = (waiting.PAUSED_CREDIT, waiting.PAUSED_DEBT)
+DRY = (waiting.PAUSED_CREDIT, waiting.PAUSED_DEBT)
 
 
 class BatchCallNotRunning(Exception):
@@ -64,7 +64,6 @@ def pause_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> N
     _tell(actions.CAMPAIGN_PAUSED, batch_call=batch_call, actor=actor, now=now)
 
 
-@atomic
 def pause_by_system(
     *, batch_call_id: UUID, reason: str, now: datetime, facts: dict[str, Any] | None = None
 ) -> bool:
@@ -73,7 +72,19 @@ def pause_by_system(
 
     `facts` are the figures of that sentence. Return False if it was paused or over already.
     """
-    changed = BatchCall.objects.filter(pk=batch_call_id, status__in=_ACTIVE).update(
+    active = BatchCall.objects.filter(status__in=_ACTIVE)
+    return _pause_one(active, batch_call_id, reason, now, facts)
+
+
+@atomic
+def _pause_one(
+    those: QuerySet[BatchCall],
+    batch_call_id: UUID,
+    reason: str,
+    now: datetime,
+    facts: dict[str, Any] | None,
+) -> bool:
+    changed = those.filter(pk=batch_call_id).update(
         status=Status.PAUSED,
         paused_at=now,
         pause_reason=reason,
@@ -100,13 +111,13 @@ def pause_campaign_by_system(
     One that waits for minutes is paused for this reason now: minutes alone let it go on no more.
     """
     mine = BatchCall.objects.filter(client_id=client_id, campaign_id=campaign_id)
-    keys = list(mine.filter(status__in=_ACTIVE).values_list("pk", flat=True))
-    paused = sum(
-        pause_by_system(batch_call_id=pk, reason=reason, now=now, facts=facts) for pk in keys
-    )
-    return paused + mine.filter(status=Status.PAUSED, pause_reason__in=_DRY).update(
-        pause_reason=reason, paused_at=now, waiting_facts=facts or {}
-    )
+    dry = mine.filter(status=Status.PAUSED, pause_reason__in=DRY)
+    paused = 0
+    # Those first that minutes may start meanwhile: whatever is started before is active then.
+    for those in (dry, mine.filter(status__in=_ACTIVE)):
+        for pk in list(those.values_list("pk", flat=True)):
+            paused += _pause_one(those, pk, reason, now, facts)
+    return paused
 
 
 @atomic
@@ -116,7 +127,7 @@ def pause_dry(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchC
         client_id=campaign.client_id,
         campaign=campaign,
         status=Status.PAUSED,
-        pause_reason__in=_DRY,
+        pause_reason__in=DRY,
     )
     paused = []
     for row in dry.select_related("campaign", "client"):
@@ -161,6 +172,8 @@ def resume_batch_call(
     }
     if is_by_person:
         fields["resumed_at"] = now
+    else:  # what somebody paused meanwhile, or calls did, isn't minutes' to resume
+        paused = paused.filter(pause_reason__in=DRY)
     changed = paused.exclude(started_at=None).update(status=Status.RUNNING, **fields)
     changed = changed or paused.filter(started_at=None).update(status=Status.SCHEDULED, **fields)
     if not changed:

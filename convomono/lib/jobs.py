@@ -25,6 +25,8 @@ log = structlog.get_logger()
 MAINTENANCE_SECONDS = 30
 # One that failed or died is taken up again after this.
 FAILED_SECONDS = 60
+# What waits longer than that is put in line anew; jobs do nothing when they find their work done.
+WAITING_SECONDS = 600
 
 
 class MaintainedWorker(Worker):
@@ -71,7 +73,7 @@ def enqueue_once(
 
     For periodic jobs that take up what stayed behind: each of their looks would put it there again.
     It goes there at once, whatever transaction is open: the row it stands for is committed long ago.
-    What a killed worker left is forgotten by RQ after some minutes, and put there again then.
+    What a killed worker left is forgotten after some minutes, and put there again then.
     """
     name = "-".join([job.__name__, *map(str, ids.values())])
     try:
@@ -82,6 +84,8 @@ def enqueue_once(
             timeout=timeout_seconds,
             result_ttl=0,
             failure_ttl=FAILED_SECONDS,
+            # A worker that dies between taking and starting it leaves one that waits on no queue.
+            ttl=WAITING_SECONDS,
             job_id=name,
             unique=True,
         )

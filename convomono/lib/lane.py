@@ -13,7 +13,7 @@ import os
 import struct
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,7 +53,11 @@ def run_bulk[R](block: Callable[[], R], *, patience: float = PATIENCE_SECONDS) -
         began[:] = [time.monotonic()]  # the wait for the lock isn't ours
         return block()
 
-    with _lane(path) as file:
+    try:
+        file = _opened(path)
+    except OSError:  # another user's, or a full disk: the lock alone keeps the order then
+        return run_atomic(block, patience=patience)
+    with _lane(file):
         try:
             return run_atomic(held, patience=patience)
         finally:
@@ -68,11 +72,21 @@ def ask_for_way() -> None:
     path = _lane_of_database()
     if path is None:
         return
-    if getattr(_here, "asking_on", None) != path:
-        if opened := getattr(_here, "asking", None):
-            os.close(opened)
-        _here.asking, _here.asking_on = _opened(path), path
-    _say(_here.asking, _ASKED_AT, time.monotonic())
+    with suppress(OSError):  # who can't ask waits like everybody else
+        if getattr(_here, "asking_on", None) != path:
+            _here.asking, _here.asking_on = _Opened(path), path
+        _say(_here.asking.file, _ASKED_AT, time.monotonic())
+
+
+class _Opened:
+    """A file that closes itself: web servers end threads that have nothing to do."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = _opened(path)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, OSError):
+            os.close(self.file)
 
 
 def _lane_of_database() -> Path | None:
@@ -84,9 +98,8 @@ def _lane_of_database() -> Path | None:
 
 
 @contextmanager
-def _lane(path: Path) -> Iterator[int]:
+def _lane(file: int) -> Iterator[None]:
     """Take the lane, wait out the rest of whoever had it, and leave it; the kernel frees a dead one's."""
-    file = _opened(path)
     try:
         _take(file)
         _here.has_lane = True
@@ -94,7 +107,7 @@ def _lane(path: Path) -> Iterator[int]:
         if 0 < rest <= LONGEST_REST_SECONDS:  # anything longer is of before the machine started
             time.sleep(rest)
         _give_way(file)
-        yield file
+        yield
     finally:
         _here.has_lane = False
         os.close(file)
@@ -126,7 +139,8 @@ def _opened(path: Path) -> int:
 
 
 def _say(file: int, place: int, instant: float) -> None:
-    os.pwrite(file, _INSTANT.pack(instant), place)
+    with suppress(OSError):  # a full disk: whoever comes next doesn't rest
+        os.pwrite(file, _INSTANT.pack(instant), place)
 
 
 def _said(file: int, place: int) -> float:

@@ -192,7 +192,7 @@ def _place(model: type[Model], token: str | None, order: Order) -> _Place | None
             return None
         values = [_value(model, name, one) for name, one in zip(order, values, strict=True)]
         return _Place(way == "b", values, min(max(int(start), 0), 10**9), str(total)[:12])
-    except (ValueError, TypeError, AttributeError, ValidationError):
+    except (ValueError, TypeError, AttributeError, OverflowError, ValidationError):
         return None
 
 
@@ -200,7 +200,7 @@ def _value(model: type[Model], name: str, one: Any) -> Any:
     """Read a value as its column would: tokens come back from strangers."""
     if isinstance(one, str) and name.endswith("_at"):
         found = datetime.fromisoformat(one)
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     if name.lstrip("-") == "pk":
         return UUID(one)
     if one is None:

@@ -8,7 +8,7 @@ import pytest
 from rq import SimpleWorker  # noqa: TID251 - a real worker for what our door puts on a queue
 
 from convomono.lib.db import run_atomic
-from convomono.lib.jobs import FAILED_SECONDS, enqueue_once, queue_lengths
+from convomono.lib.jobs import FAILED_SECONDS, WAITING_SECONDS, enqueue_once, queue_lengths
 from convomono.lib.redis import redis_connection
 
 if TYPE_CHECKING:
@@ -64,3 +64,11 @@ def test_is_taken_up_again_a_while_after_it_failed() -> None:
 
     assert not enqueue_once(broken, row_id="a")
     assert 0 < redis_connection().ttl("rq:job:broken-a") <= FAILED_SECONDS
+
+
+def test_is_not_lost_with_a_worker_that_died_before_it_started_it() -> None:
+    assert enqueue_once(work_on, row_id="a")
+    redis_connection().lpop("rq:queue:default")
+
+    assert not enqueue_once(work_on, row_id="a")
+    assert 0 < redis_connection().ttl("rq:job:work_on-a") <= WAITING_SECONDS

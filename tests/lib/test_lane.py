@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,6 @@ from convomono.lib.lane import ask_for_way, run_bulk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 HOLDER = """
 import fcntl, os, sys, time
@@ -148,3 +148,38 @@ def test_needs_no_lane_where_there_is_no_file(monkeypatch: pytest.MonkeyPatch) -
     ask_for_way()
 
     assert run_bulk(lambda: 1) == 1
+
+
+def test_leaves_no_file_open_behind_a_thread_that_has_ended(path: Path) -> None:
+    asked = threading.Thread(target=ask_for_way)
+    asked.start()
+    asked.join()
+    assert path.exists()
+
+    opened = {link.resolve() for link in Path("/proc/self/fd").iterdir()}
+
+    assert path not in opened
+
+
+def test_writes_although_the_lane_can_not_be_opened(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: Path) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(lane, "_opened", refused)
+
+    ask_for_way()
+
+    assert run_bulk(lambda: "written") == "written"
+
+
+def test_is_written_although_nobody_can_be_told_to_rest(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_what: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+
+    assert run_bulk(lambda: "written") == "written"

@@ -154,11 +154,11 @@ class TestStep:
         learning = Drain()
         for _ in range(40):
             learning._learn(int(learning._fitting), 0.001)
-        assert learning._fitting == 24
+        assert learning._fitting == 20
         learning._learn(3, 0.001)  # a part of one says nothing
-        assert learning._fitting == 24
-        learning._learn(24, 0.010)
-        assert learning._fitting == pytest.approx(24 * 0.7)
+        assert learning._fitting == 20
+        learning._learn(20, 0.010)
+        assert learning._fitting == pytest.approx(20 * 0.7)
         for _ in range(10):
             learning._learn(int(learning._fitting), 1.0)
         assert int(learning._fitting) == 8  # smaller ones cost more than they let others write

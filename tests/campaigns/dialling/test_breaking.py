@@ -13,7 +13,7 @@ from audit.models import AuditLog
 from campaigns.dialling.breaking import Recent, Safety, counted_from, tripped
 from campaigns.models import BatchCall, SafetyPolicy
 from campaigns.queries.progress import add_up, why
-from campaigns.services import lifecycle
+from campaigns.services import funding, lifecycle, steering
 from campaigns.services.funding import resume_funded
 from campaigns.services.steering import pause_batch_call, resume_batch_call
 from telephony.models import Call
@@ -307,3 +307,74 @@ def test_says_that_it_paused_what_waited_for_minutes_and_records_it(
     assert AuditLog.objects.filter(action="campaign.paused").count() == 1
     with pytest.raises(lifecycle.BatchCallNotRunning):
         lifecycle.pause_campaign(campaign=dry.campaign, actor=TESTS, now=rig.now)
+
+
+@pytest.mark.django_db
+def test_does_not_resume_with_minutes_what_a_person_paused_meanwhile(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready(leads=30)
+    rig.step()
+    BatchCall.objects.update(status="paused", pause_reason="paused_credit")
+    seen = BatchCall.objects.select_related("client__wallet").get()
+
+    lifecycle.pause_campaign(campaign=batch_call.campaign, actor=TESTS, now=rig.now)
+
+    assert not funding._resume_if_funded(seen, True, rig.now)
+    batch_call.refresh_from_db()
+    assert (batch_call.status, batch_call.pause_reason) == ("paused", "person")
+
+
+@pytest.mark.django_db
+def test_pauses_too_what_minutes_start_while_it_pauses(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dry = ready(leads=10)
+    rig.step()
+    enrol(dry.campaign, 5, start=50)
+    running = launch(dry.campaign, now=rig.now)
+    BatchCall.objects.filter(pk=dry.pk).update(status="paused", pause_reason="paused_credit")
+    pause_one = steering._pause_one
+    is_first = True
+
+    def minutes_come(those: Any, pk: Any, *rest: Any) -> bool:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            row = BatchCall.objects.select_related("client__wallet").get(pk=dry.pk)
+            assert funding._resume_if_funded(row, True, rig.now)
+        return pause_one(those, pk, *rest)
+
+    monkeypatch.setattr(steering, "_pause_one", minutes_come)
+    steering.pause_campaign_by_system(
+        client_id=dry.client_id, campaign_id=dry.campaign_id, reason="telephony", now=rig.now
+    )
+
+    for row in (dry, running):
+        row.refresh_from_db()
+        assert (row.status, row.pause_reason) == ("paused", "telephony")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("reason", ["scam_detected", "sip_routing_error"])
+def test_halts_although_whoever_heard_of_it_was_killed(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    batch_call = ready(leads=30)
+    rig.step()
+    with monkeypatch.context() as killed:
+        killed.setattr("campaigns.services.dialling._halts", lambda *_all: iter(()))
+        rig.end(rig.ringing()[0], reason)
+    batch_call.refresh_from_db()
+    assert batch_call.status == "running"
+
+    rig.tick(2)
+    rig.step()
+
+    batch_call.refresh_from_db()
+    assert batch_call.status == "paused"
+    resume_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
+    rig.tick(2)
+    rig.step()
+    batch_call.refresh_from_db()
+    assert batch_call.status == "running"  # a person has looked at it

@@ -207,3 +207,16 @@ def test_promises_no_calls_at_midnight_when_only_the_lines_are_full(acme: Client
     pool.choose()
     assert pool.code == "numbers_capped"
     assert pool.until == datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+def test_waits_for_midnight_where_both_are_used_up(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    ready(leads=2)
+    rig.step()
+    PhoneNumber.objects.update(concurrency_limit=1, daily_cap=1)
+
+    pool = number_pool(client_id=BatchCall.objects.get().client_id, now=rig.now)
+
+    assert (pool.choose(), pool.code) == (None, "numbers_capped")
