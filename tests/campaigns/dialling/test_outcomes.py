@@ -263,6 +263,28 @@ def test_knows_nothing_of_calls_without_an_attempt(
         assert record_outcome(change=stranger, charge=None, now=rig.now) is None
 
 
+def test_halts_once_for_many_calls_and_not_for_a_test_call(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from campaigns.services import dialling
+
+    ready(leads=3)
+    rig.step()
+    monkeypatch.setattr(conftest, "conclude", lambda **_later: None)
+    change = rig.end(rig.ringing()[0], "sip_routing_error", seconds=0)
+    assert change is not None
+    halted: list[object] = []
+    monkeypatch.setattr(dialling, "halt_campaign", lambda **fields: halted.append(fields))
+
+    dialling.free_lines(changes=[replace(change, attempt_id=None)], now=rig.now)
+    assert halted == []
+
+    dialling.free_lines(changes=[change] * 50, now=rig.now)
+    assert len(halted) == 1
+
+
 def test_does_not_pause_again_what_a_person_resumed(
     rig: Rig, ready: Callable[..., BatchCall]
 ) -> None:
