@@ -23,6 +23,7 @@ SELLER_SET = "seller.set"
 PAYMENT_AWAITED = "payment.awaited"
 PAYMENT_FAILED = "payment.failed"
 PAYMENT_REFUNDED = "payment.refunded"
+GRANT_ASKED = "grant.asked"
 PAYMENT_PARTLY_REFUNDED = "payment.partly_refunded"
 EXTENSIONS_SET = "wallet.extensions_set"
 RECONCILIATION_ASKED = "reconciliation.asked"
@@ -158,6 +159,7 @@ SENTENCES = {
     PAYMENT_AWAITED: _("Noted a payment that is still to come"),
     PAYMENT_FAILED: _("Noted that a payment failed"),
     PAYMENT_REFUNDED: _("Paid a client back"),
+    GRANT_ASKED: _("Asked for minutes for many clients"),
     PAYMENT_PARTLY_REFUNDED: _("Paid a client back for unused minutes"),
     EXTENSIONS_SET: _("Said whether launches may take further minutes"),
     RECONCILIATION_ASKED: _("Compared the books with Retell's"),

@@ -13,7 +13,7 @@ from billing import hours, notices, services
 from billing.documents import paper
 from billing.models import Invoice, Printed, Statement
 from convomono.lib import clock, files
-from convomono.lib.jobs import enqueue
+from convomono.lib.jobs import enqueue, enqueue_once
 from convomono.lib.pdf import PdfUnavailable, render_pdf
 from telephony.retell import retell_gateway
 
@@ -49,6 +49,20 @@ def tell_low_balances(**_later: Any) -> int:
 def purge_hours(**_later: Any) -> int:
     """Delete the hours' use that nobody looks back to."""
     return hours.purge_hours(now=clock.now())
+
+
+def grant_minutes(*, run_id: str, **_later: Any) -> None:
+    """Give many clients minutes; killed, it goes on where it was, and a second worker leaves it alone."""
+    while not services.grant_slice(run_id=UUID(run_id), now=clock.now()):
+        pass
+
+
+def resume_grants(**_later: Any) -> int:
+    """Take up grants that no worker is on; count them."""
+    left = services.grants_left_behind(now=clock.now())
+    for pk in left:
+        enqueue_once(grant_minutes, queue="reports", run_id=str(pk))
+    return len(left)
 
 
 def issue_statements(**_later: Any) -> int:
@@ -131,4 +145,4 @@ def reconcile_nightly(**_later: Any) -> None:
     """Have the days compared that are over, and runs that were left behind."""
     services.ask_nightly(now=clock.now())
     for pk in services.runs_left_behind(now=clock.now()):
-        enqueue(reconcile, queue="reports", timeout_seconds=3600, run_id=str(pk))
+        enqueue_once(reconcile, queue="reports", timeout_seconds=3600, run_id=str(pk))

@@ -8,6 +8,7 @@ from billing.views import (
     agency,
     client,
     credit,
+    grants,
     payments,
     reconciliation,
     repayments,
@@ -48,7 +49,8 @@ agency_face = (
         path("money/margins/", reconciliation.margin_list, name="margin-list"),
         path("money/margins/export/", reconciliation.margin_export, name="margin-export"),
         path(f"{CLIENT}/margins/", reconciliation.margin_detail, name="margin-detail"),
-        path("money/grant/", credit.grant, name="grant"),
+        path("money/grant/", grants.grant, name="grant"),
+        path("money/grant/<uuid:grant_id>/", grants.grant_detail, name="grant-detail"),
         path("money/seller/", seller.seller, name="seller"),
         path("money/requests/", payments.request_list, name="request-list"),
         path(

@@ -14,6 +14,7 @@ from billing.jobs import (
     issue_statements,
     purge_hours,
     reconcile_nightly,
+    resume_grants,
     resume_pdfs,
     show_due_rates,
     tell_low_balances,
@@ -110,6 +111,7 @@ periodic(expire_lost_holds, every_seconds=60)
 periodic(expire_minutes, every_seconds=60)
 periodic(show_due_rates, every_seconds=60)
 periodic(tell_low_balances, every_seconds=60)
+periodic(resume_grants, every_seconds=60)
 periodic(purge_hours, every_seconds=DAY)
 periodic(issue_statements, every_seconds=3600, queue="reports")
 periodic(resume_pdfs, every_seconds=60)

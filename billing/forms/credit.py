@@ -200,10 +200,16 @@ class RepayForm(OnceForm):
 class GrantForm(TermForm):
     """Minutes for nothing, for several clients at once."""
 
+    everybody = forms.BooleanField(
+        label=_("All clients"),
+        required=False,
+        help_text=_("Everybody whose account is open now, whoever is chosen below."),
+    )
     clients = forms.ModelMultipleChoiceField(
         label=_("Clients"),
         queryset=Client.objects.filter(wallet__isnull=False).order_by("name"),
         widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     minutes = forms.DecimalField(
         label=_("Minutes for each"), min_value=0, max_value=MOST_MINUTES, decimal_places=2
@@ -211,7 +217,27 @@ class GrantForm(TermForm):
     reason = forms.CharField(
         label=_("Reason"), max_length=100, help_text=_("The clients see it in their ledgers.")
     )
-    field_order = ["clients", "minutes", "reason", "valid_days"]
+    field_order = ["everybody", "clients", "minutes", "reason", "valid_days"]
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        if not said.get("everybody") and not said.get("clients") and "clients" not in self.errors:
+            self.add_error("clients", _("Choose clients, or all of them."))
+        return said
+
+    @property
+    def chosen_clients(self) -> list[Client]:
+        """Return who is to get the minutes; deactivated clients only if they are chosen by name."""
+        if self.cleaned_data["everybody"]:
+            everybody = Client.objects.filter(wallet__isnull=False, status=Client.Status.ACTIVE)
+            return list(everybody.order_by("name", "pk"))
+        return list(self.cleaned_data["clients"])
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Return what each client is to get, and why."""
+        reason, valid_days = self.cleaned_data["reason"], self.cleaned_data["valid_days"]
+        return {"seconds": self.seconds, "reason": reason, "valid_days": valid_days}
 
     def clean_minutes(self) -> Decimal:
         minutes: Decimal = self.cleaned_data["minutes"]

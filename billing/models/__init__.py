@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.models.documents import Invoice, InvoiceSeries, Printed, Seller, Statement
+from billing.models.grants import GrantRun
 from billing.models.hours import UsedHour
 from billing.models.lots import CreditLot, LotShare
 from billing.models.notices import BalanceNotice
@@ -19,6 +20,7 @@ __all__ = [
     "CreditLot",
     "CreditRequest",
     "Difference",
+    "GrantRun",
     "Invoice",
     "InvoiceSeries",
     "LotShare",

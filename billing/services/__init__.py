@@ -28,6 +28,12 @@ from billing.services.extensions import (
     reservation_terms,
     reserved_times,
 )
+from billing.services.grants import (
+    ask_for_grant,
+    ask_grant,
+    grant_slice,
+    grants_left_behind,
+)
 from billing.services.holds import (
     Charge,
     HoldMissing,
@@ -145,6 +151,8 @@ __all__ = [
     "allow_extensions",
     "approve_credit",
     "ask_credit",
+    "ask_for_grant",
+    "ask_grant",
     "ask_nightly",
     "ask_reconciliation",
     "ask_statement",
@@ -171,6 +179,8 @@ __all__ = [
     "find_statement",
     "forgive_machine",
     "grant",
+    "grant_slice",
+    "grants_left_behind",
     "hold",
     "keep_holds",
     "last_month",

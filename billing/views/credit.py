@@ -1,24 +1,23 @@
-"""The agency's forms that move a client's minutes: sales, corrections, refunds, grants, prices."""
+"""The agency's forms that move a client's minutes: sales, corrections, refunds, prices."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid5
 
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _, ngettext
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import agency_permission, get_or_404
 from billing import services
-from billing.forms import AdjustForm, GrantForm, RateForm, RefundForm, SellForm
+from billing.forms import AdjustForm, RateForm, RefundForm, SellForm
 from billing.models import CreditRequest, Rate
 from billing.queries import expiring_lots
 from billing.rules import needs_second_person
-from billing.views.agency import client_or_404, money_tabs
+from billing.views.agency import client_or_404
 from convomono.lib import clock, money
 from convomono.lib.display import minutes, usd
 
@@ -202,54 +201,6 @@ def _refund(
     given = {"minutes": minutes(line.seconds), "amount": usd(line.amount_micros)}
     messages.success(request, _("Gave back %(minutes)s minutes, %(amount)s.") % given)
     return redirect("agency-billing:wallet-detail", client.pk)
-
-
-@agency_permission("manage_billing")
-@require_http_methods(["GET", "POST"])
-def grant(request: UserRequest) -> HttpResponse:
-    form = GrantForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            return _grant(request, form)
-        except services.KeyReused:
-            form.add_error(None, _(SENT_BEFORE))
-    context = {"form": form, "tabs": money_tabs(request)}
-    status = INVALID if request.method == "POST" else 200
-    return render(request, "billing/grant.html", context, status=status)
-
-
-def _grant(request: UserRequest, form: GrantForm) -> HttpResponse:
-    chosen, now = list(form.cleaned_data["clients"]), clock.now()
-    reason, key = form.cleaned_data["reason"], form.once_key
-    valid_days = form.cleaned_data["valid_days"]
-    if is_large(form.seconds * len(chosen)):
-        for client in chosen:
-            services.ask_credit(
-                client=client,
-                kind=Kind.GRANT,
-                seconds=form.seconds,
-                details={"reason": reason, "grant_key": str(key), "valid_days": valid_days},
-                key=uuid5(key, f"ask:{client.pk}"),
-                actor=request.user,
-                now=now,
-            )
-        return asked(request)
-    services.grant(
-        clients=chosen,
-        seconds=form.seconds,
-        reason=reason,
-        key=key,
-        valid_days=valid_days,
-        actor=request.user,
-        now=now,
-    )
-    said = ngettext(
-        "Gave %(minutes)s minutes to %(n)d client.",
-        "Gave %(minutes)s minutes to each of %(n)d clients.",
-        len(chosen),
-    )
-    messages.success(request, said % {"minutes": minutes(form.seconds), "n": len(chosen)})
-    return redirect("agency-billing:wallet-list")
 
 
 @agency_permission("manage_billing")

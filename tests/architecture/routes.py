@@ -248,6 +248,7 @@ ROUTES: dict[str, Gate] = {
     "agency-billing:rate-withdraw": "manage_billing",
     "agency-billing:call-refund": "manage_billing",
     "agency-billing:grant": "manage_billing",
+    "agency-billing:grant-detail": "view_finance",
     "agency-billing:seller": "manage_billing",
     "agency-billing:reconciliation-list": "view_finance",
     "agency-billing:reconciliation-detail": "view_finance",

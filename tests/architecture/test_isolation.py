@@ -11,7 +11,7 @@ from django.conf import settings
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
 from accounts.models import User
-from billing.models import Difference, Invoice, Reconciliation
+from billing.models import Difference, GrantRun, Invoice, Reconciliation
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
 from campaigns.models import (
     AutomationRule,
@@ -164,6 +164,9 @@ def ids(acme, rival, root, alice, vera, now):
     run = Reconciliation.objects.create(
         key="k", window_from=now, window_until=now, next_from=now, asked_at=now
     )
+    grant = GrantRun.objects.create(
+        seconds=60, reason="x", asked_by_id=root.pk, asked_by_email=root.email, asked_at=now
+    )
     difference = Difference.objects.create(
         reconciliation=run, kind="missing_here", provider_call_id="call_9", sentence="x"
     )
@@ -173,6 +176,7 @@ def ids(acme, rival, root, alice, vera, now):
     return WORDS | {
         "automation_id": automation.pk,
         "run_id": run.pk,
+        "grant_id": grant.pk,
         "replay_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,
         "difference_id": difference.pk,
         "endpoint_id": endpoint.pk,

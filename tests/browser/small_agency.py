@@ -131,7 +131,7 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
     from accounts.outbox import publish_client_event
     from billing import jobs as billing_jobs
     from billing.models import Invoice, Payment
-    from billing.services import ask_statement
+    from billing.services import ask_grant, ask_statement
     from billing.services.reconciliation import ask_reconciliation
     from billing.services.statements import last_month
     from campaigns.services import knowledge
@@ -151,6 +151,16 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
     billing_jobs.make_statement(statement_id=str(statement.pk))
     books = ask_reconciliation(since=now - timedelta(days=1), until=now, **by)
     billing_jobs.reconcile(run_id=str(books.pk))
+    many = ask_grant(
+        client_ids=[acme.pk],
+        seconds=60,
+        reason="Outage",
+        valid_days=None,
+        needs_approval=False,
+        key=uuid7(),
+        actor=agency.root,
+        now=now,
+    )
     base = knowledge.create_knowledge(client=acme, name="Opening hours", **by)
     source = knowledge.add_text(base=base, title="Hours", text="We open at 8.", **by)
     endpoint = add_endpoint(
@@ -188,6 +198,7 @@ def _of_every_kind(agency: Agency, past: Campaign, now: datetime) -> dict[str, o
     return {
         "statement": statement,
         "books": books,
+        "grant": many,
         "base": base,
         "source": source,
         "endpoint": endpoint,

@@ -160,6 +160,7 @@ OF_THE_AGENCY = (
     "/agency/money/books/",
     "/agency/money/books/{books}/",
     "/agency/money/grant/",
+    "/agency/money/grant/{grant}/",
     "/agency/money/seller/",
     "/agency/money/margins/",
     "/agency/money/requests/",
