@@ -46,6 +46,11 @@ def test_fails_when_dispatching_misses_what_was_promised(worse, broken):
         "cpu_cores": 0.3,
     }
 
-    assert len(dispatch.missed(figures | worse, is_full=True)) == broken
+    told = figures | worse
+    assert len(dispatch.missed(told, is_full=True, has_small_client=True)) == broken
     of_each_size = bool({"double_dials", "over_limit"} & worse.keys())
-    assert len(dispatch.missed(figures | worse, is_full=False)) == of_each_size
+    assert len(dispatch.missed(told, is_full=False, has_small_client=True)) == of_each_size
+    # Without a small client nothing is promised of its first call.
+    is_small = "small_client_first_call_s" in worse
+    without = dispatch.missed(told, is_full=True, has_small_client=False)
+    assert len(without) == (0 if is_small else broken)
