@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q, Sum
 
-from billing.models import CallHold, Difference, Transaction
+from billing.models import CallHold, Difference, Reservation, Transaction
 from billing.rules import billable_seconds
 from telephony.models import Call
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from billing.invariants.lines import Finding
     from billing.models import Wallet
+    from billing.rules import Terms
 
 CHUNK = 500
 UNRESOLVED = timedelta(hours=1)
@@ -65,15 +66,14 @@ _COLUMNS = ("attempt_id", "duration_ms", "outcome_class")
 def _check_lengths(wallet: Wallet, calls: tuple[Call, ...]) -> Iterator[Finding]:
     billed = _billed(wallet, [call.pk for call in calls])
     attempts = [call.attempt_id for call in calls if call.attempt_id]
-    holds = {
-        row.attempt_id: row
-        for row in CallHold.objects.select_related("reservation").filter(attempt_id__in=attempts)
-    }
+    held = CallHold.objects.filter(attempt_id__in=attempts)
+    launches = dict(held.values_list("attempt_id", "reservation_id"))
+    terms = {row.pk: row.terms for row in Reservation.objects.filter(pk__in=set(launches.values()))}
     wrong: dict[UUID, Finding] = {}
     for call in calls:
-        hold = holds.get(call.attempt_id) if call.attempt_id else None
+        launch = launches.get(call.attempt_id) if call.attempt_id else None
         judge = _judge_no_dial if call.outcome_class == NO_DIAL else _judge
-        finding = judge(call, hold, billed.get(call.pk))
+        finding = judge(call, terms[launch] if launch else None, billed.get(call.pk))
         if finding:
             wrong[call.pk] = finding
     if wrong:
@@ -82,17 +82,16 @@ def _check_lengths(wallet: Wallet, calls: tuple[Call, ...]) -> Iterator[Finding]
             yield wrong[call_id]
 
 
-def _judge_no_dial(call: Call, _hold: CallHold | None, billed: _Billed | None) -> Finding | None:
+def _judge_no_dial(call: Call, _terms: Terms | None, billed: _Billed | None) -> Finding | None:
     if billed is None or billed.refunded >= billed.seconds:
         return None
     return "L16", f"call {call.pk} was no dial and is billed {billed.seconds} s"
 
 
-def _judge(call: Call, hold: CallHold | None, billed: _Billed | None) -> Finding | None:
+def _judge(call: Call, terms: Terms | None, billed: _Billed | None) -> Finding | None:
     length = call.duration_ms or 0
-    if hold is None:
+    if terms is None:
         return ("L16", f"call {call.pk} was dialled without a hold") if length else None
-    terms = hold.reservation.terms
     due = billable_seconds(duration_ms=length, terms=terms)
     is_free = call.outcome_class == Call.OutcomeClass.MACHINE and not terms.bills_voicemail
     if billed is None:

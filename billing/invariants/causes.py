@@ -21,23 +21,27 @@ if TYPE_CHECKING:
     from billing.models import Wallet
 
 CHUNK = 500
+type _Charge = tuple[str, str, UUID | None]
+"""The key of a charge, its attempt as it stands on the line, and its call."""
 
 
 def check_charges(wallet: Wallet) -> Iterator[Finding]:
     """Yield charges without their hold, holds without their charge, and refunds above the charge."""
     mine = Transaction.objects.filter(client=wallet.client_id)
-    charges = mine.filter(type=Transaction.Type.CONSUME).iterator(chunk_size=CHUNK)
-    for some in batched(charges, CHUNK):
+    # Whole rows would take three times as long: most of it is spent on columns nobody looks at.
+    charges = mine.filter(type=Transaction.Type.CONSUME)
+    told = charges.values_list("key", "reference_id", "call_id")
+    for some in batched(told.iterator(chunk_size=CHUNK), CHUNK):
         yield from _check_dials(wallet, some)
     posted = CallHold.objects.filter(
         client=wallet.client_id, status=CallHold.Status.POSTED, posted_seconds__gt=0
-    )
+    ).values_list("call_id", "attempt_id", "posted_seconds")
     for holds in batched(posted.iterator(chunk_size=CHUNK), CHUNK):
-        keys = {f"consume:{row.call_id}": row for row in holds}
+        keys = {f"consume:{call_id}": (attempt, seconds) for call_id, attempt, seconds in holds}
         found = dict(mine.filter(key__in=keys).values_list("key", "reserved_delta"))
-        for key, row in keys.items():
-            if -found.get(key, 0) < row.posted_seconds:
-                yield "L4", f"hold of attempt {row.attempt_id} posted more than line {key} says"
+        for key, (attempt, seconds) in keys.items():
+            if -found.get(key, 0) < seconds:
+                yield "L4", f"hold of attempt {attempt} posted more than line {key} says"
     yield from _check_refunds(mine)
 
 
@@ -114,14 +118,15 @@ def _figures(row: Transaction | Repayment | None) -> tuple[int, int] | None:
     return (row.seconds, row.amount_micros) if row else None
 
 
-def _check_dials(wallet: Wallet, charges: tuple[Transaction, ...]) -> Iterator[Finding]:
-    attempts = list(_uuids(line.reference_id for line in charges))
+def _check_dials(wallet: Wallet, charges: tuple[_Charge, ...]) -> Iterator[Finding]:
+    attempts = list(_uuids(reference for _key, reference, _call_id in charges))
     rows = CallHold.objects.filter(client=wallet.client_id, attempt_id__in=attempts)
-    holds = {(str(row.attempt_id), row.call_id) for row in rows}
-    for line in charges:
-        if (line.reference_id, line.call_id) not in holds:
-            yield "L4", f"line {line.key} has no dial that was billed for it"
-    calls = Call.objects.filter(pk__in=[line.call_id for line in charges])
+    told = rows.values_list("attempt_id", "call_id")
+    holds = {(str(attempt_id), call_id) for attempt_id, call_id in told}
+    for key, reference, call_id in charges:
+        if (reference, call_id) not in holds:
+            yield "L4", f"line {key} has no dial that was billed for it"
+    calls = Call.objects.filter(pk__in=[call_id for _key, _reference, call_id in charges])
     for call_id in calls.exclude(client=wallet.client_id).values_list("pk", flat=True):
         yield "L14", f"call {call_id} is billed here but is another client's"
 

@@ -353,9 +353,9 @@ def test_reads_in_a_number_of_queries_that_calls_do_not_change(acme, django_asse
     open_wallet(acme, seconds=6000)
     launch = Launch(acme, 3000)
     launch.dial().end(10)
-    with django_assert_num_queries(28):
+    with django_assert_num_queries(29):
         audit_ledger()
     for _ in range(20):
         launch.dial().end(10)
-    with django_assert_num_queries(28):
+    with django_assert_num_queries(29):
         audit_ledger()
