@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.core.mail import EmailMessage, mailers, send_mail
@@ -109,13 +109,22 @@ def deliver(*, address: str, subject: str, text: str) -> None:
     """
     server = mailers.default
     server.open()
+    handed: list[bool] = []  # once the server was given the text
     if isinstance(server, EmailBackend) and server.connection is not None:
-        server.connection.ehlo_or_helo_if_needed()  # else the server is first heard while it sends
+        give = server.connection.data
+
+        def data(text: Any) -> Any:
+            handed.append(True)
+            return give(text)
+
+        server.connection.data = data  # type: ignore[assignment,method-assign]  # what it says is the same
     try:
         server.send_messages([EmailMessage(subject, text, None, [address])])
     except (SMTPResponseException, SMTPRecipientsRefused):
         raise  # it answered
     except OSError as broken:
+        if not handed:
+            raise
         raise MailUncertain from broken
     finally:
         with suppress(OSError):  # the mail is out whatever comes of saying good-bye

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from itertools import batched
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import available_timezones
@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from import_export import fields, resources
+from import_export.exceptions import ImportError  # noqa: A004 - the library's, as it says
 from import_export.instance_loaders import BaseInstanceLoader
 from import_export.widgets import ForeignKeyWidget
 
@@ -20,7 +21,7 @@ from audit.services import record
 from convomono.lib import clock, csvio
 from convomono.lib.bulk import insert_rows
 from convomono.lib.csvio import clean_cell, safe_cell
-from convomono.lib.db import atomic
+from convomono.lib.db import run_atomic
 from convomono.lib.phone import NumberRefused, ParsedNumber, parse_number
 from leads.imports.places import likely_zones
 from leads.imports.rows import WIDTHS
@@ -238,12 +239,22 @@ class LeadResource(_SafeResource):
         self, using_transactions: bool, dry_run: bool, raise_errors: bool, **kwargs: Any
     ) -> None:
         """Add leads; of those who are shown as suppressed from the beginning their history says so."""
-        marked = [row for row in self.create_instances if row.status == Lead.Status.SUPPRESSED]
-        # No block of our own where there is nothing to add: it costs two statements for each batch.
-        with atomic() if marked else nullcontext():
-            super().bulk_create(using_transactions, dry_run, raise_errors, **kwargs)
-            if marked:
-                self._tell(marked)
+        rows, add = list(self.create_instances), super().bulk_create
+        marked = [row for row in rows if row.status == Lead.Status.SUPPRESSED]
+        if not marked:
+            # No block of our own where there is nothing to add: it costs two statements for each batch.
+            add(using_transactions, dry_run, raise_errors, **kwargs)
+            return
+
+        def block() -> None:
+            self.create_instances[:] = rows  # a run that was undone has emptied it
+            add(using_transactions, dry_run, True, **kwargs)  # an error has to leave the block
+            self._tell(marked)
+
+        with (
+            suppress(ImportError) if not raise_errors else nullcontext()
+        ):  # it stands in the result
+            run_atomic(block)
 
     def _tell(self, marked: list[Lead]) -> None:
         """Write the first line of these leads' history; a dry run added none of them, an error neither."""
@@ -323,18 +334,29 @@ class SuppressionResource(_SafeResource):
         """Return what an import may change of an entry: nothing but its reason."""
         return ["reason"]
 
-    @atomic
     def bulk_create(
         self, using_transactions: bool, dry_run: bool, raise_errors: bool, **kwargs: Any
     ) -> None:
         """Add entries, and mark the leads who must not be called any more, as the service does."""
-        added = [row for row in self.create_instances if row.level == Suppression.Level.CLIENT]
-        super().bulk_create(using_transactions, dry_run, raise_errors, **kwargs)
-        if dry_run and not using_transactions:
-            return
+        rows, add = list(self.create_instances), super().bulk_create
+        added = [row for row in rows if row.level == Suppression.Level.CLIENT]
+
+        def block() -> None:
+            self.create_instances[:] = rows  # a run that was undone has emptied it
+            add(using_transactions, dry_run, True, **kwargs)  # an error has to leave the block
+            if using_transactions or not dry_run:
+                self._mark(added)
+
+        with (
+            suppress(ImportError) if not raise_errors else nullcontext()
+        ):  # it stands in the result
+            run_atomic(block)
+
+    def _mark(self, added: list[Suppression]) -> None:
         numbers: dict[UUID, list[str]] = defaultdict(list)
         for row in added:
-            numbers[row.client_id].append(row.phone_number)
+            if row.client_id is not None:
+                numbers[row.client_id].append(row.phone_number)
         cause = Cause(why=Why.LISTED, by_email=self.by_email, at=clock.now())
         for client_id, some in numbers.items():
             mark_leads(client_id=client_id, phone_numbers=some, cause=cause)

@@ -70,7 +70,10 @@ def _repay(request: UserRequest, left: services.Repayable, form: RepayForm) -> H
     payment, reason, now = left.payment, form.cleaned_data["reason"], clock.now()
     is_part = bool(form.seconds or payment.repaid_seconds)
     seconds, amount_micros = _comes_to(left, form)
-    if is_large(seconds, amount_micros):
+    if not seconds:
+        raise services.PaymentNotPaid  # all of it was paid back meanwhile, perhaps by this very form
+    # With what was paid back of it before: many small parts are a large one.
+    if is_large(payment.repaid_seconds + seconds, payment.repaid_micros + amount_micros):
         services.ask_credit(
             client=payment.client,
             kind=CreditRequest.Kind.REVERSE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import batched, islice
 from typing import TYPE_CHECKING
 
@@ -120,13 +121,14 @@ def undo_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
 
 def _take_off(mine: QuerySet[Suppression], some: dict[UUID, str], cause: Cause) -> None:
     """Take entries, by key with their numbers, off the list, and free the leads of all clients."""
-    numbers = list(some.values())
-    concerned = marked_clients(numbers)  # seldom more than one or two
+    concerned = marked_clients(list(some.values()))  # seldom more than one or two
 
-    def block() -> None:
+    def block(part: Sequence[tuple[UUID, str]]) -> None:
         # Asked once more: somebody may have wished for one of them meanwhile, and then it stays.
-        mine.filter(pk__in=list(some)).delete()
+        mine.filter(pk__in=[key for key, _number in part]).delete()
         for client_id in concerned:
+            numbers = [number for _key, number in part]
             free_leads(client_id=client_id, phone_numbers=numbers, cause=cause)
 
-    run_bulk(block)
+    for part in batched(some.items(), max(1, UNDO_SLICE // max(1, len(concerned)))):
+        run_bulk(partial(block, part))

@@ -244,10 +244,7 @@ def free_leads(*, client_id: UUID, phone_numbers: Iterable[str], cause: Cause) -
     At most 200, inside the caller's atomic block; who is on another list, or on one by another of
     their numbers, stays marked.
     """
-    marked = Lead.objects.filter(
-        client_id=client_id, phone_number__in=list(phone_numbers), status=Lead.Status.SUPPRESSED
-    )
-    leads = list(marked.only("phone_number", "other_numbers", "attempts_count"))
+    leads = _marked([client_id], set(phone_numbers))
     asked = {number for lead in leads for number in numbers_of(lead)}
     listed = suppressed_numbers(client_id=client_id, campaign_id=None, phone_numbers=asked)
     free = [lead for lead in leads if not listed_among(numbers_of(lead), listed)]
@@ -266,10 +263,18 @@ def marked_clients(phone_numbers: Sequence[str]) -> list[UUID]:
     """Return the clients of whose leads one with these numbers, at most 200, is marked as suppressed."""
     # The clients are named, as numbers are found by client and number.
     everybody = list(Client.objects.values_list("pk", flat=True))
-    marked = Lead.objects.filter(
-        client_id__in=everybody, phone_number__in=phone_numbers, status=Lead.Status.SUPPRESSED
+    return sorted({lead.client_id for lead in _marked(everybody, set(phone_numbers))})
+
+
+def _marked(client_ids: Sequence[UUID], numbers: set[str]) -> list[Lead]:
+    """Return leads marked as suppressed who have one of these numbers, the first or a further one."""
+    marked = Lead.objects.filter(client_id__in=client_ids, status=Lead.Status.SUPPRESSED).only(
+        "client_id", "phone_number", "other_numbers", "attempts_count"
     )
-    return list(marked.order_by("client_id").values_list("client_id", flat=True).distinct())
+    found = list(marked.filter(phone_number__in=numbers))
+    # No index finds a further number; few who are marked have one.
+    with_more = marked.exclude(other_numbers=[]).exclude(phone_number__in=numbers)
+    return found + [lead for lead in with_more.iterator() if numbers & set(lead.other_numbers)]
 
 
 @atomic

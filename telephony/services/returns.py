@@ -85,7 +85,10 @@ def _give_back(number: PhoneNumber, carrier: Carrier, gateway: Gateway) -> None:
 @atomic
 def _done(number: PhoneNumber, now: datetime) -> int:
     released = PhoneNumber.objects.filter(
-        pk=number.pk, released_at__isnull=False, given_back_at=None
+        pk=number.pk,
+        released_at__isnull=False,
+        given_back_at=None,
+        provider_number_id=number.provider_number_id,  # bought again meanwhile: that one goes next
     )
     changed = released.update(give_back_at=None, give_back_error="", given_back_at=now)
     if changed:

@@ -149,7 +149,10 @@ class Slow:
                 in_mail = in_mail and not is_end
 
 
-@pytest.mark.parametrize(("silent_after", "taken", "tries"), [(b".", 2, 0), (b"ehlo", 0, 2)])
+@pytest.mark.parametrize(
+    ("silent_after", "taken", "tries"),
+    [(b".", 2, 0), (b"ehlo", 0, 2), (b"mail", 0, 2), (b"rcpt", 0, 2)],
+)
 def test_mails_nobody_twice_when_the_server_is_slow(low, settings, silent_after, taken, tries):
     """Whether a mail was taken that nobody confirmed, nobody knows: it isn't sent again."""
     server = Slow(silent_after=silent_after)

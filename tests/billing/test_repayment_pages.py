@@ -135,3 +135,44 @@ def test_takes_two_people_above_the_limit(browse, root, page, acme, payment, set
     assert balances(acme)[0] == 270
     assert Payment.objects.get().repaid_seconds == 150
     assert audit_ledger(now=NOW) == []
+
+
+def test_says_so_when_all_of_it_was_paid_back_already(browser, page, acme):
+    form = typed(minutes="4.5")
+    browser.post(page, form)
+    rest = typed(minutes="2.5")
+    browser.post(page, rest)
+    again = typed(minutes="")
+
+    refused = browser.post(page, again)
+
+    assert refused.status_code == 422
+    assert "nothing is left of it" in text(refused) or "are unused" in text(refused)
+
+
+def test_pays_all_back_once_for_two_clicks(browse, root, rival):
+    open_wallet(rival)
+    services.purchase(
+        client=rival, seconds=600, amount_micros=6_000_000, method="bank", reference="INV-8",
+        actor=TESTS, now=NOW,
+    )  # fmt: skip
+    paid = Payment.objects.get(client=rival)
+    page = f"/agency/clients/{rival.pk}/payments/{paid.pk}/refund/"
+    form = typed(minutes="")
+
+    answers = [browse(root).post(page, form) for _twice in range(2)]
+
+    assert [one.status_code for one in answers] == [302, 422]
+    assert "nothing is left of it" in text(answers[1])
+    assert Transaction.objects.filter(client=rival, type="refund").count() <= 1
+    assert balances(rival)[0] == 0
+
+
+def test_asks_a_second_person_for_the_part_that_makes_many_a_large_one(browser, page, settings):
+    settings.CREDIT_APPROVAL_MINUTES = 2
+
+    browser.post(page, typed(minutes="1.5"))
+    assert not CreditRequest.objects.exists()
+    browser.post(page, typed(minutes="1.5"))
+
+    assert CreditRequest.objects.count() == 1

@@ -560,7 +560,17 @@ def test_keeps_a_lead_marked_who_is_still_listed_under_another_number(acme, alic
     assert lead.status == "suppressed"
 
     lift_suppression(suppression=other, reason="Mistake", actor=alice, now=NOW)
-    again = SuppressionFactory.create(client=acme, phone_number=NUMBER)
-    lift_suppression(suppression=again, reason="Mistake", actor=alice, now=NOW)
+    lead.refresh_from_db()
+    assert lead.status == "new"
+
+
+def test_frees_who_was_listed_by_the_agency_under_another_number(acme, alice):
+    lead = LeadFactory.create(
+        client=acme, phone_number=NUMBER, other_numbers=["+12125550188"], status="suppressed"
+    )
+    entry = SuppressionFactory.create(client=None, level="agency", phone_number="+12125550188")
+
+    lift_suppression(suppression=entry, reason="Mistake", actor=alice, now=NOW)
+
     lead.refresh_from_db()
     assert lead.status == "new"

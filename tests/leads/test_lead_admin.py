@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError
 
 from audit.models import AuditLog
+from leads import resources
 from leads.models import Lead, Suppression
 from leads.resources import LeadResource, SuppressionResource
+from tests.factories.accounts import ClientFactory
 from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory, upload
 
 TABLES = ["lead", "suppression", "consent", "leadimport"]
@@ -217,3 +222,54 @@ def test_records_who_imported_a_do_not_call_list(acme, root):
         )
 
     assert AuditLog.objects.get(action="suppressions.imported").user_email == root.email
+
+
+@pytest.mark.django_db(transaction=True)
+def test_adds_a_batch_of_entries_that_met_a_conflict(monkeypatch):
+    acme = ClientFactory.create(name="Acme")
+    lead = LeadFactory.create(client=acme, phone_number="+12125550101")
+    mark = resources.mark_leads
+    conflicts = [Conflict()]
+
+    def contended(**fields):
+        if conflicts:
+            raise conflicts.pop()
+        mark(**fields)
+
+    monkeypatch.setattr(resources, "mark_leads", contended)
+
+    result = SuppressionResource().import_data(
+        table(["client", "phone_number", "reason"], ["Acme", "+12125550101", "Asked"]),
+        use_transactions=False,  # as on MongoDB
+    )
+
+    assert not result.base_errors
+    assert conflicts == []
+    assert Suppression.objects.get().phone_number == "+12125550101"
+    lead.refresh_from_db()
+    assert lead.status == "suppressed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_says_that_somebody_added_one_of_the_leads_meanwhile(monkeypatch):
+    acme = ClientFactory.create(name="Acme")
+    SuppressionFactory.create(client=acme, phone_number="+12125550101")
+
+    def refused(*_rows, **_fields):
+        raise IntegrityError("UNIQUE constraint failed")
+
+    monkeypatch.setattr(Lead.objects, "bulk_create", refused)
+
+    result = LeadResource().import_data(table(["client", "phone_number"], ["Acme", "+12125550101"]))
+
+    assert "UNIQUE" in str(result.base_errors[0].error)
+    assert not Lead.objects.exists()
+
+
+class Conflict(Exception):
+    """A write lost against another, as either engine says it."""
+
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+    def has_error_label(self, label: str) -> bool:
+        return label == "TransientTransactionError"
