@@ -142,7 +142,8 @@ def reconcile(*, run_id: str, **_later: Any) -> None:
 
 
 def reconcile_nightly(**_later: Any) -> None:
-    """Have the days compared that are over, and runs that were left behind."""
+    """Have the days compared that are over, and runs that were left behind; tell of what they found."""
     services.ask_nightly(now=clock.now())
+    services.tell_of_latest(now=clock.now())
     for pk in services.runs_left_behind(now=clock.now()):
         enqueue_once(reconcile, queue="reports", timeout_seconds=3600, run_id=str(pk))

@@ -80,6 +80,7 @@ from billing.services.reconciliation import (
     release_run,
     runs_left_behind,
     tell_of_differences,
+    tell_of_latest,
 )
 from billing.services.refunds import (
     ChargeLeft,
@@ -211,6 +212,7 @@ __all__ = [
     "settle_payment",
     "show_due_rates",
     "tell_of_differences",
+    "tell_of_latest",
     "void",
     "withdraw_rate",
 ]

@@ -214,6 +214,15 @@ def tell_of_differences(*, run_id: UUID, now: datetime) -> bool:
     return _tell(run, title % {"count": left}, body=body, now=now)
 
 
+def tell_of_latest(*, now: datetime) -> int:
+    """Tell of runs that ended in the last two days and whose worker was killed before it told."""
+    ended = Reconciliation.objects.filter(
+        status=Reconciliation.Status.DONE, finished_at__gte=now - 2 * A_DAY
+    )
+    latest = ended.order_by("-finished_at", "pk").values_list("pk", flat=True)[:50]
+    return sum(tell_of_differences(run_id=pk, now=now) for pk in latest)
+
+
 def _tell(run: Reconciliation, title: str, *, body: str, now: datetime) -> bool:
     told = notify(
         client=None,

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, models
 
+from accounts.models import Notification
 from billing import services
 from billing.forms import DaysForm
 from billing.invariants import audit_ledger
@@ -362,6 +363,17 @@ def test_compares_a_night_again_that_was_refused(db):
 
     assert [run.window_from for run in asked] == [night.window_from, DAY]
     assert services.ask_nightly(now=NOW + timedelta(days=1, hours=1)) == []
+
+
+def test_tells_of_differences_although_the_worker_died_before_it_told(launch, books):
+    talked(launch, books, "longer", ms=75_000)
+    compare(books)
+    assert not Notification.objects.filter(client=None).exists()
+
+    told = [services.tell_of_latest(now=NOW + HOUR * hours) for hours in (1, 2, 72)]
+
+    assert told == [1, 0, 0]
+    assert "1 call differs" in Notification.objects.get(client=None).title
 
 
 def test_has_one_worker_at_a_time(db):
