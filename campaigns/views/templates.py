@@ -142,6 +142,8 @@ def _change(
     content: templates.TemplateContent,
 ) -> HttpResponse:
     try:
+        if request.POST.get("number", str(template.number)) != str(template.number):
+            raise templates.TemplateChanged  # since this page was opened
         changed = templates.change_template(
             template=template, offer=offer, content=content, actor=request.user, now=clock.now()
         )

@@ -1,7 +1,6 @@
 // Live pages: the socket's changes go in gently, polling rests while it is open, clocks tick in between.
 
 const root = document.documentElement;
-const AFRESH = 30_000;
 const SIGNED_OUT = [4401, 4403];
 let socket;
 let isPressed = false;
@@ -19,7 +18,7 @@ document.addEventListener("htmx:wsClose", (event) => {
   document.getElementById("flashes")?.append(flash.content.cloneNode(true));
 });
 
-// An open socket tells of every change: what asks by itself asks for nothing meanwhile.
+// An open socket tells of every change: what polls asks for nothing meanwhile.
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (!root.dataset.live || !event.detail.elt.matches("[data-poll]")) return;
   event.preventDefault();
@@ -27,31 +26,35 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 }, { capture: true });
 
 // Nothing is replaced under a pressed pointer (its click would be lost), around an open explanation,
-// or before the answer to what somebody just sent from there.
+// or before the answer to what was just sent from there.
 function again() {
   if (missed && !isPressed) socket?.send("again");
   missed = missed && isPressed;
 }
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (isPressed && detail.requestConfig?.elt.matches("[hx-trigger^=every]")) detail.shouldSwap = false;
+});
 
 addEventListener("pointerdown", () => { isPressed = true; }, { capture: true });
 for (const name of ["pointerup", "pointercancel"]) {
   addEventListener(name, () => { isPressed = false; setTimeout(again); }, { capture: true });
 }
 document.addEventListener("toggle", () => setTimeout(again), { capture: true });
-// What an answer put here the server doesn't know of: it would send nothing if all is as it was before.
+// The server doesn't know what an answer put here: it would send nothing if all is as before.
 document.addEventListener("htmx:afterRequest", () => {
   missed = true;
   setTimeout(again);
 }, { capture: true });
 
-// The focus stays where it was: on the element of the same id.
+// The focus stays on the element of the same id.
 let focused;
-document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const { target } = event.detail;
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  const { target } = detail;
   if (target.querySelector("audio")?.currentTime) {
-    event.detail.shouldSwap = false; // somebody listens
+    detail.shouldSwap = false; // somebody listens
   } else if (isPressed || target.querySelector("details[open]") || target.closest("[aria-busy]")) {
-    event.detail.shouldSwap = false;
+    detail.shouldSwap = false;
     missed = true;
   } else if (target.contains(document.activeElement)) {
     focused = document.activeElement.id;
@@ -62,7 +65,7 @@ document.addEventListener("htmx:oobAfterSwap", () => {
   focused = undefined;
 });
 
-// <span data-talk="74" data-rate="1">: goes on counting, as fast as the clock of calls; with data-until minutes, up or down.
+// <span data-talk="74" data-rate="1">: counts on, as fast as the clock of calls; with data-until minutes, up or down.
 const started = new WeakMap();
 const minutes = new Intl.NumberFormat(root.lang, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 setInterval(() => {
@@ -70,6 +73,7 @@ setInterval(() => {
   for (const span of document.querySelectorAll("[data-talk]")) {
     if (!started.has(span)) started.set(span, performance.now());
     const { talk, rate, until } = span.dataset;
+    if (until && !root.dataset.live) continue; // no end is told
     const seconds = Math.floor(+talk + rate * (performance.now() - started.get(span)) / 1000);
     span.textContent = until
       ? minutes.format((rate < 0 ? Math.max : Math.min)(seconds, until) / 60)
@@ -77,7 +81,7 @@ setInterval(() => {
   }
 }, 1000);
 
-// Those who listen hear another state at once, and else a summary now and then: not each change.
+// Those who listen hear another state at once, else a summary now and then.
 const text = (name) => [...document.querySelectorAll(name)]
   .map((one) => one.textContent.trim().replace(/\s+/g, " ")).join(" ");
 const [STATE, SUMMARY] = ["[data-announce=now]", "[data-announce='']"];
@@ -91,7 +95,7 @@ function announce() {
   if (region && summary !== told) region.textContent = told = summary;
 }
 
-setInterval(announce, AFRESH);
+setInterval(announce, 30_000);
 for (const name of ["htmx:oobAfterSwap", "htmx:afterSwap"]) {
   document.addEventListener(name, () => text(STATE) === state || announce());
 }

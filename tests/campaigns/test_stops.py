@@ -290,3 +290,19 @@ def test_ends_no_call_of_another_client(browse, charlie, vera, call):
     assert browse(vera).post(url).status_code == 403
     call.refresh_from_db()
     assert call.end_requested_at is None
+
+
+def test_keeps_the_calls_in_progress_still_while_they_are_filtered(browse, root, acme):
+    page = browse(root).get(f"/agency/live/calls/?updates=off&client={acme.pk}", **HTMX).text
+
+    assert "This page holds still." in page
+    assert "every 5s" not in page
+    assert (
+        f'href="/agency/live/calls/?client={acme.pk}"' in page
+    )  # go live again, as it is filtered
+
+    whole = browse(root).get("/agency/live/calls/?updates=off").text
+    assert 'hx-get="/agency/live/calls/?updates=off"' in whole
+    live = browse(root).get(f"/agency/live/calls/?client={acme.pk}", **HTMX).text
+    assert "every 5s" in live
+    assert f"?client={acme.pk}&amp;updates=off" in live

@@ -365,6 +365,24 @@ def test_shows_and_changes_how_its_campaigns_dial(root, alice, browse):
     assert (template.number, templates.template_content(template).dialling) == (3, CAREFUL)
 
 
+def test_overwrites_nothing_that_came_after_the_page_was_opened(root, browse):
+    template = make_template(root)
+    browser = browse(root)
+    pages = (f"{LIST}{template.pk}/", WORDS), (f"{LIST}{template.pk}/dialling/", HOW)
+    for path, _data in pages:
+        assert '<input type="hidden" name="number" value="1">' in browser.get(path).text
+    browser.post(f"{LIST}{template.pk}/", {**WORDS, "script_raw": "Say hello.", "number": "1"})
+
+    for path, data in pages:
+        answer = browser.post(path, {**data, "number": "1"}, follow=True)
+        assert "Somebody else has just changed it" in answer.text
+
+    assert templates.template_content(CampaignTemplate.objects.get()).campaign.script_raw == (
+        "Say hello."
+    )
+    assert TemplateVersion.objects.count() == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
