@@ -15,6 +15,7 @@ from accounts.acting import SESSION_KEY, ActingRefused, find_acting, start_actin
 from accounts.forms import ActingForm
 from accounts.models import Client
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 
 PAGE_SIZE = 50
 
@@ -57,7 +58,7 @@ def acting_start(request: UserRequest, client_id: UUID) -> HttpResponse:
             _stop(request)  # one at a time: nobody works as two clients
             request.session[SESSION_KEY] = str(session.pk)
             return redirect("reporting:home")
-    status = 422 if form.errors else 200
+    status = INVALID if form.errors else 200
     may_add = request.user.has_agency_permission("manage_clients")
     context = {"form": form, "client": client, "may_add": may_add}
     return render(request, "accounts/acting_start.html", context, status=status)

@@ -31,6 +31,7 @@ from billing.clients.services import change_account, open_account
 from billing.models import Wallet
 from billing.services import current_rate
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 from convomono.lib.htmx import render_page
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from accounts.access import UserRequest
 
 PAGE_SIZE = 25
-INVALID = 422
 
 
 @agency_permission("manage_clients")
@@ -79,7 +79,7 @@ def client_create(request: UserRequest) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s is open. Add a person next.") % {"name": client})
             return redirect("agency-clients:client-detail", client.pk)
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "clients/client_create.html", {"form": form}, status=status)
 
 
@@ -116,7 +116,7 @@ def client_change(request: UserRequest, client_id: UUID) -> HttpResponse:
         else:
             messages.success(request, _("Saved."))
             return redirect("agency-clients:client-detail", client.pk)
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     context = {"form": form, "client": client}
     return render(request, "clients/client_change.html", context, status=status)
 
@@ -162,7 +162,7 @@ def user_create(request: UserRequest, client_id: UUID) -> HttpResponse:
         else:
             messages.success(request, _("%(person)s may sign in now.") % {"person": user.email})
             return redirect("agency-clients:client-detail", client.pk)
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     context = {"form": form, "client": client}
     return render(request, "clients/user_create.html", context, status=status)
 

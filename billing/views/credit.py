@@ -19,6 +19,7 @@ from billing.queries import expiring_lots
 from billing.rules import needs_second_person
 from billing.views.agency import client_or_404
 from convomono.lib import clock, money
+from convomono.lib.answers import form_status
 from convomono.lib.display import minutes, usd
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from accounts.access import UserRequest
     from accounts.models import Client
 
-INVALID = 422
 Kind = CreditRequest.Kind
 SENT_BEFORE = "This form was sent before. Open it again to do more."
 
@@ -234,7 +234,7 @@ def rate_change(request: UserRequest, client_id: UUID) -> HttpResponse:
         "in_force": in_force,
         "now": now,
     }
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "billing/rate_change.html", context, status=status)
 
 
@@ -299,5 +299,5 @@ def _form_page(
         "back": reverse("agency-billing:wallet-detail", args=[client.pk]),
         **more,
     }
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "billing/credit_form.html", context, status=status)

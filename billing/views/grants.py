@@ -15,8 +15,9 @@ from billing.forms import GrantForm
 from billing.jobs import grant_minutes
 from billing.models import GrantRun
 from billing.views.agency import money_tabs
-from billing.views.credit import INVALID, SENT_BEFORE, asked, is_large
+from billing.views.credit import SENT_BEFORE, asked, is_large
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 from convomono.lib.display import minutes
 from convomono.lib.htmx import render_page
 from convomono.lib.jobs import enqueue
@@ -47,7 +48,7 @@ def grant(request: UserRequest) -> HttpResponse:
             form.add_error(None, _(SENT_BEFORE))
     runs = GrantRun.objects.defer("client_ids").order_by("-asked_at", "-pk")
     context = {"form": form, "tabs": money_tabs(request), "runs": runs[:LATEST]}
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "billing/grant.html", context, status=status)
 
 

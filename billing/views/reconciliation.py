@@ -19,6 +19,7 @@ from billing.models import Difference, Reconciliation
 from billing.views.agency import client_or_404, money_tabs
 from billing.views.credit import is_large
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.csvio import csv_lines
 from convomono.lib.days import month_or_none
 from convomono.lib.htmx import render_page
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import UserRequest
-
-INVALID = 422
 
 
 @agency_permission("manage_billing", "view_finance")

@@ -14,9 +14,10 @@ from accounts.access import agency_permission
 from billing import services
 from billing.forms import RepayForm
 from billing.models import CreditRequest
-from billing.views.credit import INVALID, SENT_BEFORE, asked, is_large
+from billing.views.credit import SENT_BEFORE, asked, is_large
 from billing.views.payments import payment_or_404
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.display import minutes, usd
 
 if TYPE_CHECKING:

@@ -15,13 +15,12 @@ from billing import services
 from billing.forms import SellerForm
 from billing.views.agency import money_tabs
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import UserRequest
-
-INVALID = 422
 
 
 @agency_permission("manage_billing")
@@ -33,7 +32,7 @@ def seller(request: UserRequest) -> HttpResponse:
         messages.success(request, _("Saved. It stands on invoices from now on."))
         return redirect("agency-billing:seller")
     context = {"form": form, "tabs": money_tabs(request)}
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "billing/seller.html", context, status=status)
 
 

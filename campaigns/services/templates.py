@@ -121,14 +121,19 @@ def change_template(
     template: CampaignTemplate,
     offer: Offer,
     content: TemplateContent,
+    seen_number: str = "",
     actor: Actor,
     now: datetime,
 ) -> bool:
     """
     Save an edit; other words make the next version, which new campaigns get. Tell if anything changed.
 
-    :raises TemplateChanged: if somebody else made that version meanwhile
+    `seen_number` is the version that whoever edits had before them, if they said so.
+
+    :raises TemplateChanged: if somebody else made a version meanwhile
     """
+    if seen_number and seen_number != str(template.number):
+        raise TemplateChanged
     spoken = _kept(content) != _kept(template_content(template))
     shown = {"name": offer.name, "about": offer.about, "only_for": offer.only_for}
     if not spoken and all(getattr(template, name) == value for name, value in shown.items()):

@@ -26,6 +26,7 @@ from campaigns.services import lifecycle
 from campaigns.services.approving import launch_rule, set_launch_rule
 from campaigns.views.launch import launch_context
 from convomono.lib import clock
+from convomono.lib.answers import INVALID, form_status
 from convomono.lib.ids import uuid7
 from convomono.lib.pages import list_page
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
-
-INVALID = 422
 
 
 @client_viewer
@@ -70,7 +69,7 @@ def launch_ask(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         return _asked(request, campaign, form)
     context = {**launch_context(request, campaign), "asks": True, "ask_form": form}
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "campaigns/launch.html", context, status=status)
 
 
@@ -176,7 +175,7 @@ def rule_edit(request: ClientRequest) -> HttpResponse:
         )
         messages.success(request, _("Saved. It holds from the next launch on."))
         return redirect("campaigns:launch-request-list")
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "campaigns/launch_rule_edit.html", {"form": form}, status=status)
 
 

@@ -15,6 +15,7 @@ from campaigns.forms.automation import AutomationForm, initial_of
 from campaigns.models import AutomationRule, AutomationRun, Campaign, TopUp
 from campaigns.services.automating import RuleUntested, save_rule, switch_rule, try_rule
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from accounts.access import ClientRequest
 
-INVALID = 422
 MOST_RULES = 200
 RUNS_SHOWN = 25
 
@@ -120,7 +120,7 @@ def _edit(request: ClientRequest, rule: AutomationRule | None) -> HttpResponse:
         )
         messages.success(request, _("Saved. Test it on past calls, then switch it on."))
         return redirect("campaigns:automation-detail", saved.pk)
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     context = {"form": form, "rule": rule}
     return render(request, "campaigns/automation_edit.html", context, status=status)
 

@@ -28,14 +28,13 @@ from campaigns.services.limits import (
     set_client_limits,
 )
 from convomono.lib import clock
+from convomono.lib.answers import INVALID, form_status
 from convomono.lib.htmx import render_page
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest, UserRequest
-
-INVALID = 422
 
 
 @client_viewer
@@ -62,7 +61,7 @@ def limits_edit(request: ClientRequest) -> HttpResponse:
         )
         messages.success(request, _("Saved. It holds from the next call on."))
         return redirect("campaigns:calling-rules")
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "campaigns/limits_edit.html", {"form": form}, status=status)
 
 

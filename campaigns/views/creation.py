@@ -16,14 +16,13 @@ from campaigns.services.authoring import CampaignContent
 from campaigns.services.templates import start_from_template
 from campaigns.starters import STARTERS, find_starter
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
     from campaigns.models import Campaign, CampaignTemplate
-
-INVALID = 422
 
 
 @client_manager

@@ -15,6 +15,7 @@ from campaigns.models import Campaign
 from campaigns.queries.callbacks import callbacks_kept
 from campaigns.services.policies import dialling_of, set_dialling
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
-
-INVALID = 422
 
 
 @client_manager
@@ -42,5 +41,5 @@ def campaign_dialling(request: ClientRequest, campaign_id: UUID) -> HttpResponse
         "form": form,
         "callbacks": callbacks_kept(campaign, now=clock.now()),
     }
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "campaigns/campaign_dialling.html", context, status=status)

@@ -24,6 +24,7 @@ from campaigns.queries.versions import find_version
 from campaigns.services import experimenting
 from campaigns.voices import voice_choices
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 from convomono.lib.jobs import enqueue
 from telephony.retell import retell_gateway
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
-
-INVALID = 422
 
 
 @client_manager
@@ -58,7 +57,7 @@ def experiment_list(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             enqueue(jobs.prepare_experiment, queue="calls", experiment_id=str(row.pk))
             return redirect("campaigns:experiment-detail", campaign.pk, row.pk)
     context = {"campaign": campaign, "rows": experiments_of(campaign), "form": form}
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "campaigns/campaign_experiments.html", context, status=status)
 
 

@@ -24,6 +24,7 @@ from campaigns.services.follow_ups import (
     remove_rule,
 )
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import keyset_page
 from leads.models import Lead
@@ -105,7 +106,7 @@ def follow_up_create(request: ClientRequest, lead_id: UUID) -> HttpResponse:
         "submit": _("Remind me"),
         "back_url": _back(request, lead),
     }
-    status = 422 if form.errors else 200
+    status = INVALID if form.errors else 200
     return render(request, "leads/lead_form.html", context, status=status)
 
 
@@ -151,7 +152,7 @@ def follow_up_change(request: ClientRequest, follow_up_id: UUID) -> HttpResponse
         "text": "",
         "submit": _("Save"),
     }
-    status = 422 if form.errors else 200
+    status = INVALID if form.errors else 200
     return render(request, "leads/lead_form.html", context, status=status)
 
 
@@ -193,7 +194,7 @@ def follow_up_rules(request: ClientRequest) -> HttpResponse:
         "form": form,
         "rules": list(rules.select_related("campaign", "assignee").order_by("created_at")[:100]),
     }
-    status = 422 if form.errors else 200
+    status = INVALID if form.errors else 200
     return render(request, "campaigns/follow_up_rules.html", context, status=status)
 
 

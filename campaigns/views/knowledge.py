@@ -24,6 +24,7 @@ from campaigns.services import knowledge
 from campaigns.services.asking import AskedAlready, ask_knowledge
 from campaigns.views.asking import asked_too_often
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.jobs import enqueue
 from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from accounts.access import ClientRequest
     from campaigns.services.asking import Reply
 
-INVALID = 422
 _PAGE = "campaigns:knowledge-detail"
 
 

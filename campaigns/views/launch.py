@@ -21,6 +21,7 @@ from campaigns.queries.approvals import approvers, waiting_request
 from campaigns.services import lifecycle
 from campaigns.services.approving import needs_approval
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 from convomono.lib.display import brief_instant
 from convomono.lib.ids import uuid7
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     from accounts.access import ClientRequest
     from campaigns.preflight import Preflight
-
-INVALID = 422
 
 
 # Why a press launched nothing, in the words of the page that is shown again.
@@ -71,7 +70,7 @@ def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             messages.success(request, said)
             return redirect("campaigns:campaign-detail", batch_call.campaign_id)
         return redirect("campaigns:campaign-launch", campaign.pk)
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     context = launch_context(request, campaign)
     return render(request, "campaigns/launch.html", context, status=status)
 

@@ -16,6 +16,7 @@ from campaigns.models import ClientShare
 from campaigns.queries.lines import line_rows
 from campaigns.services.sharing import set_share
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 from convomono.lib.htmx import render_page
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import UserRequest
-
-INVALID = 422
 
 
 class ShareForm(forms.Form):
@@ -68,6 +67,6 @@ def line_share(request: UserRequest, client_id: UUID) -> HttpResponse:
         set_share(client=client, **form.cleaned_data, actor=request.user, now=clock.now())
         messages.success(request, _("Saved. It holds from the next free line on."))
         return redirect("agency-campaigns:line-list")
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     context = {"client": client, "form": form}
     return render(request, "campaigns/line_share.html", context, status=status)

@@ -15,6 +15,7 @@ from accounts.access import can_manage, client_manager, client_viewer
 from campaigns.forms.numbers import NumberForm
 from campaigns.queries.number_check import check_number
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.pdf import PdfUnavailable, render_pdf
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def number_check(request: ClientRequest) -> HttpResponse:
         "zone": request.tenant.time_zone,
     }
     return render(
-        request, "campaigns/number_check.html", context, status=422 if form.errors else 200
+        request, "campaigns/number_check.html", context, status=INVALID if form.errors else 200
     )
 
 

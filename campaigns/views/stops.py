@@ -23,6 +23,7 @@ from campaigns.queries.agency_live import agency_live, live_calls
 from campaigns.services import lifecycle, stopping
 from campaigns.views.live import last_dial
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.htmx import render_page
 from telephony.models import Call
 
@@ -115,7 +116,7 @@ def _stop(request: UserRequest, client: Client | None) -> HttpResponse:
     form = StopForm(request.POST if request.method == "POST" else None)
     if request.method == "GET" or not form.is_valid():
         context = {"form": form, "client": client, "page": agency_live(now=clock.now())}
-        status = 200 if request.method == "GET" else 422
+        status = 200 if request.method == "GET" else INVALID
         return render(request, "campaigns/live_stop.html", context, status=status)
     try:
         receipt = stopping.stop_dialling(

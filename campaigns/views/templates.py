@@ -29,6 +29,7 @@ from campaigns.services.authoring import CampaignContent
 from campaigns.starters import BUSINESS
 from campaigns.voices import voice_choices
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.pages import list_page
 from telephony.retell import retell_gateway
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import UserRequest
-
-INVALID = 422
 
 
 @agency_permission("manage_campaigns")
@@ -142,10 +141,13 @@ def _change(
     content: templates.TemplateContent,
 ) -> HttpResponse:
     try:
-        if request.POST.get("number", str(template.number)) != str(template.number):
-            raise templates.TemplateChanged  # since this page was opened
         changed = templates.change_template(
-            template=template, offer=offer, content=content, actor=request.user, now=clock.now()
+            template=template,
+            offer=offer,
+            content=content,
+            seen_number=request.POST.get("number", ""),
+            actor=request.user,
+            now=clock.now(),
         )
     except templates.TemplateChanged:
         messages.error(request, _("Somebody else has just changed it: look at it again."))

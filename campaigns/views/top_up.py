@@ -15,6 +15,7 @@ from campaigns.forms.top_up import TopUpForm
 from campaigns.models import Campaign, TopUp
 from campaigns.services.topping_up import set_top_up
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
-
-INVALID = 422
 
 
 @client_launcher
@@ -47,7 +46,7 @@ def campaign_top_up(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         )
         messages.success(request, _("Saved."))
         return redirect("campaigns:campaign-top-up", campaign.pk)
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     context = {"campaign": campaign, "form": form, "top_up": row}
     return render(request, "campaigns/campaign_top_up.html", context, status=status)
 

@@ -17,6 +17,7 @@ from campaigns.queries.writing import speak_to
 from campaigns.services.asking import Line, ask_agent
 from campaigns.views.asking import asked_too_often
 from campaigns.views.wizard import step_context
+from convomono.lib.answers import INVALID
 from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
-
-INVALID = 422
 
 
 @client_manager

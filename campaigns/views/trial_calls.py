@@ -27,6 +27,7 @@ from campaigns.services.trial_calls import (
     ask_trial_call,
 )
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.display import minutes
 from convomono.lib.htmx import render_page
 from convomono.lib.ids import uuid7
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from accounts.access import ClientRequest
     from campaigns.models import CampaignVersion
 
-INVALID = 422
 SHOWN = 5
 
 

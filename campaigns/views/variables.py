@@ -16,6 +16,7 @@ from campaigns.jobs import fill_variables
 from campaigns.models import Campaign
 from campaigns.services.variables import save_variables, variable_rules
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
@@ -50,5 +51,5 @@ def campaign_variables(request: ClientRequest, campaign_id: UUID) -> HttpRespons
             return redirect("campaigns:campaign-detail", campaign.pk)
     context = {"campaign": campaign, "forms": forms}
     return render(
-        request, "campaigns/campaign_variables.html", context, status=422 if is_wrong else 200
+        request, "campaigns/campaign_variables.html", context, status=INVALID if is_wrong else 200
     )

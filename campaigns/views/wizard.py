@@ -24,6 +24,7 @@ from campaigns.services import lifecycle
 from campaigns.services.authoring import content_of
 from campaigns.voices import filter_voices, voice_choices
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.display import phone
 from telephony.retell import retell_gateway
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from campaigns.forms.step import StepForm
     from campaigns.services.authoring import CampaignContent
 
-INVALID = 422
 _PLAIN: dict[str, type[StepForm]] = {
     "goal": parts.GoalForm,
     "script": parts.ScriptForm,

@@ -15,6 +15,7 @@ from accounts.access import client_manager, get_visible_or_404
 from audit import actions
 from audit.services import record
 from convomono.lib import clock, files
+from convomono.lib.answers import INVALID
 from leads.forms.person import ConsentForm, EraseForm, NoteForm, RevokeForm
 from leads.models import Consent, Lead
 from leads.services.consents import record_consent, revoke_consent
@@ -38,7 +39,7 @@ def _page(
     request: ClientRequest, lead: Lead, form: forms.Form, *, title: str, text: str, submit: str
 ) -> HttpResponse:
     context = {"lead": lead, "form": form, "title": title, "text": text, "submit": submit}
-    return render(request, "leads/lead_form.html", context, status=422 if form.errors else 200)
+    return render(request, "leads/lead_form.html", context, status=INVALID if form.errors else 200)
 
 
 @client_manager

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from audit import actions
 from audit.services import record
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.csvio import csv_lines
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import keyset_page
@@ -124,7 +125,7 @@ def entry_list(
 def entry_create(request: UserRequest, face: Face) -> HttpResponse:
     form = new_form(face, request.POST)
     if not form.is_valid():
-        return entry_list(request, face, form=form, status=422)
+        return entry_list(request, face, form=form, status=INVALID)
     level, campaign_id = Suppression.Level.AGENCY, None
     if isinstance(form, SuppressionForm):
         campaign_id = form.campaign_id_or_none()
@@ -164,7 +165,7 @@ def entry_import(request: UserRequest, face: Face) -> HttpResponse:
             operation = start_listing(client=face.client, **asked)
             return redirect("leads:operation-detail", operation.pk)
         return redirect("agency-leads:listing-detail", start_agency_listing(**asked).pk)
-    status = 422 if form.errors else 200
+    status = INVALID if form.errors else 200
     return render(request, "leads/entry_import.html", face.context(form=form), status=status)
 
 
@@ -198,6 +199,6 @@ def entry_lift(request: UserRequest, face: Face, entry: Suppression) -> HttpResp
             else _("The number is off the agency's do-not-call list."),
         )
         return redirect(face.url("list"))
-    status = 422 if form.errors else 200
+    status = INVALID if form.errors else 200
     context = face.context(form=form, entry=entry)
     return render(request, "leads/entry_lift.html", context, status=status)

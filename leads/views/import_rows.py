@@ -13,6 +13,7 @@ from accounts.access import can_manage, client_manager, client_viewer, get_visib
 from audit import actions
 from audit.services import record
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.files import open_stored
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
@@ -107,7 +108,7 @@ def _row_form(
         "leads/import_row_mend.html",
         context,
         partial="row-form",
-        status=422 if error else 200,
+        status=INVALID if error else 200,
     )
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
 from leads.forms.imports import MappingForm, ReadingForm
@@ -163,12 +164,12 @@ def import_reading(request: ClientRequest, import_id: UUID) -> HttpResponse:
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
     form = ReadingForm(request.POST, found=row.detected)
     if not form.is_valid():
-        return _map_page(request, row, _mapping_form(row), reading=form, status=422)
+        return _map_page(request, row, _mapping_form(row), reading=form, status=INVALID)
     try:
         read_import_again(lead_import=row, reading=form.cleaned_data)
     except FileRefused as exc:
         form.add_error(None, str(exc))
-        return _map_page(request, row, _mapping_form(row), reading=form, status=422)
+        return _map_page(request, row, _mapping_form(row), reading=form, status=INVALID)
     except ImportMovedOn:
         messages.info(request, _("This import has moved on; here is where it stands."))
     return redirect("leads:import-detail", import_id=row.pk)
@@ -180,7 +181,7 @@ def import_check(request: ClientRequest, import_id: UUID) -> HttpResponse:
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
     form = _mapping_form(row, request.POST)
     if not form.is_valid():
-        return _map_page(request, row, form, status=422)
+        return _map_page(request, row, form, status=INVALID)
     try:
         check_import(
             lead_import=row,

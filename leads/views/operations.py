@@ -15,6 +15,7 @@ from accounts.access import can_manage, client_manager, client_viewer, get_visib
 from audit import actions
 from audit.services import record
 from convomono.lib import clock, files
+from convomono.lib.answers import INVALID
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import keyset_page
 from leads.forms.operations import OperationForm
@@ -73,7 +74,7 @@ def operation_create(request: ClientRequest) -> HttpResponse:
         "is_danger": form.asked in {LeadOperation.Kind.DELETE, LeadOperation.Kind.SUPPRESS},
         "errors": is_confirmed,
     }
-    status = 422 if is_confirmed else 200
+    status = INVALID if is_confirmed else 200
     return render(request, "leads/operation_create.html", context, status=status)
 
 

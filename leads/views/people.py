@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import keyset_page
 from leads.forms.people import LeadEditForm, LeadForm
@@ -109,7 +110,7 @@ def lead_create(request: ClientRequest) -> HttpResponse:
         else:
             messages.success(request, _("%s is in your list.") % lead)
             return redirect("leads:lead-list")
-    status = 422 if form.errors else 200
+    status = INVALID if form.errors else 200
     return render(request, "leads/lead_create.html", {"form": form}, status=status)
 
 
@@ -137,7 +138,7 @@ def lead_edit(request: ClientRequest, lead_id: UUID) -> HttpResponse:
         return render(request, "leads/lead_row.html", context)
     context = {"lead": lead, "form": form, "query": query}
     template = "leads/lead_row_edit.html" if _wants_row(request) else "leads/lead_edit.html"
-    return render(request, template, context, status=422 if form.errors else 200)
+    return render(request, template, context, status=INVALID if form.errors else 200)
 
 
 @client_viewer

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import client_manager
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from convomono.lib.csvio import csv_lines
 from convomono.lib.files import can_append, delete_stored, open_stored
 from leads.forms.uploads import UploadForm, too_large
@@ -56,12 +57,12 @@ def _import_create(request: ClientRequest) -> HttpResponse:
         form.errors.pop("file", None)
         form.add_error("file", too_large(settings.LEAD_UPLOAD_MAX_BYTES))
     if not form.is_valid():
-        return _page(request, form, target, status=422)
+        return _page(request, form, target, status=INVALID)
     try:
         row = _start(request, form, target)
     except FileRefused as exc:
         form.add_error("pasted" if form.cleaned_data["pasted"] else "file", str(exc))
-        return _page(request, form, target, status=422)
+        return _page(request, form, target, status=INVALID)
     return redirect("leads:import-detail", import_id=row.pk)
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import client_manager
 from convomono.lib import clock
+from convomono.lib.answers import INVALID
 from leads.forms.weights import WeightsForm
 from leads.services.scoring import weighing_of
 from leads.services.weights import change_weights
@@ -36,5 +37,5 @@ def score_weights(request: ClientRequest) -> HttpResponse:
         )
         messages.success(request, _("Every score is computed anew; this may take a minute."))
         return redirect("leads:lead-list")
-    status = 422 if form.errors else 200
+    status = INVALID if form.errors else 200
     return render(request, "leads/score_weights.html", {"form": form}, status=status)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import ClientRequest, can_manage, client_viewer, get_visible_or_404
 from campaigns.models import Campaign
 from convomono.lib import clock, files
+from convomono.lib.answers import INVALID
 from convomono.lib.charts import bar_chart
 from convomono.lib.htmx import render_page, wants_fragment
 from reporting.models import Report
@@ -99,7 +100,7 @@ def _report_page(request: ClientRequest, campaign_id: UUID, *, error: str = "") 
         "reporting/campaign_report.html",
         context,
         partial="report-files",
-        status=422 if error else 200,
+        status=INVALID if error else 200,
     )
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import agency_permission, get_or_404
 from convomono.lib import clock
+from convomono.lib.answers import INVALID, form_status
 from convomono.lib.htmx import render_page
 from telephony import queries
 from telephony.forms import (
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from accounts.access import UserRequest
 
 PAGE_SIZE = 50
-INVALID = 422
 
 
 @agency_permission("manage_phone_numbers")
@@ -76,7 +76,7 @@ def number_add(request: UserRequest) -> HttpResponse:
         else:
             messages.success(request, _("Added. Now choose the client who calls from it."))
             return redirect("agency-telephony:number-detail", number.pk)
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "telephony/number_add.html", {"form": form}, status=status)
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import agency_permission, get_or_404
 from convomono.lib import clock
+from convomono.lib.answers import INVALID, form_status
 from convomono.lib.phone import display_number
 from telephony.forms import NumberBuyForm, TwilioBuyForm, TwilioSearchForm
 from telephony.models import NumberOrder
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
     from accounts.access import UserRequest
     from telephony.twilio import TwilioGateway
-
-INVALID = 422
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def number_buy(request: UserRequest) -> HttpResponse:
             return redirect("agency-telephony:number-list")
     missing = missing_settings()
     context = {"form": form, "missing": missing, "tabs": [] if missing else _tabs("number-buy")}
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "telephony/number_buy.html", context, status=status)
 
 

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from accounts.models import Notification
 from billing import invariants, jobs, services
+from billing.invariants import audit_ledger
 from billing.invariants.lines import LaunchSums, check_lines
 from billing.invariants.lots import LotReplay
 from billing.models import Difference, Reconciliation, Wallet
@@ -62,7 +63,7 @@ def test_is_checked_only_once_the_audit_has_come_to_its_end(books, acme, monkeyp
 def test_tells_of_a_ledger_that_can_not_be_checked_and_goes_on(
     books, acme, rival, root, monkeypatch, mailoutbox
 ):
-    check = audits.audit_ledger
+    check = audit_ledger
 
     def broken(*, client_id, now):
         if client_id == acme.pk:
@@ -83,8 +84,8 @@ def test_tells_of_a_ledger_that_can_not_be_checked_and_goes_on(
 
 
 def test_is_audited_by_one_worker_at_a_time(books, monkeypatch):
-    beside = []
-    check = audits.audit_ledger
+    beside: list[object] = []
+    check = audit_ledger
 
     def busy(**about):
         if not beside:

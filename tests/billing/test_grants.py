@@ -102,7 +102,9 @@ def test_goes_on_where_it_was_killed_and_gives_nobody_twice(browser, many, monke
             jobs.grant_minutes(run_id=str(run.pk))
     assert sorted(given(many)) == [0] * 4 + [120] * 3
     assert GrantRun.objects.get().done_count == 2
-    assert services.grants_left_behind(now=GrantRun.objects.get().claimed_until) == [run.pk]
+    claimed_until = GrantRun.objects.get().claimed_until
+    assert claimed_until is not None
+    assert services.grants_left_behind(now=claimed_until) == [run.pk]
 
     GrantRun.objects.update(claimed_until=None)
     assert jobs.resume_grants() == 1

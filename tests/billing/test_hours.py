@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from billing import hours, jobs, notices, queries, services
 from billing.models import Transaction, UsedHour, Wallet
 from billing.services.settling import Ended, HoldBook
+from convomono.lib import clock
 from convomono.lib.db import run_atomic
 from tests.factories.billing import NOW, TESTS, Launch, know_call, open_wallet
 
@@ -148,7 +149,7 @@ def test_forgets_hours_that_nobody_looks_back_to(launches, acme, monkeypatch):
 
     assert hours.purge_hours(now=NOW + 11 * 24 * HOUR) == 3
     assert UsedHour.objects.count() == 2
-    monkeypatch.setattr(jobs.clock, "now", lambda: NOW + 30 * 24 * HOUR)
+    monkeypatch.setattr(clock, "now", lambda: NOW + 30 * 24 * HOUR)
     assert jobs.purge_hours() == 2
 
 

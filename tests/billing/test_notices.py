@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pytest
 from django.core import mail
 
+from accounts import notifications
 from accounts.models import Notification
 from billing import jobs, notices
 from billing.models import BalanceNotice
@@ -77,8 +78,8 @@ def test_keeps_nobody_waiting_behind_an_address_that_is_refused(low, away):
 
 
 def test_is_sent_by_one_worker_at_a_time(low, monkeypatch):
-    beside = []
-    deliver = notices.deliver
+    beside: list[object] = []
+    deliver = notifications.deliver
 
     def slow(**letter):
         # a second cron in the same moment, and one after each minute that this one takes

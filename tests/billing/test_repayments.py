@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from audit.models import AuditLog
 from billing import services
 from billing.invariants import audit_ledger
+from billing.ledger import Overtaken
 from billing.models import CreditLot, Invoice, Payment, Repayment, Transaction, Wallet
 from billing.rules import share_micros
 from billing.services import repayments
@@ -38,6 +39,7 @@ def bought(client, seconds=600, micros=1_000_000, **term) -> Payment:
         now=NOW,
         **term,
     )
+    assert line.payment_id is not None
     return Payment.objects.get(pk=line.payment_id)
 
 
@@ -329,7 +331,7 @@ def test_is_undone_when_another_part_was_paid_back_since_it_was_judged(wallet, a
         repayments, "repayable", lambda **about: next(looks, None) or fresh(**about)
     )
 
-    with pytest.raises((services.RepaymentTooLarge, repayments.Overtaken)):
+    with pytest.raises((services.RepaymentTooLarge, Overtaken)):
         repay(payment, 500)
 
     assert again(payment).repaid_seconds == 500

@@ -179,7 +179,7 @@ def test_shows_what_is_so_after_an_answer_that_was_overtaken(
 
 def talk(batch_call: BatchCall, *, seconds: int, max_call_seconds: int) -> Call:
     """Put one lead on the line: dialled, so much held for it, talking for so long."""
-    call = make_call(
+    call: Call = make_call(
         batch_call,
         batch_call.enrolments.order_by("pk")[0],
         status="ongoing",
@@ -188,7 +188,7 @@ def talk(batch_call: BatchCall, *, seconds: int, max_call_seconds: int) -> Call:
         started_at=clock.now() - timedelta(seconds=seconds),
     )
     hold(
-        attempt_id=call.attempt_id,
+        attempt_id=call.attempt_id or call.pk,
         batch_call_id=batch_call.pk,
         max_call_seconds=max_call_seconds,
         now=clock.now(),
@@ -207,6 +207,7 @@ def test_moves_the_balance_while_a_call_talks(
     call = talk(running, seconds=60, max_call_seconds=300)
     page = look("/app/billing/", vera, is_clock_ours=True)
     page.set_viewport_size({"width": width, "height": 800})
+    page.locator("html[data-live]").wait_for(state="attached")
     left = page.locator("#balance .balance__value")
     used = page.locator("#wallet-stats .stat", has_text="Used").locator("[data-talk]")
     assert left.is_visible()
@@ -220,6 +221,7 @@ def test_moves_the_balance_while_a_call_talks(
     assert (minutes_of(left), minutes_of(used)) == (995, 5)
 
     Call.objects.filter(pk=call.pk).update(status="ended", duration_ms=90_000)
+    assert call.attempt_id is not None
     consume(attempt_id=call.attempt_id, call_id=call.pk, duration_ms=90_000, now=clock.now())
     live.changed(client_id=call.client_id)
     left.filter(has_text="998.50").wait_for()

@@ -106,7 +106,8 @@ def next_page(page):
 def test_leads_on_to_every_call_in_progress_page_by_page(browse, bob, many):
     browser = browse(bob)
     assert f'href="{CALLS}"' in browser.get(LIVE).content.decode()
-    found, query, pages = [], "", 0
+    found: list[str] = []
+    query, pages = "", 0
     while query or not pages:
         page = browser.get(CALLS + query).content.decode()
         assert "5 calls, dialled longest ago first" in page

@@ -10,6 +10,7 @@ from django.db import connection
 from django.urls import reverse
 
 from audit.models import AuditLog
+from convomono.lib.lane import run_bulk
 from leads.imports.work import Pace
 from leads.jobs import resume_listings, work_on_listing
 from leads.models import AgencyListing, Suppression
@@ -170,7 +171,7 @@ def test_leaves_on_the_list_who_asks_while_it_is_taken_back(take_over, monkeypat
     listing = take_over("212 555 0101\n212 555 0102\n")
     undo_agency_listing(listing=listing, actor=root, now=NOW, real_now=NOW)
     listing.refresh_from_db()
-    run = agency_listing.run_bulk
+    run = run_bulk
 
     def asked_for(block):
         monkeypatch.setattr(agency_listing, "run_bulk", run)

@@ -359,8 +359,10 @@ def test_ends_the_same_when_both_passes_are_killed(alice, acme, target, duplicat
 def test_lets_an_import_wait_in_line_as_long_as_it_takes(alice, acme, target):
     lead_import = prepare(alice, acme, target)
 
+    since = lead_import.progressed_at
+    assert since is not None
     for minute in range(1, 8):
-        jobs.resume_stale(real_now=lead_import.progressed_at + timedelta(minutes=2 * minute))
+        jobs.resume_stale(real_now=since + timedelta(minutes=2 * minute))
 
     assert (fresh(lead_import).status, fresh(lead_import).tries_count) == ("checking", 1)
     assert (queue_lengths() or {})["imports"] == 1
@@ -369,6 +371,7 @@ def test_lets_an_import_wait_in_line_as_long_as_it_takes(alice, acme, target):
 def test_ends_an_import_that_comes_no_further(alice, acme, target, run_jobs, monkeypatch):
     lead_import = prepare(alice, acme, target)
     later = lead_import.progressed_at
+    assert later is not None
 
     def killed(**_import: object) -> None:
         raise Killed

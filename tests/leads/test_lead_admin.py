@@ -12,6 +12,7 @@ from audit.models import AuditLog
 from leads import resources
 from leads.models import Lead, Suppression
 from leads.resources import LeadResource, SuppressionResource
+from leads.services.suppressions import mark_leads
 from tests.factories.accounts import ClientFactory
 from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory, upload
 
@@ -228,7 +229,7 @@ def test_records_who_imported_a_do_not_call_list(acme, root):
 def test_adds_a_batch_of_entries_that_met_a_conflict(monkeypatch):
     acme = ClientFactory.create(name="Acme")
     lead = LeadFactory.create(client=acme, phone_number="+12125550101")
-    mark = resources.mark_leads
+    mark = mark_leads
     conflicts = [Conflict()]
 
     def contended(**fields):
@@ -239,7 +240,7 @@ def test_adds_a_batch_of_entries_that_met_a_conflict(monkeypatch):
     monkeypatch.setattr(resources, "mark_leads", contended)
 
     result = SuppressionResource().import_data(
-        table(["client", "phone_number", "reason"], ["Acme", "+12125550101", "Asked"]),
+        table(["client", "phone_number", "reason"], ("Acme", "+12125550101", "Asked")),
         use_transactions=False,  # as on MongoDB
     )
 
@@ -260,7 +261,7 @@ def test_says_that_somebody_added_one_of_the_leads_meanwhile(monkeypatch):
 
     monkeypatch.setattr(Lead.objects, "bulk_create", refused)
 
-    result = LeadResource().import_data(table(["client", "phone_number"], ["Acme", "+12125550101"]))
+    result = LeadResource().import_data(table(["client", "phone_number"], ("Acme", "+12125550101")))
 
     assert "UNIQUE" in str(result.base_errors[0].error)
     assert not Lead.objects.exists()

@@ -253,7 +253,7 @@ def test_finds_the_same_whether_few_are_named_or_not(acme, rival, vera, monkeypa
 def test_shows_an_erased_lead_only_to_whoever_asks_for_such(acme, vera, mia):
     lead = make(acme, "Ada", tags=["vip"], last_outcome="machine", time_zone="America/Chicago")
     erase_lead(lead=lead, reason="Asked", actor=mia, now=NOW)
-    asked = (
+    asked: tuple[dict[str, str], ...] = (
         {}, {"consent": "none"}, {"score_from": "0"}, {"attempts": "0"}, {"outcome": "machine"},
         {"tag": "vip"}, {"zone": "America/Chicago"}, {"q": "ada"}, {"q": "erased"},
     )  # fmt: skip

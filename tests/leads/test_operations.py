@@ -6,6 +6,7 @@ import csv
 import io
 import sqlite3
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
@@ -38,6 +39,9 @@ from leads.services.people import ConsentStatement, change_lead
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
 from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory
+
+if TYPE_CHECKING:
+    from leads.models.operations import OperationParams
 
 LIST = "/app/leads/change/"
 
@@ -463,7 +467,7 @@ def test_deletes_the_file_of_an_export_after_a_week(change, browse, mia, acme):
 def test_leaves_an_erased_person_erased(change, acme, alice, monkeypatch, kind, when):
     gone = LeadFactory.create(client=acme, first_name="Ada", phone_number="+12125550188")
     other = LeadFactory.create(client=acme)
-    plan = work.change_of
+    plan = change_of
     if when == "before":
         erase_lead(lead=gone, reason="Asked", actor=alice, now=NOW)
 
@@ -477,17 +481,18 @@ def test_leaves_an_erased_person_erased(change, acme, alice, monkeypatch, kind, 
             erase_lead(lead=gone, reason="Asked", actor=alice, now=NOW)
             return rows
 
-        found.plan = plan_then_erase
+        monkeypatch.setattr(found, "plan", plan_then_erase)
         return found
 
     if when == "meanwhile":
         monkeypatch.setattr(work, "change_of", erased_meanwhile)
-    fields = {"tag": "vip", "reason": "Old", "campaign_id": make_draft(acme).pk}
+    params: OperationParams = {
+        "tag": "vip", "reason": "Old", "campaign_id": str(make_draft(acme).pk),
+        "ids": [str(gone.pk), str(other.pk)],
+        "filters": {"status": "erased"} if when == "before" else {},
+    }  # fmt: skip
     operation = start_operation(
-        client=acme, kind=kind, params={k: str(v) for k, v in fields.items()} | {
-            "ids": [str(gone.pk), str(other.pk)], "filters": {"status": "erased"}
-            if when == "before" else {},
-        },
+        client=acme, kind=kind, params=params,
         total=2, actor=alice, now=NOW + timedelta(days=1), real_now=NOW,
     )  # fmt: skip
     work.run_operation(operation=operation, pace=Pace(lambda: NOW, lambda _seconds: None), now=NOW)

@@ -31,9 +31,11 @@ from tests.leads.test_operations import change, undo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from leads.services.people import Summary
+
 __all__ = ["change", "undo"]  # fixtures of the bulk changes
 NUMBER = "+12125550101"
-SUMMARY: dict[str, Any] = {"status": "reached", "attempts_count": 1, "last_attempted_at": NOW}
+SUMMARY: Summary = {"status": "reached", "attempts_count": 1, "last_attempted_at": NOW}
 
 
 def lines(lead: Lead | None = None) -> list[tuple[str, str, str, str]]:

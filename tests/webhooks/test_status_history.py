@@ -18,11 +18,12 @@ from webhooks.services.corrections import correct_outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from typing import Any
 
     from campaigns.models import BatchCall
     from tests.campaigns.dialling.conftest import Rig
 
-WON = {"call_analysis": {**ANALYSIS, "custom_analysis_data": {"converted": True}}}
+WON: dict[str, Any] = {"call_analysis": {**ANALYSIS, "custom_analysis_data": {"converted": True}}}
 
 
 def of(lead: Lead) -> list[LeadStatusChange]:

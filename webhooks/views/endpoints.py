@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from convomono.lib import clock
+from convomono.lib.answers import INVALID, form_status
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
 from webhooks import outgoing, queries
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
     from accounts.access import ClientRequest
     from accounts.models import ClientOwnedQuerySet
-
-INVALID = 422
 
 
 @client_viewer
@@ -72,7 +71,7 @@ def endpoint_create(request: ClientRequest) -> HttpResponse:
                 request, _("Added. Put its secret into your system, then send a test.")
             )
             return redirect("webhooks:endpoint-detail", endpoint.pk)
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render(request, "webhooks/endpoint_create.html", {"form": form}, status=status)
 
 

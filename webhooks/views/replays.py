@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import agency_permission, get_or_404
 from convomono.lib import clock
+from convomono.lib.answers import form_status
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
 from webhooks import replay
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import UserRequest
-
-INVALID = 422
 
 
 @agency_permission("manage_campaigns")
@@ -45,7 +44,7 @@ def replay_list(request: UserRequest) -> HttpResponse:
             return redirect("agency-webhooks:replay-detail", run.pk)
     runs = ReplayRun.objects.defer("differences").order_by("-created_at", "-pk")
     context = {"form": form, "page": list_page(runs, request.GET.get("page"))}
-    status = INVALID if request.method == "POST" else 200
+    status = form_status(request)
     return render_page(
         request, "webhooks/replay_list.html", context, partial="replay-table", status=status
     )
