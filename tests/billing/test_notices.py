@@ -40,7 +40,7 @@ def away(monkeypatch):
     """A mail server that refuses these addresses, or everybody."""
     refused: set[str] = set()
 
-    send = notices.deliver
+    send = notifications.deliver
 
     def deliver(*, address, **letter):
         if not refused or address in refused:
