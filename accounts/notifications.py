@@ -72,12 +72,16 @@ def mail(addresses: Iterable[str], *, subject: str, text: str) -> int:
 
     A mail server that is away is logged and no error: what was to be told stands in the app too.
     """
-    try:
-        # One mail each: nobody learns the others' addresses.
-        return sum(send_mail(subject, text, None, [address]) for address in addresses)
-    except OSError:  # smtplib's errors are of its kind
-        log.exception("mail.not_sent", subject=subject)
-        return 0
+    told = 0
+    for address in addresses:  # one mail each: nobody learns the others' addresses
+        try:
+            told += send_mail(subject, text, None, [address])
+        except (SMTPResponseException, SMTPRecipientsRefused, ValueError):
+            log.exception("mail.refused", subject=subject)  # the others may be taken
+        except OSError:  # smtplib's errors are of its kind
+            log.exception("mail.not_sent", subject=subject)
+            break  # it is away: each of the others would wait for it too
+    return told
 
 
 def mail_person(*, address: str, subject: str, text: str) -> bool:
