@@ -265,5 +265,5 @@ def test_asks_as_often_for_six_as_for_two(alice, browse, equipped, django_assert
     browser.get(LIST)
     for count in (2, 6):
         query = "&".join(f"campaign={row.pk}" for row in rows[:count])
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             browser.get(f"{COMPARE}?{query}")

@@ -217,7 +217,7 @@ def test_asks_as_many_queries_for_a_page_of_leads_as_for_one(
         browser.get(f"/app/campaigns/{campaign.pk}/leads/")
 
 
-@pytest.mark.sqlite_only("its plans in its own words")
+@pytest.mark.sqlite_only("reads SQLite's plans")
 @pytest.mark.parametrize("called", [None, NOW])
 def test_begins_a_page_of_leads_where_it_begins(equipped, called):
     """No page sorts a list that may hold a hundred thousand people."""

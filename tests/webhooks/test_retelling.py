@@ -208,7 +208,7 @@ def test_leaves_a_call_as_it_was_where_an_event_fails(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.sqlite_only("its writers wait for one another")
+@pytest.mark.sqlite_only("SQLite has one lock for all writers")
 def test_holds_the_write_lock_no_longer_for_hundreds_of_events(
     ringing: Ringing, now: datetime
 ) -> None:
