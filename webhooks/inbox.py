@@ -146,14 +146,19 @@ def _execute(statement: str, values: tuple[object, ...], seconds: float = 0) -> 
     write slice after slice the lock is free for milliseconds.
     """
     give_up_at = time.monotonic() + seconds
+    has_asked = False
     try:
         while True:
             try:
-                return _sqlite().execute(statement, values)
+                done = _sqlite().execute(statement, values)
+                if has_asked:
+                    ask_for_way(is_done=True)
+                return done  # noqa: TRY300 # the way is given back where it was taken
             except sqlite3.OperationalError as error:
                 is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                 if not is_busy or time.monotonic() > give_up_at:
                     raise
+            has_asked = True
             ask_for_way()
             time.sleep(_POLL_SECONDS)
     except (sqlite3.Error, UnicodeError) as error:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import connection
 
-from convomono.lib.db import PATIENCE_SECONDS, run_atomic
+from convomono.lib.db import PATIENCE_SECONDS, in_transaction, run_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +29,8 @@ LONGEST_REST_SECONDS: Final = 0.05
 # Whoever has the lane longer than that is stuck or stopped: the others go on without it.
 LONGEST_WAIT_SECONDS: Final = 0.5
 _POLL_SECONDS: Final = 0.001
-# Whoever asks for way asks again each millisecond; on a busy machine a little later.
-_ASKED_SECONDS: Final = 0.004
+# Whoever asks for way asks again each millisecond; on a busy machine later.
+_ASKED_SECONDS: Final = 0.015
 _LONGEST_WAY_SECONDS: Final = 0.1
 _INSTANT: Final = struct.Struct("d")  # of the monotonic clock, which all processes share
 _FREE_FROM, _ASKED_AT = 0, _INSTANT.size  # where in the lane's file
@@ -42,10 +42,10 @@ def run_bulk[R](block: Callable[[], R], *, patience: float = PATIENCE_SECONDS) -
     Run block() as `run_atomic` does, in its turn among the bulk writers of this database.
 
     The next slice, whoever's it is, begins when the lock was free for as long as this one held it:
-    between 2 and 50 ms. Inside another's block it is a plain `run_atomic`.
+    between 2 and 50 ms. Inside a transaction, which has the lock already, it is a plain `run_atomic`.
     """
     path = _lane_of_database()
-    if path is None or getattr(_here, "has_lane", False):
+    if path is None or getattr(_here, "has_lane", False) or in_transaction():
         return run_atomic(block, patience=patience)
     began: list[float] = []
 
@@ -67,15 +67,19 @@ def run_bulk[R](block: Callable[[], R], *, patience: float = PATIENCE_SECONDS) -
             _say(file, _FREE_FROM, ended + rest)
 
 
-def ask_for_way() -> None:
-    """Keep the next slice from beginning for some milliseconds: a single insert waits for the lock."""
+def ask_for_way(*, is_done: bool = False) -> None:
+    """
+    Keep the next slice from beginning for some milliseconds: a single insert waits for the lock.
+
+    Who has it asks no more (`is_done`); another one that waits asks again within a millisecond.
+    """
     path = _lane_of_database()
     if path is None:
         return
     with suppress(OSError):  # who can't ask waits like everybody else
         if getattr(_here, "asking_on", None) != path:
             _here.asking, _here.asking_on = _Opened(path), path
-        _say(_here.asking.file, _ASKED_AT, time.monotonic())
+        _say(_here.asking.file, _ASKED_AT, 0.0 if is_done else time.monotonic())
 
 
 class _Opened:

@@ -37,6 +37,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(lane, "_lane_of_database", lambda: path)
     monkeypatch.setattr(lane, "_here", threading.local())
     monkeypatch.setattr(lane, "run_atomic", lambda block, **_patience: block())
+    monkeypatch.setattr(lane, "in_transaction", lambda: False)
     return path
 
 
@@ -67,21 +68,22 @@ def test_lets_one_write_at_a_time_and_rest_as_long_as_it_took(path: Path) -> Non
         assert next_began - ended > 0.015
 
 
-def test_begins_nothing_while_somebody_asks_for_way(path: Path) -> None:
-    until = time.monotonic() + 0.06
-
-    def ask() -> None:
-        while time.monotonic() < until:
-            ask_for_way()
-            time.sleep(0.001)
+def test_begins_nothing_while_somebody_asks_for_way(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "_ASKED_SECONDS", 0.3)
+    monkeypatch.setattr(lane, "_LONGEST_WAY_SECONDS", 5.0)
+    asked_at = time.monotonic()
 
     ask_for_way()
-    asking = threading.Thread(target=ask)
-    asking.start()
     (began, _ended), *_none = spans([lambda: None])
-    asking.join()
+    assert began - asked_at >= 0.3
 
-    assert began >= until - 0.005
+    ask_for_way()
+    ask_for_way(is_done=True)
+    again = time.monotonic()
+    run_bulk(lambda: None)
+    assert time.monotonic() - again < 0.25
 
 
 def test_goes_on_although_somebody_asks_for_way_without_end(path: Path) -> None:
@@ -183,3 +185,15 @@ def test_is_written_although_nobody_can_be_told_to_rest(
     monkeypatch.setattr(os, "pwrite", full)
 
     assert run_bulk(lambda: "written") == "written"
+
+
+def test_waits_for_nobody_inside_a_transaction(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "in_transaction", lambda: True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(file, fcntl.LOCK_EX)  # somebody has the lane, and waits for our transaction's end
+
+    began = time.monotonic()
+    assert run_bulk(lambda: "written") == "written"
+
+    assert time.monotonic() - began < lane.LONGEST_WAIT_SECONDS / 2
+    os.close(file)
