@@ -41,7 +41,7 @@ def run_bulk[R](block: Callable[[], R], *, patience: float = PATIENCE_SECONDS) -
     """
     Run block() as `run_atomic` does, in its turn among the bulk writers of this database.
 
-    The next slice, whoever's it is, begins when the lock was free for as long as this one held it:
+    The next slice, whoever's it is, begins when the lock was free for half as long as this one held it:
     between 2 and 50 ms. Inside a transaction, which has the lock already, it is a plain `run_atomic`.
     """
     path = _lane_of_database()
@@ -63,7 +63,7 @@ def run_bulk[R](block: Callable[[], R], *, patience: float = PATIENCE_SECONDS) -
         finally:
             ended = time.monotonic()
             held_for = ended - began[0] if began else 0.0
-            rest = min(max(held_for, SHORTEST_REST_SECONDS), LONGEST_REST_SECONDS)
+            rest = min(max(held_for / 2, SHORTEST_REST_SECONDS), LONGEST_REST_SECONDS)
             _say(file, _FREE_FROM, ended + rest)
 
 

@@ -15,6 +15,7 @@ from tests.campaigns.dialling.conftest import Rig, ready, rig
 from tests.factories.webhooks import WebhookEventFactory, delivery
 from webhooks.client_events import LISTENERS
 from webhooks.deliveries import read_delivery
+from webhooks.doorbell import DOORBELL
 from webhooks.handlers.retell import conclude, handle
 from webhooks.payloads import call_event
 
@@ -129,6 +130,14 @@ def without(body: bytes, *names: str) -> bytes:
 def nobody_listens() -> None:
     """Forget which clients have addresses: those of an earlier test are gone."""
     LISTENERS.forget()
+
+
+@pytest.fixture(autouse=True)
+def nothing_to_write_down(empty_valkey: None) -> None:
+    """Forget what the doorbell has counted of an earlier test and not yet written down."""
+    with DOORBELL._lock:
+        DOORBELL._refused.clear()
+        DOORBELL._answers.clear()
 
 
 @pytest.fixture
