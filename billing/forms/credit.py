@@ -134,8 +134,8 @@ class AdjustForm(OnceForm):
         return money.seconds_from_minutes(self.cleaned_data["minutes"])
 
 
-class RefundForm(OnceForm):
-    """A charge to give back, in part or in whole."""
+class PartForm(OnceForm):
+    """A part of something that goes back, in minutes; nothing typed means all that is left of it."""
 
     minutes = forms.DecimalField(
         label=_("Minutes"),
@@ -143,18 +143,8 @@ class RefundForm(OnceForm):
         max_value=MOST_MINUTES,
         decimal_places=2,
         required=False,
-        help_text=_("Leave it empty to give back all that is left of the charge."),
     )
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=200,
-        help_text=_("The client sees it in its ledger. One reason refunds a call once."),
-    )
-
-    @property
-    def seconds(self) -> int | None:
-        typed = self.cleaned_data["minutes"]
-        return None if typed is None else money.seconds_from_minutes(typed)
+    reason = forms.CharField(label=_("Reason"), max_length=200)
 
     def clean_minutes(self) -> Decimal | None:
         minutes: Decimal | None = self.cleaned_data["minutes"]
@@ -162,39 +152,38 @@ class RefundForm(OnceForm):
             raise ValidationError(_("Give back at least a second."))
         return minutes
 
-
-class RepayForm(OnceForm):
-    """Minutes of a payment that are paid back, and why; a preview needs no reason yet."""
-
-    minutes = forms.DecimalField(
-        label=_("Minutes"),
-        min_value=0,
-        max_value=MOST_MINUTES,
-        decimal_places=2,
-        required=False,
-        help_text=_("Leave it empty to pay back all that is left of the payment."),
-    )
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=200,
-        help_text=_("The client sees it in its ledger and on the credit note."),
-    )
-
-    def __init__(self, *args: Any, is_preview: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.is_preview = is_preview
-        self.fields["reason"].required = not is_preview
-
-    def clean_minutes(self) -> Decimal | None:
-        minutes: Decimal | None = self.cleaned_data["minutes"]
-        if minutes is not None and not money.seconds_from_minutes(minutes):
-            raise ValidationError(_("Pay back at least a second."))
-        return minutes
-
     @property
     def seconds(self) -> int | None:
         typed = self.cleaned_data.get("minutes")
         return None if typed is None else money.seconds_from_minutes(typed)
+
+
+class RefundForm(PartForm):
+    """A charge to give back, in part or in whole."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["minutes"].help_text = _(
+            "Leave it empty to give back all that is left of the charge."
+        )
+        self.fields["reason"].help_text = _(
+            "The client sees it in its ledger. One reason refunds a call once."
+        )
+
+
+class RepayForm(PartForm):
+    """Minutes of a payment that are paid back, and why; a preview needs no reason yet."""
+
+    def __init__(self, *args: Any, is_preview: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_preview = is_preview
+        self.fields["minutes"].help_text = _(
+            "Leave it empty to pay back all that is left of the payment."
+        )
+        self.fields["reason"].required = not is_preview
+        self.fields["reason"].help_text = _(
+            "The client sees it in its ledger and on the credit note."
+        )
 
 
 class GrantForm(TermForm):

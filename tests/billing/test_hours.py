@@ -105,9 +105,8 @@ def test_reads_no_line_of_the_ledger_however_many_there_are(launches, acme):
     assert UsedHour.objects.count() == 1
 
 
+@pytest.mark.sqlite_only("reads SQLite's plans")
 def test_finds_the_hours_by_their_index(launches, acme):
-    if connection.vendor != "sqlite":
-        pytest.skip("MongoDB's plans are looked at in tests/mongodb")
     mine = UsedHour.objects.filter(client_id__in=[acme.pk], hour_at__gte=NOW)
 
     assert "SEARCH" in mine.explain()
