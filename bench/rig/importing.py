@@ -22,7 +22,7 @@ import tablib  # type: ignore[import-untyped]  # has none
 
 from accounts.models import Client, User
 from campaigns.models import Campaign, Enrolment
-from convomono.lib import db
+from convomono.lib import db, lane
 from convomono.lib.phone import NumberRefused, read_number
 from leads.imports import commit, undo
 from leads.imports.columns import guess_mapping
@@ -159,23 +159,28 @@ def check(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def timed_writes(module: Any) -> list[float]:
-    """Have the transactions of the commit, or of the undo, timed, from lock to commit."""
+def timed_writes() -> list[float]:
+    """Have the transactions of this process's slices timed, from lock to commit."""
     took: list[float] = []
     plain = db.run_atomic
 
-    def run_atomic(block: Any) -> Any:
-        began = time.perf_counter()
-        result = plain(block)
-        took.append(time.perf_counter() - began)
+    def run_atomic(block: Any, **how: Any) -> Any:
+        began: list[float] = []
+
+        def held() -> Any:
+            began[:] = [time.perf_counter()]
+            return block()
+
+        result = plain(held, **how)
+        took.append(time.perf_counter() - began[0])
         return result
 
-    module.run_atomic = run_atomic  # for this process
+    lane.run_atomic = run_atomic  # type: ignore[attr-defined]  # for this process alone
     return took
 
 
 def commit_step(options: dict[str, Any]) -> dict[str, Any]:
-    took, began = timed_writes(commit), time.perf_counter()
+    took, began = timed_writes(), time.perf_counter()
     row = LeadImport.objects.select_related("client").get()
     commit.commit_rows(lead_import=row, pace=Pace(real_now), now=real_now())
     seconds = time.perf_counter() - began
@@ -207,7 +212,7 @@ def undo_step(_options: dict[str, Any]) -> dict[str, Any]:
     row, now, leads = LeadImport.objects.select_related("client").get(), real_now(), Lead.objects
     before = leads.count()
     undo_import(lead_import=row, actor=User.objects.get(), now=now, real_now=now)
-    took, began = timed_writes(undo), time.perf_counter()
+    took, began = timed_writes(), time.perf_counter()
     undo.undo_rows(lead_import=row, pace=Pace(real_now), now=now)
     seconds = time.perf_counter() - began
     row.refresh_from_db()

@@ -77,6 +77,7 @@ class ByHand:
 
     def __init__(self, client: Client) -> None:
         self._statements: list[tuple[str, list[Any]]] = []
+        Cycle(client).run()  # the first one begins the hour's sum, each after it adds to it
         cycle = Cycle(client)
         with connection.execute_wrapper(self._keep):
             cycle.run()
