@@ -158,7 +158,11 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    options.lines, options.mode = options.leads, "dispatcher"  # as `prepare` asks
+    options.lines, options.mode, options.behind = (
+        options.leads,
+        "dispatcher",
+        0,
+    )  # as `prepare` asks
     with tempfile.TemporaryDirectory() as name:
         limits = (("concurrency", options.leads), ("calls-per-second", 100))
         sandbox = Sandbox(free_port(0), options.clock_factor, limits)

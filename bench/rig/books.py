@@ -21,6 +21,7 @@ from django.db import connection
 
 from accounts.models import Client
 from audit.services import System
+from bench.rig.copies import an_id, copy
 from billing import services
 from billing.models import CallHold, Difference, Reconciliation, Reservation, Transaction, Wallet
 from convomono.lib.ids import uuid7
@@ -31,14 +32,6 @@ BENCH = System("bench")
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DAY = timedelta(days=1)
 SECONDS, PAGE, KB = 60, 1000, 1024
-COPY = """
-WITH RECURSIVE counted(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM counted WHERE n < {last})
-INSERT INTO {table} ({columns}) SELECT {values} FROM counted, {table} AS t WHERE t._id = '{model}'
-"""
-
-
-def an_id(letter: str) -> str:
-    return f"'{letter}' || printf('%031x', n)"
 
 
 def fill(lines: int) -> None:
@@ -52,7 +45,7 @@ def fill(lines: int) -> None:
         return
     first = Transaction.objects.get(key__startswith="consume:", seq=3)
     at = f"strftime('%Y-%m-%d %H:%M:%S', '{NOW:%Y-%m-%d}', (n % 86000) || ' seconds')"
-    numbers = {"first": there + 1, "last": lines}
+    numbers = range(there + 1, lines + 1)
     dashed = "substr({0},1,8)||'-'||substr({0},9,4)||'-'||substr({0},13,4)||'-'||substr({0},17,4)||'-'||substr({0},21)"
     attempt, call = f"({an_id('a')})", f"({an_id('c')})"
     copy(
@@ -109,21 +102,6 @@ def begin() -> None:
         created_at=NOW,
         started_at=NOW,
     )
-
-
-def copy(model: type[Any], row: str, numbers: dict[str, int], **other: str) -> None:
-    """Copy one row under many numbers `n`, with other values in some columns."""
-    names = [str(column.column) for column in model._meta.concrete_fields]
-    sql = COPY.format(
-        table=model._meta.db_table,
-        columns=", ".join(f'"{name}"' for name in names),
-        values=", ".join(other.get(name, f't."{name}"') for name in names),
-        model=row,
-        **numbers,
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def audit(_lines: int) -> None:

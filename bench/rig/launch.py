@@ -17,16 +17,18 @@ django.setup()
 
 from accounts.models import User  # noqa: E402 # the apps are loaded first
 from accounts.services import change_client  # noqa: E402
+from bench.rig.copies import an_id, copy  # noqa: E402
 from billing.clients.services import open_account  # noqa: E402
 from billing.services import purchase  # noqa: E402
 from campaigns import jobs  # noqa: E402
 from campaigns.calling_rules.places import area_codes  # noqa: E402
-from campaigns.models import Attempt  # noqa: E402
+from campaigns.models import Attempt, Enrolment  # noqa: E402
 from campaigns.services.authoring import CampaignContent, create_campaign  # noqa: E402
 from campaigns.services.enrolment import enrol_lead  # noqa: E402
 from campaigns.services.launching import open_batch_call  # noqa: E402
 from campaigns.services.preparing import request_agent  # noqa: E402
 from convomono.lib import clock  # noqa: E402
+from leads.models import Lead  # noqa: E402
 from leads.services.people import ConsentStatement, LeadFields, create_lead  # noqa: E402
 from telephony.models import PhoneNumber  # noqa: E402
 from telephony.retell import retell_gateway  # noqa: E402
@@ -120,6 +122,22 @@ def enrol(campaign: Campaign, actor: User, *, leads: int, start: int = 0) -> Non
         enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=now)
 
 
+def wait_behind(campaign: Campaign, *, leads: int) -> None:
+    """Put so many copies of the last person in line behind all others, with numbers that nobody dials."""
+    last = Enrolment.objects.filter(campaign=campaign).order_by("-pk")[0]
+    numbers = range(1, leads + 1)
+    number, lead = "'+1' || (9000000000 + n)", an_id("e")
+    copy(Lead, last.lead_id.hex, numbers, _id=lead, phone_number=number)
+    copy(
+        Enrolment,
+        last.pk.hex,
+        numbers,
+        _id=an_id("f"),
+        lead_id=lead,
+        phone_number=number,
+    )
+
+
 def lend_at_full_speed(number: PhoneNumber, actor: User) -> None:
     """Take a new number's warm-up away: here nobody's carrier has to get used to it."""
     set_number_limits(
@@ -169,6 +187,7 @@ def launch_small() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leads", type=int, required=True)
+    parser.add_argument("--behind", type=int, default=0, help="leads that wait behind these")
     parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--mode", default="dispatcher", help="or retell_batch")
     parser.add_argument("--small", action="store_true", help="a client with a few leads, beside it")
@@ -188,6 +207,8 @@ def main() -> None:
         lend_at_full_speed(number, actor)
     campaign = ready_campaign(client, actor, concurrency=options.concurrency)
     enrol(campaign, actor, leads=options.leads)
+    if options.behind:
+        wait_behind(campaign, leads=options.behind)
     batch_call = open_batch_call(
         campaign=campaign,
         launch_key=uuid.uuid4(),

@@ -22,6 +22,7 @@ from django.db import connection
 
 from accounts.models import Client
 from audit.services import System
+from bench.rig.copies import copy
 from billing import services
 from billing.models import Transaction, Wallet
 from convomono.lib import clock
@@ -31,11 +32,6 @@ BENCH = System("bench")
 NOW = clock.real_now()
 SECONDS = 60
 HEX, DASHED = 32, 36  # how ids are written
-FILL = """
-WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {count})
-INSERT INTO billing_transaction ({columns}) SELECT {values} FROM counted, billing_transaction AS t
-WHERE t._id = '{model}'
-"""
 
 
 @dataclass
@@ -148,19 +144,15 @@ def fill(client: Client, lines: int) -> None:
     if count <= 0:
         return
     last = Transaction.objects.order_by("-seq")[0]
-    names = [column.column for column in Transaction._meta.concrete_fields]
-    other = {
-        "_id": "lower(hex(randomblob(16)))",
-        "key": "'fill:' || lower(hex(randomblob(16)))",
-        "seq": f"{last.seq} + n",
-        "call_id": "lower(hex(randomblob(16)))",
-    }
-    values = ", ".join(other.get(str(name), f't."{name}"') for name in names)
-    columns = ", ".join(f'"{name}"' for name in names)
-    with connection.cursor() as cursor:
-        cursor.execute(FILL.format(count=count, columns=columns, values=values, model=last.pk.hex))
-        # What was written must not be copied into the file while calls are measured.
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    copy(
+        Transaction,
+        last.pk.hex,
+        range(1, count + 1),
+        _id="lower(hex(randomblob(16)))",
+        key="'fill:' || lower(hex(randomblob(16)))",
+        seq=f"{last.seq} + n",
+        call_id="lower(hex(randomblob(16)))",
+    )
     Wallet.objects.filter(client=client).update(seq=(last.seq or 0) + count)
 
 
