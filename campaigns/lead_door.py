@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
-from django.utils.dateparse import parse_datetime
 
 from campaigns import script
 from campaigns.enrolments import move_enrolment
@@ -100,7 +99,6 @@ class LeadDoor:
             found[row.lead_id].append(
                 {
                     "campaign_id": str(row.campaign_id),
-                    "created_at": row.created_at.isoformat(),
                     **{name: getattr(row, name) for name in _KEPT},
                 }
             )
@@ -153,20 +151,20 @@ class LeadDoor:
         forget_calls(lead_id=lead_id, phone_number=phone_number, now=now)
         return True
 
-    def restore(self, *, lead_id: UUID, enrolments: Sequence[dict[str, Any]]) -> None:
+    def restore(
+        self, *, lead_id: UUID, enrolments: Sequence[dict[str, Any]], now: datetime
+    ) -> None:
         for kept in enrolments:
             campaign = Campaign.objects.filter(pk=UUID(kept["campaign_id"])).first()
             rows = Enrolment.objects.filter(campaign_id=kept["campaign_id"], lead_id=lead_id)
             if campaign is None or rows.exists():
                 continue
-            at = parse_datetime(kept["created_at"])
-            assert at is not None  # written by `snapshot`
             Enrolment.objects.create(
                 client_id=campaign.client_id,
                 campaign=campaign,
                 lead_id=lead_id,
-                next_attempt_at=at,
-                created_at=at,
+                next_attempt_at=now,
+                created_at=now,
                 **{name: kept[name] for name in _KEPT},
             )
 

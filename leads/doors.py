@@ -40,7 +40,11 @@ class CampaignDoor(Protocol):
     def enrol(
         self, *, client_id: UUID, campaign_id: UUID, leads: Sequence[Lead], now: datetime
     ) -> int:
-        """Put leads into the campaign, in blocks of its own; a second time adds none."""
+        """
+        Put leads into the campaign, in blocks of its own; a second time adds none.
+
+        `now` is the clock's instant: a launch takes only who was enrolled before it.
+        """
         ...
 
     def in_use(self, lead_ids: Sequence[UUID]) -> set[UUID]:
@@ -76,8 +80,14 @@ class CampaignDoor(Protocol):
         """
         ...
 
-    def restore(self, *, lead_id: UUID, enrolments: Sequence[dict[str, Any]]) -> None:
-        """Put a lead back to where a snapshot says; a second time changes nothing."""
+    def restore(
+        self, *, lead_id: UUID, enrolments: Sequence[dict[str, Any]], now: datetime
+    ) -> None:
+        """
+        Put a lead back to where a snapshot says, as enrolled `now`; a second time changes nothing.
+
+        A launch or a request that came meanwhile was for those who were there.
+        """
         ...
 
 

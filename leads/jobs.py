@@ -43,10 +43,14 @@ ROWS_AT_ONCE = 200
 TRIES = 5  # to get an import further
 
 
+def _pace() -> Pace:
+    return Pace(real_now=clock.real_now, now=clock.now)
+
+
 def check_import(*, import_id: UUID, **_later: object) -> None:
     """Run, or go on with, the dry run of an import; nothing if it is over or gone."""
     if row := LeadImport.objects.filter(pk=import_id).first():
-        check_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
+        check_rows(lead_import=row, pace=_pace(), now=clock.now())
         if row.options.get("commit_after"):
             commit_import(import_id=import_id)
 
@@ -54,7 +58,7 @@ def check_import(*, import_id: UUID, **_later: object) -> None:
 def commit_import(*, import_id: UUID, **_later: object) -> None:
     """Run, or go on with, the commit of an import; nothing if it is over or gone."""
     if row := LeadImport.objects.filter(pk=import_id).select_related("client").first():
-        commit_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
+        commit_rows(lead_import=row, pace=_pace(), now=clock.now())
 
 
 def score_leads(*, client_id: UUID, **_later: object) -> int:
@@ -86,7 +90,7 @@ def resume_scoring(**_later: object) -> int:
 def undo_import(*, import_id: UUID, **_later: object) -> None:
     """Take back, or go on taking back, what an import did; nothing if that is over."""
     if row := LeadImport.objects.filter(pk=import_id).select_related("client").first():
-        undo_rows(lead_import=row, pace=Pace(real_now=clock.real_now), now=clock.now())
+        undo_rows(lead_import=row, pace=_pace(), now=clock.now())
 
 
 def end_abandoned(**_later: object) -> int:
@@ -137,7 +141,7 @@ def work_on_operation(*, operation_id: UUID, **_later: object) -> None:
     operation = LeadOperation.objects.filter(pk=operation_id).first()
     if operation is None:
         return
-    pace, now = Pace(real_now=clock.real_now), clock.now()
+    pace, now = _pace(), clock.now()
     if operation.kind == LeadOperation.Kind.EXPORT:
         export_leads(operation=operation, pace=pace, now=now)
     elif operation.status == LeadOperation.Status.UNDOING:
@@ -151,7 +155,7 @@ def work_on_operation(*, operation_id: UUID, **_later: object) -> None:
 def work_on_listing(*, listing_id: UUID, **_later: object) -> None:
     """Go on with a list for the agency's do-not-call list, or with its undo; nothing if it is over or gone."""
     if listing := AgencyListing.objects.filter(pk=listing_id).first():
-        pace, now = Pace(real_now=clock.real_now), clock.now()
+        pace, now = _pace(), clock.now()
         run_agency_listing(listing=listing, pace=pace, now=now)
         undo_listing(listing=listing, pace=pace, now=now)
 

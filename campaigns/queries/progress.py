@@ -106,8 +106,23 @@ def add_up(
         waiting=waiting,
         checked_at=max(checked, default=None),
         is_off=any(row.mismatch for row in rows),
-        at_retell=sum(row.dialling_count for row in rows if _is_batch(row)),
+        at_retell=at_retell(rows),
     )
+
+
+def at_retell(batch_calls: Iterable[BatchCall]) -> int:
+    """Count who waits in lists that the voice platform dials by itself, as the rows say."""
+    return sum(row.dialling_count for row in batch_calls if _is_batch(row))
+
+
+def unrecalled(number: int) -> str:
+    """Say that so many people are dialled all the same, whatever is paused or stopped."""
+    sentence = ngettext(
+        "%(n)d person waits in a list at the voice platform that can't be recalled, and is still called.",
+        "%(n)d people wait in a list at the voice platform that can't be recalled, and are still called.",
+        number,
+    )
+    return sentence % {"n": number}
 
 
 def _is_batch(row: BatchCall) -> bool:
@@ -150,6 +165,20 @@ def why(
 
     `nobody_dials` as the caller has just read it: the rows say so a moment later.
     """
+    said = _why(campaign, batch_calls, progress, nobody_dials=nobody_dials)
+    # Of a launch that dials its own sentence says it.
+    halted = [row for row in batch_calls if row.status in {Status.PAUSED, Status.CANCELLED}]
+    waits = at_retell(halted)
+    return f"{said} {unrecalled(waits)}" if waits else said
+
+
+def _why(
+    campaign: Campaign,
+    batch_calls: Sequence[BatchCall],
+    progress: Progress,
+    *,
+    nobody_dials: bool,
+) -> str:
     newest = {row.status: row for row in batch_calls}
     if (running := newest.get(Status.RUNNING)) is not None:
         said = _running(running, nobody_dials=nobody_dials)
@@ -187,6 +216,8 @@ def _paused(row: BatchCall) -> str:
         why = waiting_sentence(row.pause_reason, facts=row.waiting_facts)
         return why or _("Paused. Resume it to go on.")
     said = {"who": row.paused_by_email, "when": brief_instant(row.paused_at)}
+    if at_retell([row]):
+        return _("Paused by %(who)s at %(when)s. Calls in progress go on.") % said
     return _("Paused by %(who)s at %(when)s. Calls in progress go on; no new one starts.") % said
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from campaigns import jobs
 from campaigns.launch_requests import RequestOver, outdate_request
@@ -173,6 +173,11 @@ def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each
     return _put_in_line(batch_call, now)
 
 
+def _outdate(campaign: Campaign, now: datetime) -> NoReturn:
+    run_atomic(lambda: outdate_request(campaign_id=campaign.pk, now=now))
+    raise RequestOver
+
+
 def _sound(
     campaign: Campaign,
     now: datetime,
@@ -251,9 +256,11 @@ def approve_launch(
     if launched is not None:
         return launched
     if approving.is_outdated(request, campaign):
-        run_atomic(lambda: outdate_request(campaign_id=campaign.pk, now=now))
-        raise RequestOver
-    _sound(campaign, now, is_sandbox=is_sandbox)
+        _outdate(campaign, now)
+    check = _sound(campaign, now, is_sandbox=is_sandbox)
+    # By number too: some may be called now who couldn't when it was asked for. Fewer is what was agreed to.
+    if check.counts.callable > request.leads_count:
+        _outdate(campaign, now)
     batch_call = launching.open_batch_call(
         campaign=campaign,
         launch_key=request.pk,

@@ -21,6 +21,7 @@ from campaigns.leasing import nobody_dials
 from campaigns.models import Campaign, TopUp
 from campaigns.queries.leads import enrolment_list, enrolment_page, with_sentences
 from campaigns.queries.live import last_dialled_at, live_page
+from campaigns.queries.progress import at_retell, unrecalled
 from campaigns.services import lifecycle
 from convomono.lib import clock
 from convomono.lib.display import exact_instant
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
 
     from accounts.access import ClientRequest
 
@@ -85,9 +86,20 @@ def campaign_pause(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     except lifecycle.BatchCallNotRunning:
         messages.info(request, _("It wasn't dialling."))
     else:
-        messages.success(request, _("Paused. Calls in progress go on; no new one starts."))
-        messages.info(request, last_dial(last_dialled_at(paused)))
+        said = _("Paused. Calls in progress go on; no new one starts.")
+        if at_retell(paused):
+            said = _("Paused. Calls in progress go on.")
+        messages.success(request, said)
+        tell_last_dial(request, last_dialled_at(paused), at_retell(paused))
     return redirect("campaigns:campaign-detail", campaign.pk)
+
+
+def tell_last_dial(request: HttpRequest, last_dialled: datetime | None, in_lists: int) -> None:
+    """Say which dial was the last, or that so many people in lists are dialled all the same."""
+    if in_lists:
+        messages.error(request, unrecalled(in_lists))
+    else:
+        messages.info(request, last_dial(last_dialled))
 
 
 def last_dial(last_dialled: datetime | None) -> str:
@@ -141,5 +153,5 @@ def campaign_stop(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             waiting,
         )
         messages.success(request, sentence % {"n": waiting})
-        messages.info(request, last_dial(last_dialled_at(stopped)))
+        tell_last_dial(request, last_dialled_at(stopped), at_retell(stopped))
     return redirect("campaigns:campaign-detail", campaign.pk)

@@ -20,6 +20,7 @@ from accounts.access import (
 from accounts.models import Client
 from campaigns.forms.stops import LiveCallFilterForm, StopForm
 from campaigns.queries.agency_live import agency_live, live_calls
+from campaigns.queries.progress import unrecalled
 from campaigns.services import lifecycle, stopping
 from campaigns.views.live import last_dial
 from convomono.lib import clock
@@ -125,14 +126,11 @@ def _stop(request: UserRequest, client: Client | None) -> HttpResponse:
     except stopping.AlreadyStopped:
         messages.info(request, _("It was stopped already."))
         return redirect(LIVE)
-    messages.success(request, f"{_('Stopped.')} {last_dial(receipt.last_dialled_at)}")
     if receipt.at_retell:
-        sentence = ngettext(
-            "%(n)d person waits in a list at the voice platform, which can't be recalled.",
-            "%(n)d people wait in lists at the voice platform, which can't be recalled.",
-            receipt.at_retell,
-        )
-        messages.error(request, sentence % {"n": receipt.at_retell})
+        messages.success(request, _("Stopped."))
+        messages.error(request, unrecalled(receipt.at_retell))
+    else:
+        messages.success(request, f"{_('Stopped.')} {last_dial(receipt.last_dialled_at)}")
     if form.cleaned_data["end_calls"]:
         _end_all(request, client)
     return redirect(LIVE)

@@ -174,7 +174,8 @@ def _write_once(
         if won:
             writing.write()
             if enrolling and work.target is not None:
-                work.target.enrol(rows=enrolling, now=now)
+                # By the clock, not by the job's beginning: a launch takes only whom it was shown.
+                work.target.enrol(rows=enrolling, now=pace.instant(now))
         return bool(won)
 
     if not run_bulk(block):

@@ -47,7 +47,8 @@ class ImportTarget(Protocol):
 
     `enrol` takes at most 200 rows and may stand in the caller's transaction: an IntegrityError
     (somebody else was quicker) leaves it then. Otherwise it skips who is enrolled already; it
-    returns how many it added. `opens_at` is when somebody of the country and state (empty if nobody knows)
+    returns how many it added. Its `now` is the clock's instant at the commit, not the job's beginning: a
+    launch takes only who was enrolled before it. `opens_at` is when somebody of the country and state (empty if nobody knows)
     with all these zones may be called next, None if never.
     """
 

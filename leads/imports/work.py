@@ -39,11 +39,20 @@ class ImportFailed(Exception):
 
 @dataclass
 class Pace:
-    """Real time, and the pause between two writes; tests pass their own."""
+    """
+    Real time, and the pause between two writes; tests pass their own.
+
+    `now` is the clock that launches go by; without one it stands where the work began.
+    """
 
     real_now: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
     wrote_at: float = 0.0
+    now: Callable[[], datetime] | None = None
+
+    def instant(self, began: datetime) -> datetime:
+        """Return the clock's instant, for what must not look older than it is."""
+        return began if self.now is None else self.now()
 
     def rest(self) -> None:
         """Leave the database alone for as long as is due; work since the last write counts."""

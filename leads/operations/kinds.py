@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
+    from leads.imports.work import Pace
+
 type Rows = list[LeadOperationRow]
 Status = Lead.Status
 
@@ -75,9 +77,9 @@ class Change(Protocol):
         ...
 
 
-def change_of(operation: LeadOperation, *, now: datetime) -> Change:
+def change_of(operation: LeadOperation, *, now: datetime, pace: Pace) -> Change:
     """Return what an operation does; an export changes nothing and has no change."""
-    kinds: dict[str, Callable[[LeadOperation, datetime], Change]] = {
+    kinds: dict[str, Callable[[LeadOperation, datetime, Pace], Change]] = {
         LeadOperation.Kind.TAG: Tag,
         LeadOperation.Kind.UNTAG: Untag,
         LeadOperation.Kind.ENROL: Enrol,
@@ -85,13 +87,14 @@ def change_of(operation: LeadOperation, *, now: datetime) -> Change:
         LeadOperation.Kind.DELETE: Delete,
         LeadOperation.Kind.LIST: Listing,
     }
-    return kinds[operation.kind](operation, now)
+    return kinds[operation.kind](operation, now, pace)
 
 
 @dataclass
 class _Base:
     operation: LeadOperation
-    now: datetime
+    now: datetime  # when this run began
+    pace: Pace
 
     def row(self, lead: Lead, *, note: str = "", **states: dict[str, Any]) -> LeadOperationRow:
         return LeadOperationRow(
@@ -208,7 +211,7 @@ class Enrol(_Base):
             client_id=self.operation.client_id,
             campaign_id=self.campaign_id,
             leads=[lead for lead in leads if lead.erased_at is None],
-            now=self.now,
+            now=self.pace.instant(self.now),
         )
 
     def undo(self, rows: Sequence[LeadOperationRow]) -> dict[UUID, str]:
@@ -339,7 +342,11 @@ class Delete(_Base):
                 continue
             for one in (lead, *others):
                 one.save(force_insert=True)
-            campaigns().restore(lead_id=lead.pk, enrolments=row.before["enrolments"])
+            campaigns().restore(
+                lead_id=lead.pk,
+                enrolments=row.before["enrolments"],
+                now=self.pace.instant(self.now),
+            )
         return kept
 
 

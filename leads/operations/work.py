@@ -58,7 +58,7 @@ def run_operation(*, operation: LeadOperation, pace: Pace, now: datetime) -> boo
     ).update(status=Status.RUNNING, progressed_at=pace.real_now())
     if not claimed:
         return False
-    change = change_of(operation, now=now)
+    change = change_of(operation, now=now, pace=pace)
     # What the last slice of a killed worker left to settle.
     newest = LeadOperationRow.objects.filter(client_id=operation.client_id, operation=operation)
     change.settle(list(newest.order_by("-pk")[:SLICE]))
@@ -79,7 +79,7 @@ def undo_operation(*, operation: LeadOperation, pace: Pace, now: datetime) -> bo
     operation.refresh_from_db()
     if operation.status != Status.UNDOING:
         return False
-    change = change_of(operation, now=now)
+    change = change_of(operation, now=now, pace=pace)
     done = LeadOperationRow.objects.filter(
         client_id=operation.client_id, operation=operation, note=""
     ).order_by("pk")

@@ -168,6 +168,30 @@ def test_pauses_resumes_and_stops_by_plain_forms(browse, alice, running):
     assert balances(running.client)[:2] == (60_000, 0)
 
 
+@pytest.mark.parametrize(
+    ("verb", "flash"),
+    [("pause/", "Paused. Calls in progress go on."), ("stop/", "Stopped: 2 leads")],
+)
+def test_says_who_is_called_all_the_same_by_a_list_it_cannot_recall(
+    browse, alice, running, verb, flash
+):
+    waiting = list(Enrolment.objects.values_list("pk", flat=True)[:2])
+    Enrolment.objects.filter(pk__in=waiting).update(status="dialling")
+    BatchCall.objects.update(mode="retell_batch", dialling_count=2, queued_count=2)
+    browser, unrecalled = browse(alice), "2 people wait in a list at the voice platform"
+
+    told = html.unescape(browser.post(url(running, verb), follow=True).content.decode())
+    later = html.unescape(browser.get(url(running)).content.decode())
+
+    assert flash in told
+    assert told.count(unrecalled) == 2  # the flash, and the sentence that stays
+    assert later.count(unrecalled) == 1
+    for page in (told, later):
+        assert "none after it" not in page
+        assert "no new one starts" not in page
+        assert "none is from now on" not in page
+
+
 def test_tells_of_leads_that_wait_for_the_next_launch(browse, alice, running):
     enrol(running.campaign, 2, start=4)
 

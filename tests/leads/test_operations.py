@@ -357,7 +357,7 @@ def test_leaves_out_whoever_came_after_it_began(operation, acme, no_pause):
 def test_does_a_slice_again_when_a_lead_changed_under_it(operation, monkeypatch, no_pause):
     first = Lead.objects.order_by("created_at", "pk").first()
     assert first is not None
-    plan = change_of(operation, now=NOW).plan
+    plan = change_of(operation, now=NOW, pace=Pace(lambda: NOW)).plan
 
     def edit_meanwhile(self, leads):
         rows = plan(leads)
@@ -471,9 +471,9 @@ def test_leaves_an_erased_person_erased(change, acme, alice, monkeypatch, kind, 
     if when == "before":
         erase_lead(lead=gone, reason="Asked", actor=alice, now=NOW)
 
-    def erased_meanwhile(operation, *, now):
+    def erased_meanwhile(operation, *, now, pace):
         """Erase her after the leads of the slice were read."""
-        found = plan(operation, now=now)
+        found = plan(operation, now=now, pace=pace)
         planned = found.plan
 
         def plan_then_erase(leads):
