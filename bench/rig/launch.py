@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 import uuid
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 import django
@@ -22,7 +23,7 @@ from billing.clients.services import open_account  # noqa: E402
 from billing.services import purchase  # noqa: E402
 from campaigns import jobs  # noqa: E402
 from campaigns.calling_rules.places import area_codes  # noqa: E402
-from campaigns.models import Attempt, Enrolment  # noqa: E402
+from campaigns.models import Attempt, BatchCall, Enrolment  # noqa: E402
 from campaigns.services.authoring import CampaignContent, create_campaign  # noqa: E402
 from campaigns.services.enrolment import enrol_lead  # noqa: E402
 from campaigns.services.launching import open_batch_call  # noqa: E402
@@ -43,7 +44,10 @@ AREAS = (212, 213, 312, 415, 206, 303, 404, 512, 602, 702, 305, 617, 713, 214, 5
 # Every area code there is: 10,000 people need a hundred of them.
 LEAD_AREAS = (*AREAS, *(int(code) for code in area_codes() if int(code) not in AREAS))
 NUMBERS_PER_AREA = 100  # 555-0100 to 555-0199
-CALLER_NUMBERS = 5
+CALLER_NUMBERS = (
+    5  # at least; one in some hundred calls has its number marked as spam, which then rests
+)
+LINES_A_NUMBER = 20
 MINUTES = 1_000_000
 SMALL_LEADS = 5
 SMALL_SAYS = "small_client_first_call_s="
@@ -184,21 +188,32 @@ def launch_small() -> None:
     raise SystemExit("The small client's first call didn't start.")
 
 
+def tell_standstill() -> None:
+    """Print which launch doesn't run any more, and why: a benchmark of one that stands says nothing."""
+    for launch in BatchCall.objects.exclude(status=BatchCall.Status.RUNNING):
+        why = launch.pause_reason or launch.waiting_reason
+        print(f"The launch is {launch.status}: {why} {launch.waiting_facts}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--leads", type=int, required=True)
+    parser.add_argument("--leads", type=int, default=0)
     parser.add_argument("--behind", type=int, default=0, help="leads that wait behind these")
-    parser.add_argument("--concurrency", type=int, required=True)
+    parser.add_argument("--concurrency", type=int, default=0)
     parser.add_argument("--mode", default="dispatcher", help="or retell_batch")
     parser.add_argument("--small", action="store_true", help="a client with a few leads, beside it")
+    parser.add_argument("--why", action="store_true", help="say why a launch stands still")
     options = parser.parse_args()
+    if options.why:
+        tell_standstill()
+        return
     if options.small:
         launch_small()
         return
     actor = User.objects.create_superuser(email="bench@convomono.test", password=None, name="Bench")
     client = client_with_minutes(actor, concurrency=options.concurrency)
     now = clock.now()
-    for area in AREAS[:CALLER_NUMBERS]:
+    for area in islice(cycle(AREAS), max(CALLER_NUMBERS, options.concurrency // LINES_A_NUMBER)):
         order = buy_number(
             gateway=retell_gateway(), key=uuid.uuid4(), area_code=area, actor=actor, now=now
         )
