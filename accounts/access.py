@@ -79,6 +79,15 @@ def can_manage(user: User) -> bool:
     return user.client_role in {User.ClientRole.MANAGER, User.ClientRole.OWNER}
 
 
+def may_take_out(user: User) -> bool:
+    """
+    Tell whether this person may have lists with numbers or money as a whole, as files or by program.
+
+    A client's viewers look at the same rows, a page at a time.
+    """
+    return user.is_agency_staff or can_manage(user)
+
+
 def agency_staff[**P](view: View[UserRequest, P]) -> AnyView[P]:
     """Let in the agency's people."""
     return _agency_face(view, lambda user: user.is_agency_staff)

@@ -43,6 +43,9 @@ class Credits(Protocol):
     def available_seconds(self) -> int: ...
 
 
+CALLS_AT_ONCE = 20  # of a client of which nothing else is said
+
+
 class Client(BaseModel):
     """
     A business that buys minutes and runs campaigns: the tenant.
@@ -59,7 +62,7 @@ class Client(BaseModel):
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
     time_zone = models.CharField(max_length=64, default="America/New_York")
     contact_email = models.EmailField(blank=True)
-    concurrency_limit = models.PositiveIntegerField(default=20)
+    concurrency_limit = models.PositiveIntegerField(default=CALLS_AT_ONCE)
     note = models.TextField(blank=True)
     created_at = models.DateTimeField()
 

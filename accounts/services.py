@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accounts.models import Client, User
+from accounts.models import CALLS_AT_ONCE, Client, User
 from audit import actions
 from audit.services import record
 from convomono.lib import live
@@ -39,7 +39,13 @@ def is_name_taken(name: str, *, besides: Client | None = None) -> bool:
 
 @atomic
 def create_client(
-    *, name: str, time_zone: str, contact_email: str, actor: User, now: datetime
+    *,
+    name: str,
+    time_zone: str,
+    contact_email: str,
+    concurrency_limit: int = CALLS_AT_ONCE,
+    actor: User,
+    now: datetime,
 ) -> Client:
     """
     Add a tenant, without a wallet yet (`billing.clients.services.open_account` makes both).
@@ -49,7 +55,11 @@ def create_client(
     if is_name_taken(name):
         raise NameTaken
     client = Client.objects.create(
-        name=name, time_zone=time_zone, contact_email=contact_email, created_at=now
+        name=name,
+        time_zone=time_zone,
+        contact_email=contact_email,
+        concurrency_limit=concurrency_limit,
+        created_at=now,
     )
     record(actions.CLIENT_CREATED, resource=client, actor=actor, now=now)
     return client

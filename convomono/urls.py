@@ -25,6 +25,7 @@ import webhooks.urls
 from accounts.access import agency_owner
 from convomono.lib.jobs import queue_pages
 
+handler404 = "convomono.lib.outages.not_found"
 handler500 = "convomono.lib.outages.server_error"
 _ROOMS_OF_CLIENTS = (telephony, reporting, campaigns, leads, billing, webhooks)
 _ROOMS_OF_THE_AGENCY = (reporting, billing.clients, telephony, campaigns, leads, billing, webhooks)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.utils.urls import replace_query_param
 
-from convomono.lib.pages import KeysetPage, is_token, keyset_page
+from accounts.access import may_take_out
+from convomono.lib.pages import PAGE_ROWS, KeysetPage, is_token, keyset_page
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
+
+    from accounts.models import User
 
 
 class NewestFirst(CursorPagination):
@@ -20,10 +23,11 @@ class NewestFirst(CursorPagination):
     Pages that stay right while rows are added: follow `next` and `previous`.
 
     The library's own pages go by the first column alone and give up behind a thousand rows of one
-    instant, which an import easily makes; these go by the row.
+    instant, which an import easily makes; these go by the row. Who only looks gets at most as many rows
+    at once as on a page.
     """
 
-    page_size = 50
+    page_size = PAGE_ROWS
     page_size_query_param = "page_size"
     max_page_size = 500
     ordering = ("-created_at", "-pk")
@@ -44,10 +48,15 @@ class NewestFirst(CursorPagination):
             queryset,
             order=self.ordering,
             token=token,
-            size=self.get_page_size(request) or self.page_size,
+            size=self.get_page_size(request),
             read_from=queryset.order_by(),
         )
         return self.keyset.rows
+
+    def get_page_size(self, request: Request) -> int:
+        """Return how many rows a page has: what was asked for, or 50; never more than the caller may take."""
+        asked = super().get_page_size(request) or PAGE_ROWS
+        return asked if may_take_out(cast("User", request.user)) else min(asked, PAGE_ROWS)
 
     def get_next_link(self) -> str | None:
         return self._link(self.keyset.after)

@@ -10,8 +10,9 @@ from rest_framework import generics, serializers
 from rest_framework.exceptions import ValidationError
 
 from accounts.api.permissions import AgencyFace
-from accounts.models import Client
+from accounts.models import CALLS_AT_ONCE, Client
 from accounts.services import NameTaken, change_client
+from billing.clients.forms import MAX_CALLS_AT_ONCE, MAX_PRICE_DOLLARS
 from billing.clients.services import open_account
 from convomono.lib import clock, money
 
@@ -27,6 +28,9 @@ class ClientSerializer(serializers.ModelSerializer[Client]):
     """A client with its credits, in the seed's names; minutes have two decimals."""
 
     client_id = serializers.UUIDField(source="pk", read_only=True)
+    concurrency_limit = serializers.IntegerField(
+        min_value=1, max_value=MAX_CALLS_AT_ONCE, required=False
+    )
     credits_total_minutes = serializers.DecimalField(14, 2, read_only=True)
     credits_available_minutes = serializers.DecimalField(14, 2, read_only=True)
     credits_reserved_minutes = serializers.DecimalField(14, 2, read_only=True)
@@ -60,7 +64,7 @@ class ClientSerializer(serializers.ModelSerializer[Client]):
 class ClientOpenSerializer(ClientSerializer):
     """A new client, with its first price in US dollars per minute."""
 
-    billing_rate = serializers.DecimalField(8, 4, min_value=0)
+    billing_rate = serializers.DecimalField(8, 4, min_value=0, max_value=MAX_PRICE_DOLLARS)
 
 
 class AdminClientList(generics.ListCreateAPIView[Client]):
@@ -80,6 +84,7 @@ class AdminClientList(generics.ListCreateAPIView[Client]):
                 name=asked["name"],
                 time_zone=asked.get("time_zone", "UTC"),
                 contact_email=asked.get("contact_email", ""),
+                concurrency_limit=asked.get("concurrency_limit", CALLS_AT_ONCE),
                 price_per_minute_micros=money.micros_from_dollars(asked["billing_rate"]),
                 actor=cast("User", self.request.user),
                 now=clock.now(),

@@ -12,6 +12,7 @@ from accounts.services import Rights
 from convomono.lib import money
 
 MAX_PRICE_DOLLARS = 100
+MAX_CALLS_AT_ONCE = 10_000
 
 
 def _zones() -> list[tuple[str, str]]:
@@ -57,7 +58,7 @@ class ClientChangeForm(ClientForm):
     concurrency_limit = forms.IntegerField(
         label=_("Calls at once"),
         min_value=1,
-        max_value=10_000,
+        max_value=MAX_CALLS_AT_ONCE,
         help_text=_("The most calls that this client's campaigns may have at the same time."),
     )
     billing_address = forms.CharField(
@@ -80,7 +81,9 @@ class UserForm(forms.Form):
         label=_("Role"),
         choices=User.ClientRole.choices,
         initial=User.ClientRole.MANAGER,
-        help_text=_("Viewers only look: nothing with numbers or money leaves with them."),
+        help_text=_(
+            "Viewers only look, a page at a time: they take no lists of numbers or money away."
+        ),
     )
     can_launch = forms.BooleanField(
         label=_("May launch campaigns"),

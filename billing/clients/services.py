@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from accounts.models import CALLS_AT_ONCE
 from accounts.services import change_client, create_client
 from billing.services import open_wallet, set_billing_address
 from convomono.lib.db import atomic
@@ -21,6 +22,7 @@ def open_account(
     time_zone: str,
     contact_email: str,
     price_per_minute_micros: int,
+    concurrency_limit: int = CALLS_AT_ONCE,
     actor: User,
     now: datetime,
 ) -> Client:
@@ -30,7 +32,12 @@ def open_account(
     :raises accounts.services.NameTaken: if a client of this name exists
     """
     client = create_client(
-        name=name, time_zone=time_zone, contact_email=contact_email, actor=actor, now=now
+        name=name,
+        time_zone=time_zone,
+        contact_email=contact_email,
+        concurrency_limit=concurrency_limit,
+        actor=actor,
+        now=now,
     )
     open_wallet(
         client=client, price_per_minute_micros=price_per_minute_micros, actor=actor, now=now

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db.models import Prefetch
+from django.db.models import F, OuterRef, Prefetch, Subquery
+from django.db.models.functions import Coalesce
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
 from rest_framework.exceptions import ValidationError
@@ -16,13 +17,8 @@ from accounts.access import get_or_404
 from accounts.api.pagination import NewestFirst
 from accounts.api.permissions import ClientFace
 from accounts.api.problems import Conflict
-from campaigns.api.serializers import (
-    CallDetailSerializer,
-    CallSerializer,
-    LeadChangeSerializer,
-    LeadSerializer,
-    LeadWriteSerializer,
-)
+from campaigns.api.lead_fields import LeadChangeSerializer, LeadSerializer, LeadWriteSerializer
+from campaigns.api.serializers import CallDetailSerializer, CallSerializer
 from campaigns.models import Campaign, Enrolment
 from campaigns.services.enrolment import enrol_lead
 from campaigns.services.variables import variable_rules
@@ -58,6 +54,7 @@ _FIELDS = (
     "external_id",
 )
 _STATUS = OpenApiParameter("status", str, description="Only those in this status.")
+_LEAD_STATUS = OpenApiParameter("lead_status", str, description="Only those of this `lead_status`.")
 
 
 def _asked_id(request: Request, name: str) -> Any:
@@ -96,12 +93,20 @@ class CallDetail(generics.RetrieveAPIView[Call]):
         return Call.objects.visible_to(cast("User", self.request.user)).select_related("detail")
 
 
+_NEWEST = Enrolment.objects.order_by("-created_at", "-pk")
+# What the serializer shows as `status` of a lead in no particular campaign.
+_SHOWN_STATUS = Coalesce(
+    Subquery(_NEWEST.filter(lead=OuterRef("pk")).values("status")[:1]), F("status")
+)
+
+
 def _leads(user: User) -> QuerySet[Lead]:
-    newest = Enrolment.objects.order_by("-created_at", "-pk")
     return (
         Lead.objects.visible_to(user)
         .filter(erased_at=None)
-        .prefetch_related(Prefetch("enrolments", queryset=newest, to_attr="newest_enrolments"))
+        .prefetch_related(
+            Prefetch("enrolments", queryset=_NEWEST.all(), to_attr="newest_enrolments")
+        )
     )
 
 
@@ -114,14 +119,26 @@ class LeadList(generics.ListAPIView[Lead]):
     queryset = Lead.objects.all()
 
     def get_queryset(self) -> QuerySet[Lead]:
-        rows = _leads(cast("User", self.request.user))
+        rows, asked = _leads(cast("User", self.request.user)), self.request.query_params
+        status = asked.get("status")
         if campaign_id := _asked_id(self.request, "campaign_id"):
-            rows = rows.filter(enrolments__campaign_id=campaign_id)
-        if status := self.request.query_params.get("status"):
-            rows = rows.filter(status=status)
+            # In one condition: the same enrolment is meant by both.
+            its = {"enrolments__status": status} if status else {}
+            rows = rows.filter(enrolments__campaign_id=campaign_id, **its)
+        elif status:
+            rows = rows.annotate(shown_status=_SHOWN_STATUS).filter(shown_status=status)
+        if own := asked.get("lead_status"):
+            rows = rows.filter(status=own)
         return rows
 
-    @extend_schema(parameters=[_CAMPAIGN, _STATUS])
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = super().get_serializer_context()
+        # While the schema is made nobody asks for a campaign.
+        is_description = getattr(self, "swagger_fake_view", False)
+        asked = None if is_description else _asked_id(self.request, "campaign_id")
+        return {**context, "campaign_id": asked}
+
+    @extend_schema(parameters=[_CAMPAIGN, _STATUS, _LEAD_STATUS])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -140,7 +157,7 @@ class LeadList(generics.ListAPIView[Lead]):
         """
         user = cast("User", request.user)
         key, body = _asked_key(request), _canonical(request)
-        if key and (answer := _first_answer(user, key, body)):
+        if key and (answer := _first_answer(user, key, body, request.data)):
             return answer
         sent = LeadWriteSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -156,12 +173,15 @@ class LeadList(generics.ListAPIView[Lead]):
             )
         if key:
             is_new = _remember(user, key, body, lead, is_new=is_new)
-        return _shown(user, lead.pk, is_new=is_new)
+        return _shown(user, lead.pk, is_new=is_new, campaign_id=campaign_id)
 
 
-def _shown(user: User, lead_id: UUID, *, is_new: bool) -> Response:
+def _shown(
+    user: User, lead_id: UUID, *, is_new: bool = False, campaign_id: UUID | None = None
+) -> Response:
     lead = get_or_404(_leads(user), lead_id)
-    return Response(LeadSerializer(lead).data, status=201 if is_new else 200)
+    shown = LeadSerializer(lead, context={"campaign_id": campaign_id})
+    return Response(shown.data, status=201 if is_new else 200)
 
 
 def _asked_key(request: Request) -> str:
@@ -181,14 +201,16 @@ def _canonical(request: Request) -> str:
     return json.dumps(request.data, sort_keys=True, default=str)
 
 
-def _first_answer(user: User, key: str, body: str) -> Response | None:
+def _first_answer(user: User, key: str, body: str, sent: Any) -> Response | None:
     try:
         there = find_answer(client_id=cast("UUID", user.client_id), key=key, body=body)
     except KeyReused:
         raise _reused() from None
     if there is None:
         return None
-    answer = _shown(user, there.lead_id, is_new=there.is_new)
+    # The body is the one that was valid the first time.
+    campaign_id = UUIDField().run_validation(sent["campaign_id"]) if "campaign_id" in sent else None
+    answer = _shown(user, there.lead_id, is_new=there.is_new, campaign_id=campaign_id)
     answer["Idempotency-Replayed"] = "true"
     return answer
 
@@ -279,7 +301,7 @@ class LeadDetail(generics.RetrieveAPIView[Lead]):
             actor=user,
             now=clock.now(),
         )
-        return _shown(user, lead.pk, is_new=False)
+        return _shown(user, lead.pk)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, lead_id: UUID) -> Response:

@@ -1,24 +1,17 @@
-"""Campaigns, calls and leads in the seed's field names."""
+"""Campaigns and calls in the seed's field names."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from zoneinfo import available_timezones
+from typing import Any
 
 from rest_framework import serializers
 
 from campaigns.api.settings import SettingsSerializer, merged
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.script import SCRIPT_MAX_CHARS, malformed
-from campaigns.services.authoring import CampaignContent
-from convomono.lib import clock, money
-from convomono.lib.days import FIRST
-from leads.models import Consent, Lead
-from leads.models.people import MOST_TAGS
+from campaigns.services.authoring import CampaignContent, knowledge_text
+from convomono.lib import money
 from telephony.models import Call, VoiceAgent
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class CampaignWriteSerializer(serializers.Serializer[CampaignContent]):
@@ -43,6 +36,9 @@ class CampaignWriteSerializer(serializers.Serializer[CampaignContent]):
         min_value=900, max_value=604_800, required=False
     )
     voicemail_delay_seconds = serializers.IntegerField(
+        min_value=900, max_value=604_800, required=False
+    )
+    declined_delay_seconds = serializers.IntegerField(
         min_value=900, max_value=604_800, required=False
     )
 
@@ -97,9 +93,24 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
         read_only_fields = fields
 
 
-class CampaignDetailSerializer(CampaignSerializer):
-    """A campaign whole; `agent_id` is Retell's."""
+def _rule(name: str) -> serializers.IntegerField:
+    return serializers.IntegerField(source=name, read_only=True)
 
+
+class CampaignDetailSerializer(CampaignSerializer):
+    """A campaign whole: all that can be written of it, and more; `agent_id` is Retell's."""
+
+    knowledge_text = serializers.SerializerMethodField()
+    weekdays = serializers.ListField(
+        source="calling_window.weekdays", child=serializers.IntegerField(), read_only=True
+    )
+    opens_minute = _rule("calling_window.opens_minute")
+    closes_minute = _rule("calling_window.closes_minute")
+    max_attempts = _rule("retry_policy.max_attempts")
+    busy_delay_seconds = _rule("retry_policy.busy_delay_seconds")
+    no_answer_delay_seconds = _rule("retry_policy.no_answer_delay_seconds")
+    voicemail_delay_seconds = _rule("retry_policy.voicemail_delay_seconds")
+    declined_delay_seconds = _rule("retry_policy.declined_delay_seconds")
     agent_id = serializers.SerializerMethodField()
     knowledge_base_id = serializers.UUIDField(read_only=True, allow_null=True)
     kb_files_meta = serializers.ListField(child=serializers.DictField(), read_only=True)
@@ -110,12 +121,24 @@ class CampaignDetailSerializer(CampaignSerializer):
             "script_raw",
             "opening_line",
             "settings",
+            "knowledge_text",
             "concurrency_limit",
+            "weekdays",
+            "opens_minute",
+            "closes_minute",
+            "max_attempts",
+            "busy_delay_seconds",
+            "no_answer_delay_seconds",
+            "voicemail_delay_seconds",
+            "declined_delay_seconds",
             "agent_id",
             "knowledge_base_id",
             "kb_files_meta",
         ]
         read_only_fields = fields
+
+    def get_knowledge_text(self, campaign: Campaign) -> str:
+        return knowledge_text(campaign)
 
     def get_agent_id(self, campaign: Campaign) -> str | None:
         agent = VoiceAgent.objects.filter(campaign_id=campaign.pk).first()
@@ -217,116 +240,3 @@ class CallDetailSerializer(CallSerializer):
         empty = {"transcript": "", "call_summary": "", "call_analysis": {}}
         shown = super().to_representation(instance)
         return {**shown, **{name: shown.get(name) or blank for name, blank in empty.items()}}
-
-
-class EnrolmentSerializer(serializers.ModelSerializer[Enrolment]):
-    """A lead inside one campaign."""
-
-    campaign_id = serializers.UUIDField(read_only=True)
-
-    class Meta:
-        model = Enrolment
-        fields = ["campaign_id", "status", "dynamic_vars", "last_attempted_at", "last_call_id"]
-        read_only_fields = fields
-
-
-class LeadSerializer(serializers.ModelSerializer[Lead]):
-    """A lead with its newest enrolment flattened into it, and all of them in `enrolments`."""
-
-    lead_id = serializers.UUIDField(source="pk", read_only=True)
-    client_id = serializers.UUIDField(read_only=True)
-    enrolments = EnrolmentSerializer(source="newest_enrolments", many=True, read_only=True)
-
-    class Meta:
-        model = Lead
-        fields = [
-            "lead_id",
-            "client_id",
-            "phone_number",
-            "first_name",
-            "last_name",
-            "email",
-            "company",
-            "region",
-            "postal_code",
-            "time_zone",
-            "external_id",
-            "other_numbers",
-            "consent_status",
-            "status",
-            "last_attempted_at",
-            "last_call_id",
-            "tags",
-            "created_at",
-            "enrolments",
-        ]
-        read_only_fields = fields
-
-    def to_representation(self, instance: Lead) -> dict[str, Any]:
-        shown = super().to_representation(instance)
-        newest = shown["enrolments"][0] if shown["enrolments"] else {}
-        return {**shown, "campaign_id": None, "dynamic_vars": {}, **newest}
-
-
-class ConsentSerializer(serializers.Serializer[Any]):
-    """How the person agreed to be called."""
-
-    kind = serializers.ChoiceField(Consent.Kind.choices)
-    source = serializers.CharField(max_length=200)  # type: ignore[assignment] # the field's name
-    wording = serializers.CharField(max_length=2000, allow_blank=True, default="")
-    given_at = serializers.DateTimeField()
-
-    def validate_given_at(self, given_at: datetime) -> datetime:
-        if given_at.date() < FIRST:
-            raise serializers.ValidationError("It is before 2000.")
-        if given_at > clock.now():
-            raise serializers.ValidationError("It is in the future.")
-        return given_at
-
-
-def _without_braces(text: str) -> None:
-    if "{{" in text or "}}" in text:
-        raise serializers.ValidationError("Two braces may not stand here.", code="variable")
-
-
-class SpokenField(serializers.CharField):
-    """A text that the agent may say: nothing in it is taken for a variable."""
-
-    default_validators = [_without_braces]
-
-
-class LeadChangeSerializer(serializers.Serializer[Any]):
-    """What can be changed of a lead; what isn't sent stays. Another number is another lead."""
-
-    first_name = SpokenField(max_length=120, allow_blank=True, default="")
-    last_name = SpokenField(max_length=120, allow_blank=True, default="")
-    email = serializers.EmailField(
-        max_length=254, allow_blank=True, default="", validators=[_without_braces]
-    )
-    company = SpokenField(max_length=200, allow_blank=True, default="")
-    region = SpokenField(max_length=64, allow_blank=True, default="")
-    postal_code = SpokenField(max_length=16, allow_blank=True, default="")
-    time_zone = serializers.CharField(max_length=64, allow_blank=True, default="")
-    external_id = SpokenField(max_length=120, allow_blank=True, default="")
-    tags = serializers.ListField(
-        child=serializers.RegexField(r"^[^,#{}]+$", max_length=40),
-        max_length=MOST_TAGS,
-        default=list,
-    )
-
-    def validate_time_zone(self, zone: str) -> str:
-        if zone and zone not in available_timezones():
-            raise serializers.ValidationError("This is no IANA time zone.")
-        return zone
-
-
-class LeadWriteSerializer(LeadChangeSerializer):
-    """One lead; with `campaign_id` it is enrolled too, and waits for that campaign's next launch."""
-
-    phone_number = serializers.CharField(max_length=40)
-    country = serializers.RegexField("^[A-Z]{2}$", default="US")
-    campaign_id = serializers.UUIDField(required=False)
-    dynamic_vars = serializers.DictField(
-        child=serializers.RegexField(r"^(?!.*(\{\{|\}\})).*$", max_length=500), default=dict
-    )
-    consent = ConsentSerializer(required=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api.parsers import read_json
 from convomono.lib import clock
 from convomono.lib.days import FIRST
 from leads.forms.consent import COUNTRIES
@@ -55,6 +55,7 @@ class ImportDetailSerializer(ImportSerializer):
     """An import with its columns and options as well."""
 
     header = serializers.SerializerMethodField()
+    options = serializers.SerializerMethodField()
 
     class Meta(ImportSerializer.Meta):
         fields = [*ImportSerializer.Meta.fields, "header", "mapping", "options"]
@@ -64,12 +65,34 @@ class ImportDetailSerializer(ImportSerializer):
         header: list[str] = row.detected["header"]
         return header
 
+    def get_options(self, row: LeadImport) -> dict[str, Any]:
+        # A proof of consent is for managers, on the import's page.
+        return {
+            name: value
+            for name, value in row.options.items()
+            if not name.startswith("consent_proof")
+        }
+
+
+def _read(data: Any) -> Any:
+    """
+    Return what was sent as JSON, or, in a form, as its text.
+
+    :raises serializers.ValidationError: if the text is no JSON
+    """
+    if not isinstance(data, str):
+        return data
+    try:
+        return read_json(data)
+    except ValueError:
+        raise serializers.ValidationError("This is no JSON.", code="invalid") from None
+
 
 class _Meanings(serializers.JSONField):
     """A JSON object of columns (by name or number from 0) to fields or `{{variables}}`."""
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
-        found = json.loads(data) if isinstance(data, str) else data
+        found = _read(data)
         if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
             raise serializers.ValidationError("An object of column names to fields.")
         return {str(name): meaning for name, meaning in found.items()}
@@ -87,7 +110,7 @@ class _Defaults(serializers.JSONField):
     """A JSON object of script variables to what is said where the cell is empty."""
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
-        found = json.loads(data) if isinstance(data, str) else data
+        found = _read(data)
         texts = [one for one in found.values() if isinstance(one, str)] if _is_object(found) else []
         if not _is_object(found) or len(texts) != len(found) or any(map(_is_long, texts)):
             raise serializers.ValidationError("An object of variables to short texts.")

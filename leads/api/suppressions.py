@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from django.http import Http404
@@ -23,6 +24,7 @@ from leads.api.suppression_fields import (
 from leads.doors import campaigns
 from leads.models import Suppression
 from leads.services import lift_suppression, suppress
+from leads.services.suppressions import hashed_numbers
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -32,11 +34,36 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-_NUMBER = OpenApiParameter("phone_number", str, description="Only this number, in E.164.")
+_NUMBER = OpenApiParameter(
+    "phone_number", str, description="Only this number, however it is written; + is sent as %2B."
+)
+_COUNTRY = OpenApiParameter(
+    "country", str, description="Whose number it is if it has no country code; US by default."
+)
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z")
+_NO_NUMBER = {"phone_missing", "phone_damaged", "phone_too_short", "phone_too_long"}
 
 
 def _own(request: Request) -> QuerySet[Suppression]:
     return Suppression.objects.filter(client=cast("User", request.user).client)
+
+
+def _asked_number(text: str, country: str) -> str:
+    """
+    Return the number in the query string in E.164.
+
+    One that may not be called (a toll-free one, say) may be listed all the same: it called in.
+
+    :raises ValidationError: with the reason, if it is no number
+    """
+    if text[:1] == " " and text[1:2].isdecimal():
+        text = f"+{text[1:]}"  # a + that wasn't encoded arrives as a blank
+    try:
+        return parse_number(text, country).e164
+    except NumberRefused as refused:
+        if refused.reason not in _NO_NUMBER and _E164.match(text):
+            return text
+        raise ValidationError({"phone_number": [refused.reason]}, refused.reason) from refused
 
 
 class SuppressionList(generics.ListAPIView[Suppression]):
@@ -48,12 +75,13 @@ class SuppressionList(generics.ListAPIView[Suppression]):
     queryset = Suppression.objects.none()
 
     def get_queryset(self) -> QuerySet[Suppression]:
-        rows = _own(self.request)
-        if number := self.request.query_params.get("phone_number"):
-            rows = rows.filter(phone_number=number)
+        rows, asked = _own(self.request), self.request.query_params
+        if "phone_number" in asked:
+            number = _asked_number(asked["phone_number"], asked.get("country", "US"))
+            rows = rows.filter(phone_number__in=[number, *hashed_numbers(number)])
         return rows
 
-    @extend_schema(parameters=[_NUMBER])
+    @extend_schema(parameters=[_NUMBER, _COUNTRY])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 

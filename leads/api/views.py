@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
 from rest_framework.exceptions import PermissionDenied, ValidationError
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import FormParser
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import can_manage, get_or_404
 from accounts.api.pagination import NewestFirst
+from accounts.api.parsers import JSONParser
 from accounts.api.permissions import ClientFace
 from accounts.api.problems import Conflict
 from audit import actions
@@ -27,7 +28,7 @@ from leads.api.serializers import (
     ImportWriteSerializer,
 )
 from leads.imports.cells import split_tags
-from leads.imports.columns import guess_mapping, said_mapping
+from leads.imports.columns import SaidWrong, guess_mapping, said_mapping
 from leads.imports.packed import FileRefused
 from leads.imports.screens import remembered
 from leads.imports.targets import find_target
@@ -135,7 +136,11 @@ def _check(user: User, row: LeadImport, data: dict[str, Any], target: ImportTarg
         remembered=cast("ImportMapping", memory.same.mapping) if memory.same else None,
         habits=memory.habits,
     )
-    mapping = said_mapping(row.detected, guessed, said=data.get("mapping", {}), variables=variables)
+    said = data.get("mapping", {})
+    try:
+        mapping = said_mapping(row.detected, guessed, said=said, variables=variables)
+    except SaidWrong as wrong:
+        raise ValidationError({"mapping": [str(wrong)]}) from wrong
     if "phone_number" not in mapping["fields"]:
         raise ValidationError({"mapping": ["Say which column holds the phone number."]})
     if data["consent_kind"] == "columns" and "consent_on" not in mapping["fields"]:

@@ -85,6 +85,10 @@ _BY_VALUE: dict[str, Callable[[str], bool]] = {
 }
 
 
+class SaidWrong(Exception):
+    """A program names a column that the file lacks, or a meaning that none can have; says which."""
+
+
 def plain(name: str) -> str:
     """Return a name without case, blanks and signs, so that "First Name" is "first_name"."""
     return _NOT_A_LETTER.sub("", name.casefold())
@@ -141,22 +145,36 @@ def said_mapping(
     """
     Return the guess with what a program says in its place: {column name or number: field or variable}.
 
-    An empty meaning ignores the column; names that the file doesn't have are left out.
+    An empty meaning ignores the column.
+
+    :raises SaidWrong: if the file has no such column, the script no such variable, or two columns are one
+        and the same
     """
-    header = found["header"]
-    places = {name: place for place, name in reversed(list(enumerate(header)))}
-    places |= {str(place): place for place in range(len(header)) if str(place) not in places}
-    known = {name: meaning for name, meaning in said.items() if name in places}
-    taken = {places[name] for name in known}
+    places = _places(found["header"])
+    for name in said:
+        if name not in places:
+            raise SaidWrong(f"The file has no column {name!r}.")
+    taken = {places[name] for name in said}
     fields = {name: place for name, place in guessed["fields"].items() if place not in taken}
     chosen = {name: place for name, place in guessed["variables"].items() if place not in taken}
-    for name, meaning in known.items():
+    meanings = [meaning for meaning in said.values() if meaning]
+    for name, meaning in said.items():
         variable = meaning.strip("{} ")
+        if meanings.count(meaning) > 1:
+            raise SaidWrong(f"Two columns are {meaning!r}.")
         if meaning in FIELDS:
             fields[meaning] = places[name]
         elif variable in variables:
             chosen[variable] = places[name]
+        elif meaning:
+            raise SaidWrong(f"No campaign is named whose script has the variable {variable!r}.")
     return {"fields": fields, "variables": chosen}
+
+
+def _places(header: Sequence[str]) -> dict[str, int]:
+    """Return where the columns are, by name (the first of that name) and by number."""
+    places = {name: place for place, name in reversed(list(enumerate(header)))}
+    return places | {str(place): place for place in range(len(header)) if str(place) not in places}
 
 
 def _for_variables(header: Sequence[str], variables: Sequence[str]) -> dict[str, int]:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from convomono.lib.ids import uuid7
 from leads.models import Lead
 from tests.conftest import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client as Browser
+
+    from accounts.models import Client, User
 
 URL = "/api/v1/client/leads/"
 
@@ -88,3 +96,14 @@ def test_takes_a_value_that_no_column_holds_for_the_first_page(browse, vera, acm
         token = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
         answer = browse(vera).get("/app/leads/", {"sort": "score", "page": token})
         assert answer.status_code == 200
+
+
+def test_gives_who_only_looks_no_more_rows_at_once_than_a_page_has(
+    browse: Callable[[User], Browser], vera: User, mia: User, acme: Client
+) -> None:
+    make_leads(acme, 60)
+
+    for asked, viewers, managers in (("500", 50, 60), ("20", 20, 20), ("x", 50, 50)):
+        for person, expected in ((vera, viewers), (mia, managers)):
+            rows = browse(person).get(URL, {"page_size": asked}).json()["results"]
+            assert len(rows) == expected

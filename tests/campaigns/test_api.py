@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from billing.models import Reservation
 from campaigns import settings_schema
+from campaigns.api.serializers import CampaignWriteSerializer
 from campaigns.models import BatchCall, Campaign, Enrolment
 from convomono.lib.ids import uuid7
 from leads.models import Lead
@@ -20,6 +23,13 @@ from tests.factories.campaigns import (
     make_ready,
     run_batch,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client as Browser
+
+    from accounts.models import User
 
 API = "/api/v1/client/"
 
@@ -336,3 +346,34 @@ def test_describes_itself(browse, root):
 
     assert schema.status_code == 200
     assert "/api/v1/client/campaigns/{campaign_id}/launch/" in schema.content.decode()
+
+
+def test_reads_back_all_that_can_be_written(browse: Callable[[User], Browser], mia: User) -> None:
+    written = {
+        "name": "Winter",
+        "goal": "A day",
+        "script_raw": SCRIPT,
+        "opening_line": "Hi",
+        "voice_id": "11labs-Adrian",
+        "knowledge_text": "Open 8 to 18.",
+        "concurrency_limit": 7,
+        "weekdays": [1, 3],
+        "opens_minute": 600,
+        "closes_minute": 960,
+        "max_attempts": 4,
+        "busy_delay_seconds": 600,
+        "no_answer_delay_seconds": 1800,
+        "voicemail_delay_seconds": 3600,
+        "declined_delay_seconds": 7200,
+    }
+    browser = browse(mia)
+
+    made = send(browser, "campaigns/", **written)
+
+    assert {*written, "settings"} == {*CampaignWriteSerializer().fields}
+    assert written.items() <= made.json().items()
+    path = f"campaigns/{made.json()['campaign_id']}/"
+    assert written.items() <= browser.get(f"{API}{path}").json().items()
+    changed = send(browser, path, "patch", weekdays=[0], max_attempts=2, knowledge_text="")
+    expected = {**written, "weekdays": [0], "max_attempts": 2, "knowledge_text": ""}
+    assert expected.items() <= changed.json().items()

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from audit.models import AuditLog
+from campaigns.models import Campaign, Enrolment
+from campaigns.services.enrolment import enrol_lead
 from leads.models import Consent, Lead, LeadOperation
 from leads.services.consents import revoke_consent
 from tests.factories.accounts import NOW
+from tests.factories.campaigns import make_draft, make_lead
 from tests.factories.leads import LeadFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from django.test import Client as Browser
+
+    from accounts.models import Client, User
 
 LEADS = "/api/v1/client/leads/"
 NUMBER = "+12125550142"
@@ -149,3 +161,103 @@ def test_is_for_the_clients_own_managers(browse, vera, charlie, acme):
         assert browse(person).delete(f"{LEADS}{lead.pk}/").status_code == status
 
     assert Lead.objects.get() == lead
+
+
+@pytest.fixture
+def told(acme: Client) -> dict[str, Lead]:
+    """A lead in no campaign, one in one, and one whose newest enrolment isn't its first."""
+    first, second = make_draft(acme), make_draft(acme, name="Second")
+    own = {"alone": "called", "once": "reached", "twice": "queued"}
+    leads = {name: make_lead(acme, number) for number, name in enumerate(own)}
+    enrolled = [
+        (first, "once", "done", 0),
+        (first, "twice", "exhausted", 0),
+        (second, "twice", "queued", 1),
+    ]
+    for campaign, name, status, later in enrolled:
+        enrol_lead(
+            campaign=campaign,
+            lead=leads[name],
+            dynamic_vars={"of": campaign.name},
+            now=NOW + timedelta(hours=later),
+        )
+        Enrolment.objects.filter(campaign=campaign, lead=leads[name]).update(status=status)
+    for name, lead in leads.items():
+        Lead.objects.filter(pk=lead.pk).update(status=own[name])
+    return leads
+
+
+def names_of(answer: Any, told: dict[str, Lead]) -> set[str]:
+    by_id = {str(lead.pk): name for name, lead in told.items()}
+    return {by_id[row["lead_id"]] for row in answer.json()["results"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"status": "called"}, {"alone"}),
+        ({"status": "done"}, {"once"}),
+        ({"status": "reached"}, set()),
+        ({"status": "queued"}, {"twice"}),
+        ({"status": "exhausted"}, set()),
+        ({"lead_status": "reached"}, {"once"}),
+        ({"lead_status": "queued", "status": "queued"}, {"twice"}),
+    ],
+)
+def test_filters_by_the_status_that_it_shows(
+    browse: Callable[[User], Browser],
+    vera: User,
+    told: dict[str, Lead],
+    query: dict[str, str],
+    found: set[str],
+) -> None:
+    answer = browse(vera).get(LEADS, query)
+
+    assert names_of(answer, told) == found
+    for row in answer.json()["results"]:
+        assert row["status"] == query.get("status", row["status"])
+        assert row["lead_status"] == query.get("lead_status", row["lead_status"])
+
+
+def test_shows_the_enrolment_in_the_campaign_that_was_asked_for(
+    browse: Callable[[User], Browser],
+    vera: User,
+    told: dict[str, Lead],
+    django_assert_num_queries: Callable[[int], AbstractContextManager[Any]],
+) -> None:
+    first = Campaign.objects.get(name="Autumn check-ups")
+    browser = browse(vera)
+    with django_assert_num_queries(4):
+        answer = browser.get(LEADS, {"campaign_id": str(first.pk).upper()})
+
+    rows = {row["lead_id"]: row for row in answer.json()["results"]}
+    twice = rows[str(told["twice"].pk)]
+    assert {row["campaign_id"] for row in rows.values()} == {str(first.pk)}
+    assert (twice["status"], twice["lead_status"]) == ("exhausted", "queued")
+    assert twice["dynamic_vars"]["of"] == "Autumn check-ups"
+    assert len(twice["enrolments"]) == 2
+    for status, found in (("exhausted", {"twice"}), ("done", {"once"}), ("queued", set())):
+        with django_assert_num_queries(4 if found else 2):
+            narrowed = browser.get(LEADS, {"campaign_id": str(first.pk), "status": status})
+        assert names_of(narrowed, told) == found
+
+
+def test_answers_with_the_campaign_that_a_lead_was_sent_for(
+    browse: Callable[[User], Browser], mia: User, told: dict[str, Lead]
+) -> None:
+    first = Campaign.objects.get(name="Autumn check-ups")
+    lead = told["twice"]
+    body = {"phone_number": lead.phone_number, "campaign_id": str(first.pk)}
+    key = {"Idempotency-Key": "crm-1"}
+
+    for _twice in range(2):
+        answer = browse(mia).post(LEADS, body, content_type="application/json", headers=key)
+        shown = answer.json()
+        assert (shown["campaign_id"], shown["status"]) == (str(first.pk), "exhausted")
+
+
+def test_describes_what_it_flattens(browse: Callable[[User], Browser], vera: User) -> None:
+    schema = browse(vera).get("/api/v1/schema/", {"format": "json"}).json()
+
+    lead = schema["components"]["schemas"]["Lead"]["properties"]
+    assert {"campaign_id", "dynamic_vars", "status", "lead_status"} <= lead.keys()

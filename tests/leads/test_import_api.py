@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,6 +10,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from audit.models import AuditLog
 from leads.imports.targets import AskedVariable
 from leads.models import Lead, LeadImport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client as Browser
+
+    from accounts.models import User
+    from tests.factories.leads import FakeTarget
 
 URL = "/api/v1/client/imports/"
 CSV = "Who,Number,offer\nAda,212 555 0101,A\nBob,nope,B\n"
@@ -194,3 +202,57 @@ def test_records_who_took_rows_away(send):
 
     entry = AuditLog.objects.get(action="leads.rows_downloaded")
     assert entry.details == {"verdict": "phone_damaged"}
+
+
+@pytest.mark.parametrize("field", ["mapping", "defaults"])
+@pytest.mark.parametrize("text", ['{"a": ', "[" * 100_000, '{"a":' * 100 + "1" + "}" * 100])
+def test_says_of_a_forms_field_that_it_is_no_json(
+    browse: Callable[[User], Browser], mia: User, field: str, text: str
+) -> None:
+    answer = browse(mia).post(URL, {"csv": CSV, **CONSENT, field: text})
+
+    assert answer.status_code == 400
+    assert answer.json()["fields"] == {field: ["This is no JSON."]}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "names"),
+    [
+        ({"Mobil": "phone_number"}, "'Mobil'"),
+        ({"7": "first_name"}, "'7'"),
+        ({"Who": "{{plan}}"}, "'plan'"),
+        ({"Who": "first_name", "offer": "first_name"}, "'first_name'"),
+    ],
+)
+@pytest.mark.parametrize("in_campaign", [False, True])
+def test_names_the_column_or_variable_that_nothing_has(
+    send: Any, target: FakeTarget, mapping: dict[str, str], names: str, in_campaign: bool
+) -> None:
+    target.variables = ["offer"]
+    campaign = {"campaign_id": str(target.campaign_id)} if in_campaign else {}
+
+    answer = send(URL, {"csv": CSV, "mapping": mapping, **campaign, **CONSENT})
+
+    assert answer.status_code == 400
+    assert names in str(answer.json()["fields"]["mapping"])
+    assert LeadImport.objects.get().status == "cancelled"
+
+
+def test_ignores_a_column_that_is_said_to_mean_nothing(send: Any) -> None:
+    answer = send(URL, {"csv": "Name,Number\nAda,2125550101\n", "mapping": {"0": ""}, **CONSENT})
+
+    assert answer.json()["mapping"]["fields"] == {"phone_number": 1}
+
+
+def test_tells_nothing_of_the_proof_of_consent(
+    browse: Callable[[User], Browser], vera: User, send: Any
+) -> None:
+    made = send(URL, {"csv": CSV, **CONSENT}).json()
+    row = LeadImport.objects.get()
+    row.options |= {"consent_proof": "proofs/1.pdf", "consent_proof_name": "Ada.pdf"}
+    row.save()
+
+    shown = browse(vera).get(f"{URL}{made['import_id']}/")
+
+    assert shown.json()["options"]["country"] == "US"
+    assert "proof" not in shown.text
