@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+MOST_CASES = 3  # of one table
 KEPT = {"auth_permission", "django_content_type", "django_migrations", "django_sequences"}
 
 
@@ -43,10 +44,35 @@ def touches_data(item: pytest.Item) -> bool:
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what touches no data: it has run on SQLite."""
-    without = [item for item in items if not touches_data(item)]
-    items[:] = [item for item in items if touches_data(item)]
-    config.hook.pytest_deselected(items=without)
+    """
+    Deselect what touches no data, and most cases of a long table: all of it has run on SQLite.
+
+    Which cases a table has is a matter of rules; that they reach the database, a few of them show. What
+    is asked for by name, and a run with `--long`, leaves no case out.
+    """
+    chosen = [item for item in items if touches_data(item)]
+    if not _is_thorough(config):
+        tables: dict[str, list[pytest.Item]] = {}
+        for item in chosen:
+            tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        some = {item for cases in tables.values() for item in _some_of(cases)}
+        chosen = [item for item in chosen if item in some]
+    kept = set(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = chosen
+
+
+def _is_thorough(config: pytest.Config) -> bool:
+    is_part = bool(config.option.keyword or config.option.file_or_dir or config.option.lf)
+    return is_part or not config.option.markexpr  # `--long` takes every mark
+
+
+def _some_of(cases: list[pytest.Item]) -> list[pytest.Item]:
+    """Return a table's cases, of a long one the first, the last and some between."""
+    if len(cases) <= MOST_CASES:
+        return cases
+    step = (len(cases) - 1) / (MOST_CASES - 1)
+    return [cases[round(number * step)] for number in range(MOST_CASES)]
 
 
 def skip_what_belongs_elsewhere(items: list[pytest.Item]) -> None:
