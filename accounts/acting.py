@@ -6,8 +6,13 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
+from zoneinfo import ZoneInfo
 
-from accounts.models import ActingSession, User
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.models import ActingSession, Notification, User
+from accounts.notifications import notify
 from audit import actions
 from audit.services import record
 from convomono.lib.db import atomic
@@ -50,9 +55,11 @@ def start_acting(  # who as whom, why, how long: each is kept
     """
     Let one of the agency's people work with the rights of one of the client's for so many minutes.
 
+    The client is told in its notifications: who, as whom, why and until when.
+
     :raises ActingRefused: if the client or that person is not active
     """
-    if not (client.is_active and acted_for.is_active and acted_for.client_id == client.pk):
+    if not _may_be_acted_for(client, acted_for):
         raise ActingRefused
     session = ActingSession.objects.create(
         user=actor,
@@ -69,7 +76,26 @@ def start_acting(  # who as whom, why, how long: each is kept
         now=now,
         details={"reason": reason, "minutes": minutes},
     )
+    _tell_client(session, actor=actor, now=now)
     return session
+
+
+def _tell_client(session: ActingSession, *, actor: User, now: datetime) -> None:
+    until = session.ends_at.astimezone(ZoneInfo(session.client.time_zone))
+    said = {
+        "person": session.acted_for,
+        "until": date_format(until, "j F, H:i"),
+        "reason": session.reason,
+    }
+    notify(
+        client=session.client,
+        level=Notification.Level.INFO,
+        title=(_("%s of your agency works in your account") % actor)[:200],
+        body=_("Until %(until)s at most, with the rights of %(person)s: %(reason)s") % said,
+        url="",
+        key=f"acting:{session.pk}",
+        now=now,
+    )
 
 
 @atomic
@@ -89,15 +115,25 @@ def stop_acting(*, session: ActingSession, actor: User, now: datetime, real_now:
 
 
 def find_acting(*, session_id: UUID, user: User, real_now: datetime) -> ActingSession | None:
-    """Return this person's time as a client if it goes on; None if it is over or another's."""
+    """
+    Return this person's time as a client if it goes on; None if it is over or another's.
+
+    It is over too once they may no longer work for clients, or the other has left the client.
+    """
+    if not user.has_agency_permission("manage_campaigns"):
+        return None
     session = (
         ActingSession.objects.select_related("client", "acted_for")
         .filter(pk=session_id, user=user, ended_at=None, ends_at__gt=real_now)
         .first()
     )
-    if session is None or not (session.client.is_active and session.acted_for.is_active):
+    if session is None or not _may_be_acted_for(session.client, session.acted_for):
         return None
     return session
+
+
+def _may_be_acted_for(client: Client, person: User) -> bool:
+    return client.is_active and person.is_active and person.client_id == client.pk
 
 
 def acting_user(user: User, session: ActingSession) -> User:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.forms import ReadOnlyPasswordHashField
 from django.contrib.auth.models import Group
@@ -14,7 +15,13 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from accounts.models import Client, Notification, User
-from accounts.services import activate_client, change_client, deactivate_client, is_name_taken
+from accounts.services import (
+    activate_client,
+    change_client,
+    deactivate_client,
+    forget_other_addresses,
+    is_name_taken,
+)
 from audit import actions
 from audit.services import record
 from convomono.lib import clock, live
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 admin.site.unregister(Group)  # rights are columns of the person, there are no groups
+admin.site.unregister(EmailAddress)  # a person has one address: it stands with the person
 
 
 class ClientForm(ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
@@ -160,6 +168,7 @@ class UserAdmin(ModelAdmin):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        forget_other_addresses(obj)
         live.access_changed()  # what they have open is judged anew
         record(
             actions.USER_CHANGED if change else actions.USER_ADDED,

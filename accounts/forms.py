@@ -25,7 +25,7 @@ class ActingForm(forms.Form):
     reason = forms.CharField(
         label=_("Why"),
         max_length=200,
-        help_text=_("The client sees it: “Upload of the autumn list, as asked by Alice”."),
+        help_text=_("The client is told: “Upload of the autumn list, as asked by Alice”."),
     )
     minutes = forms.TypedChoiceField(
         label=_("For how long"),

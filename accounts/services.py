@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from allauth.account.models import EmailAddress
+
 from accounts.models import CALLS_AT_ONCE, Client, User
 from audit import actions
 from audit.services import record
@@ -177,3 +179,13 @@ def change_client_user(
         now=now,
         details={"before": before, "after": after},
     )
+
+
+def forget_other_addresses(user: User) -> None:
+    """
+    Leave a person the one address that stands in `User.email`, after it was changed; twice does nothing.
+
+    allauth keeps a row for each address it has seen, lets people sign in with any of them, and mails
+    them new passwords. Links for a new password that are under way end with it.
+    """
+    EmailAddress.objects.filter(user_id=user.pk).exclude(email=user.email).delete()

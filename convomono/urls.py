@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.csp import csp_override
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 import accounts.api.urls
 import accounts.urls
@@ -23,6 +23,7 @@ import telephony.api.urls
 import telephony.urls
 import webhooks.urls
 from accounts.access import agency_owner
+from accounts.api.views import SchemaView
 from convomono.lib.jobs import queue_pages
 
 handler404 = "convomono.lib.outages.not_found"
@@ -42,9 +43,11 @@ _admin_api = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(accounts.urls.shared)),
     path("", include(reporting.urls.probes)),
+    path("", include(webhooks.urls.probes)),
     path("", include(billing.urls.public)),
     path("", include(campaigns.urls.public)),
-    path("account/", include("allauth.urls")),
+    path("", include(accounts.urls.in_front)),
+    path("account/", include(accounts.urls.account)),
     path("_allauth/", include("allauth.headless.urls")),
     path("app/", include(_client_face)),
     path("agency/", include(_agency_face)),
@@ -52,7 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/v1/client/", include((_client_api, "api-client"))),
     path("api/v1/admin/", include((_admin_api, "api-admin"))),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/v1/schema/", SchemaView.as_view(), name="api-schema"),
     path(
         "api/v1/docs/",
         csp_override(settings.API_PAGE_CSP)(

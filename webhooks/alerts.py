@@ -141,7 +141,7 @@ def read_signals(*, now: datetime, real_now: datetime, factor: float) -> Signals
     refusals = refusals_in_hour(real_now)
     recent = WebhookEvent.objects.filter(created_at__gt=now - WINDOW * factor)
     return Signals(
-        lag_seconds=_lag_seconds(now) / factor,
+        lag_seconds=lag_seconds(now) / factor,
         received_count=recent.count(),
         failed_count=recent.filter(attempts__gt=0).count(),
         bad_signature_count=refusals.get("signature", 0),
@@ -180,7 +180,7 @@ def raise_alerts(
     return told
 
 
-def _lag_seconds(now: datetime) -> float:
+def lag_seconds(now: datetime) -> float:
     """Return how long the event that has been due the longest has been due."""
     due = WebhookEvent.objects.filter(status=_Status.PENDING, next_try_at__lte=now)
     first = due.order_by("next_try_at").values_list("next_try_at", flat=True).first()

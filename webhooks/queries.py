@@ -10,13 +10,16 @@ from uuid import UUID
 
 import orjson
 
+from convomono.lib.gauges import Gauge
 from convomono.lib.pages import capped_count
+from reporting.queries.gauges import counted
 from telephony.models import Call
+from webhooks.alerts import lag_seconds
 from webhooks.doorbell import answer_times, refusals_on
 from webhooks.models import Endpoint, EndpointDelivery, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from django.db.models import QuerySet
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 _Status = WebhookEvent.Status
 _SAMPLE: Final = 500
+_LATELY: Final = timedelta(minutes=5)
 # What somebody said, who they are, and where it can be heard: not for a page about plumbing.
 _NUMBERS: Final = frozenset({"from_number", "to_number", "transfer_destination"})
 _TALK: Final = frozenset(
@@ -95,6 +99,32 @@ def figures(*, now: datetime, real_now: datetime, window: timedelta, factor: flo
         duplicates=duplicates,
         refused=sum(refusals.values()),
         skewed=skewed,
+    )
+
+
+def inbox_gauges(*, now: datetime, factor: float) -> Iterator[Gauge]:
+    """
+    Yield what operators are alarmed by; three queries. Those that were applied are counted of five minutes.
+
+    Rows carry the clock of the dialling, which runs `factor` times as fast.
+    """
+    yield Gauge(
+        "webhook_lag_seconds",
+        "How long the event has waited that is due the longest.",
+        lag_seconds(now) / factor,
+    )
+    yield Gauge(
+        "webhook_events",
+        "Events that had no effect yet, or failed for good.",
+        label="status",
+        values=counted(WebhookEvent.objects.all(), (_Status.PENDING, _Status.PARKED, _Status.DEAD)),
+    )
+    recent = WebhookEvent.objects.filter(created_at__gt=now - _LATELY * factor)
+    yield Gauge(
+        "webhook_events_recent",
+        "Events of the last five minutes, by what became of them.",
+        label="status",
+        values=counted(recent, WebhookEvent.Status.values),
     )
 
 

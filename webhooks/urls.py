@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from webhooks.views import corrections, endpoints, monitor, replays
+from webhooks.views import corrections, endpoints, metrics, monitor, replays
 
 _ENDPOINT = "webhooks/<uuid:endpoint_id>/"
 
@@ -47,3 +47,5 @@ agency_face: tuple[list[URLPattern], str] = (
     ],
     "agency-webhooks",
 )
+# For machines, by a token of their own.
+probes: list[URLPattern] = [path("metrics", metrics.metrics, name="metrics")]

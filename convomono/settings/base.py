@@ -226,6 +226,8 @@ WEBHOOK_RETENTION_DAYS = env.integer("WEBHOOK_RETENTION_DAYS", 90, at_least=7)
 
 # -- Safety ----------------------------------------------------------------------------------------
 
+# What Prometheus sends to be told of /metrics; without it there is no such page.
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CSP: dict[str, list[str]] = {
@@ -264,6 +266,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {"user": "600/min"},
+    "NUM_PROXIES": 0,  # strangers are counted by their address, not by what they write of it
     "EXCEPTION_HANDLER": "accounts.api.problems.problem_handler",
 }
 SPECTACULAR_SETTINGS = {
@@ -282,6 +285,10 @@ SPECTACULAR_SETTINGS = {
         "ImportStatusEnum": "leads.models.LeadImport.Status",
     },
 }
+
+# The back office's import and export ask for the room's permission; the library's own default is nobody.
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 
 UNFOLD = {"SITE_TITLE": "ConvoMono", "SITE_HEADER": "ConvoMono", "SITE_SUBHEADER": "Back office"}
 

@@ -24,8 +24,9 @@ if not FIELD_ENCRYPTION_KEYS:
 if clock.CLOCK.factor != 1:
     raise env.EnvironmentInvalid("SANDBOX_CLOCK_FACTOR is for trials: unset it in production.")
 
-# How many proxies of ours stand in front; each adds the address it saw. Sign-in limits go by it.
+# How many proxies of ours stand in front; each adds the address it saw. Limits go by it.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 1, at_least=0)
+REST_FRAMEWORK["NUM_PROXIES"] = ALLAUTH_TRUSTED_PROXY_COUNT
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]

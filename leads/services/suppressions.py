@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from audit.services import Actor
 
 Level = Suppression.Level
@@ -83,7 +85,7 @@ def suppressed_numbers(
     scope = (client_id, campaign_id)
     numbers = list(phone_numbers)
     _look_up({one: one for one in numbers}, scope, found)
-    if numbers and _some_are_erased():
+    if numbers and erased_entries().exists():
         _look_up({word: one for one in numbers for word in hashed_numbers(one)}, scope, found)
     return found
 
@@ -110,9 +112,9 @@ def _look_up(
             found[number] = level
 
 
-def _some_are_erased() -> bool:
-    """Tell whether any hash is listed; they all begin with "#"."""
-    return Suppression.objects.filter(phone_number__gte="#", phone_number__lt="$").exists()
+def erased_entries() -> QuerySet[Suppression]:
+    """Return the entries that hold a hash in place of a number; they all begin with "#"."""
+    return Suppression.objects.filter(phone_number__gte="#", phone_number__lt="$")
 
 
 def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept

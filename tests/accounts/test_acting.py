@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.acting import acting_user, find_acting
-from accounts.models import ActingSession, User
+from accounts.models import ActingSession, Notification, User
 from audit import actions
 from audit.models import AuditLog
 from convomono.lib.ids import uuid7
@@ -116,6 +117,36 @@ def test_stops_when_the_client_or_that_person_is_closed(begin, mia, acme):
     )
     assert answer.status_code == 422
     assert browser.get("/agency/health/").status_code == 200  # still signed in
+
+
+@pytest.mark.parametrize("what", ["permission", "staff", "client"])
+def test_stops_when_the_one_loses_the_right_or_the_other_leaves(begin, helper, mia, rival, what):
+    browser = begin(mia)
+    if what == "permission":
+        User.objects.filter(pk=helper.pk).update(manage_campaigns=False)
+    elif what == "staff":
+        User.objects.filter(pk=helper.pk).update(is_active=False)
+    else:
+        User.objects.filter(pk=mia.pk).update(client=rival)
+
+    answer = browser.get("/app/leads/")
+
+    assert answer.status_code == 302
+    assert browser.post("/app/leads/new/", LEAD).status_code in {302, 403}
+    assert not Lead.objects.exists()
+
+
+def test_tells_the_client_once_who_works_there_why_and_until_when(begin, mia, acme, alice, browse):
+    browser = begin(mia, reason="Upload of the autumn list")
+    browser.get("/app/leads/")
+
+    told = Notification.objects.get(client=acme)
+    until = ActingSession.objects.get().ends_at.astimezone(ZoneInfo("America/New_York"))
+    assert told.title == "Bob of your agency works in your account"
+    assert "with the rights of Mia" in told.body
+    assert "Upload of the autumn list" in told.body
+    assert f"{until:%H:%M}" in told.body
+    assert "works in your account" in browse(alice).get("/app/notifications/").text
 
 
 @pytest.mark.parametrize("change", [{"reason": ""}, {"minutes": 600}, {"acted_for": str(uuid7())}])

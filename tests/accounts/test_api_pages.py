@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from rest_framework.settings import api_settings
+from rest_framework.throttling import BaseThrottle
 
 from convomono.lib.ids import uuid7
 from leads.models import Lead
@@ -107,3 +109,29 @@ def test_gives_who_only_looks_no_more_rows_at_once_than_a_page_has(
         for person, expected in ((vera, viewers), (mia, managers)):
             rows = browse(person).get(URL, {"page_size": asked}).json()["results"]
             assert len(rows) == expected
+
+
+@pytest.mark.parametrize("kind", ["json", "yaml"])
+def test_describes_itself_to_strangers_from_memory(browse, monkeypatch, kind):
+    """Building it takes a second of a core; anybody may ask as often as they like."""
+    address = f"/api/v1/schema/?format={kind}"
+    first = browse().get(address)
+
+    def build(*_args, **_kwargs):
+        raise AssertionError("It was built again.")
+
+    monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", build)
+    again = browse().get(address)
+
+    assert again.content == first.content
+    assert b"/api/v1/client/leads/" in again.content
+    assert again["Content-Type"].startswith("application/")
+
+
+def test_counts_strangers_by_the_address_that_our_proxy_saw(rf, monkeypatch):
+    throttle = BaseThrottle()
+    seen = rf.get("/", headers={"X-Forwarded-For": "198.51.100.9, 203.0.113.1"})
+    # No proxy of ours: what is written counts for nothing.
+    assert throttle.get_ident(seen) == "127.0.0.1"
+    monkeypatch.setattr(api_settings, "NUM_PROXIES", 1)
+    assert throttle.get_ident(seen) == "203.0.113.1"

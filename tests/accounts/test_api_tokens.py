@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 
 from accounts.services import Rights, change_client_user, deactivate_client
 from tests.conftest import NOW
 
 LOGIN = "/_allauth/app/v1/auth/login"
+CODE = "/_allauth/app/v1/auth/2fa/authenticate"
 REFRESH = "/_allauth/app/v1/tokens/refresh"
 CLIENTS = "/api/v1/admin/clients/"
 CAMPAIGNS = "/api/v1/client/campaigns/"
@@ -85,3 +93,36 @@ def test_refuses_a_wrong_password(browse, root):
     )
 
     assert answer.status_code == 400
+
+
+def test_asks_a_program_for_the_code_of_whoever_has_a_second_factor(browse, root, settings):
+    """The steps of docs/api.md: 401 with a session token, then the code with that token."""
+    settings.MFA_TOTP_TOLERANCE = 1  # the next code is good too, should this half minute just end
+    root.set_password(PASSWORD)
+    root.save()
+    secret = generate_totp_secret()
+    TOTP.activate(root, secret)
+
+    asked = browse().post(
+        LOGIN, {"email": root.email, "password": PASSWORD}, content_type="application/json"
+    )
+    assert asked.status_code == 401
+    assert {"id": "mfa_authenticate", "is_pending": True} in [
+        {name: flow.get(name) for name in ("id", "is_pending")}
+        for flow in asked.json()["data"]["flows"]
+    ]
+    assert "access_token" not in asked.json()["meta"]
+
+    def give(code):
+        return browse().post(
+            CODE,
+            {"code": code},
+            content_type="application/json",
+            headers={"X-Session-Token": asked.json()["meta"]["session_token"]},
+        )
+
+    assert give("000000").status_code == 400
+    *_, counter = yield_hotp_counters_from_time()
+    done = give(format_hotp_value(hotp_value(secret, counter)))
+    assert done.status_code == 200, done.content
+    assert call(browse, done.json()["meta"]["access_token"]).status_code == 200

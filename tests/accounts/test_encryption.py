@@ -9,6 +9,9 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from cryptography.fernet import Fernet  # noqa: TID251 - makes a key as people do
 from django.core.management import CommandError, call_command
 
+from leads.models import Suppression
+from leads.services.suppressions import hashed_numbers, suppressed_numbers
+from tests.conftest import NOW as TODAY
 from tests.factories.webhooks import EndpointFactory
 from webhooks.models import Endpoint
 
@@ -61,3 +64,30 @@ def test_changes_nothing_in_a_dry_run_and_says_when_a_key_is_missing(secret, set
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
     with pytest.raises(CommandError, match="put the removed key back"):
         call_command("rotate_encryption")
+
+
+def test_counts_the_erased_people_who_are_known_by_the_older_key_alone(alice, settings):
+    """Without that key nobody can tell any more that they must not be called."""
+    settings.FIELD_ENCRYPTION_KEYS = [OLD]
+    number = "+12125550177"
+    for word in (hashed_numbers(number)[0], "+12125550178"):
+        Suppression.objects.create(
+            level="client",
+            client=alice.client,
+            phone_number=word,
+            scope_key=f"client:{alice.client_id}:{word}",
+            source="erasure",
+            created_at=TODAY,
+        )
+    settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
+
+    for answer in (
+        call_command("rotate_encryption", dry_run=True),
+        call_command("rotate_encryption"),
+    ):
+        assert " 1 do-not-call entries of erased people" in answer
+        assert "keep every older key" in answer
+    asked = {"client_id": alice.client_id, "campaign_id": None, "phone_numbers": [number]}
+    assert number in suppressed_numbers(**asked)
+    settings.FIELD_ENCRYPTION_KEYS = [NEW]
+    assert suppressed_numbers(**asked) == {}  # what the sentence warns of

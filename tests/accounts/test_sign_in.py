@@ -83,3 +83,15 @@ def test_runs_production_with_nothing_personal_in_its_errors():
     assert told["include_local_variables"] is False
     assert told["max_request_body_size"] == "never"
     assert told["send_default_pii"] is False
+
+
+def test_counts_as_many_proxies_for_the_api_as_for_signing_in():
+    program = (
+        "import convomono.settings.production as p\n"
+        "print(p.REST_FRAMEWORK['NUM_PROXIES'], p.ALLAUTH_TRUSTED_PROXY_COUNT)\n"
+    )
+    given = PRODUCTION | {"SENTRY_DSN": "", "TRUSTED_PROXY_COUNT": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=given, capture_output=True, check=True, text=True
+    )
+    assert done.stdout.split() == ["2", "2"]

@@ -15,6 +15,7 @@ from django.core.management import get_commands
 from deploy.site import QUEUES, Sandbox, Site
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "deployment.md").read_text()
 PROCESSES = {"web", "live", "worker", "bulk", "history", "drain", "dispatcher", "cron"}
 INFRASTRUCTURE = {"proxy", "migrate", "valkey", "mongo"}
 
@@ -24,13 +25,17 @@ def compose() -> dict[str, Any]:
     return document
 
 
+def read_unit(path: Path) -> configparser.ConfigParser:
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.optionxform = str  # type: ignore[assignment, method-assign] # keep the case
+    unit.read(path)
+    return unit
+
+
 def units() -> dict[str, configparser.ConfigParser]:
     found = {}
     for path in (ROOT / "deploy" / "systemd").glob("convomono-*.service"):
-        unit = configparser.ConfigParser(interpolation=None, strict=False)
-        unit.optionxform = str  # type: ignore[assignment, method-assign] # keep the case
-        unit.read(path)
-        found[path.stem.removeprefix("convomono-").rstrip("@")] = unit
+        found[path.stem.removeprefix("convomono-").rstrip("@")] = read_unit(path)
     return found
 
 
@@ -48,8 +53,35 @@ def commands() -> dict[str, list[str]]:
 def test_every_process_has_a_place_in_compose_and_systemd() -> None:
     assert set(compose()["services"]) == PROCESSES | INFRASTRUCTURE
     assert set(units()) == PROCESSES
-    target = (ROOT / "deploy" / "systemd" / "convomono.target").read_text()
-    assert set(re.findall(r"convomono-(\w+)\.service", target)) == PROCESSES
+
+
+def test_the_target_starts_what_is_enabled_and_nothing_else() -> None:
+    """With Wants= it would start cron on every machine, and the one drain beside its parts."""
+    target = read_unit(ROOT / "deploy" / "systemd" / "convomono.target")
+    assert not {"Wants", "Requires", "BindsTo", "Upholds"} & set(target["Unit"])
+    for name, unit in units().items():
+        assert unit["Install"]["WantedBy"] == "convomono.target", name
+        assert unit["Unit"]["PartOf"] == "convomono.target", name
+    part = read_unit(ROOT / "deploy" / "systemd" / "convomono-drain@.service")
+    assert part["Unit"]["Conflicts"] == "convomono-drain.service"
+
+
+def test_the_page_for_servers_enables_every_process() -> None:
+    [named] = re.findall(r"enable --now convomono\.target convomono-\{([a-z,]+)\}", PAGE)
+    assert set(named.split(",")) == PROCESSES
+
+
+def test_the_page_for_servers_names_the_settings_before_any_command() -> None:
+    """Without them manage.py takes the development settings: a check that passes, files nobody serves."""
+    section = PAGE[PAGE.index("## With systemd") : PAGE.index("## New versions")]
+    export = (
+        "export DJANGO_SETTINGS_MODULE=convomono.settings.production VAR_DIR=/var/lib/convomono"
+    )
+    before, found, after = section.partition(export)
+    assert found
+    assert "python manage.py" not in before
+    for command in ("migrate", "collectstatic", "check --deploy", "createsuperuser"):
+        assert f"manage.py {command}" in after, command
 
 
 @pytest.mark.parametrize("place", sorted(commands()))
@@ -93,6 +125,15 @@ def test_every_process_has_the_files_of_the_web_process() -> None:
     for name, unit in units().items():
         assert "VAR_DIR=/var/lib/convomono" in unit["Service"]["Environment"].split(), name
         assert unit["Service"]["StateDirectory"] == "convomono", name
+
+
+def test_no_file_of_variables_takes_the_files_elsewhere() -> None:
+    """A filled-in .env.example wins over the image and over a unit's own Environment=."""
+    example = (ROOT / ".env.example").read_text()
+    assert "VAR_DIR" not in re.findall(r"^(\w+)=", example, re.MULTILINE)
+    services = compose()["services"]
+    for name in {*PROCESSES, "migrate"}:
+        assert services[name]["environment"]["VAR_DIR"] == "/var/lib/convomono", name
 
 
 def test_mongodb_is_a_replica_set_that_the_address_names() -> None:

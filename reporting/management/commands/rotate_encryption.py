@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from convomono.lib.crypto import EncryptedTextField, InvalidToken, encrypted, is_encrypted, rotated
 from convomono.lib.db import run_atomic
+from leads.services.suppressions import erased_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,11 @@ _SECRETS_OF_CODES = ("secret", "seed")  # of allauth's one-time codes and recove
 
 
 class Command(BaseCommand):
-    """After it an older key can be taken out of FIELD_ENCRYPTION_KEYS; it may be run again any time."""
+    """
+    After it nothing is encrypted under an older key; it may be run again any time.
+
+    An older key may go then unless numbers of erased people were hashed with it: the answer counts them.
+    """
 
     help = "Write every encrypted value anew under the first of FIELD_ENCRYPTION_KEYS."
 
@@ -46,7 +51,18 @@ class Command(BaseCommand):
                 "A value fits none of FIELD_ENCRYPTION_KEYS: put the removed key back first."
             ) from None
         verb = "Could read" if dry_run else "Wrote"
-        return f"{verb} {rows} rows and the codes of {codes} people."
+        return f"{verb} {rows} rows and the codes of {codes} people.{_bound_to_old_keys()}"
+
+
+def _bound_to_old_keys() -> str:
+    """Name what no rotation moves: a hash doesn't say which key made it, nor which number it stands for."""
+    erased = erased_entries().count()
+    if not erased:
+        return ""
+    return (
+        f" {erased} do-not-call entries of erased people hold only under the keys they were made"
+        " with: keep every older key in FIELD_ENCRYPTION_KEYS, or these people may be called again."
+    )
 
 
 def _rows() -> Iterator[tuple[Model, list[str]]]:
