@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.forms import ReadOnlyPasswordHashField
 from django.contrib.auth.models import Group
@@ -21,6 +22,7 @@ from accounts.services import (
     deactivate_client,
     forget_other_addresses,
     is_name_taken,
+    remove_second_factor,
 )
 from audit import actions
 from audit.services import record
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 admin.site.unregister(Group)  # rights are columns of the person, there are no groups
 admin.site.unregister(EmailAddress)  # a person has one address: it stands with the person
+admin.site.unregister(
+    Authenticator
+)  # nobody gives somebody else a second factor, or reads its seed
 
 
 class ClientForm(ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
@@ -147,6 +152,7 @@ class UserAdmin(ModelAdmin):
     readonly_fields = ["last_login", "created_at"]
     autocomplete_fields = ["client"]
     ordering = ["email"]
+    actions = ["remove_second_factors"]
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return _is_super_admin(request)
@@ -162,6 +168,17 @@ class UserAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @action(  # type: ignore[untyped-decorator]  # unfold ships no types
+        description=_("Remove the second factor of the chosen people"), permissions=["change"]
+    )
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        done = [
+            remove_second_factor(user=user, actor=_actor(request), now=clock.now())
+            for user in queryset
+        ]
+        said = _("Removed the second factor of %(count)d people.") % {"count": sum(done)}
+        self.message_user(request, said)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
         obj.email = obj.email.lower()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 
 from accounts.models import CALLS_AT_ONCE, Client, User
 from audit import actions
@@ -189,3 +190,12 @@ def forget_other_addresses(user: User) -> None:
     them new passwords. Links for a new password that are under way end with it.
     """
     EmailAddress.objects.filter(user_id=user.pk).exclude(email=user.email).delete()
+
+
+@atomic
+def remove_second_factor(*, user: User, actor: User, now: datetime) -> bool:
+    """Let somebody who lost phone and recovery codes in by password alone; False if they had none."""
+    removed, _by_model = Authenticator.objects.filter(user_id=user.pk).delete()
+    if removed:
+        record(actions.SECOND_FACTOR_REMOVED, resource=user, actor=actor, now=now)
+    return bool(removed)

@@ -10,6 +10,7 @@ CLIENT_ACTIVATED = "client.activated"
 CLIENT_DEACTIVATED = "client.deactivated"
 USER_ADDED = "user.added"
 USER_CHANGED = "user.changed"
+SECOND_FACTOR_REMOVED = "user.second_factor_removed"
 WALLET_OPENED = "wallet.opened"
 WALLET_CREDITED = "wallet.credited"
 WALLET_RESERVED = "wallet.reserved"
@@ -146,6 +147,7 @@ SENTENCES = {
     CLIENT_DEACTIVATED: _("Deactivated the client"),
     USER_ADDED: _("Added a person"),
     USER_CHANGED: _("Changed a person's rights"),
+    SECOND_FACTOR_REMOVED: _("Removed a person's second factor"),
     WALLET_OPENED: _("Opened the wallet"),
     WALLET_CREDITED: _("Sold minutes"),
     WALLET_RESERVED: _("Reserved minutes for a launch"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from accounts.models import Client, User
 from audit.models import AuditLog
@@ -86,3 +89,22 @@ def test_changes_a_client_as_the_agencys_own_page_does(browse, root, acme):
     assert "no IANA time zone" in browser.post(address, form | {"time_zone": "Mars/Base"}).text
     assert "has this name" in browser.post(address, form | {"name": "taken"}).text
     assert Client.objects.get(pk=acme.pk).time_zone == "Europe/Berlin"
+
+
+def test_lets_somebody_in_who_lost_their_phone_once_and_on_record(browse, root, alice, mia):
+    for person in (alice, mia):
+        TOTP.activate(person, generate_totp_secret())
+    RecoveryCodes.activate(alice)
+    browser = browse(root)
+    asked = {"action": "remove_second_factors", "_selected_action": [str(alice.pk)]}
+
+    for _ in range(2):
+        assert browser.post("/admin/accounts/user/", asked).status_code == 302
+
+    assert [one.user for one in Authenticator.objects.all()] == [mia]
+    entry = AuditLog.objects.get(action="user.second_factor_removed")
+    assert (entry.resource_id, entry.user_email) == (alice.pk, root.email)
+
+
+def test_offers_no_table_of_second_factors(browse, root):
+    assert browse(root).get("/admin/mfa/authenticator/").status_code == 404
