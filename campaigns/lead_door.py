@@ -125,6 +125,9 @@ class LeadDoor:
                 priority=score
             )
 
+    def relocate(self, *, lead_id: UUID, zones: Sequence[str]) -> None:
+        Enrolment.objects.filter(lead_id=lead_id, status=Status.QUEUED).update(zones=list(zones))
+
     def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:
         enrolments = Enrolment.objects.filter(lead_id=lead_id)
         talking = enrolments.filter(status__in=(Status.DIALLING, Status.IN_CALL)).exists()

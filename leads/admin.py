@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
@@ -11,6 +11,8 @@ from import_export.admin import ImportExportModelAdmin
 from unfold.admin import ModelAdmin
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
+from audit import actions
+from audit.services import record
 from convomono.lib import clock
 from convomono.lib.back_office import ReadOnlyAdmin
 from convomono.lib.phone import NumberRefused, parse_number
@@ -22,13 +24,51 @@ from leads.services.suppressions import lift_suppression, suppress
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
+    from django.utils.functional import _StrPromise
 
     from accounts.models import User
 
 
+MOST_EXPORTED = 10_000  # the file is made in memory, while somebody waits
+
+
+class _ExchangeAdmin(ModelAdmin, ImportExportModelAdmin):
+    """Rows that go out and come in as files: what goes out fits into memory, and is on record."""
+
+    recorded_as: ClassVar[str]
+    too_many: ClassVar[_StrPromise]
+
+    def get_export_data(
+        self, file_format: Any, request: HttpRequest, queryset: QuerySet[Any], **kwargs: Any
+    ) -> Any:
+        """
+        Return the file.
+
+        :raises ValueError: with a sentence, which the library shows, if there are too many rows for it
+        """
+        count = queryset.order_by()[: MOST_EXPORTED + 1].count()
+        if count > MOST_EXPORTED:
+            raise ValueError(self.too_many % {"most": f"{MOST_EXPORTED:,}"})
+        data = super().get_export_data(file_format, request, queryset, **kwargs)
+        record(
+            self.recorded_as,
+            resource=cast("User", request.user),
+            actor=cast("User", request.user),
+            now=clock.now(),
+            details={"back_office": count},
+        )
+        return data
+
+
 @admin.register(Lead)
-class LeadAdmin(ModelAdmin, ImportExportModelAdmin):
+class LeadAdmin(_ExchangeAdmin):
     """Every client's leads; numbers and what calls said of them aren't edited."""
+
+    recorded_as = actions.LEADS_EXPORTED
+    too_many = _(
+        "These are more than %(most)s leads. Narrow the list down, or view the portal as the client "
+        "and export there, under Leads: that takes any number."
+    )
 
     resource_classes = [LeadResource]
     import_form_class = ImportForm
@@ -96,8 +136,14 @@ class LeadAdmin(ModelAdmin, ImportExportModelAdmin):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ModelAdmin, ImportExportModelAdmin):
+class SuppressionAdmin(_ExchangeAdmin):
     """The three do-not-call lists; an entry is added or lifted, never changed."""
+
+    recorded_as = actions.SUPPRESSIONS_EXPORTED
+    too_many = _(
+        "These are more than %(most)s entries. Narrow the list down, or export the agency's list under "
+        "Do not call and a client's in its portal: that takes any number."
+    )
 
     resource_classes = [SuppressionResource]
     import_form_class = ImportForm

@@ -71,6 +71,10 @@ class CampaignDoor(Protocol):
         """
         ...
 
+    def relocate(self, *, lead_id: UUID, zones: Sequence[str]) -> None:
+        """Give a lead's waiting enrolments the zones it is in now, inside the caller's transaction."""
+        ...
+
     def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:
         """
         Take a person out of enrolments, attempts and calls, inside the caller's transaction.

@@ -28,7 +28,7 @@ from leads.models import (
 from leads.operations.agency_listing import run_listing as run_agency_listing, undo_listing
 from leads.operations.export import export_leads
 from leads.operations.listing import run_listing
-from leads.operations.work import run_operation, undo_operation
+from leads.operations.work import UNFINISHED, give_up, run_operation, undo_operation
 from leads.services import retention
 from leads.services.forgetting import go_on_forgetting
 from leads.services.requests import forget_requests
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 STALE_AFTER = timedelta(seconds=60)
 JOB_SECONDS = 4 * 3600
 ROWS_AT_ONCE = 200
-TRIES = 5  # to get an import further
+TRIES = 5  # to get an import, or a change to many leads, further
 
 
 def _pace() -> Pace:
@@ -175,24 +175,29 @@ def resume_listings(**_later: object) -> int:
 
 
 def resume_operations(**_later: object) -> int:
-    """Enqueue again each change to many leads that nobody has worked on for a minute; returns how many."""
+    """
+    Enqueue again each change to many leads that nobody has worked on for a minute; returns how many.
+
+    One that was taken up five times without getting further ends with a sentence.
+    """
+    real_now = clock.real_now()
     stale = LeadOperation.objects.filter(
-        status__in=[
-            LeadOperation.Status.QUEUED,
-            LeadOperation.Status.RUNNING,
-            LeadOperation.Status.UNDOING,
-        ],
-        progressed_at__lt=clock.real_now() - STALE_AFTER,
+        status__in=UNFINISHED, progressed_at__lt=real_now - STALE_AFTER
     )
-    ids = list(stale.values_list("pk", flat=True)[:100])
-    for operation_id in ids:
-        enqueue(
-            work_on_operation,
-            queue="imports",
-            timeout_seconds=JOB_SECONDS,
-            operation_id=operation_id,
+    taken = 0
+    for row in list(stale.order_by("created_at")[:100]):
+        if not enqueue_once(
+            work_on_operation, queue="imports", timeout_seconds=JOB_SECONDS, operation_id=row.pk
+        ):
+            continue  # it waits in line, or is worked on after all: no try is over
+        if row.tries_count >= TRIES:  # the job finds it ended, and does nothing
+            give_up(row, now=clock.now())
+            continue
+        LeadOperation.objects.filter(pk=row.pk, tries_count=row.tries_count).update(
+            tries_count=F("tries_count") + 1, progressed_at=real_now
         )
-    return len(ids)
+        taken += 1
+    return taken
 
 
 def purge_requests(**_later: object) -> int:

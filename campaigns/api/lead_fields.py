@@ -10,6 +10,7 @@ from rest_framework import serializers
 from campaigns.models import Enrolment
 from convomono.lib import clock
 from convomono.lib.days import FIRST
+from convomono.lib.words import without_controls
 from leads.models import Consent, Lead
 from leads.models.people import MOST_TAGS
 
@@ -104,9 +105,19 @@ def _without_braces(text: str) -> None:
 
 
 class SpokenField(serializers.CharField):
-    """A text that the agent may say: nothing in it is taken for a variable."""
+    """A text that the agent may say: nothing in it is taken for a variable, no control character stays."""
 
     default_validators = [_without_braces]
+
+    def to_internal_value(self, data: Any) -> str:
+        return without_controls(super().to_internal_value(data))
+
+
+class _TagField(serializers.RegexField):
+    """A tag, without control characters."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return without_controls(super().to_internal_value(data))
 
 
 class LeadChangeSerializer(serializers.Serializer[Any]):
@@ -123,7 +134,7 @@ class LeadChangeSerializer(serializers.Serializer[Any]):
     time_zone = serializers.CharField(max_length=64, allow_blank=True, default="")
     external_id = SpokenField(max_length=120, allow_blank=True, default="")
     tags = serializers.ListField(
-        child=serializers.RegexField(r"^[^,#{}]+$", max_length=40),
+        child=_TagField(r"^[^,#{}]+$", max_length=40),
         max_length=MOST_TAGS,
         default=list,
     )

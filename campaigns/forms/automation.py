@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.automation import OUTCOMES, Params
 from campaigns.models import AutomationRule, Campaign
 from campaigns.services.automating import RuleContent
+from convomono.lib.words import without_controls
 
 if TYPE_CHECKING:
     from accounts.models import Client
@@ -73,7 +74,7 @@ class AutomationForm(forms.Form):
             field.queryset = own.order_by("name")
 
     def clean_tag(self) -> str:
-        return str(self.cleaned_data["tag"]).strip().lstrip("#").casefold()
+        return without_controls(str(self.cleaned_data["tag"])).strip().lstrip("#").casefold()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

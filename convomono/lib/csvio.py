@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from convomono.lib.words import without_controls
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -212,11 +214,13 @@ def clean_cell(cell: str) -> str:
 
 def safe_cell(value: object) -> str:
     """
-    Return the value as a cell that no spreadsheet takes for a formula; `clean_cell` undoes it.
+    Return the value as a cell that no spreadsheet takes for a formula; `clean_cell` undoes that.
+
+    Control characters are left out: a workbook can't hold them.
 
     A number stays one: a correction of -5.00 minutes can be added up.
     """
-    text = "" if value is None else str(value)
+    text = "" if value is None else without_controls(str(value))
     if isinstance(value, int | float | Decimal):
         return text
     return f"'{text}" if text.startswith(_FORMULA) else text

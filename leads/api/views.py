@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -29,10 +30,10 @@ from leads.api.serializers import (
 )
 from leads.imports.cells import split_tags
 from leads.imports.columns import SaidWrong, guess_mapping, said_mapping
+from leads.imports.error_file import rows_now
 from leads.imports.packed import FileRefused
 from leads.imports.screens import remembered
 from leads.imports.targets import find_target
-from leads.imports.verdict_file import read
 from leads.imports.verdicts import MENDABLE, Verdict
 from leads.models import Consent, LeadImport
 from leads.services.imports import (
@@ -203,16 +204,9 @@ class ImportRows(APIView):
             details={"verdict": asked},
         )
         after = request.query_params.get("after", "0")[:9]
-        with read(row.verdicts_name) as ledger:
-            rows = list(
-                ledger.rows(
-                    [asked] if asked else sorted(MENDABLE),
-                    after=int(after) if after.isdecimal() else 0,
-                    limit=ROWS_AT_ONCE,
-                )
-                if ledger
-                else []
-            )
+        verdicts = [asked] if asked else sorted(MENDABLE)
+        found = rows_now(row, verdicts, after=int(after) if after.isdecimal() else 0)
+        rows = list(islice(found, ROWS_AT_ONCE))
         return Response({"results": ImportRowSerializer(rows, many=True).data})
 
 

@@ -9,6 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from convomono.lib.words import without_controls
 from leads.doors import campaigns
 from leads.forms.table import LeadFilters
 from leads.models import LeadOperation
@@ -66,8 +67,8 @@ class OperationForm(forms.Form):
             field.choices = campaigns().choices(client.pk)
 
     def clean_tag(self) -> str:
-        tag: str = self.cleaned_data["tag"].strip()
-        if "," in tag or "{{" in tag or "}}" in tag or "#" in tag:
+        tag = without_controls(self.cleaned_data["tag"]).strip()
+        if not tag or "," in tag or "{{" in tag or "}}" in tag or "#" in tag:
             raise forms.ValidationError(_("A tag is a word or two, without , # or braces."))
         return tag
 

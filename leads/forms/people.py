@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.phone import NumberRefused, parse_number
-from convomono.lib.words import words_between_commas
+from convomono.lib.words import without_controls, words_between_commas
 from leads.forms.consent import COUNTRIES, ConsentFields
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models.people import MOST_TAGS
@@ -43,6 +43,8 @@ class _LeadWords(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         for name, value in list(data.items()):
+            if isinstance(value, str):
+                data[name] = without_controls(value)
             texts = value if isinstance(value, list) else [value]
             if any(isinstance(text, str) and ("{{" in text or "}}" in text) for text in texts):
                 self.add_error(name, _("Two braces may not stand here: the agent reads it."))

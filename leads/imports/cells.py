@@ -9,6 +9,7 @@ from functools import lru_cache
 from convomono.lib.csvio import clean_cell
 from convomono.lib.days import FIRST, LAST
 from convomono.lib.phone import is_country
+from convomono.lib.words import without_controls
 
 _COUNTRIES = {
     "usa": "US",
@@ -136,7 +137,8 @@ def is_listed(said: str) -> bool:
 
 def split_tags(said: str) -> list[str]:
     """Return the tags a cell lists, at most ten."""
-    return [tag.strip()[:40] for tag in _TAG_BREAKS.split(said) if tag.strip()][:10]
+    tags = _TAG_BREAKS.split(without_controls(said))
+    return [tag.strip()[:40] for tag in tags if tag.strip()][:10]
 
 
 def plain_cell(cell: str) -> str:

@@ -131,7 +131,7 @@ def _write(
             pace.wrote()
         changed = [row for row in rows if row.verdict not in KEPT]
         if written_ and changed:
-            _keep_verdicts(ledger, changed)
+            _keep_verdicts(work.lead_import, ledger, changed)
         return written_
     raise ImportFailed(_("Others keep changing the same leads. Upload the file again later."))
 
@@ -193,12 +193,16 @@ def _enrolling(rows: list[ReadRow]) -> list[EnrolRow]:
     ]
 
 
-def _keep_verdicts(ledger: VerdictFile, rows: list[ReadRow]) -> None:
-    """Keep what became true since the dry run: a new do-not-call, say."""
+def _keep_verdicts(lead_import: LeadImport, ledger: VerdictFile, rows: list[ReadRow]) -> None:
+    """Keep what became true since the dry run, of mended rows too: a new do-not-call, say."""
     ledger.put(
         StoredRow(row.number, row.verdict, row.column, row.reason, row.cells) for row in rows
     )
     ledger.connection.commit()
+    for row in rows:
+        LeadImportRow.objects.filter(lead_import_id=lead_import.pk, row_number=row.number).update(
+            verdict=str(row.verdict), column=row.column, reason=row.reason
+        )
 
 
 def _finish(lead_import: LeadImport, *, now: datetime) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from convomono.lib import files
+from convomono.lib.phone import NumberRefused, read_number
 from leads.imports import verdict_file
+from leads.imports.cells import country_of, plain_cell, whole_number
+from leads.imports.source import FEWEST_DIGITS
+from leads.imports.verdicts import MENDABLE
 from leads.models import LeadImport, LeadImportRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
+    from leads.imports.verdict_file import VerdictFile
+
 _ENDED = frozenset({"committed", "undone", "cancelled", "failed"})
+_REFUSED = sorted(MENDABLE)  # what was refused before its number stood for a person
 _DIGITS = 8  # the end of a number that two people of one list don't share
 
 
@@ -25,20 +33,24 @@ def forget_in_import(lead_import: LeadImport, is_theirs: Callable[[int], bool]) 
     """
     has_ended = lead_import.status in _ENDED
     with verdict_file.read(lead_import.verdicts_name) as ledger:
-        is_checked = ledger is not None
+        # What was stopped may not have been looked at to its end.
+        is_checked = ledger is not None and lead_import.status not in {"cancelled", "failed"}
         phone = ledger.find_phone(is_theirs) if ledger else None
+        if ledger and phone is None:
+            phone = _find_in_rows(lead_import, ledger, is_theirs)
     if not has_ended:
         return (
             None if phone is not None or lead_import.status in {"uploaded", "checking"} else False
         )
     if phone is None and is_checked:
         return False
+    held_some = bool(lead_import.stored_name or lead_import.detected["samples"])
     _delete_upload(lead_import)
     if phone is None:
         LeadImport.objects.filter(pk=lead_import.pk).update(
             detected={**lead_import.detected, "samples": []}
         )
-        return True  # it ended before anybody looked who is in it
+        return held_some  # it ended before anybody looked who is in it
     digits = str(phone)[-_DIGITS:]
     with verdict_file.written(lead_import.verdicts_name) as ledger:
         ledger.forget(phone, lambda cells: _holds(cells, digits))
@@ -50,6 +62,32 @@ def forget_in_import(lead_import: LeadImport, is_theirs: Callable[[int], bool]) 
         detected={**lead_import.detected, "samples": samples}
     )
     return True
+
+
+def _find_in_rows(
+    lead_import: LeadImport, ledger: VerdictFile, is_theirs: Callable[[int], bool]
+) -> int | None:
+    """Look for the number in the cells of refused rows, which stand for nobody, and of mended ones."""
+    place = lead_import.mapping["fields"].get("country")
+    mended = LeadImportRow.objects.filter(lead_import_id=lead_import.pk)
+    refused = (row.cells for row in ledger.rows(_REFUSED))
+    for cells in chain(refused, [list(row.values) for row in mended]):
+        own = cells[place] if place is not None and place < len(cells) else ""
+        countries = {lead_import.options["country"], country_of(own) if own.strip() else "US"}
+        said = (_phone(cell, country) for cell in cells for country in countries)
+        if found := next((phone for phone in said if phone and is_theirs(phone)), None):
+            return found
+    return None
+
+
+def _phone(cell: str, country: str) -> int:
+    """Return the number in a cell as an integer; 0 without one."""
+    if sum(map(str.isdecimal, cell)) < FEWEST_DIGITS:
+        return 0
+    try:
+        return read_number(whole_number(plain_cell(cell)), country)[0]
+    except NumberRefused:
+        return 0
 
 
 def _delete_upload(lead_import: LeadImport) -> None:

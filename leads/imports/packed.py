@@ -25,6 +25,9 @@ MAX_DIRECTORY_BYTES = 2 * 1024 * 1024  # what lists so many entries is far below
 _ZIP = b"PK\x03\x04"
 _TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 _WORKBOOK = "xl/workbook.xml"
+# A row may say that it is any; a sheet has no more than these, and formats blank ones to its end.
+MAX_SHEET_ROWS = 1_048_576
+MOST_BLANK_ROWS = 10_000
 _IN_MEMORY = 8 * 1024 * 1024
 
 
@@ -143,13 +146,22 @@ def sheet_names(stream: IO[bytes]) -> list[str]:
 
 
 def workbook_rows(stream: IO[bytes], sheet_name: str) -> Iterator[list[str]]:
-    """Yield a sheet's rows, those of the first without a name, as people see them."""
+    """
+    Yield a sheet's rows, those of the first without a name, as people see them.
+
+    Behind 10,000 blank rows the table is over: what stands below is a stray cell or a made-up number.
+    """
     try:
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
         sheet = book[sheet_name] if sheet_name in book.sheetnames else book.worksheets[0]
         sheet.reset_dimensions()  # what the file says of its size isn't always true
-        for row in sheet.iter_rows(values_only=True):
-            yield [_cell_text(value) for value in row]
+        blank = 0
+        for row in sheet.iter_rows(max_row=MAX_SHEET_ROWS, values_only=True):
+            cells = [_cell_text(value) for value in row]
+            blank = 0 if any(cells) else blank + 1
+            if blank > MOST_BLANK_ROWS:
+                return
+            yield cells
     except Exception as exc:  # a broken workbook raises what it likes in openpyxl
         raise FileUnreadable("binary") from exc
 

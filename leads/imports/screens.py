@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from leads.imports.targets import ImportTarget
-    from leads.imports.verdict_file import StoredRow
+    from leads.imports.verdict_file import StoredRow, VerdictFile
 
 SHOWN_COLUMNS = 6
 
@@ -36,7 +36,7 @@ class VerdictCount:
     label: _StrPromise | str
     count: int
     looks: str  # the status word whose badge it wears
-    has_rows: bool
+    has_rows: bool  # whether they can be looked at
 
 
 def verdict_counts(lead_import: LeadImport) -> list[VerdictCount]:
@@ -49,7 +49,7 @@ def verdict_counts(lead_import: LeadImport) -> list[VerdictCount]:
             label=verdict.label,
             count=count,
             looks=_looks(verdict),
-            has_rows=True,
+            has_rows=bool(lead_import.verdicts_name),  # until the file goes, with the undo
         )
         for verdict in order
         if (count := lead_import.counts.get(verdict, 0))
@@ -135,25 +135,32 @@ def rows_with_verdict(
     """
     Return a page of the rows that the dry run gave this verdict, in file order.
 
-    A row that somebody has mended since stays in its place, with its new cells and verdict.
+    A row that somebody has mended since stays in its place, with its new cells and verdict; before them
+    all stand those that mending has given this verdict.
     """
     number = min(max(int(page), 1), 1_000_000) if page and page.isdecimal() else 1
-    skip = (number - 1) * PAGE_ROWS
+    skip, more = (number - 1) * PAGE_ROWS, PAGE_ROWS + 1
+    mended = {
+        row.row_number: row for row in LeadImportRow.objects.filter(lead_import_id=lead_import.pk)
+    }
     with read(lead_import.verdicts_name) as ledger:
         if ledger is None:
             return ListPage([], 1, has_next=False, total="0")
-        found = list(ledger.rows([verdict], skip=skip, limit=PAGE_ROWS + 1))
-        total = ledger.count(verdict)
-    shown = found[:PAGE_ROWS]
-    mended = {
-        row.row_number: row
-        for row in LeadImportRow.objects.filter(
-            lead_import_id=lead_import.pk, row_number__in=[row.number for row in shown]
-        )
-    }
+        came = [row for key, row in sorted(mended.items()) if _came_to(verdict, row, ledger)]
+        first = came[skip : skip + more]
+        behind = max(0, skip - len(came))
+        rest = list(ledger.rows([verdict], skip=behind, limit=more - len(first)))
+        total = ledger.count(verdict) + len(came)
+    found = [*first, *(mended.get(row.number) or row for row in rest)]
     places = shown_places(lead_import)
-    rows = [shown_row(mended.get(row.number) or row, places=places) for row in shown]
+    rows = [shown_row(row, places=places) for row in found[:PAGE_ROWS]]
     return ListPage(rows, number, has_next=len(found) > PAGE_ROWS, total=f"{total:,}")
+
+
+def _came_to(verdict: str, row: LeadImportRow, ledger: VerdictFile) -> bool:
+    """Tell whether a mended row has this verdict, and the dry run gave it another."""
+    before = ledger.row(row.row_number) if row.verdict == verdict else None
+    return before is not None and before.verdict != verdict
 
 
 def shown_row(row: StoredRow | LeadImportRow, *, places: list[int]) -> ShownRow:

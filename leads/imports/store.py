@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from convomono.lib.bulk import insert_rows, new_row, update_rows
 from convomono.lib.ids import uuid7
@@ -97,7 +98,13 @@ def _agreed_at(work: Work, row: ReadRow, days: ConsentDays) -> datetime | None:
     if said := work.plan.options["consent_given_at"]:
         return _instant(said) if work.plan.options["consent_kind"] else None
     day = days.consent_on(row)
-    return datetime.combine(day, time(), UTC) if day is not None else None
+    return _midnight(day, work.lead_import.client.time_zone) if day is not None else None
+
+
+@lru_cache(maxsize=4096)
+def _midnight(day: date, zone: str) -> datetime:
+    """Return where a client's day begins, as where somebody types it: UTC's begins on America's day before."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 @lru_cache(maxsize=16)

@@ -40,7 +40,9 @@ class LeadOperation(ClientOwned):
     `error`. `undoing` and `undone` follow a person's wish. `cursor_at` and `cursor_id` are the age
     and id of the last lead looked at: where a killed worker goes on, in each direction. The counts are
     leads: changed, left alone (`skipped_count`), and on undo taken back and kept as they are.
-    `progressed_at` is in real time.
+    `progressed_at` is in real time, `tries_count` how often a worker took it up since and came no further;
+    an export begins anew each time, so of it all count. What failed can be undone, and an undo that
+    failed (`undone_by_email` says that one was asked for) goes on where it stood.
     """
 
     class Kind(models.TextChoices):
@@ -73,6 +75,7 @@ class LeadOperation(ClientOwned):
     cursor_id = models.UUIDField(null=True, blank=True)
     stored_name = models.CharField(max_length=200, blank=True)
     error = models.CharField(max_length=400, blank=True)
+    tries_count = models.PositiveSmallIntegerField(default=0)
     created_by_email = models.CharField(max_length=254)
     undone_by_email = models.CharField(max_length=254, blank=True)
     progressed_at = models.DateTimeField()

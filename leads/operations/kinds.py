@@ -24,7 +24,7 @@ from leads.models import (
 from leads.models.people import MOST_TAGS
 from leads.services.scoring import rescore, weighing_of
 from leads.services.statuses import Cause, Why, move_leads
-from leads.services.suppressions import free_leads, keep_listed, scope_key
+from leads.services.suppressions import free_leads, is_erased, keep_listed, scope_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -336,6 +336,9 @@ class Delete(_Base):
                 cast("Lead", one.object)
                 for one in serializers.deserialize("json", json.dumps(row.before["rows"]))
             ]
+            if is_erased(client_id=row.client_id, phone_number=lead.phone_number):
+                kept[row.lead_id] = ERASED  # added again after the deletion, and erased since
+                continue
             same = Lead.objects.filter(client_id=row.client_id, phone_number=lead.phone_number)
             if same.exists() or Lead.objects.filter(pk=lead.pk).exists():
                 kept[row.lead_id] = NUMBER_AGAIN

@@ -7,6 +7,7 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from django.db.models import F, ProtectedError, Q
+from django.utils.translation import gettext as _
 
 from convomono.lib.db import IntegrityError
 from convomono.lib.lane import run_bulk
@@ -28,6 +29,7 @@ CHUNK = 200
 SLICE = 40  # a lead, a row and what hangs on it: within 10 ms on SQLite
 TRIES = 5
 Status = LeadOperation.Status
+UNFINISHED = (Status.QUEUED, Status.RUNNING, Status.UNDOING)
 
 
 class Overtaken(Exception):
@@ -172,7 +174,7 @@ def move(operation: LeadOperation, status: str, **columns: object) -> None:
     """Write how far it is, if nobody else did since: two workers never do a slice twice."""
     moved = LeadOperation.objects.filter(
         pk=operation.pk, status=status, cursor_id=operation.cursor_id
-    ).update(**columns)
+    ).update(**columns, tries_count=0)
     if not moved:
         raise Overtaken
 
@@ -189,5 +191,19 @@ def finish(operation: LeadOperation, *, from_status: str, to_status: str, now: d
     return bool(
         LeadOperation.objects.filter(pk=operation.pk, status=from_status).update(
             status=to_status, finished_at=now
+        )
+    )
+
+
+def give_up(operation: LeadOperation, *, now: datetime) -> bool:
+    """End an operation that gets no further, with a sentence; what it did can be undone. False if it ended."""
+    sentence = (
+        _("The file couldn't be made. Export again, and ask support if that fails too.")
+        if operation.kind == LeadOperation.Kind.EXPORT
+        else _("Something went wrong again and again. Ask support; what was done can be undone.")
+    )
+    return bool(
+        LeadOperation.objects.filter(pk=operation.pk, status__in=UNFINISHED).update(
+            status=Status.FAILED, error=sentence, finished_at=now
         )
     )

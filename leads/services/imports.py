@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from audit import actions
 from audit.services import record
 from convomono.lib.csvio import TextSniffer
@@ -13,6 +15,7 @@ from convomono.lib.db import atomic, on_commit
 from convomono.lib.files import delete_stored, new_name, open_stored, store
 from convomono.lib.jobs import enqueue
 from leads import jobs
+from leads.imports.packed import FileRefused
 from leads.imports.source import detect, read_again, unpacked
 from leads.imports.undo import UNDO_FOR
 from leads.models import ImportOptions, LeadImport, LeadImportRow
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 Status = LeadImport.Status
 # Ended, and may have imported something: also what was stopped, or failed, half way.
 _ENDED = (Status.COMMITTED, Status.CANCELLED, Status.FAILED)
+_MAPPED = (Status.UPLOADED, Status.CHECKED)  # its columns can be chosen, or chosen anew
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -165,12 +169,40 @@ def read_import_again(*, lead_import: LeadImport, reading: Mapping[str, object])
     """
     Read the file as somebody says it is: encoding, delimiter, sheet, header.
 
-    :raises FileRefused: with a sentence, if it is no table then
-    :raises ImportMovedOn: if the import is past its mapping
+    After a check it waits for its mapping again: the verdicts were those of other columns.
+
+    :raises FileRefused: with a sentence, if it is no table then, or gone
+    :raises ImportMovedOn: if the import is being checked or committed, or has ended
     """
-    with open_stored(lead_import.stored_name) as stream:
+    if lead_import.status not in _MAPPED:
+        raise ImportMovedOn
+    try:
+        stream = open_stored(lead_import.stored_name)
+    except FileNotFoundError:
+        raise FileRefused(_("The file is gone. Upload it again.")) from None
+    with stream:
         found = read_again(stream, lead_import.detected, reading=reading)
-    _move(lead_import, [Status.UPLOADED], Status.UPLOADED, detected=found, mapping={})
+    _map_anew(lead_import, found)
+
+
+@atomic
+def _map_anew(lead_import: LeadImport, found: Detected) -> None:
+    before = lead_import.verdicts_name
+    _move(
+        lead_import,
+        _MAPPED,
+        Status.UPLOADED,
+        detected=found,
+        mapping={},
+        counts={},
+        zones={},
+        rows_done=0,
+        verdicts_name="",
+        finished_at=None,
+    )
+    LeadImportRow.objects.filter(lead_import=lead_import).delete()
+    if before:
+        on_commit(lambda: delete_stored(before))
 
 
 @atomic
@@ -193,7 +225,7 @@ def check_import(
     before = lead_import.verdicts_name
     _move(
         lead_import,
-        [Status.UPLOADED, Status.CHECKED],
+        _MAPPED,
         Status.CHECKING,
         mapping=mapping,
         options=options,
@@ -301,9 +333,7 @@ def _start_undo(
     _move(
         lead_import,
         _ENDED,
-        Status.UNDOING,
-        undo_counts={},
-        undo_cursor=None,
+        Status.UNDOING,  # counts and cursor stay: one that failed goes on where it stood
         undone_by_email=actor.actor_email,
         progressed_at=real_now,
         tries_count=0,

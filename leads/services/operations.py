@@ -134,7 +134,7 @@ def cancel_operation(*, operation: LeadOperation, actor: Actor, now: datetime) -
 
 def may_undo(operation: LeadOperation, *, now: datetime) -> bool:
     """Tell whether an operation can still be taken back."""
-    ended = operation.status in {Status.DONE, Status.CANCELLED}
+    ended = operation.status in {Status.DONE, Status.CANCELLED, Status.FAILED}
     recent = operation.created_at > now - UNDO_FOR
     return operation.kind != Kind.EXPORT and ended and recent and operation.changed_count > 0
 
@@ -150,14 +150,19 @@ def undo_operation(
     """
     if not may_undo(operation, now=now):
         raise UndoRefused
+    # An undo that failed goes on behind the rows that it has taken back.
+    cursor_id = operation.cursor_id if operation.undone_by_email else None
     begun = compare_and_set(
         operation,
         "status",
         status=Status.UNDOING,
         cursor_at=None,
-        cursor_id=None,
+        cursor_id=cursor_id,
         undone_by_email=actor.actor_email,
         progressed_at=real_now,
+        tries_count=0,
+        error="",
+        finished_at=None,
     )
     if not begun:
         raise UndoRefused

@@ -11,6 +11,7 @@ from audit import actions
 from audit.services import record
 from convomono.lib.db import IntegrityError, atomic
 from convomono.lib.phone import parse_number
+from leads.doors import campaigns
 from leads.imports.places import likely_zones
 from leads.models import Consent, Lead
 from leads.services.scoring import rescore_called, rescore_lead, weighing_of
@@ -175,7 +176,8 @@ def change_lead(
         return False
     for name, value in {**asked, "tags": tags}.items():
         setattr(lead, name, value)
-    if {"region", "postal_code"} & set(changed):
+    # The zone too: one that is taken off leaves what place and number say, not what it said.
+    if is_moved := bool({"region", "postal_code", "time_zone"} & set(changed)):
         lead.zone_candidates = list(
             likely_zones(
                 lead.phone_number,
@@ -192,6 +194,8 @@ def change_lead(
         search_text=lead.search_text,
         updated_at=now,
     )
+    if is_moved:
+        campaigns().relocate(lead_id=lead.pk, zones=lead.zones)
     rescore_lead(lead.pk)
     # Names of columns alone: what they say is the person's.
     record(actions.LEAD_CHANGED, resource=lead, actor=actor, now=now, details={"changed": changed})

@@ -117,6 +117,15 @@ def erased_entries() -> QuerySet[Suppression]:
     return Suppression.objects.filter(phone_number__gte="#", phone_number__lt="$")
 
 
+def is_erased(*, client_id: UUID, phone_number: str) -> bool:
+    """Tell whether whoever has this number was erased by the client: the hash on its list says so."""
+    return Suppression.objects.filter(
+        client_id=client_id,
+        source=Suppression.Source.ERASURE,
+        phone_number__in=hashed_numbers(phone_number),
+    ).exists()
+
+
 def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept
     *,
     level: str,
@@ -164,15 +173,16 @@ def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept
     return row
 
 
-def keep_listed(*, scope_keys: Iterable[str], operation_id: UUID) -> None:
+def keep_listed(*, scope_keys: Iterable[str], operation_id: UUID | None) -> None:
     """
     Note that one more list names numbers which an earlier one put there: an undo of neither takes them off.
 
-    At most 200 at once, inside the caller's atomic block.
+    At most 200 at once, inside the caller's atomic block; a list that has no undo is no operation.
     """
-    Suppression.objects.filter(scope_key__in=list(scope_keys), operation_id__isnull=False).exclude(
-        operation_id=operation_id
-    ).update(operation_id=None)
+    rows = Suppression.objects.filter(scope_key__in=list(scope_keys), operation_id__isnull=False)
+    if operation_id is not None:
+        rows = rows.exclude(operation_id=operation_id)
+    rows.update(operation_id=None)
 
 
 @atomic

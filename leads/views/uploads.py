@@ -36,7 +36,15 @@ if TYPE_CHECKING:
     from leads.models import LeadImport
 
 _ANY_UPLOAD = UUID(int=0)
-SAMPLE = ("Ada", "Byron", "(212) 555-0101", "ada@example.com", "NY", "10001")
+_TEMPLATE = {
+    "First name": "Ada",
+    "Last name": "Byron",
+    "Phone": "(212) 555-0101",
+    "E-mail": "ada@example.com",
+    "State": "NY",
+    "ZIP": "10001",
+}
+_THERE = {"first_name", "last_name", "full_name", "phone_number", "email"}  # variables it fills
 
 
 @csrf_exempt  # the handlers must be set before the token is read from the body; then it is checked
@@ -117,11 +125,13 @@ def _content(request: ClientRequest, data: dict[str, Any]) -> tuple[str, IO[byte
 def import_template(request: ClientRequest) -> StreamingHttpResponse:
     """Hand out a spreadsheet with the columns that help, the script's variables among them."""
     target = _target(request)
-    names = ["First name", "Last name", "Phone", "E-mail", "State", "ZIP"]
-    known = {"first_name", "last_name", "full_name", "phone_number", "email", "company"}
-    more = [name for name in (target.variables if target else ()) if name not in known]
-    rows = [[*names, *more], [*SAMPLE, *(f"({name})" for name in more)]]
-    return csv_answer(csv_lines(rows), "leads-template.csv")
+    columns = _TEMPLATE.copy()
+    for name in target.variables if target else ():
+        if name == "company":
+            columns["Company"] = "Analytical Engines"
+        elif name not in _THERE:
+            columns[name] = f"({name})"
+    return csv_answer(csv_lines([list(columns), list(columns.values())]), "leads-template.csv")
 
 
 def _target(request: ClientRequest) -> ImportTarget | None:

@@ -13,11 +13,20 @@ from accounts.models import Client, ClientEvent
 from convomono.lib import clock, files
 from leads.imports import verdict_file
 from leads.imports.error_file import error_lines
+from leads.imports.work import Pace
 from leads.jobs import forget_person, resume_forgetting, work_on_operation
-from leads.models import Erasure, Lead, LeadImport, LeadImportChange, LeadImportRow, LeadOperation
+from leads.models import (
+    Erasure,
+    Lead,
+    LeadImport,
+    LeadImportChange,
+    LeadImportRow,
+    LeadOperation,
+    LeadOperationRow,
+)
 from leads.services.erasure import erase_lead
 from leads.services.imports import cancel_import
-from leads.services.operations import start_operation
+from leads.services.operations import delete_lead, start_operation, undo_operation as ask_undo
 from leads.services.retention import end_abandoned_imports, purge_import_files
 from reporting.jobs import delete_reports_of_erased
 from reporting.models import Report
@@ -71,7 +80,7 @@ def test_takes_a_person_out_of_the_files_and_rows_of_an_import(imported, erased)
     erasure = erased()
 
     assert erasure.done_at is not None
-    assert erasure.counts == {"imports": 1, "exports": 0, "open": 0}
+    assert erasure.counts == {"imports": 1, "exports": 0, "deleted": 0, "open": 0}
     assert erasure.number_hash == ""
     stored = everything_stored()
     for word in (b"Adaline", b"0171"):
@@ -290,3 +299,116 @@ def test_keeps_of_an_event_what_a_replay_needs():
 @pytest.mark.parametrize("body", ["no json", "[]", "3"])
 def test_keeps_nothing_of_an_event_it_cant_read(body):
     assert without_person(body) == "{}"
+
+
+def test_stops_an_export_that_has_read_the_person(acme, alice, erased, monkeypatch):
+    LeadFactory.create(client=acme, phone_number=NUMBER, first_name="Adaline")
+    operation = start_operation(
+        client=acme, kind="export", params={"format": "csv"}, total=1, actor=alice,
+        now=clock.now(), real_now=NOW,
+    )  # fmt: skip
+    store = files.store
+
+    def erased_meanwhile(**fields):
+        erased()
+        return store(**fields)
+
+    monkeypatch.setattr(files, "store", erased_meanwhile)
+    work_on_operation(operation_id=operation.pk)
+
+    operation.refresh_from_db()
+    assert (operation.status, operation.stored_name) == ("failed", "")
+    assert "Export again" in operation.error
+    assert b"Adaline" not in everything_stored()
+
+
+REFUSED = (
+    "Phone,First name,Company,Country\n"
+    "212-555-0172,Cid,Other,\n"
+    '212-555-0171,Adaline,"{{offer}}",\n'
+    "12,Bob,Broken,\n"
+)
+
+
+def test_finds_a_person_whose_row_was_refused(imported, acme, erased):
+    LeadFactory.create(client=acme, phone_number=NUMBER)
+    lead_import = imported(REFUSED)
+    assert lead_import.counts == {"new": 1, "row_unreadable": 1, "phone_too_short": 1}
+
+    erasure = erased()
+
+    assert erasure.counts["imports"] == 1
+    stored = everything_stored()
+    assert b"Adaline" not in stored and b"0171" not in stored and b"Bob" in stored
+
+
+@pytest.mark.parametrize(
+    ("row", "number"),
+    [
+        ("07946 123456,Adaline,{{x}},United Kingdom\n", "+447946123456"),
+        ("2.125550171E+09,Adaline,{{x}},\n", NUMBER),
+        ("x,Adaline,(212) 555-0171,\n", NUMBER),
+    ],
+)
+def test_reads_refused_rows_as_the_import_did(imported, acme, erased, row, number):
+    LeadFactory.create(client=acme, phone_number=number)
+    imported("Phone,First name,Company,Country\n2125550172,Cid,Other,\n" + row)
+
+    assert erased(number).counts["imports"] == 1
+    assert b"Adaline" not in everything_stored()
+
+
+def test_deletes_the_file_of_a_check_that_was_stopped_half_way(imported, acme, alice, erased):
+    LeadFactory.create(client=acme, phone_number=NUMBER)
+    stopped = imported("Phone,Name\n212-555-0172,Cid\n", commit=False)
+    LeadImport.objects.update(status="cancelled", rows_done=0)  # its file went on behind that
+
+    erasure = erased()
+
+    assert erasure.counts["imports"] == 1
+    assert LeadImport.objects.get().stored_name == ""
+    assert stopped.stored_name
+
+
+def deleted(lead: Lead, actor) -> LeadOperation:
+    pace = Pace(real_now=lambda: NOW, pause=lambda _seconds: None)
+    assert delete_lead(lead=lead, actor=actor, pace=pace, now=clock.now())
+    return LeadOperation.objects.get()
+
+
+def take_back(operation: LeadOperation, actor) -> None:
+    ask_undo(operation=operation, actor=actor, now=clock.now(), real_now=NOW)
+    work_on_operation(operation_id=operation.pk)
+
+
+def test_forgets_a_deleted_lead_whose_number_is_erased(acme, alice, erased):
+    gone = LeadFactory.create(client=acme, phone_number=NUMBER, first_name="Adaline")
+    operation = deleted(gone, alice)
+    other = LeadOperationRow.objects.create(
+        client=acme, operation=LeadOperation.objects.create(
+            client=acme, kind="tag", created_by_email="x@x.test", progressed_at=NOW, created_at=NOW,
+        ), lead_id=gone.pk, label="Adaline",
+    )  # fmt: skip
+    LeadFactory.create(client=acme, phone_number=NUMBER, first_name="Adaline")
+
+    erasure = erased()
+    take_back(operation, alice)
+
+    assert erasure.counts["deleted"] == 2
+    assert "Adaline" not in str(list(LeadOperationRow.objects.values()))
+    assert LeadOperationRow.objects.get(pk=other.pk).note == "erased"
+    assert not Lead.objects.filter(erased_at=None).exists()
+
+
+def test_brings_nobody_back_whose_number_is_erased(acme, alice, django_capture_on_commit_callbacks):
+    gone = LeadFactory.create(client=acme, phone_number=NUMBER, first_name="Adaline")
+    operation = deleted(gone, alice)
+    again = LeadFactory.create(client=acme, phone_number=NUMBER)
+    assert erase_lead(lead=again, reason="Asked", actor=alice, now=clock.now())  # its job waits
+
+    take_back(operation, alice)
+
+    operation.refresh_from_db()
+    assert (operation.undone_count, operation.kept_count) == (0, 1)
+    assert LeadOperationRow.objects.get().note == "erased"
+    assert not Lead.objects.filter(phone_number=NUMBER).exists()

@@ -6,12 +6,13 @@ import io
 import tracemalloc
 import zipfile
 from datetime import datetime
+from itertools import islice
 
 import openpyxl
 import pytest
 
 from leads.imports.error_file import error_lines
-from leads.imports.packed import FileRefused
+from leads.imports.packed import MOST_BLANK_ROWS, FileRefused, workbook_rows
 from leads.models import Lead
 from tests.factories.leads import upload
 
@@ -175,3 +176,36 @@ def test_refuses_a_zip_with_a_huge_list_of_contents_before_it_reads_the_list(ali
         tracemalloc.stop()
 
     assert peak < 8_000_000
+
+
+def with_row_numbers(*numbers: str) -> bytes:
+    """Return a workbook whose rows say that they are these."""
+    data, out = workbook(*([f"P{n}", f"+1212555{n:04}"] for n in range(len(numbers)))), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as book, zipfile.ZipFile(out, "w") as packed:
+        for name in book.namelist():
+            text = book.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                for place, number in reversed(list(enumerate(numbers, start=1))):
+                    text = text.replace(f'<row r="{place}"'.encode(), f'<row r="{number}"'.encode())
+                    for column in "AB":
+                        text = text.replace(
+                            f'"{column}{place}"'.encode(), f'"{column}{number}"'.encode()
+                        )
+            packed.writestr(name, text)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("number", ["1000000000000000", "1048577", "900000"])
+def test_ends_a_sheet_behind_ten_thousand_blank_rows(number):
+    content = with_row_numbers("1", "2", "9000", number)
+
+    rows = list(islice(workbook_rows(io.BytesIO(content), ""), 100_000))
+
+    assert len(rows) == 9000 + MOST_BLANK_ROWS
+    assert [row[0] for row in rows if any(row)] == ["P0", "P1", "P2"]
+
+
+def test_takes_a_small_workbook_with_a_row_far_away(alice, imported):
+    done = imported(with_row_numbers("1", "2", "3", "1000000000000000"))
+
+    assert (done.status, done.rows_total) == ("committed", 3)

@@ -7,9 +7,10 @@ from django.urls import reverse
 
 from audit.models import AuditLog
 from convomono.lib.files import delete_stored
-from leads.imports import mending
+from leads.imports import mending, screens
+from leads.imports.screens import rows_with_verdict
 from leads.models import Lead, LeadImportRow
-from tests.factories.leads import ask_commit
+from tests.factories.leads import SuppressionFactory, ask_commit
 
 FILE = "First name,Phone\nAda,212 555 0101\nBob,nope\nCy,12\nDi,\n"
 HTMX = {"HX-Request": "true"}
@@ -165,3 +166,59 @@ def test_says_that_the_file_is_gone(browse, mia, checked):
 
     assert answer.status_code == 422
     assert "The file is gone" in answer.text
+
+
+def test_keeps_mended_rows_that_are_still_wrong_where_people_look_for_them(browse, mia, checked):
+    browser = browse(mia)
+    browser.post(mend(checked, 3), {"cell_0": "Rob", "cell_1": "13"})
+    browser.post(mend(checked, 5), {"cell_0": "Dee", "cell_1": ""})
+
+    errors = b"".join(
+        browser.get(reverse("leads:import-errors", args=[checked.pk])).streaming_content
+    ).decode()
+    short = browser.get(reverse("leads:import-rows", args=[checked.pk, "phone_too_short"])).text
+    empty = browser.get(reverse("leads:import-rows", args=[checked.pk, "phone_missing"])).text
+    sent = browser.get(f"/api/v1/client/imports/{checked.pk}/rows/?after=3").json()["results"]
+
+    rows = [line.split(",")[:4] for line in errors.splitlines()[1:]]
+    assert rows == [
+        ["Rob", "13", "3", "Phone"],
+        ["Cy", "12", "4", "Phone"],
+        ["Dee", "", "5", "Phone"],
+    ]
+    assert "Rob" in short and "Cy" in short and "Dee" in empty
+    assert [(row["row"], row["cells"][0]) for row in sent] == [(4, "Cy"), (5, "Dee")]
+
+
+def test_pages_through_mended_and_other_rows(imported, monkeypatch, checked):
+    monkeypatch.setattr(screens, "PAGE_ROWS", 2)
+    row = imported("First name,Phone\nAda,nope\nBob,12\nCy,13\nDi,14\n", commit=False)
+    LeadImportRow.objects.create(
+        client_id=row.client_id, lead_import=row, row_number=2, verdict="phone_too_short",
+        values=["Ada", "1"],
+    )  # fmt: skip
+
+    pages = [
+        rows_with_verdict(lead_import=row, verdict="phone_too_short", page=number)
+        for number in ("1", "2", "3")
+    ]
+
+    assert [[one.row_number for one in page.rows] for page in pages] == [[2, 3], [4, 5], []]
+    assert [page.has_next for page in pages] == [True, False, False]
+    assert pages[0].total == "4"
+
+
+def test_tells_of_a_mended_row_that_the_commit_refused(
+    browse, mia, alice, acme, checked, run_jobs, django_capture_on_commit_callbacks
+):
+    browser = browse(mia)
+    browser.post(mend(checked, 3), {"cell_1": "212 555 0102"})
+    SuppressionFactory.create(client=acme, phone_number="+12125550102")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        ask_commit(checked, alice)
+    run_jobs()
+    page = browser.get(reverse("leads:import-rows", args=[checked.pk, "suppressed_client"])).text
+
+    assert "212 555 0102" in page
+    assert LeadImportRow.objects.get().verdict == "suppressed_client"

@@ -9,6 +9,7 @@ import pytest
 from accounts.models import Notification
 from campaigns.models import Campaign, Enrolment
 from campaigns.services.enrolment import enrol_lead
+from leads.imports import undo as undoing
 from leads.imports.undo import undo_rows
 from leads.imports.work import Pace, fail
 from leads.jobs import purge_import_changes
@@ -259,3 +260,24 @@ def test_reverts_when_the_commit_began_after_the_page_was_read(imported, alice):
     cancel_import(lead_import=done, keep=False, actor=alice, now=NOW, real_now=NOW)
 
     assert LeadImport.objects.get(pk=done.pk).status == "undoing"
+
+
+def test_goes_on_with_an_undo_that_failed_half_way(imported, alice, monkeypatch):
+    monkeypatch.setattr(undoing, "BATCH", 30)
+    done = imported(FILE)
+    kept = Lead.objects.order_by("pk").first()
+    assert kept is not None
+    Lead.objects.filter(pk=kept.pk).update(attempts_count=1, last_attempted_at=NOW)
+    undo_import(lead_import=done, actor=alice, now=NOW, real_now=NOW)
+    done.refresh_from_db()
+    pace = Pace(real_now=lambda: NOW, pause=lambda _seconds: None)
+    undoing._batch(done, undoing._created, pace=pace, now=NOW)
+    fail(done, reason="Something went wrong.", now=NOW)
+    assert Lead.objects.count() == 61
+
+    done = undo(LeadImport.objects.get(pk=done.pk), alice)
+
+    assert done.status == "undone"
+    assert done.undo_counts == {"removed": 89, "dialled": 1, "phase": "done"}
+    assert LeadImportChange.objects.get().left_reason == "dialled"
+    assert Lead.objects.get() == kept

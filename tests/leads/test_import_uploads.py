@@ -10,9 +10,11 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from convomono.lib import clock
+from convomono.lib.files import delete_stored, open_stored
 from convomono.lib.ids import uuid7
 from leads import jobs
-from leads.models import LeadImport
+from leads.models import LeadImport, LeadImportRow
+from leads.services.retention import purge_import_files
 from leads.views import parts
 
 FILE = "First name,Phone\nAda,212 555 0101\nBob,nope\n"
@@ -109,13 +111,13 @@ def test_needs_the_token_for_a_part(mia):
 
 
 def test_hands_out_a_template_with_the_scripts_variables(browse, mia, target):
-    target.variables = ["first_name", "offer"]
+    target.variables = ["first_name", "offer", "company"]
 
     text = b"".join(
         browse(mia).get(f"/app/imports/template/?campaign={target.campaign_id}").streaming_content
     ).decode("utf-8-sig")
 
-    assert text.splitlines()[0] == "First name,Last name,Phone,E-mail,State,ZIP,offer"
+    assert text.splitlines()[0] == "First name,Last name,Phone,E-mail,State,ZIP,offer,Company"
 
 
 def test_keeps_a_proof_of_consent_and_hands_it_out_as_a_download(browse, mia, vera, charlie):
@@ -196,3 +198,61 @@ def test_counts_the_bytes_of_unfinished_uploads(browse, mia, settings):
         assert send(browser, uuid7(), b"x" * 100, 0).status_code == 200
 
     assert send(browser, uuid7(), b"x", 0).status_code == 413
+
+
+def test_reads_a_file_another_way_after_the_check(
+    browse, mia, run_jobs, django_capture_on_commit_callbacks
+):
+    browser = browse(mia)
+    browser.post(NEW, {"pasted": "Phone;Name\n2125550101;Ada\nx;Bob\n", **CONSENT})
+    row = LeadImport.objects.get()
+    check, again = (reverse(f"leads:import-{name}", args=[row.pk]) for name in ("check", "reading"))
+    mapped = {"country": "US", "duplicates": "first", "existing": "fill"}
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(check, {**mapped, "column_0": "field:phone_number"})
+    run_jobs()
+    LeadImportRow.objects.create(
+        client_id=row.client_id, lead_import=row, row_number=3, verdict="new", values=["1", "2"]
+    )
+    before = LeadImport.objects.get()
+    assert before.status == "checked"
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(again, {"encoding": "utf-8", "delimiter": ",", "has_header": "on"})
+
+    row.refresh_from_db()
+    assert (row.status, row.detected["header"]) == ("uploaded", ["Phone;Name"])
+    assert (row.counts, row.mapping, row.verdicts_name) == ({}, {}, "")
+    assert not LeadImportRow.objects.exists()
+    assert "Check every row" in browser.get(reverse("leads:import-detail", args=[row.pk])).text
+    with pytest.raises(FileNotFoundError):
+        open_stored(before.verdicts_name)
+
+
+def test_says_that_a_file_is_gone_or_the_import_has_moved_on(browse, mia):
+    browser = browse(mia)
+    browser.post(NEW, {"pasted": FILE, **CONSENT})
+    row = LeadImport.objects.get()
+    delete_stored(row.stored_name)
+    address = reverse("leads:import-reading", args=[row.pk])
+    fields = {"encoding": "utf-8", "delimiter": ",", "has_header": "on"}
+
+    gone = browser.post(address, fields)
+    LeadImport.objects.update(status="committed")
+    late = browser.post(address, fields, follow=True)
+
+    assert (gone.status_code, "The file is gone" in gone.text) == (422, True)
+    assert "This import has moved on" in late.text
+
+
+def test_shows_counts_alone_once_the_files_are_gone(browse, mia, imported):
+    done = imported(FILE)
+    browser, address = browse(mia), reverse("leads:import-detail", args=[done.pk])
+    assert "phone_damaged" in browser.get(address).text
+    assert "Download 1 row to mend" in browser.get(address).text
+
+    purge_import_files(now=done.finished_at + timedelta(days=31))
+    page = browser.get(address).text
+
+    assert "Phone number damaged" in page
+    assert "phone_damaged" not in page and "to mend" not in page

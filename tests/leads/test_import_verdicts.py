@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -133,8 +134,9 @@ def test_reads_the_consent_of_each_row_where_the_file_says_it(imported, alice, a
 
     assert done.counts == {"new": 1, "no_consent": 3}
     consent = Consent.objects.get()
-    assert consent.lead.first_name == "Ada"
-    assert (consent.given_at, consent.source) == (datetime(2026, 11, 3, tzinfo=UTC), "Fair")
+    at = datetime(2026, 11, 3, tzinfo=ZoneInfo(acme.time_zone))  # the client's day, not Greenwich's
+    assert (at.utcoffset(), consent.lead.first_name) == (timedelta(hours=-5), "Ada")
+    assert (consent.given_at, consent.source) == (at, "Fair")
 
 
 def test_takes_the_first_good_number_of_several_and_keeps_the_others_in_order(imported):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError
 
 from audit.models import AuditLog
-from leads import resources
+from convomono.lib.ids import uuid7
+from leads import admin, resources
 from leads.models import Lead, Suppression
 from leads.resources import LeadResource, SuppressionResource
 from leads.services.suppressions import mark_leads
@@ -274,3 +276,45 @@ class Conflict(Exception):
 
     def has_error_label(self, label: str) -> bool:
         return label == "TransientTransactionError"
+
+
+def test_keeps_numbers_that_another_list_had_added_when_that_one_is_undone(acme, alice):
+    numbers = ["+12125550101", "+12125550102"]
+    for number in numbers:
+        SuppressionFactory.create(client=acme, phone_number=number, operation_id=uuid7())
+    named = table(["client", "phone_number", "reason"], (acme.name, numbers[0], "Asked"))
+
+    SuppressionResource().import_data(named, dry_run=True)
+    assert not Suppression.objects.filter(operation_id=None).exists()
+    SuppressionResource().import_data(named)
+    SuppressionResource().import_data(named)
+
+    assert Suppression.objects.get(operation_id=None).phone_number == numbers[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "action"),
+    [("lead", "leads.exported"), ("suppression", "suppressions.exported")],
+)
+def test_puts_an_export_on_record_and_refuses_a_huge_one(
+    browse, clerk, bob, monkeypatch, table, action
+):
+    made: dict[str, Any] = {"lead": LeadFactory, "suppression": SuppressionFactory}
+    made[table].create_batch(3)
+    fields = {"format": "0", "resource": "0"}
+    fields |= {f"{table}resource_phone_number": "on", f"{table}resource_client": "on"}
+    browser, address = browse(clerk), f"/admin/leads/{table}/export/"
+
+    sent = browser.post(address, fields)
+    entry = AuditLog.objects.get()
+    monkeypatch.setattr(admin, "MOST_EXPORTED", 2)
+    refused = browser.post(address, fields)
+
+    assert len(sent.content.splitlines()) == 4
+    assert (entry.action, entry.user_email, entry.details) == (
+        action,
+        clerk.email,
+        {"back_office": 3},
+    )
+    assert "These are more than 2" in refused.text
+    assert AuditLog.objects.count() == 1

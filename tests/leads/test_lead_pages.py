@@ -305,3 +305,21 @@ def test_shows_further_numbers_proofs_and_what_imports_and_lists_did(
     assert "form.pdf" in answer
     assert "Changed by an import" in page
     assert "Wrote a letter" in page
+
+
+def test_keeps_no_control_characters_that_somebody_types_or_a_program_sends(browse, mia, acme):
+    typed = {"first_name": "A\x01da", "company": "F\x1firm", "tags": "v\x02ip, \x03"}
+    typed |= {"phone_number": "212 555 0101", "country": "US", "consent_kind": "none"}
+    sent = {"phone_number": "2125550102", "last_name": "By\x01ron", "tags": ["v\x02ip"]}
+    browser = browse(mia)
+
+    assert browser.post("/app/leads/new/", typed).status_code == 302
+    answer = browser.post("/api/v1/client/leads/", sent, content_type="application/json")
+    refused = browser.post("/app/leads/change/", {"kind": "tag", "confirmed": "1", "tag": "\x01"})
+
+    assert answer.status_code == 201
+    rows = Lead.objects.order_by("phone_number").values_list(
+        "first_name", "last_name", "company", "tags"
+    )
+    assert list(rows) == [("Ada", "", "Firm", ["vip"]), ("", "Byron", "", ["vip"])]
+    assert refused.status_code != 500

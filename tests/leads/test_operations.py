@@ -525,3 +525,17 @@ def test_keeps_nothing_that_is_told_of_a_person_erased_meanwhile(acme, alice):
     assert (lead.first_name, lead.tags, lead.consent_status) == ("", [], "none")
     assert not Consent.objects.exists()
     assert not LeadNote.objects.exists()
+
+
+def test_exports_a_workbook_whatever_characters_a_lead_has(change, browse, mia, acme):
+    LeadFactory.create(
+        client=acme, first_name="A\x0bda\ufffe", company="\x01=1+1", tags=["v\x1fip"]
+    )
+
+    operation = change("export", scope="all", format="xlsx")
+
+    answer = browse(mia).get(f"/app/leads/changes/{operation.pk}/file/")
+    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(answer.streaming_content))).active
+    cells = next(sheet.iter_rows(min_row=2, values_only=True))
+    assert {"Ada", "'=1+1", "vip"} <= set(cells)
+    files.delete_stored(operation.stored_name)

@@ -27,6 +27,7 @@ from leads.services import (
     suppressed_numbers,
 )
 from leads.services.filling import fill_lead
+from leads.services.people import change_lead
 from leads.services.scoring import weighing_of
 from leads.services.summaries import LeadBook
 from tests.factories.accounts import NOW
@@ -259,3 +260,33 @@ def test_never_writes_a_whole_number_into_the_audit_log(acme, alice):
     assert not has_consent(lead)
     for entry in AuditLog.objects.all():
         assert "212555" not in f"{entry.resource} {entry.details}"
+
+
+def test_forgets_a_wrong_zone_that_somebody_takes_off(acme, alice):
+    campaign = make_draft(acme)
+    fields = LeadFields(time_zone="America/New_York")
+    lead = create_lead(
+        client=acme, phone_number="+14155550101", country="US", fields=fields, consent=CONSENT,
+        actor=alice, now=NOW,
+    )  # fmt: skip
+    Lead.objects.filter(pk=lead.pk).update(zone_candidates=[])  # as an import leaves it
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+    assert Enrolment.objects.get().zones == ["America/New_York"]
+
+    change_lead(lead=lead, fields=LeadFields(), names=("time_zone",), tags=[], actor=alice, now=NOW)
+
+    assert Lead.objects.get().zones == ["America/Los_Angeles"]
+    assert Enrolment.objects.get().zones == ["America/Los_Angeles"]
+
+
+def test_lets_waiting_enrolments_alone_follow_a_zone(acme, alice):
+    campaign, lead = make_draft(acme), LeadFactory.create(client=acme, zone_candidates=["X/Y"])
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+    Enrolment.objects.update(status="done")
+
+    change_lead(
+        lead=lead, fields=LeadFields(time_zone="America/Denver"), names=("time_zone",), tags=[],
+        actor=alice, now=NOW,
+    )  # fmt: skip
+
+    assert Enrolment.objects.get().zones == ["X/Y"]
