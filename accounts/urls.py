@@ -1,4 +1,4 @@
-"""Addresses of the accounts room: what both faces share."""
+"""Addresses of the accounts room: what both faces share, and a client's API keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import allauth.account.urls
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from accounts import views, views_acting
+from accounts import views, views_acting, views_keys
 
 # A person has the one address that the agency wrote down (`accounts.services.forget_other_addresses`):
 # a second one of their own could sign in, and reset their password, after the agency changed the first.
@@ -35,3 +35,13 @@ in_front: list[URLPattern] = [
         name="back-office-password",
     ),
 ]
+
+client_face: tuple[list[URLPattern], str] = (
+    [
+        path("api-keys/", views_keys.key_list, name="api-key-list"),
+        path("api-keys/new/", views_keys.key_create, name="api-key-create"),
+        path("api-keys/<uuid:api_key_id>/rotate/", views_keys.key_rotate, name="api-key-rotate"),
+        path("api-keys/<uuid:api_key_id>/revoke/", views_keys.key_revoke, name="api-key-revoke"),
+    ],
+    "accounts",
+)

@@ -132,6 +132,9 @@ REPORT_REQUESTED = "report.requested"
 WEBHOOK_REPLAYED = "webhook.replayed"
 WEBHOOK_SET_ASIDE = "webhook.set_aside"
 REPLAY_ORDERED = "replay.ordered"
+API_KEY_CREATED = "api_key.created"
+API_KEY_ROTATED = "api_key.rotated"
+API_KEY_REVOKED = "api_key.revoked"
 ENDPOINT_ADDED = "endpoint.added"
 ENDPOINT_CHANGED = "endpoint.changed"
 ENDPOINT_REMOVED = "endpoint.removed"
@@ -269,6 +272,9 @@ SENTENCES = {
     WEBHOOK_REPLAYED: _("Replayed a webhook event"),
     WEBHOOK_SET_ASIDE: _("Set a failed webhook event aside"),
     REPLAY_ORDERED: _("Ordered a replay of webhook events"),
+    API_KEY_CREATED: _("Made an API key"),
+    API_KEY_ROTATED: _("Made an API key in place of another"),
+    API_KEY_REVOKED: _("Revoked an API key"),
     ENDPOINT_ADDED: _("Added a webhook address"),
     ENDPOINT_CHANGED: _("Changed a webhook address"),
     ENDPOINT_REMOVED: _("Removed a webhook address"),

@@ -28,7 +28,7 @@ from convomono.lib.jobs import queue_pages
 
 handler404 = "convomono.lib.outages.not_found"
 handler500 = "convomono.lib.outages.server_error"
-_ROOMS_OF_CLIENTS = (telephony, reporting, campaigns, leads, billing, webhooks)
+_ROOMS_OF_CLIENTS = (accounts, telephony, reporting, campaigns, leads, billing, webhooks)
 _ROOMS_OF_THE_AGENCY = (reporting, billing.clients, telephony, campaigns, leads, billing, webhooks)
 _ROOMS_WITH_API = (accounts, telephony, leads, billing, campaigns, reporting)
 

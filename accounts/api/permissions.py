@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 from accounts.access import can_manage
+from accounts.models import ApiKey
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -16,14 +17,19 @@ if TYPE_CHECKING:
 
 
 class ClientFace(BasePermission):
-    """A client's people read; its managers and owners write."""
+    """A client's people read; its managers and owners write, and so do keys that are made for it."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
         # A token outlives the moment in which its owner is kept out, so that is asked each time.
         if not (user.is_authenticated and user.is_active and user.client and user.client.is_active):
             return False
-        return request.method in SAFE_METHODS or can_manage(user)
+        if request.method in SAFE_METHODS:
+            return True
+        if isinstance(request.auth, ApiKey) and not request.auth.may_write:
+            self.message = "This API key only reads."
+            return False
+        return can_manage(user)
 
 
 class ClientLauncher(ClientFace):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from accounts.models import Client, User
+from accounts.api_keys import create_api_key
+from accounts.models import ApiKey, Client, User
 from accounts.services import Rights, add_client_user, change_client
 from billing.clients.services import open_account
 from billing.models import Payment
@@ -95,6 +96,9 @@ def make_agency(*, now: datetime, minutes: int) -> Agency:
     rival = _client("Rival Roofing", "America/Los_Angeles", "0.32", root, now, minutes)
     _sold_too_many(acme, root, now)
     alice = _person(acme, "alice@acme.test", "Alice Archer", "owner", root, now, can_launch=True)
+    create_api_key(
+        client=acme, name="CRM", scope=ApiKey.Scope.WRITE, expires_at=None, actor=alice, now=now
+    )
     _person(acme, "mia@acme.test", "Mia Moss", "manager", root, now)
     _person(acme, "vera@acme.test", "Vera Voss", "viewer", root, now)
     _person(rival, "charlie@rival.test", "Charlie Cole", "owner", root, now, can_launch=True)

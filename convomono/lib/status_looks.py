@@ -55,6 +55,9 @@ STATUS_LOOKS: dict[str, tuple[str, str]] = {
     "given": ("ok", "check"),
     "none": ("quiet", "minus-circle"),
     "revoked": ("bad", "no-symbol"),
+    # Keys of programs
+    "replaced": ("warn", "arrow-path"),
+    "expired": ("quiet", "clock"),
     # A lead in a campaign, one try, and the call it became
     "dialling": ("accent", "phone-arrow-up-right"),
     "in_call": ("accent", "phone"),

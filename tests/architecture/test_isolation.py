@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 
+from accounts.api_keys import create_api_key
 from accounts.models import User
 from billing.models import Difference, GrantRun, Invoice, Reconciliation
 from billing.services import ask_credit, ask_statement, current_rate, open_wallet, purchase
@@ -159,6 +160,9 @@ def ids(acme, rival, root, alice, vera, now):
         actor=root,
         now=now,
     )
+    api_key, _secret = create_api_key(
+        client=acme, name="CRM", scope="read", expires_at=None, actor=alice, now=now
+    )
     endpoint = EndpointFactory.create(client=acme)
     delivery = EndpointDeliveryFactory.create(endpoint=endpoint)
     run = Reconciliation.objects.create(
@@ -180,6 +184,7 @@ def ids(acme, rival, root, alice, vera, now):
         "replay_id": ReplayRun.objects.create(kind="again", asked_by_email="", created_at=now).pk,
         "difference_id": difference.pk,
         "endpoint_id": endpoint.pk,
+        "api_key_id": api_key.pk,
         "delivery_id": delivery.pk,
         "campaign_id": campaign.pk,
         "invoice_id": Invoice.objects.get().pk,
@@ -250,6 +255,7 @@ def cast(vera, mia, alice, charlie, bob, root):
     return people | {"bob": bob, "granted": granted, "root": root, "nobody": None}
 
 
+CLIENT_GATES = {"viewer", "manager", "launcher", "owner"}
 STAFF, CLIENTS = {"bob", "granted", "root"}, {"vera", "mia", "alice", "charlie"}
 LET_IN = {
     "public": set(CAST),
@@ -343,6 +349,7 @@ def client_rows():
     """The ids that name a row of one client."""
     return {
         "endpoint_id",
+        "api_key_id",
         "delivery_id",
         "campaign_id",
         "launch_request_id",
@@ -372,7 +379,7 @@ def test_answers_404_for_an_id_that_nobody_has(room, cast, browse):
         names = OURS[name].pattern.converters
         if not any(key.endswith("_id") for key in names):
             continue
-        browser = owner if ROUTES[name] in {"viewer", "manager", "launcher"} else staff
+        browser = owner if ROUTES[name] in CLIENT_GATES else staff
         nobody = {key: uuid7() if key.endswith("_id") else WORDS[key] for key in names}
         for method in ("get", "post"):
             status = _ask(browser, name, nobody, method)

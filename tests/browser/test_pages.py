@@ -100,6 +100,8 @@ OF_A_CLIENT = (
     "/app/may-we-call/?number=%2B12125550171",
     "/app/notifications/",
     "/app/do-not-call/import/",
+    "/app/api-keys/",
+    "/app/api-keys/new/",
     "/app/webhooks/",
     "/app/webhooks/new/",
     "/app/webhooks/{endpoint}/",

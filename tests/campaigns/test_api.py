@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.test import Client as Browser
 
+from accounts.api_keys import create_api_key
 from billing.models import Reservation
 from campaigns import settings_schema
 from campaigns.api.serializers import CampaignWriteSerializer
@@ -27,9 +29,7 @@ from tests.factories.campaigns import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.test import Client as Browser
-
-    from accounts.models import User
+    from accounts.models import Client, User
 
 API = "/api/v1/client/"
 
@@ -377,3 +377,19 @@ def test_reads_back_all_that_can_be_written(browse: Callable[[User], Browser], m
     changed = send(browser, path, "patch", weekdays=[0], max_attempts=2, knowledge_text="")
     expected = {**written, "weekdays": [0], "max_attempts": 2, "knowledge_text": ""}
     assert expected.items() <= changed.json().items()
+
+
+def test_launches_only_with_a_key_made_for_it(alice: User, equipped: Client) -> None:
+    campaign = make_ready(equipped)
+    enrol(campaign, 1)
+    path, answers = f"{API}campaigns/{campaign.pk}/launch/", []
+    for scope in ("write", "launch"):
+        _key, secret = create_api_key(
+            client=equipped, name="CRM", scope=scope, expires_at=None, actor=alice, now=NOW
+        )
+        body = {"launch_key": str(uuid7())}
+        bearer = {"Authorization": f"Bearer {secret}"}
+        answers.append(Browser().post(path, body, content_type="application/json", headers=bearer))
+
+    assert [answer.status_code for answer in answers] == [403, 201]
+    assert BatchCall.objects.get().launched_by_email == "API key CRM (alice@acme.test)"
