@@ -108,6 +108,30 @@ def test_writes_and_is_named_in_the_audit_log(alice: User, acme: Client) -> None
     assert entry.client_id == acme.pk
 
 
+def test_changes_all_that_a_manager_changes(alice: User, acme: Client) -> None:
+    lead = LeadFactory.create(client=acme)
+    campaign = make_draft(acme)
+    _key, secret = make(alice, "write")
+
+    def answered(path: str, method: str = "post", **body: Any) -> Any:
+        answer = ask(secret, path, method, **body)
+        assert answer.status_code < 300, (path, answer.content)
+        return answer.json() if answer.content else None
+
+    answered(f"leads/{lead.pk}/", "patch", first_name="Eve")
+    answered(f"leads/{lead.pk}/", "delete")
+    answered(f"campaigns/{campaign.pk}/", "patch", goal="A day", weekdays=[1])
+    answered(f"campaigns/{campaign.pk}/prepare/")
+    listed = answered("suppressions/", phone_number="+12125550101", reason="CRM")
+    answered(f"suppressions/{listed['suppression_id']}/", "delete", reason="A mistake")
+    answered("imports/", csv="Phone\n2125550102\n", consent_kind="none")
+
+    who = set(AuditLog.objects.exclude(action="api_key.created").values_list("user_type"))
+    assert ("api_key",) in who and ("client",) not in who
+    campaign.refresh_from_db()
+    assert campaign.prepared_by_email == "API key CRM (alice@acme.test)"
+
+
 def test_launches_only_if_whoever_made_it_may(mia: User) -> None:
     with pytest.raises(MayNotLaunch):
         make(mia, "launch")
