@@ -21,6 +21,9 @@ if not FIELD_ENCRYPTION_KEYS:
     raise env.EnvironmentInvalid(
         "FIELD_ENCRYPTION_KEYS is not set. .env.example says how to make one."
     )
+if not VAR_DIR.is_absolute():
+    # As a trial has it: each process would keep the files below the folder that it was started in.
+    raise env.EnvironmentInvalid("VAR_DIR must begin with / in production, or not be set.")
 if clock.CLOCK.factor != 1:
     raise env.EnvironmentInvalid("SANDBOX_CLOCK_FACTOR is for trials: unset it in production.")
 

@@ -95,3 +95,19 @@ def test_counts_as_many_proxies_for_the_api_as_for_signing_in():
         [sys.executable, "-c", program], env=given, capture_output=True, check=True, text=True
     )
     assert done.stdout.split() == ["2", "2"]
+
+
+def test_refuses_to_keep_files_wherever_a_process_was_started():
+    """`VAR_DIR=var` of a trial, left in a server's file of variables, would win over its units."""
+    program = "import convomono.settings.production as p\nprint(p.VAR_DIR)\n"
+    given = PRODUCTION | {"SENTRY_DSN": ""}
+    command = [sys.executable, "-c", program]
+    relative = subprocess.run(
+        command, env=given | {"VAR_DIR": "var"}, capture_output=True, check=False, text=True
+    )
+    assert relative.returncode == 1
+    assert "VAR_DIR must begin with /" in relative.stderr
+    absolute = subprocess.run(
+        command, env=given | {"VAR_DIR": "/srv/x"}, capture_output=True, check=True, text=True
+    )
+    assert absolute.stdout.strip() == "/srv/x"

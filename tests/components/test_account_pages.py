@@ -26,7 +26,6 @@ PUBLIC = [
 ]
 OWN = [
     "/account/logout/",
-    "/account/email/",
     "/account/password/change/",
     "/account/reauthenticate/",
     "/account/2fa/",
