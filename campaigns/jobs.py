@@ -24,7 +24,6 @@ from campaigns.services import (
     launching,
     preparing,
     steering,
-    variables,
     workspace,
 )
 from convomono.lib import clock
@@ -304,12 +303,3 @@ def remind_follow_ups(**_later: object) -> int:
             text=f"{row.note}\n\n{settings.PUBLIC_BASE_URL}/app/leads/{row.lead_id}/",
         )
     return len(due)
-
-
-def fill_variables(*, campaign_id: str, **_later: object) -> int:
-    """Fill the leads that wait in a campaign as its variables' rules say now; returns how many slices."""
-    last, slices = None, 0
-    while (last := variables.fill_waiting(campaign_id=UUID(campaign_id), after=last)) is not None:
-        slices += 1
-        time.sleep(PAUSE_SECONDS)
-    return slices

@@ -17,7 +17,9 @@ from campaigns.dialling.windows import Hours
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide
 from campaigns.services.launching import waiting_leads
 from campaigns.services.limits import client_limits
+from campaigns.services.variables import variable_rules
 from campaigns.timetable import PlaceGroup
+from campaigns.variables import said_values
 from convomono.lib.phone import is_fictional
 from leads.models import Lead
 from leads.services import suppressed_numbers
@@ -122,9 +124,12 @@ def _read_each(
     missing: Counter[str] = Counter()
     columns = [
         *("phone_number", "lead__other_numbers", "lead__status", "lead__consent_status"),
-        "dynamic_vars",
+        *("dynamic_vars", *script.LEAD_COLUMNS),
     ]
-    rows = waiting.values_list(*(columns if names else columns[:-1]))
+    rules = variable_rules(campaign.pk) if names else []
+    optional = {rule.name for rule in rules if not rule.is_required}
+    asked = [name for name in names if name not in optional]
+    rows = waiting.values_list(*(columns if asked else columns[:4]))
     for some in batched(rows.iterator(chunk_size=_CHUNK), _CHUNK):
         listed = suppressed_numbers(
             client_id=campaign.client_id,
@@ -135,7 +140,10 @@ def _read_each(
             if number in listed or any(one in listed for one in others):
                 stopped.append(number)
             elif values and _fate(status, consent) == "callable":
-                missing.update(name for name in names if not values[0].get(name))
+                given, *fields = values
+                own = script.field_values(*fields, phone_number=number)
+                said = said_values(rules, own=own, given=given)
+                missing.update(name for name in asked if not said.get(name))
     return stopped, missing
 
 

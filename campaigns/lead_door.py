@@ -68,7 +68,6 @@ class LeadDoor:
                 lead_id=lead.pk,
                 phone_number=lead.phone_number,
                 zones=lead.zones,
-                dynamic_vars=script.lead_values(lead),
             )
             for lead in leads
         ]

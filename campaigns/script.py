@@ -72,13 +72,26 @@ def unknown_variables(names: Iterable[str], known: Iterable[str]) -> list[str]:
 
 def lead_values(lead: Lead) -> dict[str, str]:
     """Return the variables that a lead's own fields fill; an empty field fills none."""
+    return field_values(
+        lead.first_name, lead.last_name, lead.company, lead.email, phone_number=lead.phone_number
+    )
+
+
+# As `field_values` takes them, of an enrolment's row.
+LEAD_COLUMNS = ("lead__first_name", "lead__last_name", "lead__company", "lead__email")
+
+
+def field_values(
+    first_name: str, last_name: str, company: str, email: str, *, phone_number: str
+) -> dict[str, str]:
+    """Return what `lead_values` does, of a row that was read without its lead."""
     values = {
-        "first_name": lead.first_name,
-        "last_name": lead.last_name,
-        "full_name": lead.full_name,
-        "company": lead.company,
-        "email": lead.email,
-        "phone_number": lead.phone_number,
+        "first_name": first_name,
+        "last_name": last_name,
+        "full_name": f"{first_name} {last_name}".strip(),
+        "company": company,
+        "email": email,
+        "phone_number": phone_number,
     }
     return {name: value for name, value in values.items() if value}
 

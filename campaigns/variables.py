@@ -86,6 +86,21 @@ def filled(rules: Iterable[VariableRule], values: Mapping[str, str]) -> dict[str
     return said
 
 
+def merged(own: Mapping[str, str], given: Mapping[str, object]) -> dict[str, str]:
+    """
+    Return a lead's values in a campaign as they were given: its own fields as they are now, unless the
+    campaign was given another value of that name (by a column of its file, or a program). An empty one is none.
+    """
+    return {**own, **{name: str(value) for name, value in given.items() if str(value)}}
+
+
+def said_values(
+    rules: Iterable[VariableRule], *, own: Mapping[str, str], given: Mapping[str, object]
+) -> dict[str, str]:
+    """Return what a call says of a lead: `merged`, and the rules as they are now. All that shows or counts it asks here."""
+    return filled(rules, merged(own, given))
+
+
 def problems(rules: Iterable[VariableRule], values: Mapping[str, str]) -> dict[str, str]:
     """Return by name what is wrong with the values, or required, without a default, and missing."""
     found = {}

@@ -22,7 +22,7 @@ from campaigns.api.serializers import CallDetailSerializer, CallSerializer
 from campaigns.models import Campaign, Enrolment
 from campaigns.services.enrolment import enrol_lead
 from campaigns.services.variables import variable_rules
-from campaigns.variables import problems
+from campaigns.variables import merged, problems
 from convomono.lib import clock
 from convomono.lib.phone import NumberRefused
 from leads.imports.work import Pace
@@ -165,6 +165,8 @@ class LeadList(generics.ListAPIView[Lead]):
         campaign = None
         if campaign_id := data.get("campaign_id"):
             campaign = get_or_404(Campaign.objects.visible_to(user), campaign_id)
+            if campaign.status == Campaign.Status.ARCHIVED:
+                raise Conflict("The campaign is archived: nobody is added to it.", code="archived")
             _check_variables(campaign, data)
         lead, is_new = _find_or_add(user, data)
         if campaign is not None:
@@ -239,7 +241,8 @@ def _check_variables(campaign: Campaign, data: dict[str, Any]) -> None:
     """
     own = {name: data[name] for name in ("first_name", "last_name", "company", "email")}
     own["full_name"] = f"{own['first_name']} {own['last_name']}".strip()
-    values = {**own, "phone_number": data["phone_number"], **data["dynamic_vars"]}
+    own["phone_number"] = data["phone_number"]
+    values = merged(own, data["dynamic_vars"])
     if wrong := problems(variable_rules(campaign.pk), values):
         raise ValidationError({"dynamic_vars": wrong}, code="variable")
 

@@ -20,8 +20,8 @@ from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, BatchCall, Campaign, Enrolment
 from campaigns.services.steering import pause_by_system, pause_campaign_by_system
 from convomono.lib.db import IntegrityError, run_atomic
-from leads.models import Suppression
-from leads.services import suppress
+from leads.models import Lead, LeadStatusChange, Suppression
+from leads.services import record_summary, suppress
 from telephony.provider import (
     Batch,
     DoNotCall,
@@ -300,7 +300,14 @@ def _after_refusal(attempt: Attempt, error: Rejected, now: datetime) -> None:
         )
         _end(attempt, Status.SUPPRESSED, now)
     elif _BAD_DESTINATION.search(error.message) and not is_ours(error):
-        _end(attempt, Status.INVALID, now)
+        # The number is wrong in every campaign, so the lead is told of too.
+        if _end(attempt, Status.INVALID, now):
+            record_summary(
+                lead_id=attempt.lead_id,
+                why=LeadStatusChange.Why.REFUSED,
+                now=now,
+                status=Lead.Status.INVALID,
+            )
     else:
         return_to_line(attempt=attempt, due_at=now, waiting_reason="", now=now)
         halt_after(error, batch_call_id=attempt.batch_call_id, now=now)
@@ -325,8 +332,8 @@ def halt_after(error: Rejected, *, batch_call_id: UUID, now: datetime) -> None:
     )
 
 
-def _end(attempt: Attempt, status: str, now: datetime) -> None:
-    move_enrolment(
+def _end(attempt: Attempt, status: str, now: datetime) -> bool:
+    return move_enrolment(
         enrolment_id=attempt.enrolment_id,
         from_statuses=(Status.DIALLING,),
         to_status=status,

@@ -16,6 +16,7 @@ from campaigns.dialling.windows import Hours, days_in, known_zones
 from campaigns.models import Attempt, BatchCall, CallingWindow, Enrolment, PersonPace, RetryPolicy
 from campaigns.rules import Decision, DialFacts, DialPolicy, DialWindow, decide
 from campaigns.services.limits import client_limits
+from campaigns.services.variables import variable_rules
 from leads.services import has_consent, listed_among, suppressed_numbers
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from campaigns.calling_rules import Limits
     from campaigns.calling_rules.places import Place
+    from campaigns.variables import VariableRule
     from leads.services import Listed
 
 # What counts as a call to a person: it rang, or may have.
@@ -50,6 +52,7 @@ class Candidate:
     enrolment: Enrolment
     facts: DialFacts
     rules: CallingRules
+    variables: tuple[VariableRule, ...]
     kept: Attempt | None
     pace_of: UUID | None
     preferred_number: str
@@ -87,7 +90,7 @@ def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[
 def load_candidates(
     *, batch_call: BatchCall, enrolments: Sequence[Enrolment], now: datetime
 ) -> list[Candidate]:
-    """Read what decisions about these enrolments need; seven queries, however many they are."""
+    """Read what decisions about these enrolments need; eight queries, however many they are."""
     if not enrolments:
         return []
     numbers = sorted({one.phone_number for one in enrolments})
@@ -117,6 +120,7 @@ def load_candidates(
         campaign_id=batch_call.campaign_id,
         phone_numbers=sorted({number for some in theirs.values() for number in some}),
     )
+    variables = tuple(variable_rules(batch_call.campaign_id))
     listed = {key: listed_among(some, suppressed) for key, some in theirs.items()}
     return [
         Candidate(
@@ -133,6 +137,7 @@ def load_candidates(
                 is_callback=one.callback_at is not None,
             ),
             rules=places[one.pk][1],
+            variables=variables,
             kept=kept.get(one.pk),
             pace_of=turns.get(one.phone_number),
             preferred_number=_last_number(earlier.get(one.pk, ()))

@@ -15,6 +15,7 @@ from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.experimenting import version_for
 from campaigns.settings_schema import max_call_seconds, with_defaults
+from campaigns.variables import said_values
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
 from leads.models import Lead
@@ -336,5 +337,8 @@ def _variables(candidate: Candidate) -> dict[str, str]:
     """Return what fills the script; what this lead lacks is empty, or its name would be read aloud."""
     enrolment, version = candidate.enrolment, _version(candidate)
     missing = dict.fromkeys(script.own_variables(version.script_raw, version.opening_line), "")
-    given = {name: str(value) for name, value in enrolment.dynamic_vars.items()}
-    return {**missing, **script.lead_values(enrolment.lead), **given}
+    own = script.lead_values(enrolment.lead)
+    return {
+        **missing,
+        **said_values(candidate.variables, own=own, given=enrolment.dynamic_vars),
+    }

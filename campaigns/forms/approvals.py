@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.forms.instants import InstantField
+
 MOST_MINUTES = 1_000_000
 
 
@@ -37,10 +39,9 @@ class AskForm(forms.Form):
     """What somebody says to whoever approves, and when it should start."""
 
     request_id = forms.UUIDField(widget=forms.HiddenInput)
-    starts_at = forms.DateTimeField(
+    starts_at = InstantField(
         label=_("Start at"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Empty: as soon as it is approved."),
     )
     note = forms.CharField(

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import script
+from campaigns.forms.instants import InstantField
 from campaigns.forms.step import StepForm, sound_text
 from campaigns.models import BatchCall
 
@@ -119,10 +120,9 @@ class KnowledgeForm(StepForm):
 class LaunchForm(forms.Form):
     """The numbers a person agreed to, and the key that makes pressing twice one launch."""
 
-    starts_at = forms.DateTimeField(
+    starts_at = InstantField(
         label=_("Start at"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Empty: at once. The minutes are reserved now."),
     )
     mode = forms.ChoiceField(

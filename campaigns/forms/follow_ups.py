@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from campaigns.forms.instants import InstantField
 from campaigns.models import Campaign, FollowUpRule
 from convomono.lib.ids import uuid7
 
@@ -31,9 +32,8 @@ class FollowUpForm(forms.Form):
     """When to call back, in the lead's time, what was said, and who does it."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
-    due_at = forms.DateTimeField(
+    due_at = InstantField(
         label=_("When"),
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
     )
     note = forms.CharField(label=_("What"), max_length=500)

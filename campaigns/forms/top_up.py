@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.forms.instants import InstantField
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -22,9 +24,8 @@ class TopUpForm(forms.Form):
     """When new leads are launched, and how many minutes each such launch may reserve."""
 
     is_active = forms.BooleanField(label=_("Launch new leads by themselves"), required=False)
-    next_at = forms.DateTimeField(
+    next_at = InstantField(
         label=_("First at"),
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     every_minutes = forms.TypedChoiceField(label=_("Then"), choices=EVERY, coerce=int)
     most_minutes = forms.IntegerField(

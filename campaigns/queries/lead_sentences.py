@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _, gettext_lazy
 
 from campaigns.dialling.waiting import FOR_NOBODY_DUE
+from campaigns.dialling.wording import reasons
 from campaigns.models import BatchCall, Enrolment
-from campaigns.rules import waiting_sentence
+from campaigns.rules import Verdict, waiting_sentence
 from convomono.lib.display import brief_instant
 
 if TYPE_CHECKING:
@@ -64,10 +65,18 @@ def _not_running(launch: BatchCall) -> str:
 def _not_in_line(row: Enrolment) -> str:
     if row.status == Enrolment.Status.CANCELLED and row.removed_at is not None:
         return str(_BY_HAND)
+    if row.status == Enrolment.Status.INVALID:
+        return _invalid(row)
     launch = row.batch_call
     is_batch = launch is not None and launch.mode == BatchCall.Mode.RETELL_BATCH
     is_at_retell = is_batch and row.status == Enrolment.Status.DIALLING
     return str(_AT_RETELL if is_at_retell else _STATES[row.status])
+
+
+def _invalid(row: Enrolment) -> str:
+    """Say why a lead can't be called; without a decision against it the platform said that there is no such number."""
+    told = reasons(row.decision) if row.decision.get("verdict") == Verdict.DENY else []
+    return " ".join(one.sentence for one in told) or str(_STATES[row.status])
 
 
 def _due(row: Enrolment, launch: BatchCall) -> str:

@@ -12,6 +12,8 @@ from campaigns.models import Attempt, Enrolment, FollowUp
 from campaigns.queries.lead_sentences import lead_sentence
 from campaigns.queries.lead_statuses import StatusHistory, status_history
 from campaigns.queries.leads_history import Line, history
+from campaigns.services.variables import rules_of
+from campaigns.variables import said_values
 from convomono.lib.pages import keyset_page
 from leads.models import Consent, Lead, LeadNote
 from leads.services import listed_among, numbers_of, suppressed_numbers
@@ -19,11 +21,13 @@ from leads.services.scoring import weighing_of
 from telephony.models import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
 
     from campaigns.models import Campaign
+    from campaigns.variables import VariableRule
     from convomono.lib.pages import KeysetPage
     from leads.scoring import Score
 
@@ -140,6 +144,7 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
     follow_ups = list(
         FollowUp.objects.filter(**own).select_related("assignee").order_by("-due_at")[:MOST_ROWS]
     )
+    rules = rules_of(row.campaign_id for row in enrolments)
     return LeadPage(
         lead=lead,
         enrolments=with_sentences(enrolments, now=now),
@@ -148,7 +153,7 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
         other_calls=[call for call in calls if call.attempt_id not in known],
         suppressed_on=own_level,
         listed_other=others.phone_number if others and not own_level else "",
-        next_calls=[_next_call(row, lead, now) for row in enrolments],
+        next_calls=[_next_call(row, lead, rules[row.campaign_id], now) for row in enrolments],
         follow_ups=[row for row in follow_ups if row.status == FollowUp.Status.OPEN],
         notes=notes,
         history=history(
@@ -166,8 +171,10 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
     )
 
 
-def _next_call(row: Enrolment, lead: Lead, now: datetime) -> NextCall:
-    values = {**row.dynamic_vars, **script.lead_values(lead)}
+def _next_call(
+    row: Enrolment, lead: Lead, rules: Sequence[VariableRule], now: datetime
+) -> NextCall:
+    values = said_values(rules, own=script.lead_values(lead), given=row.dynamic_vars)
     waits = row.status == Enrolment.Status.QUEUED
     deferred = waits and row.next_attempt_at > now and row.decision.get("verdict") == "defer"
     return NextCall(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
-
 from campaigns.enrolments import LIVE
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries.lead_sentences import lead_sentence
+from convomono.lib.pages import capped_count
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from campaigns.models import Campaign
 
 NEXT_ROWS = 5  # on the live page
-MOST_ASIDE = 100
+ASIDE_ROWS = 20  # of each list beside the line, where all are shown
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,29 @@ class LineRow:
 
 
 @dataclass(frozen=True)
-class Line:
-    """The front of a line, and whom people held back or took out of it by hand."""
+class Aside:
+    """The first of those who stand apart from the line, and how many they are ("1,000+" above the limit)."""
 
-    asked: list[LineRow]  # asked to be called back by now: they go first
     rows: list[LineRow]
-    held: list[LineRow]
-    removed: list[LineRow]
+    total: str
+    has_more: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+    @property
+    def is_one(self) -> bool:
+        return self.total == "1"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A stretch of a line, and who stands apart: each list by itself, so that none hides another."""
+
+    rows: list[LineRow]
+    asked: Aside  # asked to be called back by now: they go first
+    held: Aside
+    removed: Aside
 
 
 def live_launches(campaign: Campaign) -> list[UUID]:
@@ -67,32 +82,69 @@ def in_line(batch_call_ids: list[UUID], *, now: datetime) -> QuerySet[Enrolment]
     )
 
 
-def line(
-    batch_call_ids: list[UUID], *, rows: list[Enrolment], now: datetime, start: int = 1
-) -> Line:
-    """Return these leads of the line, the first at position `start`, and who stands apart; one query."""
-    queued, cancelled = Enrolment.Status.QUEUED, Enrolment.Status.CANCELLED
-    held = Q(status=queued, held_at__isnull=False)
-    removed = Q(status=cancelled, removed_at__isnull=False)
-    asked = Q(status=queued, held_at=None, callback_at__lte=now)
-    apart = Enrolment.objects.filter(held | removed | asked, batch_call_id__in=batch_call_ids)
-    found = list(
-        apart.select_related("lead", "batch_call").order_by("callback_at", "pk")[:MOST_ASIDE]
+def asked_back(batch_call_ids: list[UUID], *, now: datetime) -> QuerySet[Enrolment]:
+    """Return who asked to be called back by now, the longest awaited first: they go before the line."""
+    rows = Enrolment.objects.filter(
+        batch_call_id__in=batch_call_ids,
+        status=Enrolment.Status.QUEUED,
+        held_at=None,
+        callback_at__lte=now,
     )
+    return rows.select_related("lead", "batch_call").order_by("callback_at", "pk")
+
+
+def held_back(batch_call_ids: list[UUID]) -> QuerySet[Enrolment]:
+    """Return whom a person held back, the newest first."""
+    rows = Enrolment.objects.filter(
+        batch_call_id__in=batch_call_ids, status=Enrolment.Status.QUEUED, held_at__isnull=False
+    )
+    return rows.select_related("lead", "batch_call").order_by("-held_at", "pk")
+
+
+def taken_out(batch_call_ids: list[UUID]) -> QuerySet[Enrolment]:
+    """Return whom a person took out of the line, the newest first."""
+    rows = Enrolment.objects.filter(
+        batch_call_id__in=batch_call_ids,
+        status=Enrolment.Status.CANCELLED,
+        removed_at__isnull=False,
+    )
+    return rows.select_related("lead", "batch_call").order_by("-removed_at", "pk")
+
+
+def line(
+    batch_call_ids: list[UUID],
+    *,
+    rows: list[Enrolment],
+    now: datetime,
+    start: int = 1,
+    most_aside: int = ASIDE_ROWS,
+) -> Line:
+    """Return these leads of the line, the first at position `start`, and who stands apart; three to six queries."""
     return Line(
-        asked=[
-            LineRow(one, None, lead_sentence(one, now=now), is_due=False)
-            for one in found
-            if one.status == queued and one.held_at is None
-        ],
         rows=[
             LineRow(one, start + index, lead_sentence(one, now=now), one.next_attempt_at <= now)
             for index, one in enumerate(rows)
         ],
-        held=[_aside(one) for one in found if one.status == queued and one.held_at],
-        removed=[_aside(one) for one in found if one.status == cancelled],
+        asked=_aside(asked_back(batch_call_ids, now=now), most_aside, now=now),
+        held=_aside(held_back(batch_call_ids), most_aside, now=now),
+        removed=_aside(taken_out(batch_call_ids), most_aside, now=now),
     )
 
 
-def _aside(enrolment: Enrolment) -> LineRow:
-    return LineRow(enrolment, None, "", is_due=False)
+def apart(rows: list[Enrolment], *, now: datetime) -> list[LineRow]:
+    """Return leads that stand apart from the line as it is shown; who asked for a call has a sentence."""
+    return [
+        LineRow(one, None, lead_sentence(one, now=now) if _is_asked(one) else "", is_due=False)
+        for one in rows
+    ]
+
+
+def _aside(found: QuerySet[Enrolment], most: int, *, now: datetime) -> Aside:
+    rows = list(found[: most + 1])
+    has_more = len(rows) > most
+    total = capped_count(found) if has_more else str(len(rows))
+    return Aside(apart(rows[:most], now=now), total, has_more)
+
+
+def _is_asked(enrolment: Enrolment) -> bool:
+    return enrolment.status == Enrolment.Status.QUEUED and enrolment.held_at is None

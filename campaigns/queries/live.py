@@ -70,7 +70,7 @@ class CallRow:
 
 @dataclass(frozen=True)
 class LivePage:
-    """All that the live page shows; seven to ten queries whatever the number of leads and calls."""
+    """All that the live page shows; nine to fifteen queries whatever the number of leads and calls."""
 
     status: str
     label: str
@@ -119,7 +119,12 @@ def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) 
         launches=launches[::-1],
         live_calls=[_row(call, names, now, said.get(call.provider_call_id, "")) for call in live],
         recent_calls=[_row(call, names, now) for call in recent],
-        line=line(live_ids, now=now, rows=list(in_line(live_ids, now=now)[:NEXT_ROWS])),
+        line=line(
+            live_ids,
+            now=now,
+            rows=list(in_line(live_ids, now=now)[:NEXT_ROWS]),
+            most_aside=NEXT_ROWS,
+        ),
     )
 
 

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from campaigns import script
 from campaigns.models import Campaign, Enrolment, KnowledgeBase
 from campaigns.queries.knowledge import usable_bases
+from campaigns.services.variables import variable_rules
+from campaigns.variables import said_values
 from convomono.lib.pages import capped_count
 from telephony.models import PhoneNumber
 
@@ -53,11 +55,11 @@ class ScriptView:
 def script_view(
     *, campaign: Campaign, opening_line: str, script_raw: str, lead_id: str = ""
 ) -> ScriptView:
-    """Read a script as one of the campaign's leads would hear it; two queries at most."""
+    """Read a script as one of the campaign's leads would hear it; three queries at most."""
     sample = list(_leads(campaign)[:SAMPLE])
     chosen = next((row for row in sample if str(row.lead_id) == lead_id), None)
     chosen = chosen or (sample[0] if sample else None)
-    values = EXAMPLE if chosen is None else _values(chosen)
+    values = EXAMPLE if chosen is None else _values(campaign, chosen)
     known = {name for row in sample for name in row.dynamic_vars}
     names = script.own_variables(opening_line, script_raw)
     own = script.unknown_variables(names, known=())
@@ -89,7 +91,7 @@ def speak_to(campaign: Campaign, lead_id: str) -> dict[str, str]:
     sample = list(_leads(campaign)[:SAMPLE])
     chosen = next((row for row in sample if str(row.lead_id) == lead_id), None)
     chosen = chosen or (sample[0] if sample else None)
-    return dict(EXAMPLE) if chosen is None else _values(chosen)
+    return dict(EXAMPLE) if chosen is None else _values(campaign, chosen)
 
 
 def _unknown(name: str) -> str:
@@ -102,9 +104,9 @@ def _leads(campaign: Campaign) -> QuerySet[Enrolment]:
     return rows.select_related("lead").order_by("-pk")
 
 
-def _values(row: Enrolment) -> dict[str, str]:
-    given = {name: str(value) for name, value in row.dynamic_vars.items()}
-    return {**script.lead_values(row.lead), **given}
+def _values(campaign: Campaign, row: Enrolment) -> dict[str, str]:
+    rules = variable_rules(campaign.pk)
+    return said_values(rules, own=script.lead_values(row.lead), given=row.dynamic_vars)
 
 
 def has_leads(campaign: Campaign) -> bool:

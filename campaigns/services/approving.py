@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
@@ -16,6 +16,7 @@ from campaigns.models import Experiment, LaunchRequest, LaunchRule
 from campaigns.services.authoring import content_of
 from campaigns.services.launching import waiting_leads
 from campaigns.services.policies import dialling_of
+from campaigns.services.variables import variable_rules
 from convomono.lib.db import IntegrityError, atomic, run_atomic
 
 if TYPE_CHECKING:
@@ -159,13 +160,16 @@ def is_outdated(request: LaunchRequest, campaign: Campaign) -> bool:
 def fingerprint(campaign: Campaign) -> str:
     """Return a hash of everything a second person agrees to: words, hours, numbers, tries, trials."""
     trial = Experiment.objects.filter(live_key=str(campaign.pk)).values_list("pk", flat=True)
-    agreed = [
+    agreed: list[Any] = [
         asdict(content_of(campaign)),
         asdict(dialling_of(campaign)),
         campaign.status,
         campaign.published_version,
         list(trial),
     ]
+    # What calls say depends on them; without any the hash is as it was before there were some.
+    if rules := variable_rules(campaign.pk):
+        agreed.append([asdict(rule) for rule in rules])
     return hashlib.sha256(json.dumps(agreed, sort_keys=True, default=str).encode()).hexdigest()
 
 

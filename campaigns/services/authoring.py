@@ -17,12 +17,12 @@ from campaigns.models import (
     KnowledgeSource,
     RetryPolicy,
 )
-from campaigns.settings_schema import DEFAULTS
+from campaigns.settings_schema import DEFAULTS, with_defaults
 from campaigns.starters import fill_in
 from convomono.lib.db import atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -172,7 +172,8 @@ def update_campaign(
 
     An edit of what is said makes a ready campaign a draft again; calls keep the version they were
     made with. An edit of hours, attempts or the number of calls at once holds for running launches.
-    Only what changed is written, so that two people may work on two steps at the same time.
+    Only what changed is written, of the settings each by itself, so that two people may work on two steps
+    at the same time, or a page of a while ago may be saved, without taking anything back.
 
     :raises CampaignArchived: if it was archived (meanwhile)
     """
@@ -185,6 +186,8 @@ def update_campaign(
     if not changed:
         return False
     columns = {name: value for name, value in _columns(content).items() if name in changed}
+    if "settings" in changed:
+        columns["settings"] = _settings_after(campaign, before, content)
     if "voice_id" in changed:
         columns["voice_name"] = content.voice_name
     if "knowledge_text" in changed:
@@ -198,7 +201,7 @@ def update_campaign(
     )
     if not saved:
         raise CampaignArchived
-    _update_rules(campaign, content)
+    _update_rules(campaign, content, changed)
     outdate_request(campaign_id=campaign.pk, now=now)
     tell_of_edit(
         campaign=campaign, changed=_HELD_AT_ONCE.intersection(changed), actor=actor, now=now
@@ -322,9 +325,26 @@ def _knowledge_after(
     return campaign.knowledge_base
 
 
-def _update_rules(campaign: Campaign, content: CampaignContent) -> None:
-    CallingWindow.objects.filter(campaign=campaign).update(**_window(content))
-    RetryPolicy.objects.filter(campaign=campaign).update(**_retry(content))
+def _settings_after(
+    campaign: Campaign, before: CampaignContent, content: CampaignContent
+) -> dict[str, Any]:
+    """Return the settings as they are now, with what was changed of those that were shown."""
+    stored: dict[str, Any] = Campaign.objects.values_list("settings", flat=True).get(pk=campaign.pk)
+    shown: Mapping[str, Any] = {**with_defaults(before.settings)}
+    changed = {
+        name: value
+        for name, value in content.settings.items()
+        if name not in shown or value != shown[name]
+    }
+    taken_out = before.settings.keys() - content.settings.keys()
+    after = {**content.settings, **stored, **changed}
+    return {name: value for name, value in after.items() if name not in taken_out}
+
+
+def _update_rules(campaign: Campaign, content: CampaignContent, changed: Collection[str]) -> None:
+    for model, columns in ((CallingWindow, _window(content)), (RetryPolicy, _retry(content))):
+        if mine := {name: value for name, value in columns.items() if name in changed}:
+            model.objects.filter(campaign=campaign).update(**mine)
 
 
 def _window(content: CampaignContent) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from audit.services import record
 from campaigns.automation import CallFacts, Params, means
 from campaigns.models import Attempt, AutomationRule, AutomationRun
 from campaigns.services.outcome_actions import ACTIONS
+from campaigns.services.results import goal_calls
 from convomono.lib.db import atomic, compare_and_set, in_transaction, insert_once, run_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -31,6 +33,8 @@ log = structlog.get_logger()
 ANALYSIS_WAIT = timedelta(seconds=90)
 # Which clients have rules is asked for this often, in the clock's time.
 KNOWN_FOR = timedelta(seconds=5)
+# Rules that were switched on within this are asked whether they missed a call meanwhile.
+CATCH_UP = timedelta(hours=1)
 # After each failure of an action; after the last of them it is given up.
 TRY_AGAIN = (
     timedelta(minutes=1),
@@ -110,7 +114,8 @@ def try_rule(*, rule: AutomationRule, now: datetime) -> TestResult:
     if rule.campaign_id:
         attempts = attempts.filter(campaign_id=rule.campaign_id)
     rows = list(attempts.order_by("-created_at", "-pk")[:PAST_CALLS])
-    meant = [row for row in rows if means(rule.outcomes, facts_of(row))]
+    facts = facts_of(rows)
+    meant = [row for row in rows if means(rule.outcomes, facts[row.pk])]
     compare_and_set(rule, "outcomes", tested_at=now)
     return TestResult(len(rows), len(meant), meant[:SHOWN])
 
@@ -155,6 +160,7 @@ def run_due(*, now: datetime) -> int:
     An action that fails is tried again, later each time, and given up after the fifth failure: then the
     run says so on the rule's page, and its client is told once a day.
     """
+    _note_missed(now)
     due = AutomationRun.objects.filter(status=AutomationRun.Status.PENDING, due_at__lte=now)
     rows = list(due.select_related("rule", "client").order_by("due_at", "pk")[:AT_ONCE])
     done = 0
@@ -181,15 +187,30 @@ def purge_runs(*, now: datetime) -> int:
     return gone
 
 
-def facts_of(attempt: Attempt) -> CallFacts:
-    """Return what a rule looks at; its enrolment should be loaded."""
-    enrolment = attempt.enrolment
-    return CallFacts(
-        outcome_class=attempt.outcome_class,
-        reason=attempt.disconnection_reason,
-        is_converted=enrolment.is_converted,
-        lead_status=enrolment.status,
+def facts_of(attempts: Iterable[Attempt]) -> dict[UUID, CallFacts]:
+    """
+    Return what rules look at, by attempt; their enrolments should be loaded.
+
+    Each by what its own call came to: where the lead is now was brought about by its newest call alone.
+    """
+    rows = list(attempts)
+    won = goal_calls(
+        row.call_id for row in rows if row.call_id is not None and row.enrolment.is_converted
     )
+    return {
+        row.pk: CallFacts(
+            outcome_class=row.outcome_class,
+            reason=row.disconnection_reason,
+            is_converted=row.call_id in won,
+            lead_status=_left_at(row),
+        )
+        for row in rows
+    }
+
+
+def _left_at(attempt: Attempt) -> str:
+    enrolment = attempt.enrolment
+    return enrolment.status if enrolment.attempt_number == attempt.number else ""
 
 
 def _rules_of(client_id: UUID, now: datetime) -> list[AutomationRule]:
@@ -199,6 +220,26 @@ def _rules_of(client_id: UUID, now: datetime) -> list[AutomationRule]:
         rows = AutomationRule.objects.filter(client_id=client_id, is_active=True)
         _known[client_id] = known = (now, list(rows))
     return known[1]
+
+
+def _note_missed(now: datetime) -> None:
+    """Note the calls that ended when a rule had just been switched on, and not every process knew of it."""
+    fresh = AutomationRule.objects.filter(
+        is_active=True, activated_at__gt=now - CATCH_UP, activated_at__lte=now
+    )
+    for rule in fresh:
+        assert rule.activated_at is not None  # as it was asked for
+        attempts = Attempt.objects.filter(
+            client_id=rule.client_id,
+            status=Attempt.Status.ENDED,
+            created_at__gt=now - 2 * CATCH_UP,
+            ended_at__gte=rule.activated_at,
+            ended_at__lte=rule.activated_at + 2 * KNOWN_FOR,
+        )
+        if rule.campaign_id:
+            attempts = attempts.filter(campaign_id=rule.campaign_id)
+        for attempt in attempts.order_by("ended_at", "pk"):
+            _insert(rule, attempt, now)
 
 
 def _insert(rule: AutomationRule, attempt: Attempt, now: datetime) -> bool:
@@ -227,7 +268,8 @@ def _run(row: AutomationRun, now: datetime) -> bool:
         .first()
     )
     rule = row.rule
-    if attempt is None or not rule.is_active or not means(rule.outcomes, facts_of(attempt)):
+    is_meant = attempt is not None and means(rule.outcomes, facts_of([attempt])[attempt.pk])
+    if attempt is None or not rule.is_active or not is_meant:
         _close(row, AutomationRun.Status.SKIPPED, "")
         return False
 

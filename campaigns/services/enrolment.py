@@ -15,7 +15,7 @@ from campaigns.dialling.windows import Hours, next_opening
 from campaigns.models import CallingWindow, Campaign, Enrolment
 from campaigns.services.limits import client_limits
 from campaigns.services.variables import variable_rules
-from campaigns.variables import PROBLEMS, VariableRule, filled, value_problem
+from campaigns.variables import PROBLEMS, VariableRule, value_problem
 from convomono.lib.bulk import insert_rows, new_row
 from convomono.lib.db import IntegrityError, in_transaction, insert_once, run_atomic
 from leads.imports.targets import AskedVariable, EnrolRow
@@ -112,7 +112,7 @@ class CampaignTarget:
             lead_id=row.lead_id,
             phone_number=row.phone_number,
             zones=row.zones,
-            dynamic_vars=filled(self.rules, row.dynamic_vars),
+            dynamic_vars=row.dynamic_vars,
             next_attempt_at=now,
             created_at=now,
         )
@@ -148,11 +148,15 @@ def target_of(campaign: Campaign) -> CampaignTarget:
 def enrol_lead(
     *, campaign: Campaign, lead: Lead, dynamic_vars: dict[str, str], now: datetime
 ) -> bool:
-    """Put one lead of the same client into the campaign; False if it is in there already."""
+    """
+    Put one lead of the same client into the campaign; False if it is in there already.
+
+    `dynamic_vars` are what the campaign was given beside the lead's own fields, and are kept as they came.
+    """
     row = EnrolRow(
         lead_id=lead.pk,
         phone_number=lead.phone_number,
         zones=lead.zones,
-        dynamic_vars={**script.lead_values(lead), **dynamic_vars},
+        dynamic_vars={name: value for name, value in dynamic_vars.items() if value},
     )
     return target_of(campaign).enrol(rows=[row], now=now) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from campaigns.agent_settings import CONVERTED_FIELD
@@ -12,12 +13,14 @@ from leads.services import change_conversion
 from telephony.models import Call, CallDetail
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
 
     from audit.services import Actor
 
 _MOST_CALLS = 100
+_CHUNK = 500  # below SQLite's limit of parameters
 
 
 def settle_result(*, call: Call, actor: Actor, now: datetime) -> bool:
@@ -64,6 +67,20 @@ def _flags(enrolment: Enrolment) -> tuple[bool, bool]:
     said = _goals([call.pk for call in humans if not call.corrected_outcome])
     goal = Call.Correction.GOAL
     return bool(humans), any(call.corrected_outcome == goal or call.pk in said for call in humans)
+
+
+def goal_calls(call_ids: Iterable[UUID]) -> set[UUID]:
+    """Return the calls in which the goal was reached, as the analysis says or who corrected it; few queries."""
+    found: set[UUID] = set()
+    for some in batched(call_ids, _CHUNK):
+        corrected = dict(
+            Call.objects.filter(pk__in=some)
+            .exclude(corrected_outcome="")
+            .values_list("pk", "corrected_outcome")
+        )
+        found |= _goals([key for key in some if key not in corrected])
+        found |= {key for key, said in corrected.items() if said == Call.Correction.GOAL}
+    return found
 
 
 def _goals(call_ids: list[UUID]) -> set[UUID]:

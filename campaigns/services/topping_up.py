@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid5
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.utils.translation import gettext as _, ngettext
@@ -68,12 +69,28 @@ def set_top_up(
 
 
 def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
-    """Launch the new leads of every campaign whose time has come; return how many were launched."""
+    """
+    Launch the new leads of every campaign whose time has come; return how many were launched.
+
+    One that fails keeps its time, is tried again next time, and holds up no other.
+    """
     due = TopUp.objects.filter(is_active=True, next_at__lte=now).order_by("next_at", "pk")
     rows = due.select_related(
         "campaign__client", "campaign__retry_policy", "campaign__calling_window"
     )
-    return sum(top_up(row=row, now=now, is_sandbox=is_sandbox) for row in rows[:AT_ONCE])
+    launched = handled = 0
+    for row in rows.iterator():
+        try:
+            launched += top_up(row=row, now=now, is_sandbox=is_sandbox)
+        except Exception:  # one that fails must not hold up the others, nor count among them
+            log.exception("top_up.failed", campaign_id=str(row.campaign_id))
+            said = _("It failed, and is tried again in a moment.")
+            compare_and_set(row, "next_at", last_at=now, last_result=said)
+            continue
+        handled += 1
+        if handled == AT_ONCE:
+            break
+    return launched
 
 
 def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
@@ -87,18 +104,34 @@ def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
     compare_and_set(
         row,
         "next_at",
-        next_at=following(row.next_at, every_minutes=row.every_minutes, now=now),
+        next_at=following(
+            row.next_at,
+            every_minutes=row.every_minutes,
+            zone=row.campaign.client.time_zone,
+            now=now,
+        ),
         last_at=now,
         last_result=sentence[:400],
     )
     return launched
 
 
-def following(at: datetime, *, every_minutes: int, now: datetime) -> datetime:
-    """Return the first time after `now` in steps from `at`: what was missed isn't made up for."""
+def following(at: datetime, *, every_minutes: int, zone: str, now: datetime) -> datetime:
+    """
+    Return the first time after `now` in steps from `at`: what was missed isn't made up for.
+
+    Whole days are steps of the clock on the wall in `zone`, through its changes; others are of time.
+    """
     every = timedelta(minutes=every_minutes)
     missed = max(0, (now - at) // every)
-    return at + (missed + 1) * every
+    if every % timedelta(days=1):
+        return at + (missed + 1) * every
+    local = at.astimezone(ZoneInfo(zone))
+    # A day may be an hour longer or shorter: begin one step early.
+    found = local + max(1, missed) * every
+    while found <= now:
+        found += every
+    return found.astimezone(UTC)
 
 
 def _may_still_spend(row: TopUp) -> bool:

@@ -1,4 +1,4 @@
-"""What a client says of a script's variables, and bringing it to the leads that wait already."""
+"""What a client says of a script's variables."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
-from campaigns.models import Campaign, Enrolment, ScriptVariable
-from campaigns.variables import VariableRule, filled
+from campaigns.launch_requests import outdate_request, tell_of_edit
+from campaigns.models import Campaign, ScriptVariable
 from convomono.lib.db import atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from audit.services import Actor
-
-SLICE = 40
+    from campaigns.variables import VariableRule
 
 
 def variable_rules(campaign_id: UUID) -> list[VariableRule]:
@@ -26,11 +25,25 @@ def variable_rules(campaign_id: UUID) -> list[VariableRule]:
     return [row.as_rule() for row in rows]
 
 
+def rules_of(campaign_ids: Iterable[UUID]) -> dict[UUID, list[VariableRule]]:
+    """Return what is said of the variables of several campaigns; one query."""
+    found: dict[UUID, list[VariableRule]] = {key: [] for key in campaign_ids}
+    for row in ScriptVariable.objects.filter(campaign_id__in=list(found)).order_by("name"):
+        found[row.campaign_id].append(row.as_rule())
+    return found
+
+
 @atomic
 def save_variables(
     *, campaign: Campaign, rules: Sequence[VariableRule], actor: Actor, now: datetime
-) -> None:
-    """Replace what is said of a campaign's variables; see `fill_waiting` for leads that wait already."""
+) -> bool:
+    """
+    Replace what is said of a campaign's variables, from the next call on; tell if it changed.
+
+    The leads' values stay as they were given: a wrong rule is mended by another.
+    """
+    if variable_rules(campaign.pk) == sorted(rules, key=lambda rule: rule.name):
+        return False
     ScriptVariable.objects.filter(client_id=campaign.client_id, campaign=campaign).delete()
     ScriptVariable.objects.bulk_create(
         ScriptVariable(
@@ -44,34 +57,8 @@ def save_variables(
         )
         for rule in rules
     )
+    outdate_request(campaign_id=campaign.pk, now=now)
+    tell_of_edit(campaign=campaign, changed=["variables"], actor=actor, now=now)
     details = {"variables": [rule.name for rule in rules]}
     record(actions.CAMPAIGN_CHANGED, resource=campaign, actor=actor, now=now, details=details)
-
-
-def fill_waiting(*, campaign_id: UUID, after: UUID | None) -> UUID | None:
-    """
-    Fill a slice of the leads that wait as the rules say now; return the last one's key, None at the end.
-
-    A second time changes nothing.
-    """
-    rows = Enrolment.objects.filter(campaign_id=campaign_id, status=Enrolment.Status.QUEUED)
-    part = list((rows.filter(pk__gt=after) if after else rows).order_by("pk")[:SLICE])
-    if not part:
-        return None
-    rules = variable_rules(campaign_id)
-    changed = []
-    for row in part:
-        said = filled(rules, row.dynamic_vars)
-        if said != row.dynamic_vars:
-            row.dynamic_vars = said
-            changed.append(row)
-    _write(changed)
-    return part[-1].pk
-
-
-@atomic
-def _write(rows: Sequence[Enrolment]) -> None:
-    for row in rows:
-        Enrolment.objects.filter(pk=row.pk, status=Enrolment.Status.QUEUED).update(
-            dynamic_vars=row.dynamic_vars
-        )
+    return True

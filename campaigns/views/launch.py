@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -72,6 +72,10 @@ def campaign_launch(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         return redirect("campaigns:campaign-launch", campaign.pk)
     status = form_status(request)
     context = launch_context(request, campaign)
+    if request.method == "POST":
+        # What was typed, with what is wrong in it; the figures are those of now.
+        shown = cast("LaunchForm", context["form"]).initial
+        context["form"] = LaunchForm({**shown, "starts_at": request.POST.get("starts_at", "")})
     return render(request, "campaigns/launch.html", context, status=status)
 
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy as _lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from campaigns.models import Campaign, Enrolment
-from campaigns.queries.line import in_line, line, live_launches
+from campaigns.queries.line import (
+    apart,
+    asked_back,
+    held_back,
+    in_line,
+    line,
+    live_launches,
+    taken_out,
+)
 from campaigns.services import queueing
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
     from django.http import HttpResponse
 
     from accounts.access import ClientRequest
@@ -39,18 +50,34 @@ CHANGES = {
 }
 
 
+# The lists beside the line, each of which has pages of its own.
+APART = {
+    "asked": _lazy("Promised callbacks"),
+    "held": _lazy("Held back"),
+    "removed": _lazy("Taken out"),
+}
+
+
 @client_viewer
 @require_GET
 def campaign_line(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     launches, now = live_launches(campaign), clock.now()
-    page = list_page(in_line(launches, now=now), request.GET.get("page"))
+    show, asked_page = request.GET.get("show", ""), request.GET.get("page")
+    shown: dict[str, Any]
+    if show in APART:
+        apart_page = list_page(_apart(show, launches, now), asked_page)
+        rows = apart(apart_page.rows, now=now)
+        shown = {"page": apart_page, "rows": rows, "title": APART[show], "on_page": show}
+    else:
+        page = list_page(in_line(launches, now=now), asked_page)
+        start = page.start_index() or 1
+        shown = {"page": page, "line": line(launches, now=now, rows=page.rows, start=start)}
     context = {
         "campaign": campaign,
-        "page": page,
-        "line": line(launches, now=now, rows=page.rows, start=page.start_index() or 1),
-        "may_manage": can_manage(request.user),
         "on_page": "line",
+        **shown,
+        "may_manage": can_manage(request.user),
         "is_moving": bool(launches),
         # "Hold still" on the page: for those who read more slowly than it changes.
         "updates": request.GET.get("updates") != "off",
@@ -80,6 +107,16 @@ def line_change(
         messages.info(request, _("%(who)s isn't in line any more.") % {"who": who})
     else:
         messages.success(request, str(sentence) % {"who": who})
-    if request.POST.get("on") == "line":
+    where = request.POST.get("on", "")
+    if where in APART:
+        address = reverse("campaigns:campaign-line", args=[campaign.pk])
+        return redirect(f"{address}?show={where}")
+    if where == "line":
         return redirect("campaigns:campaign-line", campaign.pk)
     return redirect("campaigns:campaign-detail", campaign.pk)
+
+
+def _apart(show: str, launches: list[UUID], now: datetime) -> QuerySet[Enrolment]:
+    if show == "asked":
+        return asked_back(launches, now=now)
+    return held_back(launches) if show == "held" else taken_out(launches)

@@ -12,12 +12,10 @@ from django.views.decorators.http import require_http_methods
 from accounts.access import client_manager, get_visible_or_404
 from campaigns import script
 from campaigns.forms.variables import variable_forms
-from campaigns.jobs import fill_variables
 from campaigns.models import Campaign
 from campaigns.services.variables import save_variables, variable_rules
 from convomono.lib import clock
 from convomono.lib.answers import INVALID
-from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -46,8 +44,7 @@ def campaign_variables(request: ClientRequest, campaign_id: UUID) -> HttpRespons
                 actor=request.user,
                 now=clock.now(),
             )
-            enqueue(fill_variables, queue="imports", campaign_id=str(campaign.pk))
-            messages.success(request, _("Saved. Leads that wait are filled in as well."))
+            messages.success(request, _("Saved. It holds from the next call on."))
             return redirect("campaigns:campaign-detail", campaign.pk)
     context = {"campaign": campaign, "forms": forms}
     return render(

@@ -255,11 +255,20 @@ class RowReader:
                 default = default or asked.default
                 is_required = asked.is_required
                 problem = asked.problem(value) if value else ""
-            value = default if problem else value or default
-            if value:
-                row.variables[name] = value
+            if default if problem else value or default:
+                self._keep(row, name, value, place, is_unfit=bool(problem))
             elif (problem or is_required) and not row.missing:
                 row.missing, row.unfit = name, problem
+
+    def _keep(
+        self, row: ReadRow, name: str, value: str, place: int | None, *, is_unfit: bool
+    ) -> None:
+        """Keep what the file says, as it stands: the lead's fields and the campaign's rules are asked at each call."""
+        stand_in = self.plan.options["defaults"].get(name, "")
+        if (is_unfit or not value) and stand_in:
+            row.variables[name] = stand_in
+        elif place is not None and value:
+            row.variables[name] = value
 
     def _check(self, row: ReadRow, value: str, place: int, width: int) -> None:
         """Refuse what is too long, or would be read as a variable by the agent."""

@@ -250,6 +250,17 @@ def test_adds_a_lead_and_enrols_it_once(browse, mia):
     assert Enrolment.objects.count() == 1
 
 
+def test_adds_nobody_to_an_archived_campaign(browse, mia):
+    campaign = make_draft(mia.client)
+    Campaign.objects.update(status="archived")
+
+    answer = send(browse(mia), "leads/", phone_number="+12125550142", campaign_id=str(campaign.pk))
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "archived")
+    assert not Enrolment.objects.exists()
+    assert not Lead.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -20,6 +20,7 @@ from campaigns.models import (
     Enrolment,
     LaunchRequest,
     LaunchRule,
+    ScriptVariable,
     TopUp,
 )
 from campaigns.services import lifecycle
@@ -28,6 +29,8 @@ from campaigns.services.authoring import content_of
 from campaigns.services.experimenting import Trial, start_experiment
 from campaigns.services.policies import Dialling, set_dialling
 from campaigns.services.topping_up import top_up
+from campaigns.services.variables import save_variables
+from campaigns.variables import VariableRule
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import UserFactory
 from tests.factories.billing import balances
@@ -271,6 +274,9 @@ def test_asks_for_nothing_that_could_not_be_launched(alice, strict):
 
 
 CHANGES = {
+    "variables": lambda campaign, actor: save_variables(
+        campaign=campaign, rules=[VariableRule("first_name", max_chars=9)], actor=actor, now=LATER
+    ),
     "hours": lambda campaign, actor: lifecycle.update_campaign(
         campaign=campaign,
         content=replace(content_of(campaign), closes_minute=19 * 60),
@@ -334,6 +340,18 @@ def test_notices_a_change_that_no_service_announced(alice, anton, strict):
     enrol(campaign)
     request = ask(campaign, alice)
     Campaign.objects.update(concurrency_limit=77)
+
+    with pytest.raises(lifecycle.RequestOver):
+        approve(request, anton)
+
+    assert status(request) == "outdated"
+
+
+def test_notices_variables_that_no_service_announced(alice, anton, strict):
+    campaign = make_ready(strict)
+    enrol(campaign)
+    request = ask(campaign, alice)
+    ScriptVariable.objects.create(client=strict, campaign=campaign, name="plan", default="x")
 
     with pytest.raises(lifecycle.RequestOver):
         approve(request, anton)
@@ -618,4 +636,8 @@ def test_tells_what_one_person_changed_of_a_running_launch(calling, alice):
 
     told = Notification.objects.filter(key__startswith="launch-edited").order_by("created_at")
     assert [one.body for one in told] == ["calls per minute", "max attempts, opens minute"]
+    rules = [VariableRule("first_name", max_chars=9)]
+    at = LATER + timedelta(minutes=1)
+    save_variables(campaign=campaign, rules=rules, actor=alice, now=at)
+    assert [one.body for one in told.all()][-1] == "variables"
     assert alice.email in told[0].title

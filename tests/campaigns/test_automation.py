@@ -11,7 +11,13 @@ from django.urls import reverse
 from accounts.models import ClientEvent, Notification
 from audit.models import AuditLog
 from campaigns.automation import OUTCOMES, CallFacts, means, outcome_words
-from campaigns.models import Attempt, AutomationRule, AutomationRun, Enrolment, FollowUp
+from campaigns.models import (
+    Attempt,
+    AutomationRule,
+    AutomationRun,
+    Enrolment,
+    FollowUp,
+)
 from campaigns.services import automating, outcome_actions
 from campaigns.services.automating import (
     RuleContent,
@@ -24,6 +30,7 @@ from campaigns.services.automating import (
 )
 from convomono.lib.db import run_atomic
 from leads.models import Lead
+from telephony.models import Call
 from tests.campaigns.dialling.conftest import policy, ready, rig, statuses  # noqa: F401 - fixtures
 from tests.factories.campaigns import NOW, TESTS, make_ready
 
@@ -130,6 +137,55 @@ def test_leaves_other_outcomes_campaigns_and_times_alone(rig, ready, rival):  # 
     switch_rule(rule=rule, is_active=False, actor=TESTS, now=rig.now)
     automating._known.clear()
     assert note_outcome(attempt=Attempt.objects.order_by("pk")[0], now=rig.now) == 0
+
+
+@pytest.mark.django_db
+def test_counts_in_a_test_only_the_call_that_brought_it_about(rig, ready):  # noqa: F811
+    batch_call = ready()
+    policy(batch_call.campaign, max_attempts=2)
+    # The first call reached a person who is called again, the second one reaches the goal.
+    for reason in ("user_requested_callback", "user_hangup"):
+        rig.step()
+        attempt = rig.ringing()[0]
+        rig.end(attempt, reason)
+        rig.analyse(attempt, custom_analysis_data={"converted": reason == "user_hangup"})
+        rig.tick(24 * 3600 + 60)
+    Enrolment.objects.update(status="exhausted")
+    first, second = Attempt.objects.order_by("number")
+    assert Enrolment.objects.get().is_converted
+
+    def meant(*outcomes: str) -> list[Attempt]:
+        AutomationRule.objects.all().delete()
+        rule = switched_on(batch_call, "tag", outcomes, tag="x")
+        return try_rule(rule=rule, now=rig.now).newest
+
+    assert meant("exhausted") == [second]
+    assert meant("converted") == [second]
+    assert meant("human") == [first]
+    Call.objects.filter(attempt_id=first.pk).update(corrected_outcome="goal")
+    assert meant("converted") == [second, first]
+
+
+@pytest.mark.django_db
+def test_notes_calls_that_end_as_a_rule_is_switched_on(rig, ready):  # noqa: F811
+    batch_call = ready(leads=2)
+    rig.step()
+    rig.step()
+    early, fresh = rig.ringing()
+    rig.end(early, "user_hangup")  # from here on this process knows of no rule, for five seconds
+    rig.tick(2)
+    rule = switched_on(batch_call, "tag", tag="hot")
+    AutomationRule.objects.update(activated_at=rig.now)
+    rig.end(fresh, "user_hangup")
+    assert not AutomationRun.objects.exists()
+
+    run_due(now=rig.now)
+    run_due(now=rig.now)
+    rig.tick(90)
+    run_due(now=rig.now)
+
+    run = AutomationRun.objects.get()
+    assert (run.rule, run.attempt_id, run.status) == (rule, fresh.pk, "done")
 
 
 @pytest.mark.django_db

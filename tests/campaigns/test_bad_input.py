@@ -14,6 +14,7 @@ from campaigns.services import lifecycle
 from campaigns.views import wizard as views
 from convomono.lib.ids import uuid7
 from telephony.provider import Rejected
+from tests.factories.accounts import UserFactory
 from tests.factories.billing import balances
 from tests.factories.campaigns import NOW, enrol, make_draft, make_number, make_ready
 
@@ -138,3 +139,27 @@ def test_never_calls_from_another_clients_number(alice, equipped, rival):
     assert [one.code for one in check.blockers] == ["chosen_numbers_gone"]
     assert not BatchCall.objects.exists()
     assert balances(equipped)[:2] == (60_000, 0)
+
+
+@pytest.mark.parametrize("year", ["0001", "1999", "2101", "9999"])
+@pytest.mark.parametrize("end", ["01-01T00:00", "12-31T23:59"])
+def test_refuses_years_at_the_ends_of_the_calendar(alice, browse, equipped, year, end):
+    campaign, at, browser = make_ready(equipped), f"{year}-{end}", browse(alice)
+    [row] = enrol(campaign)
+    UserFactory.create(client=equipped, client_role="owner", can_launch=True)  # whom one may ask
+    forms = {
+        f"/app/campaigns/{campaign.pk}/launch/": {
+            "launch_key": uuid7(), "leads": 1, "seconds": 60, "starts_at": at,
+        },
+        f"/app/campaigns/{campaign.pk}/launch/ask/": {"request_id": uuid7(), "starts_at": at},
+        f"/app/campaigns/{campaign.pk}/top-up/": {
+            "is_active": "on", "next_at": at, "every_minutes": 1440, "most_minutes": 10,
+        },
+        f"/app/leads/{row.lead_id}/follow-up/": {"key": uuid7(), "due_at": at, "note": "Ring"},
+    }  # fmt: skip
+
+    answers = {path: browser.post(path, typed) for path, typed in forms.items()}
+
+    assert [one.status_code for one in answers.values()] == [422] * len(forms)
+    told = "Choose a year from 2000 to 2100."
+    assert [path for path, one in answers.items() if told not in one.text] == []

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries.line import in_line
 from tests.factories.campaigns import NOW, enrol, launch, make_ready, run_batch
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
@@ -107,9 +112,44 @@ def test_asks_the_same_number_of_queries_for_one_lead_and_for_twenty(
     run_batch(launch(campaign, seconds=600))
     browser = browse(alice)
     path = f"/app/campaigns/{campaign.pk}/line/"
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         browser.get(path)
     enrol(campaign, 20, start=10)
     run_batch(launch(campaign, seconds=600))
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         browser.get(path)
+
+
+def test_shows_every_list_beside_the_line_with_its_true_count(browse, mia, equipped):
+    campaign = make_ready(equipped)
+    enrol(campaign, 67)
+    batch_call = run_batch(launch(campaign, seconds=6000))
+    ids = list(Enrolment.objects.order_by("phone_number").values_list("pk", flat=True))
+    held, asked, gone = ids[:55], ids[55:64], ids[64:66]
+    Enrolment.objects.filter(pk__in=asked).update(callback_at=NOW)
+    Enrolment.objects.filter(pk__in=held).update(held_at=NOW)
+    Enrolment.objects.filter(pk__in=gone).update(status="cancelled", removed_at=NOW)
+    browser, where = browse(mia), url(batch_call)
+
+    def shown(text: str, keys: list[UUID]) -> int:
+        return sum(f"line-{key}" in text for key in keys)
+
+    whole = browser.get(where).text
+    assert "Held back (55)" in whole
+    assert "Promised callbacks (9)" in whole
+    assert "Taken out (2)" in whole
+    assert (shown(whole, held), shown(whole, asked), shown(whole, gone)) == (20, 9, 2)
+    pages = [browser.get(where, {"show": "held", "page": page}).text for page in (1, 2)]
+    assert [shown(page, held) for page in pages] == [50, 5]
+    assert shown(pages[0], asked) == 0
+    live = browser.get(f"/app/campaigns/{campaign.pk}/").text
+    assert "55 leads are held back." in live
+    assert "The first of 9 promised callbacks that are due." in live
+    assert shown(live, asked) == 5
+
+    freed = Enrolment.objects.get(pk=held[-1])
+    answer = browser.post(url(batch_call, freed, "release"), {"on": "held"}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == f"{where}?show=held"
+    assert "Held back (54)" in answer.text
+    assert "Held back (1)" not in browser.get(where, {"show": "asked"}).text

@@ -115,7 +115,7 @@ def test_asks_as_many_queries_for_many_calls(browse, alice, running, django_asse
         if number in {0, 3}:
             BatchCall.objects.update(in_call_count=number + 1)
             browser.get(url(running))
-            with django_assert_num_queries(12):
+            with django_assert_num_queries(14):
                 browser.get(url(running))
 
 

@@ -201,7 +201,7 @@ def test_asks_as_many_queries_for_many_leads(equipped, django_assert_num_queries
     for start, count in ((0, 1), (1, 30)):
         enrol(campaign, count, start=start)
         campaign.refresh_from_db()
-        with django_assert_num_queries(15):
+        with django_assert_num_queries(16):
             preflight(campaign, NOW)
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+from functools import partial
+from importlib import import_module
 
-from campaigns.jobs import fill_variables
+import pytest
+from django.apps import apps
+
+from audit.models import AuditLog
+from campaigns.dialling.candidates import load_candidates
+from campaigns.dialling.placing import _variables
+from campaigns.lead_counts import count_leads
 from campaigns.models import Enrolment, ScriptVariable
+from campaigns.queries.writing import script_view
 from campaigns.services.enrolment import enrol_lead
+from campaigns.services.variables import save_variables
 from campaigns.variables import VariableRule, filled, problems, value_problem
 from leads.doors import campaigns
-from tests.factories.campaigns import NOW, make_draft, make_lead
+from leads.models import Lead
+from tests.factories.billing import open_wallet
+from tests.factories.campaigns import NOW, launch, make_draft, make_lead, make_ready
 
 SCRIPT = (
     "You are an AI assistant of Acme Dental. Ask {{first_name}} about {{due_on}} and {{price}}."
@@ -60,11 +71,7 @@ def sent(**fields):
     return said | fields
 
 
-def test_is_set_up_on_a_page_and_fills_those_who_wait(
-    browse, mia, vera, charlie, campaign, run_jobs, django_capture_on_commit_callbacks
-):
-    lead = make_lead(campaign.client)
-    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={"price": "much"}, now=NOW)
+def test_is_set_up_on_a_page(browse, mia, vera, charlie, campaign):
     address = f"/app/campaigns/{campaign.pk}/variables/"
     browser = browse(mia)
     assert "due_on" in browser.get(address).text
@@ -72,20 +79,109 @@ def test_is_set_up_on_a_page_and_fills_those_who_wait(
     assert browse(charlie).get(address).status_code == 404
 
     wrong = browser.post(address, sent(**{"due_on-default": "soon"}))
-    with django_capture_on_commit_callbacks(execute=True):
-        right = browser.post(
-            address,
-            sent(**{"due_on-default": "2026-12-01", "price-is_required": "on"}),
-        )
-    run_jobs()
+    right = browser.post(
+        address, sent(**{"due_on-default": "2026-12-01", "price-is_required": "on"})
+    )
 
     assert (wrong.status_code, right.status_code) == (422, 302)
     assert "kind that the variable is" in wrong.text
     assert ScriptVariable.objects.get(name="price").is_required
-    row = Enrolment.objects.get()
-    assert row.dynamic_vars["due_on"] == "2026-12-01"
-    assert "price" not in row.dynamic_vars
-    assert fill_variables(campaign_id=str(campaign.pk)) == 1
+
+
+def said(enrolment: Enrolment) -> dict[str, str]:
+    """What the next call says, as the dispatcher would send it."""
+    batch_call = enrolment.batch_call
+    assert batch_call is not None
+    (candidate,) = load_candidates(batch_call=batch_call, enrolments=[enrolment], now=NOW)
+    return _variables(candidate)
+
+
+@pytest.fixture
+def waits(acme):
+    """A person in a running launch whose file has a price in words."""
+    campaign = make_ready(acme, script_raw=SCRIPT)
+    open_wallet(acme, seconds=60_000)
+    lead = make_lead(acme, first_name="Joan")
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={"price": "much"}, now=NOW)
+    launch(campaign)
+    return Enrolment.objects.select_related("lead", "batch_call").get()
+
+
+def rule(kind: str, default: str = "") -> VariableRule:
+    return VariableRule("price", kind=kind, default=default)
+
+
+def test_keeps_what_a_file_said_whatever_the_rules_become(waits, alice):
+    save = partial(save_variables, campaign=waits.campaign, actor=alice, now=NOW)
+
+    assert save(rules=[rule("money", "$9")])
+    assert not save(rules=[rule("money", "$9")])  # nothing changed
+    assert said(waits)["price"] == "$9"
+    save(rules=[rule("number")])
+    assert said(waits)["price"] == ""
+    save(rules=[rule("text")])
+    assert said(waits)["price"] == "much"
+    assert Enrolment.objects.get().dynamic_vars == {"price": "much"}
+    assert AuditLog.objects.filter(action="campaign.changed").count() == 3
+
+
+def test_shows_a_call_as_it_is_said(waits, alice, browse):
+    save_variables(campaign=waits.campaign, rules=[rule("money", "$9")], actor=alice, now=NOW)
+    shown = script_view(
+        campaign=waits.campaign, opening_line="Hi {{first_name}}", script_raw="It is {{price}}."
+    )
+
+    page = browse(alice).get(f"/app/leads/{waits.lead_id}/").text
+
+    assert (shown.opening, shown.text, shown.missing) == ("Hi Joan", "It is $9.", [])
+    assert "and $9." in page
+
+
+def test_says_a_name_as_it_was_corrected(waits, browse, alice):
+    Lead.objects.update(first_name="Joanna")
+    waits.lead.refresh_from_db()
+
+    assert said(waits)["first_name"] == "Joanna"
+    assert "Ask Joanna about" in browse(alice).get(f"/app/leads/{waits.lead_id}/").text
+
+
+def test_says_the_file_of_the_campaign_before_the_lead(waits, browse, alice):
+    Enrolment.objects.update(dynamic_vars={"first_name": "Joey", "price": ""})
+    waits.refresh_from_db()
+    waits.lead.refresh_from_db()
+
+    assert (said(waits)["first_name"], said(waits)["price"]) == ("Joey", "")
+    assert "Ask Joey about" in browse(alice).get(f"/app/leads/{waits.lead_id}/").text
+
+
+def test_counts_before_a_launch_what_a_call_will_say(acme, alice):
+    campaign = make_ready(acme, script_raw=SCRIPT)
+    lead = make_lead(acme, first_name="")
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={"price": "much"}, now=NOW)
+
+    def lacking() -> list[str]:
+        counts = count_leads(campaign, NOW, is_sandbox=True)
+        return [name for name, _count in counts.without_variable]
+
+    assert lacking() == ["first_name", "due_on"]
+    Lead.objects.update(first_name="Joan")
+    assert lacking() == ["due_on"]
+    rules = [rule("money"), VariableRule("due_on", is_required=False)]
+    save_variables(campaign=campaign, rules=rules, actor=alice, now=NOW)
+    assert lacking() == ["price"]
+
+
+def test_takes_copies_of_fields_out_of_lines_that_go_on(waits):
+    values = {"first_name": "Joan", "full_name": "Joan B.", "price": "$5"}
+    Enrolment.objects.update(dynamic_vars=values)
+    migration = import_module("campaigns.migrations.0027_values_of_leads")
+
+    migration.drop_copies(apps, None)
+
+    assert Enrolment.objects.get().dynamic_vars == {"full_name": "Joan B.", "price": "$5"}
+    Enrolment.objects.update(dynamic_vars=values, status="done")
+    migration.drop_copies(apps, None)
+    assert Enrolment.objects.get().dynamic_vars == values
 
 
 @pytest.fixture
@@ -95,15 +191,6 @@ def with_rules(campaign):
             client=campaign.client, campaign=campaign, name=name, kind=kind, default=default
         )
     return campaign
-
-
-def test_holds_for_whoever_is_enrolled(with_rules):
-    lead = make_lead(with_rules.client)
-
-    enrol_lead(campaign=with_rules, lead=lead, dynamic_vars={"due_on": "x", "price": "$5"}, now=NOW)
-
-    said = Enrolment.objects.get().dynamic_vars
-    assert (said["due_on"], said["price"]) == ("2026-12-01", "$5")
 
 
 def test_tells_which_leads_lack_what_a_call_needs(with_rules):

@@ -290,6 +290,33 @@ def test_lets_two_people_write_two_steps_at_once(browse, mia, alice):
     assert (campaign.name, campaign.script_raw) == ("Mia's name", "Alice's AI of Acme Dental.")
 
 
+def test_takes_nothing_back_of_what_others_saved_meanwhile(browse, mia, alice):
+    campaign = make_draft(mia.client)
+    stale = Campaign.objects.select_related("client", "calling_window", "retry_policy").get()
+    shown = content_of(stale)
+    other = replace(
+        shown,
+        closes_minute=19 * 60,
+        weekdays=(0, 1),
+        busy_delay_seconds=600,
+        settings={**shown.settings, "voice_speed": 1.2},
+    )
+    update_campaign(campaign=campaign, content=other, actor=mia, now=NOW)
+
+    mine = replace(
+        shown,
+        opens_minute=10 * 60,
+        max_attempts=5,
+        settings={**shown.settings, "conversion": "A day was agreed."},
+    )
+    update_campaign(campaign=stale, content=mine, actor=alice, now=NOW)
+
+    now = content_of(Campaign.objects.get())
+    assert (now.opens_minute, now.closes_minute, now.weekdays) == (600, 19 * 60, (0, 1))
+    assert (now.max_attempts, now.busy_delay_seconds) == (5, 600)
+    assert (now.settings["voice_speed"], now.settings["conversion"]) == (1.2, "A day was agreed.")
+
+
 def test_speaks_to_a_real_lead_while_the_script_is_typed(browse, mia):
     campaign = make_draft(mia.client)
     enrol(campaign, 2)

@@ -55,10 +55,10 @@ CALM = Pace(real_now=lambda: NOW, pause=lambda _seconds: None)
 
 def content(seed: int = 1) -> str:
     rng = random.Random(seed)  # noqa: S311  # a file, no secret
-    lines = ["first_name,phone"]
+    lines = ["first_name,phone,nickname"]
     for n in range(ROWS):
         number = f"{201 + rng.randrange(300)}55501{n % 100:02}" if rng.random() > 0.1 else "12"
-        lines.append(f"P{n},{number}")
+        lines.append(f"P{n},{number},N{n}")
     return "\n".join(lines)
 
 
@@ -83,13 +83,13 @@ def world(target, told: dict[int, str]) -> tuple[object, ...]:
     leads = sorted(Lead.objects.values_list("phone_number", "first_name", "consent_status"))
     consents = sorted(Consent.objects.values_list("lead__phone_number", "source"))
     enrolled = sorted(
-        (number, row.dynamic_vars["first_name"]) for number, row in target.enrolled.items()
+        (number, row.dynamic_vars["nickname"]) for number, row in target.enrolled.items()
     )
     return leads, consents, told, enrolled
 
 
 def prepare(alice, acme, target) -> LeadImport:
-    target.variables = ["first_name"]
+    target.variables = ["nickname"]
     if not Lead.objects.exists():
         known = content().splitlines()[1].split(",")[1]
         LeadFactory.create(client=acme, phone_number=f"+1{known}", consent_status="none")

@@ -126,8 +126,8 @@ def test_fills_the_script_and_refuses_rows_that_leave_it_empty(imported, target)
     )
 
     assert done.counts == {"new": 1, "variable_missing": 1}
+    # The name is the lead's own, as it stands when the call is made.
     assert target.enrolled["+12125550101"].dynamic_vars == {
-        "first_name": "Ada",
         "city": "Boston",
         "offer": "10 % off",
     }

@@ -182,7 +182,7 @@ def test_enrols_and_takes_back_those_that_still_wait(change, undo, acme):
 
     assert counts(operation) == (2, 1)
     assert Enrolment.objects.filter(campaign=campaign).count() == 3
-    assert Enrolment.objects.get(lead=leads[1]).dynamic_vars["first_name"] == "Ada"
+    assert Enrolment.objects.get(lead=leads[1]).dynamic_vars == {}
 
     Enrolment.objects.filter(lead=leads[2]).update(attempt_number=1)
     undo(operation)

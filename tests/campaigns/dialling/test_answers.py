@@ -11,7 +11,7 @@ from billing.models import CallHold
 from campaigns.dialling.recovery import GIVE_UP
 from campaigns.models import Attempt, BatchCall, Enrolment
 from campaigns.services import dialling
-from leads.models import Suppression
+from leads.models import Lead, LeadStatusChange, Suppression
 from telephony.provider import Unavailable
 from tests.campaigns.dialling.conftest import statuses
 
@@ -199,6 +199,9 @@ def test_ends_a_lead_whose_number_is_refused(rig: Rig, ready: Callable[..., Batc
 
     assert statuses(batch_call) == {"invalid": 1}
     assert Attempt.objects.get().error.startswith("to_number")
+    assert Lead.objects.get().status == "invalid"
+    change = LeadStatusChange.objects.get()
+    assert (change.after, change.why) == ("invalid", "refused")
 
 
 def test_pauses_a_launch_that_the_platform_refuses(

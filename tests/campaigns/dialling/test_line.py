@@ -146,7 +146,7 @@ def test_takes_out_and_puts_back_with_the_numbers_adding_up(
 
     assert statuses(line_of_five) == {"queued": 4, "cancelled": 1}
     shown = line([line_of_five.pk], now=rig.now, rows=leads_of(line_of_five))
-    assert [row.enrolment for row in shown.removed] == [lead]
+    assert [row.enrolment for row in shown.removed.rows] == [lead]
     lead.refresh_from_db()
     queueing.put_back(enrolment=lead, actor=alice, now=rig.now)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,12 +103,12 @@ def test_lets_a_person_choose_the_time(client, alice, campaign: Campaign) -> Non
     enrol(campaign, 2)
     client.force_login(alice)
     address = reverse("campaigns:campaign-launch", args=[campaign.pk])
-    typed = {"launch_key": uuid7(), "leads": 2, "seconds": 3000, "starts_at": "2999-01-01T10:00"}
+    typed = {"launch_key": uuid7(), "leads": 2, "seconds": 3000, "starts_at": "2099-01-01T10:00"}
 
     answer = client.post(address, typed, follow=True)
 
     assert "The first calls start at" in answer.content.decode()
-    assert BatchCall.objects.get().scheduled_at.year == 2999
+    assert BatchCall.objects.get().scheduled_at.year == 2099
     assert client.post(address, typed | {"starts_at": "soon"}).status_code == 422
 
 
@@ -229,9 +230,63 @@ def test_spends_nothing_for_somebody_who_may_not_launch_any_more(
 
 
 def test_makes_up_for_nothing_that_was_missed() -> None:
-    assert following(NOW, every_minutes=60, now=NOW) == NOW + timedelta(hours=1)
+    every = partial(following, NOW, every_minutes=60, zone="America/New_York")
+
+    assert every(now=NOW) == NOW + timedelta(hours=1)
     later = NOW + timedelta(hours=5, minutes=10)
-    assert following(NOW, every_minutes=60, now=later) == NOW + timedelta(hours=6)
+    assert every(now=later) == NOW + timedelta(hours=6)
+
+
+@pytest.mark.parametrize(
+    ("at", "minutes", "now", "expected"),
+    [
+        # New York's clocks go forward on 14 March 2027, and back on 7 November 2027.
+        ("2027-03-13T14:00", 1440, "2027-03-13T14:00", "2027-03-14T13:00"),
+        ("2027-11-06T13:00", 1440, "2027-11-06T13:00", "2027-11-07T14:00"),
+        ("2027-03-10T14:00", 7 * 1440, "2027-03-10T14:01", "2027-03-17T13:00"),
+        ("2027-03-10T14:00", 1440, "2027-03-20T13:30", "2027-03-21T13:00"),
+        ("2027-11-05T13:00", 1440, "2027-11-09T13:30", "2027-11-09T14:00"),
+        ("2027-03-13T14:00", 720, "2027-03-13T14:00", "2027-03-14T02:00"),
+        ("2027-03-13T14:00", 60, "2027-03-14T13:30", "2027-03-14T14:00"),
+    ],
+)
+def test_keeps_the_hour_on_the_wall(at: str, minutes: int, now: str, expected: str) -> None:
+    def instant(text: str) -> datetime:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+    found = following(instant(at), every_minutes=minutes, zone="America/New_York", now=instant(now))
+
+    assert found == instant(expected)
+
+
+def test_holds_up_nobody_whose_turn_comes_after_one_that_fails(
+    campaign: Campaign, monkeypatch
+) -> None:
+    other = make_ready(campaign.client, name="Other", is_any_hour=True)
+    monkeypatch.setattr(topping_up, "AT_ONCE", 1)
+    enrol(campaign, 1)
+    enrol(other, 1, start=10)
+    daily(campaign, next_at=NOW - timedelta(minutes=1))
+    daily(other)
+    launch = lifecycle.launch_campaign
+
+    def broken(**fields: Any) -> BatchCall:
+        if fields["campaign"] == campaign:
+            raise RuntimeError
+        return launch(**fields)
+
+    monkeypatch.setattr(lifecycle, "launch_campaign", broken)
+
+    assert top_up_due(now=NOW, is_sandbox=True) == 1
+
+    assert BatchCall.objects.get().campaign == other
+    row = TopUp.objects.get(campaign=campaign)
+    assert (row.next_at, row.last_result) == (
+        NOW - timedelta(minutes=1),
+        "It failed, and is tried again in a moment.",
+    )
+    monkeypatch.setattr(lifecycle, "launch_campaign", launch)
+    assert top_up_due(now=NOW, is_sandbox=True) == 1
 
 
 def test_is_switched_off_again(campaign: Campaign) -> None:
@@ -246,7 +301,7 @@ def test_is_set_by_who_may_launch(client, alice, mia, charlie, campaign: Campaig
     address = reverse("campaigns:campaign-top-up", args=[campaign.pk])
     typed = {
         "is_active": "on",
-        "next_at": "2999-01-01T10:00",
+        "next_at": "2099-01-01T10:00",
         "every_minutes": "60",
         "most_minutes": "50",
     }

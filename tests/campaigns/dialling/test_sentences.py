@@ -69,6 +69,28 @@ def test_leaves_no_status_without_a_sentence(ready: Callable[..., BatchCall], st
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        ({"verdict": "deny", "rules": ["zone.unknown"]}, "Nobody knows which time zone"),
+        (
+            {"verdict": "deny", "rules": ["number.invalid"]},
+            "This is no number that can be dialled.",
+        ),
+        ({"verdict": "allow", "rules": ["person.gap"]}, "the number doesn't exist."),
+        ({}, "the number doesn't exist."),
+    ],
+)
+def test_says_why_nobody_is_called_there(
+    ready: Callable[..., BatchCall], decision: dict[str, object], said: str
+) -> None:
+    ready()
+    Enrolment.objects.update(status="invalid", decision=decision)
+
+    assert said in sentence(Enrolment.objects.get())
+
+
+@pytest.mark.django_db
 def test_says_that_leads_are_still_put_in_line(ready: Callable[..., BatchCall]) -> None:
     batch_call = ready()
     assert why(batch_call.campaign, [batch_call], add_up([batch_call])).startswith("Starts at")
