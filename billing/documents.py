@@ -134,13 +134,25 @@ def statement_rows(
         yield from _with_calls(some, zone)
 
 
-def csv_of(rows: Iterable[StatementRow]) -> Iterator[str]:
-    """Yield the rows as CSV with a heading, every cell safe for spreadsheets."""
+def csv_of(statement: Statement, totals: Totals) -> Iterator[str]:
+    """
+    Yield a statement as CSV, every cell safe for spreadsheets: a heading, its lines, a closing row.
+
+    `totals` has the sums once all was taken. The closing row names the statement, so no two have
+    the same bytes, not even of months without lines.
+    """
 
     def table() -> Iterator[Iterable[object]]:
         yield COLUMNS
-        for row in rows:
+        for row in totals.counted(statement_rows(statement)):
             yield row.cells()
+        closing = {
+            "time": f"{statement.month:%Y-%m}",
+            "type": "closing",
+            "balance_after_minutes": money.minutes(totals.closing_seconds),
+            "reference_id": statement.pk,
+        }
+        yield [closing.get(column, "") for column in COLUMNS]
 
     return csv_lines(table())
 

@@ -7,6 +7,7 @@ before: two blocks of one wallet never run side by side.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
@@ -42,20 +43,34 @@ def count_use(lines: Sequence[Transaction]) -> None:
         UsedHour.objects.create(client_id=client_id, hour_at=hour, seconds=used)
 
 
-def used_today(client_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, list[int]]:
-    """Return the seconds that clients used in each hour that had any: this one and the 23 before it."""
-    since = hour_of(now) - timedelta(hours=RUNNING_HOURS - 1)
-    rows = UsedHour.objects.filter(client_id__in=list(client_ids), hour_at__gte=since)
-    found: dict[UUID, list[int]] = {}
-    for client_id, seconds in rows.values_list("client_id", "seconds"):
-        found.setdefault(client_id, []).append(seconds)
+@dataclass
+class Use:
+    """
+    What a client used of late, in seconds.
+
+    `today_seconds` in this hour and the 23 before it; `running` in each of the latest 24 hours in
+    which it used any, within a week, the latest first.
+    """
+
+    today_seconds: int = 0
+    running: list[int] = field(default_factory=list)
+
+
+def recent_use(client_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Use]:
+    """Return what clients used of late; one query, and those who used nothing are left out."""
+    rows = UsedHour.objects.filter(
+        client_id__in=list(client_ids), hour_at__gt=hour_of(now - RUNNING_WITHIN)
+    )
+    today = hour_of(now) - timedelta(hours=RUNNING_HOURS - 1)
+    found: dict[UUID, Use] = {}
+    in_order = rows.order_by("client_id", "-hour_at")
+    for client_id, hour_at, seconds in in_order.values_list("client_id", "hour_at", "seconds"):
+        use = found.setdefault(client_id, Use())
+        if hour_at >= today:
+            use.today_seconds += seconds
+        if len(use.running) < RUNNING_HOURS:
+            use.running.append(seconds)
     return found
-
-
-def running_hours(client_id: UUID, *, now: datetime) -> list[int]:
-    """Return the seconds of the latest 24 hours in which a client used any, within a week."""
-    mine = UsedHour.objects.filter(client_id=client_id, hour_at__gt=hour_of(now - RUNNING_WITHIN))
-    return list(mine.order_by("-hour_at").values_list("seconds", flat=True)[:RUNNING_HOURS])
 
 
 def purge_hours(*, now: datetime) -> int:

@@ -106,10 +106,8 @@ def _spend(line: Transaction, wanted: int) -> int:
         return 0
     spent = 0
     lots = list(_lots(line))
-    if line.is_part_of_payment:  # it was judged by its own minutes, and takes no other payment's
+    if line.type == Type.REVERSE:  # it was judged by its own minutes, and takes no other payment's
         lots = [lot for lot in lots if lot.payment_id == line.payment_id]
-    elif line.type == Type.REVERSE:  # a payment that is taken back takes its own minutes first
-        lots.sort(key=lambda lot: lot.payment_id != line.payment_id)
     for lot, seconds in _portions(lots, "available_seconds", wanted):
         CreditLot.objects.filter(pk=lot.pk).update(
             available_seconds=F("available_seconds") - seconds,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.db.models import Q
 from django.urls import reverse
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Notification, User
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from billing.models import Transaction
+    from billing.queries import WalletRow
 
 log = structlog.get_logger()
 CHUNK = 200
@@ -49,7 +50,8 @@ def warn_when_low(line: Transaction, wallet: Wallet) -> None:
     if percent:
         level, title = Notification.Level.WARN, _("%(percent)d%% of your minutes are left")
     else:
-        level, title = Notification.Level.BAD, _("All your minutes are used")
+        # By calls, an expiry, a correction or a repayment: the ledger says which.
+        level, title = Notification.Level.BAD, _("None of your minutes are left")
     _tell(
         wallet,
         level=level,
@@ -63,7 +65,7 @@ def watch_runways(*, now: datetime) -> int:
     """
     Tell clients whose minutes last no longer than a few hours of calling; return how many.
 
-    Once per purchase for each of the times.
+    Once for each of the times after minutes came, as `note_full` notes it.
     """
     told = 0
     # Who has nothing left is told by the line that used it up.
@@ -71,12 +73,7 @@ def watch_runways(*, now: datetime) -> int:
     wallets = wallets.select_related("client").order_by("pk")
     for some in batched(wallets.iterator(chunk_size=CHUNK), CHUNK):
         for row in with_use(some, now=now):
-            hours = crossed_hours(runway=row.runway)
-            told += (
-                hours is not None
-                and row.wallet.usable_seconds > 0
-                and _warn(row.wallet, hours, now)
-            )
+            told += row.wallet.usable_seconds > 0 and _warn(row, now)
     return told
 
 
@@ -124,12 +121,19 @@ def send_notices(*, now: datetime, has_time: Callable[[], bool] = lambda: True) 
     return sent
 
 
-def _warn(wallet: Wallet, hours: int, now: datetime) -> bool:
-    title = _("Your minutes last for about %(hours)d more hours of calling") % {"hours": hours}
-    key = f"runway:{wallet.pk}:{wallet.full_seq}:{hours}"
-    return run_atomic(
-        lambda: _tell(wallet, level=Notification.Level.WARN, title=title, key=key, now=now)
+def _warn(row: WalletRow, now: datetime) -> bool:
+    hours, wallet = crossed_hours(runway=row.runway), row.wallet
+    if hours is None:
+        return False
+    title = _("Your minutes last for less than %(hours)d more hours of calling") % {"hours": hours}
+    said = {"minutes": minutes(wallet.usable_seconds), "hours": number_format(row.runway, 1)}
+    body = _(
+        "%(minutes)s minutes are left, about %(hours)s hours at the pace of your latest calls. "
+        "Calls stop when none are left. Ask your agency for more."
     )
+    key = f"runway:{wallet.pk}:{wallet.full_seq}:{hours}"
+    warn = partial(_tell, wallet, level=Notification.Level.WARN, title=title, key=key, now=now)
+    return run_atomic(partial(warn, body=body % said))
 
 
 def _tell(

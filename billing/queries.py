@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, Sum
 
-from billing.hours import running_hours, used_today
+from billing.hours import Use, recent_use
 from billing.models import CreditLot, Payment, Rate, Reservation, Transaction, Wallet
 from billing.rules import runway_hours
+from convomono.lib.pages import number_or
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -157,7 +158,8 @@ class Usage:
 
 def usage_days(typed: str) -> int:
     """Return the number of days that the query string asks for; 30 for what is none of them."""
-    return int(typed) if typed.isdecimal() and int(typed) in USAGE_DAYS else 30
+    days = number_or(30, typed)
+    return days if days in USAGE_DAYS else 30
 
 
 def usage_by_campaign(*, client: Client, days: int, now: datetime) -> list[Usage]:
@@ -208,10 +210,7 @@ def wallet_overview(*, client: Client, rate: Rate, now: datetime) -> WalletOverv
     return WalletOverview(
         wallet=wallet,
         rate=rate,
-        runway=runway_hours(
-            usable_seconds=wallet.usable_seconds,
-            hourly_seconds=running_hours(client.pk, now=now),
-        ),
+        runway=_runway(wallet, recent_use([client.pk], now=now).get(client.pk, Use())),
         payments=list(payments[:RECENT_PAYMENTS]),
         expiring=list(expiring_lots(client_id=client.pk)) if wallet.expiring_seconds else [],
     )
@@ -234,15 +233,14 @@ def wallets(*, search: str = "", sort: str = "low") -> QuerySet[Wallet]:
 def with_use(rows: Iterable[Wallet], *, now: datetime) -> list[WalletRow]:
     """Add what each wallet used in the last 24 hours and how long it lasts, in one query for all."""
     found = list(rows)
-    hours = used_today((wallet.client_id for wallet in found), now=now)
+    used = recent_use((wallet.client_id for wallet in found), now=now)
+    rows_ = [(wallet, used.get(wallet.client_id, Use())) for wallet in found]
     return [
-        WalletRow(
-            wallet=wallet,
-            used_seconds=sum(hours.get(wallet.client_id, ())),
-            runway=runway_hours(
-                usable_seconds=wallet.usable_seconds,
-                hourly_seconds=hours.get(wallet.client_id, ()),
-            ),
-        )
-        for wallet in found
+        WalletRow(wallet=wallet, used_seconds=use.today_seconds, runway=_runway(wallet, use))
+        for wallet, use in rows_
     ]
+
+
+def _runway(wallet: Wallet, use: Use) -> float | None:
+    """Return for how many hours of calling a wallet lasts (KPI 23): on all pages the same."""
+    return runway_hours(usable_seconds=wallet.usable_seconds, hourly_seconds=use.running)

@@ -89,7 +89,7 @@ def crossed_percent(*, before_seconds: int, after_seconds: int, full_seconds: in
     """
     Return the lowest share of a full wallet that falling to `after_seconds` reached, if any.
 
-    `full_seconds` is what there was after the last purchase.
+    `full_seconds` is what there was after minutes last came.
     """
     for percent in LOW_BALANCE_PERCENTS:
         line = full_seconds * percent
@@ -127,6 +127,12 @@ def tax_in(*, amount_micros: int, basis_points: int) -> int:
     """Return the tax that an amount includes, in micros, rounded half up; basis points are 0.01 %."""
     whole = 10_000 + basis_points
     return (2 * amount_micros * basis_points + whole) // (2 * whole)
+
+
+def is_filled_again(*, before_seconds: int, after_seconds: int, full_seconds: int) -> bool:
+    """Tell whether rising to `after_seconds` left all the shares behind that are told of."""
+    line = full_seconds * LOW_BALANCE_PERCENTS[-1]
+    return before_seconds * 100 <= line < after_seconds * 100
 
 
 def crossed_hours(*, runway: float | None) -> int | None:

@@ -15,5 +15,10 @@ class ReportingConfig(AppConfig):
     verbose_name = "Reporting"
 
     def ready(self) -> None:
+        """Let corrected charges reach the counters; the billing room knows none."""
+        from billing import doors  # noqa: PLC0415 - needs the models
+        from reporting.services import recount_call  # noqa: PLC0415
+
+        doors.register(recount_call)
         # The library is no app; the room that watches over the others wires its check.
         register(check_portability, Tags.models)

@@ -106,7 +106,7 @@ def count_outcome(*, change: CallChange) -> dict[str, Any] | None:
 
 
 def recount_call(*, call: Call) -> dict[str, Any] | None:
-    """Do the same for a call that a person has corrected; the caller keeps what it returns."""
+    """Do the same for a call whose outcome or charge was corrected; the caller keeps what it returns."""
     tally = Tally()
     counted = tally.count(call, after=contribution(call))
     tally.write()

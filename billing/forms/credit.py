@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -16,7 +17,6 @@ from convomono.lib import money
 from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
-    from decimal import Decimal
     from uuid import UUID
 
 MOST_MINUTES = 10_000_000
@@ -88,7 +88,7 @@ class SellForm(TermForm):
         super().__init__(*args, **kwargs)
         self.terms = terms
         self.fields["amount_usd"].help_text = _(
-            "Leave it empty for the price in force, $%(price)s a minute."
+            "Leave it empty for the price in force, $%(price)s a minute; free of charge is $0."
         ) % {"price": money.dollars(terms.price_per_minute_micros)}
 
     def clean_minutes(self) -> Decimal:
@@ -100,6 +100,14 @@ class SellForm(TermForm):
     @property
     def seconds(self) -> int:
         return money.seconds_from_minutes(self.cleaned_data["minutes"])
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        if said.get("method") == Payment.Method.GRANT and "amount_usd" in said:
+            if said["amount_usd"]:
+                self.add_error("amount_usd", _("Free of charge is $0: leave the amount empty."))
+            said["amount_usd"] = Decimal(0)
+        return said
 
     @property
     def amount_micros(self) -> int:

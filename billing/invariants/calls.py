@@ -77,7 +77,8 @@ def _check_lengths(wallet: Wallet, calls: tuple[Call, ...]) -> Iterator[Finding]
         if finding:
             wrong[call.pk] = finding
     if wrong:
-        excused = Difference.objects.filter(call_id__in=list(wrong))
+        # A difference of cost alone excuses no seconds.
+        excused = Difference.objects.filter(call_id__in=list(wrong), kind__in=OF_SECONDS)
         for call_id in set(wrong) - set(excused.values_list("call_id", flat=True)):
             yield wrong[call_id]
 

@@ -54,11 +54,10 @@ class LotReplay:
             self._expire(line)
         else:
             self._move(self._launch(line), self.spent, -line.reserved_delta)
-            if line.is_part_of_payment:
-                self._take_part(line)
+            if line.type == Type.REVERSE:
+                self._take_back(line)
             else:
-                own = line.payment_id if line.type == Type.REVERSE else None
-                self._move(self.available, self.spent, -line.available_delta, own=own)
+                self._move(self.available, self.spent, -line.available_delta)
             self.available[None] += max(0, line.available_delta)
         if line.reservation_id and not +self.launches[line.reservation_id]:
             del self.launches[line.reservation_id]
@@ -95,26 +94,15 @@ class LotReplay:
         self.available[lot.payment_id] -= line.seconds
         self.expired[lot.payment_id] += line.seconds
 
-    def _take_part(self, line: Transaction) -> None:
+    def _take_back(self, line: Transaction) -> None:
         mine = line.payment_id if line.payment_id in self.lots else None
         if line.seconds > self.available[mine]:
             self.early.append(f"line {line.key} pays back minutes of other payments")
         self.available[mine] -= line.seconds
         self.spent[mine] += line.seconds
 
-    def _move(
-        self,
-        source: Purse,
-        target: Purse,
-        seconds: int,
-        *,
-        last: bool = False,
-        own: UUID | None = None,
-    ) -> None:
-        order = sorted(source, key=lambda key: self.rank[key], reverse=last)
-        if own in source and own is not None:
-            order = [own, *(key for key in order if key != own)]
-        for key in order:
+    def _move(self, source: Purse, target: Purse, seconds: int, *, last: bool = False) -> None:
+        for key in sorted(source, key=lambda key: self.rank[key], reverse=last):
             taken = min(source[key], seconds)
             if taken > 0:
                 source[key] -= taken

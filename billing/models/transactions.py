@@ -120,11 +120,6 @@ class Transaction(AppendOnly):
     def __str__(self) -> str:
         return f"{self.type} {self.seconds} s"
 
-    @property
-    def is_part_of_payment(self) -> bool:
-        """Tell whether it takes back a part of a payment (`Repayment`): its key names which."""
-        return self.type == self.Type.REVERSE and self.key.count(":") > 1
-
     # The seed's fields.
 
     @property

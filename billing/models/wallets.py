@@ -23,8 +23,8 @@ class Wallet(BaseModel):
     `available` may be reserved, `reserved` belongs to launches, `consumed` was talked, `debt` is
     talk that nothing covered and that the next free second pays. `seq` is the number of the newest
     transaction. Only `billing/ledger.py` writes these, by guarded updates. `full_seconds` is what
-    could be used after the last purchase, whose line has the number `full_seq`: low balances are
-    told in shares of it. `expiring_seconds` are those of lots, available or with launches:
+    could be used after minutes last came (a purchase, a correction upwards, a refund that filled it
+    again), by the line of the number `full_seq`: low balances are told in shares of it. `expiring_seconds` are those of lots, available or with launches:
     0 spares every line a look at the lots. `price_per_minute_micros` repeats the price in force, for lists. With
     `extends_launches` a launch that runs dry takes further available minutes by itself.
     `billing_address` stands under the client's name on its invoices. `audited_at` is when the nightly

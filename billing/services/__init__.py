@@ -12,6 +12,7 @@ from billing.services.approvals import (
     refuse_credit,
 )
 from billing.services.audits import audit_due
+from billing.services.charges import Charge
 from billing.services.differences import (
     StepRefused,
     differences_to_fetch,
@@ -35,7 +36,6 @@ from billing.services.grants import (
     grants_left_behind,
 )
 from billing.services.holds import (
-    Charge,
     HoldMissing,
     HoldResolved,
     ReservationEmpty,
@@ -90,13 +90,7 @@ from billing.services.refunds import (
     forgive_machine,
     refund_call,
 )
-from billing.services.repayments import (
-    Repayable,
-    RepaymentTooLarge,
-    repay,
-    repayable,
-    repayments_of,
-)
+from billing.services.repayments import repay, repayments_of
 from billing.services.reservations import (
     ReservationEnded,
     can_hold,
@@ -116,6 +110,7 @@ from billing.services.statements import (
     make_statement,
 )
 from billing.services.undercharges import charge_rest
+from billing.services.unused import Repayable, RepaymentTooLarge, repayable
 from billing.services.wallets import ReasonMissing, adjust, open_wallet
 
 __all__ = [

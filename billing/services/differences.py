@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from audit import actions
 from audit.services import record
 from billing.models import CallHold, Difference
+from billing.services.charges import follow_charge
 from billing.services.holds import consume
 from billing.services.refunds import NotCharged, charge_left, refund_call
 from billing.services.undercharges import charge_rest
 from convomono.lib.db import run_atomic
 from telephony.models import Call
-from telephony.services import record_settlement
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -217,11 +217,7 @@ def _charge(row: Difference, *, actor: Actor, now: datetime) -> bool:
         actor=actor,
         now=now,
     )
-    if line is None:
-        return False
-    if line.corrects_id is None:
-        _note_charge(call, line.seconds, line.amount_micros)
-    return True
+    return line is not None
 
 
 def _charge_whole(row: Difference, call: Call, *, now: datetime) -> bool:
@@ -233,12 +229,5 @@ def _charge_whole(row: Difference, call: Call, *, now: datetime) -> bool:
         is_machine=call.outcome_class == Call.OutcomeClass.MACHINE,
         now=now,
     )
-    _note_charge(call, charge.billed_seconds, charge.client_cost_micros)
+    follow_charge(client_id=call.client_id, call_id=call.pk)
     return charge.billed_seconds > 0
-
-
-def _note_charge(call: Call, seconds: int, micros: int) -> None:
-    """Show a call's first charge on it, as its last event does; corrections stand in the ledger alone."""
-    record_settlement(
-        call_id=call.pk, billed_seconds=seconds, client_cost_micros=micros, counted=call.counted
-    )

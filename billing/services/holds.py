@@ -20,6 +20,7 @@ from billing.ledger import (
     release,
 )
 from billing.models import CallHold, Reservation, Transaction, Wallet
+from billing.services.charges import Charge, charge_of
 from billing.services.reservations import close_when_empty
 
 if TYPE_CHECKING:
@@ -43,14 +44,6 @@ class HoldResolved(Exception):
 
 class HoldMissing(Exception):
     """A call ended whose attempt never held anything."""
-
-
-@dataclass(frozen=True)
-class Charge:
-    """What a client pays for one call."""
-
-    billed_seconds: int
-    client_cost_micros: int
 
 
 @dataclass(frozen=True)
@@ -124,8 +117,8 @@ def consume(
 
     A call longer than its hold takes what its launch has free, then what the client has available,
     then becomes debt. So does a call that turns up after its hold was voided or expired: it was
-    talked. Repeats, with whatever duration, return the first charge: what was told differently is
-    noted on its event, and named by the next comparison with Retell's books.
+    talked. Repeats, with whatever duration, return what the call costs by now: what was told differently
+    is noted on its event, and named by the next comparison with Retell's books.
 
     :raises HoldMissing: if the attempt never held anything
     :raises KeyReused: if the attempt was billed for another call
@@ -243,7 +236,7 @@ def _first_charge(*, attempt_id: UUID, call_id: UUID) -> Charge | None:
         raise KeyReused("The attempt was billed for another call.")
     if row.call_id is None:
         return None
-    return Charge(line.seconds, line.amount_micros) if line else Charge(0, 0)
+    return charge_of(client_id=row.client_id, call_id=call_id) if line else Charge(0, 0)
 
 
 def _take(used: int, row: CallHold, wallet: Wallet) -> _Taken:

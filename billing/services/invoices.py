@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from django.db.models import F
 
@@ -130,15 +131,16 @@ def _issue(payment: Payment, kind: Invoice.Kind, *, now: datetime, **more: objec
     return Invoice.objects.create(
         client_id=payment.client_id,
         kind=kind,
-        number=_next_number(kind, now),
+        number=_next_number(kind, payment.client, now),
         payment=payment,
         issued_at=now,
         **{"seconds": payment.seconds, "amount_micros": payment.amount_micros, **more},
     )
 
 
-def _next_number(kind: Invoice.Kind, now: datetime) -> str:
-    name = f"{PREFIXES[kind]}-{now:%Y}"
+def _next_number(kind: Invoice.Kind, client: Client, now: datetime) -> str:
+    """Take the next number of the year, which is that of the day shown on the paper: the client's."""
+    name = f"{PREFIXES[kind]}-{now.astimezone(ZoneInfo(client.time_zone)):%Y}"
     series = InvoiceSeries.objects.filter(name=name)
     if not series.update(last_number=F("last_number") + 1):
         # Two first invoices of a year: the unique name undoes one of them, and it runs again.

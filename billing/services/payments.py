@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
-from django.db.models import F
-
 from audit import actions
 from audit.services import record
 from billing import lots
 from billing.ledger import (
-    InsufficientCredits,
     KeyReused,
     Overtaken,
     find_line,
@@ -21,6 +18,8 @@ from billing.ledger import (
 )
 from billing.models import CreditLot, Payment, Transaction, Wallet
 from billing.services.invoices import issue_credit_note, issue_invoice
+from billing.services.unused import RepaymentTooLarge, repayable
+from billing.services.wallets import note_full
 from convomono.lib.ids import uuid7
 
 if TYPE_CHECKING:
@@ -158,12 +157,12 @@ def refund_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
     """
     Pay a client back: the minutes of that payment are taken out of what is available.
 
-    A second time returns the first line.
+    All of them must be unused, as `repayable` counts them. A second time returns the first line.
 
     :raises PaymentNotPaid: if it is pending or has failed
     :raises PaymentPartlyRepaid: if a part of it was paid back before: `repay` pays back the rest
     :raises PaymentExpired: if some of its minutes have expired
-    :raises InsufficientCredits: if not all of its minutes are available any more
+    :raises RepaymentTooLarge: if not all of its minutes are unused
     """
     key = f"reverse:{payment.pk}"
 
@@ -177,6 +176,9 @@ def refund_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
             raise PaymentPartlyRepaid
         if _has_expired(payment, now):
             raise PaymentExpired
+        left = repayable(payment_id=payment.pk, now=now)
+        if left.payment.status == Status.PAID and left.unused_seconds < payment.seconds:
+            raise RepaymentTooLarge(unused_seconds=left.unused_seconds)
         whole = {"repaid_seconds": payment.seconds, "repaid_micros": payment.amount_micros}
         _move(payment, Status.PAID, Status.REFUNDED, ended_at=now, **whole)
         issue_credit_note(payment=payment, reason=reason, now=now)
@@ -204,11 +206,7 @@ def refund_payment(*, payment: Payment, reason: str, actor: Actor, now: datetime
         record(actions.PAYMENT_REFUNDED, resource=payment, actor=actor, now=now, details=details)
         return line
 
-    try:
-        return once(find=find, block=block)
-    except Overtaken:
-        left = Wallet.objects.get(client_id=payment.client_id).available_seconds
-        raise InsufficientCredits(available_seconds=left, needed_seconds=payment.seconds) from None
+    return once(find=find, block=block)
 
 
 def grant(
@@ -325,14 +323,6 @@ def _post(payment: Payment, *, actor: Actor, now: datetime) -> Transaction:
     )
     lots.open_lot(payment, line)
     pay_debt(wallet=wallet, freed=line, seconds=payment.seconds, now=now)
-    _note_full(wallet, line)
+    note_full(line)
     record(actions.WALLET_CREDITED, resource=payment, actor=actor, now=now, details=_facts(payment))
     return line
-
-
-def _note_full(wallet: Wallet, line: Transaction) -> None:
-    """Remember how much there was after a purchase: low balances are told in shares of it."""
-    Wallet.objects.filter(pk=wallet.pk).update(
-        full_seconds=F("available_seconds") + F("reserved_seconds") - F("debt_seconds"),
-        full_seq=line.seq,
-    )

@@ -11,8 +11,8 @@ from audit.services import record
 from billing import rules
 from billing.ledger import BILLING, KeyReused, find_line, once, pay_debt, post
 from billing.models import CallHold, Transaction, Wallet
-from billing.services.holds import Charge
-from billing.services.wallets import ReasonMissing
+from billing.services.charges import Charge, follow_charge
+from billing.services.wallets import ReasonMissing, note_full
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +45,41 @@ class ChargeLeft:
     seconds: int
     micros: int
     refunds: list[Transaction]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A refund that is asked for; None seconds are all that is left."""
+
+    client_id: UUID
+    call_id: UUID
+    seconds: int | None
+    reason: str
+    cause: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.reason:
+            raise ReasonMissing
+        if self.seconds is not None and self.seconds <= 0:
+            raise ValueError("A refund is of some seconds.")
+
+    @property
+    def key(self) -> str:
+        digest = hashlib.sha256((self.cause or self.reason.casefold()).encode()).hexdigest()
+        return f"refund:{self.call_id}:{digest[:16]}"
+
+    def find_first(self) -> Transaction | None:
+        first = find_line(client_id=self.client_id, key=self.key)
+        if first is None:
+            return None
+        # "All that is left" after a part of it was given back is another refund.
+        is_more = self.seconds is None and self.left().seconds
+        if is_more or self.seconds not in {None, first.seconds}:
+            raise KeyReused("This reason has refunded another number of seconds.")
+        return first
+
+    def left(self) -> ChargeLeft:
+        return charge_left(client_id=self.client_id, call_id=self.call_id)
 
 
 def charge_left(*, client_id: UUID, call_id: UUID) -> ChargeLeft:
@@ -84,65 +119,40 @@ def refund_call(
     Give back some seconds of a call's charge, or all that is left of it (None); debt is paid first.
 
     One reason refunds a call once: the same again returns the first line. Where a `cause` is named
-    that takes the place of the reason.
+    that takes the place of the reason. The call and its day's counters follow in the same block.
 
     :raises ReasonMissing: without a reason
     :raises NotCharged: if this client was never billed for the call
     :raises RefundTooLarge: if that is more than is left of the charge
     :raises KeyReused: if the reason has refunded another number of seconds
     """
-    reason = " ".join(reason.split())
-    if not reason:
-        raise ReasonMissing
-    if seconds is not None and seconds <= 0:
-        raise ValueError("A refund is of some seconds.")
-    digest = hashlib.sha256((cause or reason.casefold()).encode()).hexdigest()
-    key = f"refund:{call_id}:{digest[:16]}"
-
-    def find() -> Transaction | None:
-        first = find_line(client_id=client_id, key=key)
-        if first is None:
-            return None
-        # "All that is left" after a part of it was given back is another refund.
-        is_more = seconds is None and charge_left(client_id=client_id, call_id=call_id).seconds
-        if is_more or seconds not in {None, first.seconds}:
-            raise KeyReused("This reason has refunded another number of seconds.")
-        return first
+    wanted = _Wanted(client_id, call_id, seconds, " ".join(reason.split()), cause)
 
     def block() -> Transaction:
-        # Read before the wallet is written: of two refunds at once the second runs again.
-        left = charge_left(client_id=client_id, call_id=call_id)
-        given = left.seconds if seconds is None else seconds
-        if not 0 < given <= left.seconds:
-            raise RefundTooLarge(left_seconds=left.seconds)
-        wallet = Wallet.objects.get(client_id=client_id)
-        line = post(_line(left, wallet, given, key=key, reason=reason, actor=actor, now=now))
-        pay_debt(wallet=wallet, freed=line, seconds=given, now=now)
-        details = {"seconds": given, "reason": reason}
-        record(actions.CALL_REFUNDED, resource=line, actor=actor, now=now, details=details)
+        before = Wallet.objects.get(client_id=client_id)
+        line = _give_back(wanted, actor=actor, now=now)
+        _note_if_filled(before, line)
+        follow_charge(client_id=client_id, call_id=call_id)
         return line
 
-    return once(find=find, block=block)
+    return once(find=wanted.find_first, block=block)
 
 
 def forgive_machine(*, attempt_id: UUID, call_id: UUID, now: datetime) -> Charge | None:
     """
     Take back the charge of a call of which an analysis says that only a machine answered.
 
-    None where the terms bill voicemail, or nothing was billed: the charge stays as it is. Twice is
-    once.
+    None where the terms bill voicemail, or nothing was billed: the charge stays as it is. Who applies
+    the analysis writes on the call what is returned. Twice is once.
     """
     row = CallHold.objects.select_related("reservation").filter(attempt_id=attempt_id).first()
     if row is None or row.reservation.bills_voicemail:
         return None
+    wanted = _Wanted(row.client_id, call_id, None, NOT_BILLED)
     try:
-        refund_call(
-            client_id=row.client_id,
-            call_id=call_id,
-            seconds=None,
-            reason=NOT_BILLED,
-            actor=BILLING,
-            now=now,
+        once(
+            find=wanted.find_first,
+            block=lambda: _give_back(wanted, actor=BILLING, now=now),
         )
     except NotCharged:
         return None
@@ -151,13 +161,36 @@ def forgive_machine(*, attempt_id: UUID, call_id: UUID, now: datetime) -> Charge
     return Charge(0, 0)
 
 
+def _give_back(wanted: _Wanted, *, actor: Actor, now: datetime) -> Transaction:
+    # Read before the wallet is written: of two refunds at once the second runs again.
+    left = wanted.left()
+    given = left.seconds if wanted.seconds is None else wanted.seconds
+    if not 0 < given <= left.seconds:
+        raise RefundTooLarge(left_seconds=left.seconds)
+    wallet = Wallet.objects.get(client_id=wanted.client_id)
+    line = post(_line(left, wallet, given, wanted=wanted, actor=actor, now=now))
+    pay_debt(wallet=wallet, freed=line, seconds=given, now=now)
+    details = {"seconds": given, "reason": wanted.reason}
+    record(actions.CALL_REFUNDED, resource=line, actor=actor, now=now, details=details)
+    return line
+
+
+def _note_if_filled(before: Wallet, line: Transaction) -> None:
+    """Have low balances told anew once a person's refund has brought back more than any share told of."""
+    if rules.is_filled_again(
+        before_seconds=before.usable_seconds,
+        after_seconds=before.usable_seconds + line.seconds,
+        full_seconds=before.full_seconds,
+    ):
+        note_full(line)
+
+
 def _line(
     left: ChargeLeft,
     wallet: Wallet,
     seconds: int,
     *,
-    key: str,
-    reason: str,
+    wanted: _Wanted,
     actor: Actor,
     now: datetime,
 ) -> Transaction:
@@ -165,7 +198,7 @@ def _line(
     return Transaction(
         client_id=charge.client_id,
         wallet=wallet,
-        key=key,
+        key=wanted.key,
         type=Transaction.Type.REFUND,
         seconds=seconds,
         consumed_delta=-seconds,
@@ -185,7 +218,7 @@ def _line(
         call_id=charge.call_id,
         corrects_id=charge.pk,
         reference_id=charge.reference_id,
-        reason=reason[:200],
+        reason=wanted.reason[:200],
         actor_id=actor.actor_id,
         actor_email=actor.actor_email,
         created_at=now,

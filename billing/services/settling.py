@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from billing import rules
 from billing.ledger import BILLING, Overtaken, move_reservation, post_consumed
 from billing.models import CallHold, Reservation, Transaction, Wallet
-from billing.services.holds import Charge
+from billing.services.charges import Charge
 from convomono.lib.bulk import new_row, update_each
 
 if TYPE_CHECKING:

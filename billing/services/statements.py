@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from billing.documents import Totals, csv_of, statement_rows
+from billing.documents import Totals, csv_of
 from billing.models import Statement, Transaction, Wallet
 from convomono.lib import files
 from convomono.lib.db import insert_once, run_atomic
@@ -77,8 +77,8 @@ def make_statement(*, statement: Statement, now: datetime) -> bool:
     """
     Write the month's CSV and its digest, in bounded memory; False if it was made before.
 
-    Made twice it is the same, byte by byte: the lines of a ledger don't change. Earlier months that
-    wait are made first: a month begins after the last line of the one before.
+    Made twice it is the same, byte by byte: the lines of a ledger don't change, nor does what the
+    closing row says of the statement. Earlier months that wait are made first: a month begins after the last line of the one before.
     """
     if statement.status == Status.DONE:
         return False
@@ -94,7 +94,7 @@ def _make(statement: Statement, now: datetime) -> bool:
     totals = Totals(opening_seconds=_balance(statement, first - 1))
     digest = hashlib.sha256()
     with tempfile.TemporaryFile("w+b") as target:
-        for part in csv_of(totals.counted(statement_rows(statement))):
+        for part in csv_of(statement, totals):
             encoded = part.encode()
             digest.update(encoded)
             target.write(encoded)
@@ -141,11 +141,17 @@ def due_statements(*, now: datetime) -> Iterable[Statement]:
 
 
 def find_statement(*, digest: str) -> Statement | None:
-    """Return the statement whose CSV has this SHA-256, in hexadecimal."""
+    """
+    Return the statement whose CSV has this SHA-256, in hexadecimal.
+
+    None if several have: once a month without lines was a heading alone, the same for every client,
+    and nobody may learn from it who is one.
+    """
     wanted = digest.strip().lower()
     if len(wanted) != hashlib.sha256().digest_size * 2:
         return None
-    return Statement.objects.select_related("client").filter(digest=wanted).first()
+    found = list(Statement.objects.select_related("client").filter(digest=wanted)[:2])
+    return found[0] if len(found) == 1 else None
 
 
 def _bounds(statement: Statement) -> tuple[int, int]:

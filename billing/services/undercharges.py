@@ -9,6 +9,7 @@ from audit.services import record
 from billing import rules
 from billing.ledger import find_line, move_reservation, once, post
 from billing.models import CallHold, Transaction, Wallet
+from billing.services.charges import follow_charge
 from billing.services.holds import HoldMissing
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def charge_rest(
     Bill a call up to `due_seconds`, at its launch's terms; None if it was billed as much before.
 
     What is missing is paid like an over-run: by what its launch has free, by what is available, by
-    debt. The lines of the call cost together what one of `due_seconds` would. Once per `cause`.
+    debt. The lines of the call cost together what one of `due_seconds` would. Once per `cause`. The
+    call and its day's counters follow in the same block.
 
     :raises HoldMissing: if no dial of this client was billed for the call
     """
@@ -60,6 +62,7 @@ def charge_rest(
             move_reservation(hold.reservation_id, free=-taken, posted=taken)
         details = {"seconds": line.seconds, "reason": reason[:200]}
         record(actions.CALL_CHARGED, resource=line, actor=actor, now=now, details=details)
+        follow_charge(client_id=client_id, call_id=call_id)
         return line
 
     return once(find=lambda: find_line(client_id=client_id, key=key), block=block)

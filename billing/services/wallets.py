@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import F
+
 from audit import actions
 from audit.services import record
 from billing.ledger import (
@@ -56,6 +58,18 @@ def open_wallet(
     return once(find=find, block=block)
 
 
+def note_full(line: Transaction) -> None:
+    """
+    Remember how much there is after minutes came: low balances are told in shares of it, and anew.
+
+    Inside the block of the line that brought them.
+    """
+    Wallet.objects.filter(pk=line.wallet_id).update(
+        full_seconds=F("available_seconds") + F("reserved_seconds") - F("debt_seconds"),
+        full_seq=line.seq,
+    )
+
+
 def adjust(
     *, client: Client, seconds: int, reason: str, key: str, actor: Actor, now: datetime
 ) -> Transaction:
@@ -95,6 +109,8 @@ def adjust(
             )
         )
         pay_debt(wallet=wallet, freed=line, seconds=seconds, now=now)
+        if seconds > 0:
+            note_full(line)
         details = {"seconds": seconds, "reason": reason}
         record(actions.WALLET_ADJUSTED, resource=wallet, actor=actor, now=now, details=details)
         return line

@@ -20,7 +20,7 @@ from convomono.lib import clock, files
 from convomono.lib.days import month_or_none
 from convomono.lib.htmx import render_page
 from convomono.lib.jobs import enqueue
-from convomono.lib.pages import list_page
+from convomono.lib.pages import list_page, number_or
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -148,8 +148,7 @@ def statement_ask(request: UserRequest, face: Face) -> HttpResponse:
 
 def statement_detail(request: UserRequest, face: Face, statement_id: UUID) -> HttpResponse:
     row = get_document(Statement, face, statement_id)
-    typed = request.GET.get("from", "")
-    first = min(int(typed), row.last_seq) if typed.isdecimal() else row.first_seq
+    first = min(number_or(row.first_seq, request.GET.get("from")), row.last_seq)
     first = max(first, row.first_seq)
     done = row.status == Statement.Status.DONE
     rows = list(statement_rows(row, first=first, most=PAGE_LINES)) if done else []

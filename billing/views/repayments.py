@@ -32,7 +32,6 @@ REFUSALS = (
     services.PaymentNotPaid,
     services.PaymentExpired,
     services.KeyReused,
-    services.InsufficientCredits,
     services.RepaymentTooLarge,
 )
 
@@ -49,7 +48,7 @@ def payment_refund(request: UserRequest, client_id: UUID, payment_id: UUID) -> H
             return _repay(request, left, form)
         except REFUSALS as refused:
             form.add_error(*_sentence(refused))
-    elif is_valid and form.seconds and form.seconds > left.unused_seconds:
+    elif is_valid and _comes_to(left, form)[0] > left.unused_seconds:
         too_large = services.RepaymentTooLarge(unused_seconds=left.unused_seconds)
         form.add_error(*_sentence(too_large))
     context = {
@@ -113,12 +112,9 @@ def _sentence(refused: Exception) -> Refusal:
         return None, _("Some of its minutes have expired: pay back what is unused of it.")
     if isinstance(refused, services.RepaymentTooLarge):
         unused = {"minutes": minutes(refused.unused_seconds)}
-        return "minutes", _("Only %(minutes)s minutes of it are unused.") % unused
-    if isinstance(refused, services.InsufficientCredits):
-        available = {"minutes": minutes(refused.available_seconds)}
         sentence = _(
-            "Only %(minutes)s minutes are available: some of this payment's are used or reserved. "
-            "Pay back what is unused of it, stop its launches, or refund its calls first."
+            "Only %(minutes)s minutes of it are unused: the others are used or reserved. "
+            "Pay back at most what is unused."
         )
-        return "minutes", sentence % available
+        return "minutes", sentence % unused
     return None, _(SENT_BEFORE)

@@ -29,12 +29,16 @@ def charge_sentence(call: Call, line: Transaction | None) -> str:
         "price": usd(line.price_per_minute_micros),
         "cost": usd(line.amount_micros),
     }
-    if line.seconds == call.duration_seconds:
-        return _("%(talk)s of talk at %(price)s a minute come to %(cost)s.") % said
-    sentence = _(
-        "%(talk)s of talk are billed as %(billed)s (%(rule)s) at %(price)s a minute: %(cost)s."
-    )
-    return sentence % {**said, "rule": _rounding(line)}
+    sentence = _("%(talk)s of talk at %(price)s a minute come to %(cost)s.")
+    if line.seconds != call.duration_seconds:
+        sentence = _(
+            "%(talk)s of talk are billed as %(billed)s (%(rule)s) at %(price)s a minute: %(cost)s."
+        )
+        said["rule"] = _rounding(line)
+    words = sentence % said
+    if (line.seconds, line.amount_micros) == (call.billed_seconds, call.client_cost_micros):
+        return words
+    return f"{words} {_('It was corrected since.')}"
 
 
 def _rounding(line: Transaction) -> str:

@@ -241,8 +241,8 @@ def _timeline(call: Call, attempt: Attempt | None, billed_at: datetime | None) -
 
 
 def _ledger_line(call: Call) -> Transaction | None:
-    """Return the line by which the ledger consumed the call's seconds."""
-    if not call.billed_seconds:
+    """Return the line by which the ledger consumed the call's seconds, given back since or not."""
+    if call.attempt_id is None:  # nobody is charged for it
         return None
     lines = Transaction.objects.filter(
         client_id=call.client_id, call_id=call.pk, type=Transaction.Type.CONSUME

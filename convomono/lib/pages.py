@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 50
 COUNT_LIMIT = 1000
+MOST_PAGES = 1_000_000
+MOST_DIGITS = 18
 MOST_INTEGER = 2**63 - 1  # what a column holds
 
 
@@ -53,12 +55,27 @@ class ListPage[Row]:
         return (self.number - 1) * self.size + len(self.rows)
 
 
+def number_or(otherwise: int, typed: str | None) -> int:
+    """
+    Return the whole number that a query string names, or `otherwise` if that is none.
+
+    One of more than 18 digits is as large as one of 18: Python refuses to read thousands of them.
+    """
+    if not typed or not typed.isdecimal():
+        return otherwise
+    return int(typed) if len(typed) <= MOST_DIGITS else 10**MOST_DIGITS
+
+
+def page_number(typed: str | None) -> int:
+    """Return the page that a query string names, from 1 to a million; what is no number is page 1."""
+    return min(max(number_or(1, typed), 1), MOST_PAGES)
+
+
 def list_page[Row: Model](
     rows: QuerySet[Row], number: str | None, *, size: int = PAGE_ROWS
 ) -> ListPage[Row]:
     """Return the page that the query string names; two queries. What is no number is page 1."""
-    page = int(number) if number and number.isdecimal() else 1
-    page = min(max(page, 1), 1_000_000)
+    page = page_number(number)
     start = (page - 1) * size
     found = list(rows[start : start + size + 1])
     return ListPage(

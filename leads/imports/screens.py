@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from convomono.lib.pages import PAGE_ROWS, ListPage
+from convomono.lib.pages import PAGE_ROWS, ListPage, page_number
 from leads.imports.columns import plain
 from leads.imports.verdict_file import read
 from leads.imports.verdicts import ACTIVE_ELSEWHERE, KEPT, MENDABLE, WARNINGS, Verdict
@@ -138,7 +138,7 @@ def rows_with_verdict(
     A row that somebody has mended since stays in its place, with its new cells and verdict; before them
     all stand those that mending has given this verdict.
     """
-    number = min(max(int(page), 1), 1_000_000) if page and page.isdecimal() else 1
+    number = page_number(page)
     skip, more = (number - 1) * PAGE_ROWS, PAGE_ROWS + 1
     mended = {
         row.row_number: row for row in LeadImportRow.objects.filter(lead_import_id=lead_import.pk)

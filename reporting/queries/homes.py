@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Client, Notification
@@ -75,7 +76,7 @@ class ClientHome:
         """How many hours of calling the balance lasts; a dash when nothing was used yet."""
         if self.runway is None:
             return MISSING
-        return _("%(hours)d h") % {"hours": self.runway}
+        return _("%(hours)s h") % {"hours": number_format(self.runway, 1)}
 
 
 def client_home(*, client: Client, now: datetime) -> ClientHome:

@@ -71,6 +71,7 @@ class Mutant:
 
 HOLDS, LEDGER, RESERVATIONS = "services/holds", "ledger", "services/reservations"
 UNDER, REPAYMENTS = "services/undercharges", "services/repayments"
+UNUSED = "services/unused"
 PAYMENTS, REFUNDS, RULES, LOTS = "services/payments", "services/refunds", "rules", "lots"
 MUTANTS = (
     Mutant(LEDGER, "if delta < 0}", "if delta < -(10**9)}"),
@@ -131,12 +132,13 @@ MUTANTS = (
     ),
     Mutant(PAYMENTS, "available_delta=-payment.seconds", "available_delta=payment.seconds"),
     Mutant(PAYMENTS, "if Payment.objects.filter(pk=payment.pk, repaid_seconds__gt=0)", "if ()"),
+    Mutant(PAYMENTS, "left.unused_seconds < payment.seconds", "False"),
     Mutant(REPAYMENTS, "if seconds > left.unused_seconds:", "if False:"),
-    Mutant(REPAYMENTS, "max(0, min(payment.seconds - payment.repaid_seconds, unused))", "unused"),
-    Mutant(REPAYMENTS, "if lot.expires_at > now else 0", ""),
-    Mutant(REPAYMENTS, "return whole - paid.repaid_micros", "return whole"),
-    Mutant(REPAYMENTS, "part_seconds=paid.repaid_seconds + seconds", "part_seconds=seconds"),
-    Mutant(REPAYMENTS, "    if not wallet.expiring_seconds:", "    if True:"),
+    Mutant(UNUSED, "max(0, min(payment.seconds - payment.repaid_seconds, unused))", "unused"),
+    Mutant(UNUSED, "if lot.expires_at > now else 0", ""),
+    Mutant(UNUSED, "return whole - paid.repaid_micros", "return whole"),
+    Mutant(UNUSED, "part_seconds=paid.repaid_seconds + seconds", "part_seconds=seconds"),
+    Mutant(UNUSED, "    if not wallet.expiring_seconds:", "    if True:"),
     Mutant(REPAYMENTS, "if left.payment.status != Status.PAID:", "if False:"),
     Mutant(REPAYMENTS, "== paid.seconds", "== 0"),
     Mutant(
@@ -144,12 +146,12 @@ MUTANTS = (
     ),
     Mutant(RULES, "if is_half else int(2 * rest > whole_seconds)", "if is_half else 0"),
     Mutant(RULES, "(micros % 2 if is_half", "(1 if is_half"),
-    Mutant(LOTS, "if line.is_part_of_payment:", "if False:"),
+    Mutant(LOTS, "if line.type == Type.REVERSE:", "if False:"),
     Mutant(REFUNDS, "if not 0 < given <= left.seconds:", "if not 0 < given:"),
     Mutant(REFUNDS, "seconds - sum(row.seconds for row in refunds)", "seconds"),
-    Mutant(REFUNDS, "        pay_debt(wallet=wallet", "        0 and pay_debt(wallet=wallet"),
+    Mutant(REFUNDS, "    pay_debt(wallet=wallet", "    0 and pay_debt(wallet=wallet"),
     Mutant(REFUNDS, "or row.reservation.bills_voicemail", ""),
-    Mutant(REFUNDS, "if is_more or seconds", "if seconds"),
+    Mutant(REFUNDS, "if is_more or self.seconds", "if self.seconds"),
     Mutant(UNDER, "if missing <= 0:", "if missing == 0:"),
     Mutant(UNDER, "free = min(missing, reservation.free_seconds)", "free = 0"),
     Mutant(UNDER, "min(missing - free, wallet.available_seconds)", "0"),

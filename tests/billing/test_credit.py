@@ -95,9 +95,9 @@ def test_takes_the_minutes_of_a_payment_back_once(wallet, acme):
 
 def test_pays_nothing_back_that_was_used_or_is_reserved(wallet, acme):
     launch = Launch(acme, 300)
-    with pytest.raises(services.InsufficientCredits) as refused:
+    with pytest.raises(services.RepaymentTooLarge) as refused:
         services.refund_payment(payment=Payment.objects.get(), reason="x", **BY)
-    assert refused.value.available_seconds == 700
+    assert refused.value.unused_seconds == 700
     assert Payment.objects.get().status == "paid"
     launch.close()
 

@@ -92,7 +92,6 @@ class Purses:
         self.price: dict[UUID, Price] = {}
         self.launch_of: dict[UUID, UUID] = {}
         self.billed: dict[UUID, int] = {}
-        self.first: dict[UUID, int] = {}  # what its end was billed, before any rest
         self.refunded: Counter[UUID] = Counter()
         self.repaid: Counter[UUID] = Counter()
 
@@ -156,7 +155,7 @@ class Purses:
     def bill(self, attempt, seconds, now):
         if attempt in self.billed:
             return
-        self.billed[attempt] = self.first[attempt] = seconds
+        self.billed[attempt] = seconds
         launch = self.launch_of[attempt]
         for purse in (("held", attempt), ("free", launch), "available"):
             taken = min(self.of[purse], seconds)
@@ -167,7 +166,6 @@ class Purses:
         self.drop(attempt, now)
 
     def bill_rest(self, attempt, seconds):
-        self.first[attempt] = self.first[attempt] or seconds
         self.billed[attempt] += seconds
         for purse in (("free", self.launch_of[attempt]), "available"):
             taken = min(self.of[purse], seconds)
@@ -290,7 +288,9 @@ class Histories(RuleBasedStateMachine):
         is_gone = (key and self.model.expired[key]) or any(
             own == key for _, own in self.model.due(self.now)
         )
-        may = self.model.of["available"] >= payment.seconds and not is_gone
+        own = key or FOR_EVER[1]
+        unused = sum(coin[1] == own for coin in self.model.coins["available"])
+        may = unused >= payment.seconds and not is_gone
         may = may and not self.model.repaid[payment.pk]
         try:
             services.refund_payment(payment=payment, reason="Test", actor=TESTS, now=self.now)
@@ -298,11 +298,11 @@ class Histories(RuleBasedStateMachine):
             assert self.model.repaid[payment.pk]
         except services.PaymentExpired:
             assert is_gone
-        except services.InsufficientCredits:
+        except services.RepaymentTooLarge:
             assert not may
         else:
             assert may
-            self.model.take(payment.seconds, first=key)
+            self.model.take(payment.seconds, first=own)
             self.happens("payment back")
 
     @rule(number=picks, seconds=st.integers(1, 400))
@@ -419,7 +419,7 @@ class Histories(RuleBasedStateMachine):
     @rule(number=picks, seconds=lengths, again=lengths, is_machine=st.booleans())
     def ends_one(self, number, seconds, again, is_machine):
         dial = self.pick(self.dials, number)
-        before = self.model.first.get(dial.attempt_id)
+        is_first = dial.attempt_id not in self.model.billed
         price = self.model.price[self.model.launch_of[dial.attempt_id]]
         due = price.billed(seconds, is_machine=is_machine)
 
@@ -434,7 +434,8 @@ class Histories(RuleBasedStateMachine):
 
         know_call(dial, seconds, is_machine=is_machine)
         charge = end(seconds)
-        assert charge.billed_seconds == (due if before is None else before)
+        # Again is what it costs by now: more by a rest, less by a refund.
+        assert charge.billed_seconds == (due if is_first else self.model.left(dial.attempt_id))
         assert charge.client_cost_micros == -(-charge.billed_seconds * 300_000 // 60)
         self.model.bill(dial.attempt_id, due, self.now)
         assert end(again).billed_seconds == charge.billed_seconds

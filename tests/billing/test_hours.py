@@ -82,12 +82,12 @@ def test_comes_to_the_plain_sum_of_the_lines(launches, acme, rival):
     now = NOW + timedelta(hours=39, minutes=59)
     first = datetime(2026, 11, 24, 7, tzinfo=UTC)  # the 24th hour, counted back from now
 
-    used = hours.used_today([acme.pk, rival.pk], now=now)
+    used = hours.recent_use([acme.pk, rival.pk], now=now)
 
     for client in (acme, rival):
-        assert sorted(used[client.pk]) == sorted(plain_sums(client, since=first, until=now))
+        assert used[client.pk].today_seconds == sum(plain_sums(client, since=first, until=now))
         latest = plain_sums(client, since=now.replace(minute=0) - 6 * 24 * HOUR, until=now)[-24:]
-        assert hours.running_hours(client.pk, now=now) == latest[::-1]
+        assert used[client.pk].running == latest[::-1]
 
 
 def test_reads_no_line_of_the_ledger_however_many_there_are(launches, acme):

@@ -171,9 +171,14 @@ def differ(**columns):
         asked_by_email="",
         asked_at=NOW - timedelta(hours=2),
     )
-    Difference.objects.create(
-        reconciliation=run, kind="missing_here", provider_call_id="call_x", sentence="", **columns
-    )
+    said = {"kind": "missing_here", "provider_call_id": "call_x", "sentence": "", **columns}
+    Difference.objects.create(reconciliation=run, **said)
+
+
+def lose_a_charge_of_a_call_whose_cost_differs():
+    free = Call.objects.get(client=acme_id(), duration_ms=0)
+    lose_a_charge()
+    differ(kind="cost_differs", client_id=acme_id(), call_id=free.pk)
 
 
 def lot(reference):
@@ -208,6 +213,7 @@ CORRUPTIONS = {
     "a charged call is unknown": ("L8", lambda: Call.objects.filter(pk=call().get().pk).delete()),
     "a charged call is another attempt's": ("L8", lambda: change(call(), attempt_id=uuid7())),
     "a call was never billed": ("L16", lose_a_charge),
+    "an unbilled call differs in cost": ("L16", lose_a_charge_of_a_call_whose_cost_differs),
     "a difference stays open": ("L16", lambda: differ(client_id=acme_id())),
     "a call that only Retell has stays open": ("L16", differ),
     "a lot has more than its payment": ("L12", lambda: change(lot("WEEK"), seconds=81)),

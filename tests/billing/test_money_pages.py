@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from audit.models import AuditLog
 from billing import services
-from billing.models import Payment, Transaction
+from billing.models import Invoice, Payment, Rate, Transaction
 from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import ClientFactory
@@ -25,6 +26,10 @@ def of(client, page):
 
 def text(response):
     return response.content.decode()
+
+
+def words(response):
+    return " ".join(text(response).split())
 
 
 def key_in(response):
@@ -63,7 +68,37 @@ def test_shows_what_a_wallet_used_and_how_long_it_lasts(browse, root, wallet, ac
     page = text(browse(root).get(LIST))
 
     assert "1.00" in page
-    assert "9 h" in page  # 540 s left, 60 s used in the only hour with calls
+    assert "9.0 h" in page  # 540 s left, 60 s used in the only hour with calls
+
+
+def test_says_on_all_pages_the_same_of_how_long_it_lasts(browse, root, alice, wallet, acme):
+    """The list looked at 24 hours of the clock, the wallet at 24 with calls; home cut 0.8 h to 0 h."""
+    launch = Launch(acme, 300)
+    for days, seconds in ((3, 240), (0, 60)):
+        at = clock.now() - timedelta(days=days)
+        launch.dial(now=at).end(seconds, now=at)
+
+    # 300 s are left, and 150 s an hour were used on average.
+    assert "2.0 h" in text(browse(root).get(LIST))
+    for browser, page in ((browse(root), of(acme, "wallet/")), (browse(alice), "/app/billing/")):
+        assert '2.0 <span class="stat__unit">h</span>' in words(browser.get(page)), page
+    assert "2.0 h" in text(browse(alice).get("/app/"))
+    Launch(acme, 180, now=clock.now()).dial(180, now=clock.now()).end(180, now=clock.now())
+    assert "0.5 h" in text(browse(alice).get("/app/"))
+
+
+@pytest.mark.parametrize(("typed", "code"), [("", 302), ("0", 302), ("36", 422)])
+def test_sells_what_is_free_of_charge_for_nothing(browse, root, wallet, acme, sale, typed, code):
+    """With the amount left blank it was invoiced at the full price."""
+    page = of(acme, "sell/")
+    free = sale | {"method": "grant", "amount_usd": typed, "key": str(uuid7())}
+
+    answer = browse(root).post(page, free | {"in_force": str(Rate.objects.get(client=acme).pk)})
+
+    assert answer.status_code == code
+    free_of_charge = Payment.objects.filter(method="grant")
+    assert list(free_of_charge.values_list("amount_micros", flat=True)) == [0] * (code == 302)
+    assert not Invoice.objects.filter(payment__method="grant").exists()
 
 
 def test_asks_the_same_number_of_queries_for_20_wallets(

@@ -12,10 +12,10 @@ from django.core import mail
 
 from accounts import notifications
 from accounts.models import Notification
-from billing import jobs, notices
-from billing.models import BalanceNotice
+from billing import jobs, notices, services
+from billing.models import BalanceNotice, Payment, Transaction
 from billing.rules import crossed_hours
-from tests.factories.billing import NOW, Launch, open_wallet, sell
+from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
 
 
 @pytest.fixture
@@ -176,11 +176,71 @@ def test_tells_for_how_many_hours_minutes_last_once_per_purchase(low, acme):
         notices.watch_runways(now=later)  # 450 s left, 550 s used in an hour
 
     titles = list(Notification.objects.order_by("pk").values_list("title", flat=True))
-    assert titles[1:] == ["Your minutes last for about 2 more hours of calling"]
+    assert titles[1:] == ["Your minutes last for less than 2 more hours of calling"]
+    body = BalanceNotice.objects.order_by("pk").values_list("body", flat=True)[1]
+    assert body.startswith(
+        "7.50 minutes are left, about 0.8 hours at the pace of your latest calls."
+    )
     sell(acme, seconds=3000, now=later)
     notices.watch_runways(now=later)
     assert Notification.objects.filter(title__contains="8 more hours").count() == 1
     assert BalanceNotice.objects.count() == Notification.objects.count() == 3
+
+
+def correct(client, seconds, reason):
+    services.adjust(client=client, seconds=seconds, reason=reason, key=reason, actor=TESTS, now=NOW)
+
+
+def titles():
+    return list(Notification.objects.order_by("pk").values_list("title", flat=True))
+
+
+def test_tells_a_client_that_never_bought_anything(acme):
+    """Minutes that came by corrections alone ran out unheard."""
+    open_wallet(acme)
+    correct(acme, 1000, "Opening balance")
+    Launch(acme, 600).dial(600).end(550)
+
+    assert titles() == ["50% of your minutes are left"]
+
+
+def test_tells_again_after_a_correction_upwards_and_not_after_one_downwards(low, acme):
+    correct(acme, 400, "Goodwill")  # 850 s
+    Launch(acme, 430).dial(430).end(430)
+    correct(acme, -360, "Typo")
+
+    assert titles() == ["50% of your minutes are left"] * 2 + ["10% of your minutes are left"]
+
+
+def test_tells_again_after_a_refund_that_fills_the_wallet_and_after_no_other(low, acme):
+    first = Transaction.objects.get(type="consume")
+
+    def give_back(seconds):
+        services.refund_call(
+            client_id=acme.pk,
+            call_id=first.call_id,
+            seconds=seconds,
+            reason=f"{seconds} s",
+            actor=TESTS,
+            now=NOW,
+        )
+
+    give_back(20)  # 470 s: below half still
+    give_back(300)  # 770 s
+    assert titles() == ["50% of your minutes are left"]
+    Launch(acme, 400).dial(400).end(400)
+
+    assert titles() == ["50% of your minutes are left"] * 2
+
+
+def test_says_that_none_are_left_and_not_that_they_were_used(acme):
+    """They had been paid back, and the client was told that it had used them."""
+    open_wallet(acme)
+    line = sell(acme, seconds=600)
+    paid = Payment.objects.get(pk=line.payment_id)
+    services.refund_payment(payment=paid, reason="Cancelled", actor=TESTS, now=NOW)
+
+    assert titles() == ["None of your minutes are left"]
 
 
 def test_tells_nobody_who_calls_nobody_or_has_nothing(acme, rival):
@@ -199,5 +259,6 @@ def test_names_the_shortest_time_that_it_lasts(runway, hours):
     assert crossed_hours(runway=runway) == hours
 
 
-def test_runs_as_a_job(low):
-    assert jobs.tell_low_balances() == 2
+def test_runs_as_a_job(low, monkeypatch):
+    monkeypatch.setattr(jobs.clock, "now", lambda: NOW)
+    assert jobs.tell_low_balances() == 4  # the share and the hours, to two addresses each

@@ -340,7 +340,7 @@ def test_tells_a_client_once_of_each_low_balance(wallet, acme):
         "50% of your minutes are left",
         "20% of your minutes are left",
         "10% of your minutes are left",
-        "All your minutes are used",
+        "None of your minutes are left",
     }
 
 

@@ -9,7 +9,7 @@ from billing.invariants import audit_ledger
 from billing.models import CreditRequest, Invoice, Payment, Transaction
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import UserFactory
-from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet
+from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet, sell
 
 
 @pytest.fixture
@@ -135,6 +135,22 @@ def test_takes_two_people_above_the_limit(browse, root, page, acme, payment, set
     assert balances(acme)[0] == 270
     assert Payment.objects.get().repaid_seconds == 150
     assert audit_ledger(now=NOW) == []
+
+
+def test_pays_nothing_back_of_a_payment_that_was_used_with_the_minutes_blank(
+    browser, acme, payment
+):
+    """Its minutes came out of the ones that another payment had brought."""
+    used = sell(acme, seconds=300, valid_days=3650).payment_id
+    Launch(acme, 300).dial(300).end(300)
+    page = f"/agency/clients/{acme.pk}/payments/{used}/refund/"
+    assert "Unused now</dt> <dd> 0.00 minutes" in text(browser.get(page))
+
+    for more in ({}, {"preview": "1"}):
+        refused = browser.post(page, typed(minutes="", **more))
+        assert refused.status_code == 422, more
+        assert "minutes of it are unused" in text(refused)
+    assert balances(acme)[0] == 420
 
 
 def test_says_so_when_all_of_it_was_paid_back_already(browser, page, acme):

@@ -240,6 +240,34 @@ def test_pays_back_what_is_left_of_a_lot_of_which_some_expired(wallet, acme):
     assert services.repayable(payment_id=payment.pk, now=LATER).unused_seconds == 0
 
 
+def whole(payment):
+    return services.refund_payment(payment=payment, reason="x", actor=TESTS, now=NOW)
+
+
+def test_pays_no_used_payment_back_out_of_another_payments_minutes(wallet, acme):
+    """With the minutes left blank a payment that was used up came back out of a later one's."""
+    used = bought(acme, seconds=100, valid_days=5)
+    Launch(acme, 60).dial(60).end(60)
+    bought(acme, seconds=500, valid_days=30)
+    bought(acme, seconds=500)
+
+    with pytest.raises(services.RepaymentTooLarge) as refused:
+        whole(used)
+
+    assert refused.value.unused_seconds == 40
+    assert (again(used).status, balances(acme)[0]) == ("paid", 1040)
+
+
+def test_takes_no_minutes_of_a_lot_for_a_whole_payment_without_a_term(wallet, acme):
+    lasting = bought(acme, seconds=100)
+    lot = bought(acme, seconds=100, valid_days=30)
+
+    whole(lasting)
+
+    assert CreditLot.objects.get(payment=lot).available_seconds == 100
+    assert audit_ledger(now=NOW) == []
+
+
 # -- In writing ------------------------------------------------------------------------------------
 
 
@@ -326,7 +354,7 @@ def test_is_undone_when_another_part_was_paid_back_since_it_was_judged(wallet, a
     stale = services.repayable(payment_id=payment.pk, now=NOW)
     repay(payment, 500)
     looks = iter([stale])
-    fresh = repayments.repayable
+    fresh = services.repayable
     monkeypatch.setattr(
         repayments, "repayable", lambda **about: next(looks, None) or fresh(**about)
     )

@@ -156,12 +156,16 @@ class TestWords:
 
     def test_say_how_talk_became_the_charge(self):
         call = Call(status="ended", duration_ms=41_200, outcome_class="human")
+        call.billed_seconds, call.client_cost_micros = 60, 300_000
         assert charge_sentence(call, self.line()) == (
             "42 s of talk are billed as 1 min 0 s (in begun units of 1 min 0 s) at $0.30 a minute: $0.30."
         )
         exact = self.line(seconds=42, amount_micros=210_000, increment_seconds=1)
+        call.billed_seconds, call.client_cost_micros = 42, 210_000
         assert charge_sentence(call, exact) == "42 s of talk at $0.30 a minute come to $0.21."
         assert charge_sentence(call, None) == "Nothing was charged."
+        call.billed_seconds, call.client_cost_micros = 0, 0
+        assert charge_sentence(call, exact).endswith("come to $0.21. It was corrected since.")
 
     def test_say_nothing_while_it_goes_on(self):
         assert charge_sentence(Call(status="ongoing"), None) == ""
