@@ -230,27 +230,30 @@ def _rents(since: datetime, until: datetime) -> dict[UUID, int]:
     """
     Return each client's part of the month's rent for the numbers lent to it; two queries.
 
-    A number's rent is spread over those it was lent to, by how long each had it in the month.
+    A number's rent is spread over those it was lent to, by how long each had it in the month and at
+    which rent.
     """
-    held: defaultdict[UUID, Counter[UUID]] = defaultdict(Counter)
-    rents: dict[UUID, int] = {}
+    held: defaultdict[UUID, Counter[UUID]] = defaultdict(Counter)  # its rent times milliseconds
+    times: Counter[UUID] = Counter()
     leases = NumberLease.objects.filter(Q(until_at=None) | Q(until_at__gt=since))
     for lease in leases.filter(from_at__lt=until).select_related("number"):
         lent = min(lease.until_at or until, until) - max(lease.from_at, since)
-        held[lease.number_id][lease.client_id] += lent // timedelta(milliseconds=1) or 1
-        rents[lease.number_id] = lease.number.rent_micros
+        lent_ms = lent // timedelta(milliseconds=1) or 1
+        rent = lease.number.rent_micros if lease.rent_micros is None else lease.rent_micros
+        held[lease.number_id][lease.client_id] += rent * lent_ms
+        times[lease.number_id] += lent_ms
     # Lent before leases were kept: until it is lent to somebody else, it was theirs from the first.
     unleased = PhoneNumber.objects.filter(client__isnull=False, created_at__lt=until)
     for pk, client_id, micros in unleased.exclude(
         pk__in=NumberLease.objects.values("number_id")
     ).values_list("pk", "client_id", "rent_micros"):
         if client_id is not None:
-            held[pk][client_id], rents[pk] = 1, micros
+            held[pk][client_id], times[pk] = micros, 1
     found: Counter[UUID] = Counter()
     for pk, parts in held.items():
-        whole, left = parts.total(), rents[pk]
+        left = parts.total() // times[pk]
         for client_id, part in parts.most_common()[:0:-1]:
-            mine = rents[pk] * part // whole
+            mine = part // times[pk]
             found[client_id] += mine
             left -= mine
         found[parts.most_common(1)[0][0]] += left  # to the micro: what rounding leaves over, too

@@ -123,7 +123,7 @@ def send_notices(*, now: datetime, has_time: Callable[[], bool] = lambda: True) 
 
 def _warn(row: WalletRow, now: datetime) -> bool:
     hours, wallet = crossed_hours(runway=row.runway), row.wallet
-    if hours is None:
+    if hours is None or row.runway is None:
         return False
     title = _("Your minutes last for less than %(hours)d more hours of calling") % {"hours": hours}
     said = {"minutes": minutes(wallet.usable_seconds), "hours": number_format(row.runway, 1)}

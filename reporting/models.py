@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ClientOwned, ClientOwnedQuerySet
 
+NO_CAMPAIGN = UUID(int=0)
+
 
 class DailyStat(ClientOwned):
     """
     What one campaign's calls came to on one day of its client's calendar.
+
+    Calls of no campaign (to us, by the web) have a row of their own, under `NO_CAMPAIGN`: what they cost.
 
     Written by the webhook handler when an outcome is known, and moved when it changes. The names
     are the symbols of the KPI formulas: dials are attempts that were placed, connects those that

@@ -16,7 +16,7 @@ from audit.services import record
 from convomono.lib.db import atomic
 from convomono.lib.jobs import enqueue
 from reporting.jobs import REPORT_SECONDS, make_report
-from reporting.models import DailyStat, Report
+from reporting.models import NO_CAMPAIGN, DailyStat, Report
 from telephony.corrections import as_corrected
 from telephony.models import Call
 
@@ -51,6 +51,15 @@ class Counted:
     billed_seconds: int = 0
     client_cost_micros: int = 0
     retell_cost_micros: int = 0
+
+    @property
+    def paid_alone(self) -> Counted:
+        """The money in it and no call."""
+        return Counted(
+            billed_seconds=self.billed_seconds,
+            client_cost_micros=self.client_cost_micros,
+            retell_cost_micros=self.retell_cost_micros,
+        )
 
 
 def contribution(call: Call | CallState) -> Counted:
@@ -122,15 +131,16 @@ class Tally:
 
     def count(self, call: Call | CallChange, *, after: Counted) -> dict[str, Any] | None:
         """Note what brings the call's day up to `after`; returns what `count_outcome` does."""
-        if call.campaign_id is None:
-            return None
+        campaign_id = call.campaign_id
+        if campaign_id is None:  # nobody's figures, but what it costs is real
+            campaign_id, after = NO_CAMPAIGN, after.paid_alone
         kept = dict(call.counted)
         day = kept.pop("day", None)
         before = Counted(**kept)
         if after == before:
             return None
         on = date.fromisoformat(day) if day else self._day_of(call)
-        delta = self._deltas[call.client_id, call.campaign_id, on]
+        delta = self._deltas[call.client_id, campaign_id, on]
         for name, value in vars(after).items():
             delta[name] += value - getattr(before, name)
         return {

@@ -120,12 +120,15 @@ class NumberLease(ClientOwned):
     """
     The time for which a number was lent to a client, until excluded; the present one has no end.
 
-    Its rent is spread by it. A number lent before leases were kept has none until it moves.
+    The rent is spread by it: `rent_micros` a month, which a change of the number's own begins a new lease
+    for. None: the number's own (kept since a lease first ended or the rent changed). A number lent before
+    leases were kept has none until it moves.
     """
 
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="leases")
     from_at = models.DateTimeField()
     until_at = models.DateTimeField(null=True, blank=True)
+    rent_micros = models.PositiveBigIntegerField(null=True, blank=True)
 
     objects = ClientOwnedQuerySet.as_manager()
 

@@ -20,7 +20,7 @@ from convomono.lib.money import dollars
 from convomono.lib.phone import display_number
 from telephony.models import Call, NumberDay, PhoneNumber
 from telephony.number_health import Counts, Health, judge
-from telephony.services.numbers import rest_number
+from telephony.services.numbers import move_lease, rest_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -219,8 +219,12 @@ def set_number_limits(
     """
     Set how much a number may call, 0 for no limit, and its rent a month in micros.
 
-    A warm-up that is on begins today if it was off.
+    A warm-up that is on begins today if it was off. Another rent holds from now on: what the number cost
+    before stays.
     """
+    before = PhoneNumber.objects.select_related("client").get(pk=number.pk)
+    if before.rent_micros != rent_micros:
+        move_lease(before, before.client, rent_micros=rent_micros, now=now)
     began = number.warming_from or now.date()
     columns = {
         "daily_cap": daily_cap,

@@ -155,7 +155,7 @@ def assign_number(
     if not changed:
         raise NumberIsReleased(number.phone_number)
     if client is None or client.pk != number.client_id:
-        _move_lease(number, client, now)
+        move_lease(number, client, rent_micros=number.rent_micros, now=now)
         details = {"client": client.name if client else None}
         record(actions.NUMBER_ASSIGNED, resource=number, actor=actor, now=now, details=details)
     number.client = client
@@ -174,19 +174,32 @@ def release_number(*, number: PhoneNumber, actor: Actor, now: datetime) -> None:
         released_at=now, client=None, give_back_at=now if number.provider_number_id else None
     )
     if changed:
-        _move_lease(number, None, now)
+        move_lease(number, None, rent_micros=number.rent_micros, now=now)
         record(actions.NUMBER_RELEASED, resource=number, actor=actor, now=now)
 
 
-def _move_lease(number: PhoneNumber, client: Client | None, now: datetime) -> None:
-    """End what `number`, as it was read, was lent for, and begin another lease."""
-    current = NumberLease.objects.filter(number=number, until_at=None)
-    if not current.update(until_at=now) and number.client_id:
+def move_lease(
+    number: PhoneNumber, client: Client | None, *, rent_micros: int, now: datetime
+) -> None:
+    """
+    End what `number`, as it was read, was lent for, and begin another lease at this rent.
+
+    What has been keeps the rent that it had.
+    """
+    mine = NumberLease.objects.filter(number=number)
+    mine.filter(rent_micros=None).update(rent_micros=number.rent_micros)
+    if not mine.filter(until_at=None).update(until_at=now) and number.client_id:
         NumberLease.objects.create(
-            number=number, client_id=number.client_id, from_at=number.created_at, until_at=now
+            number=number,
+            client_id=number.client_id,
+            from_at=number.created_at,
+            until_at=now,
+            rent_micros=number.rent_micros,
         )
     if client:
-        NumberLease.objects.create(number=number, client=client, from_at=now)
+        NumberLease.objects.create(
+            number=number, client=client, from_at=now, rent_micros=rent_micros
+        )
 
 
 def buy_number(

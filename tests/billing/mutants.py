@@ -176,7 +176,6 @@ MUTANTS = (
         LOTS, 'order_by("-lot__expires_at", "-lot__pk")', 'order_by("lot__expires_at", "lot__pk")'
     ),
     Mutant(LOTS, '"seconds", line.seconds - lasting', '"seconds", line.seconds'),
-    Mutant(LOTS, "lots.sort(key=lambda lot: lot.payment_id != line.payment_id)", "pass"),
     Mutant(LOTS, "        wanted -= seconds", "        pass"),
     Mutant(PAYMENTS, "if _has_expired(payment, now):", "if False:"),
     Mutant(PAYMENTS, "    lots.open_lot(payment, line)", "    pass"),

@@ -15,6 +15,7 @@ from accounts.models import Notification
 from billing import jobs, notices, services
 from billing.models import BalanceNotice, Payment, Transaction
 from billing.rules import crossed_hours
+from convomono.lib import clock
 from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
 
 
@@ -213,12 +214,13 @@ def test_tells_again_after_a_correction_upwards_and_not_after_one_downwards(low,
 
 
 def test_tells_again_after_a_refund_that_fills_the_wallet_and_after_no_other(low, acme):
-    first = Transaction.objects.get(type="consume")
+    call_id = Transaction.objects.get(type="consume").call_id
+    assert call_id is not None
 
     def give_back(seconds):
         services.refund_call(
             client_id=acme.pk,
-            call_id=first.call_id,
+            call_id=call_id,
             seconds=seconds,
             reason=f"{seconds} s",
             actor=TESTS,
@@ -237,7 +239,7 @@ def test_says_that_none_are_left_and_not_that_they_were_used(acme):
     """They had been paid back, and the client was told that it had used them."""
     open_wallet(acme)
     line = sell(acme, seconds=600)
-    paid = Payment.objects.get(pk=line.payment_id)
+    paid = Payment.objects.get(reference=line.reference_id)
     services.refund_payment(payment=paid, reason="Cancelled", actor=TESTS, now=NOW)
 
     assert titles() == ["None of your minutes are left"]
@@ -260,5 +262,5 @@ def test_names_the_shortest_time_that_it_lasts(runway, hours):
 
 
 def test_runs_as_a_job(low, monkeypatch):
-    monkeypatch.setattr(jobs.clock, "now", lambda: NOW)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
     assert jobs.tell_low_balances() == 4  # the share and the hours, to two addresses each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from billing.services import reconciliation
 from telephony.models import Call, CallDetail, PhoneNumber
 from telephony.payloads import epoch_ms
 from telephony.provider import CallPage, ProviderCall, Unauthorised, Unavailable
+from telephony.services.health import set_number_limits
 from telephony.services.numbers import assign_number, release_number
 from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet
 
@@ -516,6 +517,34 @@ def test_moves_the_rent_with_the_number(acme, rival):
 
     assert rents == {"Acme Dental": 2_000_001, "Rival Roofing": 1_000_000}
     assert not [row for row in margins.clients_in(december) if row.rent_micros]
+
+
+@pytest.mark.parametrize("is_leased", [True, False])
+def test_leaves_the_margins_of_closed_months_when_a_rent_changes(acme, is_leased):
+    october, november = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 16, tzinfo=UTC)
+    lent = None if is_leased else acme  # before leases were kept
+    number = PhoneNumber.objects.create(
+        phone_number="+12025550110", created_at=october, rent_micros=2_000_000, client=lent
+    )
+    if is_leased:
+        assign_number(number=number, client=acme, actor=TESTS, now=october)
+
+    for _twice in range(2):
+        set_number_limits(
+            number=number,
+            daily_cap=0,
+            concurrency_limit=0,
+            warms_up=False,
+            rent_micros=6_000_000,
+            actor=TESTS,
+            now=november,
+        )
+
+    rents = [
+        [row.rent_micros for row in margins.clients_in(date(2026, month, 1))]
+        for month in (10, 11, 12)
+    ]
+    assert rents == [[2_000_000], [4_000_000], [6_000_000]]  # half of November each
 
 
 def test_keeps_the_rent_of_a_number_lent_before_leases_were_kept(acme, rival):

@@ -9,7 +9,9 @@ import pytest
 
 from accounts.models import Client
 from convomono.lib.ids import uuid7
-from reporting.models import DailyStat
+from reporting.metrics import Figures
+from reporting.models import NO_CAMPAIGN, DailyStat
+from reporting.queries.figures import client_totals
 from reporting.services import count_outcome
 from telephony.events import CallChange, CallState
 from telephony.models import Call
@@ -68,6 +70,22 @@ def test_moves_a_call_that_turns_out_to_be_a_machine(call):
     assert (row.conversions_count, row.human_talk_ms, row.retell_cost_micros) == (0, 0, 130_000)
 
 
+def test_counts_of_a_call_without_a_campaign_what_it_costs_alone(call):
+    """Inbound and web calls cost the agency money that its home left out of the margin."""
+    call.campaign_id = None
+    call.billed_seconds = call.client_cost_micros = 0
+    for cost in (120_000, 130_000):
+        call.retell_cost_micros = cost
+        call.save()
+        count(call)
+
+    row = DailyStat.objects.get()
+    assert (row.campaign_id, row.retell_cost_micros) == (NO_CAMPAIGN, 130_000)
+    assert (row.dials_count, row.humans_count, row.talk_ms) == (0, 0, 0)
+    figures = sum(client_totals(first=row.day, last=row.day).values(), Figures())
+    assert (figures.retell_cost_micros, figures.margin.margin_micros) == (130_000, -130_000)
+
+
 def test_counts_a_call_that_was_never_placed_as_no_dial(call):
     call.outcome_class, call.duration_ms = "not_placed", 0
     count(call)
@@ -79,13 +97,6 @@ def test_counts_a_call_that_was_never_placed_as_no_dial(call):
 @pytest.mark.parametrize("status", ["registered", "ongoing"])
 def test_counts_nothing_while_a_call_lasts(call, status):
     call.status = status
-    count(call)
-
-    assert not DailyStat.objects.exists()
-
-
-def test_counts_no_call_without_a_campaign(call):
-    call.campaign_id = None
     count(call)
 
     assert not DailyStat.objects.exists()
