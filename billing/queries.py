@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -32,6 +33,8 @@ SORTS = {
     "used": ("-consumed_seconds", "client__name"),
     "debt": ("-debt_seconds", "available_seconds"),
 }
+USE_SORTS = ("runway", "burn")
+"""Orders by what was used of late, which no column says (`ranked`)."""
 
 
 @dataclass(frozen=True)
@@ -239,6 +242,18 @@ def with_use(rows: Iterable[Wallet], *, now: datetime) -> list[WalletRow]:
         WalletRow(wallet=wallet, used_seconds=use.today_seconds, runway=_runway(wallet, use))
         for wallet, use in rows_
     ]
+
+
+def ranked(rows: Iterable[Wallet], *, sort: str, now: datetime) -> list[WalletRow]:
+    """
+    Return all wallets with their use, in one of `USE_SORTS`, in as many queries as a page of them.
+
+    Who runs out next comes first, and last who has used nothing for a week.
+    """
+    found = with_use(rows, now=now)
+    if sort == "burn":
+        return sorted(found, key=lambda row: -row.used_seconds)
+    return sorted(found, key=lambda row: math.inf if row.runway is None else row.runway)
 
 
 def _runway(wallet: Wallet, use: Use) -> float | None:

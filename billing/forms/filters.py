@@ -55,6 +55,8 @@ class WalletFilterForm(forms.Form):
         required=False,
         choices=[
             ("low", _("Lowest balance first")),
+            ("runway", _("Runs out next")),
+            ("burn", _("Uses most in 24 h")),
             ("used", _("Most used first")),
             ("debt", _("Owing first")),
             ("name", _("Name")),

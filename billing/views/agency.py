@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.paginator import Paginator
 from django.urls import reverse
@@ -55,15 +55,19 @@ def money_tabs(request: HttpRequest) -> list[dict[str, object]]:
 def wallet_list(request: UserRequest) -> HttpResponse:
     form = WalletFilterForm(request.GET)
     asked = form.cleaned_data if form.is_valid() else {}
-    rows = queries.wallets(search=asked.get("q", ""), sort=asked.get("sort") or "low")
-    paginator = Paginator(rows, PAGE_SIZE)
+    sort, now = asked.get("sort") or "low", clock.now()
+    wallets = queries.wallets(search=asked.get("q", ""), sort=sort)
+    is_ranked = sort in queries.USE_SORTS
+    ordered: Any = queries.ranked(wallets, sort=sort, now=now) if is_ranked else wallets
+    paginator = Paginator(ordered, PAGE_SIZE)
     page = paginator.get_page(request.GET.get("page"))
+    rows = page.object_list if is_ranked else queries.with_use(page.object_list, now=now)
     context = {
         "form": form,
         "tabs": money_tabs(request),
         "is_filtered": any(asked.values()),
         "page": page,
-        "rows": queries.with_use(page.object_list, now=clock.now()),
+        "rows": rows,
         "total": paginator.count,
         "may_sell": request.user.has_agency_permission("manage_billing"),
     }

@@ -87,6 +87,25 @@ def test_says_on_all_pages_the_same_of_how_long_it_lasts(browse, root, alice, wa
     assert "0.5 h" in text(browse(alice).get("/app/"))
 
 
+def test_begins_with_whose_balance_runs_out_next_or_who_uses_most(
+    browse, root, wallet, acme, rival, django_assert_num_queries
+):
+    open_wallet(rival, seconds=6000)
+    open_wallet(ClientFactory.create(name="Idle Inn"), seconds=60)
+    now = clock.now()
+    for client, seconds in ((acme, 100), (rival, 200)):  # 5 hours, and 29
+        launch = Launch(client, 300, now=now)
+        launch.dial(300, now=now).end(seconds, now=now)
+    browser = browse(root)
+
+    for sort, names in (("runway", ("Acme", "Rival", "Idle")), ("burn", ("Rival", "Acme", "Idle"))):
+        page = text(browser.get(LIST, {"sort": sort}))
+        places = [page.index(f">{name}") for name in names]
+        assert places == sorted(places), sort
+        with django_assert_num_queries(3):
+            browser.get(LIST, {"sort": sort})
+
+
 @pytest.mark.parametrize(("typed", "code"), [("", 302), ("0", 302), ("36", 422)])
 def test_sells_what_is_free_of_charge_for_nothing(browse, root, wallet, acme, sale, typed, code):
     """With the amount left blank it was invoiced at the full price."""
