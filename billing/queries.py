@@ -12,7 +12,16 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q, Sum
 
 from billing.hours import Use, recent_use
-from billing.models import CreditLot, Payment, Rate, Reservation, Transaction, Wallet
+from billing.models import (
+    CreditLot,
+    Difference,
+    Payment,
+    Rate,
+    Reconciliation,
+    Reservation,
+    Transaction,
+    Wallet,
+)
 from billing.rules import runway_hours
 from convomono.lib.pages import number_or
 
@@ -35,6 +44,32 @@ SORTS = {
 }
 USE_SORTS = ("runway", "burn")
 """Orders by what was used of late, which no column says (`ranked`)."""
+
+
+@dataclass(frozen=True)
+class BooksLight:
+    """How our books stand against Retell's: the latest comparison, and what nobody has resolved of any."""
+
+    run: Reconciliation | None
+    open_count: int
+
+    @property
+    def tone(self) -> str:
+        """`ok`, `warn` or `bad` as components take it; empty before the first comparison."""
+        if self.run is None:
+            return ""
+        if self.run.status == Reconciliation.Status.FAILED:
+            return "bad"
+        return "warn" if self.open_count else "ok"
+
+
+def books_light() -> BooksLight:
+    """Return whether our books and Retell's agree; two queries."""
+    runs = Reconciliation.objects.order_by("-window_from", "-asked_at", "-pk")
+    return BooksLight(
+        run=runs.first(),
+        open_count=Difference.objects.filter(status=Difference.Status.OPEN).count(),
+    )
 
 
 @dataclass(frozen=True)

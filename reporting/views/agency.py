@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.access import UserRequest, agency_staff
+from billing.queries import books_light
 from convomono.lib import clock
 from convomono.lib.charts import Point, line_chart
 from convomono.lib.htmx import render_page
@@ -34,6 +35,7 @@ def home(request: UserRequest) -> HttpResponse:
         "sees_money": sees_money,
         "may_manage_clients": request.user.has_agency_permission("manage_clients"),
         "chart": _money_chart(page) if sees_money else None,
+        "books": books_light() if sees_money else None,
     }
     return render_page(request, "reporting/agency_home.html", context, partial="home-figures")
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Client
 from audit.models import AuditLog
+from billing.models import Difference, Reconciliation
 from billing.services import open_wallet
 from campaigns.models import Enrolment
 from convomono.lib.files import open_stored
@@ -193,6 +194,36 @@ def test_says_404_for_a_file_that_is_not_made_yet(browse, mia, campaign):
 def test_shows_money_of_the_agency_to_those_who_may_see_it(browse, bob, root, campaign):
     assert "Margin today" in browse(root).get("/agency/").content.decode()
     assert "Margin today" not in browse(bob).get("/agency/").content.decode()
+
+
+def test_shows_whether_our_books_agree_with_retells(browse, bob, root, now):
+    home = "/agency/"
+    assert "Not compared yet" in browse(root).get(home).content.decode()
+    run = Reconciliation.objects.create(
+        key="night",
+        window_from=now,
+        window_until=now,
+        next_from=now,
+        status="done",
+        asked_by_email="cron",
+        asked_at=now,
+    )
+    assert "0 differences" in browse(root).get(home).content.decode()
+
+    for number, status in enumerate(("open", "resolved")):
+        Difference.objects.create(
+            reconciliation=run,
+            kind="cost_differs",
+            provider_call_id=f"call_{number}",
+            status=status,
+            sentence="It cost more there.",
+        )
+
+    page = browse(root).get(home).content.decode()
+    assert "1 difference" in page
+    assert "1 differences" not in page
+    assert f"/agency/money/books/{run.pk}/" in page
+    assert "Retell's books" not in browse(bob).get(home).content.decode().replace("&#x27;", "'")
 
 
 def test_shows_each_part_of_the_system(browse, bob, db):
