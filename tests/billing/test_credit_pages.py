@@ -76,7 +76,7 @@ def test_says_why_a_payment_can_not_be_paid_back(browser, wallet, acme):
     answer = browser.post(of(acme, f"payments/{payment.pk}/refund/"), back())
 
     assert answer.status_code == 422
-    assert "Only 5.00 minutes are available" in text(answer)
+    assert "Only 5.00 minutes of it are unused" in text(answer)
 
 
 def test_finds_no_payment_or_price_of_another_client(browser, wallet, acme, rival):

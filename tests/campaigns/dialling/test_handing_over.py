@@ -213,7 +213,7 @@ def test_says_before_and_after_that_a_stop_recalls_nobody(
     told = client.post(
         reverse("agency-campaigns:stop-everything"), {"reason": "Complaint"}, follow=True
     ).content.decode()
-    assert "3 people wait in lists at the voice platform" in told
+    assert "3 people wait in a list at the voice platform" in told
     client.force_login(alice)
     stop = reverse("campaigns:campaign-stop", args=[batch_call.campaign_id])
     assert "which can't be recalled" in unescape(client.get(stop).content.decode())
