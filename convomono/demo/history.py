@@ -206,7 +206,8 @@ def _run(campaign: Campaign, agency: Agency, start: datetime) -> None:
     )
     drain = Drain()
     now = start
-    while now < start + LONGEST_LAUNCH and _is_going_on(campaign):
+    # The last call's analysis comes after its end, with which the launch is over.
+    while now < start + LONGEST_LAUNCH and (phone.news or _is_going_on(campaign)):
         phone.now = now
         dispatcher.step(now=now)
         dispatcher.write_answers(now=now)
