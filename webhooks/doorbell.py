@@ -55,6 +55,8 @@ class Doorbell:
         self._refused: Counter[str] = Counter()
         self._answers: Counter[int] = Counter()
         self._lock = threading.Lock()
+        # Held from taking the tallies until Redis has them: whoever has it meets none on their way.
+        self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def press(self) -> None:
@@ -94,7 +96,8 @@ class Doorbell:
             self._pressed.clear()
             ring_drains(self._ring_bell)
             self._pass_on_spoken()
-            self._write_tallies()
+            with self._writing:
+                self._write_tallies()
             time.sleep(_PAUSE_SECONDS)
 
     def _pass_on_spoken(self) -> None:
