@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
@@ -150,18 +148,3 @@ def test_forgets_hours_that_nobody_looks_back_to(launches, acme, monkeypatch):
     assert UsedHour.objects.count() == 2
     monkeypatch.setattr(clock, "now", lambda: NOW + 30 * 24 * HOUR)
     assert jobs.purge_hours() == 2
-
-
-def test_is_filled_from_the_lines_there_are(launches, acme, monkeypatch):
-    launches[0].dial(60).end(30)
-    launches[0].dial(60).end(25, now=NOW + HOUR)
-    launches[1].dial(60).end(10)
-    before = sorted(UsedHour.objects.values_list("client_id", "hour_at", "seconds"))
-    UsedHour.objects.all().delete()
-    filling = import_module("billing.migrations.0016_fill_used_hours")
-    monkeypatch.setattr(filling.timezone, "now", lambda: NOW + HOUR)
-
-    for _twice in range(2):
-        filling.fill_hours(apps, None)
-
-    assert sorted(UsedHour.objects.values_list("client_id", "hour_at", "seconds")) == before

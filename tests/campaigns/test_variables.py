@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 
 from audit.models import AuditLog
 from campaigns.dialling.candidates import load_candidates
@@ -169,19 +167,6 @@ def test_counts_before_a_launch_what_a_call_will_say(acme, alice):
     rules = [rule("money"), VariableRule("due_on", is_required=False)]
     save_variables(campaign=campaign, rules=rules, actor=alice, now=NOW)
     assert lacking() == ["price"]
-
-
-def test_takes_copies_of_fields_out_of_lines_that_go_on(waits):
-    values = {"first_name": "Joan", "full_name": "Joan B.", "price": "$5"}
-    Enrolment.objects.update(dynamic_vars=values)
-    migration = import_module("campaigns.migrations.0027_values_of_leads")
-
-    migration.drop_copies(apps, None)
-
-    assert Enrolment.objects.get().dynamic_vars == {"full_name": "Joan B.", "price": "$5"}
-    Enrolment.objects.update(dynamic_vars=values, status="done")
-    migration.drop_copies(apps, None)
-    assert Enrolment.objects.get().dynamic_vars == values
 
 
 @pytest.fixture

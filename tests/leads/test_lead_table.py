@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from datetime import timedelta
-from zlib import crc32
 from zoneinfo import available_timezones
 
 import pytest
-from django.apps import apps
 
 from audit.models import AuditLog
 from campaigns.services.enrolment import enrol_lead
@@ -110,20 +107,6 @@ def test_finds_zones_and_tags_of_leads_with_the_longest_names(browse, vera, acme
     for query in ("zone=America/Chicago", "tag=last", "q=2125550178"):
         page = browse(vera).get(f"/app/leads/?{query}").text
         assert str(lead.pk) in page, query
-
-
-def test_changes_the_marks_of_leads_that_were_there(acme):
-    migration = importlib.import_module("leads.migrations.0012_private_zone_marks")
-    for number, zone in enumerate(("America/Chicago", "America/New_York")):
-        Lead.objects.filter(pk=make(acme, f"N{number}", time_zone=zone).pk).update(
-            search_text=f"ada +1212555010{number} #vip ~{crc32(zone.encode()):08x} "
-        )
-
-    migration.change_marks(apps, None)
-    migration.change_marks(apps, None)  # a second time changes nothing
-
-    for lead in Lead.objects.all():
-        assert lead.search_text.endswith(f"#vip {zone_mark(lead.time_zone)}")
 
 
 def test_exports_further_numbers(acme):
