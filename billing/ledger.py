@@ -14,6 +14,7 @@ from django.db.models import F
 from audit import actions
 from audit.services import System, record
 from billing import lots
+from billing.chain import seal
 from billing.hours import count_use
 from billing.models import CreditLot, Reservation, Transaction, Wallet
 from billing.notices import warn_when_low
@@ -99,10 +100,15 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
     if not mine.filter(**guards).update(seq=F("seq") + 1, **changes):
         raise Overtaken
     wallet = mine.get()
-    Transaction.objects.number(
-        line.pk, seq=wallet.seq, balance_after_seconds=wallet.available_seconds
-    )
     line.seq, line.balance_after_seconds = wallet.seq, wallet.available_seconds
+    before = Transaction.objects.seal_at(wallet_id=wallet.pk, seq=wallet.seq - 1)
+    line.seal = seal(line, before=before)
+    Transaction.objects.number(
+        line.pk,
+        seq=line.seq,
+        balance_after_seconds=line.balance_after_seconds,
+        seal=line.seal,
+    )
     lots.follow(line, wallet)
     count_use([line])
     warn_when_low(line, wallet)
@@ -126,8 +132,10 @@ def post_consumed(wallet: Wallet, lines: Sequence[Transaction]) -> None:
     )
     if told is not None or wallet.debt_seconds or used > wallet.reserved_seconds:
         raise Overtaken
+    last = Transaction.objects.seal_at(wallet_id=wallet.pk, seq=wallet.seq)
     for seq, line in enumerate(lines, wallet.seq + 1):
         line.seq, line.balance_after_seconds = seq, wallet.available_seconds
+        last = line.seal = seal(line, before=last)
     insert_rows(lines)
     same = Wallet.objects.filter(pk=wallet.pk, seq=wallet.seq, reserved_seconds__gte=used)
     if not same.update(

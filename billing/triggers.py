@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 TABLE = "billing_transaction"
-PLACE = ("seq", "balance_after_seconds")
+PLACE = ("seq", "balance_after_seconds", "seal")
 """The only columns that are set after the insert: by the block that wrote the row, once."""
 
 TRIGGERS = {
@@ -24,10 +24,11 @@ def add_triggers(schema_editor: BaseDatabaseSchemaEditor, names: list[str] | Non
         return
     with schema_editor.connection.cursor() as cursor:
         table = schema_editor.connection.introspection.get_table_description(cursor, TABLE)
+    names_there = [column.name for column in table]
     parts = {
         "table": TABLE,
-        "place": ", ".join(PLACE),
-        "others": ", ".join(column.name for column in table if column.name not in PLACE),
+        "place": ", ".join(name for name in PLACE if name in names_there),
+        "others": ", ".join(name for name in names_there if name not in PLACE),
     }
     for name in names or TRIGGERS:
         when = TRIGGERS[name].format(**parts)

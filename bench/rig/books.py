@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -23,7 +24,9 @@ from accounts.models import Client
 from audit.services import System
 from bench.rig.copies import an_id, copy
 from billing import services
+from billing.chain import seal
 from billing.models import CallHold, Difference, Reconciliation, Reservation, Transaction, Wallet
+from billing.triggers import add_triggers, drop_triggers
 from convomono.lib.ids import uuid7
 from telephony.models import Call
 from telephony.provider import CallPage, ProviderCall
@@ -58,6 +61,7 @@ def fill(lines: int) -> None:
         call_id=call,
         reference_id=dashed.format(attempt),
     )
+    seal_lines()
     hold = CallHold.objects.get(attempt_id=first.reference_id)
     copy(CallHold, hold.pk.hex, numbers, _id=an_id("b"), attempt_id=attempt, call_id=call)
     assert first.call_id is not None
@@ -75,6 +79,24 @@ def fill(lines: int) -> None:
     Wallet.objects.update(
         reserved_seconds=10**9 - lines * SECONDS, consumed_seconds=lines * SECONDS, seq=lines + 2
     )
+
+
+def seal_lines() -> None:
+    """Give the copies the seals that they would have."""
+    before = ""
+    with connection.schema_editor() as editor:
+        drop_triggers(editor)
+        mine = Transaction.objects.order_by("seq")
+        for lines in batched(mine.iterator(chunk_size=PAGE), PAGE, strict=False):
+            values = []
+            for line in lines:
+                before = seal(line, before=before)
+                values.append((before, line.pk.hex))
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    "UPDATE billing_transaction SET seal = %s WHERE _id = %s", values
+                )
+        add_triggers(editor)
 
 
 def begin() -> None:

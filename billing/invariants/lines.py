@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Max, Q
 
 from billing import rules
+from billing.chain import seal
 from billing.models import Rate, Transaction, Wallet
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def check_lines(
 ) -> Iterator[Finding]:
     """Yield what is wrong with a wallet's lines; collect what they say of its launches and lots."""
     running: Counter[str] = Counter()
-    last = 0
+    last, sealed = 0, ""
     lines = wallet.transactions.order_by("seq")
     uncounted = list(_check_newest(wallet))
     yield from uncounted
@@ -89,10 +90,12 @@ def check_lines(
         if line.balance_after_seconds != running["available"]:
             told = line.balance_after_seconds
             yield "L15", f"line {line.key} says {told} s are available, not {running['available']}"
+        if line.seal != seal(line, before=sealed):
+            yield "L5", f"line {line.key} is not what was sealed, or the line before it isn't"
         for account in NEVER_NEGATIVE:
             if running[account] < 0:
                 yield "L2", f"{account} falls to {running[account]} s by line {line.key}"
-        last = line.seq or last
+        last, sealed = line.seq or last, line.seal
     yield from _check_wallet(wallet, running, last, now)
 
 

@@ -26,13 +26,19 @@ class TransactionQuerySet(  # type: ignore[override]  # the plugin's view of as_
         """Keep a client's lines; by its wallet, too, whose numbers they are read and ordered by."""
         return self.filter(client=client, wallet=Wallet.of(client))
 
-    def number(self, row_id: UUID, *, seq: int, balance_after_seconds: int) -> None:
+    def seal_at(self, *, wallet_id: UUID, seq: int) -> str:
+        """Return the seal of a wallet's line of this number; empty before the first."""
+        return next(
+            iter(self.filter(wallet_id=wallet_id, seq=seq).values_list("seal", flat=True)), ""
+        )
+
+    def number(self, row_id: UUID, *, seq: int, balance_after_seconds: int, seal: str) -> None:
         """
         Give a line its place, in the atomic block that wrote it.
 
         :raises RowsAreFixed: if it has one
         """
-        place = {"seq": seq, "balance_after_seconds": balance_after_seconds}
+        place = {"seq": seq, "balance_after_seconds": balance_after_seconds, "seal": seal}
         if not models.QuerySet.update(self.filter(pk=row_id, seq=None), **place):
             raise RowsAreFixed("A line of the ledger is numbered once.")
 
@@ -44,8 +50,8 @@ class Transaction(AppendOnly):
     The deltas move seconds between accounts: `funding` stands for the world outside, and what the
     others gain or lose, less the debt, is its loss or gain: they sum to zero. `key` is the unique
     cause ("consume:<call>"), `seq` counts a wallet's lines without a gap, `balance_after_seconds`
-    is what was available after it. Both are empty only inside the atomic block that writes the
-    line. A price stands on what is charged; `seconds` is negative only where an adjustment takes.
+    is what was available after it, `seal` chains it to the line before (`billing/chain.py`). They are
+    empty only inside the atomic block that writes the line. A price stands on what is charged; `seconds` is negative only where an adjustment takes.
     """
 
     class Type(models.TextChoices):
@@ -91,6 +97,7 @@ class Transaction(AppendOnly):
     actor_id = models.UUIDField(null=True, blank=True)
     actor_email = models.CharField(max_length=254)
     created_at = models.DateTimeField()
+    seal = models.CharField(max_length=64, blank=True, editable=False)
 
     objects = TransactionQuerySet.as_manager()
 

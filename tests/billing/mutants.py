@@ -90,8 +90,13 @@ MUTANTS = (
     Mutant(LEDGER, "if only_open:", "if False:"),
     Mutant(LEDGER, "return block() if first is None else first", "return block()"),
     Mutant(
-        LEDGER, "balance_after_seconds=wallet.available", "balance_after_seconds=wallet.reserved"
+        LEDGER, "= wallet.seq, wallet.available_seconds", "= wallet.seq, wallet.reserved_seconds"
     ),
+    Mutant(LEDGER, "seal(line, before=before)", 'seal(line, before="")'),
+    Mutant(
+        LEDGER, "last = line.seal = seal(line, before=last)", "line.seal = seal(line, before=last)"
+    ),
+    Mutant("chain", "    return str(value) if", "    return None if"),
     Mutant(LEDGER, "    count_use([line])", "    pass"),
     Mutant(LEDGER, "    count_use(lines)", "    pass"),
     Mutant("hours", "if not used:", "if True:"),

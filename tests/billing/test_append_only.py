@@ -40,7 +40,7 @@ def test_refuses_changes_in_bulk(line):
 
 def test_numbers_a_line_once(line):
     with pytest.raises(RowsAreFixed):
-        Transaction.objects.number(line.pk, seq=7, balance_after_seconds=0)
+        Transaction.objects.number(line.pk, seq=7, balance_after_seconds=0, seal="")
 
 
 def test_shows_people_of_a_client_its_own_lines(line, alice, charlie, root):
@@ -56,6 +56,7 @@ def test_shows_people_of_a_client_its_own_lines(line, alice, charlie, root):
         "UPDATE billing_transaction SET seconds = 9",
         "UPDATE billing_transaction SET seq = 9",
         "UPDATE billing_transaction SET balance_after_seconds = 9",
+        "UPDATE billing_transaction SET seal = ''",
         "UPDATE billing_transaction SET amount_micros = 0, seq = 1",
     ],
 )

@@ -12,6 +12,7 @@ from django.db.models import F, QuerySet
 
 from accounts.models import Client
 from billing import services
+from billing.chain import seal
 from billing.invariants import audit_ledger
 from billing.models import (
     CallHold,
@@ -104,6 +105,18 @@ def change(rows, **values):
 
 def acme_id():
     return Client.objects.get(name="Acme Dental").pk
+
+
+def seal_anew():
+    """Rewrite a line as somebody would who knows how seals are made, and leaves those after it alone."""
+    mine = one(line("reserve")).get()
+    before = Transaction.objects.seal_at(wallet_id=mine.wallet_id, seq=mine.seq - 1)
+    mine.campaign_id = uuid7()
+    change(
+        Transaction.objects.filter(pk=mine.pk),
+        campaign_id=mine.campaign_id,
+        seal=seal(mine, before=before),
+    )
 
 
 def line(key):
@@ -326,6 +339,10 @@ CORRUPTIONS = {
     ),
     "a balance was lost": ("L15", lambda: change(one(line("reserve")), balance_after_seconds=1)),
     "the wallet counts wrong": ("L15", lambda: change(wallet(), seq=2)),
+    "a reason was rewritten": ("L5", lambda: change(one(line("adjust")), reason="Goodwill")),
+    "a call was exchanged": ("L5", lambda: change(one(line("reserve")), campaign_id=uuid7())),
+    "a seal is gone": ("L5", lambda: change(one(line("adjust")), seal="")),
+    "an old line was sealed anew": ("L5", seal_anew),
 }
 
 
