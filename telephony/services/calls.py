@@ -65,8 +65,10 @@ def record_placed_call(*, provider_call_id: str, attempt: PlacedAttempt, now: da
     """
 
     def block() -> Call:
-        call = Call.objects.filter(provider_call_id=provider_call_id).first()
-        return call or Call.objects.create(
+        mine = Call.objects.filter(provider_call_id=provider_call_id)
+        if mine.exists():  # rarely: most calls are new, and a whole row is long
+            return mine.get()
+        return Call.objects.create(
             provider_call_id=provider_call_id,
             client_id=attempt.client_id,
             campaign_id=attempt.campaign_id,

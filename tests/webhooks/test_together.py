@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 PLAIN = ("user_hangup", "dial_busy", "voicemail_reached", "dial_no_answer", "agent_hangup")
 # Keys that are made anew, and the order in which lines of one wallet were posted.
-MADE = {"id", "seq", "revision", "rule_id"}
+MADE = {"id", "seq", "revision", "rule_id", "seal"}
 TABLES = (
     "telephony.Call", "telephony.CallDetail", "telephony.CallLookup", "billing.Transaction", "billing.CallHold",
     "billing.Reservation", "billing.Wallet", "campaigns.Attempt", "campaigns.Enrolment",
