@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # a Monday, 10:00 in New York
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Offer what fits into ten minutes on two cores, both databases together."""
+    parser.addoption(
+        "--fast",
+        action="store_true",
+        help="leave out what is marked slow, and on MongoDB all but a few tests of each file",
+    )
+
+
 def pytest_configure() -> None:
     """Make this process's own folder, which the settings only name."""
     shutil.rmtree(settings.TEST_DIR, ignore_errors=True)  # of a process killed long ago
@@ -45,7 +54,11 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip where a mark says why; on MongoDB leave out what touches no data."""
+    """Skip where a mark says why; on MongoDB leave out what touches no data, with `--fast` what is slow."""
+    if config.option.fast:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
     if settings.ON_MONGODB:
         mongo.leave_out(config, items)
     mongo.skip_what_belongs_elsewhere(items)

@@ -16,7 +16,7 @@ from pymongo import MongoClient, monitoring
 from convomono.lib import env
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 MOST_CASES = 3  # of one table
@@ -48,15 +48,13 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
     Deselect what touches no data, and most cases of a long table: all of it has run on SQLite.
 
     Which cases a table has is a matter of rules; that they reach the database, a few of them show. What
-    is asked for by name, and a run with `--long`, leaves no case out.
+    is asked for by name, and a run with `--long`, leaves no case out. `--fast` takes as few of each file.
     """
     chosen = [item for item in items if touches_data(item)]
     if not _is_thorough(config):
-        tables: dict[str, list[pytest.Item]] = {}
-        for item in chosen:
-            tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
-        some = {item for cases in tables.values() for item in _some_of(cases)}
-        chosen = [item for item in chosen if item in some]
+        chosen = _some_of_each(chosen, lambda item: item.nodeid.partition("[")[0])
+    if config.option.fast:
+        chosen = _some_of_each(chosen, lambda item: item.nodeid.partition("::")[0])
     kept = set(chosen)
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = chosen
@@ -67,8 +65,18 @@ def _is_thorough(config: pytest.Config) -> bool:
     return is_part or not config.option.markexpr  # `--long` takes every mark
 
 
+def _some_of_each(
+    items: list[pytest.Item], group_of: Callable[[pytest.Item], str]
+) -> list[pytest.Item]:
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        groups.setdefault(group_of(item), []).append(item)
+    some = {item for cases in groups.values() for item in _some_of(cases)}
+    return [item for item in items if item in some]
+
+
 def _some_of(cases: list[pytest.Item]) -> list[pytest.Item]:
-    """Return a table's cases, of a long one the first, the last and some between."""
+    """Return a group's cases, of a long one the first, the last and some between."""
     if len(cases) <= MOST_CASES:
         return cases
     step = (len(cases) - 1) / (MOST_CASES - 1)

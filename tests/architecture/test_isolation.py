@@ -313,6 +313,7 @@ def _together() -> list[list[str]]:
     return [_rooms()] if settings.ON_MONGODB else [[room] for room in _rooms()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rooms", _together(), ids=lambda rooms: rooms[0])
 def test_opens_to_whom_it_should_and_to_nobody_else(rooms, ids, cast, browse, client_rows):
     wrong = []

@@ -73,6 +73,7 @@ def asked_by(gate: str) -> str:
     return "alice" if gate in {"anyone", "viewer", "manager", "launcher", "owner"} else "root"
 
 
+@pytest.mark.slow
 def test_no_page_looks_through_a_whole_table(ids, cast, browse):
     browsers = {who: browse(cast[who]) for who in ("alice", "root")}
     found: dict[str, str] = {}

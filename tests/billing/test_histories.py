@@ -646,6 +646,7 @@ def _no_repeats(monkeypatch):
     monkeypatch.setattr(ConjectureRunner, "generate_mutations_from", lambda *_: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(fewer(5, 2)))
 @pytest.mark.django_db
 def test_agrees_with_an_independent_model(part):

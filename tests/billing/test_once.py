@@ -215,6 +215,7 @@ def test_raises_an_error_that_no_first_result_explains():
 EVENTS = ("end", "void", "expire", "close", "end again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", list(permutations(EVENTS)), ids="-".join)
 def test_ends_the_same_in_every_order_of_events(acme, order):
     open_wallet(acme, seconds=1000)
@@ -241,6 +242,7 @@ def test_ends_the_same_in_every_order_of_events(acme, order):
 # -- Threads ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_lets_exactly_a_hundred_of_a_thousand_reserves_through():
     client = ClientFactory.create()

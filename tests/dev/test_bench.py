@@ -10,6 +10,7 @@ from bench import database, dispatch
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_measures_each_work_beside_the_raw_driver(tmp_path):
     on_mongodb = connection.vendor == "mongodb"
     url = connection.settings_dict["HOST"] if on_mongodb else f"sqlite:///{tmp_path / 'b.sqlite3'}"

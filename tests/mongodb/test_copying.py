@@ -67,6 +67,7 @@ def rows(model, using):
     return {row["id"]: row for row in model.objects.using(using).values()}
 
 
+@pytest.mark.slow
 def test_copies_every_row_as_it_is(books, target):
     told: list[Copied] = []
 
@@ -136,6 +137,7 @@ def kill_in_a_block(number, source, target):
     copy_database(source, target)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
 @pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
 @pytest.mark.parametrize("block", [1, 7])
@@ -214,6 +216,7 @@ def test_copies_into_a_target_whose_dispatcher_was_started(books, target):
     assert DispatcherLease.objects.using(target).count() == 1
 
 
+@pytest.mark.slow
 class TestCommand:
     """As somebody who leaves a trial calls it: in a process of its own, both by their addresses."""
 

@@ -178,6 +178,7 @@ class TestOneCall:
 
 
 class TestEveryOrder:
+    @pytest.mark.slow
     @pytest.mark.parametrize("reason", REASONS[:: fewer(1, 8)])
     def test_gives_the_same_rows_for_each_reason(
         self, reason: str, launched: Callable[[int], list[Ringing]], now: datetime

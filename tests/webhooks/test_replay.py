@@ -285,6 +285,7 @@ def may_open_a_copy(db: None, monkeypatch: pytest.MonkeyPatch, django_db_blocker
     monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", real)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("may_open_a_copy")
 def test_everything_is_compared_in_a_copy_by_a_process_of_its_own(

@@ -88,6 +88,7 @@ def assert_alike(call_id: str, *, is_rebuild: bool, now: datetime) -> Picture:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bills_voicemail", [True, False])
 @pytest.mark.parametrize("seed", range(3))
 def test_comes_to_what_the_handler_comes_to(

@@ -69,6 +69,7 @@ def test_opens_the_breaker_after_five_failures_and_tries_with_one_call(
     assert len(keys(rig)) == 8
 
 
+@pytest.mark.slow
 def test_never_redials_while_an_outcome_is_unknown(
     rig: Rig, ready: Callable[..., BatchCall]
 ) -> None:
@@ -100,6 +101,7 @@ def test_sends_again_under_the_same_key_what_was_never_placed(
     assert statuses(batch_call) == {"in_call": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["rate_limit", "be_unavailable", "reject"])
 def test_keeps_an_attempt_unknown_whatever_a_later_sending_says(
     rig: Rig, ready: Callable[..., BatchCall], answer: str

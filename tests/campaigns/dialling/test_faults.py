@@ -53,6 +53,7 @@ def nothing_doubled(rig: Rig) -> None:
     assert len(by_number) == len(set(by_number))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("answer", ["place", "lose_answer", "rate_limit", "reject"])
 def test_survives_a_kill_before_any_statement(

@@ -220,6 +220,7 @@ def history(
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed",
     [

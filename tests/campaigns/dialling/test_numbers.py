@@ -56,6 +56,7 @@ def test_rotates_among_equals() -> None:
     assert [pool.choose() for _ in range(4)] == [BUFFALO, NEW_YORK, MIAMI, BUFFALO]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_keeps_the_cap_of_a_number_that_warms_up(rig: Rig, ready: Callable[..., BatchCall]) -> None:
     batch_call = ready(leads=60, number=NEW_YORK, reserve=50_000, concurrency_limit=100)

@@ -208,6 +208,7 @@ def test_retries_in_the_afternoon_whom_it_called_in_the_morning(
     assert Enrolment.objects.get().next_attempt_at.astimezone(NEW_YORK).hour == 12
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_calls_back_at_the_asked_time_before_all_others(
     rig: Rig, ready: Callable[..., BatchCall]

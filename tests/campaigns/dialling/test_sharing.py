@@ -69,6 +69,7 @@ def test_serves_who_has_less_than_is_guaranteed_before_all_others(
     assert lines(rig) == {big.client.name: 6, rival.name: 4}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_serves_ten_small_clients_soon_beside_a_large_one(
     rig: Rig, ready: Callable[..., BatchCall]

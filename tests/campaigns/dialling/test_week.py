@@ -136,6 +136,7 @@ class Week:
             self.rig.tick(ahead)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leads", [16, pytest.param(160, marks=pytest.mark.load)])
 def test_ends_complete_with_every_decision_explained(rig: Rig, acme: Client, leads: int) -> None:
     week = Week(rig, acme, leads=leads)

@@ -151,6 +151,7 @@ def test_the_same_key_rings_once(sandbox: Sandbox) -> None:
     assert (state["calls_placed"], state["idempotent_repeats"], state["double_dials"]) == (2, 1, 1)
 
 
+@pytest.mark.slow
 def test_a_key_is_forgotten_after_an_hour(sandbox: Sandbox) -> None:
     first = sandbox.dial("+14155550005", idempotency_key="k")
     begun = sandbox.state()["now_ms"]
