@@ -87,7 +87,7 @@ def seal_lines() -> None:
     with connection.schema_editor() as editor:
         drop_triggers(editor)
         mine = Transaction.objects.order_by("seq")
-        for lines in batched(mine.iterator(chunk_size=PAGE), PAGE, strict=False):
+        for lines in batched(mine.iterator(chunk_size=PAGE), PAGE):
             values = []
             for line in lines:
                 before = seal(line, before=before)
