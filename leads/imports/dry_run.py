@@ -6,9 +6,10 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from leads.imports.judge import judge, known_leads
+from leads.imports.doubles import refuse_doubles
+from leads.imports.judge import ConsentDays, judge, known_leads
 from leads.imports.verdict_file import Progress, StoredRow, VerdictFile, written
-from leads.imports.verdicts import REASONS, Verdict
+from leads.imports.verdicts import Verdict
 from leads.imports.work import ImportFailed, Rate, fail, merged, opened
 from leads.models import LeadImport
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from leads.imports.doubles import GaveWay
     from leads.imports.rows import ReadRow
     from leads.imports.work import Pace, RawRow, Work
 
@@ -65,14 +67,15 @@ def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Pr
     """Return the whole file's sums; None if the import was cancelled or overtaken."""
     progress, rate, told_at = ledger.progress(), Rate(), time.monotonic()
     if work.plan.options["duplicates"] != "first" and not progress.prepared:
-        if not _go_through_numbers(work, ledger, progress, pace):
+        if not _go_through_numbers(work, ledger, progress, pace, now):
             return None
         rate = Rate()
     for raw in work.chunks(CHUNK_ROWS, after=progress.rows):
         start = progress.rows
-        rows, warnings = _judged(work, ledger, raw, now)
-        _add_up(progress, rows, warnings)
-        if not ledger.save(_stored(rows, progress), progress, start=start):
+        rows, gave_way, warnings = _judged(work, ledger, raw, now)
+        stored = [*gave_way.now, *_stored(rows, shown=progress.counts.get(Verdict.NEW, 0))]
+        _add_up(progress, rows, merged(warnings, gave_way.counts))
+        if not ledger.save(stored, progress, start=start):
             return None
         rate.rows += len(rows)
         if time.monotonic() - told_at >= TELL_SECONDS or start == 0:
@@ -83,7 +86,9 @@ def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Pr
     return progress
 
 
-def _go_through_numbers(work: Work, ledger: VerdictFile, progress: Progress, pace: Pace) -> bool:
+def _go_through_numbers(
+    work: Work, ledger: VerdictFile, progress: Progress, pace: Pace, now: datetime
+) -> bool:
     """
     Find, before any verdict, which row stands for each number, and what it takes in.
 
@@ -91,17 +96,18 @@ def _go_through_numbers(work: Work, ledger: VerdictFile, progress: Progress, pac
     once. False if the import was cancelled or overtaken.
     """
     takes_in = work.plan.options["duplicates"] == "merge"
-    rate, told_at = Rate(), time.monotonic()
+    judges, rate, told_at = ConsentDays(work, now.date()), Rate(), time.monotonic()
     for raw in work.chunks(CHUNK_ROWS, after=progress.numbers):
         rows = [work.read(one) for one in raw]
-        pairs = [(row.value, row.number) for row in rows if not row.verdict]
         if takes_in:
-            kept = ledger.keep(pairs)
+            kept = ledger.keep([(row.value, row.number) for row in rows if not row.verdict])
             ledger.add_parts(
                 (kept[row.number], row.number, row.cells) for row in rows if row.number in kept
             )
         else:
-            ledger.keep_last(pairs)
+            ledger.keep_last(
+                (row.value, row.number, judges.is_good(row)) for row in rows if not row.verdict
+            )
         progress.numbers += len(rows)
         rate.rows += len(rows)
         if not ledger.save((), progress, start=0):
@@ -111,40 +117,30 @@ def _go_through_numbers(work: Work, ledger: VerdictFile, progress: Progress, pac
             if not _tell(work.lead_import, progress, rate, pace):
                 return False
         pace.rest()
+    ledger.keep_others()
     progress.prepared = True
     return ledger.save((), progress, start=0)
 
 
 def _judged(
     work: Work, ledger: VerdictFile, raw: Sequence[RawRow], now: datetime
-) -> tuple[list[ReadRow], dict[str, int]]:
+) -> tuple[list[ReadRow], GaveWay, dict[str, int]]:
     if work.plan.options["duplicates"] == "merge":
         parts = ledger.parts(raw[0][0], raw[-1][0])
         rows = [work.read(one, parts.get(one[0])) for one in raw]
     else:
         read = work.reader.read
         rows = [read(number, cells) for number, cells in raw]
-    others = ledger.keep([(row.value, row.number) for row in rows if not row.verdict])
-    if others:
-        for row in rows:
-            if row.number in others:
-                refuse_double(row, others[row.number])
+    gave_way = refuse_doubles(ledger, rows, ConsentDays(work, now.date()))
     known = known_leads(work, [row.e164 for row in rows if not row.verdict])
-    return rows, judge(work, rows, known, now=now)
-
-
-def refuse_double(row: ReadRow, kept: int) -> None:
-    """Refuse a row because another one of the file stands for its number."""
-    row.refuse(
-        Verdict.DUP_FILE,
-        reason=str(REASONS[Verdict.DUP_FILE]).rstrip(".") + f" ({kept:,}).",
-    )
+    return rows, gave_way, judge(work, rows, known, now=now)
 
 
 def _add_up(progress: Progress, rows: Sequence[ReadRow], warnings: dict[str, int]) -> None:
     counts = Counter([str(row.verdict) for row in rows])
     progress.rows += len(rows)
-    progress.counts = merged(merged(progress.counts, counts), warnings)
+    sums = merged(merged(progress.counts, counts), warnings)
+    progress.counts = {name: number for name, number in sums.items() if number}
     zones = Counter([(row.place, row.zones) for row in rows if row.verdict in _CALLABLE])
     for (place, some), number in zones.items():
         name = zone_key(place, some)
@@ -156,14 +152,16 @@ def zone_key(place: str, zones: Sequence[str]) -> str:
     return f"{place}|{','.join(zones)}"
 
 
-def _stored(rows: Sequence[ReadRow], progress: Progress) -> list[StoredRow]:
-    """Return what is kept of a chunk: all but plainly new rows, and the first of those."""
-    shows_new = progress.counts.get(Verdict.NEW, 0) <= SHOWN_NEW_ROWS
-    return [
-        StoredRow(row.number, row.verdict, row.column, row.reason, row.cells)
-        for row in rows
-        if row.verdict != Verdict.NEW or shows_new
-    ]
+def _stored(rows: Sequence[ReadRow], *, shown: int) -> list[StoredRow]:
+    """Return what is kept of a chunk: all but plainly new rows, and those until so many are `shown`."""
+    room, kept = SHOWN_NEW_ROWS - shown, []
+    for row in rows:
+        if row.verdict == Verdict.NEW:
+            room -= 1
+            if room < 0:
+                continue
+        kept.append(StoredRow(row.number, row.verdict, row.column, row.reason, row.cells))
+    return kept
 
 
 def _tell(lead_import: LeadImport, progress: Progress, rate: Rate, pace: Pace) -> bool:

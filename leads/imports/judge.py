@@ -143,6 +143,10 @@ class ConsentDays:
         self.import_id, self.today = work.lead_import.pk, today
         self.skips_known = options["existing"] == "skip"
         self.by_row = bool(options.get("consent_by_row"))
+        # Whether of two rows with one number one may be better than the other.
+        self.takes_better = options["duplicates"] == "first" and bool(
+            self.by_row or work.plan.variables
+        )
         self.stated: date | None = None
         if options["consent_kind"]:
             self.stated = datetime.fromisoformat(options["consent_given_at"]).date()
@@ -170,6 +174,10 @@ class ConsentDays:
             row.refuse(Verdict.UPDATE)
         else:
             row.verdict = Verdict.NEW
+
+    def is_good(self, row: ReadRow) -> bool:
+        """Tell whether the file says of a row all that the script and the consent need."""
+        return not row.missing and (not self.by_row or self.consent_on(row) is not None)
 
     def _why_none(self) -> str:
         return _("The file doesn't say that and when this person agreed.") if self.by_row else ""

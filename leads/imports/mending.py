@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from audit import actions
 from audit.services import record
 from convomono.lib.db import run_atomic
-from leads.imports.dry_run import refuse_double
+from leads.imports.doubles import refuse_double
 from leads.imports.judge import judge, known_leads
 from leads.imports.verdict_file import VerdictFile, read
 from leads.imports.verdicts import MENDABLE

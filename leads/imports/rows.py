@@ -38,6 +38,10 @@ WIDTHS = {
 _NUMBERS = ("phone_2", "phone_3")
 _FACTS = ("consent_given", "consent_on", "consent_source", "registry_listed", "registry_on", "tags")
 _ZONES = available_timezones()
+# What a call asks of the lead itself; of its other fields an enrolment has to keep what the file says.
+ASKED_OF_LEAD = frozenset(
+    {"first_name", "last_name", "full_name", "company", "email", "phone_number"}
+)
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class RowReader:
         self.number_places = [(name, fields.pop(name)) for name in _NUMBERS if name in fields]
         self.fact_places = [(name, fields.pop(name)) for name in _FACTS if name in fields]
         self.field_places = [(name, place, WIDTHS[name]) for name, place in fields.items()]
-        places = plan.mapping["variables"]
+        places = _variable_places(plan.mapping)
         self.variable_places = [
             (name, places.get(name), plan.asked.get(name)) for name in plan.variables
         ]
@@ -294,6 +298,12 @@ def tags_of(row: ReadRow, options: ImportOptions) -> list[str]:
     if not own:
         return list(dict.fromkeys(options.get("tags", ())))
     return list(dict.fromkeys([*options.get("tags", ()), *split_tags(own)]))
+
+
+def _variable_places(mapping: ImportMapping) -> dict[str, int]:
+    """Return the columns that fill variables: a column that is a field fills one of that name too."""
+    fields = {n: place for n, place in mapping["fields"].items() if n not in ASKED_OF_LEAD}
+    return fields | mapping["variables"]
 
 
 def _own(row: ReadRow, name: str) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from convomono.lib.pages import PAGE_ROWS, ListPage, page_number
 from leads.imports.columns import plain
+from leads.imports.dry_run import SHOWN_NEW_ROWS
 from leads.imports.verdict_file import read
 from leads.imports.verdicts import ACTIVE_ELSEWHERE, KEPT, MENDABLE, WARNINGS, Verdict
 from leads.models import LeadImport, LeadImportRow
@@ -155,6 +156,12 @@ def rows_with_verdict(
     places = shown_places(lead_import)
     rows = [shown_row(row, places=places) for row in found[:PAGE_ROWS]]
     return ListPage(rows, number, has_next=len(found) > PAGE_ROWS, total=f"{total:,}")
+
+
+def first_rows(lead_import: LeadImport, verdict: str) -> int:
+    """Return of how many rows with this verdict the first ones are kept to be looked at; 0 if all are."""
+    is_cut = verdict == Verdict.NEW and lead_import.counts.get(verdict, 0) > SHOWN_NEW_ROWS
+    return SHOWN_NEW_ROWS if is_cut else 0
 
 
 def _came_to(verdict: str, row: LeadImportRow, ledger: VerdictFile) -> bool:

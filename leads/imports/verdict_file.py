@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 LOCK_SECONDS = 20.0
+_BELOW = 2**40  # more than a file has rows
 _SCHEMA = """
     PRAGMA journal_mode = TRUNCATE;
     PRAGMA synchronous = OFF;
@@ -87,13 +88,25 @@ class VerdictFile:
         db.execute("DELETE FROM chunk")
         return dict(others)
 
-    def keep_last(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Note (phone, row), a later row in place of an earlier one."""
+    def keep_instead(self, phone: int, number: int) -> None:
+        """Let this row stand for a number in place of the one that does."""
+        self.connection.execute("UPDATE kept SET number = ? WHERE phone = ?", (number, phone))
+
+    def keep_last(self, rows: Iterable[tuple[int, int, bool]]) -> None:
+        """
+        Note (phone, row, is good): a later row in place of an earlier one, a good one in place of any other.
+
+        Others are noted below zero until `keep_others`.
+        """
         self.connection.executemany(
             "INSERT INTO kept VALUES (?, ?) ON CONFLICT (phone) DO UPDATE SET number = "
             "max(number, excluded.number)",
-            pairs,
+            ((phone, number if is_good else number - _BELOW) for phone, number, is_good in rows),
         )
+
+    def keep_others(self) -> None:
+        """Let rows that aren't good stand for the numbers of which no row is."""
+        self.connection.execute("UPDATE kept SET number = number + ? WHERE number < 0", (_BELOW,))
 
     def add_parts(self, parts: Iterable[tuple[int, int, list[str]]]) -> None:
         """Keep the cells of rows that another row takes in: (kept row, row, cells)."""
@@ -199,6 +212,13 @@ class VerdictFile:
             "SELECT number, verdict, place, reason, cells FROM verdict WHERE number = ?", (number,)
         ).fetchone()
         return _stored(found) if found else None
+
+    def verdict(self, number: int) -> str | None:
+        """Return a row's verdict; None if it is plainly new."""
+        found = self.connection.execute(
+            "SELECT verdict FROM verdict WHERE number = ?", (number,)
+        ).fetchone()
+        return found[0] if found else None
 
     def count(self, verdict: str) -> int:
         """Return how many rows are stored with this verdict."""

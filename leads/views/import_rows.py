@@ -28,6 +28,7 @@ from leads.imports.mending import (
 from leads.imports.receipt import left_leads
 from leads.imports.rows import MAX_VARIABLE
 from leads.imports.screens import (
+    first_rows,
     rows_with_verdict,
     shown_places,
     shown_row,
@@ -55,6 +56,7 @@ def import_rows(request: ClientRequest, import_id: UUID, verdict: str) -> HttpRe
         "header": _header(row),
         "can_mend": can_manage(request.user) and row.status == LeadImport.Status.CHECKED,
         "page": rows_with_verdict(lead_import=row, verdict=verdict, page=request.GET.get("page")),
+        "first_rows": first_rows(row, verdict),
     }
     return render_page(request, "leads/import_rows.html", context, partial="row-table")
 
