@@ -13,7 +13,10 @@ from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, Campaign, Enrolment, FollowUp, PersonPace
 from campaigns.services.enrolment import find_target
 from campaigns.services.variables import variable_rules
+from campaigns.services.waking import wake_lead
 from campaigns.variables import problems
+from convomono.lib.db import on_commit
+from convomono.lib.redis import ring
 from leads.imports.targets import EnrolRow
 from leads.models import Lead
 from telephony.services import forget_calls, is_expecting_news
@@ -124,8 +127,10 @@ class LeadDoor:
                 priority=score
             )
 
-    def relocate(self, *, lead_id: UUID, zones: Sequence[str]) -> None:
+    def relocate(self, *, lead_id: UUID, zones: Sequence[str], now: datetime) -> None:
         Enrolment.objects.filter(lead_id=lead_id, status=Status.QUEUED).update(zones=list(zones))
+        if wake_lead(lead_id=lead_id, now=now):
+            on_commit(lambda: ring("dispatcher"))
 
     def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:
         enrolments = Enrolment.objects.filter(lead_id=lead_id)

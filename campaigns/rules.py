@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 from campaigns.dialling import waiting
 from campaigns.dialling.retrying import (
+    DialPolicy,
     DispositionPolicy,
     Earlier,
     at_another_time,
+    off_weekends,
     on_a_business_day,
 )
 from campaigns.dialling.waiting import WAITING, waiting_sentence
@@ -41,6 +43,7 @@ __all__ = [
     "NextStep",
     "Verdict",
     "decide",
+    "hours_for",
     "may_move",
     "next_step",
     "waiting_sentence",
@@ -50,7 +53,6 @@ E164 = re.compile(r"\+[1-9]\d{6,14}")
 DAY = timedelta(hours=24)
 # A window that never opens is looked at again: somebody may have mended the lead's zone.
 NEVER_OPEN_RETRY = timedelta(days=1)
-_WEEKEND = frozenset({5, 6})
 # Not an attempt (no line free, carrier away): again after this.
 REQUEUE_SECONDS = 60
 
@@ -84,23 +86,6 @@ class DialFacts:
     attempts_count: int = 0
     recent_attempts: tuple[datetime, ...] = ()
     is_callback: bool = False  # they asked for this call: it may be one more than allowed
-
-
-@dataclass(frozen=True, kw_only=True)
-class DialPolicy:
-    """How often and how soon, from the campaign's RetryPolicy, in seconds; `dispositions` by reason."""
-
-    max_attempts: int = 3
-    gap_seconds: int = 15 * 60
-    busy_delay_seconds: int = 20 * 60
-    no_answer_delay_seconds: int = 4 * 3600
-    voicemail_delay_seconds: int = 24 * 3600
-    declined_delay_seconds: int = 24 * 3600
-    technical_delay_seconds: int = 15 * 60
-    callback_delay_seconds: int = 24 * 3600
-    dispositions: dict[str, DispositionPolicy] = field(default_factory=dict)
-    is_other_time_of_day: bool = False
-    is_business_days: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +149,8 @@ def decide(
         rule_id, ends_as = refused
         return Decision(verdict=Verdict.DENY, rule_ids=(rule_id,), inputs=inputs, ends_as=ends_as)
     deferrals = [*_pace(facts, policy, rules, now)]
-    if not any_hour and (closed := _closed(window, zones, rules, now)):
+    hours = hours_for(facts=facts, policy=policy, window=window, rules=rules)
+    if not any_hour and (closed := _closed(hours, window, zones, rules, now)):
         deferrals.append(closed)
     if deferrals:
         latest = max(deferrals, key=lambda one: one.not_before)
@@ -223,10 +209,18 @@ def _pace(
     return deferrals
 
 
-def _closed(
-    window: DialWindow, zones: tuple[str, ...], rules: CallingRules, now: datetime
-) -> _Deferral | None:
+def hours_for(
+    *, facts: DialFacts, policy: DialPolicy, window: DialWindow, rules: CallingRules
+) -> Hours:
+    """Return when this person may be called: for a retry not on weekends, if the policy says so."""
     hours = window.hours.within(rules)
+    is_retry = facts.attempts_count > 0 and not facts.is_callback
+    return off_weekends(hours) if policy.is_business_days and is_retry else hours
+
+
+def _closed(
+    hours: Hours, window: DialWindow, zones: tuple[str, ...], rules: CallingRules, now: datetime
+) -> _Deferral | None:
     if is_open(hours=hours, zones=zones, at=now):
         return None
     binding = _binding(window, zones, rules, now)
@@ -244,7 +238,12 @@ def _binding(window: DialWindow, zones: tuple[str, ...], rules: CallingRules, no
     names = {"hours": rules.hours_rule, "days": rules.days_rule, "holidays": rules.holidays_rule}
     closed = closed_for(hours=law, zones=zones, at=now)
     found = [names[kind] for kind in names if kind in closed]
-    return " ".join(found) or "campaign.hours"
+    own = (
+        "campaign.hours"
+        if closed_for(hours=window.hours, zones=zones, at=now)
+        else "campaign.weekend"
+    )
+    return " ".join(found) or own
 
 
 def _inputs(
@@ -338,6 +337,7 @@ def next_step(
     return NextStep(
         status="queued",
         next_attempt_at=_better_time(due, outcome, policy=policy, earlier=earlier, hours=hours),
+        callback_at=None if outcome.counts_attempt else earlier.promised_at,
     )
 
 
@@ -362,8 +362,7 @@ def _better_time(
         return due  # it never rang: nothing is learned about the hour
     if policy.is_business_days:
         due = on_a_business_day(due=due, zone=earlier.zone)
-        if hours is not None:
-            hours = replace(hours, weekdays=hours.weekdays - _WEEKEND)
+        hours = off_weekends(hours) if hours is not None else None
     if policy.is_other_time_of_day and hours is not None:
         due = at_another_time(due=due, earlier=earlier, hours=hours)
     return due

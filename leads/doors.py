@@ -71,8 +71,12 @@ class CampaignDoor(Protocol):
         """
         ...
 
-    def relocate(self, *, lead_id: UUID, zones: Sequence[str]) -> None:
-        """Give a lead's waiting enrolments the zones it is in now, inside the caller's transaction."""
+    def relocate(self, *, lead_id: UUID, zones: Sequence[str], now: datetime) -> None:
+        """
+        Give a lead's waiting enrolments the zones it is in now, inside the caller's transaction.
+
+        Those that wait for calling hours are due at once: the hours there are decided on anew.
+        """
         ...
 
     def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:

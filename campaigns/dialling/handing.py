@@ -12,13 +12,13 @@ from django.db.models import Q
 from billing.services import HoldResolved, ReservationEmpty
 from campaigns.dialling import handovers, waiting
 from campaigns.dialling.batch_windows import batch_window
-from campaigns.dialling.candidates import dial_window, due_enrolments, load_candidates
+from campaigns.dialling.candidates import dial_policy, dial_window, due_enrolments, load_candidates
 from campaigns.dialling.placing import Claim, Forbidden, Overtaken, prepare_attempt, stand_down
 from campaigns.dialling.refusing import defer, deny
 from campaigns.dialling.sending import Requests
 from campaigns.dialling.windows import known_zones
 from campaigns.models import BatchCall, Handover
-from campaigns.rules import NEVER_OPEN_RETRY, Decision, Verdict
+from campaigns.rules import NEVER_OPEN_RETRY, Decision, Verdict, hours_for
 from convomono.lib.ids import uuid7
 from convomono.lib.phone import is_fictional
 from telephony.provider import CallTimeWindow, ProviderError
@@ -157,7 +157,12 @@ class HandingOver:
         if wanted.is_any_hour and self.is_sandbox and is_fictional(candidate.facts.phone_number):
             return None
         zones = known_zones(candidate.facts.zones) or candidate.rules.zones
-        hours = wanted.hours.within(candidate.rules)
+        hours = hours_for(
+            facts=candidate.facts,
+            policy=dial_policy(candidate.batch_call),
+            window=wanted,
+            rules=candidate.rules,
+        )
         return batch_window(hours=hours, zones=sorted(zones), now=now) or False
 
     def _add(

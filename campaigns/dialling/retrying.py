@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ NOON, EVENING = 12 * 60, 17 * 60
 PARTS = (0, NOON, EVENING)
 DAYS_AHEAD = 8
 _FRIDAY = 4
+_WEEKEND = frozenset({5, 6})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,16 +28,35 @@ class DispositionPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DialPolicy:
+    """How often and how soon, from the campaign's RetryPolicy, in seconds; `dispositions` by reason."""
+
+    max_attempts: int = 3
+    gap_seconds: int = 15 * 60
+    busy_delay_seconds: int = 20 * 60
+    no_answer_delay_seconds: int = 4 * 3600
+    voicemail_delay_seconds: int = 24 * 3600
+    declined_delay_seconds: int = 24 * 3600
+    technical_delay_seconds: int = 15 * 60
+    callback_delay_seconds: int = 24 * 3600
+    dispositions: dict[str, DispositionPolicy] = field(default_factory=dict)
+    is_other_time_of_day: bool = False
+    is_business_days: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Earlier:
     """
     What a retry looks at: the lead's zone (empty: unknown) and the instants it was called at.
 
-    `same_count` is how many of its calls ended for the same reason, this one included.
+    `same_count` is how many of its calls ended for the same reason, this one included; `promised_at` is
+    when it asked to be called: a call that wasn't placed hasn't kept that.
     """
 
     zone: str = ""
     called_at: tuple[datetime, ...] = ()
     same_count: int = 1
+    promised_at: datetime | None = None
 
 
 def part_of_day(at: datetime) -> int:
@@ -80,6 +100,12 @@ def on_a_business_day(*, due: datetime, zone: str) -> datetime:
     local = due.astimezone(ZoneInfo(zone)) if zone else due
     over = local.weekday() - _FRIDAY
     return due if over <= 0 else due + timedelta(days=3 - over)
+
+
+def off_weekends(hours: Hours) -> Hours:
+    """Return the hours without Saturdays and Sundays; as they are where nothing would be left."""
+    weekdays = hours.weekdays - _WEEKEND
+    return replace(hours, weekdays=weekdays) if weekdays else hours
 
 
 def _opening(part: int, hours: Hours) -> tuple[int, int] | None:

@@ -34,6 +34,7 @@ RULES: dict[str, _StrPromise] = {
         "This person was called a short while ago, by this or another list."
     ),
     "campaign.hours": gettext_lazy("It was outside the campaign's own calling hours."),
+    "campaign.weekend": gettext_lazy("The campaign makes no retries on weekends."),
     "client.hours": gettext_lazy("It was outside the hours that your account allows itself."),
     "client.days": gettext_lazy("It was a day on which your account doesn't call."),
     "client.cap": gettext_lazy("Your account's own number of calls to a person was reached."),

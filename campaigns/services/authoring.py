@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from audit import actions
 from audit.services import record
+from campaigns import line_jobs
 from campaigns.launch_requests import outdate_request, tell_of_edit
 from campaigns.models import (
     BatchCall,
@@ -20,6 +21,7 @@ from campaigns.models import (
 from campaigns.settings_schema import DEFAULTS, with_defaults
 from campaigns.starters import fill_in
 from convomono.lib.db import atomic
+from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -104,7 +106,8 @@ _SPOKEN = (
 
 
 # These hold for running launches at once.
-_HELD_AT_ONCE = frozenset({*_WINDOW, *_RETRY, "weekdays", "caller_numbers", "concurrency_limit"})
+_HOURS = frozenset({*_WINDOW, "weekdays"})
+_HELD_AT_ONCE = _HOURS | {*_RETRY, "caller_numbers", "concurrency_limit"}
 
 
 def _columns(content: CampaignContent) -> dict[str, Any]:
@@ -345,6 +348,14 @@ def _update_rules(campaign: Campaign, content: CampaignContent, changed: Collect
     for model, columns in ((CallingWindow, _window(content)), (RetryPolicy, _retry(content))):
         if mine := {name: value for name, value in columns.items() if name in changed}:
             model.objects.filter(campaign=campaign).update(**mine)
+    if not _HOURS.isdisjoint(changed):
+        # Who waits for the old hours waits for them no more.
+        enqueue(
+            line_jobs.decide_again,
+            queue="calls",
+            client_id=str(campaign.client_id),
+            campaign_id=str(campaign.pk),
+        )
 
 
 def _window(content: CampaignContent) -> dict[str, Any]:

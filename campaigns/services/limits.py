@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
+from campaigns import line_jobs
 from campaigns.calling_rules import WEEK, Limits, find_rule
 from campaigns.models import ClientLimits, RuleReview
 from convomono.lib.db import IntegrityError, atomic
+from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -65,6 +67,7 @@ def set_client_limits(*, client: Client, limits: Limits, actor: Actor, now: date
         if not ClientLimits.objects.filter(client=client).update(**columns):
             ClientLimits.objects.create(client=client, **columns)
         record(actions.LIMITS_CHANGED, resource=client, actor=actor, now=now, details=shown)
+        enqueue(line_jobs.decide_again, queue="calls", client_id=str(client.pk))
 
     shown = {name: value for name, value in columns.items() if not name.startswith("changed")}
     try:

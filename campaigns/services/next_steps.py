@@ -117,12 +117,13 @@ def _earlier(
     zone = zones[0] if zones else ""
     reason = change.after.disconnection_reason
     if not (policy.is_other_time_of_day or reason in policy.dispositions):
-        return Earlier(zone=zone)
+        return Earlier(zone=zone, promised_at=enrolment.callback_at)
     ended = [one for one in others() if one.status == Attempt.Status.ENDED]
     return Earlier(
         zone=zone,
         called_at=(attempt.created_at, *(one.created_at for one in ended)),
         same_count=1 + sum(one.disconnection_reason == reason for one in ended),
+        promised_at=enrolment.callback_at,
     )
 
 

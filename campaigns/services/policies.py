@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from audit import actions
 from audit.services import record
+from campaigns import line_jobs
 from campaigns.dialling.breaking import Safety
 from campaigns.launch_requests import outdate_request, tell_of_edit
 from campaigns.models import RetryPolicy, SafetyPolicy
 from convomono.lib.db import atomic
+from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,6 +77,13 @@ def set_dialling(*, campaign: Campaign, dialling: Dialling, actor: Actor, now: d
         tell_of_edit(campaign=campaign, changed=changed, actor=actor, now=now)
         details = {"changed": changed}
         record(actions.CAMPAIGN_CHANGED, resource=campaign, actor=actor, now=now, details=details)
+        if "is_business_days" in changed:  # who waits for Monday may be called on Saturday now
+            enqueue(
+                line_jobs.decide_again,
+                queue="calls",
+                client_id=str(campaign.client_id),
+                campaign_id=str(campaign.pk),
+            )
 
     block()
     return True

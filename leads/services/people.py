@@ -195,7 +195,7 @@ def change_lead(
         updated_at=now,
     )
     if is_moved:
-        campaigns().relocate(lead_id=lead.pk, zones=lead.zones)
+        campaigns().relocate(lead_id=lead.pk, zones=lead.zones, now=now)
     rescore_lead(lead.pk)
     # Names of columns alone: what they say is the person's.
     record(actions.LEAD_CHANGED, resource=lead, actor=actor, now=now, details={"changed": changed})

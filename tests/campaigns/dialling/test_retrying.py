@@ -270,6 +270,26 @@ def test_calls_back_beyond_the_cap_and_counts_who_was_reached_as_done(
 
 
 @pytest.mark.django_db
+def test_calls_whom_it_promised_to_after_a_call_that_was_never_placed(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready()
+    policy(batch_call.campaign, max_attempts=1, gap_seconds=0)
+    assert due_after(rig, batch_call, "user_requested_callback")[0] == "queued"
+    asked = Enrolment.objects.get().callback_at
+    rig.tick(24 * 3600)
+
+    assert due_after(rig, batch_call, "concurrency_limit_reached")[0] == "queued"
+
+    waiting = Enrolment.objects.get()
+    assert (waiting.callback_at, waiting.waiting_reason) == (asked, "callback")
+    rig.tick(61)
+    rig.step()
+    assert len(rig.ringing()) == 1
+    assert rig.ringing()[0].callback_at == asked
+
+
+@pytest.mark.django_db
 def test_hears_of_a_callback_that_only_the_analysis_tells(
     rig: Rig, ready: Callable[..., BatchCall]
 ) -> None:

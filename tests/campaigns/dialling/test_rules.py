@@ -366,3 +366,62 @@ def test_keeps_retries_off_weekends_where_the_campaign_asks_for_it(
     assert step.next_attempt_at is not None
     day = step.next_attempt_at.astimezone(ZoneInfo("America/New_York"))
     assert (day.weekday() in {5, 6}) is not is_business_days
+
+
+SATURDAY_10_NY = datetime(2026, 11, 28, 15, 0, tzinfo=UTC)
+ALL_WEEK = DialWindow(hours=Hours(WEEK, 9 * 60, 20 * 60))
+WEEKEND_ONLY = DialWindow(hours=Hours(frozenset({5, 6}), 9 * 60, 20 * 60))
+
+
+@pytest.mark.parametrize(
+    ("policy", "window", "facts", "is_allowed"),
+    [
+        ({"is_business_days": True}, ALL_WEEK, {"attempts_count": 1}, False),
+        ({"is_business_days": False}, ALL_WEEK, {"attempts_count": 1}, True),
+        # The first call of a campaign that calls on Saturdays, and the call they asked for.
+        ({"is_business_days": True}, ALL_WEEK, {"attempts_count": 0}, True),
+        ({"is_business_days": True}, ALL_WEEK, {"attempts_count": 1, "is_callback": True}, True),
+        # Nothing would be left of its hours.
+        ({"is_business_days": True}, WEEKEND_ONLY, {"attempts_count": 1}, True),
+    ],
+)
+def test_makes_no_retry_on_a_weekend_however_it_came_to_be_due_then(
+    policy: dict[str, Any], window: DialWindow, facts: dict[str, Any], is_allowed: bool
+) -> None:
+    decision = decide(
+        facts=replace(FACTS, **facts),
+        policy=DialPolicy(**policy),
+        window=window,
+        rules=US,
+        is_sandbox=True,
+        now=SATURDAY_10_NY,
+    )
+
+    assert (decision.verdict == Verdict.ALLOW) is is_allowed
+    if not is_allowed:
+        assert decision.rule_ids == ("campaign.weekend",)
+        assert decision.waiting_code == "closed_day"
+        assert decision.not_before == datetime(2026, 11, 30, 14, 0, tzinfo=UTC)  # Monday, 9:00
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_kept"),
+    [("concurrency_limit_reached", True), ("dial_no_answer", False), ("user_hangup", False)],
+)
+def test_keeps_a_promised_call_that_was_not_placed(reason: str, is_kept: bool) -> None:
+    step = next_step(
+        outcome=classify(
+            disconnection_reason=reason,
+            user_spoke=False,
+            in_voicemail=None,
+            duration_ms=0,
+            call_status="not_connected",
+        ),
+        policy=DialPolicy(),
+        attempts_count=1,
+        had_same_reason=False,
+        ended_at=MONDAY_10_NY,
+        earlier=Earlier(promised_at=MONDAY_10_NY),
+    )
+
+    assert step.callback_at == (MONDAY_10_NY if is_kept else None)
