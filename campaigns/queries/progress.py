@@ -52,6 +52,7 @@ class Progress:
     waiting: int = 0
     checked_at: datetime | None = None  # when the rows behind these counters were last counted
     is_off: bool = False  # they didn't add up then
+    has_paused: bool = False  # a launch is paused, maybe beside one that runs
     at_retell: int = 0  # of those who are being dialled: in lists that Retell dials by itself
 
     @property
@@ -106,6 +107,7 @@ def add_up(
         waiting=waiting,
         checked_at=max(checked, default=None),
         is_off=any(row.mismatch for row in rows),
+        has_paused=any(row.status == Status.PAUSED for row in rows),
         at_retell=at_retell(rows),
     )
 
@@ -180,7 +182,7 @@ def _why(
     nobody_dials: bool,
 ) -> str:
     newest = {row.status: row for row in batch_calls}
-    if (running := newest.get(Status.RUNNING)) is not None:
+    if running := [row for row in batch_calls if row.status == Status.RUNNING]:
         said = _running(running, nobody_dials=nobody_dials)
         paused = newest.get(Status.PAUSED)
         return f"{said} {_beside(paused)}" if paused else said
@@ -198,13 +200,14 @@ def _why(
     }[Campaign.Status(campaign.status)]
 
 
-def _running(row: BatchCall, *, nobody_dials: bool) -> str:
-    reason = _sentence(row)
+def _running(rows: Sequence[BatchCall], *, nobody_dials: bool) -> str:
+    """Say what launches that run do: the calls of all, and what the newest waits for that has leads in line."""
+    in_line = [row for row in rows if row.queued_count]
+    reason = _sentence((in_line or rows)[-1])
     if nobody_dials:
         reason = waiting_sentence(DISPATCHER_AWAY, facts={})
     # Who waits in a list at Retell is in no call yet.
-    waits = 0 if _is_batch(row) else row.dialling_count
-    live = waits + row.in_call_count
+    live = sum(row.in_call_count + (0 if _is_batch(row) else row.dialling_count) for row in rows)
     if live:
         calls = ngettext("%(n)d call in progress.", "%(n)d calls in progress.", live)
         return f"{calls % {'n': live}} {reason}".strip()

@@ -91,6 +91,34 @@ def test_shows_progress_and_asks_again_while_it_dials(browse, vera, running):
     assert "Pause" not in page  # viewers look
 
 
+def test_resumes_a_paused_launch_beside_one_that_runs(browse, alice, running):
+    BatchCall.objects.filter(pk=running.pk).update(status="paused", pause_reason="paused_credit")
+    enrol(running.campaign, 1, start=50)
+    run_batch(launch(running.campaign, seconds=600))
+    browser = browse(alice)
+
+    page = browser.get(url(running)).content.decode()
+    assert "Pause</span>" in page and url(running, "resume/") in page
+    browser.post(url(running, "resume/"))
+
+    assert set(BatchCall.objects.values_list("status", flat=True)) == {"running"}
+    assert url(running, "resume/") not in browser.get(url(running)).content.decode()
+
+
+def test_offers_who_may_not_launch_to_ask_for_leads_added_since(browse, alice, mia, running):
+    enrol(running.campaign, 1, start=50)
+    mia.can_launch = False
+    mia.save()
+    asks = url(running, "launch/ask/")
+
+    page = browse(mia).get(url(running)).content.decode()
+
+    assert "1 lead was added since" in page
+    assert asks in page and "Launch them too" not in page
+    assert browse(mia).get(asks).status_code == 200
+    assert asks not in browse(alice).get(url(running)).content.decode()
+
+
 def test_holds_still_when_asked_to(browse, vera, running):
     page = browse(vera).get(url(running, "?updates=off")).content.decode()
 

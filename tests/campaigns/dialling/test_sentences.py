@@ -14,7 +14,7 @@ from campaigns.dialling import waiting
 from campaigns.dialling.bookkeeping import watch_dispatcher
 from campaigns.dialling.waiting import WAITING
 from campaigns.leasing import nobody_dials
-from campaigns.models import BatchCall, Enrolment
+from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.queries.leads import enrolment_list, with_sentences
 from campaigns.queries.live import live_page
 from campaigns.queries.progress import add_up, why
@@ -154,6 +154,29 @@ def test_says_that_an_earlier_launch_is_paused_beside_one_that_runs(
     assert said.startswith(
         "The next calls are about to start. An earlier launch is paused: A carrier"
     )
+
+
+@pytest.mark.parametrize("newest_waits", [0, 3])
+def test_speaks_of_all_launches_that_run(newest_waits: int) -> None:
+    noon = NOW + timedelta(hours=2)
+    older = BatchCall(
+        status="running",
+        queued_count=300,
+        in_call_count=2,
+        waiting_reason="retry",
+        waiting_until=noon,
+    )
+    newest = BatchCall(
+        status="running", queued_count=newest_waits, in_call_count=1, waiting_reason="in_progress"
+    )
+    if newest_waits:
+        newest.waiting_reason = "no_number"
+
+    said = why(Campaign(status="ready"), [older, newest], add_up([older, newest]))
+
+    assert said.startswith("3 calls in progress.")
+    assert "nobody else is waiting" not in said
+    assert ("no phone number" if newest_waits else "The next retry is at") in said
 
 
 @pytest.mark.django_db
