@@ -8,7 +8,7 @@ import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django_rq
 import pytest
@@ -55,18 +55,28 @@ def pytest_unconfigure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip where a mark says why; on MongoDB leave out what touches no data, with `--fast` what is slow."""
+    said = []
     if config.option.fast:
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
+        said = [f"{len(slow)} tests that are marked slow"] if slow else []
     if settings.ON_MONGODB:
-        mongo.leave_out(config, items)
+        said += mongo.leave_out(config, items)
+    mongo.remember_left_out(config, said)
     mongo.skip_what_belongs_elsewhere(items)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a worker of pytest-xdist what it has left out: it prints nothing itself."""
+    mongo.hear_left_out(node.config, getattr(node, "workeroutput", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what belongs to the other database, in one list."""
+    """Say what belongs to the other database and what was left out, in two lists."""
     mongo.list_exceptions(terminalreporter)
+    mongo.list_left_out(terminalreporter)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,12 +20,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_CASES = 3  # of one table
+CASES_LEFT = (
+    "{} cases of {} long tables, of which three each were tried: the test server is slow; "
+    "SQLite tries them all, and so does MongoDB with --long, a part by name or TEST_MONGODB_URL"
+)
+TESTS_LEFT = "{} tests of {} files, of which --fast takes three each"
+LEFT_OUT = pytest.StashKey[list[str]]()
 KEPT = {"auth_permission", "django_content_type", "django_migrations", "django_sequences"}
 
 
-def fewer(on_sqlite: int, on_mongodb: int) -> int:
-    """Say how many examples to try: SQLite tries the combinations, the slow test server some of them."""
-    return on_mongodb if settings.ON_MONGODB else on_sqlite
+def on_test_server() -> bool:
+    """Tell whether the tests run on MongoDB's slow stand-in, which `dev.py` starts."""
+    return settings.ON_MONGODB and bool(env.names("TEST_MONGODB_URLS"))
+
+
+def fewer(on_sqlite: int, few: int) -> int:
+    """Say how many examples to try: SQLite and a real server try the combinations, the test server some."""
+    return few if on_test_server() else on_sqlite
 
 
 def is_write(statement: str) -> bool:
@@ -43,21 +54,40 @@ def touches_data(item: pytest.Item) -> bool:
     )
 
 
-def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+def leave_out(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """
-    Deselect what touches no data, and most cases of a long table: all of it has run on SQLite.
+    Deselect what touches no data, and on the test server most cases of a long table; say so in sentences.
 
-    Which cases a table has is a matter of rules; that they reach the database, a few of them show. What
-    is asked for by name, and a run with `--long`, leaves no case out. `--fast` takes as few of each file.
+    All of it runs on SQLite. Which cases a table has is a matter of rules; that they reach the database,
+    a few of them show. What is asked for by name, and a run with `--long`, leaves no case out, nor does a
+    real server. `--fast` takes as few of each file.
     """
     chosen = [item for item in items if touches_data(item)]
-    if not _is_thorough(config):
-        chosen = _some_of_each(chosen, lambda item: item.nodeid.partition("[")[0])
+    said = [_count(len(items) - len(chosen), "tests that touch no data: they run on SQLite")]
+    if on_test_server() and not _is_thorough(config):
+        chosen = _some_of_each(chosen, _table, said, CASES_LEFT)
     if config.option.fast:
-        chosen = _some_of_each(chosen, lambda item: item.nodeid.partition("::")[0])
+        chosen = _some_of_each(chosen, _file, said, TESTS_LEFT)
     kept = set(chosen)
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = chosen
+    if on_test_server():
+        said.append(
+            "most examples of histories, permutations and kills (mongo.fewer): SQLite tries them"
+        )
+    return [sentence for sentence in said if sentence]
+
+
+def _table(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count else ""
 
 
 def _is_thorough(config: pytest.Config) -> bool:
@@ -66,12 +96,15 @@ def _is_thorough(config: pytest.Config) -> bool:
 
 
 def _some_of_each(
-    items: list[pytest.Item], group_of: Callable[[pytest.Item], str]
+    items: list[pytest.Item], group_of: Callable[[pytest.Item], str], said: list[str], sentence: str
 ) -> list[pytest.Item]:
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         groups.setdefault(group_of(item), []).append(item)
     some = {item for cases in groups.values() for item in _some_of(cases)}
+    if len(some) < len(items):
+        long = sum(len(cases) > MOST_CASES for cases in groups.values())
+        said.append(sentence.format(len(items) - len(some), long))
     return [item for item in items if item in some]
 
 
@@ -104,9 +137,29 @@ def list_exceptions(reporter: pytest.TerminalReporter) -> None:
             reporter.line(f"{count:>4}  {reason}")
 
 
+def remember_left_out(config: pytest.Config, sentences: list[str]) -> None:
+    """Keep what this process has left out; a worker of pytest-xdist hands it to the process that prints."""
+    config.stash[LEFT_OUT] = sentences
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = sentences
+
+
+def hear_left_out(config: pytest.Config, workeroutput: dict[str, Any]) -> None:
+    """Take a worker's word for all: each chooses from the whole suite, before it is divided."""
+    config.stash.setdefault(LEFT_OUT, workeroutput.get("left_out", []))
+
+
+def list_left_out(reporter: pytest.TerminalReporter) -> None:
+    """Print in one list what was left to SQLite or, with `--fast`, to a run without it."""
+    if sentences := reporter.config.stash.get(LEFT_OUT, []):
+        reporter.section("left out of this run")
+        for sentence in sentences:
+            reporter.line(sentence)
+
+
 def may_have_template() -> bool:
     """Tell whether a test database may be a copy: yes, but on a real server each run migrates its own."""
-    return not settings.ON_MONGODB or bool(env.names("TEST_MONGODB_URLS"))
+    return not settings.ON_MONGODB or on_test_server()
 
 
 def dump(path: Path) -> None:

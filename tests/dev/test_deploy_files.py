@@ -140,3 +140,18 @@ def test_mongodb_is_a_replica_set_that_the_address_names() -> None:
     services = compose()["services"]
     name = services["mongo"]["command"][services["mongo"]["command"].index("--replSet") + 1]
     assert services["web"]["environment"]["DATABASE_URL"].endswith(f"?replicaSet={name}")
+
+
+def test_each_command_for_a_backup_of_mongodb_can_run() -> None:
+    """With --oplog an address that names a database is refused; without an address it goes to localhost."""
+    page = (ROOT / "docs" / "mongodb.md").read_text()
+    addresses = dict(
+        re.findall(r'^(\w+_URL)="mongodb://(?:[^@"]+@)?[^/"]+/([^?"]*)', page, re.MULTILINE)
+    )
+    commands = re.findall(r"mongo(?:dump|restore) [^`\n]*--(?:uri|archive)=[^`\n]*", page)
+
+    assert len(commands) == 4
+    for command in commands:
+        address = re.search(r'--uri="\$(\w+)"', command)
+        assert address, command
+        assert bool(addresses[address[1]]) != ("--oplog" in command), command

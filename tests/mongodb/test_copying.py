@@ -227,7 +227,8 @@ class TestCommand:
 
         def run(source="source", target="target"):
             urls = [f"sqlite:///{tmp_path / name}.sqlite3" for name in (source, target)]
-            env = {**os.environ, "DATABASE_URL": urls[1], "TEST_MONGODB_URL": ""}
+            own = f"sqlite:///{tmp_path}/target.sqlite3"
+            env = {**os.environ, "DATABASE_URL": own, "TEST_MONGODB_URL": ""}
             command = [sys.executable, "manage.py", "copy_database", *urls]
             done = subprocess.run(
                 command,
@@ -270,6 +271,29 @@ class TestCommand:
 
         assert (status, copy_from_to.people("target")) == (1, 1)
         assert "Copy into an empty database.\naccounts_user: " in problem
+        assert "Traceback" not in problem
+
+    def test_leaves_a_target_in_use_of_an_older_version_as_it_is(self, copy_from_to, tmp_path):
+        copy_from_to.people("target", "a@there.test")
+        with closing(sqlite3.connect(tmp_path / "target.sqlite3")) as opened, opened:
+            opened.execute("DROP TABLE reporting_report")
+            opened.execute("ALTER TABLE accounts_user DROP COLUMN name")
+            opened.execute("DELETE FROM django_migrations WHERE app = 'reporting'")
+            before = list(opened.iterdump())
+
+        status, _, problem = copy_from_to()
+
+        assert status == 1
+        assert "Copy into an empty database.\naccounts_user: " in problem
+        with closing(sqlite3.connect(tmp_path / "target.sqlite3")) as opened:
+            assert list(opened.iterdump()) == before
+
+    @pytest.mark.parametrize("name", ["source", "target"])
+    def test_says_which_of_both_does_not_answer(self, copy_from_to, name):
+        status, _, problem = copy_from_to(**{name: "no/such/folder/file"})
+
+        assert status == 1
+        assert f"The {name} can't be used. " in problem
         assert "Traceback" not in problem
 
     def test_says_that_the_source_is_not_migrated(self, copy_from_to):

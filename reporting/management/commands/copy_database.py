@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import DatabaseError
 
-from convomono.lib.copying import CountsDiffer, TargetInUse, copy_database, lent_database, tables
+from convomono.lib.copying import (
+    CountsDiffer,
+    TargetInUse,
+    copy_database,
+    lent_database,
+    refuse_target_in_use,
+    tables,
+)
 from convomono.lib.db import database_problem
 from convomono.lib.env import EnvironmentInvalid
 
@@ -38,10 +45,13 @@ class Command(BaseCommand):
             return self.copy()
 
     def copy(self) -> str:
-        call_command("migrate", database="target", verbosity=0)
-        if problem := database_problem("source"):
-            raise CommandError(f"The source can't be read. {problem}")
+        for alias in ("source", "target"):
+            if problem := database_problem(alias):
+                raise CommandError(f"The {alias} can't be used. {problem}")
         try:
+            # A mistyped target may be a live installation of another version: look before migrating it.
+            refuse_target_in_use("source", "target")
+            call_command("migrate", database="target", verbosity=0)
             new = copy_database("source", "target", tell=self.tell)
         except TargetInUse as problem:
             raise CommandError(
