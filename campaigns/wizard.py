@@ -49,6 +49,7 @@ class StepItem:
     label: str
     state: State
     url: str
+    slug: str
 
 
 def is_done(slug: str, *, campaign: Campaign, has_leads: bool) -> bool:
@@ -86,5 +87,5 @@ def items(
     for step in STEPS:
         done = is_done(step.slug, campaign=campaign, has_leads=has_leads)
         state: State = "current" if step.slug == current else ("done" if done else "todo")
-        found.append(StepItem(str(step.label), state, urls[step.slug]))
+        found.append(StepItem(str(step.label), state, urls[step.slug], step.slug))
     return found

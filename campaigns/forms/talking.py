@@ -82,9 +82,14 @@ class VoiceForm(StepForm):
         help_text=_("A voice of another provider takes over."),
     )
 
-    def __init__(self, *args: Any, voices: Sequence[VoiceChoice], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, voices: Sequence[VoiceChoice], chosen: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.voices = list(voices)
+        # Chosen and not saved yet: the filters show the voices anew.
+        if any(one.voice_id == chosen for one in self.voices):
+            self.initial["voice_id"] = chosen
         self.makers = {voice.voice_id: voice.provider for voice in voices}
         names = {voice.voice_id: voice.name for voice in voices}
         if self.content.voice_id:

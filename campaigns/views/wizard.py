@@ -72,6 +72,8 @@ def campaign_step(request: ClientRequest, campaign_id: UUID, step: str) -> HttpR
         if "autosave" not in request.POST:
             return _onward(request, campaign, step)
         saved = True
+    elif form is not None and form.is_bound and _goes_elsewhere(request, form):
+        return _onward(request, campaign, step)
     if "autosave" in request.POST:
         context = {"form": form, "saved": saved, "now": clock.now()}
         return render(request, "campaigns/campaign_saved.html", context)
@@ -106,7 +108,8 @@ def _form(request: ClientRequest, step: str, content: CampaignContent) -> StepFo
     if step in _PLAIN:
         return _PLAIN[step](**sent)
     if step == "voice":
-        return talking.VoiceForm(**sent, voices=voice_choices(retell_gateway()))
+        chosen = request.GET.get("voice_id", "")
+        return talking.VoiceForm(**sent, voices=voice_choices(retell_gateway()), chosen=chosen)
     if step == "knowledge":
         return parts.KnowledgeForm(**sent, bases=writing.base_choices(content, request.tenant.pk))
     if step == "hours":
@@ -116,6 +119,11 @@ def _form(request: ClientRequest, step: str, content: CampaignContent) -> StepFo
         choices = [(row.phone_number, phone(row.phone_number)) for row in rows]
         return schedule.NumbersForm(**sent, numbers=choices)
     return None
+
+
+def _goes_elsewhere(request: HttpRequest, form: StepForm) -> bool:
+    """Tell whether somebody leaves a step in which they changed nothing, so that no error is theirs."""
+    return request.POST.get("go", "") in wizard.SLUGS and not form.has_changed()
 
 
 def _save(request: ClientRequest, campaign: Campaign, form: StepForm) -> bool:

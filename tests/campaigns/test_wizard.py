@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -267,6 +268,28 @@ def test_goes_back_leaves_and_resumes_where_somebody_is_needed(browse, mia):
     assert Campaign.objects.get().script_raw == "Words."
 
 
+def test_saves_what_was_typed_before_it_goes_to_another_step(browse, mia):
+    campaign, browser = make_ready(mia.client), browse(mia)
+
+    page = browser.get(step(campaign, "script")).content.decode()
+    names = re.findall(r'<button type="submit" form="step-form" name="go" value="(\w+)">', page)
+
+    assert names == [slug for slug in wizard.SLUGS if slug != "script"]
+    # Enter in a field presses the first button of its form: it goes nowhere in particular.
+    first = re.search(r'<button[^>]*form="step-form"[^>]*>', page)
+    assert first is not None and "name=" not in first[0]
+    # Steps that only show have nothing to send.
+    assert 'form="step-form"' not in browser.get(step(campaign, "leads")).content.decode()
+
+
+@pytest.mark.parametrize(("fields", "status"), [({}, 302), ({"opening_line": "An AI."}, 422)])
+def test_lets_people_leave_a_step_in_which_they_wrote_nothing(browse, mia, fields, status):
+    campaign = make_draft(mia.client, script_raw="", opening_line="")
+    sent = {"script_raw": "", "opening_line": "", "go": "hours", **fields}
+
+    assert browse(mia).post(step(campaign, "script"), sent).status_code == status
+
+
 def test_saves_by_itself_while_somebody_types(browse, mia):
     campaign, browser = make_draft(mia.client), browse(mia)
 
@@ -352,6 +375,19 @@ def test_filters_voices_and_keeps_the_chosen_one(browse, mia):
         .count('class="choice"')
         == 1
     )
+
+
+def test_keeps_a_voice_that_was_chosen_and_not_saved_while_it_filters(browse, mia):
+    campaign = make_ready(mia.client)  # Adrian, male
+    anna = "?gender=male&voice_id=11labs-Anna"
+
+    page = browse(mia).get(step(campaign, "voice") + anna).content.decode()
+
+    assert re.search(r'value="11labs-Anna"[^>]*checked', page)
+    assert "#voice-field [name=voice_id]" in page
+    unknown = browse(mia).get(step(campaign, "voice") + "?voice_id=none").content.decode()
+    assert re.search(r'value="11labs-Adrian"[^>]*checked', unknown)
+    assert content_of(Campaign.objects.get()).voice_id == "11labs-Adrian"
 
 
 def test_shows_the_voice_step_while_retell_is_away(browse, mia, voices):
