@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 Outcome = FollowUpRule.Outcome
 Status = FollowUp.Status
-# Rules act right after a call; what a killed process left is found within this time.
-LOOK_BACK = timedelta(minutes=30)
+# Rules act right after a call; what a killed process left is found within this time of the call's end.
+LOOK_BACK = timedelta(hours=1)
+# A call that ended within it was begun within this: it took long, or stood in a list that Retell dials.
+LONGEST = timedelta(days=1)
 AT_ONCE = 200
 
 
@@ -224,7 +226,7 @@ def _follow(rule: FollowUpRule, attempt: Attempt, *, now: datetime) -> bool:
 
 
 def follow_what_was_missed(*, now: datetime) -> int:
-    """Do what rules ask for after the calls of the last half hour, whoever was killed before."""
+    """Do what rules ask for after the calls that ended within the last hour, whoever was killed before."""
     if not FollowUpRule.objects.filter(is_active=True).exists():
         return 0
     ended = Attempt.objects.filter(
@@ -232,8 +234,10 @@ def follow_what_was_missed(*, now: datetime) -> int:
             FollowUpRule.objects.filter(is_active=True).values_list("client_id", flat=True)
         ),
         status=Attempt.Status.ENDED,
-        created_at__gte=now - LOOK_BACK,
-    ).order_by("created_at")
+        # The index knows when they began; of many calls the latest are the ones to look at.
+        created_at__gte=now - LONGEST,
+        ended_at__gte=now - LOOK_BACK,
+    ).order_by("-created_at")
     return follow_by_rules(attempt_ids=ended.values_list("pk", flat=True)[:5000], now=now)
 
 

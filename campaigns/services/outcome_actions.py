@@ -19,6 +19,8 @@ from campaigns.models import AutomationRule, BatchCall, Campaign, Enrolment
 from campaigns.services.enrolment import enrol_lead
 from campaigns.services.follow_ups import promise_after_call
 from leads.models import Lead
+from leads.models.people import MOST_TAGS
+from leads.services.scoring import rescore_lead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,19 +32,31 @@ AUTOMATION = System("automation")
 Action = AutomationRule.Action
 
 
+def _is_erased(attempt: Attempt) -> bool:
+    """Tell whether the person was erased meanwhile; asked inside the block, as the attempt was read before it."""
+    return not Lead.objects.filter(pk=attempt.lead_id, erased_at=None).exists()
+
+
 def _tag(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
     # Read here, inside the block: another rule may have tagged it since the attempt was read.
     lead, tag = Lead.objects.get(pk=attempt.lead_id), str(rule.params["tag"])
+    if lead.erased_at is not None:
+        return _("The person was erased.")
     if tag in lead.tags:
         return _("It has this tag already.")
+    if len(lead.tags) >= MOST_TAGS:
+        return _("It has %d tags already, the most there may be.") % MOST_TAGS
     lead.tags = [*lead.tags, tag]
     Lead.objects.filter(pk=lead.pk).update(
         tags=lead.tags, search_text=lead.searchable(), updated_at=now
     )
+    rescore_lead(lead.pk)
     return _("Tagged “%(tag)s”.") % {"tag": tag}
 
 
 def _follow_up(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
+    if _is_erased(attempt):
+        return _("The person was erased.")
     made = promise_after_call(
         attempt=attempt,
         due_at=now + timedelta(minutes=int(rule.params["delay_minutes"])),
@@ -62,6 +76,8 @@ def _enrol(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
     )
     if campaign is None:
         return _("The other campaign is archived.")
+    if _is_erased(attempt):
+        return _("The person was erased.")
     lead = attempt.enrolment.lead
     known = Enrolment.objects.filter(campaign=campaign, lead=lead)
     if known.exists():

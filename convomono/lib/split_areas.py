@@ -40,6 +40,7 @@ SPLIT_AREAS: dict[str, tuple[str, ...]] = {
     "907": ("America/Anchorage", "America/Adak"),  # Alaska
     "250": ("America/Vancouver", "America/Edmonton", "America/Creston"),  # British Columbia
     "236": ("America/Vancouver", "America/Edmonton", "America/Creston"),
+    "257": ("America/Vancouver", "America/Edmonton", "America/Creston"),
     "672": ("America/Vancouver", "America/Edmonton", "America/Creston"),
     "778": ("America/Vancouver", "America/Edmonton", "America/Creston"),
     "306": ("America/Regina", "America/Edmonton"),  # Saskatchewan

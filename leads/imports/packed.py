@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import openpyxl
@@ -167,11 +167,19 @@ def workbook_rows(stream: IO[bytes], sheet_name: str) -> Iterator[list[str]]:
 
 
 def _cell_text(value: Any) -> str:
-    """Return a cell as people see it: whole numbers without a point, dates as ISO."""
+    """Return a cell as people see it: whole numbers without a point, days as ISO, no midnight behind them."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d} {_time_text(value.time())}".removesuffix(" 00:00")
+    if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, time):
+        return _time_text(value)
     return str(value)[: csvio.MAX_CELL + 1]
+
+
+def _time_text(value: time) -> str:
+    return value.isoformat("seconds" if value.second else "minutes")

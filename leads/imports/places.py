@@ -97,7 +97,7 @@ _ONE_SIDE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(map(str, (*range(320, 324), *range(326, 350))), (_E,)),  # Florida but the west
     **dict.fromkeys(("325",), (_C,)),
     **dict.fromkeys(map(str, (*range(370, 373), *range(375, 377), *range(380, 386))), (_C,)),
-    **dict.fromkeys(map(str, range(376, 380)), (_E,)),
+    **dict.fromkeys(map(str, (376, 378, 379)), (_E,)),
     **dict.fromkeys(map(str, range(750, 798)), (_C,)),
     **dict.fromkeys(("799", "885"), (_M,)),
     **dict.fromkeys(("832", "833", "834", "836", "837"), (_BOISE,)),
@@ -106,14 +106,14 @@ _ONE_SIDE: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(map(str, range(480, 498)), (_DETROIT,)),
     **dict.fromkeys(map(str, range(660, 677)), (_C,)),
     **dict.fromkeys(map(str, range(680, 690)), (_C,)),
-    **dict.fromkeys(("460", "461", "462", "465", "466", "467", "468", "469", "470", "471", "472",
+    **dict.fromkeys(("460", "461", "462", "466", "467", "468", "469", "470", "471", "472",
                      "473", "474", "478"), (_INDY,)),
-    **dict.fromkeys(("400", "401", "402", "403", "404", "405", "406", "410", "411", "412", "413",
+    **dict.fromkeys(("400", "402", "403", "404", "405", "406", "410", "411", "412", "413",
                      "414", "415", "416", "417", "418"), (_E,)),
     **dict.fromkeys(("420", "422", "423", "424"), (_C,)),
     **dict.fromkeys(("850", "851", "852", "853", "856", "857", "863", "864"), ("America/Phoenix",)),
     **dict.fromkeys(("889", "890", "891", "894", "895", "897"), (_P,)),
-    **dict.fromkeys(("995", "997"), ("America/Anchorage",)),
+    **dict.fromkeys(("997",), ("America/Anchorage",)),
 }  # fmt: skip
 _ZIP = 5
 

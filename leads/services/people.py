@@ -258,9 +258,10 @@ def change_conversion(
     """
     Mark a lead that was reached as won over, or one that was as reached alone; others stay.
 
-    Inside the caller's atomic block.
+    The score follows. Inside the caller's atomic block.
     """
     pair = (Lead.Status.REACHED, Lead.Status.CONVERTED)
     before, after = pair if is_converted else pair[::-1]
     rows = Lead.objects.filter(pk=lead_id, status=before)
-    move_leads(rows, to=after, cause=Cause(why=why, by_email=by_email, at=now))
+    if move_leads(rows, to=after, cause=Cause(why=why, by_email=by_email, at=now)):
+        rescore_called(lead_id)

@@ -52,17 +52,16 @@ class LeadBook:
             del columns["status"]  # as there
         for name, value in columns.items():
             setattr(lead, name, value)
-        if lead.client_id not in self._weighing:
-            self._weighing[lead.client_id] = weighing_of(lead.client_id)
-        lead.score = self._weighing[lead.client_id].score(lead).points
+        self._score(lead)
         self._note(lead, {**columns, "score": lead.score}, now)
 
     def convert(self, lead_id: UUID, *, now: datetime) -> None:
-        """Note that a person who was reached did what the campaign wants."""
+        """Note that a person who was reached did what the campaign wants, and the score that follows."""
         lead = self._leads[lead_id]
         if lead.status == Lead.Status.REACHED:
             lead.status = Lead.Status.CONVERTED.value
-            self._note(lead, {"status": lead.status}, now)
+            self._score(lead)
+            self._note(lead, {"status": lead.status, "score": lead.score}, now)
 
     def write(self) -> None:
         """
@@ -80,6 +79,11 @@ class LeadBook:
         for pk in self._changes:
             self._same[pk] = _guards(self._leads[pk])
         self._changes, self._at = {}, {}
+
+    def _score(self, lead: Lead) -> None:
+        if lead.client_id not in self._weighing:
+            self._weighing[lead.client_id] = weighing_of(lead.client_id)
+        lead.score = self._weighing[lead.client_id].points(lead)
 
     def _note(self, lead: Lead, columns: dict[str, Any], now: datetime) -> None:
         self._changes.setdefault(lead.pk, {}).update(columns)

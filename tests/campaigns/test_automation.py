@@ -30,6 +30,8 @@ from campaigns.services.automating import (
 )
 from convomono.lib.db import run_atomic
 from leads.models import Lead
+from leads.services.scoring import weighing_of
+from leads.services.weights import change_weights
 from telephony.models import Call
 from tests.campaigns.dialling.conftest import policy, ready, rig, statuses  # noqa: F401 - fixtures
 from tests.factories.campaigns import NOW, TESTS, make_ready
@@ -104,6 +106,52 @@ def test_acts_once_on_a_call_however_often_it_is_asked(rig, ready):  # noqa: F81
     run_atomic(lambda: note_outcome(attempt=attempt, now=rig.now))
     run = AutomationRun.objects.get()
     assert (run.rule, run.status, run.result) == (rule, "done", "Tagged “hot”.")
+
+
+@pytest.mark.django_db
+def test_weighs_a_lead_anew_when_it_tags_it(rig, ready, acme):  # noqa: F811
+    change_weights(client=acme, weights={"tag": 25}, tag="hot", actor=TESTS, now=NOW)
+    switched_on(ready(), "tag", tag="hot")
+
+    call_and_run(rig)
+
+    lead = Lead.objects.get()
+    untagged = Lead.objects.get()
+    untagged.tags = []
+    weighing = weighing_of(acme.pk)
+    assert lead.score == weighing.points(lead) > weighing.points(untagged)
+
+
+@pytest.mark.django_db
+def test_gives_a_lead_no_more_tags_than_it_may_have(rig, ready):  # noqa: F811
+    switched_on(ready(), "tag", tag="hot")
+    full = [f"t{n}" for n in range(50)]
+    Lead.objects.update(tags=full)
+
+    call_and_run(rig)
+
+    assert Lead.objects.get().tags == full
+    assert AutomationRun.objects.get().result == "It has 50 tags already, the most there may be."
+
+
+@pytest.mark.django_db
+def test_leaves_alone_who_was_erased_meanwhile(rig, ready, acme):  # noqa: F811
+    batch_call = ready()
+    other = make_ready(acme, name="Other")
+    switched_on(batch_call, "tag", tag="hot")
+    switched_on(batch_call, "follow_up", note="Ring them", delay_minutes=60)
+    switched_on(batch_call, "enrol", campaign_id=str(other.pk))
+    rig.step()
+    rig.end(rig.ringing()[0], "user_hangup")
+    Lead.objects.update(erased_at=rig.now)
+    rig.tick(90)
+
+    run_due(now=rig.now)
+
+    assert set(AutomationRun.objects.values_list("result", flat=True)) == {"The person was erased."}
+    assert Lead.objects.get().tags == []
+    assert not FollowUp.objects.exists()
+    assert not Enrolment.objects.filter(campaign=other).exists()
 
 
 @pytest.mark.django_db

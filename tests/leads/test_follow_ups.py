@@ -216,6 +216,13 @@ def test_finds_what_a_killed_process_left(acme, attempt):
     assert follow_what_was_missed(now=NOW + timedelta(hours=2)) == 0
 
 
+def test_finds_a_long_call_that_a_killed_process_left(acme, attempt):
+    rule(acme)
+    Attempt.objects.update(created_at=NOW - timedelta(hours=2))
+
+    assert follow_what_was_missed(now=NOW + timedelta(minutes=5)) == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "made"),
     [

@@ -296,6 +296,8 @@ def test_tells_both_zones_of_an_area_that_spans_two():
     assert time_zones("+12125550101") == ("America/New_York",)
     assert time_zones("+18505550101") == ("America/Chicago", "America/New_York")
     assert time_zones("+18005550123") == ()
+    british = ["America/Creston", "America/Edmonton", "America/Vancouver"]
+    assert all(sorted(time_zones(f"+1{code}5550101")) == british for code in (236, 257, 672))
 
 
 _COUNTRIES = ["GB", "GG", "DE", "FR", "AU", "IN", "MX", "BR", "IT", "ES", "NL", "IE", "AR", "IL"]

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from datetime import date, datetime, time
+
+import openpyxl
+
+from campaigns.services.enrolment import CampaignTarget
+from campaigns.variables import VariableRule
 from leads.models import Lead
 
 
@@ -99,3 +106,24 @@ def test_a_list_of_many_countries_from_a_unicode_export(imported, target):
     }
     assert Lead.objects.get(phone_number="+4930901820").zones == ["Europe/Berlin"]
     assert target.enrolled["+79123456789"].dynamic_vars == {"plan": "Лунный"}
+
+
+def test_reads_days_and_times_of_a_workbook_as_people_see_them(imported, target):
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Phone", "day", "at", "hour"])
+    at = datetime(2026, 5, 1, 14, 30)  # noqa: DTZ001  # a cell has no zone
+    sheet.append(["212 555 0101", date(2026, 5, 1), at, time(9, 5)])
+    sheet.append(["212 555 0102", datetime(2026, 5, 2), at.replace(second=7), time(9, 5, 1)])  # noqa: DTZ001
+    book.save(out)
+    rules = (VariableRule("day", kind="date"),)
+    target.variables = ["day", "at", "hour"]
+    target.asked = CampaignTarget(target.client_id, target.campaign_id, "", (), rules).asked
+
+    done = imported(out.getvalue(), campaign_id=target.campaign_id)
+
+    assert done.counts == {"new": 2}
+    first, second = (target.enrolled[f"+1212555010{n}"].dynamic_vars for n in (1, 2))
+    assert first == {"day": "2026-05-01", "at": "2026-05-01 14:30", "hour": "09:05"}
+    assert second == {"day": "2026-05-02", "at": "2026-05-01 14:30:07", "hour": "09:05:01"}

@@ -174,6 +174,10 @@ def test_fills_the_gaps_of_the_first_row_from_the_others(imported, target):
         ("Florida", "", ["America/New_York", "America/Chicago"]),
         ("", "2115", ["America/New_York"]),  # Boston, its zero lost
         ("ON", "", ["America/New_York"]),  # no American state: by the number
+        ("", "46534", ["America/Indiana/Indianapolis", "America/Chicago"]),  # Knox
+        ("", "40143", ["America/New_York", "America/Chicago"]),  # Hardinsburg
+        ("", "37723", ["America/New_York", "America/Chicago"]),  # Crab Orchard
+        ("", "99546", ["America/Anchorage", "America/Adak"]),  # Adak
     ],
 )
 def test_tells_zones_by_state_and_zip_before_the_number(imported, state, zip_code, zones):

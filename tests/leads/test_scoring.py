@@ -17,8 +17,9 @@ from leads.services import LeadFields, create_lead, record_summary
 from leads.services.consents import revoke_consent
 from leads.services.imports import undo_import
 from leads.services.operations import start_operation, undo_operation
-from leads.services.people import change_lead
+from leads.services.people import change_conversion, change_lead
 from leads.services.scoring import weighing_of
+from leads.services.summaries import LeadBook
 from leads.services.weights import change_weights
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
@@ -199,3 +200,25 @@ def test_counts_a_client_once_however_long_it_waits(acme, mia):
     assert [resume_scoring() for _look in range(3)] == [1, 0, 0]
 
     assert (queue_lengths() or {})["imports"] == waiting + 1
+
+
+@pytest.mark.parametrize("by_book", [True, False])
+def test_follows_a_conversion_at_once_and_back(acme, by_book):
+    won = LeadFactory.create(client=acme, status="reached", attempts_count=1)
+    Lead.objects.filter(pk=won.pk).update(score=weighing_of(acme.pk).points(won))
+
+    if by_book:
+        book = LeadBook([won.pk])
+        book.convert(won.pk, now=NOW)
+        book.write()
+    else:
+        change_conversion(lead_id=won.pk, is_converted=True, now=NOW)
+
+    assert_scored(won, "converted")
+    change_conversion(lead_id=won.pk, is_converted=False, now=NOW)
+    assert_scored(won, "reached")
+
+
+def assert_scored(lead: Lead, status: str) -> None:
+    lead.refresh_from_db()
+    assert (lead.status, lead.score) == (status, weighing_of(lead.client_id).points(lead))
