@@ -53,21 +53,27 @@ class AgencyEntryForm(forms.Form):
         return data
 
 
-class SuppressionForm(AgencyEntryForm):
-    """A number that must not be called any more for one client: by nobody, or for one campaign."""
+class _ForCampaign(forms.Form):
+    """All of a client's campaigns, or one of them."""
 
     campaign_id = forms.ChoiceField(label=_("For"), required=False)
-    field_order = ("phone_number", "country", "campaign_id", "source", "reason")
 
-    def __init__(self, data: Any = None, *, client: Client, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
+    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         field: Any = self.fields["campaign_id"]
-        field.choices = [("", _("All campaigns")), *campaigns().choices(client.pk)]
+        self.names: dict[str, str] = dict(campaigns().choices(client.pk))
+        field.choices = [("", _("All campaigns")), *self.names.items()]
 
-    def campaign_id_or_none(self) -> UUID | None:
-        """Return the campaign that a valid form names; None for all."""
+    def campaign(self) -> tuple[UUID, str] | None:
+        """Return the campaign that a valid form names, and its name; None for all."""
         value = self.cleaned_data["campaign_id"]
-        return UUID(value) if value else None
+        return (UUID(value), self.names[value]) if value else None
+
+
+class SuppressionForm(_ForCampaign, AgencyEntryForm):
+    """A number that must not be called any more for one client: by nobody, or for one campaign."""
+
+    field_order = ("phone_number", "country", "campaign_id", "source", "reason")
 
 
 class ListForm(forms.Form):
@@ -111,6 +117,12 @@ class ListForm(forms.Form):
             file.seek(0)
             return file  # type: ignore[no-any-return]  # an uploaded file
         return io.BytesIO(self.cleaned_data["pasted"].encode())
+
+
+class ClientListForm(_ForCampaign, ListForm):
+    """A list that a client takes over, for all campaigns or one."""
+
+    field_order = ("file", "pasted", "country", "campaign_id", "reason")
 
 
 class SuppressionSearch(forms.Form):

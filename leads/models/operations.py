@@ -19,7 +19,7 @@ class OperationParams(TypedDict, total=False):
     What an operation does, and to which leads: `ids`, or all that match `filters` (as in the list).
 
     `tag`, `campaign_id` and `campaign` (its name), `reason`, `format` ("csv", "xlsx") and `country`
-    (of numbers without one) belong to one kind each.
+    (of numbers without one) belong to some kinds each; a do-not-call list without a campaign is for all.
     """
 
     ids: list[str]

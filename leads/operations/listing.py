@@ -1,4 +1,4 @@
-"""Reads the numbers of a do-not-call list, a line each, and puts them on the client's list."""
+"""Reads the numbers of a do-not-call list, a line each, and puts them on the client's list, or a campaign's."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ def run_listing(*, operation: LeadOperation, pace: Pace, now: datetime) -> bool:
             pace.rest()
     except Overtaken:
         return False
+    except FileNotFoundError:
+        if LeadOperation.objects.filter(pk=operation.pk, status=Status.RUNNING).exists():
+            raise
+        return False  # somebody cancelled it this moment, and the file went with it
     files.delete_stored(operation.stored_name)
     LeadOperation.objects.filter(pk=operation.pk).update(stored_name="")
     return finish(operation, from_status=Status.RUNNING, to_status=Status.DONE, now=now)
@@ -98,11 +102,12 @@ def _write_slice(
             Suppression.objects.bulk_create(entries)
             LeadOperationRow.objects.bulk_create(rows)
             keep_listed(scope_keys=listed, operation_id=operation.pk)
-            mark_leads(
-                client_id=operation.client_id,
-                phone_numbers=[one.phone_number for one in entries],
-                cause=Cause(why=Why.LISTED, by_email=operation.created_by_email, at=now),
-            )
+            if "campaign_id" not in operation.params:  # of a campaign's list others don't care
+                mark_leads(
+                    client_id=operation.client_id,
+                    phone_numbers=[one.phone_number for one in entries],
+                    cause=Cause(why=Why.LISTED, by_email=operation.created_by_email, at=now),
+                )
 
         if tried(block):
             operation.cursor_id = UUID(int=done)
@@ -120,14 +125,17 @@ def new_entries(
     """
     keys = {
         number: scope_key(
-            level=like.level, client_id=like.client_id, campaign_id=None, phone_number=number
+            level=like.level,
+            client_id=like.client_id,
+            campaign_id=like.campaign_id,
+            phone_number=number,
         )
         for number in numbers
         if number
     }
     there = Suppression.objects.filter(scope_key__in=list(keys.values()))
     listed = set(there.values_list("scope_key", flat=True))
-    names = ("level", "client_id", "reason", "operation_id", "added_by_email")
+    names = ("level", "client_id", "campaign_id", "reason", "operation_id", "added_by_email")
     same = {name: getattr(like, name) for name in names}
     entries = {
         number: Suppression(
@@ -147,9 +155,11 @@ def _plan(
     operation: LeadOperation, lines: Sequence[str], now: datetime
 ) -> tuple[list[LeadOperationRow], list[Suppression], list[str]]:
     numbers = [number_in(line, operation.params["country"]) for line in lines]
+    campaign_id = operation.params.get("campaign_id")
     like = Suppression(
-        level=Suppression.Level.CLIENT,
+        level=Suppression.Level.CAMPAIGN if campaign_id else Suppression.Level.CLIENT,
         client_id=operation.client_id,
+        campaign_id=UUID(campaign_id) if campaign_id else None,
         reason=operation.params["reason"],
         operation_id=operation.pk,
         added_by_email=operation.created_by_email,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING
 
 from django.db.models import F, ProtectedError, Q
 from django.utils.translation import gettext as _
 
-from convomono.lib.db import IntegrityError
+from convomono.lib.db import IntegrityError, on_commit, run_atomic
+from convomono.lib.files import delete_stored
 from convomono.lib.lane import run_bulk
 from leads.lead_table import leads_matching
 from leads.models import Lead, LeadOperation, LeadOperationRow
@@ -202,8 +204,20 @@ def give_up(operation: LeadOperation, *, now: datetime) -> bool:
         if operation.kind == LeadOperation.Kind.EXPORT
         else _("Something went wrong again and again. Ask support; what was done can be undone.")
     )
-    return bool(
-        LeadOperation.objects.filter(pk=operation.pk, status__in=UNFINISHED).update(
+
+    def block() -> bool:
+        ended = LeadOperation.objects.filter(pk=operation.pk, status__in=UNFINISHED).update(
             status=Status.FAILED, error=sentence, finished_at=now
         )
-    )
+        if ended:
+            drop_list(operation)
+        return bool(ended)
+
+    return run_atomic(block)
+
+
+def drop_list(operation: LeadOperation) -> None:
+    """Delete the file of a do-not-call list that is read no further, inside the caller's atomic block."""
+    if operation.kind == LeadOperation.Kind.LIST and operation.stored_name:
+        LeadOperation.objects.filter(pk=operation.pk).update(stored_name="")
+        on_commit(partial(delete_stored, operation.stored_name))

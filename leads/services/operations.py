@@ -12,10 +12,11 @@ from convomono.lib.jobs import enqueue
 from leads.jobs import JOB_SECONDS, work_on_operation
 from leads.models import UNDO_FOR, Lead, LeadOperation
 from leads.operations.listing import file_lines
-from leads.operations.work import run_operation
+from leads.operations.work import drop_list, run_operation
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from accounts.models import Client
     from audit.services import Actor
@@ -88,11 +89,19 @@ def start_listing(
     stream: IO[bytes],
     country: str,
     reason: str,
+    campaign: tuple[UUID, str] | None = None,
     actor: Actor,
     now: datetime,
     real_now: datetime,
 ) -> LeadOperation:
-    """Begin to put the numbers of a file on the client's do-not-call list; a line is a number."""
+    """
+    Begin to put the numbers of a file on the client's do-not-call list; a line is a number.
+
+    With a `campaign` of the client's, its id and name, they go on that campaign's list.
+    """
+    params: OperationParams = {"country": country, "reason": reason}
+    if campaign is not None:
+        params |= {"campaign_id": str(campaign[0]), "campaign": campaign[1]}
     # Before the block: storing a file may take long.
     stored = files.store(room="lists", client_id=client.pk, suffix=".txt", content=stream)
     total = sum(1 for _line in file_lines(stored))
@@ -100,7 +109,7 @@ def start_listing(
         LeadOperation(
             client=client,
             kind=Kind.LIST,
-            params={"country": country, "reason": reason},
+            params=params,
             stored_name=stored,
             total_count=total,
             created_by_email=actor.actor_email,
@@ -115,7 +124,9 @@ def start_listing(
 @atomic
 def _begin_listing(operation: LeadOperation, *, actor: Actor, now: datetime) -> LeadOperation:
     operation.save(force_insert=True)
-    details = {"lines": operation.total_count, "reason": operation.params["reason"]}
+    names = ("reason", "campaign_id", "campaign")
+    told = {name: operation.params[name] for name in names if name in operation.params}
+    details = {"lines": operation.total_count, **told}
     record(actions.SUPPRESSIONS_IMPORTED, resource=operation, actor=actor, now=now, details=details)
     _enqueue(operation)
     return operation
@@ -128,6 +139,7 @@ def cancel_operation(*, operation: LeadOperation, actor: Actor, now: datetime) -
         pk=operation.pk, status__in=(Status.QUEUED, Status.RUNNING)
     ).update(status=Status.CANCELLED, finished_at=now)
     if cancelled:
+        drop_list(operation)
         record(actions.LEADS_OPERATION_CANCELLED, resource=operation, actor=actor, now=now)
     return bool(cancelled)
 

@@ -81,14 +81,16 @@ def drop_files(row: LeadImport) -> None:
 
 
 def purge_exports(*, now: datetime) -> int:
-    """Delete the files of exports that are a week old; return how many."""
+    """Delete the files of exports, and of do-not-call lists that were left, when they are a week old; return how many."""
+    kinds = LeadOperation.Kind
     old = LeadOperation.objects.filter(
-        kind=LeadOperation.Kind.EXPORT, finished_at__lt=now - EXPORTS_KEPT_FOR
+        kind__in=[kinds.EXPORT, kinds.LIST], finished_at__lt=now - EXPORTS_KEPT_FOR
     ).exclude(stored_name="")
     rows = list(old.order_by("finished_at")[:_AT_ONCE])
     for row in rows:
-        LeadOperation.objects.filter(pk=row.pk).update(
-            stored_name="", error=_("The file was deleted after a week. Export again.")
-        )
+        columns = {"stored_name": ""}
+        if row.kind == kinds.EXPORT:
+            columns["error"] = _("The file was deleted after a week. Export again.")
+        LeadOperation.objects.filter(pk=row.pk).update(**columns)
         delete_stored(row.stored_name)
     return len(rows)

@@ -19,6 +19,7 @@ from convomono.lib.htmx import render_page
 from convomono.lib.pages import keyset_page
 from leads.forms.suppressions import (
     AgencyEntryForm,
+    ClientListForm,
     EntrySearch,
     LiftForm,
     ListForm,
@@ -128,7 +129,8 @@ def entry_create(request: UserRequest, face: Face) -> HttpResponse:
         return entry_list(request, face, form=form, status=INVALID)
     level, campaign_id = Suppression.Level.AGENCY, None
     if isinstance(form, SuppressionForm):
-        campaign_id = form.campaign_id_or_none()
+        campaign = form.campaign()
+        campaign_id = campaign[0] if campaign else None
         level = Suppression.Level.CAMPAIGN if campaign_id else Suppression.Level.CLIENT
     suppress(
         level=level,
@@ -151,7 +153,8 @@ def entry_create(request: UserRequest, face: Face) -> HttpResponse:
 
 def entry_import(request: UserRequest, face: Face) -> HttpResponse:
     """Take over a list of numbers; a job does it, and the next page shows how far it is."""
-    form = ListForm(request.POST or None, request.FILES or None)
+    given = (request.POST or None, request.FILES or None)
+    form = ClientListForm(*given, client=face.client) if face.client else ListForm(*given)
     if request.method == "POST" and form.is_valid():
         asked: dict[str, Any] = {
             "stream": form.stream(),
@@ -161,8 +164,8 @@ def entry_import(request: UserRequest, face: Face) -> HttpResponse:
             "now": clock.now(),
             "real_now": clock.real_now(),
         }
-        if face.client:
-            operation = start_listing(client=face.client, **asked)
+        if face.client and isinstance(form, ClientListForm):
+            operation = start_listing(client=face.client, campaign=form.campaign(), **asked)
             return redirect("leads:operation-detail", operation.pk)
         return redirect("agency-leads:listing-detail", start_agency_listing(**asked).pk)
     status = INVALID if form.errors else 200

@@ -13,11 +13,14 @@ from audit.models import AuditLog
 from campaigns.models import Attempt, Enrolment, FollowUp, PersonPace
 from campaigns.queries.number_check import check_number
 from campaigns.services.enrolment import enrol_lead
+from convomono.lib import files
 from convomono.lib.ids import uuid7
 from convomono.lib.phone import parse_number
 from leads.models import Consent, Lead, LeadNote, LeadOperation, LeadStatusChange, Suppression
+from leads.operations.work import give_up
 from leads.services import lift_suppression, suppress, suppressed_numbers
 from leads.services.erasure import CallInProgress, erase_lead
+from leads.services.retention import purge_exports
 from telephony.models import Call, CallDetail
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import TESTS, make_draft
@@ -574,3 +577,65 @@ def test_frees_who_was_listed_by_the_agency_under_another_number(acme, alice):
 
     lead.refresh_from_db()
     assert lead.status == "new"
+
+
+def test_takes_a_list_over_for_one_campaign_alone_and_back(
+    take_over, browse, mia, acme, rival, run_jobs, django_capture_on_commit_callbacks
+):
+    lead = LeadFactory.create(client=acme, phone_number=NUMBER)
+    ours, other = make_draft(acme), make_draft(acme)
+
+    operation = take_over(pasted=f"{NUMBER}\n+12125550102\n", campaign_id=str(ours.pk))
+
+    entries = Suppression.objects.values_list("level", "client_id", "campaign_id")
+    assert set(entries) == {("campaign", acme.pk, ours.pk)}
+    for campaign, listed in ((ours, {NUMBER: "campaign"}), (other, {}), (None, {})):
+        asked_for = campaign.pk if campaign else None
+        found = suppressed_numbers(client_id=acme.pk, campaign_id=asked_for, phone_numbers=[NUMBER])
+        assert found == listed
+    lead.refresh_from_db()
+    assert lead.status == "new"
+    assert ours.name in browse(mia).get(f"/app/leads/changes/{operation.pk}/").text
+    told = AuditLog.objects.get(action="suppressions.imported").details
+    assert told["campaign_id"] == str(ours.pk)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browse(mia).post(f"/app/leads/changes/{operation.pk}/undo/")
+    run_jobs()
+    assert not Suppression.objects.exists()
+
+
+def test_takes_no_list_over_for_another_clients_campaign(browse, mia, rival):
+    asked = {"country": "US", "reason": "x", "pasted": NUMBER}
+
+    answer = browse(mia).post(
+        "/app/do-not-call/import/", asked | {"campaign_id": str(make_draft(rival).pk)}
+    )
+
+    assert answer.status_code == 422
+    assert not LeadOperation.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed", "left"])
+def test_deletes_the_file_of_a_list_that_came_to_no_end(
+    browse, mia, acme, django_capture_on_commit_callbacks, end
+):
+    data = {"country": "US", "reason": "x", "pasted": NUMBER}
+    browse(mia).post("/app/do-not-call/import/", data)
+    operation = LeadOperation.objects.get()
+    with files.open_stored(operation.stored_name) as stream:
+        assert NUMBER.encode() in stream.read()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        if end == "cancelled":
+            browse(mia).post(f"/app/leads/changes/{operation.pk}/cancel/")
+        elif end == "failed":
+            give_up(operation, now=NOW)
+        else:  # by an earlier version
+            LeadOperation.objects.update(status="failed", finished_at=NOW)
+            assert purge_exports(now=NOW + timedelta(days=8)) == 1
+
+    with pytest.raises(FileNotFoundError):
+        files.open_stored(operation.stored_name)
+    operation.refresh_from_db()
+    assert (operation.stored_name, operation.is_working) == ("", False)
