@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 BILLING = System("billing")
+CHARGING: dict[str, int] = {Transaction.Type.CONSUME: 1, Transaction.Type.REFUND: -1}
+"""Lines that say what calls cost, with their signs."""
 WALLET_ACCOUNTS = ("available", "reserved", "consumed", "debt")
 
 
@@ -111,6 +113,7 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
     )
     lots.follow(line, wallet)
     count_use([line])
+    _count_charged([line])
     warn_when_low(line, wallet)
     return line
 
@@ -147,6 +150,7 @@ def post_consumed(wallet: Wallet, lines: Sequence[Transaction]) -> None:
     for line in lines:
         lots.follow(line, wallet)
     count_use(lines)
+    _count_charged(lines)
 
 
 def pay_debt(*, wallet: Wallet, freed: Transaction, seconds: int, now: datetime) -> None:
@@ -271,6 +275,22 @@ def move_reservation(reservation_id: UUID, *, only_open: bool = False, **deltas:
     changes = {f"{name}_seconds": F(f"{name}_seconds") + delta for name, delta in deltas.items()}
     if not mine.filter(**guards).update(**changes):
         raise Overtaken
+
+
+def _count_charged(lines: Sequence[Transaction]) -> None:
+    """Add what lines bill, less what they give back, to their launches: pages add up launches, no lines."""
+    charged: dict[UUID, list[int]] = {}
+    for line in lines:
+        sign = CHARGING.get(line.type, 0)
+        if sign and line.reservation_id:
+            sums = charged.setdefault(line.reservation_id, [0, 0])
+            sums[0] += sign * line.seconds
+            sums[1] += sign * line.amount_micros
+    for reservation_id, (seconds, micros) in charged.items():
+        Reservation.objects.filter(pk=reservation_id).update(
+            charged_seconds=F("charged_seconds") + seconds,
+            charged_micros=F("charged_micros") + micros,
+        )
 
 
 def _deltas(line: Transaction) -> dict[str, int]:

@@ -75,7 +75,12 @@ def fill(lines: int) -> None:
         created_at=at,
         started_at=at,
     )
-    Reservation.objects.update(free_seconds=10**9 - lines * SECONDS, posted_seconds=lines * SECONDS)
+    Reservation.objects.update(
+        free_seconds=10**9 - lines * SECONDS,
+        posted_seconds=lines * SECONDS,
+        charged_seconds=lines * SECONDS,
+        charged_micros=lines * first.amount_micros,
+    )
     Wallet.objects.update(
         reserved_seconds=10**9 - lines * SECONDS, consumed_seconds=lines * SECONDS, seq=lines + 2
     )

@@ -10,6 +10,7 @@ from django.db.models import Count, Max, Q
 
 from billing import rules
 from billing.chain import seal
+from billing.ledger import CHARGING
 from billing.models import Rate, Transaction, Wallet
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ CORRECTIONS = {Type.ADJUST, Type.REFUND, Type.REVERSE, Type.EXPIRE}
 
 
 class LaunchSums(defaultdict["UUID", Counter[str]]):
-    """What the lines say of each reservation: seconds granted, released and posted."""
+    """What the lines say of each reservation: seconds granted, released and posted, and what was charged."""
 
     def __init__(self) -> None:
         super().__init__(Counter)
@@ -58,6 +59,9 @@ class LaunchSums(defaultdict["UUID", Counter[str]]):
         if line.reservation_id is None:
             return
         mine = self[line.reservation_id]
+        sign = CHARGING.get(line.type, 0)
+        mine["charged"] += sign * line.seconds
+        mine["charged_micros"] += sign * line.amount_micros
         if line.type == Type.RESERVE:
             mine["granted"] += line.reserved_delta
         elif line.type == Type.RELEASE:

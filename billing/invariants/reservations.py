@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 OVERDUE = timedelta(hours=1)
 """Real sweeps come round much sooner."""
 PARTS = ("granted", "free", "held", "posted", "released")
+TOLD = {
+    "granted": "s granted",
+    "posted": "s posted",
+    "released": "s released",
+    "charged": "s charged",
+    "charged_micros": "micros charged",
+}
+"""What lines tell of a launch, and how it is said."""
 Held = CallHold.Status.HELD
 
 
@@ -50,9 +58,10 @@ def _check_reservation(row: Reservation, told: Counter[str], held: int) -> Itera
         yield "L3", f"{name} does not add up: {has}"
     if has["held"] != held:
         yield "L3", f"{name} has {has['held']} s held, its live holds {held}"
-    for part in ("granted", "posted", "released"):
-        if has[part] != told[part]:
-            yield "L3", f"{name} has {has[part]} s {part}, its lines {told[part]}"
+    kept = has | {"charged": row.charged_seconds, "charged_micros": row.charged_micros}
+    for part, unit in TOLD.items():
+        if kept[part] != told[part]:
+            yield "L3", f"{name} has {kept[part]} {unit}, its lines {told[part]}"
     is_empty = not (has["free"] or has["held"])
     is_closed = row.status == Reservation.Status.CLOSED
     if is_closed != (is_empty and row.status != Reservation.Status.OPEN):

@@ -16,6 +16,9 @@ class Reservation(ClientOwned):
 
     `open` takes holds; `closing` (launch finished or cancelled) takes none and gives back what is
     free; `closed` once nothing is free or held. The rate's terms are those of the launch.
+
+    `charged_…` is what its calls cost by now: all that was billed, over-runs too, less what was given
+    back. Each such line adds to it in its own block.
     """
 
     class Status(models.TextChoices):
@@ -32,6 +35,8 @@ class Reservation(ClientOwned):
     held_seconds = models.BigIntegerField(default=0)
     posted_seconds = models.BigIntegerField(default=0)
     released_seconds = models.BigIntegerField(default=0)
+    charged_seconds = models.BigIntegerField(default=0)
+    charged_micros = models.BigIntegerField(default=0)
     rate = models.ForeignKey(Rate, models.PROTECT, related_name="+")
     price_per_minute_micros = models.PositiveBigIntegerField()
     increment_seconds = models.PositiveIntegerField()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from django.db.models import Max, Q, Sum
 
 from billing.models import Reservation
-from billing.rules import Terms, price_micros
 from campaigns.models import BatchCall, TrialCall
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def reservations_of(campaigns: Collection[Campaign]) -> QuerySet[Reservation]:
 
 @dataclass
 class Used:
-    """What the calls of a campaign took of its reservations, in whole seconds, and cost the client."""
+    """What the calls of a campaign cost the client: billed less given back, in whole seconds and in micros."""
 
     seconds: int = 0
     micros: int = 0
@@ -109,9 +108,8 @@ def used_by(campaigns: Collection[Campaign]) -> dict[UUID, Used]:
     """
     rows = reservations_of(campaigns)
     found: dict[UUID, Used] = defaultdict(Used)
-    summed = rows.order_by().values_list("campaign_id", "price_per_minute_micros")
-    for campaign_id, price, seconds in summed.annotate(seconds=Sum("posted_seconds")):
-        terms = Terms(price_per_minute_micros=price)
-        found[campaign_id].seconds += seconds
-        found[campaign_id].micros += price_micros(seconds=seconds, terms=terms)
+    summed = rows.order_by().values_list("campaign_id")
+    sums = {"seconds": Sum("charged_seconds"), "micros": Sum("charged_micros")}
+    for campaign_id, seconds, micros in summed.annotate(**sums):
+        found[campaign_id] = Used(seconds, micros)
     return found

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Max, Q, Sum
 
 from billing.models import Reservation
-from billing.rules import Terms, price_micros
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries import progress as progress_of
 from campaigns.queries.launches import reservations_of, totals_of
@@ -36,11 +35,15 @@ _OVER = (Call.Status.ENDED, Call.Status.NOT_CONNECTED, Call.Status.ERROR)
 
 @dataclass(frozen=True)
 class Minutes:
-    """What the launches reserved and what became of it, in seconds; `cost_micros` is the client's."""
+    """
+    What the launches reserved and what became of it, in seconds.
+
+    `charged` and `cost_micros` are what the client was billed less what was given back.
+    """
 
     granted: int
     held: int
-    consumed: int
+    charged: int
     free: int
     cost_micros: int
 
@@ -197,22 +200,16 @@ def _shown_launches(campaign: Campaign) -> list[BatchCall]:
 
 def _minutes(campaign: Campaign, launches: Sequence[BatchCall]) -> Minutes:
     """Add up what all launches of a campaign reserved, test calls apart; one query, or two for many."""
-    names = ("granted_seconds", "held_seconds", "posted_seconds", "free_seconds")
-    found = Minutes(granted=0, held=0, consumed=0, free=0, cost_micros=0)
     rows = (
         Reservation.objects.filter(batch_call_id__in=[row.pk for row in launches])
         if len(launches) < SHOWN_LAUNCHES
         else reservations_of([campaign])
     )
-    by_price = rows.order_by().values_list("price_per_minute_micros")
-    sums = {f"{name}_sum": Sum(name) for name in names}
-    for price, granted, held, posted, free in by_price.annotate(**sums):
-        terms = Terms(price_per_minute_micros=price)
-        found = Minutes(
-            granted=found.granted + granted,
-            held=found.held + held,
-            consumed=found.consumed + posted,
-            free=found.free + free,
-            cost_micros=found.cost_micros + price_micros(seconds=posted, terms=terms),
-        )
-    return found
+    sums = rows.aggregate(
+        granted=Sum("granted_seconds"),
+        held=Sum("held_seconds"),
+        charged=Sum("charged_seconds"),
+        free=Sum("free_seconds"),
+        cost_micros=Sum("charged_micros"),
+    )
+    return Minutes(**{name: total or 0 for name, total in sums.items()})

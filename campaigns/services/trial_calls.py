@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from audit import actions
 from audit.services import record
 from billing.ledger import Overtaken
-from billing.services import close_reservation, hold, reserve
+from billing.rules import least_hold
+from billing.services import close_reservation, current_rate, hold, reserve
 from campaigns import trial_jobs
 from campaigns.dialling.candidates import dial_policy, load_candidates
 from campaigns.dialling.numbers import number_pool
@@ -160,11 +161,13 @@ def _write(
 ) -> None:
     """Write the call and hold its seconds, or neither."""
     seconds = min(max_call_seconds(version.settings), MOST_SECONDS)
+    terms = current_rate(client=trial.client, now=now).terms
     reserve(
         client_id=trial.client_id,
         batch_call_id=trial.pk,
         campaign_id=trial.campaign_id,
-        seconds=seconds,
+        # A price may bill its shortest call longer than this one may last.
+        seconds=max(seconds, least_hold(terms=terms)),
         label=f"Test call: {trial.campaign.name}",
         actor=actor,
         now=now,
@@ -202,6 +205,6 @@ def _request(
             "client_id": str(trial.client_id),
         },
         # A call never outlives what was set aside for it.
-        "max_call_duration_ms": trial.held_seconds * 1000,
+        "max_call_duration_ms": min(settings["max_call_duration_ms"], trial.held_seconds * 1000),
         "ring_duration_ms": settings["ring_duration_ms"],
     }

@@ -6,13 +6,18 @@ from datetime import timedelta
 
 import pytest
 
+from billing.models import Reservation, Transaction
+from billing.rules import Terms
+from billing.services import audit_ledger, change_rate, forgive_machine, hold, refund_call
 from campaigns.dialling.bookkeeping import check_completeness
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.queries.launches import launches_of, totals_of
 from campaigns.queries.live import live_page
+from campaigns.queries.progress import campaign_rows
+from campaigns.queries.ranking import compared
 from convomono.lib.ids import uuid7
 from leads.models import SavedView
-from tests.factories.billing import open_wallet
+from tests.factories.billing import TESTS, Dial, open_wallet
 from tests.factories.campaigns import NOW, enrol, launch, make_draft, make_number, make_ready
 
 LIST = "/app/campaigns/"
@@ -124,6 +129,46 @@ def test_reads_few_launches_of_a_campaign_that_had_many(
     assert page.minutes.granted == 600
     listed = browse(alice).get(LIST).content.decode()
     assert "602" in listed
+
+
+def talk(row, seconds):
+    dial = Dial()
+    hold(attempt_id=dial.attempt_id, batch_call_id=row.pk, max_call_seconds=60, now=row.created_at)
+    dial.end(seconds, now=row.created_at)
+    return dial
+
+
+def test_costs_what_was_billed_less_what_was_given_back(equipped):
+    later = NOW + timedelta(hours=6)
+    terms = Terms(100_001, bills_voicemail=False)
+    change_rate(client=equipped, terms=terms, actor=TESTS, now=later)
+    campaign = make_ready(equipped)
+    enrol(campaign, 1)
+    row = launch(campaign, seconds=240, now=later)
+    talk(row, 7)
+    machine, halved, _overrun = talk(row, 20), talk(row, 30), talk(row, 400)
+    forgive_machine(attempt_id=machine.attempt_id, call_id=machine.call_id, now=later)
+    refund_call(
+        client_id=equipped.pk,
+        call_id=halved.call_id,
+        seconds=11,
+        reason="Noise",
+        actor=TESTS,
+        now=later,
+    )
+
+    lines = Transaction.objects.filter(campaign_id=campaign.pk)
+    micros = sum(
+        line.amount_micros * {"consume": 1, "refund": -1}.get(line.type, 0) for line in lines
+    )
+    minutes = live_page(campaign, now=later).minutes
+    (listed,), (beside,) = campaign_rows([campaign]), compared([campaign])
+
+    assert (minutes.charged, beside.talked_seconds) == (426, 426)
+    assert minutes.cost_micros == listed.spent_micros == beside.spent_micros == micros
+    assert audit_ledger(client_id=equipped.pk) == []
+    Reservation.objects.update(charged_micros=micros + 1)
+    assert [found.invariant for found in audit_ledger(client_id=equipped.pk)] == ["L3"]
 
 
 def test_filters_by_what_the_badge_says(browse, alice, equipped):

@@ -11,6 +11,8 @@ from accounts.models import Client
 from audit.models import AuditLog
 from billing.ledger import InsufficientCredits
 from billing.models import CallHold, Reservation, Transaction, Wallet
+from billing.rules import Terms
+from billing.services import change_rate
 from campaigns import trial_jobs
 from campaigns.models import TrialCall
 from campaigns.services import trial_calls
@@ -115,6 +117,20 @@ class TestMoney:
         assert Transaction.objects.filter(type="consume", call_id=call.pk).count() == 1
         tell_end(trial, gateway, duration_ms=41_000)  # twice is once
         assert wallet(campaign) == (before[0] - 41, 0, 41)
+
+    def test_holds_what_the_shortest_call_costs(self, equipped, mia, gateway):
+        terms = Terms(300_000, increment_seconds=60, minimum_seconds=61)
+        later = NOW + timedelta(hours=1)
+        change_rate(client=equipped, terms=terms, actor=mia, now=later)
+        campaign = make_ready(equipped, settings={"max_call_duration_ms": 60_000})
+        trial = ask(campaign, mia, now=later)
+
+        assert trial.held_seconds == 120
+        assert send(trial, gateway, now=later)
+        [dial] = gateway.dials
+        assert dial.max_call_duration_ms == 60_000
+        tell_end(trial, gateway, duration_ms=41_000)
+        assert Call.objects.get().billed_seconds == 120
 
     def test_counts_in_reports_by_its_charge_alone(self, campaign, mia, gateway):
         trial = ask(campaign, mia)
