@@ -76,7 +76,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
 
     The database counts them by place; of each lead only its number and its variables are read.
     """
-    names = script.own_variables(campaign.opening_line, campaign.script_raw)
+    names = script.own_variables(*script.spoken(campaign))
     # Only hours that hold for fiction alone ask which numbers are.
     digits = _FICTIONAL_DIGITS if campaign.calling_window.is_any_hour else _AREA_DIGITS
     waiting = waiting_leads(campaign).order_by()

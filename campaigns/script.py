@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from campaigns.models import Campaign, CampaignVersion
     from leads.models import Lead
 
 SCRIPT_MAX_CHARS = 20_000
@@ -55,6 +56,17 @@ def variables(*texts: str) -> list[str]:
 def own_variables(*texts: str) -> list[str]:
     """Return the variables that a lead has to fill: all but those Retell fills by itself."""
     return [name for name in variables(*texts) if name not in PROVIDER_VARIABLES]
+
+
+def spoken(words: Campaign | CampaignVersion) -> tuple[str, ...]:
+    """Return the texts that an agent speaks from: opening, script, and the message that it leaves, if it does."""
+    return words.opening_line, words.script_raw, left_message(words.settings)
+
+
+def left_message(settings: Mapping[str, Any]) -> str:
+    """Return what is said to a machine; empty where the agent hangs up."""
+    leaves = settings.get("voicemail_action") == "leave_message"
+    return str(settings.get("voicemail_message", "")) if leaves else ""
 
 
 def malformed(text: str) -> list[str]:

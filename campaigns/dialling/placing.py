@@ -336,7 +336,7 @@ def _version(candidate: Candidate) -> CampaignVersion:
 def _variables(candidate: Candidate) -> dict[str, str]:
     """Return what fills the script; what this lead lacks is empty, or its name would be read aloud."""
     enrolment, version = candidate.enrolment, _version(candidate)
-    missing = dict.fromkeys(script.own_variables(version.script_raw, version.opening_line), "")
+    missing = dict.fromkeys(script.own_variables(*script.spoken(version)), "")
     own = script.lead_values(enrolment.lead)
     return {
         **missing,

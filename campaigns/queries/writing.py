@@ -61,7 +61,8 @@ def script_view(
     chosen = chosen or (sample[0] if sample else None)
     values = EXAMPLE if chosen is None else _values(campaign, chosen)
     known = {name for row in sample for name in row.dynamic_vars}
-    names = script.own_variables(opening_line, script_raw)
+    left = script.left_message(campaign.settings)
+    names = script.own_variables(opening_line, script_raw, left)
     own = script.unknown_variables(names, known=())
     problems = script.check(
         script=script_raw, opening_line=opening_line, business=campaign.client.name

@@ -135,7 +135,7 @@ def find_target(*, client_id: UUID, campaign_id: UUID) -> CampaignTarget | None:
 
 def target_of(campaign: Campaign) -> CampaignTarget:
     """Return the campaign as a target for imports."""
-    names = script.own_variables(campaign.opening_line, campaign.script_raw)
+    names = script.own_variables(*script.spoken(campaign))
     return CampaignTarget(
         client_id=campaign.client_id,
         campaign_id=campaign.pk,

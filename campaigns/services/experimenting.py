@@ -165,7 +165,7 @@ def _begin(
             knowledge_base_id=control.knowledge_base_id,
             shared_base_id=control.shared_base_id,
             settings=control.settings,
-            variables=script.own_variables(spoken.opening_line, spoken.script_raw),
+            variables=script.own_variables(*script.spoken(spoken)),
             fingerprint="",
             provider_agent_id=agent.provider_agent_id,
             provider_agent_version=number,

@@ -257,7 +257,7 @@ def mark_ready(
             knowledge_base_id=campaign.knowledge_base_id,
             shared_base_id=campaign.shared_base_id,
             settings=campaign.settings,
-            variables=script.own_variables(campaign.opening_line, campaign.script_raw),
+            variables=script.own_variables(*script.spoken(campaign)),
             fingerprint=fingerprint,
             provider_agent_id=prep.agent.provider_agent_id,
             provider_agent_version=agent_version,

@@ -17,6 +17,7 @@ from campaigns.starters import BUSINESS, fill_in
 from convomono.lib.db import IntegrityError, atomic, compare_and_set, run_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from accounts.models import Client
@@ -70,13 +71,7 @@ def content_from(campaign: Campaign) -> TemplateContent:
     name = re.compile(re.escape(campaign.client.name), re.IGNORECASE)
 
     def anonymous(value: Any) -> Any:
-        if isinstance(value, str):
-            return name.sub(BUSINESS, value)
-        if isinstance(value, list):
-            return [anonymous(one) for one in value]
-        if isinstance(value, dict):
-            return {key: anonymous(one) for key, one in value.items()}
-        return value
+        return _each_text(value, lambda text: name.sub(BUSINESS, text))
 
     words = ("name", "goal", "script_raw", "opening_line")
     kept = replace(
@@ -89,6 +84,17 @@ def content_from(campaign: Campaign) -> TemplateContent:
         is_any_hour=False,
     )
     return TemplateContent(kept, dialling_of(campaign))
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """Change every text in lists and dicts, however deep."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_each_text(one, change) for one in value]
+    if isinstance(value, dict):
+        return {key: _each_text(one, change) for key, one in value.items()}
+    return value
 
 
 @atomic
@@ -219,17 +225,16 @@ def start_from_template(
 def _for_business(
     content: CampaignContent, *, name: str, goal: str, business: str
 ) -> CampaignContent:
-    settings = {
-        key: fill_in(value, business=business) if isinstance(value, str) else value
-        for key, value in content.settings.items()
-    }
+    def filled(value: Any) -> Any:
+        return _each_text(value, lambda text: fill_in(text, business=business))
+
     return replace(
         content,
         name=name,
         goal=goal or fill_in(content.goal, business=business),
         script_raw=fill_in(content.script_raw, business=business),
         opening_line=fill_in(content.opening_line, business=business),
-        settings=settings,
+        settings=filled(dict(content.settings)),
     )
 
 

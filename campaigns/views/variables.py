@@ -31,7 +31,7 @@ def campaign_variables(request: ClientRequest, campaign_id: UUID) -> HttpRespons
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     forms = variable_forms(
         request.POST if request.method == "POST" else None,
-        names=script.own_variables(campaign.opening_line, campaign.script_raw),
+        names=script.own_variables(*script.spoken(campaign)),
         rules=variable_rules(campaign.pk),
     )
     is_wrong = False

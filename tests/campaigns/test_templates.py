@@ -115,7 +115,10 @@ def test_writes_one_from_nothing_and_offers_it(root, alice, browse):
     assert (campaign.goal, campaign.client_id) == ("A visit", alice.client_id)
 
 
-def test_makes_one_of_a_campaign_without_what_is_the_clients_own(root, acme, browse):
+QUESTIONS = [{"name": "knows_us", "kind": "boolean", "description": "Knows Acme Dental?"}]
+
+
+def test_makes_one_of_a_campaign_without_what_is_the_clients_own(root, acme, charlie, browse):
     campaign = make_ready(
         acme,
         script_raw="Acme Dental calls. ACME DENTAL is at 12 Maple Street.",
@@ -123,7 +126,11 @@ def test_makes_one_of_a_campaign_without_what_is_the_clients_own(root, acme, bro
         caller_numbers=("+12125550199",),
         is_any_hour=True,
         max_attempts=5,
-        settings={"conversion": "A visit at Acme Dental.", "keywords": ["Acme Dental"]},
+        settings={
+            "conversion": "A visit at Acme Dental.",
+            "keywords": ["Acme Dental"],
+            "questions": QUESTIONS,
+        },
     )
     browser = browse(root)
 
@@ -151,6 +158,11 @@ def test_makes_one_of_a_campaign_without_what_is_the_clients_own(root, acme, bro
     content = templates.template_content(template).campaign
     assert (content.is_any_hour, content.caller_numbers) == (False, ())
     assert content.settings["keywords"] == ["[business]"]
+    browse(root).post(f"{LIST}{template.pk}/offer/")
+    start(browse(charlie), template)
+    made = Campaign.objects.get(client=charlie.client).settings
+    assert made["keywords"] == [charlie.client.name]
+    assert made["questions"][0]["description"] == f"Knows {charlie.client.name}?"
 
 
 def test_gives_new_campaigns_the_newest_version_and_leaves_older_ones(root, alice, browse):

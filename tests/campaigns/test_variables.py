@@ -10,15 +10,16 @@ from audit.models import AuditLog
 from campaigns.dialling.candidates import load_candidates
 from campaigns.dialling.placing import _variables
 from campaigns.lead_counts import count_leads
-from campaigns.models import Enrolment, ScriptVariable
+from campaigns.models import CampaignVersion, Enrolment, ScriptVariable
 from campaigns.queries.writing import script_view
-from campaigns.services.enrolment import enrol_lead
+from campaigns.services.enrolment import enrol_lead, target_of
 from campaigns.services.variables import save_variables
+from campaigns.settings_schema import DEFAULTS
 from campaigns.variables import VariableRule, filled, problems, value_problem
 from leads.doors import campaigns
 from leads.models import Lead
 from tests.factories.billing import open_wallet
-from tests.factories.campaigns import NOW, launch, make_draft, make_lead, make_ready
+from tests.factories.campaigns import NOW, enrol, launch, make_draft, make_lead, make_ready
 
 SCRIPT = (
     "You are an AI assistant of Acme Dental. Ask {{first_name}} about {{due_on}} and {{price}}."
@@ -209,3 +210,33 @@ def test_refuses_unfit_values_of_programs_before_anything_is_stored(
     else:
         assert answer.status_code == 201
         assert Enrolment.objects.get().dynamic_vars["price"] == "$5"
+
+
+LEAVES = {"voicemail_action": "leave_message", "voicemail_message": "Ask for {{agent_name}}."}
+
+
+def test_knows_the_variables_of_the_message_that_is_left(browse, mia, acme):
+    open_wallet(acme, seconds=60_000, now=NOW)
+    campaign = make_ready(acme, settings={**DEFAULTS, **LEAVES})
+    (enrolment,) = enrol(campaign, 1)
+    launch(campaign)
+    enrolment.refresh_from_db()
+
+    assert said(enrolment)["agent_name"] == ""
+    assert "agent_name" in CampaignVersion.objects.get().variables
+    assert "agent_name" in target_of(campaign).variables
+    assert "agent_name" in browse(mia).get(f"/app/campaigns/{campaign.pk}/variables/").text
+    view = script_view(campaign=campaign, opening_line="Hi, an AI.", script_raw="Words.")
+    assert any("agent_name" in one.sentence for one in view.problems)
+    # One that isn't left says nothing.
+    campaign.settings = {**campaign.settings, "voicemail_action": "hangup"}
+    assert "agent_name" not in target_of(campaign).variables
+
+
+def test_counts_who_lacks_a_value_of_the_message_that_is_left(acme):
+    campaign = make_ready(acme, settings={**DEFAULTS, **LEAVES})
+    enrol(campaign, 2)
+
+    counts = count_leads(campaign, NOW, is_sandbox=True)
+
+    assert counts.without_variable == (("agent_name", 2),)
