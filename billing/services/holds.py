@@ -22,6 +22,8 @@ from billing.ledger import (
 from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.services.charges import Charge, charge_of
 from billing.services.reservations import close_when_empty
+from convomono.lib.bulk import insert_row
+from convomono.lib.db import in_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,17 +69,23 @@ class _Taken:
 
 
 def hold(
-    *, attempt_id: UUID, batch_call_id: UUID, max_call_seconds: int, now: datetime
+    *,
+    attempt_id: UUID,
+    batch_call_id: UUID,
+    max_call_seconds: int,
+    now: datetime,
+    is_first: bool = False,
 ) -> CallHold:
     """
     Set aside what a call of at most this length may cost, or less if less is free.
 
     The call must be capped at `hold.seconds`. The same attempt again gets the same hold, and keeps
-    it alive.
+    it alive. Who has only just made the attempt's key says `is_first`, and nobody looks for a hold.
 
     :raises ReservationEmpty: if less than a minute is free
     :raises HoldResolved: if this attempt's hold was resolved: dial it under a new attempt
     :raises KeyReused: if the attempt belongs to another launch
+    :raises IntegrityError: in a caller's transaction, if a first one wasn't the first
     """
     expires_at = now + timedelta(seconds=max_call_seconds) + EXPIRY_MARGIN
 
@@ -104,17 +112,23 @@ def hold(
         )
         if not seconds:
             raise ReservationEmpty
-        row = CallHold.objects.create(
-            client_id=reservation.client_id,
-            attempt_id=attempt_id,
-            reservation=reservation,
-            seconds=seconds,
-            created_at=now,
-            expires_at=expires_at,
+        row = insert_row(
+            CallHold(
+                client_id=reservation.client_id,
+                attempt_id=attempt_id,
+                reservation=reservation,
+                seconds=seconds,
+                created_at=now,
+                expires_at=expires_at,
+            )
         )
         move_reservation(reservation.pk, only_open=True, free=-seconds, held=seconds)
         return row
 
+    if (
+        is_first and in_transaction()
+    ):  # an error leaves the caller's block: a savepoint would serve nobody
+        return block()
     return once(find=find, block=block)
 
 

@@ -16,6 +16,7 @@ from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.experimenting import version_for
 from campaigns.settings_schema import max_call_seconds, with_defaults
 from campaigns.variables import said_values
+from convomono.lib.bulk import insert_row
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
 from leads.models import Lead
@@ -80,11 +81,12 @@ def prepare_attempt(
             batch_call_id=candidate.batch_call.pk,
             max_call_seconds=max_call_seconds(_version(candidate).settings),
             now=now,
+            is_first=kept is None,
         )
         if kept is None:
             attempt.held_seconds = held.seconds
             attempt.request = _request(candidate, attempt, held_seconds=held.seconds)
-            attempt.save(force_insert=True)
+            insert_row(attempt)
             touch_number(phone_number=from_number, now=now)
 
     try:
@@ -293,7 +295,7 @@ def _take_turn(candidate: Candidate, attempt: Attempt, now: datetime) -> None:
     """Swap the person's turn for this attempt; two dials to one person collide here."""
     number = attempt.phone_number
     if candidate.pace_of is None:
-        PersonPace.objects.create(phone_number=number, attempt_id=attempt.pk, changed_at=now)
+        insert_row(PersonPace(phone_number=number, attempt_id=attempt.pk, changed_at=now))
         return
     swapped = PersonPace.objects.filter(phone_number=number, attempt_id=candidate.pace_of).update(
         attempt_id=attempt.pk, changed_at=now

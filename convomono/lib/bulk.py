@@ -59,6 +59,19 @@ def insert_rows(rows: Sequence[models.Model]) -> None:
     _run(statement, [list(values_of(row.__dict__)) for row in rows], converts)
 
 
+def insert_row[Row: models.Model](row: Row) -> Row:
+    """
+    Insert one unsaved row as `insert_rows` does, and return it as one that is there.
+
+    For rows of which there are many a second: a third of the price of `save`.
+
+    :raises IntegrityError: if it is there already
+    """
+    insert_rows([row])
+    row._state.adding, row._state.db = False, connection.alias
+    return row
+
+
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str], *, guard: str) -> int:
     """
     Write these columns of known rows whose column `guard` is still as given; return how many.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F, Q
 
 from convomono.lib import files
+from convomono.lib.bulk import insert_row
 from convomono.lib.db import IntegrityError, compare_and_set, in_transaction, on_commit, run_atomic
 from telephony import merging
 from telephony.fetching import insert_missing
@@ -68,28 +69,30 @@ def record_placed_call(*, provider_call_id: str, attempt: PlacedAttempt, now: da
         mine = Call.objects.filter(provider_call_id=provider_call_id)
         if mine.exists():  # rarely: most calls are new, and a whole row is long
             return mine.get()
-        return Call.objects.create(
-            provider_call_id=provider_call_id,
-            client_id=attempt.client_id,
-            campaign_id=attempt.campaign_id,
-            batch_call_id=attempt.batch_call_id,
-            enrolment_id=attempt.enrolment_id,
-            attempt_id=attempt.attempt_id,
-            lead_id=attempt.lead_id,
-            agent_id=attempt.agent_id,
-            agent_version=attempt.agent_version,
-            from_number=attempt.from_number,
-            to_number=attempt.to_number,
-            is_test=attempt.is_test,
-            created_at=now,
+        return insert_row(
+            Call(
+                provider_call_id=provider_call_id,
+                client_id=attempt.client_id,
+                campaign_id=attempt.campaign_id,
+                batch_call_id=attempt.batch_call_id,
+                enrolment_id=attempt.enrolment_id,
+                attempt_id=attempt.attempt_id,
+                lead_id=attempt.lead_id,
+                agent_id=attempt.agent_id,
+                agent_version=attempt.agent_version,
+                from_number=attempt.from_number,
+                to_number=attempt.to_number,
+                is_test=attempt.is_test,
+                created_at=now,
+            )
         )
 
+    if in_transaction():  # an error leaves the caller's block: a savepoint would serve nobody
+        return block()
     try:
         return run_atomic(block)
     except IntegrityError:
-        winner = None
-        if not in_transaction():
-            winner = Call.objects.filter(provider_call_id=provider_call_id).first()
+        winner = Call.objects.filter(provider_call_id=provider_call_id).first()
         if winner is None:
             raise
         return winner
