@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from accounts.models import Client, Notification, User
+from accounts.models import ActingSession, ApiKey, Client, ClientEvent, Notification, User
 from accounts.services import (
     activate_client,
     change_client,
@@ -27,7 +27,7 @@ from accounts.services import (
 from audit import actions
 from audit.services import record
 from convomono.lib import clock, live
-from convomono.lib.back_office import ReadOnlyAdmin
+from convomono.lib.back_office import ReadOnlyAdmin, RecordAdmin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -209,6 +209,55 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_select_related = ["client"]
     search_fields = ["title", "body"]
     ordering = ["-created_at", "pk"]
+
+
+class _ForSuperAdmins(RecordAdmin):
+    """Who acted as whom, with what a program gets in, and what clients' systems are told."""
+
+    list_select_related = ["client"]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_super_admin(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _is_super_admin(request)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(_ForSuperAdmins):
+    """Keys of clients" programs, without what a secret could be tried against."""
+
+    list_display = [
+        "name",
+        "client",
+        "scope",
+        "prefix",
+        "created_by_email",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    ]
+    list_filter = ["scope"]
+    search_fields = ["name", "prefix", "client__name", "created_by_email"]
+    exclude = ["secret_hash"]
+
+
+@admin.register(ActingSession)
+class ActingSessionAdmin(_ForSuperAdmins):
+    """When somebody of the agency worked as a client, and why."""
+
+    list_display = ["started_at", "user", "client", "acted_for", "reason", "ended_at"]
+    list_select_related = ["user", "client", "acted_for"]
+    search_fields = ["user__email", "client__name", "acted_for__email", "reason"]
+
+
+@admin.register(ClientEvent)
+class ClientEventAdmin(_ForSuperAdmins):
+    """What happened at clients, for their own systems to hear of."""
+
+    list_display = ["created_at", "client", "kind", "key", "routed_at"]
+    list_filter = ["kind"]
+    search_fields = ["key", "client__name"]
 
 
 def _plain(value: Any) -> Any:

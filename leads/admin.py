@@ -14,10 +14,23 @@ from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from audit import actions
 from audit.services import record
 from convomono.lib import clock
-from convomono.lib.back_office import ReadOnlyAdmin
+from convomono.lib.back_office import ReadOnlyAdmin, RecordAdmin
 from convomono.lib.phone import NumberRefused, parse_number
 from leads.imports.verdicts import REASONS, Verdict
-from leads.models import Consent, Lead, LeadImport, Suppression
+from leads.models import (
+    AgencyListing,
+    Consent,
+    Erasure,
+    Lead,
+    LeadImport,
+    LeadNote,
+    LeadOperation,
+    LeadRequest,
+    LeadStatusChange,
+    SavedView,
+    ScoreWeights,
+    Suppression,
+)
 from leads.resources import LeadResource, SuppressionResource
 from leads.services.suppressions import lift_suppression, suppress
 
@@ -224,3 +237,99 @@ class LeadImportAdmin(ReadOnlyAdmin):
     search_fields = ["file_name", "sha256", "created_by_email"]
     ordering = ["-created_at", "-pk"]
     exclude = ["stored_name"]
+
+
+@admin.register(LeadOperation)
+class LeadOperationAdmin(RecordAdmin):
+    """Changes to many leads at once, and their undoing."""
+
+    list_display = [
+        "created_at",
+        "client",
+        "kind",
+        "status",
+        "total_count",
+        "changed_count",
+        "skipped_count",
+        "created_by_email",
+    ]
+    list_filter = ["kind", "status"]
+    list_select_related = ["client"]
+    search_fields = ["client__name", "created_by_email"]
+    exclude = ["stored_name"]
+
+
+@admin.register(LeadStatusChange)
+class LeadStatusChangeAdmin(RecordAdmin):
+    """How each lead"s status came to be."""
+
+    list_display = ["created_at", "client", "lead", "before", "after", "why", "changed_by_email"]
+    list_filter = ["after"]
+    list_select_related = ["client", "lead"]
+    search_fields = ["lead__phone_number", "changed_by_email"]
+
+
+@admin.register(LeadNote)
+class LeadNoteAdmin(RecordAdmin):
+    """What people wrote about leads."""
+
+    list_display = ["created_at", "client", "lead", "author_email"]
+    list_select_related = ["client", "lead"]
+    search_fields = ["lead__phone_number", "author_email"]
+
+
+@admin.register(Erasure)
+class ErasureAdmin(RecordAdmin):
+    """People who were erased: that it was done, and nothing of who they were."""
+
+    list_display = ["created_at", "client", "lead_id", "done_at"]
+    list_select_related = ["client"]
+    search_fields = ["client__name"]
+    exclude = ["number_hash"]
+
+
+@admin.register(LeadRequest)
+class LeadRequestAdmin(RecordAdmin):
+    """Leads that programs sent under a key."""
+
+    list_display = ["created_at", "client", "key", "lead_id", "is_new"]
+    list_select_related = ["client"]
+    search_fields = ["key", "client__name"]
+    exclude = ["body_hash"]
+
+
+@admin.register(AgencyListing)
+class AgencyListingAdmin(RecordAdmin):
+    """Lists for the agency"s do-not-call list."""
+
+    list_display = [
+        "created_at",
+        "status",
+        "country",
+        "lines_total",
+        "added_count",
+        "refused_count",
+        "created_by_email",
+    ]
+    list_filter = ["status"]
+    search_fields = ["reason", "created_by_email"]
+    exclude = ["stored_name"]
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(RecordAdmin):
+    """Filters that people kept."""
+
+    list_display = ["name", "client", "user", "of_list", "created_at"]
+    list_filter = ["of_list"]
+    list_select_related = ["client", "user"]
+    search_fields = ["name", "client__name", "user__email"]
+
+
+@admin.register(ScoreWeights)
+class ScoreWeightsAdmin(RecordAdmin):
+    """How clients weigh what they know of a lead."""
+
+    list_display = ["client", "changed_by_email", "changed_at", "scored_at"]
+    list_select_related = ["client"]
+    search_fields = ["client__name"]

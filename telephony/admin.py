@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from convomono.lib.back_office import ReadOnlyAdmin
+from convomono.lib.back_office import ReadOnlyAdmin, RecordAdmin
 from telephony.models import (
     Call,
     CallDetail,
+    CallLookup,
+    NumberDay,
+    NumberLease,
     NumberOrder,
     PhoneNumber,
+    Recording,
     VoiceAgent,
 )
 from telephony.models.erasures import CallErasure
@@ -170,3 +174,58 @@ class CallErasureAdmin(ReadOnlyAdmin):
     list_filter = ["status"]
     search_fields = ["provider_call_id"]
     ordering = ["-created_at", "pk"]
+
+
+@admin.register(Recording)
+class RecordingAdmin(CallRecordsAdmin):
+    """Our copies of recordings, and those that could not be had."""
+
+    list_display = [
+        "created_at",
+        "call",
+        "client",
+        "status",
+        "size_bytes",
+        "attempts",
+        "error",
+        "stored_at",
+    ]
+    list_filter = ["status"]
+    list_select_related = ["call", "client"]
+    search_fields = ["call__provider_call_id", "client__name"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+
+
+@admin.register(CallLookup)
+class CallLookupAdmin(CallRecordsAdmin):
+    """What agents looked up during calls."""
+
+    list_display = ["created_at", "call", "client", "status", "attempts", "error"]
+    list_filter = ["status"]
+    list_select_related = ["call", "client"]
+    search_fields = ["call__provider_call_id", "client__name"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CallLookup]:
+        rows: QuerySet[CallLookup] = super().get_queryset(request)
+        return rows.defer("passages")
+
+
+@admin.register(NumberDay)
+class NumberDayAdmin(RecordAdmin):
+    """What calls from each number came to by the day."""
+
+    list_display = ["day", "phone_number", "dials", "picked", "machines", "short", "trouble"]
+    search_fields = ["phone_number"]
+    ordering = ["-day", "pk"]
+
+
+@admin.register(NumberLease)
+class NumberLeaseAdmin(RecordAdmin):
+    """Which client had which number when."""
+
+    list_display = ["number", "client", "from_at", "until_at"]
+    list_select_related = ["number", "client"]
+    search_fields = ["number__phone_number", "client__name"]

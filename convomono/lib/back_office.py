@@ -21,3 +21,15 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class RecordAdmin(ReadOnlyAdmin):
+    """
+    Rows of a table that may grow without end, the newest first.
+
+    They are in the order of their keys, which is that of time and has an index on both databases; how
+    many there are without a filter isn't counted beside how many there are with it.
+    """
+
+    ordering = ["-pk"]
+    show_full_result_count = False

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import CallHold, CreditLot, Payment, Rate, Reservation, Transaction, Wallet
+from billing.models import (
+    CallHold,
+    CreditLot,
+    CreditRequest,
+    GrantRun,
+    LotShare,
+    Payment,
+    Rate,
+    Repayment,
+    Reservation,
+    Transaction,
+    UsedHour,
+    Wallet,
+)
 from convomono.lib.back_office import ReadOnlyAdmin
 from convomono.lib.display import minutes, usd
 
@@ -206,3 +219,85 @@ class CallHoldAdmin(MoneyAdmin):
     list_filter = ["status"]
     search_fields = ["client__name", "attempt_id", "call_id"]
     ordering = ["-created_at", "pk"]
+
+
+@admin.register(Repayment)
+class RepaymentAdmin(MoneyAdmin):
+    """What was paid back of payments."""
+
+    list_display = [
+        "created_at",
+        "client",
+        "payment",
+        "sold",
+        "amount_usd",
+        "reason",
+        "made_by_email",
+    ]
+    list_select_related = ["client", "payment"]
+    search_fields = ["client__name", "payment__reference", "made_by_email"]
+    ordering = ["-pk"]
+
+    @admin.display(description="minutes", ordering="seconds")
+    def sold(self, repayment: Repayment) -> str:
+        return minutes(repayment.seconds)
+
+    @admin.display(description="amount_usd", ordering="amount_micros")
+    def amount_usd(self, repayment: Repayment) -> str:
+        return usd(repayment.amount_micros)
+
+
+@admin.register(CreditRequest)
+class CreditRequestAdmin(MoneyAdmin):
+    """What needed a second person."""
+
+    list_display = [
+        "asked_at",
+        "client",
+        "kind",
+        "status",
+        "seconds",
+        "asked_by_email",
+        "decided_by_email",
+    ]
+    list_filter = ["status", "kind"]
+    search_fields = ["client__name", "asked_by_email", "decided_by_email"]
+    ordering = ["-pk"]
+
+
+@admin.register(GrantRun)
+class GrantRunAdmin(MoneyAdmin):
+    """Minutes for nothing for many clients at once."""
+
+    list_display = [
+        "asked_at",
+        "reason",
+        "status",
+        "seconds",
+        "clients_count",
+        "done_count",
+        "asked_by_email",
+    ]
+    list_filter = ["status"]
+    list_select_related = []
+    search_fields = ["reason", "asked_by_email"]
+    ordering = ["-pk"]
+
+
+@admin.register(LotShare)
+class LotShareAdmin(MoneyAdmin):
+    """Which launch set aside minutes of which lot, in seconds."""
+
+    list_display = ["client", "lot", "reservation", "seconds"]
+    list_select_related = ["client", "lot", "reservation"]
+    search_fields = ["client__name"]
+    ordering = ["-pk"]
+
+
+@admin.register(UsedHour)
+class UsedHourAdmin(MoneyAdmin):
+    """What clients used by the hour, for some days."""
+
+    list_display = ["hour_at", "client", "seconds"]
+    search_fields = ["client__name"]
+    ordering = ["-hour_at", "pk"]
