@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from campaigns.jobs import what_to_do
@@ -20,6 +21,7 @@ def send_trial_call(*, trial_id: str, **_later: object) -> bool:
         gateway=retell_gateway(),
         explain=_explain,
         stopped=_("Calling was stopped meanwhile, or the number is on a do-not-call list now."),
+        is_sandbox=settings.SANDBOX,
         now=clock.now(),
     )
 

@@ -13,7 +13,15 @@ from campaigns.calling_rules import CallingRules, calling_rules, country_zones, 
 from campaigns.calling_rules.places import place_of, zones_allowed
 from campaigns.dialling.retrying import DispositionPolicy
 from campaigns.dialling.windows import Hours, days_in, known_zones
-from campaigns.models import Attempt, BatchCall, CallingWindow, Enrolment, PersonPace, RetryPolicy
+from campaigns.models import (
+    Attempt,
+    BatchCall,
+    CallingWindow,
+    Enrolment,
+    PersonPace,
+    RetryPolicy,
+    TrialCall,
+)
 from campaigns.rules import Decision, DialFacts, DialPolicy, DialWindow, decide
 from campaigns.services.limits import client_limits
 from campaigns.services.variables import variable_rules
@@ -36,6 +44,9 @@ RANG = (
     Attempt.Status.UNKNOWN,
     Attempt.Status.ENDED,
 )
+# Of test calls too; one waits no longer than this for the worker that makes it.
+_TRIAL_RANG = (TrialCall.Status.DIALLING, TrialCall.Status.UNKNOWN, TrialCall.Status.PLACED)
+_TRIAL_WAITS = timedelta(hours=1)
 _NANP = "+1"
 
 
@@ -90,7 +101,7 @@ def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[
 def load_candidates(
     *, batch_call: BatchCall, enrolments: Sequence[Enrolment], now: datetime
 ) -> list[Candidate]:
-    """Read what decisions about these enrolments need; eight queries, however many they are."""
+    """Read what decisions about these enrolments need; nine queries, however many they are."""
     if not enrolments:
         return []
     numbers = sorted({one.phone_number for one in enrolments})
@@ -235,7 +246,11 @@ def rules_in(
 def _calls_to(
     numbers: list[str], *, since: datetime, apart_from: set[UUID], now: datetime
 ) -> dict[str, list[datetime]]:
-    """Return when each number was called; who waits in a list at Retell may ring at any moment."""
+    """
+    Return when each number was called, by test calls too.
+
+    Who waits in a list at Retell may ring at any moment.
+    """
     found: dict[str, list[datetime]] = defaultdict(list)
     at_retell = Q(status=Attempt.Status.DIALLING, handover_id__isnull=False)
     rows = Attempt.objects.filter(
@@ -248,6 +263,13 @@ def _calls_to(
             continue
         waits = handover_id is not None and placed_at is None
         found[number].append(now if waits else max(created_at, placed_at or created_at))
+    # Few rows: a client makes twenty test calls a day at most.
+    trials = TrialCall.objects.filter(
+        status__in=_TRIAL_RANG, created_at__gt=since - _TRIAL_WAITS, phone_number__in=numbers
+    )
+    for number, sent_at in trials.filter(sent_at__gt=since).values_list("phone_number", "sent_at"):
+        if sent_at is not None:
+            found[number].append(sent_at)
     return found
 
 

@@ -75,7 +75,7 @@ def prepare_attempt(
 
     def block() -> None:
         _claim(candidate, attempt, claim, now)
-        _take_turn(candidate, attempt, now)
+        take_turn(candidate, attempt_id=attempt.pk, now=now)
         held = hold(
             attempt_id=attempt.pk,
             batch_call_id=candidate.batch_call.pk,
@@ -291,14 +291,19 @@ def _claim(candidate: Candidate, attempt: Attempt, claim: Claim, now: datetime) 
         raise Overtaken
 
 
-def _take_turn(candidate: Candidate, attempt: Attempt, now: datetime) -> None:
-    """Swap the person's turn for this attempt; two dials to one person collide here."""
-    number = attempt.phone_number
+def take_turn(candidate: Candidate, *, attempt_id: UUID, now: datetime) -> None:
+    """
+    Swap the person's turn for this attempt or test call, in the caller's transaction; two dials collide here.
+
+    :raises Overtaken: if somebody has dialled the person since the candidate was read
+    :raises IntegrityError: if that was their first turn
+    """
+    number = candidate.enrolment.phone_number
     if candidate.pace_of is None:
-        insert_row(PersonPace(phone_number=number, attempt_id=attempt.pk, changed_at=now))
+        insert_row(PersonPace(phone_number=number, attempt_id=attempt_id, changed_at=now))
         return
     swapped = PersonPace.objects.filter(phone_number=number, attempt_id=candidate.pace_of).update(
-        attempt_id=attempt.pk, changed_at=now
+        attempt_id=attempt_id, changed_at=now
     )
     if not swapped:
         raise Overtaken

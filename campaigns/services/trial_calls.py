@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -12,18 +11,15 @@ from billing.ledger import Overtaken
 from billing.rules import least_hold
 from billing.services import close_reservation, current_rate, hold, reserve
 from campaigns import trial_jobs
-from campaigns.dialling.candidates import dial_policy, load_candidates
 from campaigns.dialling.numbers import number_pool
-from campaigns.dialling.windows import Hours
 from campaigns.dialling.wording import reasons
-from campaigns.models import BatchCall, Enrolment, TrialCall
-from campaigns.rules import DialWindow, Verdict, decide
+from campaigns.models import TrialCall
+from campaigns.rules import Verdict
+from campaigns.services.trial_deciding import trial_candidate, trial_decision
 from campaigns.settings_schema import max_call_seconds, with_defaults
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
 from convomono.lib.jobs import enqueue
-from convomono.lib.phone import time_zones
-from leads.models import Lead
 from telephony.services import touch_number
 
 if TYPE_CHECKING:
@@ -34,13 +30,11 @@ if TYPE_CHECKING:
     from accounts.models import User
     from campaigns.dialling.wording import Reason
     from campaigns.models import Campaign, CampaignVersion
-    from campaigns.rules import Decision
     from convomono.lib.phone import ParsedNumber
 
 MOST_SECONDS: Final = 300
 MOST_A_DAY: Final = 20
 _TRIES: Final = 3
-_ALL_DAY: Final = Hours(frozenset(range(7)), 0, 24 * 60)
 
 
 class TrialRefused(Exception):
@@ -87,7 +81,8 @@ def ask_trial_call(
     """
     if known := TrialCall.objects.filter(client_id=campaign.client_id, key=key).first():
         return known
-    decision = trial_decision(campaign=campaign, number=number, is_sandbox=is_sandbox, now=now)
+    candidate = trial_candidate(campaign=campaign, number=number, now=now)
+    decision = trial_decision(candidate=candidate, is_sandbox=is_sandbox, now=now)
     if decision.verdict != Verdict.ALLOW:
         raise TrialRefused(reasons(decision.as_json()))
     mine = TrialCall.objects.filter(client_id=campaign.client_id)
@@ -119,37 +114,6 @@ def ask_trial_call(
         else:
             return trial
     raise Overtaken
-
-
-def trial_decision(
-    *, campaign: Campaign, number: ParsedNumber, is_sandbox: bool, now: datetime
-) -> Decision:
-    """Decide as the dispatcher would, but with the consent of whoever asks and at any of our own hours."""
-    lead = Lead.objects.filter(client_id=campaign.client_id, phone_number=number.e164).first()
-    person = lead or Lead(
-        client_id=campaign.client_id,
-        phone_number=number.e164,
-        country=number.country,
-        zone_candidates=list(time_zones(number.e164)),
-    )
-    asked = Enrolment(
-        client_id=campaign.client_id,
-        campaign=campaign,
-        lead=person,
-        phone_number=number.e164,
-        zones=person.zones,
-        next_attempt_at=now,
-    )
-    launch = BatchCall(client_id=campaign.client_id, campaign=campaign)
-    (candidate,) = load_candidates(batch_call=launch, enrolments=[asked], now=now)
-    return decide(
-        facts=replace(candidate.facts, has_consent=True, attempts_count=0),
-        policy=dial_policy(launch),
-        window=DialWindow(hours=_ALL_DAY, is_any_hour=is_sandbox),
-        rules=candidate.rules,
-        is_sandbox=is_sandbox,
-        now=now,
-    )
 
 
 def _write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Q
@@ -10,9 +11,14 @@ from django.db.models import Q
 from accounts.models import Client
 from billing.services import void
 from campaigns.dialling.gates import GateClosed, pass_gates
+from campaigns.dialling.placing import Overtaken, take_turn
+from campaigns.dialling.wording import reasons
 from campaigns.models import TrialCall
+from campaigns.rules import Verdict
+from campaigns.services.trial_deciding import trial_candidate, trial_decision
 from convomono.lib import live
 from convomono.lib.db import IntegrityError, run_atomic
+from convomono.lib.phone import parse_number
 from leads.services import suppressed_numbers
 from telephony.models import Call
 from telephony.provider import ProviderError, RateLimited, Rejected, Unavailable
@@ -23,12 +29,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from campaigns.dialling.candidates import Candidate
     from campaigns.dialling.sending import Gateway
 
 # Whoever sends answers within the SDK's time; after that the platform's list tells.
 LOST_AFTER: Final = timedelta(minutes=2)
 GIVE_UP: Final = timedelta(minutes=15)
 AT_ONCE: Final = 50
+_TRIES: Final = 3
 _Status = TrialCall.Status
 
 
@@ -42,6 +50,7 @@ def send_trial_call(
     gateway: Gateway,
     explain: Callable[[ProviderError], str],
     stopped: str,
+    is_sandbox: bool,
     now: datetime,
 ) -> bool:
     """
@@ -49,19 +58,12 @@ def send_trial_call(
 
     `explain` puts a refusal into words for whoever asked, `stopped` says that calling was stopped
     meanwhile. Twice is once: the row is taken by compare-and-set before the network, under the gates
-    that every dial passes.
+    that every dial passes, and decided on again: hours may have closed, or somebody called the person.
     """
     trial = TrialCall.objects.filter(pk=trial_id, status=_Status.QUEUED).first()
     if trial is None:
         return False
-    try:
-        is_mine = run_atomic(lambda: _take(trial, now))
-    except (_Forbidden, GateClosed):
-        _refuse(trial, stopped, now)
-        return False
-    except IntegrityError:  # the first dial of two processes made one gate: the next look sends it
-        return False
-    if not is_mine:
+    if not _take_when_allowed(trial, stopped=stopped, is_sandbox=is_sandbox, now=now):
         return False
     try:
         placed = gateway.create_phone_call(**trial.request)
@@ -134,7 +136,27 @@ def settle_trial(*, trial: TrialCall, gateway: Gateway, gone: str, now: datetime
     return now - (trial.sent_at or trial.created_at) >= GIVE_UP and _refuse(trial, gone, now)
 
 
-def _take(trial: TrialCall, now: datetime) -> bool:
+def _take_when_allowed(trial: TrialCall, *, stopped: str, is_sandbox: bool, now: datetime) -> bool:
+    """Decide at this instant and take the call; if it may not be made now, refuse it and say why."""
+    number = parse_number(trial.phone_number)
+    for _time in range(_TRIES):
+        candidate = trial_candidate(campaign=trial.campaign, number=number, now=now)
+        decision = trial_decision(candidate=candidate, is_sandbox=is_sandbox, now=now)
+        if decision.verdict != Verdict.ALLOW:
+            sentences = " ".join(one.sentence for one in reasons(decision.as_json()))
+            _refuse(trial, sentences if decision.verdict == Verdict.DEFER else stopped, now)
+            return False
+        try:
+            return run_atomic(partial(_take, trial, candidate, now))
+        except (_Forbidden, GateClosed):
+            _refuse(trial, stopped, now)
+            return False
+        except (Overtaken, IntegrityError):
+            continue  # somebody has just dialled the person, or made the first gate: look again
+    return False
+
+
+def _take(trial: TrialCall, candidate: Candidate, now: datetime) -> bool:
     is_active = Client.objects.filter(pk=trial.client_id, status=Client.Status.ACTIVE).exists()
     listed = suppressed_numbers(
         client_id=trial.client_id,
@@ -144,8 +166,11 @@ def _take(trial: TrialCall, now: datetime) -> bool:
     if listed or not is_active:
         raise _Forbidden
     pass_gates(client_id=trial.client_id, now=now)
-    taken = TrialCall.objects.filter(pk=trial.pk, status=_Status.QUEUED)
-    return bool(taken.update(status=_Status.DIALLING, sent_at=now))
+    rows = TrialCall.objects.filter(pk=trial.pk, status=_Status.QUEUED)
+    taken = rows.update(status=_Status.DIALLING, sent_at=now)
+    if taken:
+        take_turn(candidate, attempt_id=trial.pk, now=now)
+    return bool(taken)
 
 
 def _refuse(trial: TrialCall, sentence: str, now: datetime) -> bool:

@@ -14,8 +14,9 @@ from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.rules import Terms
 from billing.services import change_rate
 from campaigns import trial_jobs
-from campaigns.models import TrialCall
-from campaigns.services import trial_calls
+from campaigns.dialling.candidates import load_candidates
+from campaigns.models import Enrolment, PersonPace, TrialCall
+from campaigns.services import trial_calls, trial_sending
 from campaigns.services.stopping import stop_dialling
 from campaigns.services.trial_calls import (
     NoCallerNumber,
@@ -23,6 +24,7 @@ from campaigns.services.trial_calls import (
     TrialRefused,
     ask_trial_call,
 )
+from campaigns.services.trial_deciding import trial_decision
 from campaigns.services.trial_sending import send_trial_call, settle_trial
 from convomono.lib.ids import uuid7
 from convomono.lib.phone import parse_number
@@ -31,7 +33,7 @@ from reporting.models import DailyStat
 from telephony.events import CallDetails, CallEvent
 from telephony.models import Call, PhoneNumber
 from telephony.provider import NotFound
-from tests.factories.campaigns import NOW, enrol, make_ready
+from tests.factories.campaigns import NOW, enrol, launch, make_ready
 from tests.fakes import FakeRetell
 from webhooks.handlers.retell import handle
 
@@ -64,9 +66,14 @@ def ask(campaign, actor, number=OWN, now=NOW, **more):
     return ask_trial_call(campaign=campaign, version=version, number=number, **{**given, **more})
 
 
-def send(trial, gateway, now=NOW):
+def send(trial, gateway, now=NOW, is_sandbox=True):
     return send_trial_call(
-        trial_id=trial.pk, gateway=gateway, explain=str, stopped="Stopped.", now=now
+        trial_id=trial.pk,
+        gateway=gateway,
+        explain=str,
+        stopped="Stopped.",
+        is_sandbox=is_sandbox,
+        now=now,
     )
 
 
@@ -261,6 +268,63 @@ class TestMayWe:
         trial.refresh_from_db()
         assert (trial.status, trial.error, gateway.dials) == ("refused", "Stopped.", [])
         assert wallet(campaign) == before
+
+    def test_is_decided_on_again_when_it_is_sent(self, campaign, mia, gateway):
+        before = wallet(campaign)
+        late = NOW.replace(day=24, hour=1, minute=59)  # 20:59 in New York
+        trial = ask(campaign, mia, is_sandbox=False, now=late)
+        assert not send(trial, gateway, late + timedelta(minutes=2), is_sandbox=False)
+        trial.refresh_from_db()
+        assert (trial.status, gateway.dials, wallet(campaign)) == ("refused", [], before)
+        assert "8:00" in trial.error
+
+    def test_counts_as_a_call_to_the_person(self, campaign, mia, gateway):
+        for number in range(3):
+            at = NOW + timedelta(minutes=16 * number)
+            trial = ask(campaign, mia, now=at)
+            assert send(trial, gateway, at)
+            with pytest.raises(TrialRefused) as soon:
+                ask(campaign, mia, now=at + timedelta(minutes=1))
+            assert "a short while ago" in soon.value.reasons[0].sentence
+        with pytest.raises(TrialRefused):  # the fourth in 24 hours
+            ask(campaign, mia, now=NOW + timedelta(hours=5))
+        assert ask(campaign, mia, now=NOW + timedelta(hours=25)).status == "queued"
+
+    def test_rings_once_of_two_that_are_sent_at_once(self, campaign, mia, gateway):
+        first, second = ask(campaign, mia), ask(campaign, mia)
+        assert send(first, gateway)
+        assert not send(second, gateway)
+        second.refresh_from_db()
+        assert second.status == "refused"
+        assert "a short while ago" in second.error
+        assert len(gateway.dials) == 1
+
+    def test_yields_to_a_dial_that_came_between(self, campaign, mia, gateway, monkeypatch):
+        trial = ask(campaign, mia)
+        dialled: list[PersonPace] = []
+
+        def meanwhile(**given):
+            if not dialled:
+                dialled.append(
+                    PersonPace.objects.create(
+                        phone_number=OWN.e164, attempt_id=uuid7(), changed_at=NOW
+                    )
+                )
+            return trial_decision(**given)
+
+        monkeypatch.setattr(trial_sending, "trial_decision", meanwhile)
+        assert send(trial, gateway)  # decided on again with what that dial left
+        assert PersonPace.objects.get().attempt_id == trial.pk
+
+    def test_keeps_a_campaign_from_calling_the_person_at_once(self, campaign, mia, gateway):
+        lead = Enrolment.objects.get().lead
+        send(ask(campaign, mia, number=parse_number(lead.phone_number)), gateway)
+        (waits,) = Enrolment.objects.select_related("lead")
+        (candidate,) = load_candidates(
+            batch_call=launch(campaign), enrolments=[waits], now=NOW + timedelta(minutes=1)
+        )
+        assert candidate.facts.recent_attempts == (NOW,)
+        assert candidate.pace_of == TrialCall.objects.get().pk
 
     @pytest.mark.parametrize("what", ["everything", "client", "inactive"])
     def test_is_stopped_by_every_switch(self, campaign, mia, root, gateway, what):
