@@ -133,6 +133,43 @@ def ledger_lines(*, client: Client, chosen: LedgerFilter) -> QuerySet[Transactio
     return rows.order_by("-seq")
 
 
+@dataclass(frozen=True)
+class LedgerRow:
+    """A line with the line that it corrects and those of people that correct it; a refund stands by its call."""
+
+    line: Transaction
+    corrects: Transaction | None
+    corrected_by: list[Transaction]
+
+
+def with_corrections(lines: Iterable[Transaction], *, client: Client) -> list[LedgerRow]:
+    """Add to a page of a client's lines what they correct and what corrects them; two queries."""
+    found = list(lines)
+    mine = Transaction.objects.of(client)
+    named = mine.in_bulk([line.corrects_id for line in found if line.corrects_id])
+    by_people = mine.filter(
+        type__in=(Transaction.Type.ADJUST, Transaction.Type.REVERSE),
+        corrects_id__in=[line.pk for line in found],
+    )
+    later: dict[UUID | None, list[Transaction]] = {}
+    for one in by_people.order_by("seq"):
+        later.setdefault(one.corrects_id, []).append(one)
+    return [
+        LedgerRow(
+            line=line,
+            corrects=named.get(line.corrects_id) if line.corrects_id else None,
+            corrected_by=later.get(line.pk, []),
+        )
+        for line in found
+    ]
+
+
+def campaign_label(*, client: Client, campaign_id: UUID) -> str:
+    """Return what a campaign was called when it last reserved minutes of this client; empty if it never did."""
+    launches = Reservation.objects.filter(client=client, campaign_id=campaign_id)
+    return launches.order_by("-created_at").values_list("label", flat=True).first() or ""
+
+
 LEDGER_COLUMNS = (
     "tx_id",
     "created_at",

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
-from billing.models import Payment
+from billing.models import Payment, Transaction
 from billing.rules import Terms, price_micros
 from billing.services import LONGEST_TERM_DAYS
 from convomono.lib import money
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 MOST_MINUTES = 10_000_000
+MOST_LINES = 10**15
 MOST_DOLLARS = 100_000_000
 
 
@@ -130,6 +131,28 @@ class AdjustForm(OnceForm):
     reason = forms.CharField(
         label=_("Reason"), max_length=200, help_text=_("The client sees it in its ledger.")
     )
+    corrects = forms.IntegerField(
+        label=_("Line that was wrong"),
+        min_value=1,
+        max_value=MOST_LINES,
+        required=False,
+        help_text=_(
+            "Its number in the ledger, where one line is corrected. Both then name each other."
+        ),
+    )
+
+    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.client = client
+        self.corrected: Transaction | None = None
+
+    def clean_corrects(self) -> int | None:
+        number: int | None = self.cleaned_data["corrects"]
+        if number is not None:
+            self.corrected = Transaction.objects.of(self.client).filter(seq=number).first()
+            if self.corrected is None:
+                raise ValidationError(_("This client's ledger has no line of that number."))
+        return number
 
     def clean_minutes(self) -> Decimal:
         minutes: Decimal = self.cleaned_data["minutes"]

@@ -149,6 +149,11 @@ class Difference(BaseModel):
         return [*steps, step.EXCUSE]
 
     @property
+    def is_left_at_once(self) -> bool:
+        """Whether nothing can be put right on our side: no line and no news would change anything."""
+        return self.safe_steps == [self.Step.EXCUSE]
+
+    @property
     def refundable_seconds(self) -> int:
         """What the client was billed beyond what is due."""
         if self.call_id is None or self.billed_seconds is None:

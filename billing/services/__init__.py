@@ -111,13 +111,14 @@ from billing.services.statements import (
 )
 from billing.services.undercharges import charge_rest
 from billing.services.unused import Repayable, RepaymentTooLarge, repayable
-from billing.services.wallets import ReasonMissing, adjust, open_wallet
+from billing.services.wallets import ForeignLine, ReasonMissing, adjust, open_wallet
 
 __all__ = [
     "LONGEST_TERM_DAYS",
     "UNFINISHED",
     "Charge",
     "ChargeLeft",
+    "ForeignLine",
     "HoldMissing",
     "HoldResolved",
     "InsufficientCredits",

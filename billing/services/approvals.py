@@ -13,7 +13,7 @@ from accounts.notifications import notify
 from audit import actions
 from audit.services import record
 from billing.ledger import KeyReused, Overtaken, once
-from billing.models import CreditRequest, Payment
+from billing.models import CreditRequest, Payment, Transaction
 from billing.services import payments
 from billing.services.refunds import refund_call
 from billing.services.repayments import repay
@@ -178,7 +178,10 @@ def _make(row: CreditRequest, *, actor: User, now: datetime) -> None:
             **by,
         )
     elif row.kind == Kind.ADJUST:
-        adjust(client=row.client, seconds=row.seconds, reason=said["reason"], key=str(row.pk), **by)
+        number = said.get("corrects_number")
+        corrects = Transaction.objects.of(row.client).get(seq=number) if number else None
+        correction = {"reason": said["reason"], "corrects": corrects, "key": str(row.pk)}
+        adjust(client=row.client, seconds=row.seconds, **correction, **by)
     elif row.kind == Kind.REFUND:
         refund_call(
             client_id=row.client_id,

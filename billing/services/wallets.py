@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 
+class ForeignLine(Exception):
+    """A correction named a line of another client."""
+
+
 class ReasonMissing(Exception):
     """A correction without a reason."""
 
@@ -71,11 +75,21 @@ def note_full(line: Transaction) -> None:
 
 
 def adjust(
-    *, client: Client, seconds: int, reason: str, key: str, actor: Actor, now: datetime
+    *,
+    client: Client,
+    seconds: int,
+    reason: str,
+    key: str,
+    actor: Actor,
+    now: datetime,
+    corrects: Transaction | None = None,
 ) -> Transaction:
     """
     Correct what is available by some seconds, up or down, and say why. Once per `key`.
 
+    `corrects` is the line of this client that was wrong, where it was one.
+
+    :raises ForeignLine: if that line is another client's
     :raises ReasonMissing: without a reason
     :raises InsufficientCredits: if it takes more than is available
     :raises KeyReused: if the key made another correction
@@ -84,10 +98,13 @@ def adjust(
         raise ReasonMissing
     if not seconds:
         raise ValueError("A correction is of some seconds.")
+    if corrects and corrects.client_id != client.pk:
+        raise ForeignLine
+    said = (seconds, reason, corrects.pk if corrects else None)
 
     def find() -> Transaction | None:
         line = find_line(client_id=client.pk, key=f"adjust:{key}")
-        if line and (line.seconds, line.reason) != (seconds, reason):
+        if line and (line.seconds, line.reason, line.corrects_id) != said:
             raise KeyReused("This form has made another correction.")
         return line
 
@@ -102,6 +119,7 @@ def adjust(
                 seconds=seconds,
                 funding_delta=-seconds,
                 available_delta=seconds,
+                corrects_id=said[2],
                 reason=reason,
                 actor_id=actor.actor_id,
                 actor_email=actor.actor_email,
@@ -112,6 +130,8 @@ def adjust(
         if seconds > 0:
             note_full(line)
         details = {"seconds": seconds, "reason": reason}
+        if corrects:
+            details["corrects_number"] = corrects.seq
         record(actions.WALLET_ADJUSTED, resource=wallet, actor=actor, now=now, details=details)
         return line
 

@@ -91,7 +91,8 @@ def _sell(request: UserRequest, client: Client, form: SellForm) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def wallet_adjust(request: UserRequest, client_id: UUID) -> HttpResponse:
     client = client_or_404(client_id)
-    form = AdjustForm(request.POST or None)
+    asked_for = {"corrects": request.GET.get("line", "")}
+    form = AdjustForm(request.POST or None, client=client, initial=asked_for)
     if request.method == "POST" and form.is_valid():
         try:
             return _adjust(request, client, form)
@@ -113,13 +114,13 @@ def wallet_adjust(request: UserRequest, client_id: UUID) -> HttpResponse:
 
 
 def _adjust(request: UserRequest, client: Client, form: AdjustForm) -> HttpResponse:
-    reason, now = form.cleaned_data["reason"], clock.now()
+    reason, line, now = form.cleaned_data["reason"], form.corrected, clock.now()
     if is_large(form.seconds):
         services.ask_credit(
             client=client,
             kind=Kind.ADJUST,
             seconds=form.seconds,
-            details={"reason": reason},
+            details={"reason": reason} | ({"corrects_number": line.seq} if line else {}),
             key=form.once_key,
             actor=request.user,
             now=now,
@@ -129,6 +130,7 @@ def _adjust(request: UserRequest, client: Client, form: AdjustForm) -> HttpRespo
         client=client,
         seconds=form.seconds,
         reason=reason,
+        corrects=line,
         key=str(form.once_key),
         actor=request.user,
         now=now,

@@ -197,7 +197,13 @@ def _ask_pdf(face: Face, kind: str, row: Invoice | Statement) -> HttpResponse:
 def usage(request: UserRequest, face: Face) -> HttpResponse:
     days = queries.usage_days(request.GET.get("days", ""))
     rows = queries.usage_by_campaign(client=face.client, days=days, now=clock.now())
-    context = face.context(request, rows=rows, days=days, choices=queries.USAGE_DAYS)
+    context = face.context(
+        request,
+        rows=rows,
+        days=days,
+        choices=queries.USAGE_DAYS,
+        ledger_url=face.url("wallet-detail" if face.is_agency else "wallet"),
+    )
     return render(request, "billing/usage.html", context)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import StreamingHttpResponse
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from billing import queries
 from billing.forms import LedgerFilterForm
@@ -29,12 +30,17 @@ def wallet_context(request: HttpRequest, *, client: Client, now: datetime) -> di
     paginator = queries.CappedPaginator(
         queries.ledger_lines(client=client, chosen=chosen), PAGE_SIZE
     )
+    page = paginator.get_page(request.GET.get("page"))
+    campaign_id = chosen.campaign_id
     rate = current_rate(client=client, now=now)
     return {
         "overview": queries.wallet_overview(client=client, rate=rate, now=now),
         "form": form,
         "chosen": chosen,
-        "page": paginator.get_page(request.GET.get("page")),
+        "campaign_label": campaign_id
+        and (queries.campaign_label(client=client, campaign_id=campaign_id) or _("a campaign")),
+        "page": page,
+        "rows": queries.with_corrections(page.object_list, client=client),
         "paginator": paginator,
     }
 

@@ -272,3 +272,54 @@ def test_keeps_back_the_minutes_of_a_large_sale_until_it_was_paid(
 
     assert balances(acme)[0] == before
     assert Payment.objects.get(reference="INV-7").status == Payment.Status.PENDING
+
+
+def test_names_the_line_that_a_correction_corrects(
+    browser, browse, alice, small_limit, wallet, acme
+):
+    sue = browse(UserFactory.create(email="sue@convomono.test", role="super_admin"))
+    page = text(browser.get(of(acme, "wallet/")))
+    assert f"{of(acme, 'adjust/')}?line=1" in page
+    assert "Corrected by" not in page
+    assert 'value="1"' in text(browser.get(of(acme, "adjust/?line=1")))
+    assert browser.get(of(acme, "adjust/?line=x")).status_code == 200
+
+    for minutes in ("-1", "11"):  # the second is large: somebody else makes it
+        key = str(uuid7())
+        form = {"key": key, "minutes": minutes, "reason": "Typo", "corrects": "1"}
+        for _ in range(2):
+            browser.post(of(acme, "adjust/"), form)
+        other = browser.post(of(acme, "adjust/"), {**form, "corrects": ""})
+        assert other.status_code == 422
+    row = CreditRequest.objects.get()
+    assert "Corrects no. 1" in text(sue.get(MONEY + "requests/"))
+    sue.post(f"{MONEY}requests/{row.pk}/approve/")
+
+    first = Transaction.objects.get(seq=1)
+    assert list(
+        Transaction.objects.filter(type="adjust").order_by("seq").values_list("corrects_id")
+    ) == [(first.pk,), (first.pk,)]
+    assert services.audit_ledger(client_id=acme.pk) == []
+    for page in (text(browser.get(of(acme, "wallet/"))), text(browse(alice).get("/app/billing/"))):
+        assert page.count("Corrects no. 1 (Purchase)") == 2
+        assert "Corrected by no. 2" in page and "Corrected by no. 3" in page
+
+
+@pytest.mark.parametrize("number", ["2", "0", "-1", "x", "9" * 30])
+def test_corrects_no_line_that_is_not_there(browser, wallet, acme, rival, number):
+    open_wallet(rival, seconds=60)
+    services.adjust(client=rival, seconds=1, reason="x", key="k", actor=TESTS, now=NOW)
+    form = {"key": str(uuid7()), "minutes": "1", "reason": "Typo", "corrects": number}
+
+    assert browser.post(of(acme, "adjust/"), form).status_code == 422
+    with pytest.raises(services.ForeignLine):
+        services.adjust(
+            client=acme,
+            seconds=1,
+            reason="x",
+            key="k",
+            corrects=Transaction.objects.get(client=rival, seq=2),
+            actor=TESTS,
+            now=NOW,
+        )
+    assert not Transaction.objects.filter(client=acme, type="adjust").exists()

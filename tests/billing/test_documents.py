@@ -19,10 +19,11 @@ from accounts.models import Client
 from audit.models import AuditLog
 from billing import documents, jobs, services
 from billing.documents import COLUMNS, paper, statement_rows
-from billing.models import Invoice, Payment, Seller, Statement
+from billing.models import Invoice, Payment, Reservation, Seller, Statement
 from billing.services import invoices
 from billing.views import verify
 from convomono.lib import files
+from convomono.lib.ids import uuid7
 from convomono.lib.pdf import PdfUnavailable
 from telephony.models import Call
 from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
@@ -631,6 +632,30 @@ def test_shows_what_each_campaign_used(browse, alice, month, acme):
     assert "No calls were billed" in text(browse(alice).get("/app/billing/usage/?days=7"))
     for page in ("usage/?days=", "payments/?page="):
         assert browse(alice).get(f"/app/billing/{page}{'9' * 5000}").status_code == 200
+
+
+def test_leads_from_usage_to_the_lines_of_a_campaign(browse, alice, root, acme):
+    open_wallet(acme, seconds=1000)
+    launch, other = Launch(acme, 300), Launch(acme, 120)
+    launch.dial().end(45)
+    Reservation.objects.filter(batch_call_id=launch.batch_call_id).update(label="Autumn")
+    for browser, usage, ledger in (
+        (browse(alice), "/app/billing/usage/", "/app/billing/"),
+        (
+            browse(root),
+            f"/agency/clients/{acme.pk}/usage/",
+            f"/agency/clients/{acme.pk}/wallet/",
+        ),
+    ):
+        lines = f"{ledger}?campaign={launch.campaign_id}"
+        assert f'href="{lines}"' in text(browser.get(usage, {"days": "365"}))
+        page = text(browser.get(f"{lines}&type=reserve", HTTP_HX_REQUEST="true"))
+        assert "Only lines of Autumn." in page
+        assert f'href="{ledger}?type=reserve"' in page
+        assert page.count(">5.00</td>") == 1 and ">2.00</td>" not in page
+        assert "Only lines" not in text(browser.get(ledger))
+        assert "Only lines of a campaign." in text(browser.get(f"{ledger}?campaign={uuid7()}"))
+        assert ">2.00</td>" in text(browser.get(f"{ledger}?campaign={other.campaign_id}"))
 
 
 def test_makes_no_statement_of_months_before_the_account(browse, alice, acme):

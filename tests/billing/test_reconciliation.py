@@ -572,3 +572,24 @@ def test_shows_the_calls_of_the_month_that_is_asked_for(browse, root, launch, bo
 
     assert "Connected calls" in november and "Connected calls" not in october
     assert "?month=2026-11" in october
+
+
+def test_leaves_at_one_press_what_is_billed_rightly(browse, root, launch, books):
+    doubled = talked(launch, books, "first")
+    books.add("second", started_at=NOW, ms=60_000, attempt_id=doubled.attempt_id)
+    talked(launch, books, "rounded", ms=59_500)
+    talked(launch, books, "longer", ms=75_000)
+    run = compare(books)
+    browser, ready = browse(root), "Nothing is billed wrongly"
+    page = text(browser.get(f"{PAGE}{run.pk}/"))
+
+    assert page.count(f'value="{ready}"') == 2
+    assert {name: row.is_left_at_once for name, row in found().items()} == {
+        "second": True,
+        "rounded": True,
+        "longer": False,
+    }
+    for name in ("second", "rounded"):
+        address = f"/agency/money/differences/{found()[name].pk}/resolve/"
+        browser.post(address, {"step": "excuse", "reason": ready})
+        assert (found()[name].status, found()[name].reason) == ("resolved", ready)

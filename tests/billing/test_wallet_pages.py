@@ -159,7 +159,7 @@ def test_asks_the_same_number_of_queries_however_long_the_ledger(
     browser = browse(alice)
     browser.get(PAGE)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         browser.get(PAGE)
 
 
