@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.days import DayField
 from leads.doors import campaigns
+from leads.imports.places import assigned_zones
 from leads.lead_table import COLUMNS, SORTS, USUAL_COLUMNS
 from leads.models import Lead
 from leads.queries import import_choices
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from accounts.models import Client
 
 _ANY = ("", _("Any"))
-_ZONES = (
+_USUAL = (
     *("America/New_York", "America/Chicago", "America/Denver", "America/Phoenix"),
     *("America/Los_Angeles", "America/Anchorage", "Pacific/Honolulu", "America/Toronto"),
     *("Europe/London", "Europe/Dublin", "Europe/Berlin", "Europe/Paris", "Europe/Madrid"),
     *("Australia/Sydney", "Asia/Kolkata"),
 )
+_ZONES = (*_USUAL, *sorted(assigned_zones() - set(_USUAL)))
 # The classes of `telephony.rules.OutcomeClass`, a room that this one doesn't know.
 _OUTCOMES = [
     _ANY,

@@ -134,11 +134,18 @@ def _unpacked(stream: IO[bytes], entry: zipfile.ZipInfo) -> IO[bytes]:
     return out
 
 
-def sheet_names(stream: IO[bytes]) -> list[str]:
-    """Return the names of a workbook's sheets."""
+def sheet_sizes(stream: IO[bytes]) -> dict[str, int]:
+    """
+    Return a workbook's sheets by name, and how many rows each says it has; 0 if it doesn't.
+
+    That is an estimate for people and no more: it is whatever the file says, up to what a sheet can have.
+    """
     try:
         book = openpyxl.load_workbook(stream, read_only=True, keep_links=False)
-        return [sheet.title for sheet in book.worksheets]
+        return {
+            sheet.title: max(0, min(sheet.max_row or 0, MAX_SHEET_ROWS))
+            for sheet in book.worksheets
+        }
     except Exception as exc:  # a broken workbook raises what it likes in openpyxl
         raise FileUnreadable("binary") from exc
     finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 
 from convomono.lib.phone import time_zones
+from convomono.lib.split_areas import SPLIT_AREAS
 
 _E, _C, _M, _P = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
 _DETROIT, _INDY, _BOISE = "America/Detroit", "America/Indiana/Indianapolis", "America/Boise"
@@ -126,6 +128,12 @@ _BY_ZIP = {
     for span in spans.split()
     for prefix in range(int(span[:3]), int(span[4:]) + 1)
 }
+
+
+def assigned_zones() -> frozenset[str]:
+    """Return every zone that a state, a province, a ZIP or an area code that spans several gives to a lead."""
+    places = (zones for _name, zones, *_letters in (*_STATES.values(), *_PROVINCES.values()))
+    return frozenset(chain(*places, *_ONE_SIDE.values(), *SPLIT_AREAS.values()))
 
 
 def is_state(said: str) -> bool:

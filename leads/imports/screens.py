@@ -271,9 +271,9 @@ class Progress:
 
 
 def import_progress(lead_import: LeadImport) -> Progress:
-    """Return what the progress page shows; the total of a workbook is unknown (0) at first."""
+    """Return what the progress page shows; the total is unknown (0) if the file doesn't say, or has more than it says."""
     done, rate = lead_import.rows_done, lead_import.rows_per_second
-    total = max(lead_import.rows_total, done) if lead_import.rows_total else 0
+    total = lead_import.rows_total if lead_import.rows_total >= done else 0
     left = (total - done) // rate + 1 if rate and total else None
     undone = sum(n for n in lead_import.undo_counts.values() if isinstance(n, int))
     return Progress(done=done, total=total, rows_per_second=rate, seconds_left=left, undone=undone)

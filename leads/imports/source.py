@@ -14,7 +14,7 @@ from leads.imports.cells import day_of
 from leads.imports.packed import (
     FileRefused,
     refuse_bombs,
-    sheet_names,
+    sheet_sizes,
     table_in_zip,
     workbook_rows,
 )
@@ -72,7 +72,8 @@ def detect(stream: IO[bytes], sniffer: csvio.TextSniffer) -> Detected:
     with _told():
         if found["format"] == "xlsx":
             refuse_bombs(stream)
-            found["sheets"] = sheet_names(stream)
+            sizes = sheet_sizes(stream)
+            found["sheets"], found["sheet_rows"] = list(sizes), list(sizes.values())
         else:
             found["encoding"] = sniffer.encoding()
             found["delimiter"] = _delimiter(stream, found["encoding"])

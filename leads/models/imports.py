@@ -15,7 +15,7 @@ class Detected(TypedDict):
     What was found in the file: `format` is "csv" or "xlsx", `samples` the first rows after the header.
 
     `delimiter` and `encoding` are empty for a workbook, whose `sheets` are named and whose `sheet` is
-    read (the first if it isn't said). Without a header its names are made up. `skipped` is how many rows
+    read (the first if it isn't said); `sheet_rows` is what each of them says of its length. Without a header its names are made up. `skipped` is how many rows
     with text stand above it.
     """
 
@@ -27,6 +27,7 @@ class Detected(TypedDict):
     samples: list[list[str]]
     sheet: NotRequired[str]
     sheets: NotRequired[list[str]]
+    sheet_rows: NotRequired[list[int]]
     skipped: NotRequired[int]
 
 

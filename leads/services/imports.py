@@ -115,9 +115,18 @@ def start_import(
 
 
 def _estimate(sniffer: TextSniffer, found: Detected) -> int:
-    """Return about how many rows a text has below its header; 0, unknown, of a workbook."""
-    above = found["has_header"] + found.get("skipped", 0)
-    return max(sniffer.lines - above, 0) if found["format"] == "csv" else 0
+    """Return about how many rows a table has below its header; 0 if a workbook doesn't say."""
+    if found["format"] != "csv":
+        return _workbook_estimate(found)
+    return max(sniffer.lines - found["has_header"] - found.get("skipped", 0), 0)
+
+
+def _workbook_estimate(found: Detected) -> int:
+    """Return how many rows the sheet says it has below its header; 0 if that can't be, or it doesn't."""
+    sizes = dict(zip(found.get("sheets", ()), found.get("sheet_rows", ()), strict=False))
+    said = sizes.get(found.get("sheet", ""), next(iter(sizes.values()), 0))
+    rows = said - found["has_header"] - found.get("skipped", 0)
+    return rows if rows >= len(found["samples"]) else 0
 
 
 def _looked_through(stream: IO[bytes]) -> tuple[str, TextSniffer, int]:
@@ -193,6 +202,7 @@ def _map_anew(lead_import: LeadImport, found: Detected) -> None:
         _MAPPED,
         Status.UPLOADED,
         detected=found,
+        **({"rows_total": _workbook_estimate(found)} if found["format"] == "xlsx" else {}),
         mapping={},
         counts={},
         zones={},

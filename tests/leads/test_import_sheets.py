@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
+import zipfile
 from datetime import date, datetime, time
 
 import openpyxl
+import pytest
 
 from campaigns.services.enrolment import CampaignTarget
 from campaigns.variables import VariableRule
+from leads.imports.screens import import_progress
 from leads.models import Lead
+from leads.services.imports import read_import_again
+from tests.factories.leads import upload
 
 
 def people() -> dict[str, tuple[str, str, str]]:
@@ -127,3 +133,49 @@ def test_reads_days_and_times_of_a_workbook_as_people_see_them(imported, target)
     first, second = (target.enrolled[f"+1212555010{n}"].dynamic_vars for n in (1, 2))
     assert first == {"day": "2026-05-01", "at": "2026-05-01 14:30", "hour": "09:05"}
     assert second == {"day": "2026-05-02", "at": "2026-05-01 14:30:07", "hour": "09:05:01"}
+
+
+def two_sheets(dimension: str | None = None) -> bytes:
+    """Return a workbook of 30 and 50 people, whose first sheet says of its size what it is told to."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for sheet, rows in ((book.active, 30), (book.create_sheet("More"), 50)):
+        assert sheet is not None
+        sheet.append(["Phone"])
+        for n in range(rows):
+            sheet.append([f"21255501{n:02}"])
+    book.save(out)
+    if dimension is None:
+        return out.getvalue()
+    changed = io.BytesIO()
+    with zipfile.ZipFile(out) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name.endswith("sheet1.xml"):
+                said = f'<dimension ref="{dimension}"/>' if dimension else ""
+                data = re.sub(rb"<dimension [^>]*/>", said.encode(), data)
+            new.writestr(name, data)
+    return changed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("dimension", "total"),
+    [(None, 30), ("", 0), ("A1:A1", 0), ("A1:XFD1048576", 1_048_575), ("A1:B99999999", 1_048_575)],
+)
+def test_knows_about_how_many_rows_a_workbook_has_before_it_is_read(alice, dimension, total):
+    row = upload(alice, two_sheets(dimension))
+
+    assert row.rows_total == total
+    row.rows_done, row.rows_per_second = 20, 10
+    told = import_progress(row)
+    assert (told.total, told.seconds_left is None) == (total, total == 0)
+
+
+def test_counts_the_sheet_that_is_read_and_no_more_than_it_says(alice, imported):
+    row = upload(alice, two_sheets())
+    read_import_again(lead_import=row, reading={"sheet": "More", "has_header": True})
+    row.refresh_from_db()
+    assert row.rows_total == 50
+
+    row.rows_done, row.rows_per_second = 51, 10
+    assert (import_progress(row).total, import_progress(row).seconds_left) == (0, None)
+    assert imported(two_sheets("A1:XFD1048576"), commit=False).rows_total == 30

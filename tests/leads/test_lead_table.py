@@ -11,7 +11,9 @@ import pytest
 from audit.models import AuditLog
 from campaigns.services.enrolment import enrol_lead
 from convomono.lib.pages import keyset_page
+from convomono.lib.split_areas import SPLIT_AREAS
 from leads import lead_table
+from leads.imports.places import place_of
 from leads.lead_table import SORTS, lead_lines, leads_matching, order_of
 from leads.models import Lead, SavedView, zone_mark
 from leads.services.erasure import erase_lead
@@ -73,6 +75,17 @@ def test_counts_days_in_the_clients_zone(browse, vera, acme):
     page = browse(vera).get("/app/leads/?added_from=2026-11-23&added_to=2026-11-23").text
 
     assert names(page) == ["Evening"]
+
+
+def test_offers_every_zone_that_leads_are_given(browse, vera, acme):
+    places = ["MI", "ID", "IN", "BC", "NS", "AZ"]
+    given = {zone for place in places for c in ("US", "CA") for zone in place_of(c, place, "")[1]}
+    given |= {zone for zones in SPLIT_AREAS.values() for zone in zones}
+    page = browse(vera).get("/app/leads/").text
+
+    assert {"America/Detroit", "America/Boise", "America/Vancouver"} < given
+    assert [zone for zone in given if f'value="{zone}"' not in page] == []
+    assert page.count('value="America/New_York"') == 1
 
 
 def test_finds_no_zone_by_its_name(browse, vera, acme):
@@ -326,10 +339,10 @@ def test_keeps_what_the_form_does_not_ask_for(browse, mia, acme):
 
 @pytest.mark.parametrize("asked", ["+1 212 555 0177", "(212) 555-0177", "555 0177", "0177 212"])
 def test_finds_a_number_however_its_digits_are_grouped(browse, vera, acme, asked):
-    LeadFactory.create(client=acme, first_name="Ada", phone_number="+12125550177")
+    LeadFactory.create(client=acme, first_name="Zelda", phone_number="+12125550177")
     LeadFactory.create(client=acme, first_name="Bob", phone_number="+13125550101")
 
     page = browse(vera).get("/app/leads/", {"q": asked}).text
 
-    assert ("Ada" in page) == (asked != "0177 212")  # seven digits are one number
+    assert ("Zelda" in page) == (asked != "0177 212")  # seven digits are one number
     assert "Bob" not in page
