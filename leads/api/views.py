@@ -6,6 +6,7 @@ import io
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
 from rest_framework.exceptions import PermissionDenied, ValidationError
@@ -123,6 +124,7 @@ def _started(user: User, data: dict[str, Any], target: ImportTarget | None) -> L
         stream=upload or io.BytesIO(data["csv"].encode()),
         consent=consent,
         agreement=Agreement(is_by_row=kind == "columns"),
+        max_bytes=settings.LEAD_UPLOAD_MAX_BYTES,
         actor=user,
         now=clock.now(),
     )

@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from leads.forms.consent import ConsentFields
+from leads.imports.packed import MAX_TEXTS_BYTES, MAX_UNPACKED_BYTES, MEGABYTE
 from leads.models import Consent
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from django.core.files.uploadedfile import UploadedFile
 
-MEGABYTE = 1024 * 1024
 BY_ROW = "columns"  # the file's own columns say who agreed and when
 PROOF_MAX_BYTES = 10 * MEGABYTE
 PROOFS = {"pdf", "png", "jpg", "jpeg", "txt", "eml", "html", "docx"}
@@ -75,9 +75,14 @@ class UploadForm(ConsentFields):
         last: Any = list(cast("Iterable[Any]", kinds.choices))[-1]
         kinds.choices = [("", _("Choose …")), *Consent.Kind.choices, by_row, last]
         self.fields["file"].help_text = _(
-            "CSV, TSV, Excel (.xlsx) or one of them in a ZIP, up to %(size)d MB and 1,000,000 rows. "
-            "Columns are matched in the next step."
-        ) % {"size": max(max_bytes // MEGABYTE, 1)}
+            "CSV, TSV, Excel (.xlsx) or one of them in a ZIP, up to %(size)d MB (unpacked too) and "
+            "1,000,000 rows. A workbook may unpack to %(book)d MB, %(texts)d of them texts: save a "
+            "larger one as CSV. Columns are matched in the next step."
+        ) % {
+            "size": max(max_bytes // MEGABYTE, 1),
+            "book": MAX_UNPACKED_BYTES // MEGABYTE,
+            "texts": MAX_TEXTS_BYTES // MEGABYTE,
+        }
 
     def clean_file(self) -> UploadedFile[bytes] | None:
         upload: UploadedFile[bytes] | None = self.cleaned_data["file"]

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from convomono.lib.csvio import clean_cell
 from convomono.lib.days import FIRST, LAST
-from convomono.lib.phone import is_country
+from convomono.lib.phone import NumberRefused, is_country
 from convomono.lib.words import without_controls
 
 _COUNTRIES = {
@@ -141,6 +141,9 @@ def split_tags(said: str) -> list[str]:
     return [tag.strip()[:40] for tag in tags if tag.strip()][:10]
 
 
+_A_DAY = re.compile(r"(19|20)\d\d-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?\s*\Z")
+
+
 def plain_cell(cell: str) -> str:
     """Return a cell cleaned, and what stands in a formula that is a text only: ="02115"."""
     cell = clean_cell(cell)
@@ -149,13 +152,22 @@ def plain_cell(cell: str) -> str:
     return cell
 
 
+def is_iso_day(cell: str) -> bool:
+    """Tell whether a cell is a day as workbooks give it, with a time or without: no phone number, whatever its digits."""
+    return _A_DAY.match(cell) is not None
+
+
 def whole_number(cell: str) -> str:
     """
     Return a number as it was before a spreadsheet took it for a quantity.
 
     "2125550101.0" loses its decimals. "2.125550101E+09" is put together again, if no digit is gone:
     what was rounded stays as it is and is refused.
+
+    :raises NumberRefused: if the spreadsheet took it for a day ("2026-05-01"): some country has such a number
     """
+    if cell[4:5] == "-" and is_iso_day(cell):
+        raise NumberRefused("phone_damaged")
     if "." not in cell and "," not in cell:
         return cell
     text = cell.strip()

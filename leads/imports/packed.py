@@ -17,8 +17,9 @@ from convomono.lib.csvio import FileUnreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_UNPACKED_BYTES = 400 * 1024 * 1024
-MAX_TEXTS_BYTES = 64 * 1024 * 1024  # the workbook's shared texts are held in memory
+MEGABYTE = 1024 * 1024
+MAX_UNPACKED_BYTES = 400 * MEGABYTE
+MAX_TEXTS_BYTES = 64 * MEGABYTE  # the workbook's shared texts are held in memory
 MAX_RATIO = 200
 MAX_ENTRIES = 2000
 MAX_DIRECTORY_BYTES = 2 * 1024 * 1024  # what lists so many entries is far below
@@ -35,11 +36,11 @@ class FileRefused(Exception):
     """The file can't be imported; the message tells a person what to do."""
 
 
-def refuse_bombs(stream: IO[bytes]) -> None:
+def refuse_bombs(stream: IO[bytes], *, max_bytes: int = MAX_UNPACKED_BYTES) -> None:
     """
     Look at the sizes that a ZIP or workbook declares before anything of it is unpacked.
 
-    :raises FileRefused: if they are out of all proportion
+    :raises FileRefused: if they are out of all proportion, or more than `max_bytes` in all
     """
     entries = _entries(stream)
     unpacked = sum(entry.file_size for entry in entries)
@@ -47,13 +48,18 @@ def refuse_bombs(stream: IO[bytes]) -> None:
     texts = sum(
         entry.file_size for entry in entries if entry.filename.endswith("sharedStrings.xml")
     )
-    if (
-        len(entries) > MAX_ENTRIES
-        or unpacked > MAX_UNPACKED_BYTES
-        or texts > MAX_TEXTS_BYTES
-        or unpacked > max(packed, 4096) * MAX_RATIO
-    ):
+    if len(entries) > MAX_ENTRIES or unpacked > max(packed, 4096) * MAX_RATIO:
         raise _refused()
+    if unpacked > max_bytes:
+        raise FileRefused(
+            _("Unpacked this file is larger than %d MB. Split it, or save it as CSV.")
+            % (max_bytes // MEGABYTE or 1)
+        )
+    if texts > MAX_TEXTS_BYTES:
+        raise FileRefused(
+            _("This workbook has more than %d MB of texts. Save it as CSV and upload that.")
+            % (MAX_TEXTS_BYTES // MEGABYTE)
+        )
 
 
 class _ShortReads:
@@ -90,9 +96,9 @@ def _refused() -> FileRefused:
     )
 
 
-def table_in_zip(stream: IO[bytes]) -> IO[bytes] | None:
+def table_in_zip(stream: IO[bytes], *, max_bytes: int) -> IO[bytes] | None:
     """
-    Return the one spreadsheet in a ZIP file, unpacked; None if the file is no such ZIP.
+    Return the one spreadsheet in a ZIP file, unpacked to at most `max_bytes`; None if the file is no such ZIP.
 
     :raises FileRefused: if it holds none or several, or unpacks to too much
     :raises FileUnreadable: if it is broken
@@ -103,7 +109,7 @@ def table_in_zip(stream: IO[bytes]) -> IO[bytes] | None:
     entries = _entries(stream)
     if any(entry.filename == _WORKBOOK for entry in entries):
         return None
-    refuse_bombs(stream)
+    refuse_bombs(stream, max_bytes=max_bytes)
     tables = [entry for entry in entries if _is_table(entry.filename)]
     if not tables:
         raise FileRefused(

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow, FileUnreadable
-from leads.imports.cells import day_of
+from leads.imports.cells import day_of, is_iso_day
 from leads.imports.packed import (
     FileRefused,
     refuse_bombs,
@@ -80,14 +80,14 @@ def detect(stream: IO[bytes], sniffer: csvio.TextSniffer) -> Detected:
         return _with_columns(stream, found, has_header=None)
 
 
-def unpacked(stream: IO[bytes]) -> IO[bytes]:
+def unpacked(stream: IO[bytes], *, max_bytes: int) -> IO[bytes]:
     """
     Return the spreadsheet in a ZIP file; the stream itself if it is none.
 
-    :raises FileRefused: with a sentence, if there isn't exactly one in it
+    :raises FileRefused: with a sentence, if there isn't exactly one in it, or it has more than `max_bytes`
     """
     with _told():
-        table = table_in_zip(stream)
+        table = table_in_zip(stream, max_bytes=max_bytes)
     stream.seek(0)
     return stream if table is None else table
 
@@ -161,7 +161,8 @@ def is_like_phone(cell: str) -> bool:
     """Tell whether a cell has the look of a phone number: 7 to 15 digits and little else."""
     digits = sum(map(str.isdigit, cell))
     others = sum(map(str.isalpha, cell))
-    return FEWEST_DIGITS <= digits <= MOST_DIGITS and not others and len(cell) <= 2 * digits
+    fits = FEWEST_DIGITS <= digits <= MOST_DIGITS and not others and len(cell) <= 2 * digits
+    return fits and not is_iso_day(cell)
 
 
 def _refuse_shape(found: Detected) -> None:

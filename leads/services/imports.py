@@ -15,7 +15,7 @@ from convomono.lib.db import atomic, on_commit
 from convomono.lib.files import delete_stored, new_name, open_stored, store
 from convomono.lib.jobs import enqueue
 from leads import jobs
-from leads.imports.packed import FileRefused
+from leads.imports.packed import MAX_UNPACKED_BYTES, FileRefused
 from leads.imports.source import detect, read_again, unpacked
 from leads.imports.undo import UNDO_FOR
 from leads.models import ImportOptions, LeadImport, LeadImportRow
@@ -58,7 +58,7 @@ class ImportMovedOn(Exception):
     """Somebody asked for a step that the import is past, or not yet at."""
 
 
-def start_import(
+def start_import(  # noqa: PLR0913  # what came, whose, how they agreed
     *,
     client: Client,
     campaign_id: UUID | None,
@@ -66,20 +66,21 @@ def start_import(
     stream: IO[bytes],
     consent: ConsentStatement | None,
     agreement: Agreement | None = None,
+    max_bytes: int = MAX_UNPACKED_BYTES,
     actor: Actor,
     now: datetime,
 ) -> LeadImport:
     """
     Take in an uploaded file: look at all of it once, keep it, and wait for its mapping.
 
-    Of a ZIP the one spreadsheet in it is kept. What `agreement` says comes on top of
+    Of a ZIP the one spreadsheet in it is kept, which has at most `max_bytes`. What `agreement` says comes on top of
     the consent statement. The digest is that of the file as it came.
 
     :raises FileRefused: with a sentence, if it is no table of people
     """
     agreement = agreement or Agreement()
     digest, sniffer, size = _looked_through(stream)
-    table = unpacked(stream)
+    table = unpacked(stream, max_bytes=max_bytes)
     try:
         if table is not stream:
             _outer, sniffer, _size = _looked_through(table)

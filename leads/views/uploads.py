@@ -99,6 +99,7 @@ def _start(request: ClientRequest, form: UploadForm, target: ImportTarget | None
             agreement=Agreement(
                 proof=Proof(proof.name or "", proof) if proof else None, is_by_row=form.is_by_row
             ),
+            max_bytes=settings.LEAD_UPLOAD_MAX_BYTES,
             actor=request.user,
             now=clock.now(),
         )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import openpyxl
 import phonenumbers  # noqa: TID251  # what the quick path is held to
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from accounts.models import Notification
@@ -221,6 +222,45 @@ def test_reads_the_one_spreadsheet_in_a_zip_file(imported):
 def test_refuses_a_zip_file_without_just_one_spreadsheet(alice, files, sentence):
     with pytest.raises(FileRefused, match=sentence):
         upload(alice, zipped(**files))
+
+
+def test_takes_as_much_out_of_a_zip_file_as_would_be_taken_without_one(browse, mia, settings):
+    data = b"name,phone\n" + b"".join(b"Ada,21255501%02d\n" % n for n in range(99))
+    consent = {"consent_kind": "express", "consent_source": "Fair", "consent_on": "2026-11-01"}
+    archive = zipped(leads_dot_csv=data)
+
+    for cap, status in ((len(data), 302), (len(data) - 1, 422)):
+        settings.LEAD_UPLOAD_MAX_BYTES = cap
+        file = SimpleUploadedFile("leads.zip", archive)
+        answer = browse(mia).post("/app/imports/new/", {"file": file, **consent})
+        assert answer.status_code == status
+
+    assert "Unpacked this file is larger than 1 MB." in answer.text
+    assert "A workbook may unpack to 400 MB, 64 of them texts" in answer.text
+    row = LeadImport.objects.get()
+    assert row.rows_total == 99
+
+
+@pytest.mark.parametrize("country", ["US", "DK"])
+def test_takes_no_day_for_a_number(imported, country):
+    rows = "Ada,2026-05-01,\nBob,2026-05-01 14:30,\nCy,2026-05-01,+12125550101\n"
+
+    done = imported(f"name,phone,phone 2\n{rows}", country=country)
+
+    assert done.counts == {"phone_damaged": 2, "new": 1}
+    found = imported("Joined,Reach\n2026-05-01,2125550101\n2026-05-02,2125550102\n", commit=False)
+    assert found.mapping["fields"] == {"phone_number": 1}
+
+
+def test_names_how_much_text_a_workbook_may_have(alice, monkeypatch):
+    monkeypatch.setattr("leads.imports.packed.MAX_TEXTS_BYTES", 100)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/workbook.xml", "<workbook/>")
+        book.writestr("xl/sharedStrings.xml", b"0" * 101)
+
+    with pytest.raises(FileRefused, match="MB of texts"):
+        upload(alice, out.getvalue())
 
 
 def test_reads_the_sheet_somebody_names(alice, imported):
