@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import sqrt
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from django.utils.translation import gettext_lazy as _
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from convomono.lib.display import MISSING, duration, percent, usd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from django.utils.functional import _StrPromise as LazyText
 
@@ -26,13 +27,18 @@ class Figures:
     What the formulas stand on, all over one filter.
 
     People are counted by enrolment: loaded, eligible (loaded less those who were invalid, suppressed
-    or cancelled before any dial), dialled at least once, reached (spoke to a person), converted, exhausted, opted out. Dials,
-    connects, humans and machines count calls. Source of the symbols: docs/kpis.md.
+    or cancelled before any dial), dialled at least once (of them once, twice, three times, more often), reached (spoke to a
+    person), converted, exhausted, opted out. Dials, connects, humans, machines and transferred count calls; callbacks due and
+    kept are times that people asked for. Source of the symbols: docs/kpis.md.
     """
 
     loaded: int = 0
     eligible: int = 0
     dialled: int = 0
+    dialled_once: int = 0
+    dialled_twice: int = 0
+    dialled_thrice: int = 0
+    dialled_more: int = 0
     reached: int = 0
     converted: int = 0
     exhausted: int = 0
@@ -41,6 +47,9 @@ class Figures:
     connects: int = 0
     humans: int = 0
     machines: int = 0
+    transferred: int = 0
+    callbacks_due: int = 0
+    callbacks_kept: int = 0
     talk_ms: int = 0
     human_talk_ms: int = 0
     billed_seconds: int = 0
@@ -208,12 +217,44 @@ _FORMULAS = (
         lambda f: f.reached,
     ),
     _Formula(
+        "transfer_rate",
+        _("Transfer rate"),
+        _("Calls that ended by a transfer to somebody else ÷ calls a person answered."),
+        "ratio",
+        lambda f: f.transferred,
+        lambda f: f.humans,
+    ),
+    _Formula(
+        "callback_kept_rate",
+        _("Calls back kept"),
+        _("Calls back dialled within 15 minutes of the asked time ÷ calls back that were due."),
+        "ratio",
+        lambda f: f.callbacks_kept,
+        lambda f: f.callbacks_due,
+    ),
+    _Formula(
         "attempts_per_lead",
         _("Attempts per lead"),
         _("Dials ÷ leads dialled at least once."),
         "number",
         lambda f: f.dials,
         lambda f: f.dialled,
+    ),
+    *(
+        _Formula(
+            code,
+            label,
+            _("Leads dialled that often ÷ leads dialled at least once."),
+            "ratio",
+            attrgetter(code),
+            lambda f: f.dialled,
+        )
+        for code, label in (
+            ("dialled_once", _("Dialled once")),
+            ("dialled_twice", _("Dialled twice")),
+            ("dialled_thrice", _("Dialled three times")),
+            ("dialled_more", _("Dialled four times or more")),
+        )
     ),
     _Formula(
         "attempts_per_contact",
@@ -264,6 +305,14 @@ _FORMULAS = (
         lambda f: f.converted,
     ),
     _Formula(
+        "effective_rate",
+        _("Effective rate per minute"),
+        _("What the calls were charged ÷ billed minutes."),
+        "micros",
+        lambda f: f.client_cost_micros,
+        lambda f: f.billed_seconds / 60,
+    ),
+    _Formula(
         "minutes_per_conversion",
         _("Minutes per conversion"),
         _("Connected minutes ÷ leads who reached the goal."),
@@ -277,6 +326,30 @@ _FORMULAS = (
 def kpis(figures: Figures) -> list[Kpi]:
     """Compute every KPI a client may see; agency-only figures (cost, margin) are not among them."""
     return [_computed(formula, figures) for formula in _FORMULAS]
+
+
+def talk_kpis(lengths: Mapping[int, int]) -> list[Kpi]:
+    """
+    Compute the median and the 90th percentile of talk, in whole seconds.
+
+    `lengths` says for each length in seconds how many calls a person answered were that long.
+    """
+    half = _("Half of the calls a person answered were this long or shorter.")
+    most = _("Nine of ten calls a person answered were this long or shorter.")
+    return [
+        Kpi("talk_median", _("Median talk time"), half, "seconds", percentile(lengths, 50)),
+        Kpi("talk_p90", _("Talk time of nine in ten"), most, "seconds", percentile(lengths, 90)),
+    ]
+
+
+def percentile(counts: Mapping[int, int], per_cent: int) -> int | None:
+    """Return the smallest value that so many per cent don't exceed (the nearest rank); None of nothing."""
+    wanted, seen = -(-sum(counts.values()) * per_cent // 100), 0
+    for value in sorted(counts):
+        seen += counts[value]
+        if seen >= wanted:
+            return value
+    return None
 
 
 def _computed(formula: _Formula, figures: Figures) -> Kpi:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 
 from campaigns.models import Enrolment
 from reporting.metrics import Figures
 from reporting.models import DailyStat
+from telephony.corrections import corrections_meaning
+from telephony.models import Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,8 @@ _SUMS = (
     "client_cost_micros",
     "retell_cost_micros",
 )
+# How Retell says that a call was handed to somebody else, cold or after a word with them.
+TRANSFERRED = ("call_transfer", "transfer_bridged")
 _Status = Enrolment.Status
 _NOT_ELIGIBLE = (_Status.INVALID, _Status.SUPPRESSED, _Status.CANCELLED)
 
@@ -39,6 +44,10 @@ def campaign_figures(*, client_id: UUID, campaign_id: UUID) -> Figures:
         # Who opts out on a call was eligible when it was placed.
         eligible=Count("pk", filter=~Q(status__in=_NOT_ELIGIBLE) | Q(attempts_count__gt=0)),
         dialled=Count("pk", filter=Q(attempts_count__gt=0)),
+        dialled_once=Count("pk", filter=Q(attempts_count=1)),
+        dialled_twice=Count("pk", filter=Q(attempts_count=2)),
+        dialled_thrice=Count("pk", filter=Q(attempts_count=3)),
+        dialled_more=Count("pk", filter=Q(attempts_count__gt=3)),
         reached=Count("pk", filter=Q(was_reached=True)),
         converted=Count("pk", filter=Q(is_converted=True)),
         exhausted=Count("pk", filter=Q(status=_Status.EXHAUSTED)),
@@ -46,6 +55,43 @@ def campaign_figures(*, client_id: UUID, campaign_id: UUID) -> Figures:
     )
     calls = _sums(DailyStat.objects.filter(client_id=client_id, campaign_id=campaign_id))
     return _figures(calls) + Figures(**people)
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A campaign's calls that a person answered: how many were how many seconds long, and were transferred."""
+
+    lengths: dict[int, int]
+    transferred: int
+
+
+def campaign_talk(*, client_id: UUID, campaign_id: UUID) -> Talk:
+    """
+    Return how long a campaign's calls with people were; one query, and a row for each second there is.
+
+    Lengths are rounded up, as lists show them. A person's correction holds, tests don't count.
+    """
+    corrected = Q(corrected_outcome__in=corrections_meaning(Call.OutcomeClass.HUMAN))
+    reported = Q(corrected_outcome="", outcome_class=Call.OutcomeClass.HUMAN)
+    over = Call.objects.filter(client_id=client_id, campaign_id=campaign_id, status__in=Call.OVER)
+    up = F("duration_ms") + 999
+    rows = (
+        over.filter(corrected | reported, is_test=False)
+        .annotate(length_ms=up - up % 1000)
+        .values("length_ms")
+        .annotate(
+            calls=Count("pk"),
+            transferred=Count("pk", filter=Q(disconnection_reason__in=TRANSFERRED)),
+        )
+        .order_by()
+    )
+    lengths: dict[int, int] = {}
+    transferred = 0
+    for row in rows:
+        transferred += row["transferred"]
+        if row["length_ms"] is not None:
+            lengths[int(row["length_ms"]) // 1000] = row["calls"]
+    return Talk(lengths, transferred)
 
 
 def daily_figures(

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from campaigns.queries.callbacks import callbacks_kept
 from convomono.lib.charts import BarChart, Share, bar_chart, share_chart
-from reporting.metrics import Figures, Kpi, kpis
+from reporting.metrics import Figures, Kpi, kpis, talk_kpis
 from reporting.models import DailyStat, Report
-from reporting.queries.figures import campaign_figures, daily_figures
+from reporting.queries.figures import campaign_figures, campaign_talk, daily_figures
 from reporting.queries.versions import VersionFigures, version_figures
 from telephony.models import Call
 
@@ -80,13 +81,19 @@ def report_files(*, campaign: Campaign) -> ReportFiles:
 
 
 def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> CampaignReport:
-    """Gather a campaign's report; seven queries."""
-    figures = campaign_figures(client_id=client.pk, campaign_id=campaign.pk)
+    """Gather a campaign's report; eleven queries."""
+    talk = campaign_talk(client_id=client.pk, campaign_id=campaign.pk)
+    callbacks = callbacks_kept(campaign, now=now)
+    figures = campaign_figures(client_id=client.pk, campaign_id=campaign.pk) + Figures(
+        transferred=talk.transferred,
+        callbacks_due=callbacks.due,
+        callbacks_kept=callbacks.kept,
+    )
     return CampaignReport(
         campaign=campaign,
         client=client,
         figures=figures,
-        kpis=kpis(figures),
+        kpis=[*kpis(figures), *talk_kpis(talk.lengths)],
         outcomes=_outcomes(campaign),
         days=_days(campaign, client, now),
         reports=report_files(campaign=campaign).reports,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, strategies as st
 
-from reporting.metrics import Figures, Margin, kpis, wilson
+from reporting.metrics import Figures, Margin, kpis, percentile, talk_kpis, wilson
 
 FIGURES = Figures(
     loaded=100,
     eligible=80,
     dialled=60,
+    dialled_once=30,
+    dialled_twice=15,
+    dialled_thrice=9,
+    dialled_more=6,
     reached=20,
     converted=5,
     exhausted=8,
@@ -19,6 +25,9 @@ FIGURES = Figures(
     connects=72,
     humans=24,
     machines=48,
+    transferred=6,
+    callbacks_due=10,
+    callbacks_kept=9,
     talk_ms=3_600_000,
     human_talk_ms=2_400_000,
     billed_seconds=3_600,
@@ -47,6 +56,13 @@ FIGURES = Figures(
         ("cost_per_lead", 187_500),
         ("cost_per_conversion", 3_000_000),
         ("minutes_per_conversion", 12),
+        ("transfer_rate", 6 / 24),
+        ("callback_kept_rate", 9 / 10),
+        ("dialled_once", 30 / 60),
+        ("dialled_twice", 15 / 60),
+        ("dialled_thrice", 9 / 60),
+        ("dialled_more", 6 / 60),
+        ("effective_rate", 250_000),
     ],
 )
 def test_computes_each_figure_by_its_formula(code, value):
@@ -56,7 +72,7 @@ def test_computes_each_figure_by_its_formula(code, value):
 
 
 def test_shows_a_dash_where_there_is_nothing_to_divide_by():
-    assert {kpi.text for kpi in kpis(Figures())} == {"–"}
+    assert {kpi.text for kpi in [*kpis(Figures()), *talk_kpis({})]} == {"–"}
 
 
 def test_shows_an_interval_for_small_samples_only():
@@ -75,6 +91,17 @@ def test_keeps_the_interval_round_the_share(sample):
     assert interval is not None
     assert 0 <= interval.low <= part / whole + 1e-9
     assert part / whole - 1e-9 <= interval.high <= 1
+
+
+@given(st.lists(st.integers(0, 600), min_size=1), st.sampled_from([50, 90]))
+def test_takes_the_value_that_so_many_do_not_exceed(lengths, per_cent):
+    found = percentile(Counter(lengths), per_cent)
+
+    assert found == sorted(lengths)[-(-len(lengths) * per_cent // 100) - 1]
+
+
+def test_says_how_long_half_and_nine_in_ten_calls_are():
+    assert [kpi.value for kpi in talk_kpis({20: 5, 60: 4, 600: 1})] == [20, 60]
 
 
 def test_knows_no_interval_of_nothing():

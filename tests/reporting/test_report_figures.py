@@ -1,0 +1,129 @@
+"""What a campaign's report says of its calls and attempts: lengths, transfers, calls back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.template.loader import render_to_string
+
+from campaigns.models import Attempt, Enrolment
+from convomono.lib.ids import uuid7
+from reporting.models import DailyStat
+from reporting.queries.figures import Talk, campaign_talk
+from reporting.queries.reports import campaign_report
+from tests.factories.campaigns import enrol, make_ready
+from tests.factories.telephony import CallFactory
+
+HUMAN = {"status": "ended", "outcome_class": "human", "disconnection_reason": "user_hangup"}
+
+
+@pytest.fixture
+def campaign(acme, now):
+    return make_ready(acme, name="Winter check-ups")
+
+
+@pytest.fixture
+def call(campaign, acme):
+    def made(**values):
+        return CallFactory.create(client=acme, campaign_id=campaign.pk, **{**HUMAN, **values})
+
+    return made
+
+
+def talk(campaign):
+    return campaign_talk(client_id=campaign.client_id, campaign_id=campaign.pk)
+
+
+def test_tells_how_many_calls_with_people_were_how_long(campaign, call):
+    for duration_ms in (1, 1_000, 1_001, 2_000, 90_000, None):
+        call(duration_ms=duration_ms)
+
+    assert talk(campaign) == Talk({1: 2, 2: 2, 90: 1}, transferred=0)
+
+
+def test_counts_what_a_person_corrected_and_neither_tests_nor_others(campaign, call, acme):
+    call(duration_ms=5_000, corrected_outcome="machine")
+    call(duration_ms=6_000, outcome_class="machine", corrected_outcome="goal")
+    call(duration_ms=7_000, is_test=True)
+    call(duration_ms=8_000, status="ongoing")
+    call(duration_ms=9_000, outcome_class="machine")
+    CallFactory.create(client=acme, duration_ms=10_000, **HUMAN)  # of another campaign
+
+    assert talk(campaign) == Talk({6: 1}, transferred=0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "transferred"),
+    [("call_transfer", 1), ("transfer_bridged", 1), ("transfer_cancelled", 0), ("user_hangup", 0)],
+)
+def test_counts_a_call_as_transferred_when_it_ended_so(campaign, call, reason, transferred):
+    call(duration_ms=5_000, disconnection_reason=reason)
+
+    assert talk(campaign).transferred == transferred
+
+
+def test_reads_the_lengths_in_one_query_with_a_row_for_each_second(
+    campaign, call, django_assert_num_queries
+):
+    for number in range(40):
+        call(duration_ms=1_000 + number)
+
+    with django_assert_num_queries(1):
+        found = talk(campaign)
+
+    assert found.lengths == {1: 1, 2: 39}
+
+
+def test_shows_each_on_the_page_on_paper_and_in_what_is_kept(campaign, call, acme, now):
+    enrolled = list(enrol(campaign, 5))
+    for row, attempts in zip(enrolled, (1, 2, 2, 3, 7), strict=True):
+        Enrolment.objects.filter(pk=row.pk).update(attempts_count=attempts)
+    DailyStat.objects.create(
+        client=acme,
+        campaign_id=campaign.pk,
+        day=now.date(),
+        dials_count=15,
+        humans_count=4,
+        billed_seconds=240,
+        client_cost_micros=1_000_000,
+    )
+    for seconds, reason in ((20, "user_hangup"), (40, "call_transfer"), (60, ""), (600, "")):
+        call(duration_ms=seconds * 1000, disconnection_reason=reason)
+    asked = now - timedelta(hours=2)
+    for row, late in zip(enrolled, (timedelta(minutes=5), timedelta(minutes=20)), strict=False):
+        Attempt.objects.create(
+            client=acme,
+            campaign_id=campaign.pk,
+            enrolment=row,
+            lead_id=row.lead_id,
+            batch_call_id=uuid7(),
+            version_id=uuid7(),
+            phone_number=row.phone_number,
+            number=2,
+            status=Attempt.Status.ENDED,
+            callback_at=asked,
+            sent_at=asked + late,
+            created_at=asked,
+        )
+
+    page = campaign_report(campaign=campaign, client=acme, now=now)
+    said = {kpi.code: kpi.text for kpi in page.kpis}
+
+    assert {code: said[code] for code in EXPECTED} == EXPECTED
+    paper = render_to_string("reporting/pdf/campaign_report.html", {"page": page, "now": now})
+    for label in ("Transfer rate", "Calls back kept", "Dialled four times or more", "Median talk"):
+        assert label in paper
+
+
+EXPECTED = {
+    "transfer_rate": "25.0%",
+    "callback_kept_rate": "50.0%",
+    "dialled_once": "20.0%",
+    "dialled_twice": "40.0%",
+    "dialled_thrice": "20.0%",
+    "dialled_more": "20.0%",
+    "effective_rate": "$0.25",
+    "talk_median": "40 s",
+    "talk_p90": "10 min 0 s",
+}
