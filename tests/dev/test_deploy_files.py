@@ -103,6 +103,17 @@ def test_each_worker_serves_its_queues_and_notices_killed_ones(where: str, name:
     assert re.search(r"--worker-ttl[ =]45", line)
 
 
+def test_a_second_import_waits_for_no_first_one() -> None:
+    """Two bulk workers as it comes, in both places for servers."""
+    assert compose()["services"]["bulk"]["deploy"]["replicas"] == 2
+    first, more = (
+        read_unit(ROOT / "deploy" / "systemd" / f"convomono-bulk{end}.service") for end in ("", "@")
+    )
+    assert dict(first["Service"]) == dict(more["Service"])
+    assert more["Install"]["WantedBy"] == "convomono.target"
+    assert re.search(r"enable --now convomono\.target \S+ convomono-bulk@2\n", PAGE)
+
+
 def test_the_workers_serve_every_queue_once() -> None:
     served = [queue for queues in QUEUES.values() for queue in queues]
     assert sorted(served) == sorted(settings.RQ_QUEUES)
