@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -14,7 +15,6 @@ from campaigns.models import BatchCall, LaunchRequest, LaunchRule
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
-    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -47,6 +47,15 @@ def outdate_request(*, campaign_id: UUID, now: datetime) -> bool:
     title = _("The request to launch %s is out of date") % request.campaign.name
     tell_of(request, "outdated", title, now)
     return True
+
+
+def outdate_requests(*, campaign_ids: Collection[UUID], now: datetime) -> None:
+    """End the requests that wait for any of these campaigns, as `outdate_request` does. One query if none."""
+    keys = [str(one) for one in campaign_ids]
+    for key in list(
+        LaunchRequest.objects.filter(live_key__in=keys).values_list("live_key", flat=True)
+    ):
+        outdate_request(campaign_id=UUID(key), now=now)
 
 
 def wants_two_people(*, client_id: UUID) -> bool:

@@ -134,6 +134,8 @@ def contradictions(settings: Mapping[str, Any]) -> dict[str, str]:
         wrong["vocab_specialization"] = _("This works in English alone.")
     if settings["screening_identity"] and not settings["screening_purpose"]:
         wrong["screening_purpose"] = _("Say why you call, too.")
+    if settings["voicemail_action"] == "leave_message" and not settings["voicemail_message"]:
+        wrong["voicemail_message"] = _("Write the message that is left.")
     return wrong
 
 

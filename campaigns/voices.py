@@ -47,6 +47,12 @@ def voice_choices(gateway: RetellGateway) -> list[VoiceChoice]:
     return [VoiceChoice(**row) for row in kept]
 
 
+def known_name(voice_id: str) -> str:
+    """Return a voice's name from the last list that was had, without asking Retell; "" if it isn't there."""
+    rows = cache.get(_KEY) or cache.get(_SPARE, [])
+    return next((row["name"] for row in rows if row["voice_id"] == voice_id), "")
+
+
 @dataclass(frozen=True)
 class VoiceList:
     """The voices somebody looks at, and what they may filter by."""

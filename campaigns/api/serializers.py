@@ -10,6 +10,7 @@ from campaigns.api.settings import SettingsSerializer, merged
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.script import SCRIPT_MAX_CHARS, malformed
 from campaigns.services.authoring import CampaignContent, knowledge_text
+from campaigns.voices import known_name
 from convomono.lib import money
 from telephony.models import Call, VoiceAgent
 
@@ -67,6 +68,8 @@ class CampaignWriteSerializer(serializers.Serializer[CampaignContent]):
         kept = {name: getattr(before, name) for name in before.__dataclass_fields__}
         if "weekdays" in sent:
             sent["weekdays"] = tuple(sorted(set(sent["weekdays"])))
+        if sent.get("voice_id", before.voice_id) != before.voice_id:
+            sent["voice_name"] = known_name(sent["voice_id"])
         return CampaignContent(**{**kept, **sent})
 
 

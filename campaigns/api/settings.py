@@ -9,6 +9,7 @@ from rest_framework import serializers
 from campaigns import agent_choices, settings_schema
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling.callbacks import CALLBACK_FIELD
+from campaigns.script import malformed
 from campaigns.settings_schema import QUESTION_NAME, contradictions, with_defaults
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ class SettingsSerializer(serializers.Serializer[Any]):
     live_transcript = _yes_or_no()
     screening_identity = _words(120)
     screening_purpose = _words(200)
+
+    def validate_voicemail_message(self, text: str) -> str:
+        if wrong := malformed(text):
+            raise serializers.ValidationError(f"{wrong[0]!r} is no variable.", code="variable")
+        return text
 
     def validate_manners(self, manners: set[str]) -> list[str]:
         return sorted(manners)  # they are stored as JSON

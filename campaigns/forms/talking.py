@@ -270,8 +270,9 @@ class ConversationForm(StepForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         said = {name: data[name] for name in self.kept if name in data}
-        for name, sentence in settings_schema.contradictions({**self.kept, **said}).items():
-            self.add_error(name, sentence)
+        wrong = settings_schema.contradictions({**self.kept, **said})
+        for name in wrong.keys() & self.fields.keys():  # the others are another step's to mend
+            self.add_error(name, wrong[name])
         return data
 
     def more_settings(self) -> dict[str, Any]:

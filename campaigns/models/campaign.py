@@ -101,7 +101,7 @@ class CampaignVersion(AppendOnly):
     opening_line = models.CharField(max_length=600, blank=True)
     voice_id = models.CharField(max_length=80)
     voice_name = models.CharField(max_length=120, blank=True)
-    # Knowledge bases never change once they are indexed, so their ids say what it could look up.
+    # Their ids say what it could look up: once indexed they change no more, but for pages read again daily.
     knowledge_base_id = models.UUIDField(null=True, blank=True)
     shared_base_id = models.UUIDField(null=True, blank=True)
     settings = models.JSONField(default=dict)

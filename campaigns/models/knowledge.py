@@ -14,7 +14,8 @@ class KnowledgeBase(ClientOwned):
     One version of a set of sources that agents may consult; indexed at Retell under `provider_id`.
 
     Versions of one knowledge base share `family_id`, and `is_current` marks the one that campaigns get.
-    A version that was sent to Retell never changes: another text makes another version. What isn't
+    A version that was sent to Retell never changes: another text makes another version. Only pages with
+    `auto_refresh` are read again in place, by Retell, each day. What isn't
     `is_shared` holds the facts of a single campaign. Status: `draft` may still be edited; `indexing`
     is polled until `complete` or `error`; `retired` was deleted at Retell and can be indexed again.
     `tester_agent_id` is an agent at Retell that answers from this version alone, for the test page.

@@ -61,6 +61,10 @@ class KnowledgePage:
         return self.base.status == KnowledgeBase.Status.INDEXING
 
     @property
+    def is_used(self) -> bool:
+        return any(campaign.shared_base_id == self.base.pk for campaign in self.campaigns)
+
+    @property
     def users_elsewhere(self) -> int:
         """How many campaigns use another version of it."""
         return sum(campaign.shared_base_id != self.base.pk for campaign in self.campaigns)

@@ -9,6 +9,7 @@ from django.db.models import Max
 from audit import actions
 from audit.services import record
 from campaigns.knowledge_limits import room_left
+from campaigns.launch_requests import outdate_requests
 from campaigns.models import Campaign, KnowledgeBase, KnowledgeSource
 from convomono.lib import files
 from convomono.lib.db import IntegrityError, atomic, run_atomic
@@ -289,6 +290,7 @@ def use_version(*, base: KnowledgeBase, actor: Actor, now: datetime) -> list[Cam
         moving = list(users.exclude(status=Campaign.Status.ARCHIVED)[:MOST_CAMPAIGNS])
         for campaign in moving:
             _move(campaign, base, actor, now)
+        outdate_requests(campaign_ids=[one.pk for one in moving], now=now)
         if moving or not fresh.is_current:
             record(
                 actions.KNOWLEDGE_USED,

@@ -11,9 +11,10 @@ from django.db.models import Model, Q
 from audit import actions
 from audit.services import record
 from campaigns.agent_settings import MARK
+from campaigns.launch_requests import outdate_requests
 from campaigns.models import Campaign, KnowledgeBase
 from campaigns.services.preparing import mark_of
-from convomono.lib.db import atomic
+from convomono.lib.db import atomic, run_atomic
 from telephony.models import VoiceAgent
 from telephony.provider import NotFound, ProviderError
 
@@ -228,9 +229,14 @@ def _forget(missing: list[str], gateway: RetellGateway, now: datetime) -> list[U
         provider_id="", sent_at=None, status=KnowledgeBase.Status.RETIRED
     )
     again += _speaking_from_retired()
-    Campaign.objects.filter(pk__in=again, status=Campaign.Status.READY).update(
-        status=Campaign.Status.PREPARING, updated_at=now
-    )
+
+    def block() -> None:
+        outdate_requests(campaign_ids=again, now=now)
+        Campaign.objects.filter(pk__in=again, status=Campaign.Status.READY).update(
+            status=Campaign.Status.PREPARING, updated_at=now
+        )
+
+    run_atomic(block)
     preparing = Campaign.objects.filter(pk__in=again, status=Campaign.Status.PREPARING)
     return list(preparing.values_list("pk", flat=True))
 

@@ -102,7 +102,9 @@ def line_change(
     except queueing.NotDue:
         messages.info(request, _("%(who)s isn't due yet, and is called no sooner.") % {"who": who})
     except queueing.LaunchIsOver:
-        messages.info(request, _("The launch is over. Enrol the lead again to call them."))
+        messages.info(
+            request, _("The launch is over. Enrol the lead in another campaign to call them.")
+        )
     except queueing.NotInLine:
         messages.info(request, _("%(who)s isn't in line any more.") % {"who": who})
     else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from django.test import Client as Browser
 
 from accounts.api_keys import create_api_key
 from billing.models import Reservation
-from campaigns import settings_schema
+from campaigns import settings_schema, voices
 from campaigns.api.serializers import CampaignWriteSerializer
 from campaigns.models import BatchCall, Campaign, Enrolment
 from convomono.lib.ids import uuid7
@@ -25,11 +25,13 @@ from tests.factories.campaigns import (
     make_ready,
     run_batch,
 )
+from tests.fakes import FakeRetell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accounts.models import Client, User
+    from telephony.retell import RetellGateway
 
 API = "/api/v1/client/"
 
@@ -64,6 +66,24 @@ def test_takes_every_setting_that_the_wizard_has(browse, mia):
     expected = {**chosen, "manners": ["echo_verification", "high_empathy"]}
     assert made.json()["settings"] == expected
     assert Campaign.objects.get().settings == expected
+
+
+def test_names_a_voice_as_it_is_called(browse, mia):
+    voices.voice_choices(
+        cast("RetellGateway", FakeRetell())
+    )  # the wizard's list, as it was had last
+    campaign = make_draft(mia.client)  # Adrian
+    path = f"campaigns/{campaign.pk}/"
+
+    def name() -> str:
+        return Campaign.objects.get().voice_name
+
+    assert send(browse(mia), path, "patch", goal="Another").status_code == 200
+    assert name() == "Adrian"
+    send(browse(mia), path, "patch", voice_id="11labs-Anna")
+    assert name() == "Anna"
+    send(browse(mia), path, "patch", voice_id="custom_voice_1")
+    assert name() == ""  # its id is shown then
 
 
 def test_checks_a_change_together_with_what_is_kept(browse, mia):
@@ -115,6 +135,8 @@ def test_writes_reads_and_changes_a_campaign(browse, mia):
             "settings",
         ),
         ({"name": "A", "settings": {"screening_identity": "Acme"}}, "settings"),
+        ({"name": "A", "settings": {"voicemail_action": "leave_message"}}, "settings"),
+        ({"name": "A", "settings": {"voicemail_message": "{{two words}}"}}, "settings"),
         ({"name": "A", "settings": {"pronunciations": [["Sean"]]}}, "settings"),
     ],
 )

@@ -18,6 +18,7 @@ from campaigns.models import (
     Campaign,
     CampaignVersion,
     Enrolment,
+    KnowledgeBase,
     LaunchRequest,
     LaunchRule,
     ScriptVariable,
@@ -27,6 +28,7 @@ from campaigns.services import lifecycle
 from campaigns.services.approving import needs_approval, set_launch_rule
 from campaigns.services.authoring import content_of
 from campaigns.services.experimenting import Trial, start_experiment
+from campaigns.services.knowledge import use_version
 from campaigns.services.policies import Dialling, set_dialling
 from campaigns.services.topping_up import top_up
 from campaigns.services.variables import save_variables
@@ -320,6 +322,41 @@ def test_is_out_of_date_once_the_campaign_changed(alice, anton, strict, change):
     with pytest.raises(lifecycle.RequestOver):
         approve(request, anton)
     assert not BatchCall.objects.exists()
+
+
+def test_is_out_of_date_once_its_knowledge_moves_to_another_version(alice, strict):
+    family = uuid7()
+    old, new = (
+        KnowledgeBase.objects.create(
+            client=strict,
+            name="Opening hours",
+            number=number,
+            family_id=family,
+            is_shared=True,
+            is_current=number == 1,
+            status="complete",
+            created_at=NOW,
+        )
+        for number in (1, 2)
+    )
+    campaign = make_ready(strict, shared_base_id=old.pk)
+    enrol(campaign)
+    request = ask(campaign, alice)
+
+    use_version(base=new, actor=alice, now=LATER)
+
+    assert status(request) == "outdated"
+
+
+def test_is_out_of_date_once_its_agent_is_made_anew(alice, strict, retell):
+    campaign = make_ready(strict)
+    enrol(campaign)
+    request = ask(campaign, alice)
+
+    jobs.repair_workspace()  # Retell knows no such agent
+
+    campaign.refresh_from_db()
+    assert (campaign.status, status(request)) == ("preparing", "outdated")
 
 
 def test_is_out_of_date_once_there_are_further_leads(alice, anton, strict):

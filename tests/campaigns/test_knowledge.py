@@ -447,9 +447,13 @@ def test_writes_a_knowledge_base_by_plain_forms(browse, mia, retell, monkeypatch
     source = base.sources.get(title="Hours")
     browser.post(f"{url}remove/{source.pk}/")
 
+    assert "changes in this version, without another one" in browser.get(url).content.decode()
     browser.post(f"{url}index/", {"auto_refresh": "on"})
     jobs.index_knowledge(base_id=str(base.pk))
 
+    page = browser.get(url).content.decode()
+    assert "No campaign uses it yet" in page
+    make_draft(mia.client, shared_base_id=base.pk)
     page = browser.get(url).content.decode()
     assert "Campaigns look things up in this version." in page
     answer = browser.post(f"{url}ask/", {"question": "When?"}).content.decode()

@@ -72,6 +72,16 @@ def test_answers_htmx_with_the_part_and_the_news(browse, mia, batch_call):
     assert "<html" not in answer
 
 
+def test_says_what_is_possible_once_the_launch_is_over(browse, mia, batch_call):
+    lead = leads_of(batch_call)[0]
+    browse(mia).post(url(batch_call, lead, "remove"))
+    BatchCall.objects.update(status="finished")
+
+    answer = browse(mia).post(url(batch_call, lead, "return"), follow=True).content.decode()
+
+    assert "The launch is over. Enrol the lead in another campaign to call them." in answer
+
+
 def test_lets_in_whom_it_should(browse, vera, charlie, batch_call):
     lead = leads_of(batch_call)[0]
     assert browse().get(url(batch_call)).status_code == 302

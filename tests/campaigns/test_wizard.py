@@ -12,6 +12,7 @@ from campaigns import wizard
 from campaigns.agent_settings import agent_settings, llm_settings
 from campaigns.models import Campaign
 from campaigns.services.authoring import content_of, update_campaign
+from campaigns.settings_schema import DEFAULTS
 from campaigns.views import wizard as views
 from telephony.payloads import agent_body, llm_body
 from telephony.provider import Unavailable
@@ -388,6 +389,17 @@ def test_keeps_a_voice_that_was_chosen_and_not_saved_while_it_filters(browse, mi
     unknown = browse(mia).get(step(campaign, "voice") + "?voice_id=none").content.decode()
     assert re.search(r'value="11labs-Adrian"[^>]*checked', unknown)
     assert content_of(Campaign.objects.get()).voice_id == "11labs-Adrian"
+
+
+def test_names_no_field_of_another_step_as_wrong(browse, mia):
+    settings = {**DEFAULTS, "voicemail_action": "leave_message"}  # as a program could leave it
+    campaign = make_draft(mia.client, settings=settings)
+
+    answer = browse(mia).post(
+        step(campaign, "conversation"), {"vocab_specialization": "medical", "go": "voice"}
+    )
+
+    assert answer.status_code == 422
 
 
 def test_shows_the_voice_step_while_retell_is_away(browse, mia, voices):
