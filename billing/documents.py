@@ -7,6 +7,7 @@ from itertools import batched
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from billing.free_calls import free_calls_of
 from billing.models import Invoice, Reservation, Transaction
 from convomono.lib import money
 from convomono.lib.csvio import csv_lines
@@ -138,6 +139,7 @@ def csv_of(statement: Statement, totals: Totals) -> Iterator[str]:
     """
     Yield a statement as CSV, every cell safe for spreadsheets: a heading, its lines, a closing row.
 
+    Before that stands a row for each outcome of calls that cost nothing, as `statement` counted them.
     `totals` has the sums once all was taken. The closing row names the statement, so no two have
     the same bytes, not even of months without lines.
     """
@@ -146,8 +148,13 @@ def csv_of(statement: Statement, totals: Totals) -> Iterator[str]:
         yield COLUMNS
         for row in totals.counted(statement_rows(statement)):
             yield row.cells()
+        month = f"{statement.month:%Y-%m}"
+        for free in free_calls_of(statement):
+            told = {"time": month, "type": "free", "reference_id": free.outcome}
+            told["reason"] = f"Calls that cost nothing: {free.calls}"
+            yield [told.get(column, "") for column in COLUMNS]
         closing = {
-            "time": f"{statement.month:%Y-%m}",
+            "time": month,
             "type": "closing",
             "balance_after_minutes": money.minutes(totals.closing_seconds),
             "reference_id": statement.pk,
@@ -186,6 +193,7 @@ def paper(document: Invoice | Statement) -> tuple[str, dict[str, object]]:
     return "billing/pdf/statement.html", {
         "statement": document,
         "sums": sums_of(document),
+        "free_calls": free_calls_of(document),
         "rows": rows,
         "lines_count": document.last_seq - document.first_seq + 1,  # numbers have no gap
     }

@@ -140,7 +140,9 @@ class Statement(Printed):
     last_seq = models.BigIntegerField(default=0)
     opening_seconds = models.BigIntegerField(default=0)
     closing_seconds = models.BigIntegerField(default=0)
-    totals = models.JSONField(default=dict)  # of each type: lines, seconds, amount_micros
+    totals = models.JSONField(
+        default=dict
+    )  # of each type, and free:<outcome>: lines, seconds, amount_micros
     csv_name = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, blank=True, db_index=True)
     asked_at = models.DateTimeField()

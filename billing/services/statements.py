@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from billing.documents import Totals, csv_of
+from billing.free_calls import PREFIX, count_free_calls
 from billing.models import Statement, Transaction, Wallet
 from convomono.lib import files
 from convomono.lib.db import insert_once, run_atomic
@@ -91,6 +92,9 @@ def make_statement(*, statement: Statement, now: datetime) -> bool:
 def _make(statement: Statement, now: datetime) -> bool:
     first, last = _bounds(statement)
     statement.first_seq, statement.last_seq = first, last
+    if statement.issued_at is None:  # made again it says what it said: calls may be erased
+        statement.totals = count_free_calls(statement)
+    free = {key: sums for key, sums in statement.totals.items() if key.startswith(PREFIX)}
     totals = Totals(opening_seconds=_balance(statement, first - 1))
     digest = hashlib.sha256()
     with tempfile.TemporaryFile("w+b") as target:
@@ -108,7 +112,7 @@ def _make(statement: Statement, now: datetime) -> bool:
         "last_seq": last,
         "opening_seconds": totals.opening_seconds,
         "closing_seconds": totals.closing_seconds,
-        "totals": totals.by_type,
+        "totals": totals.by_type | free,
         "csv_name": stored,
         "digest": digest.hexdigest(),
         "issued_at": now,

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.access import can_manage
 from billing import queries, services
 from billing.documents import statement_rows, sums_of
+from billing.free_calls import free_calls_of
 from billing.jobs import make_pdf, make_statement
 from billing.models import Invoice, Payment, Printed, Statement
 from convomono.lib import clock, files
@@ -157,6 +158,7 @@ def statement_detail(request: UserRequest, face: Face, statement_id: UUID) -> Ht
         statement=row,
         document=row,
         sums=sums_of(row),
+        free_calls=free_calls_of(row),
         rows=rows,
         call_links=not face.is_agency,
         previous=max(row.first_seq, first - PAGE_LINES) if first > row.first_seq else None,

@@ -397,6 +397,48 @@ def test_makes_an_earlier_month_that_waits_first(month, acme):
     assert (october.status, october.last_seq + 1) == ("done", november.first_seq)
 
 
+def test_counts_the_calls_that_cost_nothing(browse, alice, acme, rival, month):
+    def call(name, client=acme, at=IN_OCTOBER, **fields):
+        over = {"status": "not_connected", "outcome_class": "no_contact", "created_at": at}
+        return Call.objects.create(client=client, provider_call_id=name, **(over | fields))
+
+    call("machine", status="ended", outcome_class="machine", duration_ms=9000)
+    first = call("first", at=datetime(2026, 10, 1, 4, tzinfo=UTC))  # midnight in New York
+    call("before", at=datetime(2026, 10, 1, 3, 59, tzinfo=UTC))
+    call("after", at=datetime(2026, 11, 1, 4, tzinfo=UTC))
+    call("last", at=datetime(2026, 11, 1, 3, 59, tzinfo=UTC))
+    call("going on", status="ongoing")
+    call("foreign", client=rival)
+    Call.objects.filter(pk=month.call_id).update(status="ended")  # billed: it has a line
+    statement = issue(acme)
+    content, rows = read(statement)
+
+    told = {row["reference_id"]: row["reason"] for row in rows if row["type"] == "free"}
+    assert told == {
+        "machine": "Calls that cost nothing: 1",
+        "no_contact": "Calls that cost nothing: 2",
+    }
+    assert statement.totals["free:no_contact"]["lines"] == 2
+    page = text(browse(alice).get(f"/app/billing/statements/{statement.pk}/"))
+    for shown in (page, render_to_string(*paper(statement))):
+        assert "Calls that cost nothing" in shown and "Voicemail" in shown
+    first.delete()  # erased since: what was issued stays as it is
+    Statement.objects.update(status="queued")
+    assert read(issue(acme))[0] == content
+    assert services.find_statement(digest=hashlib.sha256(content).hexdigest()) == statement
+
+
+def test_makes_a_statement_again_that_counted_no_calls(month, acme):
+    """Those issued before calls were counted have the bytes that they had."""
+    content, _rows = read(issue(acme))
+    Call.objects.create(
+        client=acme, provider_call_id="x", status="not_connected", created_at=IN_OCTOBER
+    )
+    Statement.objects.update(status="queued")
+
+    assert read(issue(acme))[0] == content
+
+
 @pytest.mark.sqlite_only("reads SQLite's plans")
 def test_reads_its_lines_by_their_numbers_and_not_the_whole_ledger(month, acme):
     statement = issue(acme)
