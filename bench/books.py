@@ -35,8 +35,24 @@ def main() -> int:
     growth = {
         task: many[f"{task}_peak_mb"] - few[f"{task}_peak_mb"] for task in ("audit", "compare")
     }
-    print(json.dumps({"bench": "books", "growth_mb": growth, "few": few, "many": many}))
+    sizes = {
+        "audit": (options.few, options.many),
+        "compare": (min(options.few, options.calls), min(options.many, options.calls)),
+    }
+    flat = {task: flatness(few, many, task, *of) for task, of in sizes.items()}
+    for task, value in flat.items():
+        print(f"{task:<7} a charge at many beside one at few: {value:.2f} times as quick")
+    found_all = {"growth_mb": growth, "flatness": flat, "few": few, "many": many}
+    print(json.dumps({"bench": "books", **found_all}))
     return int(max(growth.values()) > MOST_GROWTH_MB)
+
+
+def flatness(
+    few: dict[str, float], many: dict[str, float], task: str, few_rows: int, many_rows: int
+) -> float:
+    """Return rows a second of CPU at many rows, divided by those at few: 1 where size doesn't matter."""
+    slow, quick = many[f"{task}_cpu"], few[f"{task}_cpu"]
+    return round(many_rows / max(slow, 0.01) / (few_rows / max(quick, 0.01)), 2)
 
 
 def measure(path: Path, lines: int, calls: int) -> dict[str, float]:

@@ -148,6 +148,25 @@ def measure(
     return course, page, state, found
 
 
+def table(figures: dict[str, Any]) -> list[str]:
+    """Return what was seen in words, a line each; `figures` are those of the JSON."""
+    said = (
+        ("leads called", f"{figures['calls']:,} of {figures['leads']:,}"),
+        ("calls at once, at most", f"{figures['peak_live']:,}"),
+        ("until no call was live", f"{figures['seconds']:,} s"),
+        ("the launch is", figures["status"]),
+        ("calls never settled", f"{figures['unsettled']:,}"),
+        ("events of the inbox left", f"{figures['waiting']:,} of {figures['events']:,}"),
+        ("dialled twice", f"{figures['double_dials']:,}"),
+        ("news on the open page", f"{figures['page_messages']:,}"),
+        ("its longest silence", f"{figures['page_longest_silence_s']} s"),
+        ("its socket was closed", f"{figures['page_closed']:,} times"),
+    )
+    return [f"{what:<26} {value:>16}" for what, value in said] + [
+        f"WRONG: {sentence}" for sentence in figures["wrong"]
+    ]
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leads", type=int, default=1000, help="all of them are called at once")
@@ -188,6 +207,8 @@ def main() -> int:
         "double_dials": state["double_dials"],
         **found,
     }
+    for line in table(figures):
+        print(line)
     print(json.dumps(figures))
     wrong = found["wrong"] or page.closed or state["double_dials"] or found["status"] != "finished"
     return 1 if wrong else 0

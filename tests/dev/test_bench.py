@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.db import connection
 
-from bench import database, dispatch
+from bench import books, campaign, database, dispatch, leads
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
@@ -55,3 +59,50 @@ def test_fails_when_dispatching_misses_what_was_promised(worse, broken):
     is_small = "small_client_first_call_s" in worse
     without = dispatch.missed(told, is_full=True, has_small_client=False)
     assert len(without) == (0 if is_small else broken)
+
+
+def test_each_benchmark_has_a_section_and_each_section_a_benchmark():
+    names = {path.stem for path in ROOT.glob("bench/[a-z]*.py")}
+    sections = re.findall(r"^## (\w+)$", (ROOT / "bench" / "README.md").read_text(), re.MULTILINE)
+
+    assert sorted(sections) == sorted(names)
+
+
+def test_tells_people_what_a_campaign_came_to():
+    figures = {
+        "leads": 1000,
+        "peak_live": 997,
+        "seconds": 241.5,
+        "page_messages": 812,
+        "page_closed": 0,
+        "page_longest_silence_s": 1.02,
+        "double_dials": 0,
+        "status": "finished",
+        "calls": 1000,
+        "events": 3000,
+        "unsettled": 0,
+        "waiting": 0,
+        "wrong": ["The leads don't add up."],
+    }
+
+    lines = [" ".join(line.split()) for line in campaign.table(figures)]
+
+    assert "leads called 1,000 of 1,000" in lines
+    assert "calls at once, at most 997" in lines
+    assert lines[-1] == "WRONG: The leads don't add up."
+    documented = (ROOT / "bench" / "README.md").read_text().partition("## campaign")[2]
+    assert [name for name in figures if f"`{name}`" not in documented] == []
+
+
+def test_compares_the_pages_of_many_leads_with_those_of_few():
+    figures = {"first_page": 30.0, "first_page_cpu": 20.0, "first_page_ratio": 1.25}
+
+    (line,) = leads.table(figures | {"page_20": 1.0, "page_20_cpu": 1.0})[:1]
+
+    assert " ".join(line.split()) == "first_page 30.0 ms 20.0 ms CPU 1.25 times"
+
+
+def test_says_whether_a_large_ledger_is_as_quick_as_a_small_one():
+    few, many = {"audit_cpu": 1.0}, {"audit_cpu": 200.0}
+
+    assert books.flatness(few, many, "audit", 10_000, 1_000_000) == 0.5
