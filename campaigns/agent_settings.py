@@ -50,7 +50,6 @@ def agent_settings(
 ) -> AgentSettings:
     """Return the voice agent's settings."""
     chosen = with_defaults(campaign.settings)
-    leaves_message = chosen["voicemail_action"] == "leave_message"
     return AgentSettings(
         agent_name=f"{campaign.name} {mark}".strip(),
         voice_id=campaign.voice_id,
@@ -59,13 +58,9 @@ def agent_settings(
         end_call_after_silence_ms=chosen["end_call_after_silence_ms"],
         max_call_duration_ms=chosen["max_call_duration_ms"],
         ring_duration_ms=chosen["ring_duration_ms"],
-        voicemail=(
-            Voicemail(action="static_text", text=chosen["voicemail_message"])
-            if leaves_message
-            else Voicemail(action="hangup")
-        ),
+        voicemail=_voicemail(chosen),
         enable_dnc_detection=chosen["enable_dnc_detection"],
-        timezone=time_zone,
+        timezone=chosen["time_zone"] or time_zone,
         analysis=_analysis(chosen),
         responsiveness=chosen["responsiveness"],
         interruption_sensitivity=chosen["interruption_sensitivity"],
@@ -97,6 +92,16 @@ def agent_settings(
         webhook_url=webhook_url,
         webhook_events=_EVENTS + (_SPOKEN if chosen["live_transcript"] else ()),
     )
+
+
+def _voicemail(chosen: CampaignSettings) -> Voicemail | None:
+    text = chosen["voicemail_message"]
+    return {
+        "hangup": Voicemail(action="hangup"),
+        "leave_message": Voicemail(action="static_text", text=text),
+        "prompt": Voicemail(action="prompt", text=text),
+        "off": None,
+    }[chosen["voicemail_action"]]
 
 
 def _screening(chosen: CampaignSettings) -> tuple[str, str] | None:

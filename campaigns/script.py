@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from campaigns.settings_schema import SAYS_SOMETHING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -64,8 +66,8 @@ def spoken(words: Campaign | CampaignVersion) -> tuple[str, ...]:
 
 
 def left_message(settings: Mapping[str, Any]) -> str:
-    """Return what is said to a machine; empty where the agent hangs up."""
-    leaves = settings.get("voicemail_action") == "leave_message"
+    """Return what is said to a machine, or tells the agent what to say; empty where it says nothing."""
+    leaves = settings.get("voicemail_action") in SAYS_SOMETHING
     return str(settings.get("voicemail_message", "")) if leaves else ""
 
 

@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-type VoicemailAction = Literal["hangup", "leave_message"]
+# `leave_message` says the text word for word, `prompt` lets the agent word it; `off` notices no machine.
+type VoicemailAction = Literal["hangup", "leave_message", "prompt", "off"]
+SAYS_SOMETHING: Final = ("leave_message", "prompt")
 type AnalysisKind = Literal["string", "boolean", "number", "enum"]
 
 
@@ -38,6 +40,7 @@ class CampaignSettings(TypedDict):
     end_call_after_silence_ms: int
     voicemail_action: VoicemailAction
     voicemail_message: str
+    time_zone: str  # what the agent takes for now; empty: the account's
     enable_dnc_detection: bool
     conversion: str
     questions: list[AnalysisQuestion]
@@ -80,6 +83,7 @@ DEFAULTS: CampaignSettings = {
     "end_call_after_silence_ms": 30_000,
     "voicemail_action": "hangup",
     "voicemail_message": "",
+    "time_zone": "",
     "enable_dnc_detection": True,
     "conversion": "",
     "questions": [],
@@ -134,7 +138,7 @@ def contradictions(settings: Mapping[str, Any]) -> dict[str, str]:
         wrong["vocab_specialization"] = _("This works in English alone.")
     if settings["screening_identity"] and not settings["screening_purpose"]:
         wrong["screening_purpose"] = _("Say why you call, too.")
-    if settings["voicemail_action"] == "leave_message" and not settings["voicemail_message"]:
+    if settings["voicemail_action"] in SAYS_SOMETHING and not settings["voicemail_message"]:
         wrong["voicemail_message"] = _("Write the message that is left.")
     return wrong
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from rest_framework import serializers
 
@@ -75,8 +76,16 @@ class SettingsSerializer(serializers.Serializer[Any]):
     max_call_duration_ms = _milliseconds(*settings_schema.CALL_MINUTES, unit=60_000)
     ring_duration_ms = _milliseconds(*settings_schema.RING_SECONDS)
     end_call_after_silence_ms = _milliseconds(*settings_schema.SILENCE_SECONDS)
-    voicemail_action = serializers.ChoiceField(["hangup", "leave_message"], required=False)
+    voicemail_action = serializers.ChoiceField(
+        ["hangup", "leave_message", "prompt", "off"], required=False
+    )
     voicemail_message = _words(600)
+    time_zone = serializers.CharField(
+        max_length=64,
+        allow_blank=True,
+        required=False,
+        help_text="What the agent takes for now, such as America/New_York. Empty: the account's.",
+    )
     enable_dnc_detection = _yes_or_no()
     conversion = _words(300)
     questions = QuestionSerializer(many=True, required=False)
@@ -124,6 +133,11 @@ class SettingsSerializer(serializers.Serializer[Any]):
         if wrong := malformed(text):
             raise serializers.ValidationError(f"{wrong[0]!r} is no variable.", code="variable")
         return text
+
+    def validate_time_zone(self, name: str) -> str:
+        if name and name not in available_timezones():
+            raise serializers.ValidationError("No such time zone.", code="invalid_choice")
+        return name
 
     def validate_manners(self, manners: set[str]) -> list[str]:
         return sorted(manners)  # they are stored as JSON

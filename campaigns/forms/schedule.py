@@ -30,7 +30,9 @@ WEEKDAYS = (
 )
 VOICEMAIL = (
     ("hangup", _("Hang up and try again later")),
-    ("leave_message", _("Leave a message (talk time is charged)")),
+    ("leave_message", _("Leave a message, word for word (talk time is charged)")),
+    ("prompt", _("Leave a message in the agent's own words (talk time is charged)")),
+    ("off", _("Don't look for machines: the agent talks on (talk time is charged)")),
 )
 ANSWERS = (
     ("boolean", _("Yes or no")),
@@ -115,6 +117,7 @@ class AttemptsForm(StepForm):
         max_length=600,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("For the agent's own words: what it is to say, and how shortly."),
     )
 
     _delays = ("busy", "no_answer", "voicemail", "declined")
@@ -131,7 +134,7 @@ class AttemptsForm(StepForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        leaves = data.get("voicemail_action") == "leave_message"
+        leaves = data.get("voicemail_action") in settings_schema.SAYS_SOMETHING
         if leaves and not data.get("voicemail_message") and "voicemail_message" not in self.errors:
             self.add_error("voicemail_message", _("Write the message that is left."))
         return data

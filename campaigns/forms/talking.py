@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -145,6 +146,7 @@ class ConversationForm(StepForm):
         "reminder_max_count",
         "manners",
         "vocab_specialization",
+        "time_zone",
     )
 
     max_call_minutes = forms.IntegerField(
@@ -232,6 +234,19 @@ class ConversationForm(StepForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("A word on each line, a colon, and its sound in IPA: Sean: ʃɔn"),
     )
+
+    time_zone = forms.CharField(
+        label=_("The agent's clock"),
+        required=False,
+        max_length=64,
+        help_text=_("The time zone of what it takes for now. Empty: the account's."),
+    )
+
+    def clean_time_zone(self) -> str:
+        name = str(self.cleaned_data["time_zone"])
+        if name and name not in available_timezones():
+            raise forms.ValidationError(_("This is no time zone. Such as: America/Chicago."))
+        return name
 
     def more_initial(self) -> dict[str, Any]:
         spoken = self.kept["pronunciations"]

@@ -186,6 +186,9 @@ def update_campaign(
         for name, value in asdict(content).items()
         if name != "voice_name" and value != getattr(before, name)
     )
+    # A setting that came after the campaign was saved, at its default, is no edit.
+    if "settings" in changed and with_defaults(content.settings) == with_defaults(before.settings):
+        changed.remove("settings")
     if not changed:
         return False
     columns = {name: value for name, value in _columns(content).items() if name in changed}

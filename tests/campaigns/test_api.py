@@ -58,6 +58,9 @@ def test_takes_every_setting_that_the_wizard_has(browse, mia):
         "questions": [{**question("Reason", kind="enum"), "choices": ["price", "time"]}],
         "screening_identity": "Acme",
         "screening_purpose": "A reminder",
+        "voicemail_action": "prompt",
+        "voicemail_message": "Say who called.",
+        "time_zone": "America/Chicago",
     }
 
     made = send(browse(mia), "campaigns/", name="Winter", script_raw=SCRIPT, settings=chosen)
@@ -136,6 +139,7 @@ def test_writes_reads_and_changes_a_campaign(browse, mia):
         ),
         ({"name": "A", "settings": {"screening_identity": "Acme"}}, "settings"),
         ({"name": "A", "settings": {"voicemail_action": "leave_message"}}, "settings"),
+        ({"name": "A", "settings": {"time_zone": "Mars/Base"}}, "settings"),
         ({"name": "A", "settings": {"voicemail_message": "{{two words}}"}}, "settings"),
         ({"name": "A", "settings": {"pronunciations": [["Sean"]]}}, "settings"),
     ],

@@ -225,8 +225,45 @@ def test_tells_retell_what_was_chosen(browse, mia):
 
 
 @pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ("hangup", {"action": {"type": "hangup"}}),
+        ("leave_message", {"action": {"type": "static_text", "text": "Ask them to call back."}}),
+        ("prompt", {"action": {"type": "prompt", "text": "Ask them to call back."}}),
+        ("off", None),
+    ],
+)
+def test_tells_retell_what_machines_hear_and_what_time_it_is(browse, mia, action, told):
+    campaign, browser = make_draft(mia.client), browse(mia)
+    said = {"voicemail_action": action, "voicemail_message": "Ask them to call back."}
+    assert browser.post(step(campaign, "attempts"), {**ATTEMPTS, **said}).status_code == 302
+    clock = {"time_zone": "Europe/Berlin"}
+    assert (
+        browser.post(step(campaign, "conversation"), {**CONVERSATION, **clock}).status_code == 302
+    )
+    campaign.refresh_from_db()
+
+    body = agent_body(agent_settings(campaign, webhook_url="", time_zone="America/New_York"))
+
+    assert body["voicemail_option"] == told
+    assert body["timezone"] == "Europe/Berlin"
+
+
+def test_takes_no_new_setting_for_an_edit(browse, mia):
+    campaign = make_ready(mia.client, settings={"language": "en-US"})  # of before there were more
+    sound = {"language": "en-US", "voice_speed": "1", "voice_temperature": "1", "volume": "1"}
+
+    kept = browse(mia).post(step(campaign, "voice"), {"voice_id": "11labs-Adrian", **sound})
+
+    assert kept.status_code == 302
+    assert Campaign.objects.get().status == "ready"
+
+
+@pytest.mark.parametrize(
     ("slug", "fields", "words"),
     [
+        ("conversation", {**CONVERSATION, "time_zone": "Mars/Base"}, "no time zone"),
+        ("attempts", {**ATTEMPTS, "voicemail_action": "prompt", "voicemail_message": ""}, "Write"),
         ("goal", {"name": ""}, "This field is required"),
         ("script", {"script_raw": "Hello {{two words}}"}, "is no variable"),
         ("script", {"script_raw": "x" * 20_001}, "at most 20000"),
