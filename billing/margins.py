@@ -11,7 +11,6 @@ from django.db.models import Count, Q, Sum
 
 from accounts.models import Client
 from billing.models import Reservation, Transaction
-from billing.provider_costs import product_micros
 from convomono.lib import money
 from telephony.models import Call, CallDetail, NumberLease, PhoneNumber
 
@@ -197,14 +196,15 @@ def of_calls(*, client: Client, calls: Sequence[Call]) -> list[CallMargin]:
     for call_id, type_, micros in lines.values_list("call_id", "type", "amount_micros"):
         sign = 1 if type_ == Type.CONSUME else -1
         charged[call_id] = charged.get(call_id, 0) + sign * micros
-    costs = dict(CallDetail.objects.filter(call_id__in=keys).values_list("call_id", "call_cost"))
+    details = CallDetail.objects.filter(call_id__in=keys)
+    costs = dict(details.values_list("call_id", "product_costs"))
     rent = _rent_per_ms(client, {call.created_at.astimezone(UTC).date() for call in calls})
     return [
         CallMargin(
             call=call,
             charged_micros=charged.get(call.pk, 0),
             rent_micros=_share(call, rent),
-            products=product_micros(costs.get(call.pk) or {}),
+            products={one["product"]: one["micros"] for one in costs.get(call.pk, [])},
         )
         for call in calls
     ]

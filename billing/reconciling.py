@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from billing.models import CallHold, Difference, Transaction
-from billing.provider_costs import cost_micros, product_micros
 from billing.rules import billable_seconds
 from telephony.models import Call, CallErasure
+from telephony.provider_costs import cost_micros, product_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -142,7 +142,7 @@ class CallAdmin(CallRecordsAdmin):
 class CallDetailAdmin(CallRecordsAdmin):
     """The large parts of a call; the list leaves them where they are."""
 
-    costs = ("call_cost",)
+    costs = ("call_cost", "product_costs")
 
     list_display = ["provider_call_id", "client"]
     list_select_related = ["call__client"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from telephony.events import CallChange, CallState
 from telephony.models import Call
+from telephony.provider_costs import product_costs
 from telephony.rules import RULES_VERSION, classify
 
 if TYPE_CHECKING:
@@ -180,7 +181,11 @@ def _parts(details: CallDetails) -> list[Part]:
         parts.append(_analysis_part(details.analysis))
     if details.call_cost:
         cost = {"retell_cost_micros": details.retell_cost_micros or 0}
-        parts.append(Part("cost", cost, {"call_cost": dict(details.call_cost)}))
+        kept = {
+            "call_cost": dict(details.call_cost),
+            "product_costs": product_costs(details.call_cost),
+        }
+        parts.append(Part("cost", cost, kept))
     plain = {name: getattr(details, name) for name in _PLAIN_PARTS}
     return parts + [Part(name, {}, {name: value}) for name, value in plain.items() if value]
 

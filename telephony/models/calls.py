@@ -173,6 +173,7 @@ class CallDetail(BaseModel):
     call_summary = models.TextField(blank=True)
     call_analysis = models.JSONField(default=dict)
     call_cost = models.JSONField(default=dict)
+    product_costs = models.JSONField(default=list)  # of it, the dearest first (`ProductCost`)
     latency = models.JSONField(default=dict)
     dynamic_variables = models.JSONField(default=dict)
     recording_url = models.CharField(max_length=1000, blank=True)

@@ -13,11 +13,11 @@ from audit.models import AuditLog
 from billing import margins, reconciling, services
 from billing.invariants import audit_ledger
 from billing.models import Difference, Reconciliation
-from billing.provider_costs import cost_micros, product_micros
 from billing.services import reconciliation
 from telephony.models import Call, CallDetail, PhoneNumber
 from telephony.payloads import epoch_ms
 from telephony.provider import CallPage, ProviderCall, Unauthorised, Unavailable
+from telephony.provider_costs import cost_micros, product_costs, product_micros
 from telephony.services.health import set_number_limits
 from telephony.services.numbers import assign_number, release_number
 from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet
@@ -441,7 +441,8 @@ def test_shows_how_far_a_run_is(browse, root, launch):
 
 def test_shows_what_calls_earned_to_the_agency_alone(browse, root, alice, launch, books, acme):
     dial = talked(launch, books, "call_1")
-    CallDetail.objects.create(call_id=dial.call_id, call_cost=COST)
+    kept = {"call_cost": COST, "product_costs": product_costs(COST)}
+    CallDetail.objects.create(call_id=dial.call_id, **kept)
     PhoneNumber.objects.create(
         phone_number="+12025550110", client=acme, created_at=NOW, rent_micros=50_000
     )
@@ -561,6 +562,17 @@ def test_keeps_the_rent_of_a_number_lent_before_leases_were_kept(acme, rival):
     rents = {row.name: row.rent_micros for row in margins.clients_in(month)}
     assert sum(rents.values()) == 2_000_000
     assert rents["Acme Dental"] > rents["Rival Roofing"] > 0  # five days of eight
+
+
+def test_tells_what_each_product_cost_as_it_was_stored(launch, books, acme):
+    talked(launch, books, "call_1")
+    call = Call.objects.get()
+    stored = [{"product": "tts", "micros": 60_001}, {"product": "llm", "micros": 44_999}]
+    CallDetail.objects.create(call=call, call_cost=COST, product_costs=stored)
+
+    (row,) = margins.of_calls(client=acme, calls=[call])
+
+    assert row.products == {"tts": 60_001, "llm": 44_999}
 
 
 def test_shows_the_calls_of_the_month_that_is_asked_for(browse, root, launch, books, acme):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.apps import apps
 from django.db import connections
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -116,6 +118,26 @@ class TestEvents:
         assert change.outcome is None
         assert change.started_at == STARTED_AT
         assert not CallDetail.objects.exists()
+
+    def test_keep_what_each_product_cost(self, call: Call, now: datetime):
+        kept: list[dict[str, object]] = [
+            {"product": "$voice.a", "micros": 40_000},
+            {"product": "llm", "micros": 27_000},
+        ]
+        cents = {"llm": 2.7, "$voice.a": 4}
+        cost = {
+            "combined_cost": 6.7,
+            "product_costs": [{"product": name, "cost": cost} for name, cost in cents.items()],
+        }
+        latest = replace(ANALYZED, details=replace(ANALYZED.details, call_cost=cost))
+        apply_all([ENDED], now)
+        assert CallDetail.objects.get().product_costs == [{"product": "other", "micros": 50_000}]
+        apply_all([latest, ENDED], now)
+        assert CallDetail.objects.get().product_costs == kept
+        # What was stored before is split by the migration.
+        CallDetail.objects.update(product_costs=[])
+        import_module("telephony.migrations.0002_product_costs").split_costs(apps, None)
+        assert CallDetail.objects.get().product_costs == kept
 
     def test_settle_it_at_its_end(self, call: Call, now: datetime):
         change = apply_event(event=ENDED, now=now)

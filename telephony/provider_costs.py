@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from convomono.lib.money import micros_from_cents
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OTHER = "other"
+
+
+class ProductCost(TypedDict):
+    """What one product of a call cost, as `CallDetail.product_costs` keeps it."""
+
+    product: str
+    micros: int
 
 
 def cost_micros(call_cost: object) -> int:
@@ -37,6 +44,13 @@ def product_micros(call_cost: Mapping[str, Any]) -> dict[str, int]:
         name = max(found, key=lambda one: found[one]) if 0 < len(found) >= abs(rest) else OTHER
         found[name] = found.get(name, 0) + rest
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def product_costs(call_cost: Mapping[str, Any]) -> list[ProductCost]:
+    """Return `product_micros` as it is stored: Retell's words are no keys of a document."""
+    return [
+        {"product": name, "micros": micros} for name, micros in product_micros(call_cost).items()
+    ]
 
 
 def _micros(cents: object) -> int:
