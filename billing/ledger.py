@@ -19,7 +19,7 @@ from billing.hours import count_use
 from billing.models import CreditLot, Reservation, Transaction, Wallet
 from billing.notices import warn_when_low
 from billing.rules import crossed_percent
-from convomono.lib.bulk import insert_rows
+from convomono.lib.bulk import insert_row, insert_rows
 from convomono.lib.db import IntegrityError, in_transaction, run_atomic
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
     :raises Overtaken: if an account would fall below zero, or there is debt where none may be
     :raises IntegrityError: if its key has written a line before
     """
-    line.save()
+    insert_row(line)
     guards = {f"{name}_seconds__gte": -delta for name, delta in _deltas(line).items() if delta < 0}
     if only_without_debt:
         guards["debt_seconds"] = 0

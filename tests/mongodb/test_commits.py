@@ -167,6 +167,13 @@ def test_never_repeats_a_block_for_the_failure_of_what_follows_it():
     assert ran == [1]
 
 
+def test_refuses_to_insert_once_where_a_duplicate_would_end_the_block():
+    with pytest.raises(RuntimeError, match="inside a MongoDB transaction"):
+        run_atomic(lambda: insert_once(ClientFactory.build(name="Beside"), "name"))
+
+    assert not Client.objects.filter(name="Beside").exists()
+
+
 def test_ends_the_block_at_a_duplicate():
     ClientFactory.create(name="Taken")
 
