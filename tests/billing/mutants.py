@@ -164,7 +164,7 @@ MUTANTS = (
     Mutant(UNDER, ") - sum(one.amount_micros for one in lines)", ")"),
     Mutant(UNDER, "if line.reserved_delta:", "if False:"),
     Mutant("services/wallets", "if not reason.strip():", "if False:"),
-    Mutant("services/wallets", "if line and (line.seconds, line.reason)", "if False and (0, 0)"),
+    Mutant("services/wallets", "!= said:", "!= said and False:"),
     Mutant("services/approvals", "if row.asked_by_id == actor.pk:", "if False:"),
     Mutant("services/approvals", "if row.status != Status.WAITING:", "if False:"),
     Mutant(LEDGER, "available_seconds__gt=0, expires_at__lte=now", "available_seconds__gt=0"),
