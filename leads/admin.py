@@ -330,6 +330,7 @@ class SavedViewAdmin(RecordAdmin):
 class ScoreWeightsAdmin(RecordAdmin):
     """How clients weigh what they know of a lead."""
 
+    plural = "score weights"
     list_display = ["client", "changed_by_email", "changed_at", "scored_at"]
     list_select_related = ["client"]
     search_fields = ["client__name"]

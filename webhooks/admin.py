@@ -72,6 +72,7 @@ class EndpointAdmin(RecordAdmin):
 class EndpointDeliveryAdmin(RecordAdmin):
     """Each event on its way to an address."""
 
+    plural = "endpoint deliveries"
     list_display = [
         "created_at",
         "client",

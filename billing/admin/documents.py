@@ -36,6 +36,7 @@ class InvoiceAdmin(MoneyAdmin):
 class InvoiceSeriesAdmin(MoneyAdmin):
     """The last number of each year."""
 
+    plural = "invoice series"
     list_display = ["name", "last_number"]
     list_select_related = []
     search_fields = ["name"]

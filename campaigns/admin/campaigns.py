@@ -54,6 +54,7 @@ class CallingWindowInline(_ReadOnlyInline):
 
 class RetryPolicyInline(_ReadOnlyInline):
     model = RetryPolicy
+    verbose_name_plural = "retry policies"
     fields = [
         "max_attempts",
         "busy_delay_seconds",
@@ -66,6 +67,7 @@ class RetryPolicyInline(_ReadOnlyInline):
 
 class SafetyPolicyInline(_ReadOnlyInline):
     model = SafetyPolicy
+    verbose_name_plural = "safety policies"
     exclude = ["client"]
 
 
@@ -185,6 +187,7 @@ class AutomationRuleAdmin(RecordAdmin):
 class ClientLimitsAdmin(RecordAdmin):
     """Limits that clients set themselves, over all campaigns."""
 
+    plural = "client limits"
     list_display = [
         "client",
         "calls_per_day",

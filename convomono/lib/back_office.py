@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING, Any
 from unfold.admin import ModelAdmin
 
 if TYPE_CHECKING:
+    from django.contrib.admin import AdminSite
+    from django.db.models import Model
     from django.http import HttpRequest
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Rows that the back office shows and nobody edits there."""
+    """Rows that the back office shows and nobody edits there; `plural` heads them where an s isn't enough."""
+
+    plural = ""
+
+    def __init__(self, model: type[Model], admin_site: AdminSite) -> None:
+        if self.plural:
+            # Here and not in the model's Meta: the word stands in the back office alone, and there
+            # it would take a migration.
+            model._meta.verbose_name_plural = self.plural
+        super().__init__(model, admin_site)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

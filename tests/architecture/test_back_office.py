@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -98,13 +99,17 @@ def shown(room):
     return [model for model in ours(room) if isinstance(every.get(model), ReadOnlyAdmin)]
 
 
+def inlines():
+    return [inline for one in admin.site._registry.values() for inline in one.inlines]
+
+
 def test_has_every_model():
-    inlines = {inline.model for one in admin.site._registry.values() for inline in one.inlines}
+    beside = {inline.model for inline in inlines()}
     missing = {
         model._meta.label
         for room in ROOMS
         for model in ours(room)
-        if model not in admin.site._registry and model not in inlines
+        if model not in admin.site._registry and model not in beside
     }
 
     assert missing == IN_NO_ADMIN
@@ -119,6 +124,18 @@ def test_can_search_every_table_and_orders_it():
     ]
 
     assert set(lacking) <= {"campaigns.DispatcherLease"}  # it has one row
+
+
+def test_heads_every_table_by_a_word_that_there_is(browse, root):
+    titles = {str(model._meta.verbose_name_plural) for model in admin.site._registry}
+    titles |= {
+        str(one.verbose_name_plural or one.model._meta.verbose_name_plural) for one in inlines()
+    }
+
+    assert [title for title in titles if re.search(r"ss$|[^aeiou]ys$", title)] == []
+    index = browse(root).get("/admin/").text.lower()
+    for word in ("billing", "campaigns", "leads", "webhooks", "client limits", "invoice series"):
+        assert word in index
 
 
 def check_pages_of(room, browser):
