@@ -93,7 +93,9 @@ def test_shows_what_a_campaign_spent(browse, vera, equipped):
     campaign = make_ready(equipped)
     enrol(campaign)
     batch_call = run_batch(launch(campaign))
-    Reservation.objects.filter(batch_call_id=batch_call.pk).update(posted_seconds=600)
+    Reservation.objects.filter(batch_call_id=batch_call.pk).update(
+        charged_seconds=600, charged_micros=3_000_000
+    )
 
     page = browse(vera).get("/app/campaigns/").content.decode()
 
