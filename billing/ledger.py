@@ -113,7 +113,7 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
     )
     lots.follow(line, wallet)
     count_use([line])
-    _count_charged([line])
+    _count_charged(line)
     warn_when_low(line, wallet)
     return line
 
@@ -123,7 +123,8 @@ def post_consumed(wallet: Wallet, lines: Sequence[Transaction]) -> None:
     Write unsaved lines that move reserved seconds of one wallet to consumed, at the price of one.
 
     `wallet` was read inside the caller's block. They are numbered as they are written: the wallet's
-    own number, which every line moves, is compared, so nothing else about it can have changed.
+    own number, which every line moves, is compared, so nothing else about it can have changed. The
+    caller moves their launches, and what those are charged (`move_reservation`).
 
     :raises Overtaken: if it has, if there is debt, or if a low balance has to be told of: post one by one
     :raises IntegrityError: if the key of one has written a line before
@@ -150,7 +151,6 @@ def post_consumed(wallet: Wallet, lines: Sequence[Transaction]) -> None:
     for line in lines:
         lots.follow(line, wallet)
     count_use(lines)
-    _count_charged(lines)
 
 
 def pay_debt(*, wallet: Wallet, freed: Transaction, seconds: int, now: datetime) -> None:
@@ -262,9 +262,13 @@ def expire_available(*, client_id: UUID, now: datetime) -> int:
     return gone
 
 
-def move_reservation(reservation_id: UUID, *, only_open: bool = False, **deltas: int) -> None:
+def move_reservation(
+    reservation_id: UUID, *, only_open: bool = False, charged_micros: int = 0, **deltas: int
+) -> None:
     """
     Add to a reservation's columns, none of them below zero.
+
+    `charged` and `charged_micros` are for lines of `post_consumed`: `post` adds its own.
 
     :raises Overtaken: if one would be, or the reservation has ended where it must be open
     """
@@ -273,23 +277,19 @@ def move_reservation(reservation_id: UUID, *, only_open: bool = False, **deltas:
         mine = mine.filter(status=Reservation.Status.OPEN)
     guards = {f"{name}_seconds__gte": -delta for name, delta in deltas.items() if delta < 0}
     changes = {f"{name}_seconds": F(f"{name}_seconds") + delta for name, delta in deltas.items()}
+    if charged_micros:
+        changes["charged_micros"] = F("charged_micros") + charged_micros
     if not mine.filter(**guards).update(**changes):
         raise Overtaken
 
 
-def _count_charged(lines: Sequence[Transaction]) -> None:
-    """Add what lines bill, less what they give back, to their launches: pages add up launches, no lines."""
-    charged: dict[UUID, list[int]] = {}
-    for line in lines:
-        sign = CHARGING.get(line.type, 0)
-        if sign and line.reservation_id:
-            sums = charged.setdefault(line.reservation_id, [0, 0])
-            sums[0] += sign * line.seconds
-            sums[1] += sign * line.amount_micros
-    for reservation_id, (seconds, micros) in charged.items():
-        Reservation.objects.filter(pk=reservation_id).update(
-            charged_seconds=F("charged_seconds") + seconds,
-            charged_micros=F("charged_micros") + micros,
+def _count_charged(line: Transaction) -> None:
+    """Add what a line bills or gives back to its launch: pages add up launches, no lines."""
+    sign = CHARGING.get(line.type, 0)
+    if sign and line.reservation_id:
+        Reservation.objects.filter(pk=line.reservation_id).update(
+            charged_seconds=F("charged_seconds") + sign * line.seconds,
+            charged_micros=F("charged_micros") + sign * line.amount_micros,
         )
 
 

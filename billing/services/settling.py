@@ -108,6 +108,8 @@ class HoldBook:
             deltas, posted = moved[one.hold.reservation_id], one.charge.billed_seconds
             deltas["held"] -= one.hold.seconds
             deltas["posted"] += posted
+            deltas["charged"] += posted
+            deltas["charged_micros"] += one.charge.client_cost_micros
             deltas["free"] += one.hold.seconds - posted
         for reservation_id, deltas in moved.items():
             move_reservation(reservation_id, only_open=True, **deltas)

@@ -295,7 +295,7 @@ def test_names_the_line_that_a_correction_corrects(
     assert "Corrects no. 1" in text(sue.get(MONEY + "requests/"))
     sue.post(f"{MONEY}requests/{row.pk}/approve/")
 
-    first = Transaction.objects.get(seq=1)
+    first = Transaction.objects.of(acme).get(seq=1)
     assert list(
         Transaction.objects.filter(type="adjust").order_by("seq").values_list("corrects_id")
     ) == [(first.pk,), (first.pk,)]
