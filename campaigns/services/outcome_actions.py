@@ -83,7 +83,7 @@ def _enrol(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
     if known.exists():
         return _("It is in that campaign already.")
     # What the lead's list said of it: only what the other script asks for.
-    asked = script.own_variables(campaign.opening_line, campaign.script_raw)
+    asked = script.own_variables(*script.spoken(campaign))
     values = {
         name: value for name, value in attempt.enrolment.dynamic_vars.items() if name in asked
     }

@@ -258,6 +258,18 @@ def test_does_each_action(rig, ready, acme):  # noqa: F811
 
 
 @pytest.mark.django_db
+def test_takes_along_what_the_other_campaigns_message_says_of_a_lead(rig, ready, acme):  # noqa: F811
+    batch_call = ready()
+    left = {"voicemail_action": "leave_message", "voicemail_message": "About {{offer}}."}
+    other = make_ready(acme, name="Other", settings=left)
+    switched_on(batch_call, "enrol", campaign_id=str(other.pk))
+    Enrolment.objects.update(dynamic_vars={"offer": "Gold", "shoe": "42"})
+    call_and_run(rig)
+
+    assert Enrolment.objects.get(campaign=other).dynamic_vars == {"offer": "Gold"}
+
+
+@pytest.mark.django_db
 def test_calls_again_while_the_launch_goes_on_and_not_after_it(rig, ready):  # noqa: F811
     batch_call = ready(leads=2)
     switched_on(batch_call, "retry", delay_minutes=30)
