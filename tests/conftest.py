@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import django_rq
 import pytest
+import time_machine
 from django.conf import settings
 from django.db import connection
 from django.test import Client as Browser
@@ -138,6 +139,13 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 def now() -> datetime:
     """Monday, 23 November 2026, 15:00 UTC: 10:00 in New York, 7:00 in Los Angeles."""
     return NOW
+
+
+@pytest.fixture
+def at_that_time(now: datetime) -> Iterator[None]:
+    """Let the real time be the tests' own, for what goes by it: "this month", "in the last 90 days"."""
+    with time_machine.travel(now):
+        yield
 
 
 @pytest.fixture

@@ -666,6 +666,7 @@ def client_with_csrf():
 # -- Usage -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("at_that_time")
 def test_shows_what_each_campaign_used(browse, alice, month, acme):
     answer = text(browse(alice).get("/app/billing/usage/", {"days": "90"}))
 
@@ -676,6 +677,7 @@ def test_shows_what_each_campaign_used(browse, alice, month, acme):
         assert browse(alice).get(f"/app/billing/{page}{'9' * 5000}").status_code == 200
 
 
+@pytest.mark.usefixtures("at_that_time")
 def test_leads_from_usage_to_the_lines_of_a_campaign(browse, alice, root, acme):
     open_wallet(acme, seconds=1000)
     launch, other = Launch(acme, 300), Launch(acme, 120)

@@ -439,6 +439,7 @@ def test_shows_how_far_a_run_is(browse, root, launch):
     assert "25%" in part and "every 2s" in part and "<html" not in part
 
 
+@pytest.mark.usefixtures("at_that_time")
 def test_shows_what_calls_earned_to_the_agency_alone(browse, root, alice, launch, books, acme):
     dial = talked(launch, books, "call_1")
     kept = {"call_cost": COST, "product_costs": product_costs(COST)}
@@ -461,6 +462,7 @@ def test_shows_what_calls_earned_to_the_agency_alone(browse, root, alice, launch
     assert Client.objects.count() == 1
 
 
+@pytest.mark.usefixtures("at_that_time")
 @pytest.mark.parametrize("calls", [1, 15])
 def test_shows_margins_in_as_many_queries(
     browse, root, launch, books, acme, django_assert_num_queries, calls

@@ -11,6 +11,8 @@ from leads.imports.screens import rows_with_verdict
 from leads.models import Lead
 from tests.factories.leads import LeadFactory
 
+pytestmark = pytest.mark.usefixtures("at_that_time")
+
 
 @pytest.fixture(params=[1, 2, 200])
 def chunk(request, monkeypatch) -> int:

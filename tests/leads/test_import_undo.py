@@ -225,6 +225,7 @@ def test_leaves_other_campaigns_alone_when_the_import_had_none(imported, alice, 
     assert Enrolment.objects.get().lead == lead
 
 
+@pytest.mark.usefixtures("at_that_time")
 def test_takes_back_what_a_failed_commit_had_imported(imported, alice, browse):
     done = imported(FILE)
     LeadImport.objects.filter(pk=done.pk).update(status="committing", finished_at=None)

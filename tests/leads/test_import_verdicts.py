@@ -265,6 +265,7 @@ def test_takes_a_day_that_programs_write_for_nothing_for_no_consent(imported, da
     assert not Consent.objects.exists()
 
 
+@pytest.mark.usefixtures("at_that_time")
 def test_says_nothing_of_the_age_of_a_registry_check_in_the_future(imported, browse, mia):
     done = imported("phone,dnc,scrub date\n2125550101,yes,2027-05-01\n")
 

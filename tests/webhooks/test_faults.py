@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-import time_machine
 from django.db import connection
 
 from accounts.models import Notification
@@ -195,13 +194,6 @@ def test_a_clock_ten_minutes_off_refuses_everything_and_somebody_is_told(
     assert Notification.objects.filter(client=None, key__startswith="webhook-alert:skew").exists()
 
 
-@pytest.fixture
-def _at_that_time(now: datetime) -> Iterator[None]:
-    """Let what is received now be received then: the rest of the story passes its own time."""
-    with time_machine.travel(now):
-        yield
-
-
 def storm(calls: list[Ringing], rng: random.Random) -> tuple[list[bytes], set[str]]:
     """Return each event one to five times in random order, without a tenth; and whose were lost."""
     sent: list[bytes] = []
@@ -224,7 +216,7 @@ def storm(calls: list[Ringing], rng: random.Random) -> tuple[list[bytes], set[st
         pytest.param(120, 3, marks=pytest.mark.load),
     ],
 )
-@pytest.mark.usefixtures("_at_that_time")
+@pytest.mark.usefixtures("at_that_time")
 def test_a_storm_of_repeats_shuffles_losses_and_forgeries_ends_as_the_oracle_says(
     launched: Callable[[int], list[Ringing]], rig: Rig, now: datetime, leads: int, seed: int
 ):

@@ -440,6 +440,7 @@ class TestJobs:
 class TestMissed:
     """What came while an address was off, and what failed there."""
 
+    @pytest.mark.usefixtures("at_that_time")
     def test_is_kept_and_sent_once_the_address_is_on_again(
         self, endpoint: Endpoint, receiver: Receiver, alice: User, now: datetime
     ):
