@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from billing.invariants import audit_ledger
-from billing.models import Transaction, Wallet
+from billing.models import Reservation, Transaction, Wallet
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Campaign
 from convomono.lib.display import minutes, usd
@@ -55,8 +55,11 @@ def wait_until(ready: Callable[[], bool], what: str, *, seconds: float = LONGEST
 
 
 def is_over(batch_call_id: UUID) -> bool:
-    """Tell whether a launch has ended."""
-    return BatchCall.objects.get(pk=batch_call_id).is_over
+    """Tell whether a launch has ended and its minutes are given back, which is a second transaction."""
+    closed = Reservation.objects.filter(
+        batch_call_id=batch_call_id, status=Reservation.Status.CLOSED
+    )
+    return BatchCall.objects.get(pk=batch_call_id).is_over and closed.exists()
 
 
 def is_settled(campaign_id: UUID) -> bool:
