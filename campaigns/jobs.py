@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.notifications import mail, notify
 from audit.services import System
-from campaigns import agent_settings
+from campaigns import agent_settings, line_jobs
 from campaigns.dialling.bookkeeping import check_completeness, watch_dispatcher
 from campaigns.models import Campaign, Experiment, KnowledgeBase
 from campaigns.services import (
@@ -24,6 +24,7 @@ from campaigns.services import (
     launching,
     preparing,
     steering,
+    waking,
     workspace,
 )
 from convomono.lib import clock
@@ -288,6 +289,8 @@ def resume_campaigns(**_later: object) -> None:
         enqueue_once(attach_leads, queue="calls", batch_call_id=str(batch_call_id))
     for batch_call_id in steering.left_behind()[:AT_ONCE]:
         enqueue_once(cancel_leads, queue="calls", batch_call_id=str(batch_call_id))
+    for ids in waking.left_behind(since=since, most=AT_ONCE):
+        enqueue_once(line_jobs.decide_again, queue="calls", **ids)
 
 
 def remind_follow_ups(**_later: object) -> int:

@@ -27,9 +27,10 @@ class Figures:
     What the formulas stand on, all over one filter.
 
     People are counted by enrolment: loaded, eligible (loaded less those who were invalid, suppressed
-    or cancelled before any dial), dialled at least once (of them once, twice, three times, more often), reached (spoke to a
-    person), converted, exhausted, opted out. Dials, connects, humans, machines and transferred count calls; callbacks due and
-    kept are times that people asked for. Source of the symbols: docs/kpis.md.
+    or cancelled before any dial), dialled at least once (of them once, twice, three times, more often),
+    reached (spoke to a person), converted, exhausted, opted out. Dials, connects, humans, machines and
+    transferred count calls; callbacks due and kept are times that people asked for. Source of the symbols:
+    docs/kpis.md.
     """
 
     loaded: int = 0

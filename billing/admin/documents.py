@@ -14,7 +14,6 @@ from billing.models import (
     Seller,
     Statement,
 )
-from convomono.lib.display import usd
 
 
 @admin.register(Invoice)
@@ -26,10 +25,6 @@ class InvoiceAdmin(MoneyAdmin):
     search_fields = ["number", "client__name", "corrects_number"]
     exclude = ["pdf_name"]
     ordering = ["-pk"]
-
-    @admin.display(description="amount_usd", ordering="amount_micros")
-    def amount_usd(self, invoice: Invoice) -> str:
-        return usd(invoice.amount_micros)
 
 
 @admin.register(InvoiceSeries)
@@ -66,7 +61,7 @@ class StatementAdmin(MoneyAdmin):
 
 @admin.register(Reconciliation)
 class ReconciliationAdmin(MoneyAdmin):
-    """Comparisons of our books with Retell"s."""
+    """Comparisons of our books with Retell's."""
 
     list_display = [
         "window_from",

@@ -44,6 +44,16 @@ class MoneyAdmin(ReadOnlyAdmin):
             or user.has_agency_permission("view_finance")
         )
 
+    # Columns of what has seconds, or an amount; they are headed by the public names.
+
+    @admin.display(description="minutes", ordering="seconds")
+    def minutes_shown(self, row: Any) -> str:
+        return minutes(row.seconds)
+
+    @admin.display(description="amount_usd", ordering="amount_micros")
+    def amount_usd(self, row: Any) -> str:
+        return usd(row.amount_micros)
+
 
 @admin.register(Wallet)
 class WalletAdmin(MoneyAdmin):
@@ -115,14 +125,6 @@ class TransactionAdmin(MoneyAdmin):
     def tx_id(self, line: Transaction) -> str:
         return str(line.pk)
 
-    @admin.display(description="minutes", ordering="seconds")
-    def minutes_shown(self, line: Transaction) -> str:
-        return minutes(line.seconds)
-
-    @admin.display(description="amount_usd", ordering="amount_micros")
-    def amount_usd(self, line: Transaction) -> str:
-        return usd(line.amount_micros)
-
     @admin.display(description=_("available after"))
     def balance(self, line: Transaction) -> str:
         return minutes(line.balance_after_seconds)
@@ -132,18 +134,18 @@ class TransactionAdmin(MoneyAdmin):
 class PaymentAdmin(MoneyAdmin):
     """What clients paid, and for how many minutes."""
 
-    list_display = ["created_at", "client", "reference", "method", "sold", "amount_usd", "status"]
+    list_display = [
+        "created_at",
+        "client",
+        "reference",
+        "method",
+        "minutes_shown",
+        "amount_usd",
+        "status",
+    ]
     list_filter = ["method", "status"]
     search_fields = ["client__name", "reference"]
     ordering = ["-created_at", "pk"]
-
-    @admin.display(description="minutes", ordering="seconds")
-    def sold(self, payment: Payment) -> str:
-        return minutes(payment.seconds)
-
-    @admin.display(description="amount_usd", ordering="amount_micros")
-    def amount_usd(self, payment: Payment) -> str:
-        return usd(payment.amount_micros)
 
 
 @admin.register(CreditLot)
@@ -229,7 +231,7 @@ class RepaymentAdmin(MoneyAdmin):
         "created_at",
         "client",
         "payment",
-        "sold",
+        "minutes_shown",
         "amount_usd",
         "reason",
         "made_by_email",
@@ -237,14 +239,6 @@ class RepaymentAdmin(MoneyAdmin):
     list_select_related = ["client", "payment"]
     search_fields = ["client__name", "payment__reference", "made_by_email"]
     ordering = ["-pk"]
-
-    @admin.display(description="minutes", ordering="seconds")
-    def sold(self, repayment: Repayment) -> str:
-        return minutes(repayment.seconds)
-
-    @admin.display(description="amount_usd", ordering="amount_micros")
-    def amount_usd(self, repayment: Repayment) -> str:
-        return usd(repayment.amount_micros)
 
 
 @admin.register(CreditRequest)

@@ -140,9 +140,8 @@ class Statement(Printed):
     last_seq = models.BigIntegerField(default=0)
     opening_seconds = models.BigIntegerField(default=0)
     closing_seconds = models.BigIntegerField(default=0)
-    totals = models.JSONField(
-        default=dict
-    )  # of each type, and free:<outcome>: lines, seconds, amount_micros
+    # Of each type, and of calls that cost nothing ("free:<outcome>"): lines, seconds, amount_micros.
+    totals = models.JSONField(default=dict)
     csv_name = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, blank=True, db_index=True)
     asked_at = models.DateTimeField()

@@ -51,7 +51,8 @@ class Transaction(AppendOnly):
     others gain or lose, less the debt, is its loss or gain: they sum to zero. `key` is the unique
     cause ("consume:<call>"), `seq` counts a wallet's lines without a gap, `balance_after_seconds`
     is what was available after it, `seal` chains it to the line before (`billing/chain.py`). They are
-    empty only inside the atomic block that writes the line. A price stands on what is charged; `seconds` is negative only where an adjustment takes.
+    empty only inside the atomic block that writes the line. A price stands on what is charged;
+    `seconds` is negative only where an adjustment takes.
     """
 
     class Type(models.TextChoices):

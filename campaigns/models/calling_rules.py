@@ -13,7 +13,8 @@ class ClientLimits(ClientOwned):
     What a client sets for all its campaigns, tighter than the calling rules; one row a client.
 
     Minutes count from local midnight of the person called, `weekdays` from Monday 0. A cap or gap
-    of 0 is none of its own.
+    of 0 is none of its own. `wake_asked_at` stands until who waits for the limits as they were has been
+    decided on anew.
     """
 
     weekdays = models.JSONField(default=list)
@@ -23,6 +24,7 @@ class ClientLimits(ClientOwned):
     gap_seconds = models.PositiveIntegerField(default=0)
     changed_by_email = models.CharField(max_length=254)
     changed_at = models.DateTimeField()
+    wake_asked_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     objects = ClientOwnedQuerySet.as_manager()
 

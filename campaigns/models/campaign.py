@@ -158,7 +158,8 @@ class CallingWindow(ClientOwned):
     When a campaign's leads may be called, in the lead's own time.
 
     Minutes count from local midnight, `weekdays` from Monday 0. `is_any_hour` is for the sandbox
-    alone and holds for fictional numbers (555-01xx) only.
+    alone and holds for fictional numbers (555-01xx) only. `wake_asked_at` stands until who waits for
+    the hours as they were has been decided on anew.
     """
 
     campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="calling_window")
@@ -166,6 +167,7 @@ class CallingWindow(ClientOwned):
     opens_minute = models.PositiveIntegerField(default=9 * 60)
     closes_minute = models.PositiveIntegerField(default=20 * 60)
     is_any_hour = models.BooleanField(default=False)
+    wake_asked_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     objects = ClientOwnedQuerySet.as_manager()
 

@@ -21,7 +21,6 @@ from campaigns.models import (
 from campaigns.settings_schema import DEFAULTS, with_defaults
 from campaigns.starters import fill_in
 from convomono.lib.db import atomic
-from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -207,7 +206,7 @@ def update_campaign(
     )
     if not saved:
         raise CampaignArchived
-    _update_rules(campaign, content, changed)
+    _update_rules(campaign, content, changed, now)
     outdate_request(campaign_id=campaign.pk, now=now)
     tell_of_edit(
         campaign=campaign, changed=_HELD_AT_ONCE.intersection(changed), actor=actor, now=now
@@ -347,17 +346,16 @@ def _settings_after(
     return {name: value for name, value in after.items() if name not in taken_out}
 
 
-def _update_rules(campaign: Campaign, content: CampaignContent, changed: Collection[str]) -> None:
+def _update_rules(
+    campaign: Campaign, content: CampaignContent, changed: Collection[str], now: datetime
+) -> None:
     for model, columns in ((CallingWindow, _window(content)), (RetryPolicy, _retry(content))):
         if mine := {name: value for name, value in columns.items() if name in changed}:
             model.objects.filter(campaign=campaign).update(**mine)
     if not _HOURS.isdisjoint(changed):
         # Who waits for the old hours waits for them no more.
-        enqueue(
-            line_jobs.decide_again,
-            queue="calls",
-            client_id=str(campaign.client_id),
-            campaign_id=str(campaign.pk),
+        line_jobs.ask_to_decide_again(
+            client_id=campaign.client_id, campaign_id=campaign.pk, now=now
         )
 
 

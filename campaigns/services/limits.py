@@ -10,7 +10,6 @@ from campaigns import line_jobs
 from campaigns.calling_rules import WEEK, Limits, find_rule
 from campaigns.models import ClientLimits, RuleReview
 from convomono.lib.db import IntegrityError, atomic
-from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -67,7 +66,7 @@ def set_client_limits(*, client: Client, limits: Limits, actor: Actor, now: date
         if not ClientLimits.objects.filter(client=client).update(**columns):
             ClientLimits.objects.create(client=client, **columns)
         record(actions.LIMITS_CHANGED, resource=client, actor=actor, now=now, details=shown)
-        enqueue(line_jobs.decide_again, queue="calls", client_id=str(client.pk))
+        line_jobs.ask_to_decide_again(client_id=client.pk, now=now)
 
     shown = {name: value for name, value in columns.items() if not name.startswith("changed")}
     try:

@@ -12,7 +12,6 @@ from campaigns.dialling.breaking import Safety
 from campaigns.launch_requests import outdate_request, tell_of_edit
 from campaigns.models import RetryPolicy, SafetyPolicy
 from convomono.lib.db import atomic
-from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,11 +77,8 @@ def set_dialling(*, campaign: Campaign, dialling: Dialling, actor: Actor, now: d
         details = {"changed": changed}
         record(actions.CAMPAIGN_CHANGED, resource=campaign, actor=actor, now=now, details=details)
         if "is_business_days" in changed:  # who waits for Monday may be called on Saturday now
-            enqueue(
-                line_jobs.decide_again,
-                queue="calls",
-                client_id=str(campaign.client_id),
-                campaign_id=str(campaign.pk),
+            line_jobs.ask_to_decide_again(
+                client_id=campaign.client_id, campaign_id=campaign.pk, now=now
             )
 
     block()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from campaigns.dialling import waiting
 from campaigns.enrolments import LIVE
-from campaigns.models import BatchCall, Enrolment
+from campaigns.models import BatchCall, CallingWindow, ClientLimits, Enrolment
 from convomono.lib import live
 from convomono.lib.db import atomic
 from convomono.lib.redis import ring
@@ -16,11 +16,49 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
+    type Asked = QuerySet[CallingWindow] | QuerySet[ClientLimits]
+
 # What an edit of hours, or of a lead's zone, may end.
 FOR_HOURS = (waiting.WINDOW, waiting.CLOSED_DAY, waiting.NEVER_OPEN)
 # What an edit of a client's limits may end: they hold gap and cap too.
 FOR_LIMITS = (*FOR_HOURS, waiting.PERSON_GAP, waiting.PERSON_CAP)
 SLICE = 200  # rows of one transaction: it stays below 10 ms on SQLite
+
+
+def note_change(*, client_id: UUID, campaign_id: UUID | None, now: datetime) -> None:
+    """Note, inside the caller's transaction, that hours changed: of a campaign, or a client's own limits."""
+    _changed(client_id, campaign_id).update(wake_asked_at=now)
+
+
+def asked_at(*, client_id: UUID, campaign_id: UUID | None) -> datetime | None:
+    """Return since when leads are to be decided on anew; None if that was done."""
+    return _changed(client_id, campaign_id).values_list("wake_asked_at", flat=True).first()
+
+
+def note_done(*, client_id: UUID, campaign_id: UUID | None, asked: datetime) -> None:
+    """Note that it was done, unless somebody has changed the hours again meanwhile."""
+    _changed(client_id, campaign_id).filter(wake_asked_at=asked).update(wake_asked_at=None)
+
+
+def left_behind(*, since: datetime, most: int) -> list[dict[str, str]]:
+    """Return what was asked for until then and not done, as the job's arguments; the oldest first."""
+    windows = CallingWindow.objects.filter(wake_asked_at__lte=since).order_by("wake_asked_at")
+    limits = ClientLimits.objects.filter(wake_asked_at__lte=since).order_by("wake_asked_at")
+    return [
+        *(
+            {"client_id": str(client_id), "campaign_id": str(campaign_id)}
+            for client_id, campaign_id in windows.values_list("client_id", "campaign_id")[:most]
+        ),
+        *({"client_id": str(one)} for one in limits.values_list("client_id", flat=True)[:most]),
+    ]
+
+
+def _changed(client_id: UUID, campaign_id: UUID | None) -> Asked:
+    if campaign_id is None:
+        return ClientLimits.objects.filter(client_id=client_id)
+    return CallingWindow.objects.filter(client_id=client_id, campaign_id=campaign_id)
 
 
 def slices_waiting(

@@ -210,9 +210,8 @@ def _repeat[R](
             # MongoDB doesn't queue for a row: the pause has to outgrow another process's transaction.
             pause = min(0.002 * 2 ** min(attempt, 6), LONGEST_PAUSE_SECONDS)
             time.sleep(random.uniform(0, pause))
-    raise AssertionError(
-        "unreachable"
-    )  # pragma: no cover  # for the type: the stack swallows nothing
+    # For the type: the stack of turns swallows nothing.
+    raise AssertionError("unreachable")  # pragma: no cover
 
 
 def insert_once(row: Model, *key: str, using: str = DEFAULT_DB_ALIAS) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from campaigns import line_jobs
+from campaigns import jobs, line_jobs
 from campaigns.calling_rules import Limits
 from campaigns.models import Campaign, Enrolment
 from campaigns.services import waking
@@ -75,6 +75,40 @@ def test_calls_today_once_the_hours_are_widened(
     rig.step()
     rig.step()
     assert len(rig.retell.dials) == 5
+
+
+def test_is_taken_up_where_redis_was_away_or_a_worker_was_killed(
+    rig: Rig, ready: Callable[..., BatchCall], run_jobs: Callable[[], int], acme: Client
+) -> None:
+    batch_call = ready(is_any_hour=False, opens_minute=7 * 60, closes_minute=9 * 60)
+    late = Limits(opens_minute=15 * 60, closes_minute=16 * 60)
+    set_client_limits(client=acme, limits=late, actor=TESTS, now=rig.now)
+    rig.step()
+    edit(batch_call, rig, closes_minute=20 * 60)  # nobody puts the jobs on a queue
+    set_client_limits(client=acme, limits=Limits(), actor=TESTS, now=rig.now)
+    assert reasons() == {"never_open"}
+
+    rig.tick(61)
+    jobs.resume_campaigns()
+    assert run_jobs() == 2
+
+    assert reasons() == {""}
+    assert waking.left_behind(since=rig.now, most=9) == []
+
+
+def test_is_not_done_for_who_changed_the_hours_meanwhile(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    batch_call = ready(is_any_hour=False)
+    key = {"client_id": batch_call.client_id, "campaign_id": batch_call.campaign_id}
+    waking.note_change(**key, now=rig.now)
+    asked = waking.asked_at(**key)
+    assert asked is not None
+    waking.note_change(**key, now=rig.now + timedelta(seconds=1))
+
+    waking.note_done(**key, asked=asked)
+
+    assert waking.asked_at(**key) == rig.now + timedelta(seconds=1)
 
 
 def test_says_anew_when_it_opens_where_it_is_still_too_early(
