@@ -24,9 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LONG = 30.0
 
 RUN = """
-import json, os, sys
+import json, os, signal, sys
 from deploy.supervisor import BackOff, Output, Program, Stopped, Supervisor
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs these tests may be deaf to it: nohup
 back_off = BackOff(first=0.02, longest=0.08, steady=60)
 with Supervisor(dict(os.environ), Output(sys.stdout), back_off, float(sys.argv[1])) as supervisor:
     for name, source in json.loads(sys.argv[2]).items():
