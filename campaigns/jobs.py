@@ -289,8 +289,8 @@ def resume_campaigns(**_later: object) -> None:
         enqueue_once(attach_leads, queue="calls", batch_call_id=str(batch_call_id))
     for batch_call_id in steering.left_behind()[:AT_ONCE]:
         enqueue_once(cancel_leads, queue="calls", batch_call_id=str(batch_call_id))
-    for ids in waking.left_behind(since=since, most=AT_ONCE):
-        enqueue_once(line_jobs.decide_again, queue="calls", **ids)
+    for client_id, where in waking.left_behind(since=since, most=AT_ONCE):
+        enqueue_once(line_jobs.decide_again, queue="calls", client_id=client_id, campaign_id=where)
 
 
 def remind_follow_ups(**_later: object) -> int:

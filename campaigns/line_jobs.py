@@ -26,8 +26,8 @@ def ask_to_decide_again(*, client_id: UUID, campaign_id: UUID | None = None, now
     A row keeps that it was asked for, so that neither a killed worker nor an absent Redis loses it.
     """
     waking.note_change(client_id=client_id, campaign_id=campaign_id, now=now)
-    ids = {"campaign_id": str(campaign_id)} if campaign_id else {}
-    enqueue(decide_again, queue="calls", client_id=str(client_id), **ids)
+    where = str(campaign_id or "")
+    enqueue(decide_again, queue="calls", client_id=str(client_id), campaign_id=where)
 
 
 def decide_again(*, client_id: str, campaign_id: str = "", **_later: object) -> int:

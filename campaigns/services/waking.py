@@ -42,16 +42,20 @@ def note_done(*, client_id: UUID, campaign_id: UUID | None, asked: datetime) -> 
     _changed(client_id, campaign_id).filter(wake_asked_at=asked).update(wake_asked_at=None)
 
 
-def left_behind(*, since: datetime, most: int) -> list[dict[str, str]]:
-    """Return what was asked for until then and not done, as the job's arguments; the oldest first."""
+def left_behind(*, since: datetime, most: int) -> list[tuple[str, str]]:
+    """
+    Return what was asked for until then and not done, as keys of client and campaign; the oldest first.
+
+    The campaign's is empty where a client's own limits changed.
+    """
     windows = CallingWindow.objects.filter(wake_asked_at__lte=since).order_by("wake_asked_at")
     limits = ClientLimits.objects.filter(wake_asked_at__lte=since).order_by("wake_asked_at")
     return [
         *(
-            {"client_id": str(client_id), "campaign_id": str(campaign_id)}
+            (str(client_id), str(campaign_id))
             for client_id, campaign_id in windows.values_list("client_id", "campaign_id")[:most]
         ),
-        *({"client_id": str(one)} for one in limits.values_list("client_id", flat=True)[:most]),
+        *((str(one), "") for one in limits.values_list("client_id", flat=True)[:most]),
     ]
 
 

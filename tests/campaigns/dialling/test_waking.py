@@ -15,6 +15,7 @@ from campaigns.services import waking
 from campaigns.services.authoring import content_of, update_campaign
 from campaigns.services.limits import set_client_limits
 from campaigns.services.policies import dialling_of, set_dialling
+from convomono.lib.redis import redis_connection
 from leads.models import Lead
 from leads.services.people import LeadFields, change_lead
 from tests.factories.campaigns import TESTS
@@ -84,8 +85,9 @@ def test_is_taken_up_where_redis_was_away_or_a_worker_was_killed(
     late = Limits(opens_minute=15 * 60, closes_minute=16 * 60)
     set_client_limits(client=acme, limits=late, actor=TESTS, now=rig.now)
     rig.step()
-    edit(batch_call, rig, closes_minute=20 * 60)  # nobody puts the jobs on a queue
+    edit(batch_call, rig, closes_minute=20 * 60)
     set_client_limits(client=acme, limits=Limits(), actor=TESTS, now=rig.now)
+    redis_connection().flushdb()  # on MongoDB the jobs were put there by commits
     assert reasons() == {"never_open"}
 
     rig.tick(61)
