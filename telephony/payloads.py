@@ -82,16 +82,14 @@ def given(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def agent_body(settings: AgentSettings) -> dict[str, Any]:
     body = given({name: getattr(settings, name) for name in _AGENT_FIELDS})
+    if not isinstance(settings.language, str):
+        body["language"] = list(settings.language)
     # These are sent even when None: null is how they are switched off.
     body["ambient_sound"] = settings.ambient_sound
     body["voicemail_option"] = _voicemail_body(settings.voicemail)
     body["ivr_option"] = {"action": {"type": "hangup"}} if settings.hang_up_on_menus else None
     body["call_screening_option"] = _screening_body(settings.screening)
-    body["handbook_config"] = {
-        "ai_disclosure": settings.ai_disclosure,
-        "scope_boundaries": settings.scope_boundaries,
-        **{name: name in settings.manners for name in MANNERS},
-    }
+    body["handbook_config"] = _handbook_body(settings)
     body["fallback_voice_ids"] = list(settings.fallback_voice_ids) or None
     body["backchannel_words"] = list(settings.backchannel_words) or None
     body["pronunciation_dictionary"] = [
@@ -103,6 +101,23 @@ def agent_body(settings: AgentSettings) -> dict[str, Any]:
     if settings.webhook_events:
         body["webhook_events"] = list(settings.webhook_events)
     return body
+
+
+def _handbook_body(settings: AgentSettings) -> dict[str, dict[str, str]]:
+    """
+    Return the handbooks that are switched on, each as an object; the others are left out.
+
+    Retell reads true and false until 23 December 2026 and objects already: an empty one is its own
+    text, a missing one is off
+    (https://docs.retellai.com/deprecation-notice/2026/12-23_legacy_handbook_config).
+    """
+    always = {
+        "ai_disclosure": settings.ai_disclosure,
+        "scope_boundaries": settings.scope_boundaries,
+    }
+    chosen = {name: name in settings.manners for name in MANNERS}
+    # The SDK's types still say bool; it sends what it is given.
+    return {name: {} for name, is_on in {**always, **chosen}.items() if is_on}
 
 
 def _screening_body(screening: tuple[str, str] | None) -> dict[str, str] | None:

@@ -101,7 +101,7 @@ class AgentSettings:
 
     agent_name: str
     voice_id: str
-    language: str = "en-US"
+    language: str | tuple[str, ...] = "en-US"  # of several the first is the one it falls back to
     voice_model: str | None = None
     fallback_voice_ids: tuple[str, ...] = ()
     voice_speed: float | None = None

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from telephony.sandbox.refusals import Refused, bad_request, not_found
+from telephony.sandbox.agent_settings import answerable, check_settings
+from telephony.sandbox.refusals import bad_request, not_found
 from telephony.sandbox.versions import Document, VersionedDocuments
-from telephony.sandbox.voices import VOICES
 
 if TYPE_CHECKING:
     from telephony.sandbox.clock import SandboxClock
-
-_RANGES = {
-    "voice_speed": (0.5, 2),
-    "voice_temperature": (0, 2),
-    "volume": (0, 2),
-    "responsiveness": (0, 1),
-    "interruption_sensitivity": (0, 1),
-    "backchannel_frequency": (0, 1),
-    "ambient_sound_volume": (0, 2),
-    "begin_message_delay_ms": (0, 5_000),
-    "end_call_after_silence_ms": (10_000, 86_400_000),
-    "max_call_duration_ms": (60_000, 7_200_000),
-    "ring_duration_ms": (5_000, 300_000),
-    "reminder_trigger_ms": (1, 86_400_000),
-    "reminder_max_count": (0, 1_000),
-}
 
 
 def new_id(prefix: str, length: int) -> str:
@@ -56,13 +40,13 @@ class Agents:
         if "response_engine" not in body or "voice_id" not in body:
             raise bad_request("response_engine and voice_id are required.")
         check_settings(body)
-        return self.agents.create(new_id("agent_", 26), self._with_engine(body))
+        return self.agents.create(new_id("agent_", 26), self._with_engine(answerable(body)))
 
     def update_agent(self, agent_id: str, version: int | str | None, body: Document) -> Document:
         check_settings(body)
         if "response_engine" in body:
             body = self._with_engine(body)
-        return self.agents.update(agent_id, version, body)
+        return self.agents.update(agent_id, version, answerable(body))
 
     def create_version(self, agent_id: str, base: int) -> Document:
         """Start the next draft; the prompt gets a draft of its own for it."""
@@ -91,20 +75,6 @@ class Agents:
             llm = self.llms.get(engine.get("llm_id", ""), engine.get("version"))
             engine["version"] = llm["version"]
         return {**body, "response_engine": engine}
-
-
-def check_settings(body: Document) -> None:
-    """
-    Refuse values outside the documented ranges.
-
-    :raises Refused: naming the setting
-    """
-    if "voice_id" in body and body["voice_id"] not in VOICES:
-        raise Refused(422, f"Voice {body['voice_id']} not found.")
-    for name, (low, high) in _RANGES.items():
-        value: Any = body.get(name)
-        if value is not None and not low <= value <= high:
-            raise bad_request(f"{name} must be between {low} and {high}.")
 
 
 def outbound_agent(number: Document) -> Document:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from telephony.sandbox.agents import check_settings, new_id, outbound_agent
+from telephony.sandbox.agent_settings import check_settings
+from telephony.sandbox.agents import new_id, outbound_agent
 from telephony.sandbox.calls import Call
 from telephony.sandbox.numbers import E164
 from telephony.sandbox.outcomes import plan_call

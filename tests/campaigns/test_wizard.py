@@ -205,14 +205,8 @@ def test_tells_retell_what_was_chosen(browse, mia):
     body = agent_body(agent)
     assert {name: body[name] for name in MORE} == MORE
     assert body["handbook_config"] == {
-        "ai_disclosure": True,
-        "scope_boundaries": True,
-        "high_empathy": True,
-        "natural_filler_words": False,
-        "echo_verification": True,
-        "smart_matching": False,
-        "speech_normalization": False,
-        "nato_phonetic_alphabet": False,
+        name: {}
+        for name in ("ai_disclosure", "scope_boundaries", "high_empathy", "echo_verification")
     }
     assert (agent.ring_duration_ms, agent.voicemail and agent.voicemail.action) == (
         25_000,

@@ -16,8 +16,10 @@ from django.core.files import File
 from retell.lib.webhook_auth import symmetric
 
 from telephony.provider import (
+    AgentSettings,
     DoNotCall,
     KnowledgeFile,
+    Llm,
     NotFound,
     PaymentRequired,
     ProviderError,
@@ -395,6 +397,61 @@ def test_reads_reasons_and_fields_it_does_not_know(
     retell.body = json.dumps(news).encode()
     payload = gateway.retrieve_call(call_id="call_x").payload
     assert (payload["disconnection_reason"], payload["shoe_size"]) == ("taken_by_aliens", 44)
+
+
+AGENT = {
+    "agent_id": "agent_x",
+    "version": 3,
+    "voice_id": "11labs-Adrian",
+    "response_engine": {"type": "retell-llm", "llm_id": "llm_x", "version": 3},
+    "last_modification_timestamp": 1,
+}
+
+
+@pytest.mark.parametrize(
+    "handbooks",
+    [
+        {"ai_disclosure": True, "high_empathy": False},
+        {"ai_disclosure": {}, "customer_support": {"custom_prompt": "Be brief."}},
+    ],
+)
+def test_reads_an_agent_with_handbooks_of_either_form(
+    retell: Scripted, gateway: RetellGateway, handbooks: dict[str, Any]
+) -> None:
+    retell.body = json.dumps({**AGENT, "handbook_config": handbooks}).encode()
+
+    made = gateway.create_agent(
+        llm=Llm(llm_id="llm_x", version=3, is_published=False),
+        settings=AgentSettings(
+            agent_name="Acme", voice_id="11labs-Adrian", manners=("high_empathy",)
+        ),
+    )
+
+    assert made == gateway.retrieve_agent(agent_id="agent_x")
+    assert (made.agent_id, made.llm_version) == ("agent_x", 3)
+    sent = retell.requests[0][2]
+    # Switches are refused from 23 December 2026 on; what is off is left out.
+    assert sent["handbook_config"] == {
+        "ai_disclosure": {},
+        "scope_boundaries": {},
+        "high_empathy": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("de-DE", "de-DE"), (("en-US", "es-419"), ["en-US", "es-419"])]
+)
+def test_tells_one_language_as_a_word_and_several_as_a_list(
+    retell: Scripted, gateway: RetellGateway, language: str | tuple[str, ...], told: object
+) -> None:
+    retell.body = json.dumps(AGENT).encode()
+
+    gateway.create_agent(
+        llm=Llm(llm_id="llm_x", version=3, is_published=False),
+        settings=AgentSettings(agent_name="Acme", voice_id="11labs-Adrian", language=language),
+    )
+
+    assert retell.requests[0][2]["language"] == told
 
 
 # Webhook signatures

@@ -1,0 +1,78 @@
+"""What the sandbox takes for an agent's languages and handbooks, and how it answers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+from retell import BadRequestError
+from retell.types.agent_response import AgentResponse
+
+from telephony.sandbox.agent_settings import LANGUAGES
+
+if TYPE_CHECKING:
+    from tests.telephony.sandbox.harness import Sandbox
+
+
+def update(sandbox: Sandbox, **settings: Any) -> Any:
+    draft: Any = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
+    return sandbox.sdk.agent.update(sandbox.agent_id, version=int(draft.version), **settings)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"ai_disclosure": True, "high_empathy": False, "customer_support": True},
+        {"ai_disclosure": {}, "customer_support": {"custom_prompt": "Be brief."}},
+    ],
+)
+def test_takes_handbooks_as_switches_and_as_objects(sandbox: Sandbox, sent: dict[str, Any]) -> None:
+    answered = update(sandbox, handbook_config=sent)
+
+    read: Any = sandbox.sdk.agent.retrieve(sandbox.agent_id)
+    for agent in (answered, read):  # past the SDK's strict mode, whose types know switches
+        switches = agent.handbook_config.to_dict()
+        assert {name for name, is_on in switches.items() if is_on is True} == {
+            "ai_disclosure",
+            "customer_support",
+        }
+
+
+def test_switches_off_what_an_update_leaves_out(sandbox: Sandbox) -> None:
+    update(sandbox, handbook_config={"ai_disclosure": {}, "high_empathy": {}})
+
+    changed = update(sandbox, handbook_config={"ai_disclosure": {}})
+
+    assert changed.handbook_config.to_dict() == {"ai_disclosure": True}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"handbook_config": {"rudeness": {}}}, "rudeness"),
+        ({"handbook_config": {"ai_disclosure": "yes"}}, "ai_disclosure"),
+        ({"handbook_config": {"ai_disclosure": {"prompt": "x"}}}, "ai_disclosure"),
+        ({"handbook_config": {"ai_disclosure": {"custom_prompt": "x" * 10_001}}}, "ai_disclosure"),
+        ({"handbook_config": ["ai_disclosure"]}, "must be an object"),
+        ({"language": "multi"}, "'multi' is not supported"),
+        ({"language": ["en-US", "tlh"]}, "'tlh' is not supported"),
+        ({"language": []}, "one language at least"),
+    ],
+)
+def test_names_what_no_agent_can_have(
+    sandbox: Sandbox, settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(BadRequestError, match=words):
+        update(sandbox, **settings)
+
+
+@pytest.mark.parametrize("language", ["de-DE", ["en-US", "es-419"]])
+def test_answers_one_language_or_several_as_they_were_sent(
+    sandbox: Sandbox, language: str | list[str]
+) -> None:
+    assert update(sandbox, language=language).language == language
+
+
+def test_knows_the_languages_of_the_sdk() -> None:
+    one, *_several = get_args(AgentResponse.model_fields["language"].annotation)
+    assert set(get_args(one)) == LANGUAGES
