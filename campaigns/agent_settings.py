@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from campaigns.agent_choices import MODELS
 from campaigns.dialling.callbacks import CALLBACK_FIELD, CALLBACK_QUESTION
-from campaigns.settings_schema import CampaignSettings, with_defaults
+from campaigns.settings_schema import (
+    CampaignSettings,
+    has_special_words,
+    languages,
+    with_defaults,
+)
 from telephony.provider import AgentSettings, AnalysisField, LlmSettings, Voicemail
 
 if TYPE_CHECKING:
@@ -53,7 +58,7 @@ def agent_settings(
     return AgentSettings(
         agent_name=f"{campaign.name} {mark}".strip(),
         voice_id=campaign.voice_id,
-        language=chosen["language"],
+        language=_language(chosen),
         voice_speed=chosen["voice_speed"],
         end_call_after_silence_ms=chosen["end_call_after_silence_ms"],
         max_call_duration_ms=chosen["max_call_duration_ms"],
@@ -84,14 +89,20 @@ def agent_settings(
         reminder_trigger_ms=chosen["reminder_trigger_ms"],
         reminder_max_count=chosen["reminder_max_count"],
         manners=tuple(chosen["manners"]),
-        # Retell has it in English alone, and the language may have been changed since.
+        # The languages may have been changed since it was chosen.
         vocab_specialization=(
-            chosen["vocab_specialization"] if chosen["language"].startswith("en-") else "general"
+            chosen["vocab_specialization"] if has_special_words(chosen) else "general"
         ),
         pronunciations=tuple((word, sound) for word, sound in chosen["pronunciations"]),
         webhook_url=webhook_url,
         webhook_events=_EVENTS + (_SPOKEN if chosen["live_transcript"] else ()),
     )
+
+
+def _language(chosen: CampaignSettings) -> str | tuple[str, ...]:
+    # One stays a word: so the fingerprints of campaigns from before there were several stay true.
+    several = languages(chosen)
+    return several if len(several) > 1 else several[0]
 
 
 def _voicemail(chosen: CampaignSettings) -> Voicemail | None:

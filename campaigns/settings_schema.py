@@ -33,7 +33,8 @@ class CampaignSettings(TypedDict):
     conversion; Retell reads it out of each call as the analysis field "converted".
     """
 
-    language: str
+    language: str  # of several the one it falls back to
+    more_languages: list[str]  # what else it understands and answers in
     voice_speed: float
     max_call_duration_ms: int
     ring_duration_ms: int
@@ -77,6 +78,7 @@ class CampaignSettings(TypedDict):
 
 DEFAULTS: CampaignSettings = {
     "language": "en-US",
+    "more_languages": [],
     "voice_speed": 1.0,
     "max_call_duration_ms": 300_000,
     "ring_duration_ms": 30_000,
@@ -125,16 +127,28 @@ VOICE_SPEED = (0.5, 2.0)
 SILENCE_SECONDS = (10, 600)
 MOST_QUESTIONS = 6
 QUESTION_NAME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_ ]{0,39}$")
+MOST_MORE_LANGUAGES = 9  # Retell sets no limit; its own mix was of ten, and each costs accuracy
 MOST_KEYWORDS = 40
 MOST_PRONUNCIATIONS = 40
 REMINDER_SECONDS = (2, 120)
 MOST_REMINDERS = 5
 
 
+def languages(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return all that an agent speaks, the one it falls back to first."""
+    # A dict keeps each once: the main one may have been among the others before.
+    return tuple(dict.fromkeys([settings["language"], *settings["more_languages"]]))
+
+
+def has_special_words(settings: Mapping[str, Any]) -> bool:
+    """Return whether Retell takes a special vocabulary: it has them in English alone."""
+    return all(one.startswith("en-") for one in languages(settings))
+
+
 def contradictions(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return what doesn't fit together, as name of the setting -> what to do about it."""
     wrong = {}
-    if settings["vocab_specialization"] != "general" and not settings["language"].startswith("en-"):
+    if settings["vocab_specialization"] != "general" and not has_special_words(settings):
         wrong["vocab_specialization"] = _("This works in English alone.")
     if settings["screening_identity"] and not settings["screening_purpose"]:
         wrong["screening_purpose"] = _("Say why you call, too.")

@@ -11,7 +11,7 @@ from campaigns import agent_choices, settings_schema
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling.callbacks import CALLBACK_FIELD
 from campaigns.script import malformed
-from campaigns.settings_schema import QUESTION_NAME, contradictions, with_defaults
+from campaigns.settings_schema import QUESTION_NAME, contradictions, languages, with_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +60,11 @@ class SettingsSerializer(serializers.Serializer[Any]):
     """How the agent talks; what is left out keeps its value, or the default in a new campaign."""
 
     language = serializers.ChoiceField(agent_choices.LANGUAGES, required=False)
+    more_languages = serializers.MultipleChoiceField(
+        choices=agent_choices.LANGUAGES,
+        required=False,
+        help_text="What else the agent understands and answers in; `language` is what it falls back to.",
+    )
     voice_speed = serializers.FloatField(
         min_value=settings_schema.VOICE_SPEED[0],
         max_value=settings_schema.VOICE_SPEED[1],
@@ -129,6 +134,13 @@ class SettingsSerializer(serializers.Serializer[Any]):
     screening_identity = _words(120)
     screening_purpose = _words(200)
 
+    def validate_more_languages(self, chosen: set[str]) -> list[str]:
+        if len(chosen) > settings_schema.MOST_MORE_LANGUAGES:
+            most = settings_schema.MOST_MORE_LANGUAGES
+            raise serializers.ValidationError(f"Name at most {most} more.", code="max_length")
+        # In the order of the wizard: what is saved there again is no edit.
+        return [code for code, _label in agent_choices.LANGUAGES if code in chosen]
+
     def validate_voicemail_message(self, text: str) -> str:
         if wrong := malformed(text):
             raise serializers.ValidationError(f"{wrong[0]!r} is no variable.", code="variable")
@@ -159,6 +171,7 @@ def merged(before: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]
     :raises serializers.ValidationError: if what holds then doesn't fit together
     """
     settings = {**with_defaults(before), **sent}
+    settings["more_languages"] = list(languages(settings)[1:])
     if wrong := contradictions(settings):
         raise serializers.ValidationError(
             {"settings": {name: [why] for name, why in wrong.items()}}

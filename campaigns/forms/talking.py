@@ -46,6 +46,7 @@ class VoiceForm(StepForm):
     columns = ("voice_id",)
     chosen = (
         "language",
+        "more_languages",
         "voice_speed",
         "voice_temperature",
         "volume",
@@ -56,6 +57,16 @@ class VoiceForm(StepForm):
 
     voice_id = forms.ChoiceField(label=_("Voice"), widget=forms.RadioSelect)
     language = forms.ChoiceField(label=_("Language"), choices=agent_choices.LANGUAGES)
+    more_languages = forms.MultipleChoiceField(
+        label=_("Other languages it speaks"),
+        required=False,
+        choices=agent_choices.LANGUAGES,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_(
+            "It answers in the one that the person speaks. Tick only what you need: "
+            "with each language of another kind it mishears a little more."
+        ),
+    )
     voice_speed = _amount(
         _("Speed of speech"),
         least=settings_schema.VOICE_SPEED[0],
@@ -107,6 +118,20 @@ class VoiceForm(StepForm):
         kept = self.kept["fallback_voice_id"]
         others = {voice.voice_id: f"{voice.name} ({voice.provider})" for voice in voices}
         spare.choices = [("", _("None")), *({kept: kept} | others if kept else others).items()]
+
+    @property
+    def shows_languages(self) -> bool:
+        """Whether there is something to see among the further languages."""
+        return bool(self["more_languages"].value() or self["more_languages"].errors)
+
+    def clean_more_languages(self) -> list[str]:
+        # The main one is cleaned before: ticked here too, it counts once.
+        main = self.cleaned_data.get("language")
+        more = [code for code in self.cleaned_data["more_languages"] if code != main]
+        if len(more) > settings_schema.MOST_MORE_LANGUAGES:
+            most = {"most": settings_schema.MOST_MORE_LANGUAGES}
+            raise forms.ValidationError(_("Tick at most %(most)d more.") % most)
+        return more
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

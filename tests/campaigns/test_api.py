@@ -9,7 +9,7 @@ from django.test import Client as Browser
 
 from accounts.api_keys import create_api_key
 from billing.models import Reservation
-from campaigns import settings_schema, voices
+from campaigns import agent_choices, settings_schema, voices
 from campaigns.api.serializers import CampaignWriteSerializer
 from campaigns.models import BatchCall, Campaign, Enrolment
 from convomono.lib.ids import uuid7
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from telephony.retell import RetellGateway
 
 API = "/api/v1/client/"
+LANGUAGES = [code for code, _label in agent_choices.LANGUAGES]
 
 
 def send(browser, path, method="post", **body):
@@ -48,6 +49,7 @@ def test_takes_every_setting_that_the_wizard_has(browse, mia):
     chosen = {
         **settings_schema.DEFAULTS,
         "language": "en-GB",
+        "more_languages": ["en-US", "en-AU"],
         "voice_speed": 1.2,
         "starts": "user",
         "manners": ["high_empathy", "echo_verification"],
@@ -122,6 +124,19 @@ def test_writes_reads_and_changes_a_campaign(browse, mia):
     assert listed["campaign_id"] == body["campaign_id"]
 
 
+def test_names_the_main_language_once(browse, mia):
+    browser = browse(mia)
+    several = {"language": "en-US", "more_languages": ["de-DE", "es-419", "en-US"]}
+    made = send(browser, "campaigns/", name="Winter", settings=several).json()
+    path = f"campaigns/{made['campaign_id']}/"
+    assert made["settings"]["more_languages"] == ["es-419", "de-DE"]  # in the wizard's order
+
+    changed = send(browser, path, "patch", settings={"language": "de-DE"}).json()
+
+    assert changed["settings"]["language"] == "de-DE"
+    assert changed["settings"]["more_languages"] == ["es-419"]
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -129,6 +144,8 @@ def test_writes_reads_and_changes_a_campaign(browse, mia):
         ({"name": "A", "script_raw": "{{two words}}"}, "script_raw"),
         ({"name": "A", "opens_minute": 600, "closes_minute": 600}, "closes_minute"),
         ({"name": "A", "settings": {"voice_speed": 9}}, "settings"),
+        ({"name": "A", "settings": {"more_languages": ["tlh"]}}, "settings"),
+        ({"name": "A", "settings": {"more_languages": LANGUAGES[:10]}}, "settings"),
         ({"name": "A", "settings": {"questions": [question("converted")]}}, "settings"),
         ({"name": "A", "settings": {"questions": [question("1st")]}}, "settings"),
         ({"name": "A", "settings": {"questions": [question("a", kind="enum")]}}, "settings"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from campaigns import agent_choices
-from campaigns.agent_settings import agent_settings
+from campaigns.agent_settings import agent_settings, fingerprint, llm_settings
 from campaigns.forms.talking import ConversationForm, VoiceForm
 from campaigns.models import Campaign
 from campaigns.settings_schema import DEFAULTS
 from campaigns.voices import VoiceChoice
+from telephony.sandbox import agent_settings as sandbox_settings
 from tests.campaigns.test_wizard import CONVERSATION
 from tests.factories.campaigns import campaign_content
 
@@ -18,6 +21,7 @@ VOICES = [
     VoiceChoice("11labs-Anna", "Anna", "female", "", provider="elevenlabs"),
     VoiceChoice("openai-Alloy", "Alloy", "female", "", provider="openai"),
 ]
+CODES = [code for code, _label in agent_choices.LANGUAGES]
 VOICE = {
     "voice_id": "11labs-Adrian",
     "language": "en-US",
@@ -31,6 +35,11 @@ def voice_form(**sent):
     return VoiceForm(data={**VOICE, **sent}, content=campaign_content(), voices=VOICES)
 
 
+def talking(settings):
+    campaign = Campaign(name="x", voice_id="v", settings=settings)
+    return agent_settings(campaign, webhook_url="https://x.test/", time_zone="UTC")
+
+
 def conversation(settings=None, **sent):
     content = campaign_content(settings={**DEFAULTS, **(settings or {})})
     return ConversationForm(data={**CONVERSATION, **sent}, content=content)
@@ -42,6 +51,8 @@ def conversation(settings=None, **sent):
         ({"voice_id": "11labs-Nobody"}, "voice_id"),
         ({"voice_id": ""}, "voice_id"),
         ({"language": "multi"}, "language"),
+        ({"more_languages": ["es-ES", "tlh"]}, "more_languages"),
+        ({"more_languages": CODES[1:11]}, "more_languages"),
         ({"voice_speed": "0.4"}, "voice_speed"),
         ({"voice_speed": "2.1"}, "voice_speed"),
         ({"voice_temperature": "-0.1"}, "voice_temperature"),
@@ -108,6 +119,52 @@ def test_has_medical_words_in_english_alone():
     assert agent.vocab_specialization == "general"
 
 
+@pytest.mark.parametrize(
+    ("more", "kept", "told"),
+    [
+        ([], [], "en-US"),
+        (["en-US"], [], "en-US"),  # the main one counts once
+        (["es-419", "en-US", "de-DE"], ["es-419", "de-DE"], ("en-US", "es-419", "de-DE")),
+    ],
+)
+def test_speaks_one_language_or_several(more, kept, told):
+    form = voice_form(more_languages=more)
+
+    assert form.is_valid()
+    settings = form.changes()["settings"]
+    assert (settings["language"], settings["more_languages"]) == ("en-US", kept)
+    agent = talking(settings)
+    assert agent.language == told
+
+
+def test_takes_ten_languages_at_most():
+    assert voice_form(more_languages=CODES[1:10]).is_valid()
+    assert "at most 9" in str(voice_form(more_languages=CODES[1:11]).errors)
+
+
+def test_keeps_the_fingerprint_of_what_was_saved_before_there_were_several():
+    before = {name: value for name, value in DEFAULTS.items() if name != "more_languages"}
+    llm = llm_settings(Campaign(name="x", voice_id="v", settings=before), knowledge_base_ids=())
+    # As it was told then, a word: another fingerprint would publish every agent anew.
+    old = fingerprint(llm=llm, agent=replace(talking(before), language="en-US"))
+
+    assert fingerprint(llm=llm, agent=talking(before)) == old
+    assert fingerprint(llm=llm, agent=talking({**before, "more_languages": []})) == old
+    assert fingerprint(llm=llm, agent=talking({**before, "more_languages": ["es-419"]})) != old
+
+
+@pytest.mark.parametrize(
+    ("more", "told"), [(["en-GB"], "medical"), (["en-GB", "es-419"], "general")]
+)
+def test_has_medical_words_only_where_every_language_is_english(more, told):
+    chosen = {"vocab_specialization": "medical", "more_languages": more}
+
+    assert list(conversation(chosen, vocab_specialization="medical").errors) == (
+        [] if told == "medical" else ["vocab_specialization"]
+    )
+    assert talking({**DEFAULTS, **chosen}).vocab_specialization == told
+
+
 def test_offers_every_language_once():
-    codes = [code for code, _label in agent_choices.LANGUAGES]
-    assert len(codes) == len(set(codes)) == 63
+    assert len(CODES) == len(set(CODES)) == 63
+    assert set(CODES) == sandbox_settings.LANGUAGES

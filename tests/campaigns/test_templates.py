@@ -130,6 +130,7 @@ def test_makes_one_of_a_campaign_without_what_is_the_clients_own(root, acme, cha
             "conversion": "A visit at Acme Dental.",
             "keywords": ["Acme Dental"],
             "questions": QUESTIONS,
+            "more_languages": ["es-419"],
         },
     )
     browser = browse(root)
@@ -162,6 +163,7 @@ def test_makes_one_of_a_campaign_without_what_is_the_clients_own(root, acme, cha
     start(browse(charlie), template)
     made = Campaign.objects.get(client=charlie.client).settings
     assert made["keywords"] == [charlie.client.name]
+    assert made["more_languages"] == ["es-419"]
     assert made["questions"][0]["description"] == f"Knows {charlie.client.name}?"
 
 

@@ -38,7 +38,7 @@ def twice(alice, mia, retell):
         voice_id="11labs-Anna",
         voice_name="Anna",
         knowledge_text="Open from 9.",
-        settings={**campaign.settings, "voice_speed": 1.2},
+        settings={**campaign.settings, "voice_speed": 1.2, "more_languages": ["es-419", "de-DE"]},
     )
     return publish(campaign, mia)
 
@@ -67,6 +67,7 @@ def test_tells_what_is_different(twice):
     assert {(value.name, value.before, value.after) for value in diff.values} == {
         ("Voice", "Adrian", "Anna"),
         ("voice speed", "1.0", "1.2"),
+        ("more languages", "–", "es-419; de-DE"),
     }
     assert diff_versions(first, first).is_empty
 

@@ -134,6 +134,7 @@ def test_saves_each_step_and_nothing_else(browse, mia, voices):
         "voice": {
             "voice_id": "11labs-Anna",
             "language": "en-GB",
+            "more_languages": ["en-AU", "en-IN"],
             "voice_speed": "1.1",
             "voice_temperature": "0.7",
             "volume": "1.5",
@@ -182,6 +183,14 @@ def test_saves_each_step_and_nothing_else(browse, mia, voices):
         (number.phone_number,),
     )
     assert content.knowledge_text == "Open from 8 to 18."
+    assert content.settings["more_languages"] == ["en-AU", "en-IN"]
+    page = browser.get(step(campaign, "voice")).content.decode()
+    assert "<details open>" in page  # what was ticked is seen
+    ticked = [tag for tag in page.split("<input") if 'name="more_languages"' in tag[:200]]
+    assert [tag.split('value="')[1][:5] for tag in ticked if "checked" in tag[:250]] == [
+        "en-AU",
+        "en-IN",
+    ]
 
 
 def test_tells_retell_what_was_chosen(browse, mia):
@@ -262,6 +271,7 @@ def test_takes_no_new_setting_for_an_edit(browse, mia):
         ("script", {"script_raw": "Hello {{two words}}"}, "is no variable"),
         ("script", {"script_raw": "x" * 20_001}, "at most 20000"),
         ("voice", {"voice_id": "no-such-voice"}, "Select a valid choice"),
+        ("voice", {"more_languages": ["tlh"]}, "tlh is not one of"),
         ("conversation", {**CONVERSATION, "max_call_minutes": "600"}, "less than or equal to 60"),
         ("conversation", {**CONVERSATION, "screening_purpose": ""}, "Say why you call"),
         ("hours", {"weekdays": ["0"], "opens_at": "18:00", "closes_at": "09:00"}, "later than the"),
