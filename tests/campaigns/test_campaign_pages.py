@@ -46,7 +46,7 @@ def test_asks_as_many_queries_for_twenty_as_for_one(
             run_batch(launch(campaign, seconds=300))
         if number in {0, 19}:
             browser.get("/app/campaigns/")
-            with django_assert_num_queries(12):
+            with django_assert_num_queries(10):
                 browser.get("/app/campaigns/")
 
 

@@ -90,7 +90,7 @@ def test_asks_as_often_for_twenty_in_any_order(
     browser.get(LIST)
     for _number in range(19):
         make_draft(equipped)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(11):
         browser.get(LIST, {"sort": sort})
 
 
@@ -310,5 +310,5 @@ def test_asks_as_often_for_six_as_for_two(alice, browse, equipped, django_assert
     browser.get(LIST)
     for count in (2, 6):
         query = "&".join(f"campaign={row.pk}" for row in rows[:count])
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(5):
             browser.get(f"{COMPARE}?{query}")

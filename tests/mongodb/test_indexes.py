@@ -30,6 +30,7 @@ from campaigns.models import (
     ScriptVariable,
     TemplateVersion,
 )
+from campaigns.models.dialling import EVER
 from convomono.lib.ids import uuid7
 from convomono.lib.indexes import existing_indexes, missing_indexes, narrow_indexes
 from leads.models import (
@@ -61,6 +62,12 @@ HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     ).order_by("next_attempt_at")[:50],
     "claim: mine": lambda: Enrolment.objects.filter(lease=ID),
     "claim: lost leases": lambda: Enrolment.objects.filter(status="dialling", lease_until__lt=NOW),
+    "line: held back": lambda: Enrolment.objects.filter(
+        batch_call_id=ID, status="queued", held_at__gt=EVER
+    ),
+    "line: taken out": lambda: Enrolment.objects.filter(
+        batch_call_id=ID, status="cancelled", removed_at__gt=EVER
+    ),
     "claim: launches to start": lambda: BatchCall.objects.filter(
         status="scheduled", scheduled_at__lte=NOW
     ),

@@ -13,7 +13,7 @@ from accounts.models import Notification
 from campaigns.dialling import waiting
 from campaigns.dialling.bookkeeping import watch_dispatcher
 from campaigns.dialling.waiting import WAITING
-from campaigns.leasing import nobody_dials
+from campaigns.leasing import LeaseLook, nobody_dials
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.queries.leads import enrolment_list, with_sentences
 from campaigns.queries.live import live_page
@@ -184,16 +184,18 @@ def test_speaks_of_all_launches_that_run(newest_waits: int) -> None:
 def test_says_that_nobody_dials_and_tells_the_agency_once(
     rig: Rig, ready: Callable[..., BatchCall], mode: str
 ) -> None:
-    batch_call = ready(leads=3, mode=mode)
+    batch_call, look = ready(leads=3, mode=mode), LeaseLook()
     rig.step()
     assert watch_dispatcher(now=rig.now, real_now=rig.real) == 0
+    assert not look.nobody_dials(real_now=rig.real)
     rig.tick(15)  # it was killed; another may still take over
     assert watch_dispatcher(now=rig.now, real_now=rig.real) == 0
     rig.tick(15)
 
     # A page says so before any job does.
     batch_call.refresh_from_db()
-    away = nobody_dials(real_now=rig.real)
+    assert nobody_dials(real_now=rig.real)
+    away = look.nobody_dials(real_now=rig.real)
     page = live_page(batch_call.campaign, now=rig.now, nobody_dials=away)
     assert "The dialling process isn't running" in page.sentence
     assert watch_dispatcher(now=rig.now, real_now=rig.real) == 1
