@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 CONVERTED_FIELD = "converted"
 # A variable of every prompt engine of ours; its value ties it to a row.
 MARK = "convomono"
-_EVENTS = ("call_started", "call_ended", "call_analyzed")
+_EVENTS = (
+    *("call_started", "call_ended", "call_analyzed"),
+    *("transfer_started", "transfer_bridged", "transfer_cancelled", "transfer_ended"),
+)
 _SPOKEN = ("transcript_updated",)
 
 

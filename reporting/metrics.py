@@ -1,22 +1,23 @@
-"""The KPIs: what is counted, and every formula with the words of its tooltip."""
+"""The KPIs: what is counted, and what the formulas make of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from math import sqrt
-from operator import attrgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.display import MISSING, duration, percent, usd
+from reporting.formulas import FORMULAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django.utils.functional import _StrPromise as LazyText
 
-type Unit = Literal["ratio", "number", "seconds", "micros", "minutes"]
+    from reporting.formulas import Formula, Unit
+
 Z_95 = 1.959964
 INTERVAL_BELOW = 1000  # product.md 5.2: an interval is shown for smaller samples
 
@@ -28,9 +29,10 @@ class Figures:
 
     People are counted by enrolment: loaded, eligible (loaded less those who were invalid, suppressed
     or cancelled before any dial), dialled at least once (of them once, twice, three times, more often),
-    reached (spoke to a person), converted, exhausted, opted out. Dials, connects, humans, machines and
-    transferred count calls; callbacks due and kept are times that people asked for. Source of the symbols:
-    docs/kpis.md.
+    reached (spoke to a person), converted, exhausted, opted out. Dials, connects, humans, machines, transfers
+    tried and transferred count calls; so do timed (of the humans those of which it is known when the agent spoke
+    first) and abandoned (of these, too late). Callbacks due and kept are times that people asked for. Source of
+    the symbols: docs/kpis.md.
     """
 
     loaded: int = 0
@@ -48,7 +50,10 @@ class Figures:
     connects: int = 0
     humans: int = 0
     machines: int = 0
+    transfers_tried: int = 0
     transferred: int = 0
+    timed: int = 0
+    abandoned: int = 0
     callbacks_due: int = 0
     callbacks_kept: int = 0
     talk_ms: int = 0
@@ -134,199 +139,9 @@ def wilson(part: int, whole: int) -> Interval | None:
     return Interval(max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale))
 
 
-@dataclass(frozen=True)
-class _Formula:
-    code: str
-    label: LazyText
-    words: LazyText
-    unit: Unit
-    part: Callable[[Figures], float]
-    whole: Callable[[Figures], float]
-
-
-_FORMULAS = (
-    _Formula(
-        "connect_rate",
-        _("Connect rate"),
-        _("Calls answered by anything ÷ dials. Voicemail counts as an answer."),
-        "ratio",
-        lambda f: f.connects,
-        lambda f: f.dials,
-    ),
-    _Formula(
-        "pick_up_rate",
-        _("Pick-up rate"),
-        _("Calls a person answered ÷ dials. Voicemail does not count."),
-        "ratio",
-        lambda f: f.humans,
-        lambda f: f.dials,
-    ),
-    _Formula(
-        "contact_rate",
-        _("Contact rate"),
-        _("Leads who spoke with the agent ÷ leads dialled at least once."),
-        "ratio",
-        lambda f: f.reached,
-        lambda f: f.dialled,
-    ),
-    _Formula(
-        "penetration",
-        _("Penetration"),
-        _("Leads dialled at least once ÷ leads that may be dialled."),
-        "ratio",
-        lambda f: f.dialled,
-        lambda f: f.eligible,
-    ),
-    _Formula(
-        "exhaustion",
-        _("Exhaustion"),
-        _("Leads never reached in all their attempts ÷ leads that may be dialled."),
-        "ratio",
-        lambda f: f.exhausted,
-        lambda f: f.eligible,
-    ),
-    _Formula(
-        "voicemail_rate",
-        _("Voicemail rate"),
-        _("Calls a machine answered ÷ dials."),
-        "ratio",
-        lambda f: f.machines,
-        lambda f: f.dials,
-    ),
-    _Formula(
-        "conversion_of_contacts",
-        _("Conversion of contacts"),
-        _("Leads who reached the goal ÷ leads who spoke with the agent."),
-        "ratio",
-        lambda f: f.converted,
-        lambda f: f.reached,
-    ),
-    _Formula(
-        "conversion_of_list",
-        _("Conversion of list"),
-        _("Leads who reached the goal ÷ leads that may be dialled."),
-        "ratio",
-        lambda f: f.converted,
-        lambda f: f.eligible,
-    ),
-    _Formula(
-        "opt_out_rate",
-        _("Opt-out rate"),
-        _("Leads who asked not to be called ÷ leads who spoke with the agent."),
-        "ratio",
-        lambda f: f.opted_out,
-        lambda f: f.reached,
-    ),
-    _Formula(
-        "transfer_rate",
-        _("Transfer rate"),
-        _("Calls that ended by a transfer to somebody else ÷ calls a person answered."),
-        "ratio",
-        lambda f: f.transferred,
-        lambda f: f.humans,
-    ),
-    _Formula(
-        "callback_kept_rate",
-        _("Calls back kept"),
-        _("Calls back dialled within 15 minutes of the asked time ÷ calls back that were due."),
-        "ratio",
-        lambda f: f.callbacks_kept,
-        lambda f: f.callbacks_due,
-    ),
-    _Formula(
-        "attempts_per_lead",
-        _("Attempts per lead"),
-        _("Dials ÷ leads dialled at least once."),
-        "number",
-        lambda f: f.dials,
-        lambda f: f.dialled,
-    ),
-    *(
-        _Formula(
-            code,
-            label,
-            _("Leads dialled that often ÷ leads dialled at least once."),
-            "ratio",
-            attrgetter(code),
-            lambda f: f.dialled,
-        )
-        for code, label in (
-            ("dialled_once", _("Dialled once")),
-            ("dialled_twice", _("Dialled twice")),
-            ("dialled_thrice", _("Dialled three times")),
-            ("dialled_more", _("Dialled four times or more")),
-        )
-    ),
-    _Formula(
-        "attempts_per_contact",
-        _("Attempts per contact"),
-        _("Dials ÷ calls a person answered."),
-        "number",
-        lambda f: f.dials,
-        lambda f: f.humans,
-    ),
-    _Formula(
-        "aht",
-        _("Average talk time"),
-        _("Seconds of calls a person answered ÷ those calls."),
-        "seconds",
-        lambda f: f.human_talk_ms / 1000,
-        lambda f: f.humans,
-    ),
-    _Formula(
-        "cost_per_dial",
-        _("Cost per dial"),
-        _("What the calls were charged ÷ dials."),
-        "micros",
-        lambda f: f.client_cost_micros,
-        lambda f: f.dials,
-    ),
-    _Formula(
-        "cost_per_contact",
-        _("Cost per contact"),
-        _("What the calls were charged ÷ leads who spoke with the agent."),
-        "micros",
-        lambda f: f.client_cost_micros,
-        lambda f: f.reached,
-    ),
-    _Formula(
-        "cost_per_lead",
-        _("Cost per lead"),
-        _("What the calls were charged ÷ leads that may be dialled."),
-        "micros",
-        lambda f: f.client_cost_micros,
-        lambda f: f.eligible,
-    ),
-    _Formula(
-        "cost_per_conversion",
-        _("Cost per conversion"),
-        _("What the calls were charged ÷ leads who reached the goal."),
-        "micros",
-        lambda f: f.client_cost_micros,
-        lambda f: f.converted,
-    ),
-    _Formula(
-        "effective_rate",
-        _("Effective rate per minute"),
-        _("What the calls were charged ÷ billed minutes."),
-        "micros",
-        lambda f: f.client_cost_micros,
-        lambda f: f.billed_seconds / 60,
-    ),
-    _Formula(
-        "minutes_per_conversion",
-        _("Minutes per conversion"),
-        _("Connected minutes ÷ leads who reached the goal."),
-        "minutes",
-        lambda f: f.talk_ms / 60_000,
-        lambda f: f.converted,
-    ),
-)
-
-
 def kpis(figures: Figures) -> list[Kpi]:
     """Compute every KPI a client may see; agency-only figures (cost, margin) are not among them."""
-    return [_computed(formula, figures) for formula in _FORMULAS]
+    return [_computed(formula, figures) for formula in FORMULAS]
 
 
 def talk_kpis(lengths: Mapping[int, int]) -> list[Kpi]:
@@ -353,7 +168,7 @@ def percentile(counts: Mapping[int, int], per_cent: int) -> int | None:
     return None
 
 
-def _computed(formula: _Formula, figures: Figures) -> Kpi:
+def _computed(formula: Formula, figures: Figures) -> Kpi:
     part, whole = formula.part(figures), formula.whole(figures)
     is_small = formula.unit == "ratio" and 0 < whole < INTERVAL_BELOW
     return Kpi(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # The statuses of Retell's in which a call goes on no more.
 OVER: Final = ("ended", "not_connected", "error")
 # "swept" is a call that we fetched because its news never came: Retell has nothing to add to it.
-EventKind = Literal["started", "ended", "analyzed", "swept"]
+# "transfer" tells of the transfer and of nothing else: how the call stands is left to the others.
+EventKind = Literal["started", "ended", "analyzed", "swept", "transfer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ class CallEvent:
     One event of the voice platform, read leniently: nearly everything may be missing.
 
     `event_ms` is Retell's clock, 0 if it didn't say. `attempt_id` is ours, from the metadata that
-    we sent with the call.
+    we sent with the call. `transfer_status` and `transfer_destination` are those of a transfer's event, empty in
+    every other.
     """
 
     kind: EventKind
@@ -65,6 +67,8 @@ class CallEvent:
     duration_ms: int | None = None
     user_spoke: bool = False
     attempt_id: UUID | None = None
+    transfer_status: str = ""
+    transfer_destination: str = ""
     details: CallDetails = field(default_factory=CallDetails)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from telephony import transfers
 from telephony.events import CallChange, CallState
+from telephony.first_words import agent_first_word_ms
 from telephony.models import Call
 from telephony.provider_costs import product_costs
 from telephony.rules import RULES_VERSION, classify
@@ -132,6 +134,12 @@ def merged_facts(call: Call, event: CallEvent) -> dict[str, Any]:
             changes[name] = value
     if event.user_spoke and not call.user_spoke:
         changes["user_spoke"] = True
+    reason = changes.get("disconnection_reason", call.disconnection_reason)
+    transfer = transfers.furthest(
+        call.transfer_status, event.transfer_status, transfers.REASONS.get(reason, "")
+    )
+    if transfer != call.transfer_status:
+        changes["transfer_status"] = transfer
     if event.kind == "swept" and changes.get("status", call.status) in Call.OVER:
         _settle_for_good(call, changes)
     return changes
@@ -157,9 +165,18 @@ def is_settled(call: Call) -> bool:
 
 def newer_parts(event: CallEvent, stamps: Mapping[str, int]) -> tuple[list[Part], dict[str, int]]:
     """Return the parts of the event that are newer than what `stamps` tells of, and new stamps."""
-    stamp = _KIND_ORDER[event.kind] * _STAMP_UNIT + event.event_ms
-    parts = [part for part in _parts(event.details) if stamp > stamps.get(part.name, -1)]
+    if event.kind == "transfer":  # nothing but a transfer is told of, and the furthest is shown
+        order, told = transfers.ORDER[event.transfer_status], _transfer_parts(event)
+    else:
+        order, told = _KIND_ORDER[event.kind], _parts(event.details)
+    stamp = order * _STAMP_UNIT + event.event_ms
+    parts = [part for part in told if stamp > stamps.get(part.name, -1)]
     return parts, {**stamps, **{part.name: stamp for part in parts}}
+
+
+def _transfer_parts(event: CallEvent) -> list[Part]:
+    told = {"transfer_destination": event.transfer_destination}
+    return [Part("transfer", told, {})] if event.transfer_destination else []
 
 
 def closed_stamps() -> dict[str, int]:
@@ -176,7 +193,11 @@ def _parts(details: CallDetails) -> list[Part]:
             "transcript_object": details.transcript_object,
             "happenings": details.happenings,
         }
-        parts.append(Part("transcript", {"last_line": _last_line(details.transcript)}, spoken))
+        told = {
+            "last_line": _last_line(details.transcript),
+            "agent_first_word_ms": agent_first_word_ms(details.transcript_object),
+        }
+        parts.append(Part("transcript", told, spoken))
     if details.analysis:
         parts.append(_analysis_part(details.analysis))
     if details.call_cost:

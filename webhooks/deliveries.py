@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhooks.models import WebhookEvent
-from webhooks.payloads import PayloadUnusable, parse
+from webhooks.payloads import KINDS, PayloadUnusable, parse
 
 _Status = WebhookEvent.Status
 # The drain applies these; their call takes part in the key.
-_APPLIED = frozenset({"call_started", "call_ended", "call_analyzed"})
+_APPLIED = frozenset(KINDS) - {"call_swept"}  # that is the sweeper's own
 _ONCE_PER_CALL = frozenset({"call_started", "call_ended"})
 # Each turn of each live call: the whole transcript comes with call_ended.
 _NOT_KEPT = frozenset({"transcript_updated"})

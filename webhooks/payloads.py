@@ -12,13 +12,24 @@ import orjson
 from convomono.lib.money import micros_from_cents
 from telephony.events import CallDetails, CallEvent, EventKind
 from telephony.happenings import read_happenings
+from telephony.transfers import BRIDGED, CANCELLED, STARTED
 
+# That a transfer's leg ended says that there was one, and not whether somebody took it.
+_TRANSFERS: Final = {
+    "transfer_started": STARTED,
+    "transfer_bridged": BRIDGED,
+    "transfer_cancelled": CANCELLED,
+    "transfer_ended": STARTED,
+}
 KINDS: Final[dict[str, EventKind]] = {
     "call_started": "started",
     "call_ended": "ended",
     "call_analyzed": "analyzed",
     "call_swept": "swept",
+    **dict.fromkeys(_TRANSFERS, "transfer"),
 }
+# These tell nothing of how a call ended, whatever they hold: their call goes on, or its end tells it.
+_OF_A_CALL_THAT_GOES_ON: Final = ("started", "transfer")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS = 4_102_444_800_000  # the year 2100: what is later is no time but an accident
 _LONGEST_MS = 7 * 24 * 3600 * 1000
@@ -54,32 +65,42 @@ def call_event(body: str | bytes) -> CallEvent:
     call = payload.get("call") if isinstance(payload, dict) else None
     if not isinstance(call, dict) or not _text(call, "call_id", 100):
         raise PayloadUnusable("It names no call.")
-    kind = KINDS.get(_text(payload, "event", 64))
+    name = _text(payload, "event", 64)
+    kind = KINDS.get(name)
     if kind is None:
         raise PayloadUnusable("It is no event that we apply.")
+    goes_on, is_transfer = kind in _OF_A_CALL_THAT_GOES_ON, kind == "transfer"
     started_at = _instant(call, "start_timestamp")
     ended_at = _instant(call, "end_timestamp")
-    status = _text(call, "call_status", 16) or ("ongoing" if kind == "started" else "")
+    status = _text(call, "call_status", 16) or ("ongoing" if goes_on else "")
     metadata = _mapping(call, "metadata")
     return CallEvent(
         kind=kind,
         provider_call_id=_text(call, "call_id", 100),
         event_ms=_whole(payload, "event_timestamp", most=_LATEST_MS) or 0,
         call_type=_text(call, "call_type", 16) or "phone_call",
-        call_status=status,
+        call_status="ongoing" if is_transfer else status,
         direction=_text(call, "direction", 8) or "outbound",
         agent_id=_text(call, "agent_id", 80),
         agent_version=_whole(call, "agent_version", most=2**31 - 1),
         from_number=_text(call, "from_number", 32),
         to_number=_text(call, "to_number", 32),
-        disconnection_reason="" if kind == "started" else _text(call, "disconnection_reason", 64),
+        disconnection_reason="" if goes_on else _text(call, "disconnection_reason", 64),
         started_at=started_at,
-        ended_at=None if kind == "started" else ended_at,
-        duration_ms=None if kind == "started" else _duration_ms(call, status, started_at, ended_at),
+        ended_at=None if goes_on else ended_at,
+        duration_ms=None if goes_on else _duration_ms(call, status, started_at, ended_at),
         user_spoke=_user_spoke(call),
         attempt_id=_uuid(metadata.get("attempt_id")),
-        details=_details(call),
+        transfer_status=_TRANSFERS.get(name, ""),
+        transfer_destination=_destination(payload, call) if is_transfer else "",
+        details=CallDetails() if is_transfer else _details(call),
     )
+
+
+def _destination(payload: dict[str, Any], call: dict[str, Any]) -> str:
+    """Return whom a transfer is to; where Retell puts it, beside the call or in it, isn't documented."""
+    name = "transfer_destination"
+    return _text(payload, name, 200) or _text(call, name, 200)
 
 
 def _details(call: dict[str, Any]) -> CallDetails:

@@ -29,7 +29,9 @@ _LEFT_OUT: Final = {
 _OF_ATTEMPT: Final = ("status", "outcome_class", "disconnection_reason", "provider_call_id")
 _SHOWN: Final = 200
 # Whom somebody talked with and what was said: compared, and told apart by length and hash alone.
-_PRIVATE: Final = frozenset({"call.from_number", "call.to_number", "call.last_line"})
+_PRIVATE: Final = frozenset(
+    {"call.from_number", "call.to_number", "call.transfer_destination", "call.last_line"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A call's charge and its pauses as sentences."""
+"""A call's charge, its transfer and its pauses as sentences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from django.utils.translation import gettext as _
 
-from convomono.lib.display import duration, usd
+from convomono.lib.display import duration, phone, usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,18 @@ def _rounding(line: Transaction) -> str:
     if line.increment_seconds > 1:
         parts.append(_("in begun units of %(time)s") % {"time": duration(line.increment_seconds)})
     return ", ".join(parts) or _("begun seconds count whole")
+
+
+def transfer_sentence(call: Call) -> str:
+    """Say what became of a transfer, and to whom it was; empty where none was tried."""
+    if not call.transfer_status:
+        return ""
+    label = call.get_transfer_status_display()
+    whom = call.transfer_destination
+    if not whom:
+        return label
+    to = whom if whom.lower().startswith("sip:") else phone(whom)
+    return _("%(what)s: %(to)s") % {"what": label, "to": to}
 
 
 def latency_sentence(latency: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from billing.models import Transaction
 from campaigns.dialling.wording import inputs, reasons
 from campaigns.models import Attempt, Campaign, CampaignVersion, TrialCall
-from campaigns.queries.call_words import charge_sentence, latency_sentence
+from campaigns.queries.call_words import charge_sentence, latency_sentence, transfer_sentence
 from campaigns.queries.live import CallRow, call_rows
 from campaigns.queries.transcripts import loose_passages, script_of
 from campaigns.settings_schema import with_defaults
@@ -124,6 +124,7 @@ class CallPage:
     passages: list[str]
     charge: str
     latency: str
+    transfer: str
     timeline: list[Moment]
     answers: list[Answer]
     corrections: list[tuple[str, str]]  # what a person may say that it was; empty if nothing
@@ -165,6 +166,7 @@ def call_page(call: Call, *, now: datetime) -> CallPage:
         passages=loose_passages(turns, passages),
         charge=charge_sentence(call, line),
         latency=latency_sentence(detail.latency if detail else {}),
+        transfer=transfer_sentence(call),
         timeline=_timeline(call, attempt, line.created_at if line else None),
         answers=_answers(detail),
         corrections=_corrections(call),

@@ -14,6 +14,7 @@ from audit import actions
 from audit.services import record
 from campaigns.models import Attempt, Enrolment, FollowUp, FollowUpRule
 from convomono.lib.db import IntegrityError, atomic, insert_once
+from telephony.transfers import CANCELLED_REASON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Outcome = FollowUpRule.Outcome
 Status = FollowUp.Status
 # Rules act right after a call; what a killed process left is found within this time of the call's end.
+_BY_ITSELF = "follow-ups"  # the part of the system that made it
 LOOK_BACK = timedelta(hours=1)
 # A call that ended within it was begun within this: it took long, or stood in a list that Retell dials.
 LONGEST = timedelta(days=1)
@@ -165,9 +167,10 @@ def remove_rule(*, rule: FollowUpRule, actor: Actor, now: datetime) -> bool:
 
 def follow_by_rules(*, attempt_ids: Iterable[UUID], now: datetime) -> int:
     """
-    Make the follow-ups that rules ask for after these attempts; a second time makes none.
+    Make the follow-ups that rules ask for after these attempts, and that of a transfer that failed.
 
-    Two queries where no client of theirs has a rule. Outside any transaction; returns how many it made.
+    A second time makes none. Two queries where there is nothing to make. Outside any transaction; returns
+    how many it made.
     """
     ids = list(attempt_ids)
     if not ids:
@@ -178,11 +181,16 @@ def follow_by_rules(*, attempt_ids: Iterable[UUID], now: datetime) -> int:
             is_active=True, client_id__in={attempt.client_id for attempt in attempts}
         ).select_related("assignee")
     )
-    return sum(
+    made = sum(
         _follow(rule, attempt, now=now)
         for attempt in attempts
         for rule in rules
         if _asks(rule, attempt)
+    )
+    return made + sum(
+        _follow_transfer(attempt, now=now)
+        for attempt in attempts
+        if attempt.disconnection_reason == CANCELLED_REASON
     )
 
 
@@ -225,14 +233,28 @@ def _follow(rule: FollowUpRule, attempt: Attempt, *, now: datetime) -> bool:
     return insert_once(row, "key")
 
 
+def _follow_transfer(attempt: Attempt, *, now: datetime) -> bool:
+    """Promise at once to look after somebody whom a transfer left alone: the call ended by it."""
+    row = FollowUp(
+        client_id=attempt.client_id,
+        lead_id=attempt.lead_id,
+        campaign_id=attempt.campaign_id,
+        call_id=attempt.call_id,
+        due_at=attempt.ended_at or now,
+        note=_("The transfer failed: nobody took the call."),
+        key=f"transfer:{attempt.pk}",
+        created_by_email=_BY_ITSELF,
+        created_at=now,
+    )
+    return insert_once(row, "key")
+
+
 def follow_what_was_missed(*, now: datetime) -> int:
-    """Do what rules ask for after the calls that ended within the last hour, whoever was killed before."""
-    if not FollowUpRule.objects.filter(is_active=True).exists():
-        return 0
+    """Do what follows the calls that ended within the last hour, whoever was killed before."""
+    rules = FollowUpRule.objects.filter(is_active=True)
+    clients = list(rules.values_list("client_id", flat=True))
     ended = Attempt.objects.filter(
-        client_id__in=list(
-            FollowUpRule.objects.filter(is_active=True).values_list("client_id", flat=True)
-        ),
+        Q(client_id__in=clients) | Q(disconnection_reason=CANCELLED_REASON),
         status=Attempt.Status.ENDED,
         # The index knows when they began; of many calls the latest are the ones to look at.
         created_at__gte=now - LONGEST,

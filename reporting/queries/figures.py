@@ -11,7 +11,9 @@ from campaigns.models import Enrolment
 from reporting.metrics import Figures
 from reporting.models import DailyStat
 from telephony.corrections import corrections_meaning
+from telephony.first_words import ABANDONED_AFTER_MS
 from telephony.models import Call
+from telephony.transfers import BRIDGED, BRIDGED_REASONS, REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +33,9 @@ _SUMS = (
     "client_cost_micros",
     "retell_cost_micros",
 )
-# How Retell says that a call was handed to somebody else, cold or after a word with them.
-TRANSFERRED = ("call_transfer", "transfer_bridged")
+# Retell says that a call was handed to somebody else by an event or by how it ended.
+_TRANSFERRED = Q(transfer_status=BRIDGED) | Q(disconnection_reason__in=BRIDGED_REASONS)
+_TRANSFER_TRIED = ~Q(transfer_status="") | Q(disconnection_reason__in=tuple(REASONS))
 _Status = Enrolment.Status
 _NOT_ELIGIBLE = (_Status.INVALID, _Status.SUPPRESSED, _Status.CANCELLED)
 
@@ -59,10 +62,18 @@ def campaign_figures(*, client_id: UUID, campaign_id: UUID) -> Figures:
 
 @dataclass(frozen=True)
 class Talk:
-    """A campaign's calls that a person answered: how many were how many seconds long, and were transferred."""
+    """
+    A campaign's calls that a person answered: how many were how many seconds long, and what came of them.
+
+    `timed` are those of which it is known when the agent spoke first, `abandoned` those of them in which
+    that was too late or never.
+    """
 
     lengths: dict[int, int]
-    transferred: int
+    transferred: int = 0
+    transfers_tried: int = 0
+    timed: int = 0
+    abandoned: int = 0
 
 
 def campaign_talk(*, client_id: UUID, campaign_id: UUID) -> Talk:
@@ -81,17 +92,24 @@ def campaign_talk(*, client_id: UUID, campaign_id: UUID) -> Talk:
         .values("length_ms")
         .annotate(
             calls=Count("pk"),
-            transferred=Count("pk", filter=Q(disconnection_reason__in=TRANSFERRED)),
+            transferred=Count("pk", filter=_TRANSFERRED),
+            transfers_tried=Count("pk", filter=_TRANSFER_TRIED),
+            timed=Count("pk", filter=Q(agent_first_word_ms__isnull=False)),
+            abandoned=Count("pk", filter=Q(agent_first_word_ms__gt=ABANDONED_AFTER_MS)),
         )
         .order_by()
     )
-    lengths: dict[int, int] = {}
-    transferred = 0
-    for row in rows:
-        transferred += row["transferred"]
-        if row["length_ms"] is not None:
-            lengths[int(row["length_ms"]) // 1000] = row["calls"]
-    return Talk(lengths, transferred)
+    found = list(rows)
+    lengths = {
+        int(row["length_ms"]) // 1000: row["calls"] for row in found if row["length_ms"] is not None
+    }
+    return Talk(
+        lengths,
+        transferred=sum(row["transferred"] for row in found),
+        transfers_tried=sum(row["transfers_tried"] for row in found),
+        timed=sum(row["timed"] for row in found),
+        abandoned=sum(row["abandoned"] for row in found),
+    )
 
 
 def daily_figures(

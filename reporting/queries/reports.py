@@ -86,6 +86,9 @@ def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> Cam
     callbacks = callbacks_kept(campaign, now=now)
     figures = campaign_figures(client_id=client.pk, campaign_id=campaign.pk) + Figures(
         transferred=talk.transferred,
+        transfers_tried=talk.transfers_tried,
+        timed=talk.timed,
+        abandoned=talk.abandoned,
         callbacks_due=callbacks.due,
         callbacks_kept=callbacks.kept,
     )

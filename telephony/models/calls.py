@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ClientOwned, ClientOwnedQuerySet
 from convomono.lib.models import BaseModel
+from telephony import transfers
 from telephony.corrections import as_corrected
 
 
@@ -50,6 +51,11 @@ class Call(ClientOwned):
     who looked into it says instead: lists and reports go by that, the charge and what is dialled next
     don't. `is_test` marks a call to a phone of one's own, which only its charge is counted of. `swept_at` is
     when Retell was asked about it last, because its news didn't come.
+
+    `agent_first_word_ms` is how long the called person waited for the agent's first word
+    (`telephony/first_words.py`): `NEVER_SPOKE_MS` where the agent never spoke, None where that isn't
+    known. `transfer_status` is the furthest that a transfer got, empty where none was tried;
+    `transfer_destination` is whom that one was to, a number or a SIP address, empty if no event said.
     """
 
     class Status(models.TextChoices):
@@ -70,6 +76,11 @@ class Call(ClientOwned):
     class Direction(models.TextChoices):
         OUTBOUND = "outbound", _("Outbound")
         INBOUND = "inbound", _("Inbound")
+
+    class Transfer(models.TextChoices):
+        STARTED = transfers.STARTED, _("Begun")
+        CANCELLED = transfers.CANCELLED, _("Nobody took it")
+        BRIDGED = transfers.BRIDGED, _("Handed over")
 
     class Correction(models.TextChoices):
         GOAL = "goal", _("A person answered, and the goal was reached")
@@ -105,6 +116,9 @@ class Call(ClientOwned):
     in_voicemail = models.BooleanField(null=True, blank=True)
     is_successful = models.BooleanField(null=True, blank=True)
     user_sentiment = models.CharField(max_length=16, blank=True)
+    agent_first_word_ms = models.PositiveIntegerField(null=True, blank=True)
+    transfer_status = models.CharField(max_length=9, choices=Transfer, blank=True, default="")
+    transfer_destination = models.CharField(max_length=200, blank=True, default="")
     last_line = models.CharField(max_length=160, blank=True)  # what was said last, for lists
     retell_cost_micros = models.PositiveBigIntegerField(default=0)
     billed_seconds = models.PositiveBigIntegerField(default=0)

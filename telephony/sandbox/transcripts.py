@@ -47,11 +47,14 @@ def _fit(turns: list[Turn], plan: Plan) -> list[Utterance]:
     paces = {"agent": _AGENT_SECONDS_PER_WORD, "user": persona.seconds_per_word, "tool": 0.05}
     pauses = {"agent": _AGENT_PAUSE_SECONDS, "user": persona.pause_seconds, "tool": 0.3}
     natural = sum(pauses[t.role] + paces[t.role] * len(t.text.split()) for t in turns)
-    spare = max(0.0, seconds - natural - 0.5) / max(1, len(turns))
+    # Nobody who answers waits for the agent: what time is to spare is spread over what follows.
+    first = next((number for number, turn in enumerate(turns) if turn.role == "agent"), 0)
+    spare = max(0.0, seconds - natural - 0.5) / max(1, len(turns) - first - 1)
     utterances: list[Utterance] = []
     now, answers = 0.0, 0
-    for turn in turns:
-        now += pauses[turn.role] + spare * rng.uniform(0.7, 1.0)
+    for number, turn in enumerate(turns):
+        pause = spare * rng.uniform(0.7, 1.0)
+        now += pauses[turn.role] + (pause if number > first else 0)
         words = _words(turn.text, now, paces[turn.role], seconds)
         if not words:
             break

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from billing.models import Transaction
-from campaigns.queries.call_words import charge_sentence, latency_sentence
+from campaigns.queries.call_words import charge_sentence, latency_sentence, transfer_sentence
 from campaigns.queries.transcripts import Turn, loose_passages, script_of
 from telephony.models import Call, CallDetail, CallLookup
 from tests.campaigns.test_live_pages import make_call
@@ -94,6 +94,24 @@ def test_shows_what_was_said_done_and_looked_up(browse, vera, call):
     assert page.index("Parking is behind the house.") > page.index(
         "Looked up in the knowledge base"
     )
+
+
+def test_shows_what_became_of_a_transfer(browse, vera, call):
+    assert "<dt>Transfer</dt>" not in read(browse, vera, call)
+    Call.objects.update(transfer_status="cancelled", transfer_destination="+14155550199")
+    assert "Nobody took it: +1 415-555-0199" in read(browse, vera, call)
+
+
+@pytest.mark.parametrize(
+    ("status", "whom", "words"),
+    [
+        ("", "", ""),
+        ("started", "", "Begun"),
+        ("bridged", "sip:desk@example.com", "Handed over: sip:desk@example.com"),
+    ],
+)
+def test_says_whom_a_transfer_was_to_if_that_is_known(status, whom, words):
+    assert transfer_sentence(Call(transfer_status=status, transfer_destination=whom)) == words
 
 
 def test_names_the_version_and_why_it_was_allowed(browse, vera, call):

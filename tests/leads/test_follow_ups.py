@@ -254,6 +254,17 @@ def test_follows_a_campaigns_rule_there_alone(acme, attempt):
     assert follow_by_rules(attempt_ids=[attempt.pk], now=NOW) == 0
 
 
+def test_follows_a_transfer_that_failed_without_any_rule(acme, attempt):
+    Attempt.objects.update(disconnection_reason="transfer_cancelled")
+
+    later = NOW + timedelta(minutes=5)
+    assert follow_what_was_missed(now=later) == 1
+    assert [follow_by_rules(attempt_ids=[attempt.pk], now=later) for _time in range(2)] == [0, 0]
+    row = FollowUp.objects.get()
+    assert (row.client, row.lead_id, row.due_at) == (acme, attempt.lead_id, NOW)
+    assert "transfer failed" in row.note
+
+
 def test_adds_and_removes_rules(browse, mia, vera, charlie, rival):
     data = {"outcome": "machine", "delay_hours": 4, "note": "Write a mail"}
     browser = browse(mia)

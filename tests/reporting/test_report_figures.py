@@ -12,6 +12,7 @@ from convomono.lib.ids import uuid7
 from reporting.models import DailyStat
 from reporting.queries.figures import Talk, campaign_talk
 from reporting.queries.reports import campaign_report
+from telephony.first_words import NEVER_SPOKE_MS
 from tests.factories.campaigns import enrol, make_ready
 from tests.factories.telephony import CallFactory
 
@@ -63,6 +64,43 @@ def test_counts_a_call_as_transferred_when_it_ended_so(campaign, call, reason, t
     assert talk(campaign).transferred == transferred
 
 
+@pytest.mark.parametrize(
+    ("values", "tried", "transferred"),
+    [
+        ({}, 0, 0),
+        ({"transfer_status": "started"}, 1, 0),
+        ({"transfer_status": "cancelled"}, 1, 0),
+        ({"transfer_status": "bridged"}, 1, 1),
+        ({"disconnection_reason": "call_transfer"}, 1, 1),
+        ({"disconnection_reason": "transfer_cancelled"}, 1, 0),
+        ({"disconnection_reason": "transfer_cancelled", "transfer_status": "bridged"}, 1, 1),
+        ({"transfer_status": "bridged", "outcome_class": "machine"}, 0, 0),
+    ],
+)
+def test_counts_transfers_that_were_tried(campaign, call, values, tried, transferred):
+    call(duration_ms=5_000, **values)
+
+    found = talk(campaign)
+    assert (found.transfers_tried, found.transferred) == (tried, transferred)
+
+
+def test_counts_calls_in_which_the_agent_spoke_too_late_or_never(campaign, call):
+    for first_ms in (0, 900, 2_000, 2_001, NEVER_SPOKE_MS, None):
+        call(duration_ms=5_000, agent_first_word_ms=first_ms)
+    call(duration_ms=5_000, agent_first_word_ms=9_000, outcome_class="machine")
+
+    found = talk(campaign)
+    assert (found.timed, found.abandoned) == (5, 2)
+
+
+def test_says_of_no_abandonment_where_no_times_are_known(campaign, call, acme, now):
+    call(duration_ms=5_000)
+
+    page = campaign_report(campaign=campaign, client=acme, now=now)
+    said = {kpi.code: kpi.text for kpi in page.kpis}
+    assert (said["abandonment"], said["transfer_success"]) == ("–", "–")
+
+
 def test_reads_the_lengths_in_one_query_with_a_row_for_each_second(
     campaign, call, django_assert_num_queries
 ):
@@ -88,8 +126,17 @@ def test_shows_each_on_the_page_on_paper_and_in_what_is_kept(campaign, call, acm
         billed_seconds=240,
         client_cost_micros=1_000_000,
     )
-    for seconds, reason in ((20, "user_hangup"), (40, "call_transfer"), (60, ""), (600, "")):
-        call(duration_ms=seconds * 1000, disconnection_reason=reason)
+    for seconds, reason, first_ms in (
+        (20, "user_hangup", 900),
+        (40, "call_transfer", 3_000),
+        (60, "transfer_cancelled", 0),
+        (600, "", None),
+    ):
+        call(
+            duration_ms=seconds * 1000,
+            disconnection_reason=reason,
+            agent_first_word_ms=first_ms,
+        )
     asked = now - timedelta(hours=2)
     for row, late in zip(enrolled, (timedelta(minutes=5), timedelta(minutes=20)), strict=False):
         Attempt.objects.create(
@@ -112,12 +159,22 @@ def test_shows_each_on_the_page_on_paper_and_in_what_is_kept(campaign, call, acm
 
     assert {code: said[code] for code in EXPECTED} == EXPECTED
     paper = render_to_string("reporting/pdf/campaign_report.html", {"page": page, "now": now})
-    for label in ("Transfer rate", "Calls back kept", "Dialled four times or more", "Median talk"):
+    for label in (
+        "Transfer rate",
+        "Transfer success",
+        "Abandonment",
+        "33.3%",
+        "Calls back kept",
+        "Dialled four times or more",
+        "Median talk",
+    ):
         assert label in paper
 
 
 EXPECTED = {
     "transfer_rate": "25.0%",
+    "transfer_success": "50.0%",
+    "abandonment": "33.3%",
     "callback_kept_rate": "50.0%",
     "dialled_once": "20.0%",
     "dialled_twice": "40.0%",

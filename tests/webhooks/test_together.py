@@ -27,6 +27,7 @@ from telephony.rules import OUTCOMES
 from telephony.services.books import CallBook
 from telephony.services.calls import CallMovedOn
 from tests.factories.billing import TESTS, open_wallet
+from tests.factories.webhooks import delivery
 from tests.webhooks.conftest import ANALYSIS, Ringing, deliver
 from webhooks.drain import Drain
 from webhooks.handlers.retell import handle
@@ -101,6 +102,20 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return answers
 
 
+def transfers(call: Ringing, rng: random.Random) -> list[bytes]:
+    """Return what Retell tells of some transfers, or none."""
+    about: dict[str, Any] = {"call_id": call.call_id, "attempt_id": call.attempt.pk}
+    return [
+        delivery(
+            f"transfer_{rng.choice(('started', 'cancelled', 'bridged', 'ended'))}",
+            **about,
+            event_ms=rng.randrange(1, 10**12),
+            transfer_destination=rng.choice(("+14155550199", "sip:desk@example.com", "")),
+        )
+        for _number in range(rng.choice((0, 0, 0, 3)))
+    ]
+
+
 def lives(calls: list[Ringing], rng: random.Random, reasons: tuple[str, ...]) -> list[bytes]:
     """Return the events of calls, some twice and some analyses surprising, in random order."""
     told: list[bytes] = []
@@ -112,10 +127,17 @@ def lives(calls: list[Ringing], rng: random.Random, reasons: tuple[str, ...]) ->
             analysis = {**ANALYSIS, "custom_analysis_data": converted}
             found = {"call_analysis": {**analysis, "in_voicemail": rng.random() < 0.3}}
         if rng.random() < 0.3:
-            found |= {"transcript_object": [{"role": "user", "content": "Yes."}]}
+            words = [{"word": "Hi.", "start": 0.25, "end": 0.5}]
+            found |= {
+                "transcript_object": [
+                    {"role": "agent", "content": "Hi.", "words": words[: rng.randrange(2)]},
+                    {"role": "user", "content": "Yes."},
+                ]
+            }
             found |= {"knowledge_base_retrieved_contents_url": "https://retell.invalid/found"}
         for body in call.says(reason, seconds=rng.choice((0, 5, 30, 61)), **found).values():
             told += [body] * rng.choice((1, 1, 1, 2))
+        told += transfers(call, rng)
     rng.shuffle(told)
     return told
 
