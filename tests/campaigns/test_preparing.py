@@ -22,6 +22,7 @@ from telephony.provider import (
     UnknownOutcome,
 )
 from tests.factories.campaigns import NOW, make_draft, make_ready
+from webhooks.payloads import KINDS
 
 STEPS = ["create_llm", "update_llm", "create_agent", "retrieve_agent", "update_agent"]
 
@@ -54,6 +55,7 @@ def test_publishes_an_agent_and_a_version(alice, retell):
     settings = retell.agent_settings[agent.provider_agent_id, 0]
     assert settings.enable_dnc_detection
     assert settings.webhook_url.endswith("/api/v1/webhooks/retell")
+    assert {*settings.webhook_events, "call_swept"} == set(KINDS)  # all that we apply
 
 
 def test_runs_the_job_of_the_queue(alice, retell, run_jobs, django_capture_on_commit_callbacks):

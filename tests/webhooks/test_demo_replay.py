@@ -11,6 +11,7 @@ import pytest
 from billing.invariants import audit_ledger
 from convomono.demo import agency, history, writing
 from convomono.demo.agency import make_agency
+from telephony.first_words import ABANDONED_AFTER_MS, NEVER_SPOKE_MS
 from telephony.models import Call, CallDetail
 from tests.fakes import FakeRetell
 from webhooks.models import WebhookEvent
@@ -60,3 +61,11 @@ def test_a_full_replay_of_the_demonstration_compares_equal(past: None):
     talked = list(Call.objects.filter(duration_ms__gt=0).values_list("pk", flat=True))
     CallDetail.objects.filter(call_id__in=talked).update(transcript="Agent: Forged.")
     assert rebuild_everything().stored_hash != in_order.stored_hash
+
+
+def test_the_demonstrations_people_hear_the_agent_at_once(past: None):
+    talked = Call.objects.filter(outcome_class="human", agent_first_word_ms__isnull=False)
+    assert talked.exists()
+    # Who hangs up within seconds may have heard nobody.
+    late = talked.filter(agent_first_word_ms__gt=ABANDONED_AFTER_MS)
+    assert not late.exclude(agent_first_word_ms=NEVER_SPOKE_MS).exists()
