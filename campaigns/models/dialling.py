@@ -268,6 +268,8 @@ class Attempt(ClientOwned):
             models.Index(fields=["phone_number", "-created_at"], name="attempt_by_person"),
             models.Index(fields=["status", "created_at"], name="attempt_overdue"),
             models.Index(fields=["batch_call_id", "status"], name="attempt_in_batch"),
+            # What follows a call is looked after each minute, of those that ended within the hour.
+            models.Index(fields=["-ended_at"], name="attempt_ended"),
         ]
 
     def __str__(self) -> str:

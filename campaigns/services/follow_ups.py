@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from campaigns.models import Campaign
     from leads.models import Lead
 
+_BY_ITSELF = "follow-ups"  # who made a follow-up that no rule asked for
 Outcome = FollowUpRule.Outcome
 Status = FollowUp.Status
 # Rules act right after a call; what a killed process left is found within this time of the call's end.
-_BY_ITSELF = "follow-ups"  # the part of the system that made it
 LOOK_BACK = timedelta(hours=1)
-# A call that ended within it was begun within this: it took long, or stood in a list that Retell dials.
-LONGEST = timedelta(days=1)
 AT_ONCE = 200
 
 
@@ -252,14 +250,12 @@ def _follow_transfer(attempt: Attempt, *, now: datetime) -> bool:
 def follow_what_was_missed(*, now: datetime) -> int:
     """Do what follows the calls that ended within the last hour, whoever was killed before."""
     rules = FollowUpRule.objects.filter(is_active=True)
-    clients = list(rules.values_list("client_id", flat=True))
+    clients = set(rules.values_list("client_id", flat=True))
     ended = Attempt.objects.filter(
         Q(client_id__in=clients) | Q(disconnection_reason=CANCELLED_REASON),
         status=Attempt.Status.ENDED,
-        # The index knows when they began; of many calls the latest are the ones to look at.
-        created_at__gte=now - LONGEST,
         ended_at__gte=now - LOOK_BACK,
-    ).order_by("-created_at")
+    ).order_by("-ended_at")
     return follow_by_rules(attempt_ids=ended.values_list("pk", flat=True)[:5000], now=now)
 
 

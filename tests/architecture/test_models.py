@@ -19,6 +19,7 @@ ACROSS_CLIENTS = {
     "difference_of_call",
     "statement_unfinished",
     "attempt_by_person",
+    "attempt_ended",
     "attempt_in_batch",
     "attempt_overdue",
     "automation_due",

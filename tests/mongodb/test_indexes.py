@@ -75,6 +75,9 @@ HOT: dict[str, Callable[[], QuerySet[Any]]] = {
         phone_number="+12125550100", created_at__gte=NOW - timedelta(days=1)
     ),
     "claim: unknown attempts": lambda: Attempt.objects.filter(status="unknown", created_at__lt=NOW),
+    "follow-ups: calls that ended within the hour": lambda: Attempt.objects.filter(
+        status="ended", ended_at__gte=NOW
+    ).order_by("-ended_at"),
     "claim: numbers to call from": lambda: PhoneNumber.objects.filter(
         client_id=ID, released_at=None
     ).order_by("last_used_at"),
