@@ -38,7 +38,8 @@ from leads.services.suppressions import scope_key
 AREAS = (202, 212, 213, 214, 216, 303, 305, 312, 313, 404, 412, 415, 503, 602, 617, 702, 713)
 BAD = ("12", "", "4.1E+09", "999 200 1234", "800 234 5678")
 SHARES = {"invalid": 0.03, "double": 0.05, "suppressed": 0.02}
-SLICES_OF_LOG = 10  # about the thousand pages after which SQLite copies them
+# Before the thousand pages after which whoever commits next, a webhook maybe, copies the log.
+SLICES_OF_LOG = 4
 FOLDER = Path(os.environ["VAR_DIR"])
 SCRIPT = "Hello {{first_name}}, your plan {{plan}} in {{city}} ends."
 
