@@ -72,7 +72,8 @@ class ByHand:
     """The statements of one cycle, reads included, repeated by sqlite3 with other ids and numbers."""
 
     def __init__(self, client: Client) -> None:
-        self._statements: list[tuple[str, list[Any]]] = []
+        # Each with its rows of values: one, or those of an executemany.
+        self._statements: list[tuple[str, list[list[Any]]]] = []
         Cycle(client).run()  # the first one begins the hour's sum, each after it adds to it
         cycle = Cycle(client)
         with connection.execute_wrapper(self._keep):
@@ -85,23 +86,26 @@ class ByHand:
         fresh: dict[str, str] = {}
         seq = self._raw.execute("SELECT seq FROM billing_wallet").fetchone()[0]
         is_open = False
-        for sql, params in self._statements:
+        for sql, rows in self._statements:
             if sql.startswith("BEGIN"):  # Django commits by itself, not by a statement
                 if is_open:
                     self._raw.execute("COMMIT")
                 is_open = True
-            values = [self._other(value, fresh) for value in params]
-            if sql.startswith('UPDATE "billing_transaction" SET "seq"'):
-                seq += 1
-                values[0] = seq
-            cursor = self._raw.execute(sql, values)
-            if sql.startswith("SELECT"):
-                cursor.fetchall()
+            for row in rows:
+                values = [self._other(value, fresh) for value in row]
+                if sql.startswith('UPDATE "billing_transaction" SET "seq"'):
+                    seq += 1
+                    values[0] = seq
+                cursor = self._raw.execute(sql, values)
+                if sql.startswith("SELECT"):
+                    cursor.fetchall()
         if is_open:
             self._raw.execute("COMMIT")
 
     def _keep(self, run: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        self._statements.append((sql.replace("%s", "?"), list(params or ())))
+        rows = [list(row) for row in params] if many else [list(params or ())]
+        self._statements.append((sql.replace("%s", "?"), rows))
+        params = rows if many else params
         return run(sql, params, many, context)
 
     def _other(self, value: Any, fresh: dict[str, str]) -> Any:
@@ -117,7 +121,8 @@ class ByHand:
         if not hasattr(self, "_found"):
             known = {self._client, *Wallet.objects.values_list("pk", flat=True)}
             names = {str(one.hex if hasattr(one, "hex") else one) for one in known}
-            texts = {v for _s, values in self._statements for v in values if isinstance(v, str)}
+            told = (v for _s, rows in self._statements for values in rows for v in values)
+            texts = {value for value in told if isinstance(value, str)}
             rates = {row.pk.hex for row in services.price_book(client=Client.objects.get())}
             ids = {v for v in texts if len(v) == HEX and v not in names | rates}
             dashed = {p for v in texts for p in v.split(":") if len(p) == DASHED}
