@@ -284,6 +284,7 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatusEnum": "campaigns.models.Campaign.Status",
         "ClientStatusEnum": "accounts.models.Client.Status",
         "ImportStatusEnum": "leads.models.LeadImport.Status",
+        "LanguageEnum": "campaigns.agent_choices.LANGUAGES",
     },
 }
 
