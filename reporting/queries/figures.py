@@ -112,13 +112,9 @@ def campaign_talk(*, client_id: UUID, campaign_id: UUID) -> Talk:
     )
 
 
-def daily_figures(
-    *, client_id: UUID, first: date, last: date, campaign_id: UUID | None = None
-) -> dict[date, Figures]:
+def daily_figures(*, client_id: UUID, first: date, last: date) -> dict[date, Figures]:
     """Return what a client's calls came to per day of its calendar, both days included."""
     rows = DailyStat.objects.filter(client_id=client_id, day__gte=first, day__lte=last)
-    if campaign_id is not None:
-        rows = rows.filter(campaign_id=campaign_id)
     per_day: dict[date, Figures] = {}
     for row in rows.values("day", *_SUMS):
         day = row.pop("day")

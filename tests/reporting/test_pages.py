@@ -101,7 +101,7 @@ def test_asks_the_same_number_of_queries_at_any_size(
     browse, alice, campaign, django_assert_num_queries
 ):
     browser = browse(alice)
-    addresses = (("/app/", 9), (report_page(campaign), 13))
+    addresses = (("/app/", 9), (report_page(campaign), 12))
     for start, (address, queries) in enumerate(addresses, start=1):
         with django_assert_num_queries(queries):
             browser.get(address)

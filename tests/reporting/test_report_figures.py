@@ -184,3 +184,18 @@ EXPECTED = {
     "talk_median": "40 s",
     "talk_p90": "10 min 0 s",
 }
+
+
+@pytest.mark.parametrize(("ago", "shown"), [(0, 4), (13, 5), (30, 6)])
+def test_draws_the_last_days_that_a_campaign_dialled(campaign, acme, now, ago, shown):
+    """One that was over a month ago still has a chart."""
+    DailyStat.objects.create(
+        client=acme,
+        campaign_id=campaign.pk,
+        day=now.date() - timedelta(days=ago),
+        dials_count=shown,
+    )
+
+    page = campaign_report(campaign=campaign, client=acme, now=now)
+
+    assert sum(int(bar.text) for bar in page.days.bars) == shown
