@@ -29,6 +29,7 @@ from secantus.projection import _flatten_projection_spec
 
 TESTED = "0.7.0b3"
 ABANDONED_SECONDS = 15.0
+STOP_SECONDS = 5.0
 
 type Document = Mapping[str, Any]
 type Stage = Callable[[Any, Any, Any], Any]
@@ -160,11 +161,32 @@ def end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def end_for_sure() -> None:
+    """
+    Let no stop last longer than some seconds.
+
+    SecantusDB stops inside its signal handler, in the thread that waits for the stop: now and then for ever.
+    """
+    register = signal.signal
+
+    def registered(number: int, handler: Any) -> Any:
+        def stop(number: int, frame: Any) -> None:
+            end = threading.Timer(STOP_SECONDS, os._exit, (0,))
+            end.daemon = True
+            end.start()
+            handler(number, frame)
+
+        return register(number, stop)
+
+    signal.signal = registered  # type: ignore[assignment]  # for this process alone
+
+
 if __name__ == "__main__":
     if "--until-stdin-closes" in sys.argv:
         sys.argv.remove("--until-stdin-closes")
         threading.Thread(target=end_with_parent, daemon=True).start()
     work_around_defects()
+    end_for_sure()
     from secantus.cli import main
 
     raise SystemExit(main())
