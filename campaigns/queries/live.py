@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from campaigns.queries.progress import Progress
 
 LIVE_ROWS = 20
+_READ_CALLS = 200  # so many tell by themselves how long they have talked
 RECENT_ROWS = 8
 _MOST_TALKING = 2_000
 SHOWN_LAUNCHES = 20
@@ -88,7 +89,8 @@ def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) 
     ).aggregate(number=Count("pk"))["number"]
     progress = progress_of.add_up(launches, waiting=waiting, totals=totals)
     status = progress_of.shown_status(campaign, launches)
-    live, recent = _live_calls(launches), _recent_calls(campaign)
+    on_line, recent = _live_calls(launches), _recent_calls(campaign)
+    live = on_line[:LIVE_ROWS]
     said = last_lines([call.provider_call_id for call in live])
     names = _names([*live, *recent])
     live_ids = [row.pk for row in launches if not row.is_over]
@@ -98,7 +100,7 @@ def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) 
         sentence=progress_of.why(campaign, launches, progress, nobody_dials=nobody_dials),
         progress=progress,
         minutes=totals.minutes if totals else minutes_of(launches),
-        talk=_talk(launches, live, now),
+        talk=_talk(launches, on_line, now),
         launches=launches[::-1],
         live_calls=[_row(call, names, now, said.get(call.provider_call_id, "")) for call in live],
         recent_calls=[_row(call, names, now) for call in recent],
@@ -122,13 +124,13 @@ def _live_calls(launches: Sequence[BatchCall]) -> list[Call]:
     ids = [row.pk for row in launches if row.dialling_count or row.in_call_count]
     calls = Call.objects.filter(batch_call_id__in=ids, status__in=_LIVE_CALL)
     # "ongoing" comes before "registered": who talks stands above who is being rung.
-    return list(calls.order_by("status", "-created_at", "-pk")[:LIVE_ROWS])
+    return list(calls.order_by("status", "-created_at", "-pk")[:_READ_CALLS])
 
 
 def _talk(launches: Sequence[BatchCall], live: Sequence[Call], now: datetime) -> Talk:
     """Add up how long the calls in progress have talked; a thousand lines are a thousand instants."""
     begun: Iterable[datetime | None]
-    if len(live) < LIVE_ROWS:
+    if len(live) < _READ_CALLS:
         begun = [call.started_at for call in live if call.status == Call.Status.ONGOING]
     else:
         ids = [row.pk for row in launches if row.dialling_count or row.in_call_count]
