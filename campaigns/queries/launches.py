@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db.models import Max, Q, Sum
+from django.db.models import Count, Max, Q, Sum
 
 from campaigns.models import BatchCall
 
@@ -23,6 +23,8 @@ LIVE = (BatchCall.Status.SCHEDULED, BatchCall.Status.RUNNING, BatchCall.Status.P
 ENDS = ("done", "exhausted", "suppressed", "invalid", "cancelled")
 IN_PROGRESS = ("queued", "dialling", "in_call")
 STATUSES = (*ENDS, *IN_PROGRESS)
+# Of a launch that was stopped people may still be called, or wait in lists at Retell.
+MOVING = Q(status__in=LIVE) | Q(dialling_count__gt=0) | Q(in_call_count__gt=0)
 
 
 # What a launch reserved, and what became of it: Minutes' field -> the reservation's column.
@@ -70,6 +72,7 @@ class Totals:
     enrolled: int = 0
     by_status: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
     converted: int = 0
+    moving: int = 0  # launches in which something may still happen
     newest_at: datetime | None = None
     last_dialled_at: datetime | None = None
     minutes: Minutes = field(default_factory=Minutes)
@@ -84,6 +87,7 @@ def totals_of(campaigns: Iterable[Campaign]) -> dict[UUID, Totals]:
         .annotate(
             enrolled=Sum("tasks_count"),
             converted=Sum("converted_count"),
+            moving=Count("pk", filter=MOVING),
             newest_at=Max("created_at"),
             dialled_at=Max("last_dialled_at"),
             **{f"{name}_sum": Sum(f"{name}_count") for name in STATUSES},
@@ -95,11 +99,12 @@ def totals_of(campaigns: Iterable[Campaign]) -> dict[UUID, Totals]:
             enrolled=enrolled,
             by_status=dict(zip(STATUSES, sums[: len(STATUSES)], strict=True)),
             converted=converted,
+            moving=moving,
             newest_at=newest_at,
             last_dialled_at=dialled_at,
             minutes=Minutes(*(number or 0 for number in sums[len(STATUSES) :])),
         )
-        for key, enrolled, converted, newest_at, dialled_at, *sums in summed
+        for key, enrolled, converted, moving, newest_at, dialled_at, *sums in summed
     }
 
 
@@ -113,10 +118,9 @@ def launches_of(
     """
     found: dict[UUID, list[BatchCall]] = defaultdict(list)
     newest = [one.newest_at for one in totals.values() if one.newest_at]
-    # Of a launch that was stopped people may still be called, or wait in lists at Retell.
-    called = Q(dialling_count__gt=0) | Q(in_call_count__gt=0)
-    shown = Q(status__in=LIVE) | Q(created_at__in=newest) | called
-    for row in _launches(campaigns).filter(shown).order_by("created_at", "pk"):
+    for row in (
+        _launches(campaigns).filter(MOVING | Q(created_at__in=newest)).order_by("created_at", "pk")
+    ):
         found[row.campaign_id].append(row)
     return found
 

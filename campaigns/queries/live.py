@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries import progress as progress_of
-from campaigns.queries.launches import Minutes, minutes_of, totals_of
+from campaigns.queries.launches import MOVING, Minutes, Totals, minutes_of, totals_of
 from campaigns.queries.line import NEXT_ROWS, Line, in_line, line
 from convomono.lib.live import last_lines
 from leads.models import Lead
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from campaigns.models import Campaign
     from campaigns.queries.progress import Progress
 
@@ -28,7 +30,6 @@ _READ_CALLS = 200  # so many tell by themselves how long they have talked
 RECENT_ROWS = 8
 _MOST_TALKING = 2_000
 SHOWN_LAUNCHES = 20
-_IS_OVER = (BatchCall.Status.FINISHED, BatchCall.Status.CANCELLED)
 _LIVE_CALL = (Call.Status.REGISTERED, Call.Status.ONGOING)
 _OVER = (Call.Status.ENDED, Call.Status.NOT_CONNECTED, Call.Status.ERROR)
 
@@ -76,11 +77,24 @@ class LivePage:
         return self.is_live or self.status == "preparing" or bool(self.progress.live)
 
 
-def live_page(campaign: Campaign, *, now: datetime, nobody_dials: bool = False) -> LivePage:
-    """Read what a campaign does at `now`; `nobody_dials` if no dispatcher is there."""
-    launches = _shown_launches(campaign)
+def live_page(
+    campaign: Campaign,
+    *,
+    now: datetime,
+    nobody_dials: bool = False,
+    newest: Sequence[BatchCall] | None = None,
+) -> LivePage:
+    """
+    Read what a campaign does at `now`; `nobody_dials` if no dispatcher is there.
+
+    `newest` are its newest launches, where somebody has read them.
+    """
+    if newest is None:
+        mine = BatchCall.objects.filter(client_id=campaign.client_id)
+        newest = newest_launches(campaign.pk, mine)
     # Fewer are all there are.
-    totals = totals_of([campaign]).get(campaign.pk) if len(launches) >= SHOWN_LAUNCHES else None
+    totals = totals_of([campaign]).get(campaign.pk) if len(newest) >= SHOWN_LAUNCHES else None
+    launches = _with_earlier(newest, totals)
     waiting = Enrolment.objects.filter(
         client_id=campaign.client_id,
         campaign=campaign,
@@ -167,15 +181,24 @@ def call_rows(calls: Sequence[Call], *, now: datetime) -> list[CallRow]:
     return [_row(call, names, now) for call in calls]
 
 
-def _shown_launches(campaign: Campaign) -> list[BatchCall]:
-    """Return the campaign's newest launches and those that aren't over, oldest first; two queries."""
-    rows = BatchCall.objects.filter(client_id=campaign.client_id, campaign=campaign)
-    rows = rows.select_related("reservation")
-    newest = list(rows.order_by("-created_at", "-pk")[:SHOWN_LAUNCHES])
-    if len(newest) < SHOWN_LAUNCHES:
-        return newest[::-1]
+def newest_launches(campaign_id: UUID, rows: QuerySet[BatchCall]) -> list[BatchCall]:
+    """Return the newest launches of a campaign among these, the newest first, with their minutes; one query."""
+    mine = rows.filter(campaign_id=campaign_id).select_related("reservation")
+    return list(mine.order_by("-created_at", "-pk")[:SHOWN_LAUNCHES])
+
+
+def _with_earlier(newest: Sequence[BatchCall], totals: Totals | None) -> list[BatchCall]:
+    """Return these launches and earlier ones that go on, oldest first; one query if there are such."""
+    shown = newest[::-1]
+    if totals is None or totals.moving <= sum(map(_is_moving, newest)):
+        return list(shown)
+    rows = BatchCall.objects.filter(
+        MOVING, client_id=newest[0].client_id, campaign_id=newest[0].campaign_id
+    )
     known = {row.pk for row in newest}
-    # Of a launch that was stopped people may still be called, or wait in lists at Retell.
-    moving = rows.filter(~Q(status__in=_IS_OVER) | Q(dialling_count__gt=0) | Q(in_call_count__gt=0))
-    earlier = [row for row in moving.order_by("created_at", "pk") if row.pk not in known]
-    return [*earlier, *newest[::-1]]
+    earlier = [row for row in rows.order_by("created_at", "pk") if row.pk not in known]
+    return [*earlier, *shown]
+
+
+def _is_moving(row: BatchCall) -> bool:
+    return not row.is_over or row.dialling_count > 0 or row.in_call_count > 0

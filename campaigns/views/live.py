@@ -18,9 +18,9 @@ from accounts.access import (
 )
 from campaigns.forms.lists import EnrolmentFilterForm
 from campaigns.leasing import lease_look
-from campaigns.models import Campaign, TopUp
+from campaigns.models import BatchCall, Campaign, TopUp
 from campaigns.queries.leads import enrolment_list, enrolment_page, with_sentences
-from campaigns.queries.live import last_dialled_at, live_page
+from campaigns.queries.live import last_dialled_at, live_page, newest_launches
 from campaigns.queries.progress import at_retell, unrecalled
 from campaigns.services import lifecycle
 from convomono.lib import clock
@@ -39,13 +39,21 @@ if TYPE_CHECKING:
 @client_viewer
 @require_GET
 def campaign_detail(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    # Launches know their campaign: one look for both.
+    launches = BatchCall.objects.visible_to(request.user).select_related("campaign")
+    newest = newest_launches(campaign_id, launches)
+    campaign = (
+        newest[0].campaign
+        if newest
+        else get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    )
     context = {
         "campaign": campaign,
         "page": live_page(
             campaign,
             now=clock.now(),
             nobody_dials=lease_look.nobody_dials(real_now=clock.real_now()),
+            newest=newest,
         ),
         "may_manage": can_manage(request.user),
         "may_launch": can_manage(request.user) and request.user.can_launch,

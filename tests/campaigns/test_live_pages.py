@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing.services import hold
+from campaigns import leasing
 from campaigns.leasing import Lease
 from campaigns.models import Attempt, BatchCall, Enrolment
 from campaigns.queries.leads import ENROLMENT_ORDER, enrolment_list
@@ -138,7 +139,11 @@ def test_answers_htmx_with_the_live_part_alone(browse, alice, running):
 
 
 def test_asks_few_queries_from_sign_in_to_the_campaign(browse, alice, running, client):
-    """Each page of the way under 12, on the busiest day: calls in progress, retries, people set apart."""
+    """
+    Each page of the way under 12, on the busiest day: calls in progress, retries, people set apart.
+
+    The first look of a process asks for the dispatcher's lease too.
+    """
     Lease().acquire(real_now=clock.real_now())
     rows = list(running.enrolments.all())
     Enrolment.objects.filter(pk=rows[0].pk).update(held_at=NOW)
@@ -153,7 +158,7 @@ def test_asks_few_queries_from_sign_in_to_the_campaign(browse, alice, running, c
         make_call(running, row, number=2, status="ongoing", outcome_class="", started_at=NOW)
         BatchCall.objects.update(in_call_count=number + 1)
         for path in way:
-            browser.get(path)
+            leasing.lease_look._sure_until = None
             with CaptureQueriesContext(connection) as queries:
                 assert browser.get(path).status_code == 200
             asked[path].add(len(queries))
@@ -161,7 +166,37 @@ def test_asks_few_queries_from_sign_in_to_the_campaign(browse, alice, running, c
         client.get("/account/login/")
 
     assert len(queries) <= 1
-    assert asked == {"/app/": {11}, "/app/campaigns/": {10}, campaign: {11}}
+    assert asked == {"/app/": {11}, "/app/campaigns/": {11}, campaign: {11}}
+
+
+def test_asks_as_few_queries_after_a_month_of_launches(browse, alice, running):
+    """A campaign that launches its new leads each day has more launches than the page shows."""
+    Lease().acquire(real_now=clock.real_now())
+    earlier = {
+        name.attname: getattr(running, name.attname) for name in running._meta.concrete_fields
+    }
+    earlier |= {"status": "finished", "queued_count": 0, "tasks_count": 0}
+    BatchCall.objects.bulk_create(
+        BatchCall(**earlier | {"id": uuid7(), "launch_key": uuid7(), "created_at": NOW - day})
+        for day in (timedelta(days=number) for number in range(1, 31))
+    )
+    hold(attempt_id=uuid7(), batch_call_id=running.pk, max_call_seconds=60, now=clock.now())
+    row = running.enrolments.first()
+    make_call(running, row)
+    make_call(running, row, number=2, status="ongoing", outcome_class="", started_at=NOW)
+    BatchCall.objects.filter(pk=running.pk).update(in_call_count=1)
+    browser = browse(alice)
+    browser.get(url(running))
+
+    with CaptureQueriesContext(connection) as queries:
+        page = browser.get(url(running)).content.decode()
+    assert len(queries) == 11
+
+    oldest = BatchCall.objects.earliest("created_at")
+    BatchCall.objects.filter(pk=oldest.pk).update(status="paused", pause_reason="paused_credit")
+    BatchCall.objects.filter(pk=running.pk).update(status="finished", in_call_count=0)
+    assert "Paused" not in page
+    assert "Paused" in browser.get(url(running)).content.decode()
 
 
 def test_shows_minutes_while_they_are_used(browse, alice, running):
