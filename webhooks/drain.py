@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Notification
 from accounts.notifications import notify
-from convomono.lib.db import is_transient, on_commit
+from convomono.lib.db import is_transient, on_commit, outage
 from convomono.lib.lane import run_bulk
 from telephony.models import Call
 from webhooks.handlers.retell import SecondCall, conclude, handle
@@ -316,7 +316,8 @@ def _raise_if_database_is_away(error: Exception) -> None:
     """Let the outermost loop wait when nothing can be written: that is no event's fault."""
     if not isinstance(error, OperationalError | InterfaceError):
         return
-    if is_transient(error) or not _database_answers():
+    # A full disk answers who reads, and takes a change that needs no further page.
+    if is_transient(error) or outage(error) or not _database_answers():
         raise error
 
 

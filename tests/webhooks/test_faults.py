@@ -7,12 +7,13 @@ import sqlite3
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from accounts.models import Notification
 from billing.invariants import audit_ledger
@@ -20,7 +21,7 @@ from billing.models import CallHold, Transaction
 from convomono.lib.redis import redis_connection
 from telephony.models import Call
 from telephony.rules import OUTCOMES
-from tests.factories.webhooks import delivery, now_ms, signature
+from tests.factories.webhooks import WebhookEventFactory, delivery, now_ms, signature
 from tests.mongo import is_write
 from tests.webhooks.conftest import Ringing, deliver
 from tests.webhooks.test_intake import post_asgi, post_wsgi
@@ -121,6 +122,51 @@ def test_a_full_disk_is_answered_503_and_recovers_by_itself():
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA integrity_check")
         assert cursor.fetchone() == ("ok",)
+
+
+def fill_with(size: int) -> None:
+    with suppress(OperationalError):
+        while True:
+            WebhookEventFactory.create(body="x" * size, status="ignored")
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let this connection's disk be full meanwhile: no page more fits."""
+    with connection.cursor() as cursor:
+        (pages,) = cursor.execute("PRAGMA page_count").fetchone()
+        cursor.execute(f"PRAGMA max_page_count={pages}")
+        try:
+            for size in (100_000, 2_000):  # what is free inside the file is used up too
+                fill_with(size)
+            yield
+        finally:
+            cursor.execute(f"PRAGMA max_page_count={2**32 - 2}")
+
+
+@pytest.mark.sqlite_only("is about SQLite's file")
+def test_a_full_disk_is_no_events_fault_and_the_drain_goes_on_by_itself(
+    launched: Callable[[int], list[Ringing]], now: datetime
+):
+    """A small change may still fit, such as counting a try: nobody is told to mend an event for that."""
+    calls = launched(3)
+    for call in calls:
+        long = call.says(CONNECTED, transcript="Agent: Hi.\n" * 220)["ended"]
+        deliver(long, created_at=now)
+    mine = WebhookEvent.objects.filter(provider_call_id__in=[call.call_id for call in calls])
+    with full_disk():
+        for minutes in range(8):  # an event has five tries, within three minutes
+            with pytest.raises(OperationalError, match="full"):
+                Drain().step(now=now + timedelta(minutes=minutes))
+
+    assert set(mine.values_list("attempts", "error")) == {(0, "")}
+    assert mine.filter(status="pending").exists()
+    assert not Notification.objects.filter(key__startswith="webhook-dead").exists()
+
+    Drain().step(now=now + timedelta(minutes=8))
+    assert set(mine.values_list("status", flat=True)) == {"applied"}
+    assert set(Call.objects.values_list("billed_seconds", flat=True)) == {30}
+    assert list(audit_ledger()) == []
 
 
 @pytest.mark.load
