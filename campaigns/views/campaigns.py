@@ -56,6 +56,7 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         "tabs": view_tabs(views, opened),
         "view": next((one for one in views if str(one.pk) == opened), None),
         "save_form": SaveViewForm(initial={"query": form.query()}),
+        "query": form.query(),
         "page": page,
         "rows": campaign_rows(
             page.rows, nobody_dials=lease_look.nobody_dials(real_now=clock.real_now())
@@ -64,7 +65,7 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         "may_manage": can_manage(request.user),
         "requests_waiting": waiting_count(request.tenant.pk),
     }
-    return render_page(request, "campaigns/campaign_list.html", context, partial="campaign-table")
+    return render_page(request, "campaigns/campaign_list.html", context, partial="campaign-table-swap")
 
 
 @client_manager

@@ -51,7 +51,7 @@ def lead_list(request: ClientRequest) -> HttpResponse:
         "save_form": SaveViewForm(initial={"query": filters.query()}),
         **_table(request, filters),
     }
-    return render_page(request, "leads/lead_list.html", context, partial="lead-table")
+    return render_page(request, "leads/lead_list.html", context, partial="lead-table-swap")
 
 
 def _tabs(views: list[SavedView], current: str) -> list[dict[str, Any]]:

@@ -285,6 +285,18 @@ def test_keeps_a_view_for_oneself_or_for_everybody(browse, mia, vera, charlie):
     assert {one.action for one in AuditLog.objects.all()} == {"leads.view_saved"}
 
 
+@pytest.mark.parametrize("path", ["/app/leads/", "/app/campaigns/"])
+def test_brings_the_query_that_a_view_would_save_along_with_the_table(browse, mia, path):
+    field = re.compile(
+        r'<input type="hidden"\s+name="query"\s+value="q=ada"\s+id="view-query"([^>]*)>'
+    )
+
+    fragment, page = (browse(mia).get(f"{path}?q=ada", headers=one).text for one in (HTMX, {}))
+
+    assert [one.strip() for one in field.findall(fragment)] == ['hx-swap-oob="true"']
+    assert [one.strip() for one in field.findall(page)] == [""]
+
+
 def test_forgets_a_view_of_ones_own_and_managers_the_shared_ones(browse, mia, vera, alice, acme):
     own = SavedView.objects.create(client=acme, user=alice, name="Own", query="", created_at=NOW)
     shared = SavedView.objects.create(client=acme, name="All", query="", created_at=NOW)
