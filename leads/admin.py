@@ -89,6 +89,7 @@ class LeadAdmin(_ExchangeAdmin):
     list_display = [
         "phone_number",
         "full_name",
+        "line_type",
         "client",
         "status",
         "consent_status",
@@ -106,6 +107,7 @@ class LeadAdmin(_ExchangeAdmin):
         ("first_name", "last_name"),
         ("email", "company"),
         ("country", "region", "postal_code"),
+        "line_type",
         ("time_zone", "zone_candidates"),
         "external_id",
         "tags",
@@ -119,6 +121,7 @@ class LeadAdmin(_ExchangeAdmin):
         "client",
         "phone_number",
         "country",
+        "line_type",
         "zone_candidates",
         "status",
         "consent_status",

@@ -60,6 +60,7 @@ LEAD_COLUMNS = (
     "time_zone",
     "external_id",
     "other_numbers",
+    "line_type",
     "tags",
     "status",
     "consent_status",

@@ -30,7 +30,7 @@ from leads.models import Lead
 from leads.services import ConsentStatement, LeadExists, LeadFields, create_lead
 from leads.services.filling import fill_lead
 from leads.services.operations import delete_lead
-from leads.services.people import change_lead
+from leads.services.people import CHANGEABLE, change_lead
 from leads.services.requests import MAX_KEY, KeyReused, find_answer, remember_answer
 from telephony.models import Call
 
@@ -48,10 +48,6 @@ _KEY = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     description="A word of your own for this lead: sent again, it changes nothing.",
-)
-_FIELDS = (
-    *("first_name", "last_name", "email", "company", "region", "postal_code", "time_zone"),
-    "external_id",
 )
 _STATUS = OpenApiParameter("status", str, description="Only those in this status.")
 _LEAD_STATUS = OpenApiParameter("lead_status", str, description="Only those of this `lead_status`.")
@@ -248,7 +244,7 @@ def _check_variables(campaign: Campaign, data: dict[str, Any]) -> None:
 
 
 def _find_or_add(user: User, data: dict[str, Any]) -> tuple[Lead, bool]:
-    fields = LeadFields(**{name: data[name] for name in _FIELDS})
+    fields = LeadFields(**{name: data[name] for name in CHANGEABLE})
     consent = ConsentStatement(**data["consent"]) if data.get("consent") else None
     try:
         lead = create_lead(
@@ -295,7 +291,7 @@ class LeadDetail(generics.RetrieveAPIView[Lead]):
         sent = LeadChangeSerializer(data=request.data, partial=True)
         sent.is_valid(raise_exception=True)
         data = sent.validated_data
-        names = tuple(name for name in _FIELDS if name in data)
+        names = tuple(name for name in CHANGEABLE if name in data)
         change_lead(
             lead=lead,
             fields=LeadFields(**{name: data[name] for name in names}),

@@ -13,7 +13,7 @@ from convomono.lib.words import without_controls, words_between_commas
 from leads.forms.consent import COUNTRIES, ConsentFields
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models.people import MOST_TAGS
-from leads.services.people import LeadFields
+from leads.services.people import CHANGEABLE, LeadFields
 
 if TYPE_CHECKING:
     from leads.models import Lead
@@ -24,7 +24,27 @@ _TAGS_CHARS = MOST_TAGS * (TAG_CHARS + 2)
 
 
 class _LeadWords(forms.Form):
-    """What both forms of a lead check."""
+    """What both forms of a lead ask and check."""
+
+    first_name = forms.CharField(label=_("First name"), max_length=120, required=False)
+    last_name = forms.CharField(label=_("Last name"), max_length=120, required=False)
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    company = forms.CharField(label=_("Company"), max_length=200, required=False)
+    region = forms.CharField(label=_("State or region"), max_length=64, required=False)
+    postal_code = forms.CharField(label=_("ZIP or postal code"), max_length=16, required=False)
+    time_zone = forms.CharField(
+        label=_("Time zone"),
+        max_length=64,
+        required=False,
+        help_text=_("Such as America/Chicago. If empty, ZIP and state tell it, else the number."),
+    )
+    external_id = forms.CharField(label=_("Your own ID"), max_length=120, required=False)
+    tags = forms.CharField(
+        label=_("Tags"),
+        max_length=_TAGS_CHARS,
+        required=False,
+        help_text=_("Separated by commas."),
+    )
 
     def clean_time_zone(self) -> str:
         zone: str = self.cleaned_data["time_zone"].strip()
@@ -52,24 +72,12 @@ class _LeadWords(forms.Form):
 
     def lead_fields(self) -> LeadFields:
         """Return what a valid form says of the person."""
-        names = ("first_name", "last_name", "email", "company", "time_zone")
-        return LeadFields(**{name: self.cleaned_data[name] for name in names})
+        return LeadFields(**{name: self.cleaned_data[name] for name in CHANGEABLE})
 
 
 class LeadEditForm(_LeadWords):
     """What can be changed of a lead; its number can't: another number is another lead."""
 
-    first_name = forms.CharField(label=_("First name"), max_length=120, required=False)
-    last_name = forms.CharField(label=_("Last name"), max_length=120, required=False)
-    email = forms.EmailField(label=_("E-mail"), required=False)
-    company = forms.CharField(label=_("Company"), max_length=200, required=False)
-    time_zone = forms.CharField(
-        label=_("Time zone"),
-        max_length=64,
-        required=False,
-        widget=forms.TextInput(attrs={"placeholder": "America/Chicago"}),
-    )
-    tags = forms.CharField(label=_("Tags"), max_length=_TAGS_CHARS, required=False)
     tags_seen = forms.CharField(
         max_length=_TAGS_CHARS, required=False, widget=forms.HiddenInput, strip=False
     )
@@ -77,9 +85,15 @@ class LeadEditForm(_LeadWords):
     @staticmethod
     def initial_of(lead: Lead) -> dict[str, str]:
         """Return the lead as the form shows it."""
-        names = ("first_name", "last_name", "email", "company", "time_zone")
         tags = ", ".join(lead.tags)
-        return {name: getattr(lead, name) for name in names} | {"tags": tags, "tags_seen": tags}
+        return {name: getattr(lead, name) for name in CHANGEABLE} | {
+            "tags": tags,
+            "tags_seen": tags,
+        }
+
+    def asked(self) -> tuple[str, ...]:
+        """Return what was sent: a page from before an update asks less, and takes nothing off."""
+        return tuple(name for name in CHANGEABLE if name in self.data)
 
     def tags_before(self) -> list[str] | None:
         """Return the tags that the lead had when the form was shown; None if it doesn't say."""
@@ -101,32 +115,7 @@ class LeadForm(_LeadWords, ConsentFields):
         initial="US",
         help_text=_("For numbers without + and a country code."),
     )
-    first_name = forms.CharField(label=_("First name"), max_length=120, required=False)
-    last_name = forms.CharField(label=_("Last name"), max_length=120, required=False)
-    email = forms.EmailField(label=_("E-mail"), required=False)
-    company = forms.CharField(label=_("Company"), max_length=200, required=False)
-    time_zone = forms.CharField(
-        label=_("Time zone"),
-        max_length=64,
-        required=False,
-        help_text=_("Such as America/Chicago. Else the number's own zones count."),
-    )
-    tags = forms.CharField(
-        label=_("Tags"),
-        max_length=_TAGS_CHARS,
-        required=False,
-        help_text=_("Separated by commas."),
-    )
-    field_order = (
-        "phone_number",
-        "country",
-        "first_name",
-        "last_name",
-        "email",
-        "company",
-        "time_zone",
-        "tags",
-    )
+    field_order = ("phone_number", "country", *CHANGEABLE, "tags")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()

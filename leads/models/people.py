@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ClientOwned, ClientOwnedQuerySet
 
+# What a number's plan tells; "unknown" is most of America, where mobiles have the numbers of landlines.
+LINE_TYPES = {"landline": _("Landline"), "mobile": _("Mobile"), "voip": _("Internet")}
 # Letters that nobody types: a zone's mark in them is met by no name and by no digits.
 _PRIVATE = 0xE000
 MOST_TAGS = 50
@@ -124,6 +126,10 @@ class Lead(ClientOwned):
     @property
     def full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def line_label(self) -> str:
+        return str(LINE_TYPES.get(self.line_type, _("The number doesn't tell")))
 
     def searchable(self) -> str:
         """Return tags (each "#tag "), zones, name, company, e-mail and numbers, case-folded."""

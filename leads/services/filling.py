@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from leads.models import Consent, Lead
 from leads.services.consents import record_consent
-from leads.services.people import LeadFields, change_lead
+from leads.services.people import CHANGEABLE, LeadFields, change_lead
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +33,7 @@ def fill_lead(
     changed = change_lead(
         lead=lead,
         fields=fields,
-        names=tuple(asdict(fields)),
+        names=CHANGEABLE,
         tags=list(dict.fromkeys([*lead.tags, *tags])),
         tags_seen=lead.tags,
         only_gaps=True,

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from leads.models import LeadStatusChange
 
 
-# What people change by hand; programs change region, postal code and their own id as well.
-CHANGEABLE = ("first_name", "last_name", "email", "company", "time_zone")
-
-
 class LeadExists(Exception):
     """The client has a lead with this number; `lead` is it."""
 
@@ -52,6 +48,10 @@ class LeadFields:
     postal_code: str = ""
     time_zone: str = ""
     external_id: str = ""
+
+
+# What people and programs change of a lead.
+CHANGEABLE = tuple(asdict(LeadFields()))
 
 
 @dataclass(frozen=True)

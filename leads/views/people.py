@@ -125,6 +125,7 @@ def lead_edit(request: ClientRequest, lead_id: UUID) -> HttpResponse:
         change_lead(
             lead=lead,
             fields=form.lead_fields(),
+            names=form.asked(),
             tags=form.cleaned_data["tags"],
             tags_seen=form.tags_before(),
             actor=request.user,
