@@ -57,7 +57,13 @@ _COUNTRIES = {
     "philippines": "PH",
     "unitedarabemirates": "AE",
 }
-_YES = frozenset({"1", "y", "yes", "true", "x", "ja", "oui", "si", "sí", "sim", "opt-in", "optin"})
+_YES = frozenset(
+    (
+        *("1", "1.0", "y", "yes", "t", "true", "x", "✓", "✔", "☑", "ja", "oui", "si", "sí", "sim"),
+        *("wahr", "vrai", "verdadero", "opt-in", "optin", "opt in", "opted-in", "opted in"),
+        *("agreed", "granted", "given", "consented"),
+    )
+)
 # A column about do-not-call is believed whatever it says: a day, "DNC", "opted out". Only these say no.
 _NOT_LISTED = frozenset(
     (

@@ -60,11 +60,13 @@ _SYNONYMS: dict[str, str] = {
     "businessphone telephone2 mobile2 otherphone",
     "phone_3": "phone3 phonenumber3 thirdphone homephone telephone3",
     "tags": "tag tags label labels segment group",
-    "consent_given": "consent optin optedin agreed consentgiven permission",
+    "consent_given": "consent optin optedin agreed consented consentgiven consentstatus optinstatus "
+    "permission tcpaconsent callconsent phoneconsent calloptin phoneoptin",
     "consent_on": "consentdate consentat consenton optindate optinat optedinat dateofconsent "
     "consenttimestamp",
     "consent_source": "consentsource optinsource",
-    "registry_listed": "dnc donotcall onregistry dncregistry dncstatus dnclisted donotcontact tps ctps",
+    "registry_listed": "dnc donotcall onregistry dncregistry dncstatus dnclisted donotcontact tps ctps "
+    "optout optedout",
     "registry_on": "scrubdate scrubbedon dncchecked dnccheckedon registrydate",
     "external_id": "id externalid leadid contactid crmid recordid customerid reference ref",
 }

@@ -14,6 +14,7 @@ from audit import actions
 from audit.services import System, record
 from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
 from convomono.lib.lane import run_bulk
+from leads.imports.doubles import take_in_refusals
 from leads.imports.judge import ConsentDays, judge, whole_leads
 from leads.imports.store import LeadMoved, writing_of
 from leads.imports.targets import EnrolRow
@@ -122,6 +123,7 @@ def _write(
     """Write a chunk; False if the import was cancelled, or another worker has done it."""
     for again in range(TRIES):
         rows = [work.read(raw, parts) for raw, parts in chunk.raw]
+        take_in_refusals(work, ledger, rows)
         try:
             known = _known(work, rows) if chunk.has_known or again else {}
             written_ = _write_once(work, chunk, rows, known, pace=pace, rate=rate, now=now)

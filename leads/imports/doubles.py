@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from leads.imports.judge import ConsentDays
     from leads.imports.rows import ReadRow
     from leads.imports.verdict_file import VerdictFile
+    from leads.imports.work import Work
 
 _GIVES_WAY = frozenset({Verdict.VARIABLE_MISSING, Verdict.VARIABLE_UNFIT, Verdict.NO_CONSENT})
 
@@ -25,6 +26,16 @@ class GaveWay:
 
     now: list[StoredRow] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+
+
+def take_in_refusals(work: Work, ledger: VerdictFile, rows: Sequence[ReadRow]) -> None:
+    """Let a no that any row of the file says of a number hold for its other rows as well."""
+    if work.reader.given_place is None:
+        return
+    refusing = ledger.refusing([row.value for row in rows if not row.verdict])
+    for row in rows:
+        if row.value in refusing:
+            row.said["consent_given"] = "no"
 
 
 def refuse_double(row: ReadRow, kept: int) -> None:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from leads.imports.doubles import refuse_doubles
+from leads.imports.doubles import refuse_doubles, take_in_refusals
 from leads.imports.judge import ConsentDays, judge, known_leads
 from leads.imports.verdict_file import Progress, StoredRow, VerdictFile, written
 from leads.imports.verdicts import Verdict
@@ -66,7 +66,8 @@ def _mine(lead_import: LeadImport):  # type: ignore[no-untyped-def]  # a queryse
 def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Progress | None:
     """Return the whole file's sums; None if the import was cancelled or overtaken."""
     progress, rate, told_at = ledger.progress(), Rate(), time.monotonic()
-    if work.plan.options["duplicates"] != "first" and not progress.prepared:
+    is_first = work.plan.options["duplicates"] == "first" and work.reader.given_place is None
+    if not is_first and not progress.prepared:
         if not _go_through_numbers(work, ledger, progress, pace, now):
             return None
         rate = Rate()
@@ -90,29 +91,19 @@ def _go_through_numbers(
     work: Work, ledger: VerdictFile, progress: Progress, pace: Pace, now: datetime
 ) -> bool:
     """
-    Find, before any verdict, which row stands for each number, and what it takes in.
+    Find, before any verdict, which row stands for each number, what it takes in, and of whom one says no.
 
     Each chunk is committed: a file that one transaction held would be locked to everybody. Twice is
     once. False if the import was cancelled or overtaken.
     """
-    takes_in = work.plan.options["duplicates"] == "merge"
     judges, rate, told_at = ConsentDays(work, now.date()), Rate(), time.monotonic()
     for raw in work.chunks(CHUNK_ROWS, after=progress.numbers):
-        rows = [work.read(one) for one in raw]
-        if takes_in:
-            kept = ledger.keep([(row.value, row.number) for row in rows if not row.verdict])
-            ledger.add_parts(
-                (kept[row.number], row.number, row.cells) for row in rows if row.number in kept
-            )
-        else:
-            ledger.keep_last(
-                (row.value, row.number, judges.is_good(row)) for row in rows if not row.verdict
-            )
-        progress.numbers += len(rows)
-        rate.rows += len(rows)
+        _note_numbers(work, ledger, raw, judges)
+        progress.numbers += len(raw)
+        rate.rows += len(raw)
         if not ledger.save((), progress, start=0):
             return False
-        if time.monotonic() - told_at >= TELL_SECONDS or progress.numbers == len(rows):
+        if time.monotonic() - told_at >= TELL_SECONDS or progress.numbers == len(raw):
             told_at = time.monotonic()
             if not _tell(work.lead_import, progress, rate, pace):
                 return False
@@ -120,6 +111,24 @@ def _go_through_numbers(
     ledger.keep_others()
     progress.prepared = True
     return ledger.save((), progress, start=0)
+
+
+def _note_numbers(
+    work: Work, ledger: VerdictFile, raw: Sequence[RawRow], judges: ConsentDays
+) -> None:
+    duplicates, says_no = work.plan.options["duplicates"], work.reader.says_no
+    # Of a file whose first rows stand only those are read that say no.
+    rows = [work.read(one) for one in raw if duplicates != "first" or says_no(one[1])]
+    if duplicates == "merge":
+        kept = ledger.keep([(row.value, row.number) for row in rows if not row.verdict])
+        ledger.add_parts(
+            (kept[row.number], row.number, row.cells) for row in rows if row.number in kept
+        )
+    elif duplicates == "last":
+        ledger.keep_last(
+            (row.value, row.number, judges.is_good(row)) for row in rows if not row.verdict
+        )
+    ledger.refuse(row.value for row in rows if row.value and says_no(row.cells))
 
 
 def _judged(
@@ -131,6 +140,7 @@ def _judged(
     else:
         read = work.reader.read
         rows = [read(number, cells) for number, cells in raw]
+    take_in_refusals(work, ledger, rows)
     gave_way = refuse_doubles(ledger, rows, ConsentDays(work, now.date()))
     known = known_leads(work, [row.e164 for row in rows if not row.verdict])
     return rows, gave_way, judge(work, rows, known, now=now)

@@ -148,7 +148,7 @@ class ConsentDays:
             self.by_row or work.plan.variables
         )
         self.stated: date | None = None
-        if options["consent_kind"]:
+        if options["consent_given_at"]:
             self.stated = datetime.fromisoformat(options["consent_given_at"]).date()
 
     def person(self, row: ReadRow, lead: Known | Lead | None) -> None:
@@ -168,6 +168,8 @@ class ConsentDays:
             row.refuse(Verdict.DUP_CLIENT)
         elif status == Lead.ConsentStatus.REVOKED:
             row.refuse(Verdict.NO_CONSENT, reason=_("This person took their consent back."))
+        elif row.says_no:  # also of somebody who agreed before
+            row.refuse(Verdict.NO_CONSENT, reason=_("The file says that this person didn't agree."))
         elif status != Lead.ConsentStatus.GIVEN and self.consent_on(row) is None:
             row.refuse(Verdict.NO_CONSENT, reason=self._why_none())
         elif lead is not None:
@@ -183,11 +185,19 @@ class ConsentDays:
         return _("The file doesn't say that and when this person agreed.") if self.by_row else ""
 
     def consent_on(self, row: ReadRow) -> date | None:
-        """Return the day of the row's consent, by the statement for all or by its own columns."""
-        if self.stated is not None:
+        """
+        Return the day of the row's consent: what its own columns say before the statement for all.
+
+        A no in the file is never a yes, whatever is stated.
+        """
+        if not row.said:
             return self.stated
-        day = row.consent_day() if self.by_row else None
-        return day if day is not None and day <= self.today + timedelta(days=1) else None
+        if row.says_no or (self.by_row and row.said.get("consent_given") == ""):
+            return None
+        if self.stated is None and not self.by_row:
+            return None
+        day = row.consent_day()
+        return day if day is not None and day <= self.today + timedelta(days=1) else self.stated
 
     def registry_reason(self, row: ReadRow) -> str:
         checked = day_of(row.said.get("registry_on", ""), row.line.country)
@@ -201,7 +211,7 @@ class ConsentDays:
         """Count what should be known of a row that is kept."""
         if len(row.zones) > 1:
             warnings[TZ_UNCERTAIN] += 1
-        consent = self.stated if self.stated is not None or not row.said else self.consent_on(row)
+        consent = self.consent_on(row)
         if consent is not None and self.today - consent > OLD_CONSENT_AFTER:
             warnings[OLD_CONSENT] += 1
         if row.said and (said := row.said.get("registry_on")):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from audit import actions
 from audit.services import record
 from convomono.lib.db import run_atomic
-from leads.imports.doubles import refuse_double
+from leads.imports.doubles import refuse_double, take_in_refusals
 from leads.imports.judge import judge, known_leads
 from leads.imports.verdict_file import VerdictFile, read
 from leads.imports.verdicts import MENDABLE
@@ -112,6 +112,7 @@ def _judged(
             kept = next((one.number for one in read_others if one.value == row.value), None)
         if kept is not None:
             refuse_double(row, kept)
+    take_in_refusals(work, ledger, [row])
     judge(work, [row], known_leads(work, [] if row.verdict else [row.e164]), now=now)
     return row
 

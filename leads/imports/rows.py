@@ -105,11 +105,15 @@ class ReadRow:
         self.verdict, self.column = verdict, column
         self.reason = (reason or str(REASONS[verdict]))[:300]
 
+    @property
+    def says_no(self) -> bool:
+        """Whether the file says of this person that they didn't agree: all that isn't a yes."""
+        given = self.said.get("consent_given", "")
+        return bool(given) and not is_yes(given)
+
     def consent_day(self) -> date | None:
         """Return when this person agreed, as the file's columns say; None if they don't."""
-        day = day_of(self.said.get("consent_on", ""), self.line.country)
-        given = self.said.get("consent_given")
-        return day if given is None or is_yes(given) else None
+        return day_of(self.said.get("consent_on", ""), self.line.country)
 
 
 class RowReader:
@@ -132,6 +136,7 @@ class RowReader:
             (name, places.get(name), plan.asked.get(name)) for name in plan.variables
         ]
         self.is_placed = "region" in fields or "postal_code" in fields
+        self.given_place = plan.mapping["fields"].get("consent_given")
 
     def read(self, number: int, cells: list[str] | BrokenRow) -> ReadRow:
         """Return the row with its number, its person and its variables, or refused."""
@@ -155,6 +160,14 @@ class RowReader:
         if not row.verdict and self.variable_places:
             self._read_variables(row, cells)
         return row
+
+    def says_no(self, cells: list[str] | BrokenRow) -> bool:
+        """Tell whether the cells of a row say that the person didn't agree, without reading the rest of it."""
+        place = self.given_place
+        if place is None or isinstance(cells, BrokenRow) or place >= len(cells):
+            return False
+        said = plain_cell(cells[place]) if cells[place] else ""
+        return bool(said) and not is_yes(said)
 
     def _is_unreadable(self, row: ReadRow) -> bool:
         cells = row.cells

@@ -95,10 +95,12 @@ def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: d
 
 
 def _agreed_at(work: Work, row: ReadRow, days: ConsentDays) -> datetime | None:
-    if said := work.plan.options["consent_given_at"]:
-        return _instant(said) if work.plan.options["consent_kind"] else None
     day = days.consent_on(row)
-    return _midnight(day, work.lead_import.client.time_zone) if day is not None else None
+    if day is None:
+        return None
+    if day == days.stated:
+        return _instant(work.plan.options["consent_given_at"])
+    return _midnight(day, work.lead_import.client.time_zone)
 
 
 @lru_cache(maxsize=4096)
@@ -213,7 +215,7 @@ def _consent(work: Work, row: ReadRow, agreed_at: datetime, *, now: datetime) ->
     options, lead = work.plan.options, row.lead
     assert lead is not None  # made before
     source = (
-        options["consent_source"] or row.said.get("consent_source") or work.lead_import.file_name
+        row.said.get("consent_source") or options["consent_source"] or work.lead_import.file_name
     )
     return new_row(
         Consent,

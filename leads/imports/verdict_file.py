@@ -27,6 +27,7 @@ _SCHEMA = """
     PRAGMA cache_size = -16000;
     CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY, rows INTEGER, facts TEXT);
     CREATE TABLE IF NOT EXISTS kept (phone INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS refusing (phone INTEGER PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS part (kept INTEGER, number INTEGER, cells TEXT,
         PRIMARY KEY (kept, number)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS verdict (number INTEGER PRIMARY KEY, verdict TEXT NOT NULL,
@@ -53,7 +54,7 @@ class Progress:
     rows: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     zones: dict[str, int] = field(default_factory=dict)
-    # For "last" and "merge" the numbers are gone through first: how many rows, and whether to the end.
+    # Where more than the first row of a number counts, all are gone through first: how many, and whether to the end.
     numbers: int = 0
     prepared: bool = False
 
@@ -108,6 +109,27 @@ class VerdictFile:
         """Let rows that aren't good stand for the numbers of which no row is."""
         self.connection.execute("UPDATE kept SET number = number + ? WHERE number < 0", (_BELOW,))
 
+    def refuse(self, phones: Iterable[int]) -> None:
+        """Note numbers of which a row says that the person didn't agree."""
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO refusing VALUES (?)", [(phone,) for phone in phones]
+        )
+
+    def refusing(self, phones: Sequence[int]) -> set[int]:
+        """Return those of a chunk's numbers of which some row says that the person didn't agree."""
+        if not self._has("refusing"):
+            return set()
+        found = self.connection.execute(
+            f"SELECT phone FROM refusing WHERE phone IN ({_marks(phones)})",  # noqa: S608  # nosec B608 # only marks
+            phones,
+        )
+        return {phone for (phone,) in found}
+
+    def _has(self, table: str) -> bool:
+        """Tell whether the file has a table: one that is only read may be older than it."""
+        asked = "SELECT 1 FROM sqlite_master WHERE name = ?"
+        return self.connection.execute(asked, (table,)).fetchone() is not None
+
     def add_parts(self, parts: Iterable[tuple[int, int, list[str]]]) -> None:
         """Keep the cells of rows that another row takes in: (kept row, row, cells)."""
         self.connection.executemany(
@@ -143,6 +165,7 @@ class VerdictFile:
         kept = self.kept_row(phone)
         db.execute("DELETE FROM part WHERE kept = ?", (kept,))
         db.execute("DELETE FROM kept WHERE phone = ?", (phone,))
+        db.execute("DELETE FROM refusing WHERE phone = ?", (phone,))
         rows = (
             (n, orjson.loads(text)) for n, text in db.execute("SELECT number, cells FROM verdict")
         )
@@ -198,10 +221,9 @@ class VerdictFile:
         self, verdicts: Sequence[str], *, after: int = 0, skip: int = 0, limit: int = -1
     ) -> Iterator[StoredRow]:
         """Yield rows with these verdicts in file order, those behind row `after`."""
-        marks = ", ".join("?" * len(verdicts))
         for row in self.connection.execute(
             "SELECT number, verdict, place, reason, cells FROM verdict "  # noqa: S608  # nosec B608 # only marks
-            f"WHERE verdict IN ({marks}) AND number > ? ORDER BY number LIMIT ? OFFSET ?",
+            f"WHERE verdict IN ({_marks(verdicts)}) AND number > ? ORDER BY number LIMIT ? OFFSET ?",
             (*verdicts, after, limit, skip),
         ):
             yield _stored(row)
@@ -226,6 +248,10 @@ class VerdictFile:
             "SELECT count(*) FROM verdict WHERE verdict = ?", (verdict,)
         ).fetchone()
         return int(found[0])
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRow:
