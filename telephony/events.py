@@ -78,6 +78,7 @@ class CallState:
     A call at one moment.
 
     `outcome_class` is empty until the call is settled: over, with its reason and its duration.
+    `from_number` is empty until an event says who called.
     """
 
     status: str
@@ -90,6 +91,7 @@ class CallState:
     retell_cost_micros: int
     billed_seconds: int
     client_cost_micros: int
+    from_number: str = ""
     corrected_outcome: str = ""  # by a person: no event changes it
     is_test: bool = False
 
@@ -119,6 +121,7 @@ class CallChange:
     enrolment_id: UUID | None
     attempt_id: UUID | None
     lead_id: UUID | None
+    call_type: str
     direction: str
     from_number: str
     to_number: str

@@ -272,6 +272,7 @@ def state_of(call: Call) -> CallState:
         retell_cost_micros=call.retell_cost_micros,
         billed_seconds=call.billed_seconds,
         client_cost_micros=call.client_cost_micros,
+        from_number=call.from_number,
         corrected_outcome=call.corrected_outcome,
         is_test=call.is_test,
     )
@@ -295,6 +296,7 @@ def _change(
         enrolment_id=call.enrolment_id,
         attempt_id=call.attempt_id,
         lead_id=call.lead_id,
+        call_type=call.call_type,
         direction=call.direction,
         from_number=call.from_number,
         to_number=call.to_number,

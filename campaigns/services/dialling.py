@@ -12,7 +12,6 @@ from campaigns import rules
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling import recovery, waiting
 from campaigns.dialling.answers import (
-    DISPATCHER,
     halt_campaign,
     halt_everything,
     may_be_placed,
@@ -24,9 +23,10 @@ from campaigns.models import Attempt, Enrolment
 from campaigns.services.automating import note_outcome
 from campaigns.services.follow_ups import follow_by_rules
 from campaigns.services.next_steps import keep_callback, step_after
+from campaigns.services.opt_outs import suppress_called
 from convomono.lib.redis import ring
-from leads.models import Lead, Suppression
-from leads.services import change_conversion, record_summary, suppress
+from leads.models import Lead
+from leads.services import change_conversion, record_summary
 from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
 from telephony.rules import OutcomeClass, Stops
@@ -308,35 +308,10 @@ def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: date
     """Suppress who asked for it, and rest the number that this outcome says must not go on (see `_halts`)."""
     reason = change.after.disconnection_reason
     if outcome.suppresses:
-        _suppress(attempt, change, now)
+        suppress_called(attempt=attempt, change=change, now=now)
     if outcome.stops == Stops.NUMBER:
         rest_number(
             phone_number=attempt.from_number, until=now + NUMBER_RESTS, reason=reason, now=now
-        )
-
-
-def _suppress(attempt: Attempt, change: CallChange, now: datetime) -> None:
-    suppress(
-        level=Suppression.Level.CLIENT,
-        client_id=attempt.client_id,
-        campaign_id=None,
-        phone_number=attempt.phone_number,
-        source=Suppression.Source.CALL,
-        reason=change.after.disconnection_reason,
-        call_id=change.call_id,
-        actor=DISPATCHER,
-        now=now,
-    )
-    # Out of every line of this client at once; the decision would deny them anyway.
-    waiting_elsewhere = Enrolment.objects.filter(
-        lead_id=attempt.lead_id, status=Status.QUEUED
-    ).values_list("pk", flat=True)
-    for enrolment_id in list(waiting_elsewhere):
-        move_enrolment(
-            enrolment_id=enrolment_id,
-            from_statuses=(Status.QUEUED,),
-            to_status=Status.SUPPRESSED,
-            now=now,
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from billing.services import Charge, consume, forgive_machine, void
 from campaigns.models import Attempt
 from campaigns.services.dialling import free_lines, record_outcome
+from campaigns.services.opt_outs import suppress_caller
 from campaigns.services.trial_sending import adopt_trial
 from convomono.lib import live
 from reporting.services import count_outcome
@@ -56,6 +57,8 @@ def repeat(*, event: CallEvent, now: datetime) -> CallChange | None:
         )
     if change.attempt_id is not None:
         record_outcome(change=change, charge=charge, now=now)
+    else:
+        suppress_caller(change=change, now=now)
     if change.is_settled:
         _count(change)
     live.changed(client_id=change.client_id, campaign_id=change.campaign_id, call_id=change.call_id)
