@@ -42,7 +42,8 @@ class TopUp(ClientOwned):
     Launches a campaign's new leads again and again, at `next_at` and every `every_minutes` after it.
 
     `most_seconds` is what one such launch may reserve. `last_result` is the sentence of the last
-    time: what was launched, or why nothing was. `set_by` is on whose behalf it spends.
+    time: what was launched, or why nothing was; `was_refused` if leads waited and something forbade
+    it. `set_by` is on whose behalf it spends.
     """
 
     campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="top_up")
@@ -53,6 +54,7 @@ class TopUp(ClientOwned):
     set_by_email = models.CharField(max_length=254)
     last_at = models.DateTimeField(null=True, blank=True)
     last_result = models.CharField(max_length=400, blank=True)
+    was_refused = models.BooleanField(default=False)
 
     objects = ClientOwnedQuerySet.as_manager()
 

@@ -75,7 +75,8 @@ def waiting_request(campaign: Campaign) -> LaunchRequest | None:
     ).first()
 
 
-def waiting_count(client_id: UUID) -> int:
-    """Return how many requests of a client wait for somebody."""
+def waiting_requests(client_id: UUID) -> dict[UUID, LaunchRequest]:
+    """Return the requests of a client that wait for somebody, by campaign: each has one at most. One query."""
     waiting = LaunchRequest.Status.WAITING
-    return LaunchRequest.objects.filter(client_id=client_id, status=waiting).count()
+    rows = LaunchRequest.objects.filter(client_id=client_id, status=waiting)
+    return {row.campaign_id: row for row in rows}

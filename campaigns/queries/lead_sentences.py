@@ -31,17 +31,18 @@ _BY_HAND = gettext_lazy("Taken out of the line by hand.")
 _HELD = gettext_lazy("Held back by hand: not called until somebody releases it.")
 
 
-def lead_sentence(row: Enrolment, *, now: datetime) -> str:
+def lead_sentence(row: Enrolment, *, now: datetime, new_leads: str = "") -> str:
     """
     Return the sentence that is true of a lead at `now`; never empty.
 
-    The lead comes with its launch. What was written about a time that has come is over.
+    The lead comes with its launch. What was written about a time that has come is over. `new_leads` says
+    what leads in no launch wait for (`queries/new_leads.py`).
     """
     if row.status != Enrolment.Status.QUEUED:
         return _not_in_line(row)
     launch = row.batch_call
     if launch is None:
-        return _("Waits for the next launch.")
+        return f"{_('Waits for the next launch.')} {new_leads}".rstrip()
     if row.held_at is not None:
         return str(_HELD)
     if launch.status != BatchCall.Status.RUNNING:

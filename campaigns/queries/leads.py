@@ -12,6 +12,7 @@ from campaigns.models import Attempt, Enrolment, FollowUp
 from campaigns.queries.lead_sentences import lead_sentence
 from campaigns.queries.lead_statuses import StatusHistory, status_history
 from campaigns.queries.leads_history import Line, history
+from campaigns.queries.new_leads import new_leads_sentences
 from campaigns.services.variables import rules_of
 from campaigns.variables import said_values
 from convomono.lib.pages import keyset_page
@@ -23,6 +24,7 @@ from telephony.models import Call
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -67,8 +69,20 @@ class EnrolmentRow:
 
 
 def with_sentences(enrolments: list[Enrolment], *, now: datetime) -> list[EnrolmentRow]:
-    """Say for each lead what it waits for; no query."""
-    return [EnrolmentRow(row, lead_sentence(row, now=now)) for row in enrolments]
+    """Say for each lead of one client what it waits for; two queries if somebody is in no launch."""
+    told = _new_leads(enrolments, now)
+    return [
+        EnrolmentRow(row, lead_sentence(row, now=now, new_leads=told.get(row.campaign_id, "")))
+        for row in enrolments
+    ]
+
+
+def _new_leads(enrolments: Sequence[Enrolment], now: datetime) -> dict[UUID, str]:
+    waiting = [row for row in enrolments if row.batch_call_id is None]
+    if not waiting:
+        return {}
+    campaigns = {row.campaign_id for row in waiting}
+    return new_leads_sentences(waiting[0].client_id, campaigns, now=now)
 
 
 @dataclass(frozen=True)
@@ -145,15 +159,16 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
         FollowUp.objects.filter(**own).select_related("assignee").order_by("-due_at")[:MOST_ROWS]
     )
     rules = rules_of(row.campaign_id for row in enrolments)
+    rows = with_sentences(enrolments, now=now)
     return LeadPage(
         lead=lead,
-        enrolments=with_sentences(enrolments, now=now),
+        enrolments=rows,
         attempts=[_attempt_row(row, by_attempt.get(row.pk)) for row in attempts],
         consents=consents,
         other_calls=[call for call in calls if call.attempt_id not in known],
         suppressed_on=own_level,
         listed_other=others.phone_number if others and not own_level else "",
-        next_calls=[_next_call(row, lead, rules[row.campaign_id], now) for row in enrolments],
+        next_calls=[_next_call(one, lead, rules[one.enrolment.campaign_id], now) for one in rows],
         follow_ups=[row for row in follow_ups if row.status == FollowUp.Status.OPEN],
         notes=notes,
         history=history(
@@ -172,14 +187,15 @@ def lead_page(lead: Lead, *, now: datetime) -> LeadPage:
 
 
 def _next_call(
-    row: Enrolment, lead: Lead, rules: Sequence[VariableRule], now: datetime
+    told: EnrolmentRow, lead: Lead, rules: Sequence[VariableRule], now: datetime
 ) -> NextCall:
+    row = told.enrolment
     values = said_values(rules, own=script.lead_values(lead), given=row.dynamic_vars)
     waits = row.status == Enrolment.Status.QUEUED
     deferred = waits and row.next_attempt_at > now and row.decision.get("verdict") == "defer"
     return NextCall(
         enrolment=row,
-        sentence=lead_sentence(row, now=now),
+        sentence=told.sentence,
         reasons=reasons(row.decision) if deferred else [],
         opening=script.render(row.campaign.opening_line, values),
         script=script.render(row.campaign.script_raw, values),

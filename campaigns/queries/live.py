@@ -9,8 +9,10 @@ from django.db.models import Count, Max
 
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries import progress as progress_of
+from campaigns.queries.approvals import waiting_request
 from campaigns.queries.launches import MOVING, Minutes, Totals, minutes_of, totals_of
 from campaigns.queries.line import NEXT_ROWS, Line, in_line, line
+from campaigns.queries.new_leads import new_leads_sentence, top_up_of
 from convomono.lib.live import last_lines
 from leads.models import Lead
 from telephony.models import Call
@@ -62,6 +64,7 @@ class LivePage:
     progress: Progress
     minutes: Minutes
     talk: Talk
+    new_leads: str  # what leads that are in no launch wait for
     launches: list[BatchCall]
     live_calls: list[CallRow]
     recent_calls: list[CallRow]
@@ -87,7 +90,8 @@ def live_page(
     """
     Read what a campaign does at `now`; `nobody_dials` if no dispatcher is there.
 
-    `newest` are its newest launches, where somebody has read them.
+    `newest` are its newest launches, where somebody has read them. While something dials, who asked for
+    another launch isn't read: that is part of the outlook.
     """
     if newest is None:
         mine = BatchCall.objects.filter(client_id=campaign.client_id)
@@ -108,13 +112,18 @@ def live_page(
     said = last_lines([call.provider_call_id for call in live])
     names = _names([*live, *recent])
     live_ids = [row.pk for row in launches if not row.is_over]
+    request = waiting_request(campaign) if progress.waiting and not live_ids else None
+    new_leads = new_leads_sentence(top_up_of(campaign), request, now=now)
     return LivePage(
         status=status,
         label=progress_of.status_label(status),
-        sentence=progress_of.why(campaign, launches, progress, nobody_dials=nobody_dials),
+        sentence=progress_of.why(
+            campaign, launches, progress, nobody_dials=nobody_dials, new_leads=new_leads
+        ),
         progress=progress,
         minutes=totals.minutes if totals else minutes_of(launches),
         talk=_talk(launches, on_line, now),
+        new_leads=new_leads,
         launches=launches[::-1],
         live_calls=[_row(call, names, now, said.get(call.provider_call_id, "")) for call in live],
         recent_calls=[_row(call, names, now) for call in recent],

@@ -19,15 +19,18 @@ from campaigns.queries.launches import (
     launches_of,
     totals_of,
 )
+from campaigns.queries.new_leads import new_leads_sentence, top_up_of
 from campaigns.rules import waiting_sentence
 from convomono.lib.display import brief_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from django.db.models import QuerySet
+
+    from campaigns.models import LaunchRequest
 
 Status = BatchCall.Status
 MOST_FOUND = 1000
@@ -160,17 +163,26 @@ def why(
     progress: Progress,
     *,
     nobody_dials: bool = False,
+    new_leads: str = "",
 ) -> str:
     """
     Return the one sentence that says what a campaign does or waits for; never empty.
 
-    `nobody_dials` as the caller has just read it: the rows say so a moment later.
+    `nobody_dials` as the caller has just read it: the rows say so a moment later. `new_leads` says what
+    leads in no launch wait for (`queries/new_leads.py`): it is added where they are all that waits.
     """
     said = _why(campaign, batch_calls, progress, nobody_dials=nobody_dials)
+    if new_leads and progress.waiting and _is_idle(campaign, batch_calls):
+        said = f"{said} {new_leads}"
     # Of a launch that dials its own sentence says it.
     halted = [row for row in batch_calls if row.status in {Status.PAUSED, Status.CANCELLED}]
     waits = at_retell(halted)
     return f"{said} {unrecalled(waits)}" if waits else said
+
+
+def _is_idle(campaign: Campaign, batch_calls: Sequence[BatchCall]) -> bool:
+    is_live = _foremost({row.status for row in batch_calls})
+    return not is_live and campaign.status != Campaign.Status.ARCHIVED
 
 
 def _why(
@@ -283,8 +295,12 @@ def campaign_list(
     status: str = "",
     among: Iterable[UUID] | None = None,
 ) -> QuerySet[Campaign]:
-    """Return campaigns newest first; `status` is their own, or what their launches do: `among` those then."""
-    rows = campaigns.defer("script_raw", "settings")
+    """
+    Return campaigns newest first, with how their new leads are launched by themselves.
+
+    `status` is their own, or what their launches do: `among` those then.
+    """
+    rows = campaigns.select_related("top_up").defer("script_raw", "settings")
     if search:
         rows = rows.filter(name__icontains=search)
     if among is not None:
@@ -320,9 +336,17 @@ def campaigns_that(client_id: UUID, status: str) -> list[UUID] | None:
 
 
 def campaign_rows(
-    campaigns: Sequence[Campaign], *, nobody_dials: bool = False
+    campaigns: Sequence[Campaign],
+    *,
+    now: datetime,
+    requests: Mapping[UUID, LaunchRequest],
+    nobody_dials: bool = False,
 ) -> list[CampaignRow]:
-    """Return a page of campaigns with what their launches do; three queries whatever the number."""
+    """
+    Return a page of campaigns with what their launches do; three queries whatever the number.
+
+    `requests` are those of the client that wait for approval, by campaign.
+    """
     totals = totals_of(campaigns)
     launches = launches_of(campaigns, totals)
     waiting = _waiting(campaigns)
@@ -338,7 +362,15 @@ def campaign_rows(
                 status=status,
                 label=status_label(status),
                 progress=progress,
-                sentence=why(campaign, batch_calls, progress, nobody_dials=nobody_dials),
+                sentence=why(
+                    campaign,
+                    batch_calls,
+                    progress,
+                    nobody_dials=nobody_dials,
+                    new_leads=new_leads_sentence(
+                        top_up_of(campaign), requests.get(campaign.pk), now=now
+                    ),
+                ),
                 last_dialled_at=sums.last_dialled_at,
                 spent_micros=sums.minutes.cost_micros,
                 converted=sums.converted,

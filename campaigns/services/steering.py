@@ -144,7 +144,7 @@ def end_top_up(*, campaign: Campaign, actor: Actor, now: datetime) -> bool:
     """Launch no new leads of the campaign by themselves any more; False if none were."""
     ended = TopUp.objects.filter(
         client_id=campaign.client_id, campaign=campaign, is_active=True
-    ).update(is_active=False)
+    ).update(is_active=False, was_refused=False)
     if ended:
         details = {"is_active": False}
         record(actions.TOP_UP_SET, resource=campaign, actor=actor, now=now, details=details)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid5
@@ -10,7 +11,8 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.utils.translation import gettext as _, ngettext
 
-from accounts.models import User
+from accounts.models import Notification, User
+from accounts.notifications import notify
 from audit import actions
 from audit.services import record
 from billing.services import InsufficientCredits
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 AT_ONCE = 50
+LONGEST_RESULT = 400
 
 
 def set_top_up(
@@ -52,7 +55,7 @@ def set_top_up(
     }
     if TopUp.objects.filter(campaign=campaign, **wanted).exists():
         return False
-    by = {"set_by_email": actor.actor_email}
+    by = {"set_by_email": actor.actor_email, "was_refused": False}
 
     @atomic
     def block() -> None:
@@ -85,7 +88,7 @@ def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
         except Exception:  # one that fails must not hold up the others, nor count among them
             log.exception("top_up.failed", campaign_id=str(row.campaign_id))
             said = _("It failed, and is tried again in a moment.")
-            compare_and_set(row, "next_at", last_at=now, last_result=said)
+            compare_and_set(row, "next_at", last_at=now, last_result=said, was_refused=True)
             continue
         handled += 1
         if handled == AT_ONCE:
@@ -98,12 +101,15 @@ def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
     Launch one campaign's new leads and set the next time; True if something was launched.
 
     The launch's key is made of the time it was due at, so that a second run, after a kill or beside
-    this one, launches nothing more.
+    this one, launches nothing more. The client's people are told of a refusal that is another than last time's.
     """
-    launched, sentence = _launch(row, now=now, is_sandbox=is_sandbox)
+    turn = _launch(row, now=now, is_sandbox=is_sandbox)
+    if turn.is_refused and not (row.was_refused and row.last_result == turn.sentence):
+        _tell(row, turn.sentence, now=now)
     compare_and_set(
         row,
         "next_at",
+        is_active=not turn.is_last,
         next_at=following(
             row.next_at,
             every_minutes=row.every_minutes,
@@ -111,9 +117,38 @@ def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
             now=now,
         ),
         last_at=now,
-        last_result=sentence[:400],
+        last_result=turn.sentence,
+        was_refused=turn.is_refused,
     )
-    return launched
+    return turn.is_launched
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What came of one time: a launch, a refusal, or nothing to do. After the last one it is switched off."""
+
+    sentence: str
+    is_launched: bool = False
+    is_refused: bool = False
+    is_last: bool = False
+
+
+def _refusal(sentence: str, *, is_last: bool = False) -> _Turn:
+    return _Turn(sentence[:LONGEST_RESULT], is_refused=True, is_last=is_last)
+
+
+def _tell(row: TopUp, why: str, *, now: datetime) -> None:
+    name = row.campaign.name
+    notify(
+        client=row.campaign.client,
+        level=Notification.Level.WARN,
+        title=(_("New leads of %s were not launched") % name)[:200],
+        body=why,
+        url=f"/app/campaigns/{row.campaign_id}/",
+        # Of this time: a second run of it tells nothing twice.
+        key=f"top-up-refused:{row.pk}:{row.next_at.isoformat()}",
+        now=now,
+    )
 
 
 def following(at: datetime, *, every_minutes: int, zone: str, now: datetime) -> datetime:
@@ -143,29 +178,30 @@ def _may_still_spend(row: TopUp) -> bool:
     return setter.client_id == row.client_id and setter.can_launch and not is_viewer
 
 
-def _refused(row: TopUp) -> str:
-    """Return why nothing may be launched, in words; empty if something may."""
+def _refused(row: TopUp) -> _Turn | None:
+    """Return why nothing may be launched; None if something may."""
     if not row.campaign.client.is_active:
-        return _("The account is inactive.")
+        return _refusal(_("The account is inactive."))
     if not _may_still_spend(row):
-        TopUp.objects.filter(pk=row.pk).update(is_active=False)
-        return _("Switched off: %(who)s may not launch any more. Somebody else may set it.") % {
-            "who": row.set_by_email
-        }
+        said = _(
+            "New leads are no longer launched by themselves: %(who)s may not launch any more. "
+            "Somebody else may set it."
+        )
+        return _refusal(said % {"who": row.set_by_email}, is_last=True)
+    if not launching.waiting_leads(row.campaign).exists():
+        return _Turn(_("No new lead waited."))
     paused = BatchCall.objects.filter(
         client_id=row.client_id, campaign_id=row.campaign_id, status=BatchCall.Status.PAUSED
     )
     if paused.exists():
         # Whatever stopped the launch before stops this one too.
-        return _("The campaign is paused: resume it first.")
-    if not launching.waiting_leads(row.campaign).exists():
-        return _("No new lead waited.")
-    return ""
+        return _refusal(_("The campaign is paused: resume it first."))
+    return None
 
 
-def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
-    if why := _refused(row):
-        return False, why
+def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> _Turn:
+    if refused := _refused(row):
+        return refused
     key = uuid5(row.pk, row.next_at.isoformat())
     try:
         batch_call = lifecycle.launch_campaign(
@@ -177,24 +213,26 @@ def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> tuple[bool, str]:
             is_sandbox=is_sandbox,
         )
     except lifecycle.ApprovalNeeded:
-        why = _ask(row, now=now, is_sandbox=is_sandbox)
-    except lifecycle.LaunchRefused as refused:
-        why = " ".join(finding.sentence for finding in refused.findings)
-    except lifecycle.CampaignNotReady:
-        why = _("The campaign isn't ready: make it ready again.")
-    except InsufficientCredits:
-        why = _("The balance is too low. Buy minutes.")
+        return _ask(row, now=now, is_sandbox=is_sandbox)
     except (lifecycle.LaunchInProgress, lifecycle.NobodyWaits):
-        why = _("Another launch has taken the new leads.")
-    else:
-        leads = batch_call.tasks_count
-        log.info("top_up.launched", batch_id=str(batch_call.pk), leads=leads)
-        said = ngettext("%(n)d new lead was launched.", "%(n)d new leads were launched.", leads)
-        return True, said % {"n": leads}
-    return False, why
+        return _Turn(_("Another launch has taken the new leads."))
+    except (lifecycle.LaunchRefused, lifecycle.CampaignNotReady, InsufficientCredits) as error:
+        return _refusal(_why(error))
+    leads = batch_call.tasks_count
+    log.info("top_up.launched", batch_id=str(batch_call.pk), leads=leads)
+    said = ngettext("%(n)d new lead was launched.", "%(n)d new leads were launched.", leads)
+    return _Turn(said % {"n": leads}, is_launched=True)
 
 
-def _ask(row: TopUp, *, now: datetime, is_sandbox: bool) -> str:
+def _why(error: Exception) -> str:
+    if isinstance(error, lifecycle.LaunchRefused):
+        return " ".join(finding.sentence for finding in error.findings)
+    if isinstance(error, InsufficientCredits):
+        return _("The balance is too low. Buy minutes.")
+    return _("The campaign isn't ready: make it ready again.")
+
+
+def _ask(row: TopUp, *, now: datetime, is_sandbox: bool) -> _Turn:
     """Ask on behalf of whoever set it: that person can't approve it."""
     asker = User.objects.filter(email=row.set_by_email).values_list("pk", flat=True).first()
     try:
@@ -210,7 +248,7 @@ def _ask(row: TopUp, *, now: datetime, is_sandbox: bool) -> str:
             asker_id=asker,
         )
     except lifecycle.RequestWaits:
-        return _("A launch of it waits for approval already.")
+        return _Turn(_("A launch of it waits for approval already."))
     except lifecycle.LaunchRefused as refused:
-        return " ".join(finding.sentence for finding in refused.findings)
-    return _("It needs a second person: somebody was asked to approve it.")
+        return _refusal(_why(refused))
+    return _Turn(_("It needs a second person: somebody was asked to approve it."))

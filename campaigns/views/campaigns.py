@@ -15,7 +15,7 @@ from accounts.access import can_manage, client_manager, client_viewer, get_visib
 from campaigns.forms.lists import CampaignBulkForm, CampaignFilterForm
 from campaigns.leasing import lease_look
 from campaigns.models import Campaign
-from campaigns.queries.approvals import waiting_count
+from campaigns.queries.approvals import waiting_requests
 from campaigns.queries.progress import campaign_list as listed, campaign_rows, campaigns_that
 from campaigns.queries.ranking import sorted_campaigns
 from campaigns.services import lifecycle
@@ -51,6 +51,7 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
     page = list_page(rows, request.GET.get("page"), size=20)
     views = saved_views(request.user, SavedView.List.CAMPAIGNS)
     opened = request.GET.get("view", "")
+    requests = waiting_requests(request.tenant.pk)
     context = {
         "form": form,
         "tabs": view_tabs(views, opened),
@@ -59,11 +60,14 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         "query": form.query(),
         "page": page,
         "rows": campaign_rows(
-            page.rows, nobody_dials=lease_look.nobody_dials(real_now=clock.real_now())
+            page.rows,
+            now=clock.now(),
+            requests=requests,
+            nobody_dials=lease_look.nobody_dials(real_now=clock.real_now()),
         ),
         "is_filtered": any(asked.values()),
         "may_manage": can_manage(request.user),
-        "requests_waiting": waiting_count(request.tenant.pk),
+        "requests_waiting": len(requests),
     }
     return render_page(request, "campaigns/campaign_list.html", context, partial="campaign-table-swap")
 

@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 @require_GET
 def campaign_detail(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     # Launches know their campaign: one look for both.
-    launches = BatchCall.objects.visible_to(request.user).select_related("campaign")
+    launches = BatchCall.objects.visible_to(request.user).select_related("campaign__top_up")
     newest = newest_launches(campaign_id, launches)
     campaign = (
         newest[0].campaign
         if newest
-        else get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+        else get_visible_or_404(request, Campaign.objects.select_related("top_up"), campaign_id)
     )
     context = {
         "campaign": campaign,

@@ -255,7 +255,8 @@ class CampaignPart(Part):
         return (live.topic("campaign", self.campaign_id),)
 
     def render(self, *, now: datetime) -> Fragments:
-        campaign = Campaign.objects.get(pk=self.campaign_id, client_id=self.rights.client_id)
+        campaigns = Campaign.objects.select_related("top_up")
+        campaign = campaigns.get(pk=self.campaign_id, client_id=self.rights.client_id)
         with timezone.override(ZoneInfo(self.rights.zone)):
             context = {
                 "campaign": campaign,

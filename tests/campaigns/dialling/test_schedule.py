@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Notification, User
 from audit.models import AuditLog
 from billing.models import Wallet
 from campaigns.models import BatchCall, TopUp
@@ -17,6 +17,7 @@ from campaigns.services import lifecycle, topping_up
 from campaigns.services.lifecycle import launch_campaign
 from campaigns.services.topping_up import following, set_top_up, top_up, top_up_due
 from convomono.lib.ids import uuid7
+from telephony.models import PhoneNumber
 from tests.factories.accounts import UserFactory
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import NOW, TESTS, enrol, make_number, make_ready
@@ -227,6 +228,46 @@ def test_spends_nothing_for_somebody_who_may_not_launch_any_more(
     assert not BatchCall.objects.exists()
     assert not row.is_active
     assert "setter@acme.test may not launch any more" in row.last_result
+    told = Notification.objects.get(client=campaign.client)
+    assert "setter@acme.test may not launch any more" in told.body
+
+
+def test_tells_why_new_leads_were_not_launched_once_until_it_is_something_else(
+    campaign: Campaign,
+) -> None:
+    enrol(campaign, 3)
+    daily(campaign)
+    numbers = list(campaign.client.phone_numbers.values_list("pk", flat=True))
+    campaign.client.phone_numbers.update(client=None)
+    told = Notification.objects.filter(client=campaign.client)
+
+    for turn in range(3):
+        top_up(row=TopUp.objects.get(), now=NOW + turn * DAY, is_sandbox=True)
+        assert "no phone number to call from" in told.get().body
+    assert TopUp.objects.get().was_refused
+    stale = TopUp.objects.get()
+    campaign.client.status = "inactive"
+    campaign.client.save()
+    for _ in range(2):  # the second reads the row as it was: it was killed before, or runs beside
+        top_up(row=stale, now=NOW + 3 * DAY, is_sandbox=True)
+    assert set(told.values_list("body", flat=True)) > {"The account is inactive."}
+    assert told.count() == 2
+
+    campaign.client.status = "active"
+    campaign.client.save()
+    PhoneNumber.objects.filter(pk__in=numbers).update(client=campaign.client)
+    assert top_up_due(now=NOW + 9 * DAY, is_sandbox=True) == 1
+    assert (TopUp.objects.get().was_refused, told.count()) == (False, 2)
+
+
+def test_asks_nobody_to_read_that_there_was_nothing_to_launch(campaign: Campaign) -> None:
+    daily(campaign)
+
+    top_up_due(now=NOW, is_sandbox=True)
+
+    assert TopUp.objects.get().last_result == "No new lead waited."
+    assert not TopUp.objects.get().was_refused
+    assert not Notification.objects.exists()
 
 
 def test_makes_up_for_nothing_that_was_missed() -> None:

@@ -14,10 +14,11 @@ from campaigns.dialling import waiting
 from campaigns.dialling.bookkeeping import watch_dispatcher
 from campaigns.dialling.waiting import WAITING
 from campaigns.leasing import LeaseLook, nobody_dials
-from campaigns.models import BatchCall, Campaign, Enrolment
+from campaigns.models import BatchCall, Campaign, Enrolment, LaunchRequest, TopUp
+from campaigns.queries.approvals import waiting_requests
 from campaigns.queries.leads import enrolment_list, with_sentences
 from campaigns.queries.live import live_page
-from campaigns.queries.progress import add_up, why
+from campaigns.queries.progress import add_up, campaign_list, campaign_rows, why
 from campaigns.services import queueing, steering
 from tests.factories.campaigns import NOW, TESTS, enrol, launch
 
@@ -57,6 +58,87 @@ def test_says_of_each_lead_what_it_waits_for(rig: Rig, ready: Callable[..., Batc
     steering.resume_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
     BatchCall.objects.update(status="scheduled", scheduled_at=rig.now + timedelta(hours=1))
     assert sentence(second).startswith("Waits: the launch starts at")
+
+
+@pytest.fixture
+def latecomers(ready: Callable[..., BatchCall]) -> Campaign:
+    """A campaign whose launch is over, with two leads that came since."""
+    campaign = ready(leads=1).campaign
+    BatchCall.objects.update(status="finished", finished_at=NOW)
+    enrol(campaign, 2, start=50)
+    TopUp.objects.create(
+        client=campaign.client,
+        campaign=campaign,
+        is_active=True,
+        next_at=NOW + timedelta(hours=3),
+        set_by_email="mia@acme.test",
+        last_at=NOW - timedelta(hours=21),
+    )
+    return campaign
+
+
+def said_of(campaign: Campaign, now: datetime = NOW) -> list[str]:
+    """Return what the list, the live page and one of the new leads say."""
+    fresh = campaign_list(Campaign.objects.filter(pk=campaign.pk))
+    requests = waiting_requests(campaign.client_id)
+    (row,) = campaign_rows(list(fresh), now=now, requests=requests)
+    lead = Enrolment.objects.filter(batch_call=None).order_by("pk")[0]
+    page = live_page(Campaign.objects.get(pk=campaign.pk), now=now)
+    return [row.sentence, page.sentence, sentence(lead, now)]
+
+
+def test_says_when_new_leads_are_launched_by_themselves(latecomers: Campaign) -> None:
+    listed, shown, lead = said_of(latecomers)
+    by_themselves = " New leads are launched by themselves at 23 Nov, 18:00."
+    assert listed == shown == "2 leads wait for a launch." + by_themselves
+    assert lead == "Waits for the next launch." + by_themselves
+
+    for said in said_of(latecomers, NOW + timedelta(hours=3, seconds=1)):
+        assert said.endswith(" New leads are launched by themselves in a moment.")
+    TopUp.objects.update(is_active=False, last_result="3 new leads were launched.")
+    listed, shown, lead = said_of(latecomers)
+    assert listed == shown == "2 leads wait for a launch."
+    assert lead == "Waits for the next launch."
+
+
+def test_says_why_new_leads_were_not_launched(latecomers: Campaign) -> None:
+    TopUp.objects.update(was_refused=True, last_result="The balance is too low. Buy minutes.")
+    for said in said_of(latecomers):
+        assert said.endswith(
+            "at 23 Nov, 18:00. The last time, at 22 Nov, 18:00, they were not: "
+            "The balance is too low. Buy minutes."
+        )
+
+    TopUp.objects.update(is_active=False, last_result="Nobody may launch any more.")
+    for said in said_of(latecomers):
+        assert said.endswith(" launch. Nobody may launch any more.")
+
+
+def test_says_of_an_edited_campaign_that_its_new_leads_wait_for_it(latecomers: Campaign) -> None:
+    Campaign.objects.update(status="draft")
+    TopUp.objects.update(was_refused=True, last_result="Make it ready again.")
+    for said in said_of(latecomers)[:2]:
+        assert said.startswith("A draft: make it ready")
+        assert said.endswith("they were not: Make it ready again.")
+
+
+def test_says_that_a_launch_waits_for_approval(latecomers: Campaign) -> None:
+    TopUp.objects.all().delete()
+    LaunchRequest.objects.create(
+        client=latecomers.client,
+        campaign=latecomers,
+        live_key=str(latecomers.pk),
+        fingerprint="f",
+        version_number=1,
+        leads_count=2,
+        seconds=60,
+        asked_by_email="mia@acme.test",
+        asked_at=NOW,
+    )
+    for said in said_of(latecomers):
+        assert said.endswith(
+            " launch. One was asked for at 23 Nov, 15:00 and waits for somebody's approval."
+        )
 
 
 @pytest.mark.django_db

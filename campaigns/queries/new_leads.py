@@ -1,0 +1,59 @@
+"""What leads wait for that are in no launch: somebody's approval, or the time at which they are launched by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from campaigns.models import LaunchRequest, TopUp
+from convomono.lib.display import brief_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+    from uuid import UUID
+
+    from campaigns.models import Campaign
+
+
+def new_leads_sentence(
+    top_up: TopUp | None, request: LaunchRequest | None, *, now: datetime
+) -> str:
+    """Say what becomes of a campaign's new leads, and what stood against it; empty if a person has to launch them."""
+    if request is not None:
+        at = brief_instant(request.asked_at)
+        return _("One was asked for at %(at)s and waits for somebody's approval.") % {"at": at}
+    if top_up is None:
+        return ""
+    if not top_up.is_active:
+        return top_up.last_result if top_up.was_refused else ""
+    if top_up.next_at <= now:
+        said = _("New leads are launched by themselves in a moment.")
+    else:
+        at = brief_instant(top_up.next_at)
+        said = _("New leads are launched by themselves at %(at)s.") % {"at": at}
+    if not top_up.was_refused:
+        return said
+    facts = {"at": brief_instant(top_up.last_at), "why": top_up.last_result}
+    refused = _("The last time, at %(at)s, they were not: %(why)s") % facts
+    return f"{said} {refused}"
+
+
+def top_up_of(campaign: Campaign) -> TopUp | None:
+    """Return how its new leads are launched by themselves; no query where it was read together with the campaign."""
+    return getattr(campaign, "top_up", None)
+
+
+def new_leads_sentences(
+    client_id: UUID, campaign_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, str]:
+    """Say it of some campaigns of one client; two queries."""
+    top_ups = TopUp.objects.filter(client_id=client_id, campaign_id__in=campaign_ids)
+    by_campaign = {row.campaign_id: row for row in top_ups}
+    asked = LaunchRequest.objects.filter(live_key__in=[str(one) for one in campaign_ids])
+    requests = {row.campaign_id: row for row in asked}
+    return {
+        one: new_leads_sentence(by_campaign.get(one), requests.get(one), now=now)
+        for one in campaign_ids
+    }
