@@ -35,7 +35,6 @@ from convomono.lib.jobs import periodic
 from leads.jobs import (
     end_abandoned,
     purge_files,
-    purge_import_changes,
     purge_operation_rows,
     purge_parts,
     purge_requests,
@@ -83,7 +82,6 @@ periodic(call_command, "clearsessions", every_seconds=DAY)
 periodic(resume_imports, every_seconds=60)
 periodic(end_abandoned, every_seconds=DAY)
 periodic(purge_files, every_seconds=DAY)
-periodic(purge_import_changes, every_seconds=DAY)
 periodic(purge_operation_rows, every_seconds=DAY)
 periodic(purge_parts, every_seconds=DAY)
 periodic(purge_told, every_seconds=DAY)

@@ -14,7 +14,7 @@ from convomono.lib.files import delete_older
 from convomono.lib.jobs import enqueue, enqueue_once
 from leads.imports.commit import commit_rows
 from leads.imports.dry_run import check_rows
-from leads.imports.undo import UNDO_FOR, purge_changes, undo_rows
+from leads.imports.undo import UNDO_FOR, undo_rows
 from leads.imports.work import PAUSE_SECONDS, Pace, fail
 from leads.models import (
     AgencyListing,
@@ -99,23 +99,9 @@ def end_abandoned(**_later: object) -> int:
 
 
 def purge_files(**_later: object) -> int:
-    """Delete spreadsheets, verdicts and exports whose time is over; returns how many."""
+    """Delete spreadsheets, verdicts and exports whose time is over, and what imports replaced; returns how many files."""
     now = clock.now()
     return retention.purge_import_files(now=now) + retention.purge_exports(now=now)
-
-
-def purge_import_changes(**_later: object) -> int:
-    """Forget what imports replaced once they can't be undone any more; returns how many rows."""
-    over = LeadImport.objects.filter(
-        finished_at__lt=clock.now() - UNDO_FOR,
-        status__in=[
-            LeadImport.Status.COMMITTED,
-            LeadImport.Status.CANCELLED,
-            LeadImport.Status.FAILED,
-        ],
-        changes__isnull=False,
-    )
-    return purge_changes(import_ids=set(over.values_list("pk", flat=True)[:100]))
 
 
 def purge_operation_rows(**_later: object) -> int:

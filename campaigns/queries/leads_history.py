@@ -73,7 +73,7 @@ def source(lead: Lead) -> str:
 
 
 def _of_imports(lead: Lead) -> Iterable[Line]:
-    """Tell of later imports that found the lead there: what they changed is kept for as long as an undo."""
+    """Tell of later imports that found the lead there, and whether they changed anything."""
     rows = LeadImportChange.objects.filter(client_id=lead.client_id, lead_id=lead.pk)
     for row in rows.select_related("lead_import").order_by("-pk")[:20]:
         done = row.lead_import

@@ -20,7 +20,7 @@ from leads.models import Consent, Lead, LeadImport, LeadImportChange
 from leads.services.scoring import rescore, weighing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -278,17 +278,3 @@ def _finish(lead_import: LeadImport, *, now: datetime) -> None:
         key=f"import.undone:{lead_import.pk}",
         now=now,
     )
-
-
-def purge_changes(*, import_ids: Iterable[UUID]) -> int:
-    """Forget what these imports replaced, their undo being over; returns how many rows."""
-    deleted = 0
-    for import_id in import_ids:
-        while pks := list(
-            LeadImportChange.objects.filter(lead_import_id=import_id).values_list("pk", flat=True)[
-                :200
-            ]
-        ):
-            LeadImportChange.objects.filter(pk__in=pks).delete()
-            deleted += len(pks)
-    return deleted

@@ -176,7 +176,7 @@ class LeadImportChange(ClientOwned):
     """
     What an import changed in a lead that was there before: enough to take it back.
 
-    `before` maps columns to what they held, `stamped_at` is the lead's `updated_at` as the import
+    `before` maps columns to what they held, and to nothing any more once the undo is over; `stamped_at` is the lead's `updated_at` as the import
     left it: a later one means that somebody has touched the lead since. After an undo a row with
     `left_reason` ("dialled", "changed", "enrolled") names a lead that was left as it is.
     """

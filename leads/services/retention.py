@@ -1,7 +1,8 @@
-"""Files and rows that nobody needs any more: abandoned uploads, spreadsheets after their undo, old exports."""
+"""What nobody needs any more: abandoned uploads, spreadsheets and earlier values after their undo, old exports."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,10 +14,13 @@ from audit import actions
 from audit.services import System, record
 from convomono.lib.db import on_commit, run_atomic
 from convomono.lib.files import delete_stored
-from leads.models import UNDO_FOR, LeadImport, LeadImportRow, LeadOperation
+from convomono.lib.lane import run_bulk
+from leads.models import UNDO_FOR, LeadImport, LeadImportChange, LeadImportRow, LeadOperation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
 ABANDONED_AFTER = timedelta(days=7)
 EXPORTS_KEPT_FOR = timedelta(days=7)
@@ -59,15 +63,39 @@ def purge_import_files(*, now: datetime) -> int:
     """
     Delete the spreadsheets and verdicts of imports that can't be undone any more; return how many.
 
-    The receipt stays with its counts; sample rows and mended rows go, for they are people's data too.
+    The receipt stays with its counts, and of each lead that the import had changed; sample rows, mended rows
+    and what stood in a lead before go, for they are people's data too.
     """
     over = LeadImport.objects.filter(status__in=_OVER, finished_at__lt=now - UNDO_FOR).exclude(
         stored_name="", verdicts_name=""
     )
     rows = list(over.order_by("finished_at")[:_AT_ONCE])
     for row in rows:
-        run_atomic(partial(drop_files, row))
+        _forget_earlier_values(row)
+        run_atomic(partial(drop_files, row))  # last: as long as there are files, this isn't over
     return len(rows)
+
+
+def _forget_earlier_values(row: LeadImport) -> None:
+    """Keep of each change which columns it was; what is forgotten already costs a read."""
+    changes, last = LeadImportChange.objects.filter(lead_import_id=row.pk), None
+    while True:
+        rest = changes.filter(lead_id__gt=last) if last else changes
+        some = list(rest.order_by("lead_id").only("lead_id", "before")[:_AT_ONCE])
+        if not some:
+            return
+        last = some[-1].lead_id
+        alike: dict[tuple[str, ...], list[UUID]] = defaultdict(list)
+        for change in some:
+            if any(value is not None for value in change.before.values()):
+                alike[tuple(change.before)].append(change.pk)
+        if alike:
+            run_bulk(partial(_blank, alike))
+
+
+def _blank(alike: Mapping[tuple[str, ...], Sequence[UUID]]) -> None:
+    for names, keys in alike.items():
+        LeadImportChange.objects.filter(pk__in=keys).update(before=dict.fromkeys(names))
 
 
 def drop_files(row: LeadImport) -> None:

@@ -9,11 +9,12 @@ import pytest
 from accounts.models import Notification
 from campaigns.models import Campaign, Enrolment
 from campaigns.services.enrolment import enrol_lead
+from convomono.lib.lane import run_bulk
 from leads.imports import undo as undoing
 from leads.imports.undo import undo_rows
 from leads.imports.work import Pace, fail
-from leads.jobs import purge_import_changes
 from leads.models import Consent, Lead, LeadImport, LeadImportChange, Suppression
+from leads.services import retention
 from leads.services.imports import ImportMovedOn, cancel_import, undo_import
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
@@ -182,15 +183,54 @@ def test_can_be_undone_once_and_for_30_days(imported, alice):
         undo(done, alice)
 
 
-def test_forgets_earlier_values_when_the_30_days_are_over(imported, acme, settings):
-    LeadFactory.create(client=acme, phone_number="+12125550100", company="")
-    done = imported(FILE)
-    assert LeadImportChange.objects.count() == 1
-    assert purge_import_changes() == 0
+def test_keeps_that_a_lead_was_changed_and_not_what_stood_there_before(
+    imported, acme, browse, mia, monkeypatch
+):
+    monkeypatch.setattr(retention, "_AT_ONCE", 2)
+    numbers = [f"+1212555010{n}" for n in range(5)]
+    for number in numbers:
+        LeadFactory.create(client=acme, phone_number=number, company="Old Firm")
+    imported("phone\n+12125550109\n")
+    met = Lead.objects.get(phone_number="+12125550109")
+    lines = [f"{number},Firm {number[-1]}" for number in numbers] + ["+12125550109,"]
+    done = imported("\n".join(["phone,company", *lines]), existing="overwrite")
+    changes = LeadImportChange.objects.filter(lead_import=done)
+    assert changes.filter(before__company="Old Firm").count() == 5
+    assert retention.purge_import_files(now=done.finished_at + timedelta(days=29)) == 0
+    assert changes.filter(before__company="Old Firm").count() == 5
 
-    LeadImport.objects.filter(pk=done.pk).update(finished_at=NOW - timedelta(days=3000))
+    after = done.finished_at + timedelta(days=31)
+    assert [retention.purge_import_files(now=after) for _twice in range(2)] == [2, 0]
 
-    assert purge_import_changes() == 1
+    assert changes.count() == 6
+    assert "Old Firm" not in str(list(changes.values_list("before", flat=True)))
+    lead = Lead.objects.get(phone_number=numbers[0])
+    browser = browse(mia)
+    assert "Changed by an import" in browser.get(f"/app/leads/{lead.pk}/").text
+    assert "Found again by an import" in browser.get(f"/app/leads/{met.pk}/").text
+
+
+def test_goes_on_forgetting_earlier_values_where_it_was_killed(imported, acme, monkeypatch):
+    monkeypatch.setattr(retention, "_AT_ONCE", 1)
+    for n in range(3):
+        LeadFactory.create(client=acme, phone_number=f"+1212555010{n}", company="Old Firm")
+    done = imported(FILE, existing="overwrite")
+    after = done.finished_at + timedelta(days=31)
+
+    def killed(_block):
+        raise KeyboardInterrupt
+
+    runs = iter([run_bulk, killed])
+    monkeypatch.setattr(retention, "run_bulk", lambda block: next(runs)(block))
+
+    with pytest.raises(KeyboardInterrupt):
+        retention.purge_import_files(now=after)
+    left = LeadImportChange.objects.filter(before__company="Old Firm")
+    assert left.count() == 2
+    monkeypatch.setattr(retention, "run_bulk", run_bulk)
+    assert retention.purge_import_files(now=after) == 1
+
+    assert not left.exists()
 
 
 def test_removes_leads_from_a_campaign_that_was_archived_since(imported, alice, acme):
