@@ -66,7 +66,12 @@ class CampaignBulkForm(forms.Form):
     """The chosen campaigns of a page, and what to do with them."""
 
     do = forms.ChoiceField(
-        choices=[("compare", _("Compare")), ("pause", _("Pause")), ("archive", _("Archive"))]
+        choices=[
+            ("compare", _("Compare")),
+            ("pause", _("Pause")),
+            ("duplicate", _("Duplicate")),
+            ("archive", _("Archive")),
+        ]
     )
     campaign = forms.TypedMultipleChoiceField(coerce=UUID)
 

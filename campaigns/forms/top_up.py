@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 EVERY = (
+    (5, _("Every 5 minutes")),
+    (15, _("Every 15 minutes")),
     (60, _("Every hour")),
     (6 * 60, _("Every 6 hours")),
     (24 * 60, _("Every day")),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count
 from django.utils.translation import gettext as _, ngettext
 
 from campaigns.dialling.waiting import DISPATCHER_AWAY
@@ -14,26 +12,17 @@ from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.queries.launches import (
     ENDS,
     IN_PROGRESS,
-    LIVE,
     Totals,
-    launches_of,
-    totals_of,
 )
-from campaigns.queries.new_leads import new_leads_sentence, top_up_of
 from campaigns.rules import waiting_sentence
 from convomono.lib.display import brief_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
-    from uuid import UUID
 
-    from django.db.models import QuerySet
-
-    from campaigns.models import LaunchRequest
 
 Status = BatchCall.Status
-MOST_FOUND = 1000
 
 
 @dataclass(frozen=True)
@@ -135,14 +124,14 @@ def _is_batch(row: BatchCall) -> bool:
 
 def shown_status(campaign: Campaign, batch_calls: Sequence[BatchCall]) -> str:
     """Return the one word a campaign's badge shows: what its launches do, else where its text is."""
-    if foremost := _foremost({row.status for row in batch_calls}):
-        return foremost
+    if shown := foremost({row.status for row in batch_calls}):
+        return shown
     if campaign.status == Campaign.Status.READY and batch_calls:
         return batch_calls[-1].status
     return campaign.status
 
 
-def _foremost(statuses: Collection[str]) -> str:
+def foremost(statuses: Collection[str]) -> str:
     """Return which of several launches' states stands for all; empty if all are over."""
     order = (Status.RUNNING, Status.PAUSED, Status.SCHEDULED)
     return next((one for one in order if one in statuses), "")
@@ -181,7 +170,7 @@ def why(
 
 
 def _is_idle(campaign: Campaign, batch_calls: Sequence[BatchCall]) -> bool:
-    is_live = _foremost({row.status for row in batch_calls})
+    is_live = foremost({row.status for row in batch_calls})
     return not is_live and campaign.status != Campaign.Status.ARCHIVED
 
 
@@ -263,128 +252,3 @@ def _sentence(row: BatchCall) -> str:
     return waiting_sentence(
         row.waiting_reason, until=brief_instant(row.waiting_until), facts=row.waiting_facts
     )
-
-
-# -- The list --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CampaignRow:
-    """One line of the campaign list."""
-
-    campaign: Campaign
-    status: str
-    label: str
-    progress: Progress
-    sentence: str
-    last_dialled_at: datetime | None
-    spent_micros: int  # what its calls cost the client so far
-    converted: int = 0  # a minute old at most
-
-    @property
-    def conversion_ratio(self) -> float | None:
-        """Conversions per person reached; None before anybody was."""
-        reached = self.progress.by_status["done"]
-        return self.converted / reached if reached else None
-
-
-def campaign_list(
-    campaigns: QuerySet[Campaign],
-    *,
-    search: str = "",
-    status: str = "",
-    among: Iterable[UUID] | None = None,
-) -> QuerySet[Campaign]:
-    """
-    Return campaigns newest first, with how their new leads are launched by themselves.
-
-    `status` is their own, or what their launches do: `among` those then.
-    """
-    rows = campaigns.select_related("top_up").defer("script_raw", "settings")
-    if search:
-        rows = rows.filter(name__icontains=search)
-    if among is not None:
-        rows = rows.filter(pk__in=list(among))
-    elif status:
-        rows = rows.filter(status=status)
-    else:
-        rows = rows.exclude(status=Campaign.Status.ARCHIVED)
-    return rows.order_by("-created_at", "-pk")
-
-
-def campaigns_that(client_id: UUID, status: str) -> list[UUID] | None:
-    """
-    Return the campaigns whose badge says what is filtered by; None for a status of their own text.
-
-    "live" are those with a launch that isn't over. One query, two for launches that are.
-    """
-    if status not in {"live", *Status.values}:
-        return None
-    rows = BatchCall.objects.filter(client_id=client_id)
-    live: dict[UUID, set[str]] = defaultdict(set)
-    for campaign_id, one in rows.filter(status__in=LIVE).values_list("campaign_id", "status"):
-        live[campaign_id].add(one)
-    if status == "live":
-        return list(live)[:MOST_FOUND]
-    if status in LIVE:
-        shown = {key: _foremost(found) for key, found in live.items()}
-        return [key for key, one in shown.items() if one == status][:MOST_FOUND]
-    newest = dict(rows.order_by("created_at", "pk").values_list("campaign_id", "status"))
-    ready = Campaign.objects.filter(client_id=client_id, status=Campaign.Status.READY)
-    over = [key for key, one in newest.items() if one == status and key not in live]
-    return list(ready.filter(pk__in=over[-MOST_FOUND:]).values_list("pk", flat=True))
-
-
-def campaign_rows(
-    campaigns: Sequence[Campaign],
-    *,
-    now: datetime,
-    requests: Mapping[UUID, LaunchRequest],
-    nobody_dials: bool = False,
-) -> list[CampaignRow]:
-    """
-    Return a page of campaigns with what their launches do; three queries whatever the number.
-
-    `requests` are those of the client that wait for approval, by campaign.
-    """
-    totals = totals_of(campaigns)
-    launches = launches_of(campaigns, totals)
-    waiting = _waiting(campaigns)
-    rows = []
-    for campaign in campaigns:
-        batch_calls = launches.get(campaign.pk, [])
-        sums = totals.get(campaign.pk, Totals())
-        progress = add_up(batch_calls, waiting=waiting.get(campaign.pk, 0), totals=sums)
-        status = shown_status(campaign, batch_calls)
-        rows.append(
-            CampaignRow(
-                campaign=campaign,
-                status=status,
-                label=status_label(status),
-                progress=progress,
-                sentence=why(
-                    campaign,
-                    batch_calls,
-                    progress,
-                    nobody_dials=nobody_dials,
-                    new_leads=new_leads_sentence(
-                        top_up_of(campaign), requests.get(campaign.pk), now=now
-                    ),
-                ),
-                last_dialled_at=sums.last_dialled_at,
-                spent_micros=sums.minutes.cost_micros,
-                converted=sums.converted,
-            )
-        )
-    return rows
-
-
-def _waiting(campaigns: Sequence[Campaign]) -> dict[UUID, int]:
-    rows = Enrolment.objects.filter(
-        client_id__in={row.client_id for row in campaigns},
-        campaign_id__in=[row.pk for row in campaigns],
-        status=Enrolment.Status.QUEUED,
-        batch_call=None,
-    )
-    counted = rows.order_by().values_list("campaign_id").annotate(number=Count("pk"))
-    return dict(counted)

@@ -16,7 +16,7 @@ from campaigns.forms.lists import CampaignBulkForm, CampaignFilterForm
 from campaigns.leasing import lease_look
 from campaigns.models import Campaign
 from campaigns.queries.approvals import waiting_requests
-from campaigns.queries.progress import campaign_list as listed, campaign_rows, campaigns_that
+from campaigns.queries.campaigns import campaign_list as listed, campaign_rows, campaigns_that
 from campaigns.queries.ranking import sorted_campaigns
 from campaigns.services import lifecycle
 from campaigns.views.lists import view_tabs
@@ -69,17 +69,26 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         "may_manage": can_manage(request.user),
         "requests_waiting": len(requests),
     }
-    return render_page(request, "campaigns/campaign_list.html", context, partial="campaign-table-swap")
+    return render_page(
+        request, "campaigns/campaign_list.html", context, partial="campaign-table-swap"
+    )
 
 
 @client_manager
 @require_POST
 def campaign_duplicate(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    return _open_copy(request, _duplicate(campaign, request))
+
+
+def _duplicate(campaign: Campaign, request: ClientRequest) -> Campaign:
     name = _("%(name)s (copy)") % {"name": campaign.name[:110]}
-    copy = lifecycle.duplicate_campaign(
+    return lifecycle.duplicate_campaign(
         campaign=campaign, name=name, actor=request.user, now=clock.now()
     )
+
+
+def _open_copy(request: ClientRequest, copy: Campaign) -> HttpResponse:
     messages.success(request, _("This is the copy: a draft without leads."))
     return redirect("campaigns:campaign-edit", copy.pk)
 
@@ -100,19 +109,23 @@ def campaign_archive(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
 @client_manager
 @require_POST
 def campaign_bulk(request: ClientRequest) -> HttpResponse:
-    """Pause or archive the chosen campaigns; say how many, and name those left as they were."""
+    """Do the same with all the chosen campaigns; say how many, and name those left as they were."""
     form = CampaignBulkForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Choose campaigns first, then what to do with them."))
         return redirect("campaigns:campaign-list")
-    if form.cleaned_data["do"] == "compare":
+    do = form.cleaned_data["do"]
+    if do == "compare":
         chosen = urlencode({"campaign": form.cleaned_data["campaign"]}, doseq=True)
         return redirect(f"{reverse('campaigns:campaign-compare')}?{chosen}")
-    rows = Campaign.objects.visible_to(request.user).filter(pk__in=form.cleaned_data["campaign"])
+    mine = Campaign.objects.visible_to(request.user).order_by("pk")
+    rows = list(mine.filter(pk__in=form.cleaned_data["campaign"]))
+    if do == "duplicate":
+        return _duplicate_all(request, rows)
     done, left = 0, []
-    for campaign in rows.order_by("pk"):
+    for campaign in rows:
         try:
-            if form.cleaned_data["do"] == "pause":
+            if do == "pause":
                 lifecycle.pause_campaign(campaign=campaign, actor=request.user, now=clock.now())
             else:
                 lifecycle.archive_campaign(campaign=campaign, actor=request.user, now=clock.now())
@@ -126,10 +139,18 @@ def campaign_bulk(request: ClientRequest) -> HttpResponse:
     if left:
         sentence = (
             _("Not dialling, so not paused: %(names)s.")
-            if form.cleaned_data["do"] == "pause"
+            if do == "pause"
             else _("Still dialling, so not archived: %(names)s. Stop them first.")
         )
         messages.info(request, sentence % {"names": ", ".join(left)})
+    return redirect("campaigns:campaign-list")
+
+
+def _duplicate_all(request: ClientRequest, rows: list[Campaign]) -> HttpResponse:
+    copies = [_duplicate(campaign, request) for campaign in rows]
+    if len(copies) == 1:
+        return _open_copy(request, copies[0])
+    messages.success(request, _("%(n)d copies made: drafts without leads.") % {"n": len(copies)})
     return redirect("campaigns:campaign-list")
 
 

@@ -82,6 +82,22 @@ def test_pauses_and_archives_many_at_once(browse, mia, rival, equipped):
     }
 
 
+def test_duplicates_the_chosen_ones_from_the_list(browse, mia, rival):
+    first, second = make_draft(mia.client, name="First"), make_draft(mia.client, name="Second")
+    theirs = make_draft(rival, name="Theirs")
+    browser = browse(mia)
+    assert ">Duplicate<" in browser.get("/app/campaigns/").content.decode()
+
+    sent = {"do": "duplicate", "campaign": [first.pk, second.pk, theirs.pk]}
+    answer = browser.post("/app/campaigns/bulk/", sent, follow=True)
+    assert "2 copies made: drafts without leads." in answer.content.decode()
+    alone = browser.post("/app/campaigns/bulk/", {"do": "duplicate", "campaign": [second.pk]})
+
+    copies = Campaign.objects.filter(name__endswith="(copy)").order_by("created_at")
+    assert sorted(one.name for one in copies) == ["First (copy)", "Second (copy)", "Second (copy)"]
+    assert str(copies.last().pk) in alone["Location"]  # one goes on in its wizard
+
+
 @pytest.mark.parametrize("sent", [{}, {"do": "delete"}, {"do": "pause", "campaign": ["x", "1"]}])
 def test_says_what_to_choose(browse, mia, sent):
     answer = browse(mia).post("/app/campaigns/bulk/", sent, follow=True)
@@ -99,7 +115,11 @@ def test_shows_what_a_campaign_spent(browse, vera, equipped):
 
     page = browse(vera).get("/app/campaigns/").content.decode()
 
-    assert "$3.00" in page  # ten minutes
+    assert "$3.00" in page
+    assert "10.00 min used" in page
+    assert "100.00 min reserved" in page
+    Reservation.objects.filter(batch_call_id=batch_call.pk).update(free_seconds=0)
+    assert "min reserved" not in browse(vera).get("/app/campaigns/").content.decode()
     assert ">Archive<" not in page  # viewers look and compare
 
 

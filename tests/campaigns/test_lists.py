@@ -11,9 +11,9 @@ from billing.rules import Terms
 from billing.services import audit_ledger, change_rate, forgive_machine, hold, refund_call
 from campaigns.dialling.bookkeeping import check_completeness
 from campaigns.models import BatchCall, Campaign, Enrolment
+from campaigns.queries.campaigns import campaign_rows
 from campaigns.queries.launches import launches_of, totals_of
 from campaigns.queries.live import live_page
-from campaigns.queries.progress import campaign_rows
 from campaigns.queries.ranking import compared
 from convomono.lib.ids import uuid7
 from leads.models import SavedView
@@ -165,7 +165,7 @@ def test_costs_what_was_billed_less_what_was_given_back(equipped):
     (listed,), (beside,) = campaign_rows([campaign], now=later, requests={}), compared([campaign])
 
     assert (minutes.charged, beside.talked_seconds) == (426, 426)
-    assert minutes.cost_micros == listed.spent_micros == beside.spent_micros == micros
+    assert minutes.cost_micros == listed.minutes.cost_micros == beside.spent_micros == micros
     assert audit_ledger(client_id=equipped.pk) == []
     Reservation.objects.update(charged_micros=micros + 1)
     assert [found.invariant for found in audit_ledger(client_id=equipped.pk)] == ["L3"]

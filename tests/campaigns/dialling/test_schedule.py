@@ -360,3 +360,17 @@ def test_is_set_by_who_may_launch(client, alice, mia, charlie, campaign: Campaig
     row = TopUp.objects.get()
     assert (row.every_minutes, row.most_seconds, row.set_by_email) == (60, 3000, alice.email)
     assert AuditLog.objects.filter(action="campaign.top_up_set").count() == 1
+
+
+@pytest.mark.parametrize("minutes", [5, 15])
+def test_launches_new_leads_within_minutes(client, alice, campaign: Campaign, minutes: int) -> None:
+    address = reverse("campaigns:campaign-top-up", args=[campaign.pk])
+    typed = {"is_active": "on", "next_at": "2099-01-01T10:00", "most_minutes": "50"}
+    client.force_login(alice)
+    client.post(address, typed | {"every_minutes": str(minutes)})
+    TopUp.objects.update(next_at=NOW)
+    top_up_due(now=NOW, is_sandbox=True)
+    enrol(campaign, 2)
+
+    assert top_up_due(now=NOW + timedelta(minutes=minutes, seconds=-1), is_sandbox=True) == 0
+    assert top_up_due(now=NOW + timedelta(minutes=minutes), is_sandbox=True) == 1

@@ -16,9 +16,10 @@ from campaigns.dialling.waiting import WAITING
 from campaigns.leasing import LeaseLook, nobody_dials
 from campaigns.models import BatchCall, Campaign, Enrolment, LaunchRequest, TopUp
 from campaigns.queries.approvals import waiting_requests
+from campaigns.queries.campaigns import campaign_list, campaign_rows
 from campaigns.queries.leads import enrolment_list, with_sentences
 from campaigns.queries.live import live_page
-from campaigns.queries.progress import add_up, campaign_list, campaign_rows, why
+from campaigns.queries.progress import add_up, why
 from campaigns.services import queueing, steering
 from tests.factories.campaigns import NOW, TESTS, enrol, launch
 
