@@ -220,8 +220,11 @@ def test_goes_on_forgetting_earlier_values_where_it_was_killed(imported, acme, m
     def killed(_block):
         raise KeyboardInterrupt
 
+    def killed_in_the_second(block):
+        return next(runs)(block)
+
     runs = iter([run_bulk, killed])
-    monkeypatch.setattr(retention, "run_bulk", lambda block: next(runs)(block))
+    monkeypatch.setattr(retention, "run_bulk", killed_in_the_second)
 
     with pytest.raises(KeyboardInterrupt):
         retention.purge_import_files(now=after)
