@@ -152,7 +152,7 @@ def fill(client_id: Any, leads: int) -> None:
                 created_at=at,
                 updated_at=at,
             )
-            lead.search_text = lead.searchable()
+            lead.note_texts()
             rows.append(lead)
         with atomic():
             insert_rows(rows)

@@ -11,7 +11,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.doors import campaigns
-from leads.models import Lead, SavedView, zone_mark
+from leads.models import Lead, SavedView, tag_mark, zone_mark
+from leads.services.marks import keys_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -116,12 +117,23 @@ def _few(
             return keys
     if not any(filters.get(name) for name in _TEXTS):
         return None  # then an index has what is asked for, and its order
-    for name, column in _SAME.items():
-        if value := filters.get(name):
-            keys = list(mine.filter(**{column: value}).values_list("pk", flat=True)[: FEW + 1])
-            if len(keys) <= FEW:
-                return keys
+    conditions = [
+        Q(**{column: filters[name]}) for name, column in _SAME.items() if filters.get(name)
+    ]
+    if client_id is not None and (marks := _marks(filters)):
+        sets = keys_with(marks, client_id=client_id)
+        conditions += [Q(marks_key__in=sets)] if sets is not None else []
+    for condition in conditions:
+        keys = list(mine.filter(condition).values_list("pk", flat=True)[: FEW + 1])
+        if len(keys) <= FEW:
+            return keys
     return None
+
+
+def _marks(filters: Mapping[str, Any]) -> list[str]:
+    """Return the marks of the tag and the zone that are asked for."""
+    tag, zone = filters.get("tag"), filters.get("zone")
+    return ([tag_mark(str(tag))] if tag else []) + ([zone_mark(str(zone))] if zone else [])
 
 
 def _named(mine: QuerySet[Lead], viewer: Viewer, keys: list[UUID]) -> QuerySet[Lead]:
@@ -142,10 +154,8 @@ def _condition(filters: Mapping[str, Any]) -> Q:
     for name, column in _SAME.items():
         if value := filters.get(name):
             wanted &= Q(**{column: value})
-    if tag := filters.get("tag"):
-        wanted &= Q(search_text__contains=f"#{tag} ".casefold())
-    if zone := filters.get("zone"):
-        wanted &= Q(search_text__contains=zone_mark(str(zone)))
+    for mark in _marks(filters):
+        wanted &= Q(search_text__contains=mark)
     if import_id := filters.get("lead_import"):
         wanted &= Q(lead_import_id=import_id)
     if least := filters.get("score_from"):

@@ -22,6 +22,7 @@ from leads.exchange import KnownRows, SafeResource, parsed_number
 from leads.imports.places import likely_zones
 from leads.imports.rows import WIDTHS
 from leads.models import Lead, Suppression
+from leads.services.marks import know_marks
 from leads.services.scoring import weighing_of
 from leads.services.statuses import Cause, Why, status_line
 from leads.services.suppressions import keep_listed, mark_leads, scope_key, suppressed_numbers
@@ -96,13 +97,14 @@ class LeadResource(SafeResource):
         return [
             *("first_name", "last_name", "email", "company", "country", "region", "postal_code"),
             *("time_zone", "external_id", "line_type", "zone_candidates", "search_text"),
-            *("score", "updated_at"),
+            *("marks_key", "score", "updated_at"),
         ]
 
     def bulk_create(
         self, using_transactions: bool, dry_run: bool, raise_errors: bool, **kwargs: Any
     ) -> None:
         """Add leads; of those who are shown as suppressed from the beginning their history says so."""
+        self._know_marks(self.create_instances, dry_run)
         rows, add = list(self.create_instances), super().bulk_create
         marked = [row for row in rows if row.status == Lead.Status.SUPPRESSED]
         if not marked:
@@ -119,6 +121,20 @@ class LeadResource(SafeResource):
             suppress(ImportError) if not raise_errors else nullcontext()
         ):  # it stands in the result
             run_atomic(block)
+
+    def bulk_update(
+        self, using_transactions: bool, dry_run: bool, raise_errors: bool, **kwargs: Any
+    ) -> None:
+        self._know_marks(self.update_instances, dry_run)
+        super().bulk_update(using_transactions, dry_run, raise_errors, **kwargs)
+
+    def _know_marks(self, leads: list[Lead], dry_run: bool) -> None:
+        """Keep the leads' tags and zones before they are written: a set that nobody has does no harm."""
+        by_client: dict[UUID, list[Lead]] = defaultdict(list)
+        for lead in leads if not dry_run else ():
+            by_client[lead.client_id].append(lead)
+        for some in by_client.values():
+            know_marks(some)
 
     def _tell(self, marked: list[Lead]) -> None:
         """Write the first line of these leads' history; a dry run added none of them, an error neither."""
@@ -156,7 +172,7 @@ class LeadResource(SafeResource):
                 postal_code=instance.postal_code,
             )
         )
-        instance.search_text = instance.searchable()
+        instance.note_texts()
         instance.score = self._weighing(instance.client_id).points(instance)
         instance.updated_at = clock.now()
         if getattr(instance, "created_at", None) is None:

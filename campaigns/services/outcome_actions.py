@@ -20,6 +20,7 @@ from campaigns.services.enrolment import enrol_lead
 from campaigns.services.follow_ups import promise_after_call
 from leads.models import Lead
 from leads.models.people import MOST_TAGS
+from leads.services.marks import know_marks
 from leads.services.scoring import rescore_lead
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ def _tag(rule: AutomationRule, attempt: Attempt, now: datetime) -> str:
     if len(lead.tags) >= MOST_TAGS:
         return _("It has %d tags already, the most there may be.") % MOST_TAGS
     lead.tags = [*lead.tags, tag]
+    lead.note_texts()
+    know_marks([lead])
     Lead.objects.filter(pk=lead.pk).update(
-        tags=lead.tags, search_text=lead.searchable(), updated_at=now
+        tags=lead.tags, search_text=lead.search_text, marks_key=lead.marks_key, updated_at=now
     )
     rescore_lead(lead.pk)
     return _("Tagged “%(tag)s”.") % {"tag": tag}

@@ -16,6 +16,7 @@ from leads.imports.places import place_of
 from leads.imports.rows import ReadRow, tags_of
 from leads.imports.verdicts import Verdict
 from leads.models import Consent, Lead, LeadImportChange
+from leads.services.marks import know_marks
 from leads.services.scoring import weighing_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _FIELDS = (
     "time_zone",
     "external_id",
 )
-CHANGEABLE = (*_FIELDS, "tags", "other_numbers", "zone_candidates", "search_text")
+CHANGEABLE = (*_FIELDS, "tags", "other_numbers", "zone_candidates", "search_text", "marks_key")
 
 
 class LeadMoved(Exception):
@@ -61,6 +62,7 @@ class Writing:
         :raises LeadMoved: if one of the known ones has changed
         """
         insert_rows(self.leads)
+        know_marks([*self.leads, *self.changed])
         if self.changed:
             columns = (*CHANGEABLE, "score", "updated_at")
             written = update_rows(self.changed, columns, guard="updated_at")
@@ -133,7 +135,7 @@ def _new_lead(work: Work, row: ReadRow, *, is_agreed: bool, now: datetime) -> Le
         updated_at=now,
         **row.fields,
     )
-    lead.search_text = lead.searchable()
+    lead.note_texts()
     return lead
 
 
@@ -143,7 +145,7 @@ def _change(work: Work, row: ReadRow, made: Writing, *, is_agreed: bool, now: da
     assert lead is not None  # the caller's choice
     before = {name: getattr(lead, name) for name in CHANGEABLE}
     _fill(work, row, lead)
-    lead.search_text = lead.searchable()
+    lead.note_texts()
     replaced: dict[str, Any] = {
         name: value for name, value in before.items() if value != getattr(lead, name)
     }

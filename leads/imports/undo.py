@@ -17,6 +17,7 @@ from convomono.lib.db import IntegrityError, atomic
 from convomono.lib.lane import run_bulk
 from leads.doors import campaigns
 from leads.models import Consent, Lead, LeadImport, LeadImportChange
+from leads.services.marks import know_marks
 from leads.services.scoring import rescore, weighing_of
 
 if TYPE_CHECKING:
@@ -204,7 +205,8 @@ def _changed(lead_import: LeadImport, size: int, now: datetime) -> _Step:
     restored = [change for change in changes if _restore(lead_import, change, now)]
     done = {change.pk for change in restored}
     step.add("restored", len(done))
-    back = Lead.objects.filter(pk__in=[change.lead_id for change in restored])
+    back = list(Lead.objects.filter(pk__in=[change.lead_id for change in restored]))
+    know_marks(back)
     rescore(leads=back, weighing=weighing_of(lead_import.client_id))
     for change in changes:
         if change.pk not in done:

@@ -20,7 +20,7 @@ from leads.models.operations import (
     SavedView,
     ScoreWeights,
 )
-from leads.models.people import Consent, Lead, zone_mark
+from leads.models.people import Consent, Lead, MarkSet, tag_mark, zone_mark
 from leads.models.requests import LeadRequest
 from leads.models.statuses import LeadStatusChange
 from leads.models.suppressions import AgencyListing, Suppression
@@ -42,9 +42,11 @@ __all__ = [
     "LeadOperationRow",
     "LeadRequest",
     "LeadStatusChange",
+    "MarkSet",
     "OperationParams",
     "SavedView",
     "ScoreWeights",
     "Suppression",
+    "tag_mark",
     "zone_mark",
 ]

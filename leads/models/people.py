@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from zlib import crc32
 
 from django.db import models
@@ -21,6 +22,21 @@ def zone_mark(zone: str) -> str:
     """Return the word that stands for a zone in `search_text`: no search for "chicago" or "574" finds it."""
     letters = "".join(chr(_PRIVATE + byte) for byte in crc32(zone.encode()).to_bytes(4))
     return f"~{letters} "
+
+
+def tag_mark(tag: str) -> str:
+    """Return the word that stands for a tag in `search_text`."""
+    return f"#{tag} ".casefold()
+
+
+def marks_of(tags: list[str], zones: list[str]) -> str:
+    """Return the beginning of a lead's search text: a mark for each tag and each zone."""
+    return "".join([*map(tag_mark, tags), *map(zone_mark, zones)])
+
+
+def key_of(marks: str) -> str:
+    """Return what stands for these marks in `Lead.marks_key`; empty for none."""
+    return blake2b(marks.encode(), digest_size=8).hexdigest() if marks else ""
 
 
 class Lead(ClientOwned):
@@ -67,8 +83,10 @@ class Lead(ClientOwned):
     line_type = models.CharField(max_length=16, default="unknown")
     external_id = models.CharField(max_length=120, blank=True)
     tags = models.JSONField(default=list, blank=True)
-    # What `searchable()` makes: the search box looks in it, alike on both databases.
+    # What `note_texts()` makes: the search box looks in it, alike on both databases.
     search_text = models.CharField(max_length=SEARCH_CHARS, blank=True)
+    # Which `MarkSet` has the lead's tags and zones; written with `search_text` by `note_texts()`.
+    marks_key = models.CharField(max_length=16, blank=True)
     consent_status = models.CharField(
         max_length=8, choices=ConsentStatus, default=ConsentStatus.NONE
     )
@@ -117,6 +135,7 @@ class Lead(ClientOwned):
                 fields=["client", "last_outcome", "-created_at", "-id"], name="lead_by_outcome"
             ),
             models.Index(fields=["client", "lead_import", "id"], name="lead_in_import"),
+            models.Index(fields=["client", "marks_key", "id"], name="lead_by_marks"),
         ]
 
     def __str__(self) -> str:
@@ -131,18 +150,45 @@ class Lead(ClientOwned):
     def line_label(self) -> str:
         return str(LINE_TYPES.get(self.line_type, _("The number doesn't tell")))
 
-    def searchable(self) -> str:
-        """Return tags (each "#tag "), zones, name, company, e-mail and numbers, case-folded."""
+    def note_texts(self) -> None:
+        """Bring `search_text` and `marks_key` up to the other columns (`leads.services.marks` wants to know)."""
         words = (self.full_name, self.company, self.email, self.phone_number, self.external_id)
         words += tuple(self.other_numbers)
-        marks = "".join([f"#{tag} " for tag in self.tags] + [zone_mark(one) for one in self.zones])
+        marks = self.marks
         # The marks first: what is cut off a text too long is the end of a name, which no filter asks for.
-        return f"{marks}{' '.join(filter(None, words))} ".casefold()[:SEARCH_CHARS]
+        self.search_text = f"{marks}{' '.join(filter(None, words))} ".casefold()[:SEARCH_CHARS]
+        self.marks_key = key_of(marks)
+
+    @property
+    def marks(self) -> str:
+        """The marks of its tags and zones."""
+        return marks_of(self.tags, self.zones)
 
     @property
     def zones(self) -> list[str]:
         """The zones that must all be open for a dial; empty if none is known."""
         return [self.time_zone] if self.time_zone else list(self.zone_candidates)
+
+
+class MarkSet(ClientOwned):
+    """
+    Tags and zones that leads of a client have together; there is one for each `Lead.marks_key` of theirs.
+
+    There are few, and a tag that few leads have stands in fewer: they tell in which sets to look.
+    """
+
+    key = models.CharField(max_length=16)
+    marks = models.CharField(max_length=SEARCH_CHARS)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client", "key"], name="mark_set_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.marks
 
 
 class Consent(ClientOwned):

@@ -22,6 +22,7 @@ from leads.models import (
     Suppression,
 )
 from leads.models.people import MOST_TAGS
+from leads.services.marks import know_marks
 from leads.services.scoring import rescore, weighing_of
 from leads.services.statuses import Cause, Why, move_leads
 from leads.services.suppressions import free_leads, is_erased, keep_listed, scope_key
@@ -142,7 +143,7 @@ class Tag(_Base):
         for lead in wanted:
             if not self._set(lead, rows[lead.pk].after["tags"]):
                 raise Stale
-        self._weigh(wanted)
+        self._follow(wanted)
 
     def undo(self, rows: Sequence[LeadOperationRow]) -> dict[UUID, str]:
         leads, kept = self.found(rows), {}
@@ -154,19 +155,24 @@ class Tag(_Base):
                 kept[row.lead_id] = EDITED
             elif not self._set(lead, row.before["tags"]):
                 raise Stale
-        self._weigh([lead for lead in leads.values() if lead.pk not in kept])
+        self._follow([lead for lead in leads.values() if lead.pk not in kept])
         return kept
 
-    def _weigh(self, leads: Sequence[Lead]) -> None:
-        """Compute the scores anew: a tag may count."""
+    def _follow(self, leads: Sequence[Lead]) -> None:
+        """Make the tags known, and compute the scores anew: a tag may count."""
+        know_marks(leads)
         rescore(leads=leads, weighing=weighing_of(self.operation.client_id))
 
     def _set(self, lead: Lead, tags: list[str]) -> bool:
         before, lead.tags = lead.search_text, tags
+        lead.note_texts()
         # The search text holds the tags: whoever changed them meanwhile changed it too.
         return bool(
             Lead.objects.filter(pk=lead.pk, search_text=before).update(
-                tags=tags, search_text=lead.searchable(), updated_at=self.now
+                tags=tags,
+                search_text=lead.search_text,
+                marks_key=lead.marks_key,
+                updated_at=self.now,
             )
         )
 

@@ -23,6 +23,7 @@ from leads.models import (
     LeadStatusChange,
     Suppression,
 )
+from leads.services.marks import forget_marks
 from leads.services.statuses import Cause, Why, move_leads
 from leads.services.suppressions import hashed_numbers, scope_key
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 Status = Lead.Status
 _EMPTY = (
     *("first_name", "last_name", "email", "company", "country", "region", "postal_code"),
-    *("time_zone", "external_id", "search_text", "last_outcome"),
+    *("time_zone", "external_id", "search_text", "marks_key", "last_outcome"),
 )
 
 
@@ -89,6 +90,7 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
             label="", before={}, after={}, note="erased"
         )
         LeadImportChange.objects.filter(client_id=lead.client_id, lead=lead).update(before={})
+        forget_marks(lead)
         for number in (lead.phone_number, *lead.other_numbers):
             _list_hash(lead, number, reason=reason, actor=actor, now=now)
         erasure = Erasure.objects.create(

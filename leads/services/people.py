@@ -14,6 +14,7 @@ from convomono.lib.phone import parse_number
 from leads.doors import campaigns
 from leads.imports.places import likely_zones
 from leads.models import Consent, Lead
+from leads.services.marks import know_marks
 from leads.services.scoring import rescore_called, rescore_lead, weighing_of
 from leads.services.statuses import PLATFORM, Cause, Why, move_leads, status_line
 from leads.services.suppressions import is_listed, suppressed_numbers
@@ -114,7 +115,7 @@ def create_lead(
         updated_at=now,
         **asdict(fields),
     )
-    lead.search_text = lead.searchable()
+    lead.note_texts()
     if suppressed_numbers(client_id=client.pk, campaign_id=None, phone_numbers=[parsed.e164]):
         lead.status = Lead.Status.SUPPRESSED  # kept in the list, and shown for what it is
     lead.score = weighing_of(client.pk).points(lead)
@@ -128,6 +129,7 @@ def create_lead(
 @atomic
 def _insert(lead: Lead, *, consent: ConsentStatement | None, actor: Actor, now: datetime) -> None:
     lead.save(force_insert=True)
+    know_marks([lead])
     if consent is not None:
         Consent.objects.create(
             client_id=lead.client_id,
@@ -186,12 +188,15 @@ def change_lead(
                 postal_code=lead.postal_code,
             )
         )
-    lead.search_text, lead.updated_at = lead.searchable(), now
+    lead.note_texts()
+    lead.updated_at = now
+    know_marks([lead])
     Lead.objects.filter(pk=lead.pk).update(
         **asked,
         tags=tags,
         zone_candidates=lead.zone_candidates,
         search_text=lead.search_text,
+        marks_key=lead.marks_key,
         updated_at=now,
     )
     if is_moved:

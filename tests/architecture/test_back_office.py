@@ -19,7 +19,10 @@ from tests.factories.accounts import NOW, ClientFactory, UserFactory
 
 # A spreadsheet or a change to many leads has up to a million of them, told by their owner's index: its
 # page on the portal counts, filters and pages through them, and a list over all clients could not.
-IN_NO_ADMIN = {"leads.LeadImportRow", "leads.LeadImportChange", "leads.LeadOperationRow"}
+IN_NO_ADMIN = {
+    *("leads.LeadImportRow", "leads.LeadImportChange", "leads.LeadOperationRow"),
+    "leads.MarkSet",  # an index, and nothing besides
+}
 
 NEVER_SHOWN = {
     "accounts.ApiKey": ["secret_hash"],

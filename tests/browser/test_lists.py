@@ -38,7 +38,7 @@ def test_saves_the_leads_that_are_shown_now(
 ) -> None:
     for name, status in (("Ada", "called"), ("Bob", "new")):
         lead = LeadFactory.build(client=acme, first_name=name, status=status)
-        lead.search_text = lead.searchable()
+        lead.note_texts()
         lead.save(force_insert=True)
     page = open_page("/app/leads/", user=mia)
     rows = page.locator("#lead-table tbody tr")

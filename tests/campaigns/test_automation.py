@@ -35,6 +35,7 @@ from leads.services.weights import change_weights
 from telephony.models import Call
 from tests.campaigns.dialling.conftest import policy, ready, rig, statuses  # noqa: F401 - fixtures
 from tests.factories.campaigns import NOW, TESTS, make_ready
+from tests.factories.leads import all_marks_known
 
 if TYPE_CHECKING:
     from campaigns.automation import Params
@@ -102,6 +103,7 @@ def test_acts_once_on_a_call_however_often_it_is_asked(rig, ready):  # noqa: F81
 
     assert Lead.objects.get().tags == ["hot"]
     assert "#hot" in Lead.objects.get().search_text
+    assert all_marks_known()
     assert run_due(now=rig.now) == 0
     run_atomic(lambda: note_outcome(attempt=attempt, now=rig.now))
     run = AutomationRun.objects.get()

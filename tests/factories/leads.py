@@ -13,8 +13,10 @@ from factory.django import DjangoModelFactory
 from campaigns.lead_door import LeadDoor
 from leads.imports.columns import guess_mapping
 from leads.imports.targets import AskedVariable, find_target
-from leads.models import Consent, Lead, Suppression
+from leads.models import Consent, Lead, MarkSet, Suppression
+from leads.models.people import key_of, marks_of
 from leads.services.imports import check_import, commit_import, start_import
+from leads.services.marks import know_marks
 from leads.services.people import ConsentStatement
 from leads.services.suppressions import scope_key
 from tests.factories.accounts import NOW, ClientFactory
@@ -33,6 +35,22 @@ def _searchable(row: Any) -> str:
     names = ("first_name", "last_name", "company", "email", "phone_number")
     said = [str(getattr(row, name, "")) for name in names]
     return " ".join(filter(None, said)).casefold() + " "
+
+
+def _marks_key(row: Any) -> str:
+    zones = (
+        [zone] if (zone := getattr(row, "time_zone", "")) else getattr(row, "zone_candidates", [])
+    )
+    return key_of(marks_of(getattr(row, "tags", []), zones))
+
+
+def all_marks_known() -> bool:
+    """Tell whether a tag and a zone find every lead: its marks are its own, and a set has them."""
+    sets = dict(MarkSet.objects.values_list("key", "marks"))
+    return all(
+        (sets.get(lead.marks_key) or "") == lead.marks and key_of(lead.marks) == lead.marks_key
+        for lead in Lead.objects.all()
+    )
 
 
 def _number(n: int) -> str:
@@ -60,9 +78,16 @@ class LeadFactory(DjangoModelFactory[Lead]):
     search_text = factory.LazyAttribute(_searchable)
     created_at = NOW
     updated_at = NOW
+    marks_key = factory.LazyAttribute(_marks_key)
 
     class Meta:
         model = Lead
+
+    @classmethod
+    def _create(cls, model_class: type[Lead], *args: Any, **kwargs: Any) -> Lead:
+        lead: Lead = super()._create(model_class, *args, **kwargs)
+        know_marks([lead])
+        return lead
 
 
 class ConsentFactory(DjangoModelFactory[Consent]):

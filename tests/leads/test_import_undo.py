@@ -13,12 +13,12 @@ from convomono.lib.lane import run_bulk
 from leads.imports import undo as undoing
 from leads.imports.undo import undo_rows
 from leads.imports.work import Pace, fail
-from leads.models import Consent, Lead, LeadImport, LeadImportChange, Suppression
+from leads.models import Consent, Lead, LeadImport, LeadImportChange, MarkSet, Suppression
 from leads.services import retention
 from leads.services.imports import ImportMovedOn, cancel_import, undo_import
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
-from tests.factories.leads import LeadFactory, SuppressionFactory
+from tests.factories.leads import LeadFactory, SuppressionFactory, all_marks_known
 
 FILE = "first name,company,phone\n" + "".join(f"P{n},Firm {n},21255501{n:02}\n" for n in range(90))
 
@@ -80,6 +80,7 @@ def test_gives_known_leads_their_values_back(imported, acme, alice, target):
     )
     before = Lead.objects.filter(pk=lead.pk).values().get()
     done = imported(FILE, campaign_id=target.campaign_id, existing="overwrite", tags=["new"])
+    MarkSet.objects.filter(key=lead.marks_key).delete()  # as an erasure might
     lead.refresh_from_db()
     assert (lead.first_name, lead.tags, lead.consent_status) == ("P0", ["a", "new"], "given")
 
@@ -93,6 +94,7 @@ def test_gives_known_leads_their_values_back(imported, acme, alice, target):
         for row in (before, after)
     ]
     assert kept[0] == kept[1]
+    assert all_marks_known()
     assert not Consent.objects.exists()
     assert done.undo_counts == {"removed": 89, "restored": 1, "phase": "done"}
 

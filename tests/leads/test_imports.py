@@ -12,7 +12,7 @@ from leads import jobs
 from leads.imports.error_file import error_lines
 from leads.models import Consent, Lead
 from leads.services.imports import ImportMovedOn
-from tests.factories.leads import LeadFactory, SuppressionFactory, ask_commit
+from tests.factories.leads import LeadFactory, SuppressionFactory, all_marks_known, ask_commit
 
 FILE = """First name,Last name,Mobile,City
 Ada,Byron,(212) 555-0101,Boston
@@ -230,6 +230,7 @@ def test_tags_new_and_known_leads(imported, acme):
     tags = dict(Lead.objects.values_list("phone_number", "tags"))
     assert tags == {"+12125550101": ["old", "Spring"], "+12125550102": ["Spring"]}
     assert "#spring " in Lead.objects.get(phone_number="+12125550101").search_text
+    assert all_marks_known()
 
 
 def test_keeps_the_last_row_of_a_workbook_too(imported):

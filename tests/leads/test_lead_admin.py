@@ -16,7 +16,13 @@ from leads.models import Lead, Suppression
 from leads.resources import LeadResource, SuppressionResource
 from leads.services.suppressions import mark_leads
 from tests.factories.accounts import ClientFactory
-from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory, upload
+from tests.factories.leads import (
+    ConsentFactory,
+    LeadFactory,
+    SuppressionFactory,
+    all_marks_known,
+    upload,
+)
 
 TABLES = ["lead", "suppression", "consent", "leadimport"]
 
@@ -113,7 +119,7 @@ def test_imports_leads_in_bulk(acme, django_assert_max_num_queries):
     rows = [(acme.name, f"+1212555{n:04}", f"P{n}") for n in range(100, 150)]
     headers = ["client", "phone_number", "first_name"]
 
-    with django_assert_max_num_queries(14):  # two looks and a write for all
+    with django_assert_max_num_queries(16):  # three looks and two writes for all
         result = LeadResource().import_data(table(headers, *rows), raise_errors=True)
     LeadResource().import_data(
         table([*headers, "company"], (*rows[0][:2], "New", "Firm")), raise_errors=True
@@ -123,6 +129,7 @@ def test_imports_leads_in_bulk(acme, django_assert_max_num_queries):
     lead = Lead.objects.get(phone_number="+12125550100")
     assert (lead.first_name, lead.company, lead.zones) == ("New", "Firm", ["America/New_York"])
     assert "firm" in lead.search_text
+    assert all_marks_known()
 
 
 def test_refuses_a_number_that_stands_twice_in_an_import(acme):

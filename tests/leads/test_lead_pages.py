@@ -11,7 +11,7 @@ from convomono.lib.ids import uuid7
 from leads.models import Consent, Lead, LeadImport, Suppression
 from leads.services import suppress
 from tests.factories.accounts import NOW
-from tests.factories.leads import LeadFactory, SuppressionFactory
+from tests.factories.leads import LeadFactory, SuppressionFactory, all_marks_known
 
 HTMX = {"HX-Request": "true"}
 LEAD = {
@@ -281,6 +281,7 @@ def test_keeps_tags_that_came_while_somebody_edited(browse, mia, acme):
     lead.refresh_from_db()
     assert lead.tags == ["old", "from a rule", "mine"]
     assert "#from a rule " in lead.search_text
+    assert all_marks_known()
 
 
 def test_shows_further_numbers_proofs_and_what_imports_and_lists_did(

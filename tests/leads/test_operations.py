@@ -38,7 +38,7 @@ from leads.services.operations import start_operation
 from leads.services.people import ConsentStatement, change_lead
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
-from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory
+from tests.factories.leads import ConsentFactory, LeadFactory, SuppressionFactory, all_marks_known
 
 if TYPE_CHECKING:
     from leads.models.operations import OperationParams
@@ -134,7 +134,7 @@ def test_tags_all_that_match_and_takes_it_back(change, undo, acme, rival):
     assert (other.tags, theirs.tags) == ([], [])
 
     leads[0].tags = ["vip", "own"]
-    leads[0].search_text = leads[0].searchable()
+    leads[0].note_texts()
     leads[0].save()
     leads[1].delete()
     undo(operation)
@@ -326,6 +326,7 @@ def test_goes_on_where_a_worker_was_killed(operation, slices, no_pause):
     assert counts(operation) == (130, 0)
     assert LeadOperationRow.objects.count() == 130
     assert not Lead.objects.exclude(search_text__contains="#vip ").exists()
+    assert all_marks_known()
     assert not work.run_operation(operation=operation, pace=Pace(lambda: NOW), now=NOW)
 
 
@@ -343,6 +344,7 @@ def test_stops_where_somebody_cancels_it_and_can_be_undone_from_there(
     undo(operation)
     assert operation.undone_count == work.SLICE
     assert not Lead.objects.filter(search_text__contains="#vip ").exists()
+    assert all_marks_known()
 
 
 def test_leaves_out_whoever_came_after_it_began(operation, acme, no_pause):
