@@ -16,14 +16,17 @@ from convomono.lib.ids import uuid7
 from convomono.lib.lane import ask_for_way
 from webhooks.deliveries import Delivery, body_digest, is_same_news
 from webhooks.models import WebhookEvent
+from webhooks.patience import Patience
 from webhooks.shards import slot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-# Less than the five seconds within which the sender hears that it should come again.
-LOCK_SECONDS: Final = 4.5
+# Less than the five seconds within which the sender hears that it should come again: who stood in line
+# meanwhile has to hear it, too.
+LOCK_SECONDS: Final = 4.3
+PATIENCE: Final = Patience()
 _POLL_SECONDS: Final = 0.001
 DISCREPANCY: Final = "Another delivery of this event said something else; the first one holds."
 
@@ -47,9 +50,9 @@ def store(delivery: Delivery, *, now: datetime) -> bool:
 
     :raises NotStored: if it could not be written, or not in time
     """
-    ends_at = time.monotonic() + LOCK_SECONDS
-    with _in_time():
-        if _insert(delivery, now, LOCK_SECONDS):
+    with PATIENCE.wait(LOCK_SECONDS) as seconds, _in_time(seconds):
+        ends_at = time.monotonic() + seconds
+        if _insert(delivery, now, seconds):
             return True
         first = _first_body(delivery.key)
         if first is not None and not is_same_news(first, delivery.body):
@@ -121,10 +124,10 @@ def _first_body(key: str) -> str | None:
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
+def _in_time(seconds: float) -> Iterator[None]:
     # MongoDB's limit, for all that one delivery asks of it together.
     try:
-        with deadline(LOCK_SECONDS):
+        with deadline(seconds):
             yield
     except DatabaseError as error:
         raise NotStored(str(error)) from error
@@ -155,15 +158,20 @@ def _execute(statement: str, values: tuple[object, ...], seconds: float = 0) -> 
                     ask_for_way(is_done=True)
                 return done  # noqa: TRY300 # the way is given back where it was taken
             except sqlite3.OperationalError as error:
-                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not is_busy or time.monotonic() > give_up_at:
+                if not _is_busy(error) or time.monotonic() > give_up_at:
                     raise
             has_asked = True
             ask_for_way()
             time.sleep(_POLL_SECONDS)
     except (sqlite3.Error, UnicodeError) as error:
-        close()  # whatever it was, the next delivery begins with a fresh connection
+        if not _is_busy(error):
+            close()  # whatever it was, the next delivery begins with a fresh connection
         raise NotStored(str(error)) from error
+
+
+def _is_busy(error: Exception) -> bool:
+    # Somebody else holds SQLite's lock, which says nothing about the connection.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _sqlite() -> sqlite3.Connection:

@@ -7,8 +7,10 @@ import sqlite3
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +20,7 @@ from django.db import OperationalError, connection
 from accounts.models import Notification
 from billing.invariants import audit_ledger
 from billing.models import CallHold, Transaction
+from convomono.lib import clock
 from convomono.lib.redis import redis_connection
 from telephony.models import Call
 from telephony.rules import OUTCOMES
@@ -213,6 +216,45 @@ class TestLongLock:
             assert post(delivery("call_ended", call_id=f"call_{number}")).status == 503
             assert time.monotonic() - began < 5.5
         assert WebhookEvent.objects.count() == 0
+
+    def test_of_thirty_seconds_keeps_nobody_in_line_for_longer_than_five(
+        self,
+        post: Any,
+        hold: Callable[[float], None],
+        launched: Callable[[int], list[Ringing]],
+    ):
+        """Sixteen threads, as production's web has them, and four deliveries for each of them at once."""
+        bodies = [call.says(CONNECTED)["ended"] for call in launched(64)]
+
+        def deliver_one(body: bytes, due: float) -> tuple[int, str, float]:
+            answer = post(body)
+            return answer.status, answer.headers.get("Retry-After", ""), time.monotonic() - due
+
+        with ThreadPoolExecutor(16) as threads:
+            hold(30)
+            locked_at = time.monotonic()
+            for at in (0, 10, 20):
+                time.sleep(max(0.0, locked_at + at - time.monotonic()))
+                due = time.monotonic()
+                answers = list(threads.map(deliver_one, bodies, repeat(due)))
+                assert {(status, come_again) for status, come_again, _ in answers} == {(503, "5")}
+                assert max(seconds for _, _, seconds in answers) < 5
+            assert WebhookEvent.objects.count() == 0
+
+            time.sleep(max(0.0, locked_at + 29.9 - time.monotonic()))
+            waiting, lost_patience = list(bodies), time.monotonic() + 15
+            while waiting and time.monotonic() < lost_patience:
+                answers = list(threads.map(deliver_one, waiting, repeat(time.monotonic())))
+                statuses = [status for status, _, _ in answers]
+                assert set(statuses) <= {204, 503}
+                waiting = [b for b, one in zip(waiting, statuses, strict=True) if one != 204]
+                assert WebhookEvent.objects.count() == len(bodies) - len(waiting)
+        assert not waiting
+        while Drain().step(now=clock.now()):
+            pass
+        assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
+        assert set(Call.objects.values_list("billed_seconds", flat=True)) == {30}
+        assert list(audit_ledger()) == []
 
 
 def test_a_flushed_valkey_loses_no_event(ringing: Ringing, now: datetime):
