@@ -38,6 +38,7 @@ from webhooks.retelling import RetoldCall
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from telephony.events import CallChange, CallEvent
 
@@ -295,33 +296,32 @@ def _rebuild(call_id: str, events: Sequence[WebhookEvent], result: Comparison) -
 
 
 def _put_back(call_id: str) -> None:
-    """Put a call back to where it was when it was placed; one that came to us wasn't there yet."""
+    """Put a call back to where it was when it was placed, or came to us; whose it is stays."""
     call = Call.objects.filter(provider_call_id=call_id).first()
     if call is None:
         return
-    if call.attempt_id is None:
-        call.delete()
-        return
-    counted = {}
+    # Calls of no campaign aren't among what `recount_days` counts.
+    counted = {name: value for name, value in call.counted.items() if name == "day"}
     if call.campaign_id is not None:
-        counted = uncount(
-            client_id=call.client_id, campaign_id=call.campaign_id, counted=call.counted
-        )
+        uncount(client_id=call.client_id, campaign_id=call.campaign_id, counted=call.counted)
     CallDetail.objects.filter(call=call).delete()
-    attempt = Attempt.objects.filter(pk=call.attempt_id)
-    attempt.update(
-        status=Attempt.Status.PLACED, outcome_class="", disconnection_reason="", ended_at=None
-    )
     Call.objects.filter(pk=call.pk).update(
         **{name: _blank(name) for name in _TOLD},
-        **_dialled(attempt.first()),
+        **_put_attempt_back(call.attempt_id),
         status=Call.Status.REGISTERED,
         counted=counted,
     )
 
 
-def _dialled(attempt: Attempt | None) -> dict[str, str]:
-    """Return the numbers that the dial wrote on its call; a test call has no attempt."""
+def _put_attempt_back(attempt_id: UUID | None) -> dict[str, object]:
+    """Put a call's attempt back, and return what its dial wrote on the call; a test call keeps what it has."""
+    if attempt_id is None:  # it came to us: nobody dialled it
+        return {name: _blank(name) for name in _TOLD_OF_CALLERS}
+    attempts = Attempt.objects.filter(pk=attempt_id)
+    attempts.update(
+        status=Attempt.Status.PLACED, outcome_class="", disconnection_reason="", ended_at=None
+    )
+    attempt = attempts.first()
     if attempt is None:
         return {}
     numbers = {"from_number": attempt.from_number, "to_number": attempt.phone_number}
@@ -335,6 +335,8 @@ _TOLD: Final = (
     "last_line", "agent_first_word_ms", "transfer_status", "transfer_destination",
     "retell_cost_micros", "billed_seconds", "client_cost_micros",
 )  # fmt: skip
+# And of a call that somebody made to us besides.
+_TOLD_OF_CALLERS: Final = ("agent_id", "agent_version", "from_number", "to_number")
 
 
 def _blank(name: str) -> object:

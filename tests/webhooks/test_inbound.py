@@ -10,7 +10,7 @@ import pytest
 from campaigns.models import Enrolment
 from leads.models import Lead, Suppression
 from leads.services import lift_suppression
-from telephony.models import Call
+from telephony.models import Call, PhoneNumber
 from tests.campaigns.dialling.conftest import statuses
 from tests.factories.campaigns import TESTS, make_lead
 from tests.factories.telephony import PhoneNumberFactory, VoiceAgentFactory
@@ -18,7 +18,7 @@ from tests.factories.webhooks import delivery
 from tests.mongo import fewer
 from tests.webhooks.conftest import ANALYSIS, deliver, tell, without
 from webhooks.drain import step
-from webhooks.replay import Range, apply_again, rebuild_everything
+from webhooks.replay import Range, apply_again, rebuild_everything, rebuilt_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,3 +146,43 @@ class TestWhoAsksNotToBeCalled:
         assert (found.differences, found.calls_count, found.failed_count) == ([], 1, 0)
         assert found.stored_hash == found.rebuilt_hash
         assert list(Suppression.objects.values()) == before
+
+
+@pytest.mark.usefixtures("number")
+class TestWhoseCallItIs:
+    @pytest.fixture(params=["rival", None])
+    def passed_on(
+        self, acme: Client, rival: Client, now: datetime, request: pytest.FixtureRequest
+    ) -> str:
+        """A call to acme's number, which is another client's by now, or nobody's."""
+        cost = {"combined_cost": 4.5, "product_costs": []}
+        said = says(disconnection_reason="user_hangup", agent_id="agent_7", call_cost=cost)
+        for body in said.values():
+            deliver(body, created_at=now)
+        step(now=now)
+        owner = rival if request.param else None
+        assert PhoneNumber.objects.filter(phone_number=OURS).update(client=owner)
+        return Call.objects.get(client=acme).provider_call_id
+
+    @pytest.mark.parametrize("shuffle", [None, 1, 2])
+    def test_stays_when_everything_is_rebuilt(
+        self, passed_on: str, acme: Client, shuffle: int | None
+    ):
+        stored = Call.objects.values().get()
+        found = rebuild_everything(shuffle=shuffle)
+        assert (found.differences, found.unknown_count) == ([], 0)
+        assert found.stored_hash == found.rebuilt_hash
+        rebuilt = Call.objects.values().get()
+        assert rebuilt["client_id"] == acme.pk
+        assert {**rebuilt, "revision": stored["revision"]} == stored
+
+    def test_stays_when_the_call_is_compared(self, passed_on: str):
+        found = rebuilt_call(provider_call_id=passed_on)
+        assert (found.differences, found.unknown_count) == ([], 0)
+
+    @pytest.mark.parametrize("column", ["from_number", "to_number", "agent_id", "duration_ms"])
+    def test_is_all_that_events_do_not_tell(self, passed_on: str, column: str):
+        forged = 1 if column == "duration_ms" else "+12125550177"
+        Call.objects.update(**{column: forged})
+        for found in (rebuilt_call(provider_call_id=passed_on), rebuild_everything()):
+            assert f"call.{column}" in {one.column for one in found.differences}
