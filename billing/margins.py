@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Q, Sum
 
 from accounts.models import Client
-from billing.models import Reservation, Transaction
+from billing.models import Transaction
+from billing.usage import campaign_labels
 from convomono.lib import money
 from telephony.models import Call, CallDetail, NumberLease, PhoneNumber
 
@@ -136,7 +137,7 @@ def campaigns_in(month: date, *, client: Client | None = None) -> list[CampaignM
         .annotate(calls=Count("pk"), cost=Sum("retell_cost_micros"), talk_ms=Sum("duration_ms"))
     }
     keys = {*charged, *talked}
-    labels = _labels(campaign_id for _client, campaign_id in keys if campaign_id)
+    labels = campaign_labels(campaign_id for _client, campaign_id in keys if campaign_id)
     none: dict[str, int] = {}
     found = [
         CampaignMargin(
@@ -166,12 +167,6 @@ def margin_lines(rows: Iterable[CampaignMargin]) -> Iterator[list[object]]:
             money.minutes(row.seconds),
             *(money.dollars(micros) for micros in amounts),
         ]
-
-
-def _labels(campaign_ids: Iterable[UUID]) -> dict[UUID | None, str]:
-    """Return the names under which campaigns last reserved minutes."""
-    rows = Reservation.objects.filter(campaign_id__in=list(campaign_ids)).order_by("created_at")
-    return dict(rows.values_list("campaign_id", "label"))
 
 
 def total(rows: Sequence[ClientMargin]) -> ClientMargin:

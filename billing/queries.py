@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, Sum
 
 from billing.hours import Use, recent_use
 from billing.models import (
@@ -18,12 +16,10 @@ from billing.models import (
     Payment,
     Rate,
     Reconciliation,
-    Reservation,
     Transaction,
     Wallet,
 )
 from billing.rules import runway_hours
-from convomono.lib.pages import number_or
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -164,12 +160,6 @@ def with_corrections(lines: Iterable[Transaction], *, client: Client) -> list[Le
     ]
 
 
-def campaign_label(*, client: Client, campaign_id: UUID) -> str:
-    """Return what a campaign was called when it last reserved minutes of this client; empty if it never did."""
-    launches = Reservation.objects.filter(client=client, campaign_id=campaign_id)
-    return launches.order_by("-created_at").values_list("label", flat=True).first() or ""
-
-
 LEDGER_COLUMNS = (
     "tx_id",
     "created_at",
@@ -214,68 +204,6 @@ def ledger_table(lines: QuerySet[Transaction]) -> Iterator[Iterable[object]]:
             line.reason,
             line.status,
         )
-
-
-USAGE_DAYS = (7, 30, 90, 365)
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What one campaign's calls took over some days, refunds taken off; `share` in whole per cent."""
-
-    campaign_id: UUID | None
-    label: str
-    calls: int
-    seconds: int
-    amount_micros: int
-    share: int
-
-
-def usage_days(typed: str) -> int:
-    """Return the number of days that the query string asks for; 30 for what is none of them."""
-    days = number_or(30, typed)
-    return days if days in USAGE_DAYS else 30
-
-
-def usage_by_campaign(*, client: Client, days: int, now: datetime) -> list[Usage]:
-    """Return what each campaign used in the latest days, the most expensive first; two queries."""
-    charges = Transaction.objects.filter(
-        client=client,
-        type__in=(Transaction.Type.CONSUME, Transaction.Type.REFUND),
-        created_at__gt=now - timedelta(days=days),
-    )
-    sums: dict[UUID | None, dict[str, int]] = {}
-    for row in (
-        charges.order_by()
-        .values("campaign_id", "type")
-        .annotate(
-            lines=Count("pk", filter=Q(corrects_id=None)),
-            total=Sum("seconds"),
-            micros=Sum("amount_micros"),
-        )
-    ):
-        mine = sums.setdefault(row["campaign_id"], {"calls": 0, "seconds": 0, "amount_micros": 0})
-        is_charge = row["type"] == Transaction.Type.CONSUME
-        sign = 1 if is_charge else -1
-        mine["calls"] += row["lines"] if is_charge else 0
-        mine["seconds"] += sign * row["total"]
-        mine["amount_micros"] += sign * row["micros"]
-    labels = dict(
-        Reservation.objects.filter(client=client, campaign_id__in=[key for key in sums if key])
-        .order_by("created_at")
-        .values_list("campaign_id", "label")
-    )
-    whole = sum(mine["seconds"] for mine in sums.values())
-    found = [
-        Usage(
-            campaign_id=key,
-            label=labels.get(key, ""),
-            share=mine["seconds"] * 100 // whole if whole > 0 else 0,
-            **mine,
-        )
-        for key, mine in sums.items()
-    ]
-    return sorted(found, key=lambda one: (-one.amount_micros, one.label))
 
 
 def wallet_overview(*, client: Client, rate: Rate, now: datetime) -> WalletOverview:

@@ -183,11 +183,18 @@ class InvoiceSerializer(serializers.ModelSerializer[Invoice]):
 
 
 class StatementSerializer(serializers.ModelSerializer[Statement]):
-    """A month of a ledger; `totals` are lines, seconds and micros by type, `digest` the CSV's SHA-256."""
+    """
+    A month of a ledger; `totals` are lines, seconds and micros by type, `digest` the CSV's SHA-256.
+
+    Before and after it: what was available, what was reserved, what was owed, and the credit, which is
+    available and reserved less owed. `totals` say what each type moved of them, signed.
+    """
 
     statement_id = serializers.UUIDField(source="pk")
     client_id = serializers.UUIDField()
     month = serializers.DateField(format="%Y-%m")
+    opening_credit_seconds = serializers.IntegerField()
+    closing_credit_seconds = serializers.IntegerField()
 
     class Meta:
         model = Statement
@@ -200,7 +207,13 @@ class StatementSerializer(serializers.ModelSerializer[Statement]):
             "first_seq",
             "last_seq",
             "opening_seconds",
+            "opening_reserved_seconds",
+            "opening_debt_seconds",
+            "opening_credit_seconds",
             "closing_seconds",
+            "closing_reserved_seconds",
+            "closing_debt_seconds",
+            "closing_credit_seconds",
             "totals",
             "digest",
             "asked_at",

@@ -13,7 +13,7 @@ from convomono.lib.models import BaseModel
 
 
 class Printed(ClientOwned):
-    """Something of which a worker makes a PDF when somebody asks for it."""
+    """Something of which a worker makes a PDF when somebody asks for it; its SHA-256 is `pdf_digest`."""
 
     class File(models.TextChoices):
         NONE = "none", _("Not asked for")
@@ -24,6 +24,7 @@ class Printed(ClientOwned):
     pdf_status = models.CharField(max_length=8, choices=File, default=File.NONE)
     pdf_name = models.CharField(max_length=200, blank=True)
     pdf_error = models.CharField(max_length=400, blank=True)
+    pdf_digest = models.CharField(max_length=64, blank=True, db_index=True)
 
     class Meta:
         abstract = True
@@ -126,7 +127,8 @@ class Statement(Printed):
     A client's month in its ledger, from one line to another, with the digest of its CSV.
 
     The lines never change, so what it says is what it said. `status` is `queued` until a worker has
-    made the CSV; until then only the month is known.
+    made the CSV; until then only the month is known. `opening_seconds` and `closing_seconds` were
+    available.
     """
 
     class Status(models.TextChoices):
@@ -140,8 +142,15 @@ class Statement(Printed):
     last_seq = models.BigIntegerField(default=0)
     opening_seconds = models.BigIntegerField(default=0)
     closing_seconds = models.BigIntegerField(default=0)
-    # Of each type, and of calls that cost nothing ("free:<outcome>"): lines, seconds, amount_micros.
+    opening_reserved_seconds = models.BigIntegerField(default=0)
+    closing_reserved_seconds = models.BigIntegerField(default=0)
+    opening_debt_seconds = models.BigIntegerField(default=0)
+    closing_debt_seconds = models.BigIntegerField(default=0)
+    # Of each type: lines, seconds, amount_micros, and what was moved, signed: available_seconds,
+    # reserved_seconds, debt_seconds. Of calls that cost nothing ("free:<outcome>") the first three.
     totals = models.JSONField(default=dict)
+    # False: issued before its CSV had a row for each of them, instead of one for each outcome.
+    lists_free_calls = models.BooleanField(default=False)
     csv_name = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, blank=True, db_index=True)
     asked_at = models.DateTimeField()
@@ -157,3 +166,19 @@ class Statement(Printed):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}"
+
+    @property
+    def opening_credit_seconds(self) -> int:
+        """What was available or reserved before the month, less what was owed."""
+        return self.opening_seconds + self.opening_reserved_seconds - self.opening_debt_seconds
+
+    @property
+    def closing_credit_seconds(self) -> int:
+        """What is available or reserved after the month, less what is owed."""
+        return self.closing_seconds + self.closing_reserved_seconds - self.closing_debt_seconds
+
+    @property
+    def knows_debt(self) -> bool:
+        """Tell whether anything was owed in the month."""
+        moved = any(sums.get("debt_seconds") for sums in self.totals.values())
+        return bool(moved or self.opening_debt_seconds or self.closing_debt_seconds)

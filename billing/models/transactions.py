@@ -128,6 +128,11 @@ class Transaction(AppendOnly):
     def __str__(self) -> str:
         return f"{self.type} {self.seconds} s"
 
+    @property
+    def credit_delta(self) -> int:
+        """What it brings or takes: reserving and giving back only move seconds about."""
+        return self.available_delta + self.reserved_delta - self.debt_delta
+
     # The seed's fields.
 
     @property

@@ -8,8 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from billing.documents import Totals, csv_of
-from billing.free_calls import PREFIX, count_free_calls
+from billing.documents import Totals, csv_of, standing_before
 from billing.models import Statement, Transaction, Wallet
 from convomono.lib import files
 from convomono.lib.db import insert_once, run_atomic
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from accounts.models import Client
+    from billing.documents import Standing
 
 Status = Statement.Status
 AT_ONCE = 100
@@ -78,10 +78,10 @@ def make_statement(*, statement: Statement, now: datetime) -> bool:
     """
     Write the month's CSV and its digest, in bounded memory; False if it was made before.
 
-    Made twice it is the same, byte by byte: the lines of a ledger don't change, nor does what the
-    closing row says of the statement. Earlier months that wait are made first: a month begins after the last line of the one before.
+    What was issued stays as it is and is never made again. Earlier months that wait are made first: a
+    month begins after the last line of the one before.
     """
-    if statement.status == Status.DONE:
+    if statement.issued_at is not None:
         return False
     mine = Statement.objects.select_related("client__wallet").filter(client=statement.client_id)
     for earlier in mine.filter(month__lt=statement.month, status=Status.QUEUED).order_by("month"):
@@ -92,10 +92,10 @@ def make_statement(*, statement: Statement, now: datetime) -> bool:
 def _make(statement: Statement, now: datetime) -> bool:
     first, last = _bounds(statement)
     statement.first_seq, statement.last_seq = first, last
-    if statement.issued_at is None:  # made again it says what it said: calls may be erased
-        statement.totals = count_free_calls(statement)
-    free = {key: sums for key, sums in statement.totals.items() if key.startswith(PREFIX)}
-    totals = Totals(opening_seconds=_balance(statement, first - 1))
+    opening = standing_before(statement.client, first)
+    for name, seconds in _standing("opening", opening).items():
+        setattr(statement, name, seconds)
+    totals = Totals(opening=opening)
     digest = hashlib.sha256()
     with tempfile.TemporaryFile("w+b") as target:
         for part in csv_of(statement, totals):
@@ -110,9 +110,10 @@ def _make(statement: Statement, now: datetime) -> bool:
         "status": Status.DONE,
         "first_seq": first,
         "last_seq": last,
-        "opening_seconds": totals.opening_seconds,
-        "closing_seconds": totals.closing_seconds,
-        "totals": totals.by_type | free,
+        **_standing("opening", opening),
+        **_standing("closing", totals.closing),
+        "totals": totals.by_type | dict(sorted(totals.free.items())),
+        "lists_free_calls": True,
         "csv_name": stored,
         "digest": digest.hexdigest(),
         "issued_at": now,
@@ -121,7 +122,7 @@ def _make(statement: Statement, now: datetime) -> bool:
     def block() -> bool:
         if _bounds(statement) != (first, last):
             return False  # a neighbour was made meanwhile: this one is made again
-        mine = Statement.objects.filter(pk=statement.pk, status=Status.QUEUED)
+        mine = Statement.objects.filter(pk=statement.pk, issued_at=None)
         return bool(mine.update(**changes))
 
     made = run_atomic(block)
@@ -181,6 +182,10 @@ def _bounds(statement: Statement) -> tuple[int, int]:
     return first + 1, max(first, last)
 
 
-def _balance(statement: Statement, seq: int) -> int:
-    line = Transaction.objects.of(statement.client).filter(seq=seq).first()
-    return (line.balance_after_seconds or 0) if line else 0
+def _standing(when: str, standing: Standing) -> dict[str, int]:
+    """Return the columns that keep it: `opening_seconds`, `opening_reserved_seconds`, …"""
+    return {
+        f"{when}_seconds": standing.available_seconds,
+        f"{when}_reserved_seconds": standing.reserved_seconds,
+        f"{when}_debt_seconds": standing.debt_seconds,
+    }

@@ -12,11 +12,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.access import can_manage
-from billing import queries, services
+from billing import services
 from billing.documents import statement_rows, sums_of
 from billing.free_calls import free_calls_of
 from billing.jobs import make_pdf, make_statement
 from billing.models import Invoice, Payment, Printed, Statement
+from billing.usage import USAGE_DAYS, usage_by_campaign, usage_days
 from convomono.lib import clock, files
 from convomono.lib.days import month_or_none
 from convomono.lib.htmx import render_page
@@ -197,13 +198,13 @@ def _ask_pdf(face: Face, kind: str, row: Invoice | Statement) -> HttpResponse:
 
 
 def usage(request: UserRequest, face: Face) -> HttpResponse:
-    days = queries.usage_days(request.GET.get("days", ""))
-    rows = queries.usage_by_campaign(client=face.client, days=days, now=clock.now())
+    days = usage_days(request.GET.get("days", ""))
+    rows = usage_by_campaign(client=face.client, days=days, now=clock.now())
     context = face.context(
         request,
         rows=rows,
         days=days,
-        choices=queries.USAGE_DAYS,
+        choices=USAGE_DAYS,
         ledger_url=face.url("wallet-detail" if face.is_agency else "wallet"),
     )
     return render(request, "billing/usage.html", context)

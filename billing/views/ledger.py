@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from billing import queries
 from billing.forms import LedgerFilterForm
 from billing.services import current_rate
+from billing.usage import campaign_label
 from convomono.lib.csvio import csv_lines
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def wallet_context(request: HttpRequest, *, client: Client, now: datetime) -> di
         "form": form,
         "chosen": chosen,
         "campaign_label": campaign_id
-        and (queries.campaign_label(client=client, campaign_id=campaign_id) or _("a campaign")),
+        and (campaign_label(client=client, campaign_id=campaign_id) or _("a campaign")),
         "page": page,
         "rows": queries.with_corrections(page.object_list, client=client),
         "paginator": paginator,

@@ -17,8 +17,15 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Client
 from audit.models import AuditLog
-from billing import documents, jobs, services
-from billing.documents import COLUMNS, paper, statement_rows
+from billing import documents, free_calls, jobs, services
+from billing.documents import (
+    COLUMNS,
+    Totals,
+    csv_of,
+    paper,
+    standing_before,
+    statement_rows,
+)
 from billing.models import Invoice, Payment, Reservation, Seller, Statement
 from billing.services import invoices
 from billing.views import verify
@@ -189,7 +196,7 @@ def test_names_seller_buyer_and_the_tax_in_the_amount(browse, root, wallet, acme
     paper_ = drawn(invoice)
     for words in ("Bright Calls LLC", "Albany, NY", "EIN 12-3456789", "2 Oak Road", "Acme Dental"):
         assert words in paper_, words
-    for words in ("Sales tax 8.25%", "$8.25", "$100.00", "US dollars"):
+    for words in ("Sales tax 8.25%", "$8.25", "$100.00", "US dollars", "Total"):
         assert words in paper_, words
     assert "8.25" in text(browser.get("/agency/money/seller/"))
 
@@ -311,8 +318,21 @@ def test_lists_every_line_with_price_rounding_and_balances(month, acme):
         "25.00",
     )
     assert rows[1]["balance_before_minutes"] == rows[0]["balance_after_minutes"]
+    credit = ("credit_before_minutes", "credit_after_minutes")
+    assert [tuple(row[name] for name in credit) for row in rows] == [
+        ("8.33", "25.00"),
+        ("25.00", "25.00"),
+        ("25.00", "24.25"),
+    ]
     assert (statement.opening_seconds, statement.closing_seconds) == (500, 1200)
-    assert statement.totals["consume"] == {"lines": 1, "seconds": 45, "amount_micros": 225_000}
+    assert statement.totals["consume"] == {
+        "lines": 1,
+        "seconds": 45,
+        "amount_micros": 225_000,
+        "available_seconds": 0,
+        "reserved_seconds": -45,
+        "debt_seconds": 0,
+    }
     assert statement.digest == hashlib.sha256(content).hexdigest()
     assert b"987654" not in content and b"0.9877" not in content
     assert b"2125550101" not in content  # who is erased stays in no paper
@@ -397,46 +417,72 @@ def test_makes_an_earlier_month_that_waits_first(month, acme):
     assert (october.status, october.last_seq + 1) == ("done", november.first_seq)
 
 
-def test_counts_the_calls_that_cost_nothing(browse, alice, acme, rival, month):
+def test_names_each_call_that_cost_nothing(browse, alice, acme, rival, month):
+    """Whoever compared a statement with its calls found 412 of them as one number."""
+
     def call(name, client=acme, at=IN_OCTOBER, **fields):
         over = {"status": "not_connected", "outcome_class": "no_contact", "created_at": at}
         return Call.objects.create(client=client, provider_call_id=name, **(over | fields))
 
-    call("machine", status="ended", outcome_class="machine", duration_ms=9000)
+    campaign_id = Reservation.objects.get().campaign_id
+    Reservation.objects.update(label="Autumn")
+    last = call("last", at=datetime(2026, 11, 1, 3, 59, tzinfo=UTC))
+    machine = call(
+        "machine",
+        status="ended",
+        outcome_class="machine",
+        duration_ms=8_400,
+        campaign_id=campaign_id,
+    )
     first = call("first", at=datetime(2026, 10, 1, 4, tzinfo=UTC))  # midnight in New York
     call("before", at=datetime(2026, 10, 1, 3, 59, tzinfo=UTC))
     call("after", at=datetime(2026, 11, 1, 4, tzinfo=UTC))
-    call("last", at=datetime(2026, 11, 1, 3, 59, tzinfo=UTC))
     call("going on", status="ongoing")
     call("foreign", client=rival)
     Call.objects.filter(pk=month.call_id).update(status="ended")  # billed: it has a line
     statement = issue(acme)
-    content, rows = read(statement)
 
-    told = {row["reference_id"]: row["reason"] for row in rows if row["type"] == "free"}
-    assert told == {
-        "machine": "Calls that cost nothing: 1",
-        "no_contact": "Calls that cost nothing: 2",
+    named = [row for row in read(statement)[1] if row["type"] == "free"]
+    assert [row["call_id"] for row in named] == [str(one.pk) for one in (first, machine, last)]
+    said = {column: value for column, value in named[1].items() if value}
+    assert said == {
+        "time": "2026-10-20T11:00:00-04:00",
+        "type": "free",
+        "campaign": "Autumn",
+        "call_id": str(machine.pk),
+        "talked_seconds": "9",
+        "billed_seconds": "0",
+        "amount_usd": "0.00",
+        "amount_micros": "0",
+        "minutes": "0.00",
+        "seconds": "0",
+        "reference_id": "machine",
+        "reason": "Costs nothing",
     }
+    assert (named[0]["talked_seconds"], named[0]["time"][:19]) == ("0", "2026-10-01T00:00:00")
     assert statement.totals["free:no_contact"]["lines"] == 2
     page = text(browse(alice).get(f"/app/billing/statements/{statement.pk}/"))
     for shown in (page, render_to_string(*paper(statement))):
         assert "Calls that cost nothing" in shown and "Voicemail" in shown
-    first.delete()  # erased since: what was issued stays as it is
-    Statement.objects.update(status="queued")
-    assert read(issue(acme))[0] == content
-    assert services.find_statement(digest=hashlib.sha256(content).hexdigest()) == statement
+        assert "The CSV names each of them." in shown
+    Statement.objects.update(lists_free_calls=False)  # issued before it did
+    assert "names each" not in text(browse(alice).get(f"/app/billing/statements/{statement.pk}/"))
 
 
-def test_makes_a_statement_again_that_counted_no_calls(month, acme):
-    """Those issued before calls were counted have the bytes that they had."""
-    content, _rows = read(issue(acme))
-    Call.objects.create(
-        client=acme, provider_call_id="x", status="not_connected", created_at=IN_OCTOBER
-    )
-    Statement.objects.update(status="queued")
+def test_names_calls_that_cost_nothing_in_parts(acme, monkeypatch):
+    open_wallet(acme, now=IN_OCTOBER)
+    for number in range(7):
+        Call.objects.create(
+            client=acme,
+            provider_call_id=str(number),
+            status="not_connected",
+            created_at=IN_OCTOBER + timedelta(minutes=number),
+        )
+    monkeypatch.setattr(free_calls, "CHUNK", 3)
 
-    assert read(issue(acme))[0] == content
+    rows = read(issue(acme))[1]
+
+    assert [row["time"][14:16] for row in rows] == [f"0{number}" for number in range(7)]
 
 
 @pytest.mark.sqlite_only("reads SQLite's plans")
@@ -456,10 +502,10 @@ def test_reads_its_lines_by_their_numbers_and_not_the_whole_ledger(month, acme):
 def test_never_changes_when_it_is_made_again_and_leaves_no_line_between_two_months(month, acme):
     statement = issue(acme)
     first = read(statement)[0]
-    Statement.objects.update(status="queued")
     sell(acme, seconds=60, now=LATER)
 
-    assert read(issue(acme))[0] == first
+    again = csv_of(statement, Totals(opening=standing_before(acme, statement.first_seq)))
+    assert "".join(again).encode() == first
     november = issue(acme, date(2026, 11, 1), now=LATER + timedelta(days=40))
     assert november.first_seq == statement.last_seq + 1
     assert november.opening_seconds == statement.closing_seconds
@@ -468,6 +514,8 @@ def test_never_changes_when_it_is_made_again_and_leaves_no_line_between_two_mont
 
 def test_makes_one_statement_of_a_month_and_none_of_one_that_is_not_over(month, acme):
     assert issue(acme) == issue(acme)
+    assert not services.make_statement(statement=Statement.objects.get(), now=LATER)
+    Statement.objects.update(status="queued")  # by hand: what was issued stays as it is
     assert not services.make_statement(statement=Statement.objects.get(), now=LATER)
     for later in (date(2026, 11, 1), date(2030, 1, 1)):
         with pytest.raises(services.MonthNotOver):
@@ -500,7 +548,16 @@ def test_shows_a_statement_with_csv_and_pdf_to_its_client_alone(
     browser, page = browse(alice), f"/app/billing/statements/{statement.pk}/"
     assert "October 2026" in text(browser.get("/app/billing/statements/"))
     shown = text(browser.get(page))
-    for words in ("45 s", "$0.225", "8.33", "20.00", statement.digest, str(month.call_id)):
+    for words in (
+        "45 s",
+        "$0.225",
+        "8.33",
+        "20.00",
+        "24.25",
+        "1,455 s",
+        statement.digest,
+        str(month.call_id),
+    ):
         assert words in shown, words
     assert body(browser.get(page + "csv/")) == read(statement)[0]
 
@@ -617,6 +674,8 @@ def test_closes_a_statement_with_its_month_balance_and_id(month, acme):
         "time": "2026-10",
         "type": "closing",
         "balance_after_minutes": "20.00",
+        "credit_after_minutes": "24.25",
+        "credit_after_seconds": "1455",
         "reference_id": str(statement.pk),
     }
 
