@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
@@ -26,8 +26,10 @@ from hypothesis.stateful import (
 
 from billing import services
 from billing.invariants import audit_ledger
-from billing.models import CreditLot, LotShare, Payment, Reservation, Transaction
-from billing.rules import Terms
+from billing.ledger import Overtaken
+from billing.models import CallHold, CreditLot, LotShare, Payment, Reservation, Transaction, Wallet
+from billing.rules import LOW_BALANCE_PERCENTS, Terms
+from billing.services.settling import Ended, HoldBook
 from convomono.lib.db import run_atomic
 from convomono.lib.ids import uuid7
 from telephony.models import Call
@@ -44,11 +46,17 @@ from tests.factories.billing import (
 )
 from tests.mongo import fewer, is_write
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 type Coin = tuple[datetime, UUID]
 FOR_EVER: Coin = (NOW.replace(year=9999), UUID(int=0))
 picks = st.integers(0, 10_000)
 lengths = st.one_of(st.integers(0, 250), st.sampled_from([0, 59, 60, 61, 700, 1500]))
+shorter = st.one_of(st.integers(0, 60), lengths)
 terms = st.sampled_from([None, None, 1, 3, 10])
+outcomes = st.sampled_from(["human", "human", "machine", "not placed"])
+meanwhiles = st.sampled_from(["", "", "", "", "voids_one", "stops_one"])
 
 
 class Crashed(Exception):
@@ -195,7 +203,7 @@ class Histories(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        """Begin in the middle of things: minutes, some of which expire, a launch and two dials."""
+        """Begin in the middle of things: minutes, some of which expire, a launch, a call, two dials."""
         self.awaited: list[Payment] = []
         if not self.begun:
             self.furnish()
@@ -217,8 +225,9 @@ class Histories(RuleBasedStateMachine):
         self.buys(seconds=300, days=1)
         self.buys(seconds=200, days=3)
         self.launches_one(seconds=360)
-        for length in (30, 120):
+        for length in (30, 120, 30):
             self.dials_one(number=0, length=length)
+        self.ends_one(number=2, seconds=25, again=25, is_machine=False)
 
     def pick(self, things, number):
         return things[number % len(things)]
@@ -444,6 +453,95 @@ class Histories(RuleBasedStateMachine):
         self.happens("call")
 
     @precondition(lambda self: self.dials)
+    @rule(ends=st.lists(st.tuples(shorter, outcomes), min_size=1, max_size=3), meanwhile=meanwhiles)
+    def several_end_together(self, ends, meanwhile):
+        """As the drain bills them: plain ones at once and then the others, or else one by one."""
+        self.rings(len(ends))
+        live_first = sorted(self.dials, key=lambda dial: not self.model.of["held", dial.attempt_id])
+        dials = {dial.attempt_id: dial for dial in live_first[: len(ends)]}
+        ended = [ending(dial, *how) for dial, how in zip(dials.values(), ends, strict=False)]
+        book = HoldBook(dials)
+        plain = [one for one in ended if self.is_plain(one)]
+        for one in ended:
+            charge = book.charge(one)
+            assert (charge is not None) == (one in plain)
+            if charge:
+                assert charge == self.charge(self.due(one))
+                book.settle(one, charge)
+        if meanwhile:
+            getattr(self, meanwhile)(number=self.dials.index(live_first[0]))
+        is_overtaken = plain and (self.model.of["debt"] or not all(map(self.is_plain, plain)))
+        try:
+            run_atomic(lambda: book.write(now=self.now))
+        except Overtaken:
+            assert is_overtaken or self.gets_low(plain)
+            plain = []
+            self.happens("together undone")
+        else:
+            assert not is_overtaken
+            book.written()
+            self.happened["together"] += len(plain) > 1
+        for one in plain:
+            self.ends(dials[one.attempt_id], one)
+        holds = CallHold.objects.filter(attempt_id__in=[one.attempt_id for one in plain])
+        assert dict(holds.values_list("attempt_id", "status")) == {
+            one.attempt_id: "posted" if one.was_placed else "voided" for one in plain
+        }
+        for one in ended:
+            if one not in plain:
+                end_alone(dials[one.attempt_id], one, self.now)
+                self.ends(dials[one.attempt_id], one)
+
+    def rings(self, number):
+        """So many calls ring, where minutes are left for them."""
+        lives = sum(bool(self.model.of["held", dial.attempt_id]) for dial in self.dials)
+        if number > lives and not any(map(self.can_dial, self.launches)):
+            self.launches_one(seconds=180)
+        for _ in range(number - lives):
+            free = [place for place, one in enumerate(self.launches) if self.can_dial(one)]
+            if free:
+                self.dials_one(number=free[-1], length=60)
+
+    def can_dial(self, launch):
+        key = launch.batch_call_id
+        return self.model.is_open[key] and self.model.price[key].held(
+            60, self.model.of["free", key]
+        )
+
+    def due(self, one):
+        price = self.model.price[self.model.launch_of[one.attempt_id]]
+        seconds = one.duration_ms // 1000 if one.was_placed else 0
+        return price.billed(seconds, is_machine=one.is_machine)
+
+    def charge(self, seconds):
+        return services.Charge(seconds, -(-seconds * 300_000 // 60))
+
+    def is_plain(self, one):
+        """Its hold lives and covers it, and its launch goes on."""
+        held = self.model.of["held", one.attempt_id]
+        return (
+            held
+            and self.due(one) <= held
+            and self.model.is_open[self.model.launch_of[one.attempt_id]]
+        )
+
+    def gets_low(self, plain):
+        """Billing these passes a fifth or a tenth of the full wallet: that is told one by one."""
+        wallet = Wallet.objects.get(client=self.client)
+        before = self.model.of["available"] + self.model.reserved() - self.model.of["debt"]
+        after = before - sum(map(self.due, plain))
+        lines = [wallet.full_seconds * percent / 100 for percent in LOW_BALANCE_PERCENTS]
+        return any(after <= line < before for line in lines)
+
+    def ends(self, dial, one):
+        """The call of a dial is over, billed if it was placed."""
+        if one.was_placed:
+            know_call(dial, one.duration_ms // 1000, is_machine=one.is_machine)
+            self.model.bill(one.attempt_id, self.due(one), self.now)
+        elif self.model.of["held", one.attempt_id]:
+            self.model.drop(one.attempt_id, self.now)
+
+    @precondition(lambda self: self.dials)
     @rule(number=picks)
     def turns_out_to_be_a_machine(self, number):
         dial = self.pick(self.dials, number)
@@ -538,11 +636,12 @@ class Histories(RuleBasedStateMachine):
             lambda: launch.dial(60),
             lambda: services.expire_lots(now=self.now),
             *((lambda: self.dials[-1].end(seconds), self.dials[-1].void) if self.dials else ()),
+            lambda: end_together(self.dials[-3:], seconds, self.now),
         )
         with connection.execute_wrapper(dying_at(statement)):
             try:
                 run_atomic(undone(self.pick(doings, number + statement)))
-            except (Crashed, services.ReservationEmpty, services.KeyReused):
+            except (Crashed, Overtaken, services.ReservationEmpty, services.KeyReused):
                 self.happens("crash")
 
     @invariant()
@@ -581,6 +680,41 @@ class Histories(RuleBasedStateMachine):
             connection.savepoint_rollback(self.savepoint)
 
 
+def ending(dial: Dial, seconds: int, outcome: str) -> Ended:
+    """Say of a dial what the drain would."""
+    return Ended(
+        attempt_id=dial.attempt_id,
+        call_id=dial.call_id,
+        duration_ms=seconds * 1000,
+        is_machine=outcome == "machine",
+        was_placed=outcome != "not placed",
+    )
+
+
+def end_alone(dial: Dial, one: Ended, now: datetime) -> None:
+    """End a call as the handler of one event does."""
+    if not one.was_placed:
+        dial.void(now=now)
+        return
+    services.consume(
+        attempt_id=one.attempt_id,
+        call_id=one.call_id,
+        duration_ms=one.duration_ms,
+        is_machine=one.is_machine,
+        now=now,
+    )
+
+
+def end_together(dials: Sequence[Dial], seconds: int, now: datetime) -> None:
+    """Bill at once those of some calls that are plain."""
+    ended = [ending(dial, seconds, "human") for dial in dials]
+    book = HoldBook([one.attempt_id for one in ended])
+    for one in ended:
+        if charge := book.charge(one):
+            book.settle(one, charge)
+    book.write(now=now)
+
+
 def dying_at(statement):
     """Return a wrapper that lets so many writes pass and then dies."""
     writes: Counter[str] = Counter()
@@ -615,6 +749,8 @@ SEEN = (
     "rate change",
     "refund",
     "rest",
+    "together",
+    "together undone",
 )
 
 
