@@ -126,8 +126,8 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
     `dry_run` (the default) checks every row and waits for `commit/`; without it good rows are
     imported right after the check. `mapping` maps columns to fields or "{{variable}}"; what it leaves
     out is guessed as on the page, your earlier imports among what is looked at. `defaults` says what stands in for
-    empty script variables; `refused_lines` leaves out kinds of line. `consent_kind` "columns" means that columns say it, "none" that
-    nobody agreed yet.
+    empty script variables; `refused_lines` leaves out kinds of line. `consent_kind` "none" means that nobody agreed yet. With
+    `consent_by_row` only those agreed of whom a column has the day; kind "columns" is "express" with that.
     """
 
     file = serializers.FileField(required=False)
@@ -148,6 +148,7 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
     consent_source = serializers.CharField(required=False, max_length=200, default="")
     consent_wording = serializers.CharField(required=False, max_length=2000, default="")
     consent_given_at = serializers.DateTimeField(required=False)
+    consent_by_row = serializers.BooleanField(default=False)
 
     def validate_mapping(self, mapping: dict[str, str]) -> dict[str, str]:
         for meaning in mapping.values():
@@ -158,7 +159,15 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("file" in attrs) == ("csv" in attrs):
             raise serializers.ValidationError({"file": "Send either a file or csv."})
-        if attrs["consent_kind"] in Consent.Kind.values:
+        if attrs["consent_kind"] == "columns":
+            attrs |= {"consent_kind": Consent.Kind.EXPRESS.value, "consent_by_row": True}
+            attrs.pop("consent_given_at", None)
+        if attrs["consent_kind"] == "none":
+            attrs["consent_by_row"] = False
+        elif attrs["consent_by_row"]:
+            if "consent_given_at" in attrs:
+                raise serializers.ValidationError({"consent_given_at": "Each row says its own."})
+        else:
             for name in ("consent_source", "consent_given_at"):
                 if not attrs.get(name):
                     raise serializers.ValidationError({name: "Say it for this kind of consent."})

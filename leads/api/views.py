@@ -29,6 +29,7 @@ from leads.api.serializers import (
     ImportStopSerializer,
     ImportWriteSerializer,
 )
+from leads.imports.agreed import RowConsent
 from leads.imports.cells import split_tags
 from leads.imports.columns import SaidWrong, guess_mapping, said_mapping
 from leads.imports.error_file import rows_now
@@ -38,7 +39,6 @@ from leads.imports.targets import find_target
 from leads.imports.verdicts import MENDABLE, Verdict
 from leads.models import Consent, LeadImport
 from leads.services.imports import (
-    Agreement,
     ImportMovedOn,
     cancel_import,
     check_import,
@@ -110,12 +110,12 @@ def _target(user: User, campaign_id: UUID | None) -> ImportTarget | None:
 
 
 def _started(user: User, data: dict[str, Any], target: ImportTarget | None) -> LeadImport:
-    kind = data["consent_kind"]
-    consent = None
-    if kind in Consent.Kind.values:
-        consent = ConsentStatement(
-            kind, data["consent_source"], data["consent_wording"], data["consent_given_at"]
-        )
+    kind, said = data["consent_kind"], (data["consent_source"], data["consent_wording"])
+    consent: ConsentStatement | RowConsent | None = None
+    if data["consent_by_row"]:
+        consent = RowConsent(kind, *said)
+    elif kind in Consent.Kind.values:
+        consent = ConsentStatement(kind, *said, data["consent_given_at"])
     upload = data.get("file")
     return start_import(
         client=cast("Client", user.client),
@@ -123,7 +123,6 @@ def _started(user: User, data: dict[str, Any], target: ImportTarget | None) -> L
         file_name=upload.name if upload else data["file_name"],
         stream=upload or io.BytesIO(data["csv"].encode()),
         consent=consent,
-        agreement=Agreement(is_by_row=kind == "columns"),
         max_bytes=settings.LEAD_UPLOAD_MAX_BYTES,
         actor=user,
         now=clock.now(),
@@ -146,7 +145,7 @@ def _check(user: User, row: LeadImport, data: dict[str, Any], target: ImportTarg
         raise ValidationError({"mapping": [str(wrong)]}) from wrong
     if "phone_number" not in mapping["fields"]:
         raise ValidationError({"mapping": ["Say which column holds the phone number."]})
-    if data["consent_kind"] == "columns" and "consent_on" not in mapping["fields"]:
+    if data["consent_by_row"] and "consent_on" not in mapping["fields"]:
         raise ValidationError({"mapping": ["Say which column holds the day of the consent."]})
     _check_defaults(data["defaults"], target)
     names = ("country", "duplicates", "existing", "refused_lines", "defaults")

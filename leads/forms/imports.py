@@ -1,4 +1,4 @@
-"""An upload and the meaning of its columns, as people type them."""
+"""The meaning of a file's columns and how its rows become leads, as people say it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.csvio import DELIMITERS
+from leads.forms.agreement import AgreementFields
 from leads.forms.consent import COUNTRIES
+from leads.imports.agreed import agreed_options
 from leads.imports.cells import split_tags
 from leads.imports.columns import FACTS, FIELDS, filled_ratio
 from leads.imports.rows import MAX_VARIABLE
@@ -45,8 +47,8 @@ class Variable:
     is_required: bool
 
 
-class MappingForm(forms.Form):
-    """What each column of one file is, what fills the script, and how duplicates are treated."""
+class MappingForm(AgreementFields):
+    """What each column of one file is, what fills the script, how people agreed, how duplicates are treated."""
 
     country = forms.ChoiceField(
         label=_("Country of the numbers"),
@@ -93,6 +95,7 @@ class MappingForm(forms.Form):
         asked: Mapping[str, AskedVariable] | None = None,
         mapping: ImportMapping,
         options: ImportOptions,
+        was_asked: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -101,6 +104,7 @@ class MappingForm(forms.Form):
         for name in ("country", "duplicates", "existing", "refused_lines"):
             self.fields[name].initial = options[name]
         self.fields["tag"].initial = ", ".join(options["tags"])
+        self.show_agreement(options, was_asked=was_asked, has_day="consent_on" in mapping["fields"])
         meanings = {place: _FIELD + name for name, place in mapping["fields"].items()}
         # A variable that is a field of the lead is filled as that field.
         meanings |= {
@@ -123,6 +127,7 @@ class MappingForm(forms.Form):
                 required=False,
                 initial=options["defaults"].get(name) or self.asked[number].default,
             )
+        self.order_fields([name for name in self.fields if name[-1].isdigit()])  # as on the page
 
     def _choices(self) -> list[tuple[str, Any]]:
         own = [
@@ -149,7 +154,7 @@ class MappingForm(forms.Form):
             taken[meaning] = f"column_{place}"
         if _FIELD + "phone_number" not in taken:
             self.add_error(None, _("Say which column holds the phone number."))
-        if self.options["consent_by_row"] and _FIELD + "consent_on" not in taken:
+        if self.is_by_row and _FIELD + "consent_on" not in taken:
             self.add_error(None, _("Say which column holds the day people agreed to be called."))
         for number in range(len(self.variables)):
             default = data.get(f"default_{number}", "")
@@ -189,7 +194,7 @@ class MappingForm(forms.Form):
         }
 
     def import_options(self) -> ImportOptions:
-        """Return the options of a valid form; the consent statement stays as it was uploaded."""
+        """Return the options of a valid form; the proof stays as it was."""
         data = self.cleaned_data
         defaults = {
             name: data[f"default_{number}"]
@@ -201,7 +206,7 @@ class MappingForm(forms.Form):
         options["refused_lines"] = data["refused_lines"]
         options["duplicates"], options["existing"] = data["duplicates"], data["existing"]
         options["defaults"] = defaults
-        return options
+        return {**options, **agreed_options(self.consent())}
 
     def columns(self) -> list[Column]:
         """Return the file's columns for the table, each with three samples."""
@@ -232,6 +237,9 @@ class MappingForm(forms.Form):
             )
             for number, name in enumerate(self.variables)
         ]
+
+    def agreement_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in AgreementFields.field_order]
 
     def option_fields(self) -> list[forms.BoundField]:
         names = ("country", "tag", "duplicates", "existing", "refused_lines")

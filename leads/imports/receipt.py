@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from leads.imports.agreed import agreed_day
 from leads.imports.columns import FIELDS
-from leads.models import LeadImport, LeadImportChange
+from leads.models import Consent, LeadImport, LeadImportChange
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.utils.functional import _StrPromise
+
+    from leads.models import ImportOptions
 
 
 def left_leads(*, lead_import: LeadImport) -> QuerySet[LeadImportChange]:
@@ -50,6 +55,23 @@ def meanings(lead_import: LeadImport) -> list[tuple[str, _StrPromise | str]]:
     ]
 
 
+def said_consent(lead_import: LeadImport, zone: str) -> list[str]:
+    """Return what was said of the consent, in words: kind, whose day, where, word for word."""
+    options = lead_import.options
+    kind, is_by_row = options["consent_kind"], options["consent_by_row"]
+    if not kind and not is_by_row:
+        return [_("None stated")]
+    day = agreed_day(cast("ImportOptions", options), ZoneInfo(zone))
+    wording = options["consent_wording"]
+    said = [
+        str(Consent.Kind(kind or Consent.Kind.EXPRESS).label),
+        _("on the day each row says") if is_by_row else date_format(day, "j M Y") if day else "",
+        options["consent_source"],
+        f"“{wording}”" if wording else "",
+    ]
+    return [one for one in said if one]
+
+
 def chosen_options(lead_import: LeadImport) -> list[str]:
     """Return the options of an import in words, for its receipt."""
     options = lead_import.options
@@ -63,10 +85,16 @@ def chosen_options(lead_import: LeadImport) -> list[str]:
         "overwrite": _("known leads overwritten"),
         "skip": _("known leads left alone"),
     }
+    lines = {"landline": _("landlines"), "mobile": _("mobiles"), "voip": _("internet numbers")}
     return [
         _("numbers of %s") % options["country"],
         duplicates[options["duplicates"]],
         existing[options["existing"]],
+        *(
+            [_("left out: %s") % ", ".join(lines[name] for name in options["refused_lines"])]
+            if options["refused_lines"]
+            else []
+        ),
         *(
             _("{{%(name)s}} else “%(text)s”") % {"name": n, "text": t}
             for n, t in options["defaults"].items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from leads.models.erasures import Erasure
 from leads.models.imports import (
+    AgreedOptions,
     Detected,
     ImportMapping,
     ImportOptions,
@@ -28,6 +29,7 @@ from leads.models.suppressions import AgencyListing, Suppression
 __all__ = [
     "UNDO_FOR",
     "AgencyListing",
+    "AgreedOptions",
     "Consent",
     "Detected",
     "Erasure",

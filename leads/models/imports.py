@@ -38,15 +38,28 @@ class ImportMapping(TypedDict):
     variables: dict[str, int]
 
 
-class ImportOptions(TypedDict):
+class AgreedOptions(TypedDict):
+    """
+    How the people of a file agreed to be called.
+
+    One statement for all, whose `consent_given_at` is an ISO instant; with `consent_by_row` only who has a
+    day of their own in the file; with an empty kind nobody. What a row says itself comes first.
+    """
+
+    consent_kind: str
+    consent_source: str
+    consent_wording: str
+    consent_given_at: str
+    consent_by_row: bool
+
+
+class ImportOptions(AgreedOptions):
     """
     How rows become leads.
 
     `duplicates` is "first", "last" or "merge", `existing` "fill", "overwrite" or "skip";
-    `refused_lines` are kinds of line to leave out. Consent: one statement for all (the consent
-    fields; `consent_given_at` is an ISO instant, `consent_proof` a stored file), or what columns of
-    the file say of each row (`consent_by_row`), or none. With `commit_after` the commit follows the
-    dry run by itself, as a program may ask.
+    `refused_lines` are kinds of line to leave out, `consent_proof` is a stored file. With `commit_after`
+    the commit follows the dry run by itself, as a program may ask.
     """
 
     country: str
@@ -55,11 +68,6 @@ class ImportOptions(TypedDict):
     tags: list[str]
     refused_lines: list[str]
     defaults: dict[str, str]
-    consent_kind: str
-    consent_source: str
-    consent_wording: str
-    consent_given_at: str
-    consent_by_row: bool
     consent_proof: str
     consent_proof_name: str
     commit_after: NotRequired[bool]

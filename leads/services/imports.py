@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from convomono.lib.db import atomic, on_commit
 from convomono.lib.files import delete_stored, new_name, open_stored, store
 from convomono.lib.jobs import enqueue
 from leads import jobs
+from leads.imports.agreed import agreed_options
 from leads.imports.packed import MAX_UNPACKED_BYTES, FileRefused
 from leads.imports.source import detect, read_again, unpacked
 from leads.imports.undo import UNDO_FOR
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Client
     from audit.services import Actor
+    from leads.imports.agreed import RowConsent
     from leads.models import Detected, ImportMapping
     from leads.services.people import ConsentStatement
 
@@ -46,26 +49,17 @@ class Proof:
     content: IO[bytes]
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """What else is known of the consent: a proof, and whether each row says its own."""
-
-    proof: Proof | None = None
-    is_by_row: bool = False
-
-
 class ImportMovedOn(Exception):
     """Somebody asked for a step that the import is past, or not yet at."""
 
 
-def start_import(  # noqa: PLR0913  # what came, whose, how they agreed
+def start_import(
     *,
     client: Client,
     campaign_id: UUID | None,
     file_name: str,
     stream: IO[bytes],
-    consent: ConsentStatement | None,
-    agreement: Agreement | None = None,
+    consent: ConsentStatement | RowConsent | None = None,
     max_bytes: int = MAX_UNPACKED_BYTES,
     actor: Actor,
     now: datetime,
@@ -73,12 +67,11 @@ def start_import(  # noqa: PLR0913  # what came, whose, how they agreed
     """
     Take in an uploaded file: look at all of it once, keep it, and wait for its mapping.
 
-    Of a ZIP the one spreadsheet in it is kept, which has at most `max_bytes`. What `agreement` says comes on top of
-    the consent statement. The digest is that of the file as it came.
+    Of a ZIP the one spreadsheet in it is kept, which has at most `max_bytes`. How the people agreed may be said with
+    the mapping as well. The digest is that of the file as it came.
 
     :raises FileRefused: with a sentence, if it is no table of people
     """
-    agreement = agreement or Agreement()
     digest, sniffer, size = _looked_through(stream)
     table = unpacked(stream, max_bytes=max_bytes)
     try:
@@ -100,9 +93,7 @@ def start_import(  # noqa: PLR0913  # what came, whose, how they agreed
         sha256=digest,
         size_bytes=size,
         detected=found,
-        options=_with_consent(
-            consent, is_by_row=agreement.is_by_row, proof=_kept(agreement.proof, client)
-        ),
+        options=_first_options(consent),
         rows_total=_estimate(sniffer, found),
         created_by_email=actor.actor_email,
         created_at=now,
@@ -142,22 +133,14 @@ def _looked_through(stream: IO[bytes]) -> tuple[str, TextSniffer, int]:
     return digest.hexdigest(), sniffer, size
 
 
-def _kept(proof: Proof | None, client: Client) -> tuple[str, str]:
-    if proof is None:
-        return "", ""
-    name = store(room="proofs", client_id=client.pk, suffix=".proof", content=proof.content)
-    return name, proof.file_name[-120:]
-
-
 @atomic
 def _insert(row: LeadImport, *, actor: Actor, now: datetime) -> None:
     row.save(force_insert=True)
     record(actions.LEADS_UPLOADED, resource=row, actor=actor, now=now)
 
 
-def _with_consent(
-    consent: ConsentStatement | None, *, is_by_row: bool, proof: tuple[str, str]
-) -> ImportOptions:
+def _first_options(consent: ConsentStatement | RowConsent | None) -> ImportOptions:
+    agreed = agreed_options(consent)
     return {
         "country": "US",
         "duplicates": "first",
@@ -165,13 +148,13 @@ def _with_consent(
         "tags": [],
         "refused_lines": [],
         "defaults": {},
-        "consent_kind": consent.kind if consent else "",
-        "consent_source": consent.source if consent else "",
-        "consent_wording": consent.wording if consent else "",
-        "consent_given_at": consent.given_at.isoformat() if consent else "",
-        "consent_by_row": is_by_row,
-        "consent_proof": proof[0],
-        "consent_proof_name": proof[1],
+        "consent_kind": agreed["consent_kind"],
+        "consent_source": agreed["consent_source"],
+        "consent_wording": agreed["consent_wording"],
+        "consent_given_at": agreed["consent_given_at"],
+        "consent_by_row": agreed["consent_by_row"],
+        "consent_proof": "",
+        "consent_proof_name": "",
     }
 
 
@@ -216,12 +199,12 @@ def _map_anew(lead_import: LeadImport, found: Detected) -> None:
         on_commit(lambda: delete_stored(before))
 
 
-@atomic
 def check_import(
     *,
     lead_import: LeadImport,
     mapping: ImportMapping,
     options: ImportOptions,
+    proof: Proof | None = None,
     actor: Actor | None = None,
     now: datetime,
     real_now: datetime,
@@ -229,11 +212,38 @@ def check_import(
     """
     Start the dry run with this mapping; after one that is over, start it anew.
 
-    If the commit is to follow by itself, `actor` is who asked for that.
+    A proof of consent takes the place of the one before. If the commit is to follow by itself, `actor` is who
+    asked for that.
 
     :raises ImportMovedOn: if the import is being checked or committed, or has ended
     """
-    before = lead_import.verdicts_name
+    if proof is None:
+        _check(lead_import, mapping, options, actor=actor, now=now, real_now=real_now)
+        return
+    owner = lead_import.client_id
+    name = store(room="proofs", client_id=owner, suffix=".proof", content=proof.content)
+    options = options.copy()
+    options["consent_proof"], options["consent_proof_name"] = name, proof.file_name[-120:]
+    try:
+        _check(lead_import, mapping, options, actor=actor, now=now, real_now=real_now)
+    except Exception:
+        delete_stored(name)
+        raise
+
+
+@atomic
+def _check(
+    lead_import: LeadImport,
+    mapping: ImportMapping,
+    options: ImportOptions,
+    *,
+    actor: Actor | None,
+    now: datetime,
+    real_now: datetime,
+) -> None:
+    gone = [lead_import.verdicts_name]
+    if (proof := lead_import.options["consent_proof"]) != options["consent_proof"]:
+        gone.append(proof)
     _move(
         lead_import,
         _MAPPED,
@@ -253,8 +263,8 @@ def check_import(
     LeadImportRow.objects.filter(lead_import=lead_import).delete()  # mended by another mapping
     if options.get("commit_after") and actor is not None:
         record(actions.LEADS_IMPORT_STARTED, resource=lead_import, actor=actor, now=now)
-    if before:
-        on_commit(lambda: delete_stored(before))
+    for name in filter(None, gone):
+        on_commit(partial(delete_stored, name))
     enqueue(
         jobs.check_import,
         queue="imports",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.shortcuts import redirect
@@ -17,7 +18,7 @@ from convomono.lib.pages import list_page
 from leads.forms.imports import MappingForm, ReadingForm
 from leads.imports.columns import guess_mapping
 from leads.imports.packed import FileRefused
-from leads.imports.receipt import chosen_options, meanings, undo_lines
+from leads.imports.receipt import chosen_options, meanings, said_consent, undo_lines
 from leads.imports.screens import (
     import_progress,
     import_steps,
@@ -29,9 +30,10 @@ from leads.imports.screens import (
     zone_lines,
 )
 from leads.imports.targets import find_target
-from leads.models import Consent, LeadImport
+from leads.models import LeadImport
 from leads.services.imports import (
     ImportMovedOn,
+    Proof,
     cancel_import,
     check_import,
     commit_import,
@@ -77,7 +79,7 @@ def import_detail(request: ClientRequest, import_id: UUID) -> HttpResponse:
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
     wants_map = row.status == Status.CHECKED and "columns" in request.GET
     if row.status == Status.UPLOADED or wants_map:
-        return _map_page(request, row, _mapping_form(row))
+        return _map_page(request, row, _mapping_form(request, row))
     return _stage(request, row)
 
 
@@ -96,7 +98,7 @@ def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
         "undone": undo_lines(row),
         "meanings": meanings(row),
         "choices": chosen_options(row) if row.mapping else [],
-        "consent": dict(Consent.Kind.choices).get(row.options.get("consent_kind", "")),
+        "consent": said_consent(row, request.tenant.time_zone),
         "can_manage": can_manage(request.user),
         "zone": request.tenant.time_zone,
     }
@@ -109,7 +111,9 @@ def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
     return render_page(request, template, context, partial="import-stage")
 
 
-def _mapping_form(row: LeadImport, data: Any = None) -> MappingForm:
+def _mapping_form(request: ClientRequest, row: LeadImport, *sent: Any) -> MappingForm:
+    """Return the form, filled in with what was said before and is guessed, or with what is `sent`."""
+    zone = request.tenant.time_zone
     target = find_target(client_id=row.client_id, campaign_id=row.campaign_id)
     variables = list(target.variables) if target else []
     memory = remembered(row)
@@ -125,12 +129,15 @@ def _mapping_form(row: LeadImport, data: Any = None) -> MappingForm:
         kept = ("country", "duplicates", "existing", "refused_lines", "defaults")
         options = options | {name: earlier.options.get(name, options[name]) for name in kept}
     return MappingForm(
-        data,
+        *sent,
         found=row.detected,
         variables=variables,
         asked=target.asked if target else None,
         mapping=mapping,
         options=options,
+        was_asked=bool(row.mapping),
+        zone=zone,
+        today=clock.now().astimezone(ZoneInfo(zone)).date(),
     )
 
 
@@ -164,12 +171,12 @@ def import_reading(request: ClientRequest, import_id: UUID) -> HttpResponse:
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
     form = ReadingForm(request.POST, found=row.detected)
     if not form.is_valid():
-        return _map_page(request, row, _mapping_form(row), reading=form, status=INVALID)
+        return _map_page(request, row, _mapping_form(request, row), reading=form, status=INVALID)
     try:
         read_import_again(lead_import=row, reading=form.cleaned_data)
     except FileRefused as exc:
         form.add_error(None, str(exc))
-        return _map_page(request, row, _mapping_form(row), reading=form, status=INVALID)
+        return _map_page(request, row, _mapping_form(request, row), reading=form, status=INVALID)
     except ImportMovedOn:
         messages.info(request, _("This import has moved on; here is where it stands."))
     return redirect("leads:import-detail", import_id=row.pk)
@@ -179,14 +186,16 @@ def import_reading(request: ClientRequest, import_id: UUID) -> HttpResponse:
 @require_POST
 def import_check(request: ClientRequest, import_id: UUID) -> HttpResponse:
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
-    form = _mapping_form(row, request.POST)
+    form = _mapping_form(request, row, request.POST, request.FILES)
     if not form.is_valid():
         return _map_page(request, row, form, status=INVALID)
+    proof = form.cleaned_data["consent_proof"]
     try:
         check_import(
             lead_import=row,
             mapping=form.mapping(),
             options=form.import_options(),
+            proof=Proof(proof.name or "", proof) if proof else None,
             now=clock.now(),
             real_now=clock.real_now(),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import Http404
@@ -23,7 +22,7 @@ from convomono.lib.files import can_append, delete_stored, open_stored
 from leads.forms.uploads import UploadForm, too_large
 from leads.imports.packed import FileRefused
 from leads.imports.targets import find_target
-from leads.services.imports import Agreement, Proof, start_import
+from leads.services.imports import start_import
 from leads.upload_cap import cap_upload, was_stopped
 from leads.views.answers import csv_answer
 from leads.views.parts import part_name
@@ -59,8 +58,8 @@ def import_create(request: HttpRequest) -> HttpResponseBase:
 def _import_create(request: ClientRequest) -> HttpResponse:
     target = _target(request)
     if request.method != "POST":
-        return _page(request, UploadForm(**_known(request)), target)
-    form = UploadForm(request.POST, request.FILES, **_known(request))
+        return _page(request, UploadForm(**_known()), target)
+    form = UploadForm(request.POST, request.FILES, **_known())
     if was_stopped(request):
         form.errors.pop("file", None)
         form.add_error("file", too_large(settings.LEAD_UPLOAD_MAX_BYTES))
@@ -74,12 +73,9 @@ def _import_create(request: ClientRequest) -> HttpResponse:
     return redirect("leads:import-detail", import_id=row.pk)
 
 
-def _known(request: ClientRequest) -> dict[str, Any]:
-    zone = request.tenant.time_zone
+def _known() -> dict[str, Any]:
     parts = reverse("leads:import-part", args=[_ANY_UPLOAD]) if can_append() else ""
     return {
-        "zone": zone,
-        "today": clock.now().astimezone(ZoneInfo(zone)).date(),
         "max_bytes": settings.LEAD_UPLOAD_MAX_BYTES,
         "parts_url": parts.removesuffix(f"{_ANY_UPLOAD}/"),
     }
@@ -87,7 +83,6 @@ def _known(request: ClientRequest) -> dict[str, Any]:
 
 def _start(request: ClientRequest, form: UploadForm, target: ImportTarget | None) -> LeadImport:
     data = form.cleaned_data
-    proof = data["consent_proof"]
     file_name, stream = _content(request, data)
     with stream:
         row = start_import(
@@ -95,10 +90,6 @@ def _start(request: ClientRequest, form: UploadForm, target: ImportTarget | None
             campaign_id=target.campaign_id if target else None,
             file_name=file_name,
             stream=stream,
-            consent=None if form.is_by_row else form.consent(),
-            agreement=Agreement(
-                proof=Proof(proof.name or "", proof) if proof else None, is_by_row=form.is_by_row
-            ),
             max_bytes=settings.LEAD_UPLOAD_MAX_BYTES,
             actor=request.user,
             now=clock.now(),

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audit.models import AuditLog
 from leads.imports.targets import AskedVariable
-from leads.models import Lead, LeadImport
+from leads.models import Consent, Lead, LeadImport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +145,20 @@ def test_gives_viewers_no_rows_to_take_away(send, browse, vera):
     address = f"{URL}{made['import_id']}/rows/"
     assert send.get(address).status_code == 200
     assert browse(vera).get(address).status_code == 403
+
+
+def test_keeps_kind_and_wording_where_each_row_says_who_agreed(send):
+    content = "Phone,Consent date\n2125550101,2026-05-01\n2125550102,\n"
+    said = {**CONSENT, "consent_by_row": True, "csv": content, "dry_run": False}
+
+    both = send(URL, said)
+    answer = send(URL, {name: one for name, one in said.items() if name != "consent_given_at"})
+
+    assert both.json()["fields"] == {"consent_given_at": ["Each row says its own."]}
+    assert answer.status_code == 202
+    consent = Consent.objects.get()
+    assert (consent.kind, consent.source) == ("written", CONSENT["consent_source"])
+    assert consent.given_at.date().isoformat() == "2026-05-01"
 
 
 @pytest.mark.parametrize(

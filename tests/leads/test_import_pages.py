@@ -27,6 +27,7 @@ MAPPED = {
     "country": "US",
     "duplicates": "first",
     "existing": "fill",
+    **CONSENT,
 }
 HTMX = {"HX-Request": "true"}
 
@@ -43,7 +44,7 @@ def url(name: str, row: LeadImport, *args: str) -> str:
 def committed(browse, mia, run_jobs, django_capture_on_commit_callbacks) -> LeadImport:
     """An import that mia took the whole way by plain forms."""
     browser = browse(mia)
-    answer = browser.post("/app/imports/new/", {"file": a_file(), **CONSENT})
+    answer = browser.post("/app/imports/new/", {"file": a_file()})
     row = LeadImport.objects.get()
     assert answer["Location"] == url("detail", row)
     for step, data in (("check", MAPPED), ("commit", {})):
@@ -151,21 +152,22 @@ def test_refuses_a_file_above_the_cap_without_keeping_it(browse, mia, settings):
     assert "larger than 2 MB" in answer.text
 
 
-def test_asks_for_the_consent(browse, mia):
+def test_asks_for_the_consent_where_the_columns_are_seen(browse, mia):
     browser = browse(mia)
+    row = upload(mia, FILE, consent=None)
+    bare = {name: value for name, value in MAPPED.items() if name not in CONSENT}
 
-    without = browser.post("/app/imports/new/", {"file": a_file()})
-    half = browser.post("/app/imports/new/", {"file": a_file(), "consent_kind": "express"})
-    late = browser.post(
-        "/app/imports/new/", {"file": a_file(), **CONSENT, "consent_on": "2099-01-01"}
-    )
-
-    none = browser.post("/app/imports/new/", {"file": a_file(), "consent_kind": "none"})
+    without = browser.post(url("check", row), bare)
+    half = browser.post(url("check", row), {**bare, "consent_kind": "express"})
+    late = browser.post(url("check", row), {**MAPPED, "consent_on": "2099-01-01"})
+    none = browser.post(url("check", row), {**bare, "consent_kind": "none"})
 
     assert [answer.status_code for answer in (without, half, late)] == [422] * 3
     assert none.status_code == 302
     assert "Say where they agreed." in half.text
     assert "in the future" in late.text
+    assert 'name="consent_kind"' in half.text
+    assert 'name="consent_kind"' not in browser.get("/app/imports/new/").text  # not asked twice
 
 
 def test_says_that_the_same_file_was_imported_before(browse, mia, committed):
@@ -194,7 +196,7 @@ def test_needs_the_token_of_the_form(mia):
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(mia)
 
-    assert browser.post("/app/imports/new/", {"file": a_file(), **CONSENT}).status_code == 403
+    assert browser.post("/app/imports/new/", {"file": a_file()}).status_code == 403
 
 
 def test_cancels_and_stays_cancelled(browse, mia):

@@ -1,4 +1,4 @@
-"""How a file comes in: pasted, in parts, with a proof of consent; and the template that is handed out."""
+"""How a file comes in: pasted, in parts, read another way; and the template that is handed out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from leads.services.retention import purge_import_files
 from leads.views import parts
 
 FILE = "First name,Phone\nAda,212 555 0101\nBob,nope\n"
-CONSENT = {"consent_kind": "written", "consent_source": "Web form", "consent_on": "2026-11-01"}
 NEW = "/app/imports/new/"
 
 
@@ -31,7 +30,7 @@ def send(browser, key, chunk: bytes, at: int):
 
 
 def test_takes_rows_pasted_from_a_spreadsheet(browse, mia):
-    browse(mia).post(NEW, {"pasted": FILE.replace(",", "\t"), **CONSENT})
+    browse(mia).post(NEW, {"pasted": FILE.replace(",", "\t")})
 
     row = LeadImport.objects.get()
     assert (row.detected["delimiter"], row.detected["header"]) == ("\t", ["First name", "Phone"])
@@ -48,7 +47,7 @@ def test_takes_rows_pasted_from_a_spreadsheet(browse, mia):
     ],
 )
 def test_says_what_is_missing(browse, mia, data, sentence):
-    answer = browse(mia).post(NEW, {**data, **CONSENT})
+    answer = browse(mia).post(NEW, data)
 
     assert answer.status_code == 422
     assert sentence in answer.text
@@ -65,7 +64,7 @@ def test_takes_a_file_in_parts_and_goes_on_where_it_broke(browse, mia):
     assert send(browser, key, data[10:30], 10).json() == {"size": 30}
     assert browser.get(part(key)).json() == {"size": 30}
     assert send(browser, key, data[30:], 30).json() == {"size": len(data)}
-    answer = browser.post(NEW, {"upload": str(key), "upload_name": "people.csv", **CONSENT})
+    answer = browser.post(NEW, {"upload": str(key), "upload_name": "people.csv"})
 
     row = LeadImport.objects.get()
     assert answer["Location"] == reverse("leads:import-detail", args=[row.pk])
@@ -90,7 +89,7 @@ def test_shows_another_client_nothing_of_an_upload(browse, mia, charlie):
     send(browse(mia), key, FILE.encode(), 0)
 
     assert browse(charlie).get(part(key)).json() == {"size": 0}
-    answer = browse(charlie).post(NEW, {"upload": str(key), **CONSENT})
+    answer = browse(charlie).post(NEW, {"upload": str(key)})
     assert "The upload is gone." in answer.text
 
 
@@ -120,49 +119,9 @@ def test_hands_out_a_template_with_the_scripts_variables(browse, mia, target):
     assert text.splitlines()[0] == "First name,Last name,Phone,E-mail,State,ZIP,offer,Company"
 
 
-def test_keeps_a_proof_of_consent_and_hands_it_out_as_a_download(browse, mia, vera, charlie):
-    proof = SimpleUploadedFile("form.pdf", b"%PDF-1.7 <script>")
-    file = SimpleUploadedFile("leads.csv", FILE.encode())
-    browse(mia).post(NEW, {"file": file, "consent_proof": proof, **CONSENT})
-    row = LeadImport.objects.get()
-    address = reverse("leads:import-proof", args=[row.pk])
-
-    answer = browse(mia).get(address)
-
-    assert b"".join(answer.streaming_content) == b"%PDF-1.7 <script>"
-    assert answer["Content-Disposition"] == 'attachment; filename="form.pdf"'
-    assert browse(vera).get(address).status_code == 403
-    assert browse(charlie).get(address).status_code == 404
-
-
-def test_refuses_a_proof_that_is_a_program(browse, mia):
-    file = SimpleUploadedFile("leads.csv", FILE.encode())
-    proof = SimpleUploadedFile("form.exe", b"MZ")
-
-    answer = browse(mia).post(NEW, {"file": file, "consent_proof": proof, **CONSENT})
-
-    assert answer.status_code == 422
-    assert "Send the proof as PDF" in answer.text
-
-
-def test_lets_the_file_say_who_agreed(browse, mia):
-    browser = browse(mia)
-    browser.post(NEW, {"pasted": "Phone,When\n2125550101,2026-11-01\n", "consent_kind": "columns"})
-    row = LeadImport.objects.get()
-    mapped = {"country": "US", "duplicates": "first", "existing": "fill"}
-    check = reverse("leads:import-check", args=[row.pk])
-
-    without = browser.post(check, {**mapped, "column_0": "field:phone_number"})
-    both = {**mapped, "column_0": "field:phone_number", "column_1": "field:consent_on"}
-
-    assert row.options["consent_by_row"]
-    assert "Say which column holds the day people agreed" in without.text
-    assert browser.post(check, both).status_code == 302
-
-
 def test_reads_the_file_another_way_on_the_page(browse, mia):
     browser = browse(mia)
-    browser.post(NEW, {"pasted": "a;b,c\n1;2125550101,3\n", **CONSENT})
+    browser.post(NEW, {"pasted": "a;b,c\n1;2125550101,3\n"})
     row = LeadImport.objects.get()
     address = reverse("leads:import-reading", args=[row.pk])
 
@@ -204,10 +163,10 @@ def test_reads_a_file_another_way_after_the_check(
     browse, mia, run_jobs, django_capture_on_commit_callbacks
 ):
     browser = browse(mia)
-    browser.post(NEW, {"pasted": "Phone;Name\n2125550101;Ada\nx;Bob\n", **CONSENT})
+    browser.post(NEW, {"pasted": "Phone;Name\n2125550101;Ada\nx;Bob\n"})
     row = LeadImport.objects.get()
     check, again = (reverse(f"leads:import-{name}", args=[row.pk]) for name in ("check", "reading"))
-    mapped = {"country": "US", "duplicates": "first", "existing": "fill"}
+    mapped = {"country": "US", "duplicates": "first", "existing": "fill", "consent_kind": "none"}
     with django_capture_on_commit_callbacks(execute=True):
         browser.post(check, {**mapped, "column_0": "field:phone_number"})
     run_jobs()
@@ -231,7 +190,7 @@ def test_reads_a_file_another_way_after_the_check(
 
 def test_says_that_a_file_is_gone_or_the_import_has_moved_on(browse, mia):
     browser = browse(mia)
-    browser.post(NEW, {"pasted": FILE, **CONSENT})
+    browser.post(NEW, {"pasted": FILE})
     row = LeadImport.objects.get()
     delete_stored(row.stored_name)
     address = reverse("leads:import-reading", args=[row.pk])
