@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from campaigns.notices import says_ai
 from campaigns.settings_schema import SAYS_SOMETHING
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ _CHARS_PER_TOKEN = 4
 
 _BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_AI_NOTICE = re.compile(
-    r"\b(ai|a\.i\.|artificial intelligence|automated|virtual|digital|robot|bot)\b", re.IGNORECASE
-)
+# Without an opening line the agent makes its own from the beginning of the script.
+_BEGINNING_CHARS = 600
 
 # What every lead has; a file's other columns add to it.
 LEAD_VARIABLES = ("first_name", "last_name", "full_name", "company", "email", "phone_number")
@@ -157,8 +157,14 @@ def voice_missing() -> ScriptProblem:
     return ScriptProblem("voice_missing", True, _("No voice is chosen."))
 
 
-def check(*, script: str, opening_line: str, business: str) -> list[ScriptProblem]:
-    """Return what is wrong with a script (blockers) and what a careful reader would ask (warnings)."""
+def check(
+    *, script: str, opening_line: str, business: str, languages: Iterable[str]
+) -> list[ScriptProblem]:
+    """
+    Return what is wrong with a script (blockers) and what a careful reader would ask (warnings).
+
+    `languages` are what the agent speaks, as `settings_schema.languages` has them.
+    """
     problems = []
     if not script.strip():
         problems.append(ScriptProblem("script_empty", True, _("The script is empty.")))
@@ -168,11 +174,11 @@ def check(*, script: str, opening_line: str, business: str) -> list[ScriptProble
     if len(script) > LONG_SCRIPT_CHARS:
         sentence = _("The script is very long: each call costs more and answers come later.")
         problems.append(ScriptProblem("script_long", False, sentence))
-    opening = f"{opening_line}\n{script}"
+    opening = opening_line.strip() or script[:_BEGINNING_CHARS]
     if business.casefold() not in opening.casefold():
-        sentence = _("Nothing names %(business)s: say at the start who is calling.")
+        sentence = _("The opening doesn't name %(business)s: say at the start who is calling.")
         problems.append(ScriptProblem("business_missing", False, sentence % {"business": business}))
-    if not _AI_NOTICE.search(opening_line or script):
+    if not says_ai(opening_line.strip() or script, languages):
         sentence = _("The opening doesn't say that an AI is calling. Many places require it.")
         problems.append(ScriptProblem("ai_notice_missing", False, sentence))
     return problems

@@ -11,6 +11,7 @@ from campaigns import script
 from campaigns.models import Campaign, Enrolment, KnowledgeBase
 from campaigns.queries.knowledge import usable_bases
 from campaigns.services.variables import variable_rules
+from campaigns.settings_schema import languages, with_defaults
 from campaigns.variables import said_values
 from convomono.lib.pages import capped_count
 from telephony.models import PhoneNumber
@@ -65,7 +66,10 @@ def script_view(
     names = script.own_variables(opening_line, script_raw, left)
     own = script.unknown_variables(names, known=())
     problems = script.check(
-        script=script_raw, opening_line=opening_line, business=campaign.client.name
+        script=script_raw,
+        opening_line=opening_line,
+        business=campaign.client.name,
+        languages=languages(with_defaults(campaign.settings)),
     )
     if sample:
         problems += [

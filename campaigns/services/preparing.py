@@ -15,6 +15,7 @@ from campaigns.agent_settings import MARK
 from campaigns.launch_requests import live_launches, tell_of_version, wants_two_people
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
 from campaigns.services.indexing import ensure_indexed
+from campaigns.settings_schema import languages, with_defaults
 from convomono.lib.db import IntegrityError, atomic, compare_and_set, insert_once, run_atomic
 from telephony.models import VoiceAgent
 
@@ -103,6 +104,7 @@ def script_problems(campaign: Campaign) -> list[script.ScriptProblem]:
         script=campaign.script_raw,
         opening_line=campaign.opening_line,
         business=campaign.client.name,
+        languages=languages(with_defaults(campaign.settings)),
     )
     if not campaign.voice_id:
         problems.insert(0, script.voice_missing())

@@ -26,6 +26,7 @@ from campaigns.queries.templates import (
 )
 from campaigns.services import templates
 from campaigns.services.authoring import CampaignContent
+from campaigns.settings_schema import languages, with_defaults
 from campaigns.starters import BUSINESS
 from campaigns.voices import voice_choices
 from convomono.lib import clock
@@ -105,6 +106,7 @@ def template_detail(request: UserRequest, template_id: UUID) -> HttpResponse:
             script=content.campaign.script_raw,
             opening_line=content.campaign.opening_line,
             business=BUSINESS,
+            languages=languages(with_defaults(content.campaign.settings)),
         ),
         "facts": dialling_facts(content),
     }

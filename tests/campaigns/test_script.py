@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from campaigns import script
+from campaigns.agent_choices import LANGUAGES
+from campaigns.notices import says_ai
 from leads.models import Lead
 
 
@@ -66,6 +68,7 @@ def codes(**fields):
         "script": "An AI calls for Acme Dental.",
         "opening_line": "",
         "business": "Acme Dental",
+        "languages": ("en-US",),
     }
     return [(p.code, p.is_blocker) for p in script.check(**{**given_fields, **fields})]
 
@@ -77,7 +80,10 @@ def codes(**fields):
         ({"script": " "}, [("script_empty", True), ("business_missing", False)]),
         ({"opening_line": "Acme Dental here."}, [("ai_notice_missing", False)]),
         ({"script": "An AI calls."}, [("business_missing", False)]),
-        ({"opening_line": "{{x y}} an AI"}, [("variable_malformed", True)]),
+        ({"opening_line": "{{x y}} an AI of Acme Dental"}, [("variable_malformed", True)]),
+        # named where nobody hears it at the start
+        ({"opening_line": "An AI is calling."}, [("business_missing", False)]),
+        ({"script": "An AI. " + "x" * 600 + " Acme Dental"}, [("business_missing", False)]),
         ({"script": "AI for Acme Dental. " + "x" * 12_001}, [("script_long", False)]),
         # "said" and "captain" hold the letters, but don't say it
         ({"script": "Acme Dental said the captain."}, [("ai_notice_missing", False)]),
@@ -86,3 +92,70 @@ def codes(**fields):
 def test_checks_a_script(fields, found):
     wanted = [*found, ("ai_notice_missing", False)] if fields == {"script": " "} else found
     assert codes(**fields) == wanted
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en-US", "This is Riley, an AI assistant."),
+        ("en-GB", "an A.I. assistant"),
+        ("en-US", "This is an automated call."),
+        ("en-AU", "I am a virtual dental receptionist"),
+        ("es-ES", "Soy Lucía, una inteligencia artificial de Acme."),
+        ("es-419", "Soy la asistente virtual de Acme."),
+        ("fr-FR", "Je suis une IA qui appelle pour Acme."),
+        ("fr-CA", "Je suis l'assistante vocale d'Acme."),
+        ("de-DE", "Hier spricht die KI von Acme."),
+        ("de-DE", "Hier ist der digitale Assistent von Acme"),
+        ("de-DE", "Sie sprechen mit einem KI-Assistenten."),
+        ("it-IT", "Sono un'intelligenza artificiale."),
+        ("pt-BR", "Sou um robô da Acme."),
+        ("nl-BE", "U spreekt met een virtuele assistent."),
+        ("pl-PL", "Mówi asystent sztucznej inteligencji."),
+        ("sv-SE", "Jag är en virtuell assistent."),
+        ("fi-FI", "Olen Acmen tekoälyavustaja."),
+        ("cs-CZ", "Jsem umělá inteligence."),
+        ("ru-RU", "Это голосовой помощник Acme."),
+        ("uk-UA", "Я штучний інтелект."),
+        ("tr-TR", "Yapay zekâ ile konuşuyorsunuz."),
+        ("ar-SA", "أنا مساعد افتراضي"),
+        ("hi-IN", "मैं एक एआई सहायक हूँ"),
+        ("ja-JP", "AIアシスタントがお電話しています。"),
+        ("zh-CN", "您好, 我是人工智能助理。"),
+        ("ko-KR", "저는 인공지능입니다."),
+        ("th-TH", "ฉันเป็นปัญญาประดิษฐ์"),
+        ("vi-VN", "Tôi là trợ lý ảo."),
+    ],
+)
+def test_hears_that_an_ai_calls_in_the_language_that_is_spoken(language, text):
+    assert says_ai(text, [language])
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en-US", "This is Riley from Acme Digital."),
+        ("en-US", "She said the captain was virtually there."),
+        ("en-US", "Hi, it is Aimee."),
+        ("fr-FR", "J'ai une question pour vous."),
+        ("it-IT", "Parlo ai clienti di Acme."),
+        ("de-DE", "Hier ist Kira von Acme."),
+        ("es-ES", "Llamo de Acme, María."),
+        ("pl-PL", "Dzwonię z Acme, chodzi o wizytę."),
+        ("ja-JP", "アクメ歯科です。"),
+        ("zh-CN", "您好, 这里是牙科诊所。"),
+        ("fr-FR", "Sie sprechen mit einer KI."),
+    ],
+)
+def test_hears_no_notice_where_there_is_none(language, text):
+    assert not says_ai(text, [language])
+
+
+def test_knows_the_words_of_every_language_that_is_offered():
+    for code, _name in LANGUAGES:
+        assert says_ai("This is an AI.", [code])
+        assert not says_ai("Acme Dental, {{first_name}}.", [code])
+
+
+def test_hears_the_notice_in_any_language_that_the_agent_speaks():
+    assert says_ai("Soy una inteligencia artificial.", ["en-US", "es-419"])

@@ -398,7 +398,7 @@ def test_speaks_to_a_real_lead_while_the_script_is_typed(browse, mia):
     page = answer.content.decode()
     assert "Hi Person 1 &lt;b&gt;" in page
     assert "None of the leads looked at has a column {{plan}}" in page.replace("&#x7B;", "{")
-    assert "Nothing names Acme Dental" in page
+    assert "name Acme Dental: say at the start who is calling" in page
     assert "Retell counts each minute" in page
     assert page.lstrip().startswith("<section")
 
