@@ -9,17 +9,14 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
-from websockets.typing import Origin
 
 from bench.dispatch import Retell, prepare
+from bench.rig.pages import Page
 from bench.rig.servers import supervisor
 from deploy.runs import free_port, is_ok
 from deploy.site import Sandbox, Site
@@ -29,43 +26,6 @@ if TYPE_CHECKING:
 
 STEADY_SECONDS = 3.0  # a page that hears nothing for so long while calls ring doesn't stand
 LOOK_SECONDS = 0.5
-
-
-@dataclass
-class Page:
-    """An open page: when it heard something, and whether its socket was ever closed on it."""
-
-    url: str
-    cookie: str
-    heard_at: list[float] = field(default_factory=list)
-    closed: int = 0
-    last: str = ""
-    is_over: bool = False
-
-    def watch(self) -> None:
-        """Listen until told to stop; reconnect as the page's own script does."""
-        headers = {"Cookie": self.cookie}
-        origin = self.url.replace("ws://", "http://").split("/ws/")[0]
-        while not self.is_over:
-            try:
-                with connect(self.url, additional_headers=headers, origin=Origin(origin)) as socket:
-                    self._listen(socket)
-            except (ConnectionClosed, OSError):
-                self.closed += not self.is_over
-                time.sleep(LOOK_SECONDS)
-
-    def _listen(self, socket: Any) -> None:
-        while not self.is_over:
-            try:
-                self.last = str(socket.recv(timeout=LOOK_SECONDS))
-            except TimeoutError:
-                continue
-            self.heard_at.append(time.monotonic())
-
-    def longest_silence(self, *, start: float, end: float) -> float:
-        """Return the longest time without news between two instants, in seconds."""
-        inside = [start, *(at for at in self.heard_at if start < at < end), end]
-        return max(later - earlier for earlier, later in pairwise(inside))
 
 
 @dataclass

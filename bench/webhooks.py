@@ -18,7 +18,7 @@ from bench.rig.company import ROWS_A_SECOND, importing, prepare_import
 from bench.rig.deliveries import KB, requests
 from bench.rig.load import saturate
 from bench.rig.servers import LOAD_CORE, apart, supervisor
-from bench.rig.subjects import KEY, PATH, SIZES, start_subjects
+from bench.rig.subjects import KEY, PATH, SIZES, start_live, start_subjects
 from deploy.gate import PRODUCTION
 from deploy.supervisor import Program
 
@@ -114,8 +114,9 @@ class Bench:
         names = [f"call_{number:032x}" for number in range(first, first + count)]
         load = requests(count, path=PATH, host="127.0.0.1", key=KEY.encode(), start=first)
         pairs = list(zip(load, names, strict=True))
+        live_port = start_live(self.watcher)
         port = self.product.server.port
-        delays = effects.page_delays(port, self.session, pairs, self.database)
+        delays = effects.page_delays(port, live_port, self.session, pairs, self.database)
         self.product.acknowledged += count
         self.effects.page_p95_ms = delays[int(len(delays) * 0.95)]
 

@@ -9,21 +9,28 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bench.rig.load import stream
+from bench.rig.pages import open_socket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from websockets.sync.client import ClientConnection
 
     from bench.rig.load import Outcome
 
 BURST_SECONDS = 2.0
 LONGEST_SECONDS = 120.0
 POLL_SECONDS = 0.02
-RINGING = b'data-status="registered"'  # once it has ended, a call's page shows what it came to
+PAGE_SECONDS = 20.0
+# What a call's page shows of it; once it has ended, that is what it came to.
+STATE, RINGING = 'id="call-state"', 'data-status="registered"'
 
 
 @dataclass
@@ -72,22 +79,44 @@ async def burst(
 
 
 def page_delays(
-    port: int, session: str, deliveries: Sequence[tuple[bytes, str]], database: Path
+    port: int, live_port: int, session: str, deliveries: Sequence[tuple[bytes, str]], database: Path
 ) -> list[float]:
-    """Deliver one after the other; return in ms how soon the call's page showed each end."""
+    """Deliver one after the other; return in ms how soon the call's open page was told of each end."""
     delays = []
     for request, provider_call_id in deliveries:
-        page = f"/app/calls/{_call_id(database, provider_call_id)}/"
-        head, _, body = request.partition(b"\r\n\r\n")
-        lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-        path = head.split()[1].decode()
-        if RINGING not in _seen(port, page, session):
-            raise SystemExit(f"{page} doesn't say that the call rings.")
-        began = time.monotonic()
-        _ask(port, "POST", path, dict(lines), body)
-        _wait(lambda: RINGING not in _seen(port, page, session))  # noqa: B023 # at once
-        delays.append((time.monotonic() - began) * 1000)
+        page = f"/ws/app/calls/{_call_id(database, provider_call_id)}/"
+        with open_socket(
+            f"ws://127.0.0.1:{live_port}{page}", cookie=f"sessionid={session}"
+        ) as socket:
+            if not _hears(socket, lambda news: RINGING in news):
+                raise SystemExit(f"{page} doesn't say that the call rings.")
+            began = time.monotonic()
+            _deliver(port, request)
+            if not _hears(socket, lambda news: STATE in news and RINGING not in news):
+                raise SystemExit(f"{page} never heard that the call has ended.")
+            delays.append((time.monotonic() - began) * 1000)
     return sorted(delays)
+
+
+def _hears(socket: ClientConnection, is_it: Callable[[str], bool]) -> bool:
+    deadline = time.monotonic() + PAGE_SECONDS
+    while (left := deadline - time.monotonic()) > 0:
+        with suppress(TimeoutError):
+            if is_it(str(socket.recv(timeout=left))):
+                return True
+    return False
+
+
+def _deliver(port: int, request: bytes) -> None:
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    path = head.split()[1].decode()
+    peer = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    peer.request("POST", path, body=body, headers=dict(lines))
+    status = peer.getresponse().status
+    peer.close()
+    if status != HTTPStatus.NO_CONTENT:
+        raise SystemExit(f"POST {path} answered {status}.")
 
 
 def applied_events(database: Path) -> int:
@@ -98,23 +127,6 @@ def wait_for_drain(database: Path) -> None:
     """Return once nothing waits for the drain."""
     waiting = "select count(*) from webhooks_webhookevent where status = 'pending'"
     _wait(lambda: not _one(database, waiting))
-
-
-def _seen(port: int, page: str, session: str) -> bytes:
-    return _ask(
-        port, "GET", page, {"Cookie": f"sessionid={session}", "X-Forwarded-Proto": "https"}, b""
-    )
-
-
-def _ask(port: int, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    peer = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    peer.request(method, path, body=body or None, headers=dict(headers))
-    answer = peer.getresponse()
-    content = answer.read()
-    peer.close()
-    if answer.status >= 300:  # noqa: PLR2004
-        raise SystemExit(f"{method} {path} answered {answer.status}.")
-    return content
 
 
 def _call_id(database: Path, provider_call_id: str) -> str:

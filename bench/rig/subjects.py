@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.rig.deliveries import KB, MIXED_SIZES, requests
 from bench.rig.load import Outcome, saturate, stream
 from bench.rig.servers import Server, start_server
-from deploy.runs import free_port
+from deploy.runs import free_port, is_ok
 from deploy.supervisor import Program
 from deploy.valkey import Valkey
 
@@ -86,3 +86,12 @@ def start_subjects(watcher: Supervisor, folder: Path) -> tuple[Subject, Subject]
         watcher, "web", [*server, "convomono.wsgi:application"], port=port, health="/healthz"
     )
     return Subject("control", control, 0), Subject("product", web, 1 << 64)
+
+
+def start_live(watcher: Supervisor) -> int:
+    """Start the process of the open pages' sockets, as in production; return its port."""
+    port = free_port(0)
+    command = ["uvicorn", "convomono.asgi:application", f"--port={port}", "--log-level=warning"]
+    watcher.start(Program("live", [sys.executable, "-m", *command]))
+    watcher.wait_until(lambda: is_ok(f"http://127.0.0.1:{port}/healthz"), "live")
+    return port
