@@ -13,7 +13,7 @@ import orjson
 import structlog
 from django.db.models import Exists, OuterRef, Q
 
-from campaigns.models import Attempt
+from campaigns.models import Attempt, TrialCall
 from convomono.lib import clock
 from convomono.lib.db import insert_once
 from telephony.models import Call
@@ -121,12 +121,14 @@ def _silent(now: datetime) -> list[str]:
 
 
 def _longest_by_attempt(attempt_ids: Sequence[UUID | None]) -> dict[UUID | None, timedelta]:
+    """Return how long the calls of these attempts, or test calls, may last."""
     known = [pk for pk in attempt_ids if pk is not None]
     longest: dict[UUID | None, timedelta] = {}
     for start in range(0, len(known), _READ_AT_ONCE):
-        attempts = Attempt.objects.filter(pk__in=known[start : start + _READ_AT_ONCE])
-        for pk, seconds in attempts.values_list("pk", "held_seconds"):
-            longest[pk] = timedelta(seconds=seconds)
+        part = known[start : start + _READ_AT_ONCE]
+        for those in (Attempt.objects, TrialCall.objects):
+            rows = those.filter(pk__in=part).values_list("pk", "held_seconds")
+            longest |= {pk: timedelta(seconds=seconds) for pk, seconds in rows}
     return longest
 
 

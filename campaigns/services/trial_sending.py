@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts.models import Client
-from billing.services import void
+from billing.services import HoldResolved, hold, keep_holds, void
 from campaigns.dialling.gates import GateClosed, pass_gates
 from campaigns.dialling.placing import Overtaken, take_turn
 from campaigns.dialling.wording import reasons
@@ -90,6 +91,8 @@ def record_trial_placed(*, trial: TrialCall, provider_call_id: str, now: datetim
         TrialCall.objects.filter(known, pk=trial.pk).update(
             status=_Status.PLACED, call_id=call.pk, error=""
         )
+        # The platform is asked about a silent call by when we heard of it, which may be long after its sending.
+        keep_holds(attempt_ids=[trial.pk], max_call_seconds=_longest_seconds(trial), now=now)
         live.changed(client_id=trial.client_id)
         return call
 
@@ -151,6 +154,13 @@ def _take_when_allowed(trial: TrialCall, *, stopped: str, is_sandbox: bool, now:
         except (_Forbidden, GateClosed):
             _refuse(trial, stopped, now)
             return False
+        except HoldResolved:
+            _refuse(
+                trial,
+                _("It waited too long, so its minutes were given back. Ask for it again."),
+                now,
+            )
+            return False
         except (Overtaken, IntegrityError):
             continue  # somebody has just dialled the person, or made the first gate: look again
     return False
@@ -170,7 +180,19 @@ def _take(trial: TrialCall, candidate: Candidate, now: datetime) -> bool:
     taken = rows.update(status=_Status.DIALLING, sent_at=now)
     if taken:
         take_turn(candidate, attempt_id=trial.pk, now=now)
+        # Its seconds are still set aside, and from now on as long as this call may last.
+        hold(
+            attempt_id=trial.pk,
+            batch_call_id=trial.pk,
+            max_call_seconds=_longest_seconds(trial),
+            now=now,
+        )
     return bool(taken)
+
+
+def _longest_seconds(trial: TrialCall) -> int:
+    longest: int = trial.request["max_call_duration_ms"] // 1000
+    return longest
 
 
 def _refuse(trial: TrialCall, sentence: str, now: datetime) -> bool:

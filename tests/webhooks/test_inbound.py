@@ -12,6 +12,7 @@ from leads.models import Lead, Suppression
 from leads.services import lift_suppression
 from telephony.models import Call, PhoneNumber
 from tests.campaigns.dialling.conftest import statuses
+from tests.campaigns.test_trial_calls import ask, send
 from tests.factories.campaigns import TESTS, make_lead
 from tests.factories.telephony import PhoneNumberFactory, VoiceAgentFactory
 from tests.factories.webhooks import delivery
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from accounts.models import Client
+    from accounts.models import Client, User
     from campaigns.models import BatchCall
     from tests.campaigns.dialling.conftest import Rig
 
@@ -133,6 +134,16 @@ class TestWhoAsksNotToBeCalled:
         assert Call.objects.get().outcome_class == "human"
         assert not Suppression.objects.exists()
         assert statuses(launched) == {"queued": 2}
+
+    def test_is_nobody_who_tries_a_campaign_out(
+        self, launched: BatchCall, mia: User, rig: Rig, now: datetime
+    ):
+        trial = ask(launched.campaign, mia, now=now)
+        assert send(trial, rig.retell, now)
+        (call_id,) = rig.retell.placed
+        tell(delivery("call_ended", call_id=call_id, attempt_id=trial.pk, **OVER), now)
+        assert Call.objects.get().disconnection_reason == "user_requested_dnc"
+        assert not Suppression.objects.exists()
 
     @pytest.mark.parametrize("shuffle", [None, 1, 2])
     def test_is_told_the_same_by_a_rebuild(
