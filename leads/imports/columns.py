@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.imports.cells import country_of
 from leads.imports.places import is_state
-from leads.imports.source import is_like_phone
+from leads.imports.source import FEWEST_DIGITS, is_like_phone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,6 +71,7 @@ _SYNONYMS: dict[str, str] = {
     "external_id": "id externalid leadid contactid crmid recordid customerid reference ref",
 }
 _PHONES = ("phone_number", "phone_2", "phone_3")
+_TEXTS = frozenset({"full_name", "first_name", "last_name", "company"})
 _BY_NAME = {word: field for field, words in _SYNONYMS.items() for word in words.split()}
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 _ENOUGH = 0.6  # of a column's samples
@@ -107,8 +108,8 @@ def guess_mapping(
     Return the likeliest meaning of each column; a column is given away once.
 
     What the client chose for the same header the last time wins, then its `habits`: what it took a
-    column of that name (`plain`) for in other files. Columns whose names begin with
-    "_" are ours, from an error file, and mean nothing.
+    column of that name (`plain`) for in other files; then what stands in the column, where that can't be
+    what its name says. Columns whose names begin with "_" are ours, from an error file, and mean nothing.
     """
     if remembered is not None:
         return {
@@ -118,16 +119,28 @@ def guess_mapping(
         }
     fields: dict[str, int] = {}
     for place, name in enumerate(found["header"]):
-        known = (habits or {}).get(plain(name)) or _BY_NAME.get(plain(name))
-        field = None if name.startswith("_") else known
+        field = None
+        if not name.startswith("_"):
+            field = (habits or {}).get(plain(name)) or _named(found, place)
         if field in _PHONES and field in fields:
             field = _next_phone(found, place, fields)  # "Phone" and "Mobile": both are the person's
         if field and field not in fields:
             fields[field] = place
     if "first_name" in fields:
         fields.pop("full_name", None)
+    _promote_phones(found, fields)
     _guess_by_values(found, fields)
     return {"fields": fields, "variables": _for_variables(found["header"], variables)}
+
+
+def _named(found: Detected, place: int) -> str | None:
+    """Return what a column's name says it is, unless numbers or addresses stand where words should."""
+    field = _BY_NAME.get(plain(found["header"][place]))
+    return None if field in _TEXTS and _share(found, place, _is_no_text) >= _SURE else field
+
+
+def _is_no_text(cell: str) -> bool:
+    return is_like_phone(cell) or _EMAIL.match(cell) is not None
 
 
 def _next_phone(found: Detected, place: int, fields: Mapping[str, int]) -> str | None:
@@ -189,6 +202,25 @@ def _for_variables(header: Sequence[str], variables: Sequence[str]) -> dict[str,
     }
 
 
+def _promote_phones(found: Detected, fields: dict[str, int]) -> None:
+    """Put those columns first that are named as phones and hold numbers: "Home Phone" may be the only one."""
+    places = [fields[name] for name in _PHONES if name in fields]
+    good = [place for place in places if _share(found, place, is_like_phone) >= _ENOUGH]
+    first = fields.get("phone_number")
+    if not good or (first is not None and (first in good or not _is_short(found, first))):
+        return
+    for name in _PHONES:
+        fields.pop(name, None)
+    others = [place for place in places if place not in good and place != first]
+    fields.update(zip(_PHONES, [*good, *others], strict=False))
+
+
+def _is_short(found: Detected, place: int) -> bool:
+    """Tell whether a column says something, and never as many digits as a phone has: the number of a house."""
+    cells = [row[place] for row in found["samples"] if place < len(row) and row[place]]
+    return bool(cells) and all(sum(map(str.isdigit, cell)) < FEWEST_DIGITS for cell in cells)
+
+
 def _guess_by_values(found: Detected, fields: dict[str, int]) -> None:
     taken = set(fields.values())
     free = [
@@ -201,8 +233,8 @@ def _guess_by_values(found: Detected, fields: dict[str, int]) -> None:
         share, place = max(shares, default=(0.0, 0))
         if share >= _ENOUGH:
             fields["phone_number"] = -place
-        elif "phone_2" in fields:  # a list of work numbers alone
-            fields["phone_number"] = fields.pop("phone_2")
+        elif named := next((name for name in _PHONES if name in fields), ""):
+            fields["phone_number"] = fields.pop(named)  # spoilt ones: each row says how
     for field, looks_right in _BY_VALUE.items():
         taken = set(fields.values())
         shares = [(_share(found, place, looks_right), -place) for place in free]
