@@ -794,7 +794,7 @@ STEPS = (8, 8, 8, 12, 12, 16, 16, 25, 25, 50)
 
 
 @pytest.mark.load
-@pytest.mark.parametrize(("part", "steps"), enumerate(STEPS, start=10))
+@pytest.mark.parametrize(("part", "steps"), list(enumerate(STEPS, start=10)))
 @pytest.mark.django_db
 def test_agrees_with_an_independent_model_for_long(part, steps):
     run(examples=1000, steps=steps, part=part)
