@@ -129,6 +129,7 @@ agency_face: tuple[list[URLPattern], str] = (
         path("live/clients/<uuid:client_id>/stop/", stops.stop_client, name="stop-client"),
         path("live/clients/<uuid:client_id>/resume/", stops.resume_client, name="resume-client"),
         path("live/calls/<uuid:call_id>/end/", stops.call_end, name="call-end"),
+        path("calls/<uuid:call_id>/suppress/", calls.agency_call_suppress, name="call-suppress"),
         path("rules/", calling_rules.rule_list, name="rule-list"),
         path("rules/<str:rule_id>/", calling_rules.rule_detail, name="rule-detail"),
         path("rules/<str:rule_id>/review/", calling_rules.rule_review, name="rule-review"),

@@ -128,7 +128,7 @@ class CallPage:
     timeline: list[Moment]
     answers: list[Answer]
     corrections: list[tuple[str, str]]  # what a person may say that it was; empty if nothing
-    is_suppressed: bool
+    listed_level: str  # of the widest do-not-call list that the number is on; empty if on none
     row: CallRow
     earlier: list[CallRow]  # the other calls with this person, newest first
     shows_speech: bool  # what is said is shown while it is said
@@ -170,7 +170,7 @@ def call_page(call: Call, *, now: datetime) -> CallPage:
         timeline=_timeline(call, attempt, line.created_at if line else None),
         answers=_answers(detail),
         corrections=_corrections(call),
-        is_suppressed=bool(listed),
+        listed_level=str(listed.get(call.person_number, "")),
         row=call_rows([call], now=now)[0],
         earlier=call_rows(_others(call), now=now),
         shows_speech=campaign is not None and shows_speech(campaign),

@@ -12,7 +12,15 @@ from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
+from accounts.access import (
+    agency_permission,
+    can_manage,
+    client_manager,
+    client_viewer,
+    get_or_404,
+    get_visible_or_404,
+)
+from accounts.acting import SESSION_KEY
 from campaigns.forms.lists import CallFilterForm
 from campaigns.forms.shares import ShareForm
 from campaigns.models import CallShare, Campaign
@@ -22,6 +30,7 @@ from campaigns.services.call_shares import MOST_OPEN, token_of
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
+from leads.models import Suppression
 from leads.services import suppress
 from telephony.models import Call
 
@@ -30,7 +39,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
-    from accounts.access import ClientRequest
+    from accounts.access import ClientRequest, UserRequest
+    from accounts.models import User
 
 MOST_CAMPAIGNS = 200
 
@@ -63,7 +73,12 @@ def call_detail(request: ClientRequest, call_id: UUID) -> HttpResponse:
     call = get_visible_or_404(request, Call.objects.all(), call_id)
     page = call_page(call, now=clock.now())
     may_manage = can_manage(request.user)
-    context = {"page": page, "may_manage": may_manage}
+    context = {
+        "page": page,
+        "may_manage": may_manage,
+        "may_list_for_all": page.listed_level != Suppression.Level.AGENCY
+        and hasattr(request, "acting"),
+    }
     if may_manage:
         context |= {"share_form": ShareForm(), "shares": _shares(request, call)}
     return render_page(request, "campaigns/call_detail.html", context, partial="call-page")
@@ -84,18 +99,34 @@ def _shares(request: ClientRequest, call: Call) -> list[tuple[CallShare, str]]:
 @require_POST
 def call_suppress(request: ClientRequest, call_id: UUID) -> HttpResponse:
     call = get_visible_or_404(request, Call.objects.all(), call_id)
+    _suppress(call, level=Suppression.Level.CLIENT, actor=request.user)
+    messages.success(request, _("Nobody at your company will call this number again."))
+    return redirect("campaigns:call-detail", call.pk)
+
+
+@agency_permission("manage_campaigns")
+@require_POST
+def agency_call_suppress(request: UserRequest, call_id: UUID) -> HttpResponse:
+    """Put the number of a call on the agency's list; whoever works as a client comes back to its page."""
+    call = get_or_404(Call.objects.all(), call_id)
+    _suppress(call, level=Suppression.Level.AGENCY, actor=request.user)
+    messages.success(request, _("Nobody calls this number any more, for any client."))
+    if SESSION_KEY in request.session:
+        return redirect("campaigns:call-detail", call.pk)
+    return redirect("agency-leads:entry-list")
+
+
+def _suppress(call: Call, *, level: Suppression.Level, actor: User) -> None:
     if not call.person_number:
         raise Http404
     suppress(
-        level="client",
+        level=level,
         client_id=call.client_id,
         campaign_id=None,
         phone_number=call.person_number,
-        source="person",
+        source=Suppression.Source.PERSON,
         reason=_("From the page of a call"),
         call_id=call.pk,
-        actor=request.user,
+        actor=actor,
         now=clock.now(),
     )
-    messages.success(request, _("Nobody at your company will call this number again."))
-    return redirect("campaigns:call-detail", call.pk)

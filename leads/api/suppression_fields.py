@@ -25,13 +25,18 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
         return None if entry.is_erased else entry.phone_number
 
 
-class SuppressionWriteSerializer(serializers.Serializer[Any]):
-    """A number that must not be called any more; with `campaign_id`, for that campaign alone."""
+class AgencyEntryWriteSerializer(serializers.Serializer[Any]):
+    """A number that must not be called any more, for any client."""
 
     phone_number = serializers.CharField(max_length=40)
     country = serializers.RegexField("^[A-Z]{2}$", default="US")
-    campaign_id = serializers.UUIDField(required=False)
     reason = serializers.CharField(max_length=200)
+
+
+class SuppressionWriteSerializer(AgencyEntryWriteSerializer):
+    """A number that must not be called any more; with `campaign_id`, for that campaign alone."""
+
+    campaign_id = serializers.UUIDField(required=False)
 
 
 class LiftSerializer(serializers.Serializer[Any]):

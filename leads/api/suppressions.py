@@ -1,4 +1,4 @@
-"""The do-not-call list for programs: reading, adding, lifting."""
+"""The do-not-call lists, a client's and the agency's, for programs: reading, adding, lifting."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from rest_framework.response import Response
 
 from accounts.access import get_or_404
 from accounts.api.pagination import NewestFirst
-from accounts.api.permissions import ClientFace
+from accounts.api.permissions import AgencyFace, ClientFace
 from convomono.lib import clock
 from convomono.lib.phone import NumberRefused, parse_number
 from leads.api.suppression_fields import (
+    AgencyEntryWriteSerializer,
     LiftSerializer,
     SuppressionSerializer,
     SuppressionWriteSerializer,
@@ -44,10 +45,6 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z")
 _NO_NUMBER = {"phone_missing", "phone_damaged", "phone_too_short", "phone_too_long"}
 
 
-def _own(request: Request) -> QuerySet[Suppression]:
-    return Suppression.objects.filter(client=cast("User", request.user).client)
-
-
 def _asked_number(text: str, country: str) -> str:
     """
     Return the number in the query string in E.164.
@@ -66,16 +63,51 @@ def _asked_number(text: str, country: str) -> str:
         raise ValidationError({"phone_number": [refused.reason]}, refused.reason) from refused
 
 
-class SuppressionList(generics.ListAPIView[Suppression]):
-    """Your do-not-call entries, the newest first."""
+def _e164(data: dict[str, Any]) -> str:
+    try:
+        return parse_number(data["phone_number"], data["country"]).e164
+    except NumberRefused as refused:
+        raise ValidationError({"phone_number": [refused.reason]}, refused.reason) from refused
+
+
+class _ClientsOwn:
+    """A client's lists, for its people and keys."""
 
     permission_classes = [ClientFace]
+    request: Request
+
+    def entries(self) -> QuerySet[Suppression]:
+        return Suppression.objects.filter(client_id=_client_id(self.request))
+
+
+def _client_id(request: Request) -> UUID:
+    client_id = cast("User", request.user).client_id
+    assert client_id is not None  # the permission asks for a client's person
+    return client_id
+
+
+class _AgencysOwn:
+    """The agency's list, which holds for every client."""
+
+    permission_classes = [AgencyFace]
+    agency_permission = "manage_campaigns"
+
+    def entries(self) -> QuerySet[Suppression]:
+        return Suppression.objects.filter(level=Suppression.Level.AGENCY)
+
+
+class _EntryList(generics.ListAPIView[Suppression]):
+    """Entries, the newest first; one number's if it is asked for."""
+
     serializer_class = SuppressionSerializer
     pagination_class = NewestFirst
     queryset = Suppression.objects.none()
 
+    def entries(self) -> QuerySet[Suppression]:
+        raise NotImplementedError
+
     def get_queryset(self) -> QuerySet[Suppression]:
-        rows, asked = _own(self.request), self.request.query_params
+        rows, asked = self.entries(), self.request.query_params
         if "phone_number" in asked:
             number = _asked_number(asked["phone_number"], asked.get("country", "US"))
             rows = rows.filter(phone_number__in=[number, *hashed_numbers(number)])
@@ -85,53 +117,74 @@ class SuppressionList(generics.ListAPIView[Suppression]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
+
+class SuppressionList(_ClientsOwn, _EntryList):
+    """Your do-not-call entries, the newest first."""
+
     @extend_schema(request=SuppressionWriteSerializer, responses={201: SuppressionSerializer})
     def post(self, request: Request) -> Response:
         """Put a number on your list; it works at once. A second time changes nothing."""
         sent = SuppressionWriteSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        user, data = cast("User", request.user), sent.validated_data
+        data, client_id = sent.validated_data, _client_id(request)
         campaign_id = data.get("campaign_id")
-        if campaign_id and str(campaign_id) not in dict(campaigns().choices(_client_id(user))):
+        if campaign_id and str(campaign_id) not in dict(campaigns().choices(client_id)):
             raise Http404
-        try:
-            number = parse_number(data["phone_number"], data["country"]).e164
-        except NumberRefused as refused:
-            raise ValidationError({"phone_number": refused.reason}, refused.reason) from refused
-        row = suppress(
-            level=Suppression.Level.CAMPAIGN if campaign_id else Suppression.Level.CLIENT,
-            client_id=user.client_id,
-            campaign_id=campaign_id,
-            phone_number=number,
-            source=Suppression.Source.API,
-            reason=data["reason"],
-            actor=user,
-            now=clock.now(),
-        )
-        return Response(SuppressionSerializer(row).data, status=201)
+        level = Suppression.Level.CAMPAIGN if campaign_id else Suppression.Level.CLIENT
+        return _put(request, data, level=level, client_id=client_id, campaign_id=campaign_id)
 
 
-def _client_id(user: User) -> UUID:
-    assert user.client_id is not None  # the permission asks for a client's person
-    return user.client_id
+class AgencyEntryList(_AgencysOwn, _EntryList):
+    """The agency's do-not-call entries, the newest first."""
+
+    @extend_schema(request=AgencyEntryWriteSerializer, responses={201: SuppressionSerializer})
+    def post(self, request: Request) -> Response:
+        """Put a number on the agency's list; nobody calls it for any client. A second time changes nothing."""
+        sent = AgencyEntryWriteSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        level = Suppression.Level.AGENCY
+        return _put(request, sent.validated_data, level=level, client_id=None, campaign_id=None)
 
 
-class SuppressionDetail(generics.GenericAPIView[Suppression]):
+def _put(
+    request: Request,
+    data: dict[str, Any],
+    *,
+    level: Suppression.Level,
+    client_id: UUID | None,
+    campaign_id: UUID | None,
+) -> Response:
+    row = suppress(
+        level=level,
+        client_id=client_id,
+        campaign_id=campaign_id,
+        phone_number=_e164(data),
+        source=Suppression.Source.API,
+        reason=data["reason"],
+        actor=cast("User", request.user),
+        now=clock.now(),
+    )
+    return Response(SuppressionSerializer(row).data, status=201)
+
+
+class _EntryDetail(generics.GenericAPIView[Suppression]):
     """One entry."""
 
-    permission_classes = [ClientFace]
     serializer_class = SuppressionSerializer
     queryset = Suppression.objects.none()
+
+    def entries(self) -> QuerySet[Suppression]:
+        raise NotImplementedError
 
     @extend_schema(responses=SuppressionSerializer)
     def get(self, request: Request, suppression_id: UUID) -> Response:
         """Read one entry."""
-        return Response(SuppressionSerializer(get_or_404(_own(request), suppression_id)).data)
+        return Response(SuppressionSerializer(get_or_404(self.entries(), suppression_id)).data)
 
     @extend_schema(request=LiftSerializer, responses={204: None})
     def delete(self, request: Request, suppression_id: UUID) -> Response:
         """Take the number off, with the reason; it may be called again."""
-        row = get_or_404(_own(request), suppression_id)
+        row = get_or_404(self.entries(), suppression_id)
         sent = LiftSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         lift_suppression(
@@ -141,3 +194,11 @@ class SuppressionDetail(generics.GenericAPIView[Suppression]):
             now=clock.now(),
         )
         return Response(status=204)
+
+
+class SuppressionDetail(_ClientsOwn, _EntryDetail):
+    """One entry of yours."""
+
+
+class AgencyEntryDetail(_AgencysOwn, _EntryDetail):
+    """One entry of the agency's list."""

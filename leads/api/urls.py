@@ -27,4 +27,11 @@ client_api: list[URLPattern] = [
         name="suppression-detail",
     ),
 ]
-admin_api: list[URLPattern] = []
+admin_api: list[URLPattern] = [
+    path("suppressions/", suppressions.AgencyEntryList.as_view(), name="suppression-list"),
+    path(
+        "suppressions/<uuid:suppression_id>/",
+        suppressions.AgencyEntryDetail.as_view(),
+        name="suppression-detail",
+    ),
+]

@@ -320,6 +320,9 @@ ROUTES: dict[str, Gate] = {
     "api-admin:payment-list": "view_finance",
     "api-admin:invoice-list": "view_finance",
     "api-admin:statement-list": "view_finance",
+    "api-admin:suppression-list": "manage_campaigns",
+    "api-admin:suppression-detail": "manage_campaigns",
+    "agency-campaigns:call-suppress": "manage_campaigns",
     "api-admin:report-list": "view_finance",
     "api-admin:report-detail": "view_finance",
 }

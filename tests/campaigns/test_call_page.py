@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from accounts.models import User
 from billing.models import Transaction
 from campaigns.queries.call_words import charge_sentence, latency_sentence, transfer_sentence
 from campaigns.queries.transcripts import Turn, loose_passages, script_of
+from leads.models import Suppression
 from telephony.models import Call, CallDetail, CallLookup
 from tests.campaigns.test_live_pages import make_call
 from tests.factories.campaigns import enrol, launch, make_ready, run_batch
+from tests.factories.leads import SuppressionFactory
 
 if TYPE_CHECKING:
+    from django.test import Client as Browser
+
+    from accounts.models import Client
     from telephony.lookups import Passage
 
 SAID = [
@@ -191,3 +197,55 @@ class TestWords:
     @pytest.mark.parametrize("told", [{}, {"e2e": 3}, {"e2e": {}}, {"e2e": {"p50": "1"}}])
     def test_leave_out_pauses_that_nobody_told(self, told):
         assert latency_sentence(told) == ""
+
+
+@pytest.fixture
+def at_work(browse: Any, bob: User, mia: User, acme: Client) -> Browser:
+    """Bob's browser: he may work on campaigns, and works as Mia."""
+    User.objects.filter(pk=bob.pk).update(manage_campaigns=True)
+    bob.refresh_from_db()
+    browser: Browser = browse(bob)
+    asked = {"acted_for": mia.pk, "reason": "A complaint", "minutes": 30}
+    assert browser.post(f"/agency/clients/{acme.pk}/act/", asked).status_code == 302
+    return browser
+
+
+def test_lets_the_agency_list_the_number_of_a_call_for_every_client(
+    at_work: Browser, call: Call
+) -> None:
+    address = f"/agency/calls/{call.pk}/suppress/"
+    page = at_work.get(f"/app/calls/{call.pk}/").text
+    assert f'action="{address}"' in page
+
+    answers = [at_work.post(address) for _twice in range(2)]
+
+    assert {one["Location"] for one in answers} == {f"/app/calls/{call.pk}/"}
+    entry = Suppression.objects.get()
+    assert (entry.level, entry.client, entry.phone_number) == ("agency", None, call.person_number)
+    assert (entry.call_id, entry.added_by_email) == (call.pk, "bob@convomono.test")
+    after = at_work.get(answers[0]["Location"]).text
+    assert "Nobody calls this number any more, for any client." in after
+    assert "On the do-not-call list" in after
+    assert address not in after
+
+
+def test_offers_the_agencys_list_beside_the_clients_own(
+    at_work: Browser, browse: Any, mia: User, call: Call
+) -> None:
+    SuppressionFactory.create(client=call.client, phone_number=call.person_number)
+
+    page = at_work.get(f"/app/calls/{call.pk}/").text
+
+    assert "On the do-not-call list" in page
+    assert f"/agency/calls/{call.pk}/suppress/" in page
+    assert "/agency/" not in browse(mia).get(f"/app/calls/{call.pk}/").text
+    assert browse(mia).post(f"/agency/calls/{call.pk}/suppress/").status_code == 403
+
+
+def test_leads_whoever_works_for_no_client_to_the_agencys_list(
+    browse: Any, root: User, call: Call
+) -> None:
+    answer = browse(root).post(f"/agency/calls/{call.pk}/suppress/")
+
+    assert answer["Location"] == "/agency/do-not-call/"
+    assert Suppression.objects.get().level == "agency"

@@ -1,4 +1,4 @@
-"""Asking for one number of the do-not-call list by program."""
+"""The do-not-call lists for programs: asking for one number, and the agency's list."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from audit.models import AuditLog
+from leads.models import Suppression
 from leads.services.suppressions import hashed_numbers
 from tests.factories.leads import SuppressionFactory
 
@@ -89,3 +91,77 @@ def test_says_that_it_is_no_number(
 
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
     assert answer.json()["fields"] == {"phone_number": [reason]}
+
+
+AGENCY = "/api/v1/admin/suppressions/"
+JSON = {"content_type": "application/json"}
+
+
+@pytest.fixture
+def clerk(bob: User) -> User:
+    """An admin who may work on campaigns and leads."""
+    bob.manage_campaigns = True
+    bob.save()
+    return bob
+
+
+def test_keeps_the_agencys_list_for_its_people(
+    browse: Callable[[User], Browser], clerk: User, acme: Client
+) -> None:
+    SuppressionFactory.create(client=acme, phone_number=NUMBER)
+    browser, body = browse(clerk), {"phone_number": "(212) 555-0101", "reason": "Complaint"}
+
+    answers = [browser.post(AGENCY, body, **JSON) for _twice in range(2)]
+
+    made = answers[0].json()
+    assert [one.status_code for one in answers] == [201, 201]
+    assert (made["level"], made["phone_number"], made["source"]) == ("agency", NUMBER, "api")
+    assert answers[1].json() == made
+    assert [one["suppression_id"] for one in browser.get(AGENCY).json()["results"]] == [
+        made["suppression_id"]
+    ]
+    found = browser.get(f"{AGENCY}?phone_number=2125550101").json()["results"]
+    assert found == [made]
+    assert browser.get(f"{AGENCY}?phone_number=2125550102").json()["results"] == []
+
+    one = f"{AGENCY}{made['suppression_id']}/"
+    assert browser.get(one).json() == made
+    assert browser.delete(one, {}, **JSON).json()["fields"].keys() == {"reason"}
+    assert browser.delete(one, {"reason": "A mistake"}, **JSON).status_code == 204
+    assert browser.get(one).status_code == 404
+    assert Suppression.objects.get().client == acme
+    actions = AuditLog.objects.order_by("created_at", "pk").values_list("action", "details")
+    assert [(action, details["reason"]) for action, details in actions] == [
+        ("number.suppressed", "Complaint"),
+        ("suppression.lifted", "A mistake"),
+    ]
+
+
+def test_lifts_no_clients_entry_by_the_agencys_address(
+    browse: Callable[[User], Browser], clerk: User, acme: Client
+) -> None:
+    entry = SuppressionFactory.create(client=acme)
+
+    answer = browse(clerk).delete(f"{AGENCY}{entry.pk}/", {"reason": "Ours now"}, **JSON)
+
+    assert answer.status_code == 404
+    assert Suppression.objects.get() == entry
+
+
+def test_says_what_is_wrong_with_a_number_for_the_agencys_list(
+    browse: Callable[[User], Browser], clerk: User
+) -> None:
+    answer = browse(clerk).post(AGENCY, {"phone_number": "12", "reason": "x"}, **JSON)
+
+    assert (answer.status_code, answer.json()["fields"]) == (
+        400,
+        {"phone_number": ["phone_too_short"]},
+    )
+
+
+def test_keeps_out_clients_and_admins_without_the_permission(
+    browse: Callable[[User], Browser], bob: User, alice: User
+) -> None:
+    for person in (bob, alice):
+        assert browse(person).get(AGENCY).status_code == 403
+        assert browse(person).post(AGENCY, {}, **JSON).status_code == 403
