@@ -21,7 +21,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
 # The sharp ones first; histories last.
@@ -36,6 +36,7 @@ TESTS = (
     "differences",
     "hours",
     "repayments",
+    "settling",
     "histories",
 )
 # Threads can't see a database in memory of a forked process; one part of the histories is enough.
@@ -71,7 +72,7 @@ class Mutant:
 
 HOLDS, LEDGER, RESERVATIONS = "services/holds", "ledger", "services/reservations"
 UNDER, REPAYMENTS = "services/undercharges", "services/repayments"
-UNUSED = "services/unused"
+UNUSED, SETTLING = "services/unused", "services/settling"
 PAYMENTS, REFUNDS, RULES, LOTS = "services/payments", "services/refunds", "rules", "lots"
 MUTANTS = (
     Mutant(LEDGER, "if delta < 0}", "if delta < -(10**9)}"),
@@ -122,6 +123,35 @@ MUTANTS = (
     Mutant(HOLDS, 'raise KeyReused("The attempt belongs to another launch.")', "pass"),
     Mutant(HOLDS, 'raise KeyReused("The attempt was billed for another call.")', "pass"),
     Mutant(HOLDS, "if taken.free:", "if False:"),
+    Mutant(SETTLING, ", status=_Status.HELD)", ")"),
+    Mutant(SETTLING, "if ended.was_placed:", "if True:"),
+    Mutant(SETTLING, "is_machine=ended.is_machine", "is_machine=False"),
+    Mutant(SETTLING, "used > row.seconds or", ""),
+    Mutant(SETTLING, "row.reservation.status != Reservation.Status.OPEN:", "False:"),
+    Mutant(SETTLING, "if wallet.debt_seconds:", "if False:"),
+    Mutant(SETTLING, "if one.charge.billed_seconds]", "]"),
+    Mutant(SETTLING, "if resolved != len(self._settled):", "if False:"),
+    Mutant(SETTLING, 'deltas["held"] -= one', 'deltas["held"] += one'),
+    Mutant(SETTLING, 'deltas["posted"] += posted', 'deltas["posted"] += one.hold.seconds'),
+    Mutant(SETTLING, 'deltas["charged"] += posted', 'deltas["charged"] += 0'),
+    Mutant(SETTLING, "+= one.charge.client_cost_micros", "+= posted"),
+    Mutant(SETTLING, 'deltas["free"] += one.hold.seconds - posted', 'deltas["free"] += posted'),
+    Mutant(SETTLING, "only_open=True, ", ""),
+    Mutant(SETTLING, "_Status.POSTED if was_placed else _Status.VOIDED", "_Status.POSTED"),
+    Mutant(SETTLING, "_Status.POSTED if was_placed else _Status.VOIDED", "_Status.VOIDED"),
+    Mutant(SETTLING, "one.ended.call_id if was_placed else None", "one.ended.call_id"),
+    Mutant(SETTLING, '"posted_seconds": one.charge.billed_seconds', '"posted_seconds": 0'),
+    Mutant(SETTLING, "amount_micros=one.charge.client_cost_micros", "amount_micros=0"),
+    Mutant(LEDGER, "if told is not None or wallet.debt_seconds or", "if"),
+    Mutant(
+        LEDGER,
+        "for seq, line in enumerate(lines, wallet.seq + 1)",
+        "for seq, line in enumerate(lines, wallet.seq)",
+    ),
+    Mutant(LEDGER, "seq=wallet.seq + len(lines)", "seq=wallet.seq + 1"),
+    Mutant(LEDGER, 'F("reserved_seconds") - used', 'F("reserved_seconds")'),
+    Mutant(LEDGER, 'F("consumed_seconds") + used', 'F("consumed_seconds")'),
+    Mutant(LEDGER, "    for line in lines:\n        lots.follow(line, wallet)", "    pass"),
     Mutant(RESERVATIONS, "reservation.status != Reservation.Status.OPEN:", "False:"),
     Mutant(RESERVATIONS, "seconds=reservation.free_seconds", "seconds=0"),
     Mutant(RESERVATIONS, "free_seconds=0, held_seconds=0", "free_seconds=0"),
@@ -203,14 +233,20 @@ def source_of(mutant: Mutant) -> str:
 
 
 def infect(mutant: Mutant) -> None:
-    """Swap the code of the module's functions, wherever they were imported to."""
+    """Swap the code of the module's functions and methods, wherever they were imported to."""
     module = module_of(mutant)
     changed = dict(vars(module))
     exec(compile(mutant.applied(source_of(mutant)), str(module.__file__), "exec"), changed)
-    for name, function in vars(module).items():
-        mutated = changed[name]
-        if isinstance(function, FunctionType) and isinstance(mutated, FunctionType):
-            function.__code__ = mutated.__code__
+    _swap(vars(module), changed)
+
+
+def _swap(kept: Mapping[str, object], changed: Mapping[str, object]) -> None:
+    for name, mine in kept.items():
+        other = changed[name]
+        if isinstance(mine, FunctionType) and isinstance(other, FunctionType):
+            mine.__code__ = other.__code__
+        elif isinstance(mine, type) and isinstance(other, type) and mine is not other:
+            _swap(vars(mine), vars(other))
 
 
 class Trial:
