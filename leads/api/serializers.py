@@ -126,7 +126,7 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
     `dry_run` (the default) checks every row and waits for `commit/`; without it good rows are
     imported right after the check. `mapping` maps columns to fields or "{{variable}}"; what it leaves
     out is guessed as on the page, your earlier imports among what is looked at. `defaults` says what stands in for
-    empty script variables; `refused_lines` leaves out kinds of line. `consent_kind` "none" means that nobody agreed yet. With
+    empty script variables; `lost_plus` reads 447911123456 as +447911123456 (guessed if you don't say it); `refused_lines` leaves out kinds of line. `consent_kind` "none" means that nobody agreed yet. With
     `consent_by_row` only those agreed of whom a column has the day; kind "columns" is "express" with that.
     """
 
@@ -139,6 +139,7 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
     country = serializers.ChoiceField(COUNTRIES, default="US")
     duplicates = serializers.ChoiceField(["first", "last", "merge"], default="first")
     existing = serializers.ChoiceField(["fill", "overwrite", "skip"], default="fill")
+    lost_plus = serializers.BooleanField(default=None, allow_null=True)
     tags = serializers.CharField(required=False, default="", max_length=200, allow_blank=True)
     refused_lines = serializers.MultipleChoiceField(
         choices=["landline", "mobile", "voip"], default=set

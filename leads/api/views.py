@@ -31,7 +31,7 @@ from leads.api.serializers import (
 )
 from leads.imports.agreed import RowConsent
 from leads.imports.cells import split_tags
-from leads.imports.columns import SaidWrong, guess_mapping, said_mapping
+from leads.imports.columns import SaidWrong, guess_mapping, lacks_plus, said_mapping
 from leads.imports.error_file import rows_now
 from leads.imports.packed import FileRefused
 from leads.imports.screens import remembered
@@ -151,6 +151,10 @@ def _check(user: User, row: LeadImport, data: dict[str, Any], target: ImportTarg
     names = ("country", "duplicates", "existing", "refused_lines", "defaults")
     options = row.options | {name: data[name] for name in names}
     options["refused_lines"] = sorted(data["refused_lines"])
+    options["lost_plus"] = data["lost_plus"]
+    if data["lost_plus"] is None:
+        place = mapping["fields"]["phone_number"]
+        options["lost_plus"] = lacks_plus(row.detected, place, data["country"])
     options["tags"] = split_tags(data["tags"])
     check_import(
         lead_import=row,

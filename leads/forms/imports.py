@@ -13,7 +13,7 @@ from leads.forms.agreement import AgreementFields
 from leads.forms.consent import COUNTRIES
 from leads.imports.agreed import agreed_options
 from leads.imports.cells import split_tags
-from leads.imports.columns import FACTS, FIELDS, filled_ratio
+from leads.imports.columns import FACTS, FIELDS, filled_ratio, lacks_plus
 from leads.imports.rows import MAX_VARIABLE
 from leads.imports.source import MOST_TITLES
 from leads.imports.targets import AskedVariable
@@ -54,6 +54,11 @@ class MappingForm(AgreementFields):
         label=_("Country of the numbers"),
         choices=COUNTRIES,
         help_text=_("For numbers without + and a country code. A country column wins."),
+    )
+    lost_plus = forms.BooleanField(
+        label=_("Country codes stand there without +"),
+        required=False,
+        help_text=_("447911123456 is read as +44 7911 123456 then."),
     )
     duplicates = forms.ChoiceField(
         label=_("The same number twice in the file"),
@@ -103,6 +108,7 @@ class MappingForm(AgreementFields):
         self.asked = [(asked or {}).get(name, AskedVariable()) for name in variables]
         for name in ("country", "duplicates", "existing", "refused_lines"):
             self.fields[name].initial = options[name]
+        self.fields["lost_plus"].initial = options.get("lost_plus", self._lacks_plus(mapping))
         self.fields["tag"].initial = ", ".join(options["tags"])
         self.show_agreement(options, was_asked=was_asked, has_day="consent_on" in mapping["fields"])
         meanings = {place: _FIELD + name for name, place in mapping["fields"].items()}
@@ -128,6 +134,10 @@ class MappingForm(AgreementFields):
                 initial=options["defaults"].get(name) or self.asked[number].default,
             )
         self.order_fields([name for name in self.fields if name[-1].isdigit()])  # as on the page
+
+    def _lacks_plus(self, mapping: ImportMapping) -> bool:
+        place = mapping["fields"].get("phone_number")
+        return place is not None and lacks_plus(self.found, place, self.options["country"])
 
     def _choices(self) -> list[tuple[str, Any]]:
         own = [
@@ -203,7 +213,7 @@ class MappingForm(AgreementFields):
         }
         options = self.options.copy()
         options["country"], options["tags"] = data["country"], split_tags(data["tag"])
-        options["refused_lines"] = data["refused_lines"]
+        options["refused_lines"], options["lost_plus"] = data["refused_lines"], data["lost_plus"]
         options["duplicates"], options["existing"] = data["duplicates"], data["existing"]
         options["defaults"] = defaults
         return {**options, **agreed_options(self.consent())}
@@ -242,7 +252,7 @@ class MappingForm(AgreementFields):
         return [self[name] for name in AgreementFields.field_order]
 
     def option_fields(self) -> list[forms.BoundField]:
-        names = ("country", "tag", "duplicates", "existing", "refused_lines")
+        names = ("country", "lost_plus", "tag", "duplicates", "existing", "refused_lines")
         return [self[name] for name in names]
 
 

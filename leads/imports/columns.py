@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from django.utils.translation import gettext_lazy as _
 
+from convomono.lib.phone import NumberRefused, read_number
 from leads.imports.cells import country_of
 from leads.imports.places import is_state
 from leads.imports.source import FEWEST_DIGITS, is_like_phone
@@ -249,6 +250,27 @@ def _share(found: Detected, place: int, looks_right: Callable[[str], bool]) -> f
     if not cells:
         return 0.0
     return sum(looks_right(cell) for cell in cells) / len(cells)
+
+
+def lacks_plus(found: Detected, place: int, country: str) -> bool:
+    """
+    Tell whether the sample's numbers lost the + before their country code.
+
+    All of bare digits are good with one, and some too long for `country` without: a digit too many in a
+    list of that country's numbers isn't that.
+    """
+    cells = [row[place] for row in found["samples"] if place < len(row) and row[place].isdecimal()]
+    return all(_refusal(f"+{cell}", country) == "" for cell in cells) and any(
+        _refusal(cell, country) == "phone_too_long" for cell in cells
+    )
+
+
+def _refusal(text: str, country: str) -> str:
+    try:
+        read_number(text, country)
+    except NumberRefused as exc:
+        return exc.reason
+    return ""
 
 
 def filled_ratio(found: Detected, place: int) -> float:

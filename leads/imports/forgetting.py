@@ -74,7 +74,10 @@ def _find_in_rows(
     for cells in chain(refused, [list(row.values) for row in mended]):
         own = cells[place] if place is not None and place < len(cells) else ""
         countries = {lead_import.options["country"], country_of(own) if own.strip() else "US"}
-        said = (_phone(cell, country) for cell in cells for country in countries)
+        texts = chain(
+            cells, (f"+{cell}" for cell in cells if cell.isdecimal())
+        )  # one that lost its +
+        said = (_phone(cell, country) for cell in texts for country in countries)
         if found := next((phone for phone in said if phone and is_theirs(phone)), None):
             return found
     return None

@@ -88,6 +88,7 @@ def chosen_options(lead_import: LeadImport) -> list[str]:
     lines = {"landline": _("landlines"), "mobile": _("mobiles"), "voip": _("internet numbers")}
     return [
         _("numbers of %s") % options["country"],
+        *([_("country codes without +")] if options.get("lost_plus") else []),
         duplicates[options["duplicates"]],
         existing[options["existing"]],
         *(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow
-from convomono.lib.phone import NumberRefused, read_number
+from convomono.lib.phone import NumberRefused, display_number, read_number
 from leads.imports.cells import country_of, day_of, is_yes, plain_cell, split_tags, whole_number
 from leads.imports.places import place_of
 from leads.imports.verdicts import REASONS, Verdict
@@ -127,6 +128,7 @@ class RowReader:
         self.phone_place = fields.pop("phone_number")
         self.country_place = fields.pop("country", None)
         self.country = plan.options["country"]
+        self.lost_plus = bool(plan.options.get("lost_plus"))
         self.refused_lines = frozenset(plan.options.get("refused_lines", ()))
         self.number_places = [(name, fields.pop(name)) for name in _NUMBERS if name in fields]
         self.fact_places = [(name, fields.pop(name)) for name in _FACTS if name in fields]
@@ -195,22 +197,31 @@ class RowReader:
         if self.country_place is not None and (said := cells[self.country_place].strip()):
             country = country_of(said)
         try:
-            row.value, row.line = read_number(whole_number(cells[self.phone_place]), country)
+            row.value, row.line = self._number(cells[self.phone_place], country)
         except NumberRefused as exc:
             if not self._takes_another(row, cells, country):
                 column = self.header[self.phone_place]
                 row.refuse(Verdict(exc.reason), column=column)
+                if exc.reason == "phone_too_long":
+                    row.reason = _without_plus(cells[self.phone_place]) or row.reason
                 return
         if self.number_places:
             self._read_others(row, cells, country)
         if self.refused_lines and row.line.line_type in self.refused_lines:
             row.refuse(Verdict.LINE_TYPE_REFUSED, column=self.header[self.phone_place])
 
+    def _number(self, cell: str, country: str) -> tuple[int, Line]:
+        text = whole_number(cell)
+        if self.lost_plus and text.isdecimal():
+            with suppress(NumberRefused):
+                return read_number(f"+{text}", country)
+        return read_number(text, country)
+
     def _takes_another(self, row: ReadRow, cells: list[str], country: str) -> bool:
         """Take the first further number that is good in place of the first column's."""
         for _name, place in self.number_places:
             try:
-                row.value, row.line = read_number(whole_number(cells[place]), country)
+                row.value, row.line = self._number(cells[place], country)
             except NumberRefused:
                 continue
             return True
@@ -220,7 +231,7 @@ class RowReader:
         seen = {row.value}
         for _name, place in self.number_places:
             try:
-                value, _line = read_number(whole_number(cells[place]), country)
+                value, _line = self._number(cells[place], country)
             except NumberRefused:
                 continue
             if value not in seen:
@@ -303,6 +314,17 @@ class RowReader:
                 column=self.header[place],
                 reason=_("Two braces, {{ or }}, may not stand in a cell: the agent reads it."),
             )
+
+
+def _without_plus(cell: str) -> str:
+    """Return why digits that are too many may be a number all the same; empty if they can't be."""
+    text = whole_number(cell)
+    try:
+        value, _line = read_number(f"+{text}")
+    except NumberRefused:
+        return ""
+    words = _("The number has too many digits for its country; with + in front it is %s.")
+    return words % display_number(f"+{value}")
 
 
 def tags_of(row: ReadRow, options: ImportOptions) -> list[str]:

@@ -84,7 +84,7 @@ SUGGESTIONS = {
     Verdict.PHONE_MISSING: _("Type the number."),
     Verdict.PHONE_DAMAGED: _("Format the column as text and type the number again."),
     Verdict.PHONE_TOO_SHORT: _("Add the area code, or + and the country code."),
-    Verdict.PHONE_TOO_LONG: _("Keep one number in the cell."),
+    Verdict.PHONE_TOO_LONG: _("Keep one number in the cell; put + in front of a country code."),
     Verdict.PHONE_NOT_ASSIGNABLE: _("Check the digits."),
     Verdict.PHONE_UNKNOWN_COUNTRY: _("Begin the number with + and the country code."),
     Verdict.LINE_TYPE_REFUSED: _("Give another number of this person."),

@@ -58,8 +58,8 @@ class ImportOptions(AgreedOptions):
     How rows become leads.
 
     `duplicates` is "first", "last" or "merge", `existing` "fill", "overwrite" or "skip";
-    `refused_lines` are kinds of line to leave out, `consent_proof` is a stored file. With `commit_after`
-    the commit follows the dry run by itself, as a program may ask.
+    `refused_lines` are kinds of line to leave out, `consent_proof` is a stored file. With `lost_plus` bare
+    digits are read as if they had a + in front, if that makes them a number. With `commit_after` the commit follows the dry run by itself, as a program may ask.
     """
 
     country: str
@@ -70,6 +70,7 @@ class ImportOptions(AgreedOptions):
     defaults: dict[str, str]
     consent_proof: str
     consent_proof_name: str
+    lost_plus: NotRequired[bool]
     commit_after: NotRequired[bool]
 
 

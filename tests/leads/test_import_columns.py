@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from leads.imports.columns import guess_mapping
 from tests.leads.test_import_files import found_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PEOPLE = ("Ada Byron", "Grace Hopper", "Annie Easley")
 PHONES = ("(212) 555-0101", "2125550102", "212.555.0103")
@@ -14,7 +19,7 @@ MAILS = ("ada@x.test", "grace@x.test", "annie@x.test")
 NOTHING = ("", "", "")
 
 
-def guessed(columns: dict[str, tuple[str, ...]], **known) -> dict[str, int]:
+def guessed(columns: Mapping[str, tuple[str, ...]], **known) -> dict[str, int]:
     lines = [",".join(columns), *(",".join(cells) for cells in zip(*columns.values(), strict=True))]
     found = found_in("\n".join(lines).encode())
     return guess_mapping(found, variables=(), remembered=None, **known)["fields"]
