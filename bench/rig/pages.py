@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import pairwise
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AGAIN_SECONDS = 0.5
 
@@ -28,8 +33,15 @@ class Page:
     cookie: str
     heard_at: list[float] = field(default_factory=list)
     closed: int = 0
-    last: str = ""
-    is_over: bool = False
+    closed_at: float = math.inf
+
+    def close(self) -> None:
+        """Have `watch` end: nobody looks at the page any more."""
+        self.closed_at = time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        return self.closed_at < math.inf
 
     def watch(self) -> None:
         """Listen until told to stop; reconnect as the page's own script does."""
@@ -44,12 +56,18 @@ class Page:
     def _listen(self, socket: ClientConnection) -> None:
         while not self.is_over:
             try:
-                self.last = str(socket.recv(timeout=AGAIN_SECONDS))
+                socket.recv(timeout=AGAIN_SECONDS)
             except TimeoutError:
                 continue
             self.heard_at.append(time.monotonic())
 
-    def longest_silence(self, *, start: float, end: float) -> float:
-        """Return the longest time without news between two instants, in seconds."""
-        inside = [start, *(at for at in self.heard_at if start < at < end), end]
-        return max(later - earlier for earlier, later in pairwise(inside))
+    def longest_silence(self, since: Iterable[float]) -> float:
+        """
+        Return how long it took at most to hear something after one of these instants, in seconds.
+
+        Until the page was closed, if it heard nothing any more. A page to which nothing happens is
+        silent, too, and stands.
+        """
+        heard = sorted([*self.heard_at, self.closed_at])
+        waits = (heard[min(bisect_right(heard, at), len(heard) - 1)] - at for at in since)
+        return max(waits, default=0.0)

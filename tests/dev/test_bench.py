@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from bench import books, campaign, database, dispatch, leads
+from bench.rig.pages import Page
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,10 +69,51 @@ def test_each_benchmark_has_a_section_and_each_section_a_benchmark():
     assert sorted(sections) == sorted(names)
 
 
+CAMPAIGN = {
+    "peak_live": 1000,
+    "peak_needed": 1000,
+    "status": "finished",
+    "double_dials": 0,
+    "page_closed": 0,
+    "page_longest_silence_s": 1.2,
+}
+
+
+@pytest.mark.parametrize(
+    ("worse", "broken"),
+    [
+        ({}, 0),
+        ({"peak_live": 999}, 1),
+        ({"status": "running"}, 1),
+        ({"double_dials": 1}, 1),
+        ({"page_closed": 1}, 1),
+        ({"page_longest_silence_s": 3.1}, 1),
+    ],
+)
+def test_fails_when_a_campaign_does_not_show_what_was_promised(worse, broken):
+    assert len(campaign.missed(CAMPAIGN | worse)) == broken
+
+
+@pytest.mark.parametrize(
+    ("heard_at", "changed_after", "seconds"),
+    [
+        ([10.0, 20.0], [], 0.0),  # nothing happened, and nothing was to be heard
+        ([10.5, 11.0, 22.0], [10.0, 20.0], 2.0),
+        ([10.5], [10.0, 25.0], 5.0),  # until it was closed
+        ([], [10.0], 20.0),
+    ],
+)
+def test_takes_for_a_pages_silence_what_it_was_not_told_of(heard_at, changed_after, seconds):
+    page = Page("ws://127.0.0.1/ws/app/", "", heard_at=heard_at, closed_at=30.0)
+
+    assert page.longest_silence(changed_after) == seconds
+
+
 def test_tells_people_what_a_campaign_came_to():
     figures = {
         "leads": 1000,
         "peak_live": 997,
+        "peak_needed": 869,
         "seconds": 241.5,
         "page_messages": 812,
         "page_closed": 0,
@@ -89,6 +131,7 @@ def test_tells_people_what_a_campaign_came_to():
 
     assert "leads called 1,000 of 1,000" in lines
     assert "calls at once, at most 997" in lines
+    assert "and were to be 869" in lines
     assert lines[-1] == "WRONG: The leads don't add up."
     documented = (ROOT / "bench" / "README.md").read_text().partition("## campaign")[2]
     assert [name for name in figures if f"`{name}`" not in documented] == []
