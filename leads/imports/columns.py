@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from zoneinfo import available_timezones
 
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +11,7 @@ from convomono.lib.phone import NumberRefused, read_number
 from leads.imports.cells import country_of
 from leads.imports.places import is_state
 from leads.imports.source import FEWEST_DIGITS, is_like_phone
+from leads.imports.zones import is_zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -79,10 +79,9 @@ _ENOUGH = 0.6  # of a column's samples
 _SURE = 0.8
 _ZIP = re.compile(r"[0-9]{5}(-[0-9]{4})?\Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+\Z")
-_ZONES = available_timezones()
 _BY_VALUE: dict[str, Callable[[str], bool]] = {
     "email": lambda cell: _EMAIL.match(cell) is not None,
-    "time_zone": lambda cell: cell in _ZONES and "/" in cell,
+    "time_zone": is_zone_name,
     "region": is_state,
     "postal_code": lambda cell: _ZIP.match(cell) is not None,
     "country": lambda cell: len(cell) > 1 and country_of(cell) != "ZZ" and not is_state(cell),

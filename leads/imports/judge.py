@@ -18,6 +18,7 @@ from leads.imports.verdicts import (
     OLD_CONSENT,
     OLD_SCRUB,
     TZ_UNCERTAIN,
+    TZ_UNREAD,
     Verdict,
 )
 from leads.models import Lead
@@ -211,6 +212,8 @@ class ConsentDays:
         """Count what should be known of a row that is kept."""
         if len(row.zones) > 1:
             warnings[TZ_UNCERTAIN] += 1
+        if row.zone_unread:
+            warnings[TZ_UNREAD] += 1
         consent = self.consent_on(row)
         if consent is not None and self.today - consent > OLD_CONSENT_AFTER:
             warnings[OLD_CONSENT] += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from zoneinfo import available_timezones
 
 from django.utils.translation import gettext as _
 
@@ -15,6 +14,7 @@ from convomono.lib.phone import NumberRefused, display_number, read_number
 from leads.imports.cells import country_of, day_of, is_yes, plain_cell, split_tags, whole_number
 from leads.imports.places import place_of
 from leads.imports.verdicts import REASONS, Verdict
+from leads.imports.zones import zones_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,6 @@ WIDTHS = {
 }
 _NUMBERS = ("phone_2", "phone_3")
 _FACTS = ("consent_given", "consent_on", "consent_source", "registry_listed", "registry_on", "tags")
-_ZONES = available_timezones()
 # What a call asks of the lead itself; of its other fields an enrolment has to keep what the file says.
 ASKED_OF_LEAD = frozenset(
     {"first_name", "last_name", "full_name", "company", "email", "phone_number"}
@@ -81,6 +80,7 @@ class ReadRow:
         "value",
         "variables",
         "verdict",
+        "zone_unread",
         "zones",
     )
 
@@ -96,6 +96,7 @@ class ReadRow:
         self.others: list[str] = []
         self.said: dict[str, str] = {}
         self.zones: tuple[str, ...] = ()
+        self.zone_unread = False
         self.lead = None
 
     @property
@@ -264,11 +265,12 @@ class RowReader:
             place, zones = place_of(line.country, region, postal)
             if place:
                 row.place, row.zones = f"{line.country}-{place}", zones
-        if zone := fields.get("time_zone", ""):
-            if zone in _ZONES:
-                row.zones = (zone,)
-            else:
-                del fields["time_zone"]
+        if said := fields.pop("time_zone", ""):
+            zones = zones_said(said, line.country, row.zones)
+            row.zone_unread = not zones
+            row.zones = zones or row.zones
+            if len(zones) == 1:
+                fields["time_zone"] = zones[0]
 
     def _read_variables(self, row: ReadRow, cells: list[str]) -> None:
         defaults = self.plan.options["defaults"]

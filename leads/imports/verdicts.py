@@ -44,11 +44,13 @@ SUPPRESSED = frozenset({verdict for verdict in Verdict if verdict.startswith("su
 KEPT = frozenset({Verdict.NEW, Verdict.UPDATE, Verdict.NO_CONSENT})
 # Counted apart: a row with a warning has a verdict too.
 TZ_UNCERTAIN = "tz_uncertain"
+TZ_UNREAD = "tz_unread"
 ACTIVE_ELSEWHERE = "active_elsewhere"
 OLD_CONSENT = "old_consent"
 OLD_SCRUB = "old_scrub"
 WARNINGS = {
     TZ_UNCERTAIN: _("May be in several time zones: dialled only while all of them are open"),
+    TZ_UNREAD: _("Time zone not understood: the hours are those of the place or the number"),
     ACTIVE_ELSEWHERE: _("Waiting or being called in another campaign"),
     OLD_CONSENT: _("Agreed more than 18 months ago"),
     OLD_SCRUB: _("Checked against the registry more than 31 days ago"),

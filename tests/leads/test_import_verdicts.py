@@ -104,6 +104,7 @@ def test_counts_every_warning_beside_the_verdict(imported, acme, target, warning
     target.elsewhere = {lead.pk: "Winter"}
     content = {
         "tz_uncertain": "name,phone\nAda,850 555 0101\n",
+        "tz_unread": "name,phone,time zone\nAda,2125550102,Narnia\n",
         "active_elsewhere": "name,phone\nAda,2125550101\n",
         "old_consent": "name,phone\nAda,2125550102\n",
         "old_scrub": "name,phone,dnc,scrub date\nAda,2125550102,no,2026-01-01\n",
