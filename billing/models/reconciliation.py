@@ -14,7 +14,8 @@ class Reconciliation(BaseModel):
     One comparison of the calls that started in a window, until excluded.
 
     A worker goes through it hour by hour; `next_from` is where it goes on when it was killed. Sums
-    are of the calls that both have: milliseconds of connected time and micros of provider cost.
+    are of the calls that both have: milliseconds of connected time and micros of provider cost. How far
+    the books are apart is what its unresolved differences come to (`billing/books.py`).
     `key` makes one night one run; `claimed_until` keeps a second worker off it.
     """
 
@@ -56,14 +57,6 @@ class Reconciliation(BaseModel):
         whole = (self.window_until - self.window_from).total_seconds()
         done = (self.next_from - self.window_from).total_seconds()
         return int(done * 100 // whole) if whole else 100
-
-    @property
-    def differing_seconds(self) -> float:
-        return (self.their_ms - self.our_ms) / 1000
-
-    @property
-    def differing_micros(self) -> int:
-        return self.their_micros - self.our_micros
 
 
 class Difference(BaseModel):

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import agency_permission, get_or_404
 from billing import margins, services
+from billing.books import still_apart
 from billing.forms import DaysForm
 from billing.jobs import reconcile
 from billing.models import Difference, Reconciliation
@@ -47,11 +48,14 @@ def reconciliation_list(request: UserRequest) -> HttpResponse:
             return _start(request, form)
         status = INVALID if may_run else 403
     runs = Reconciliation.objects.order_by("-window_from", "-asked_at", "-pk")
+    page = list_page(runs, request.GET.get("page"))
+    apart = still_apart([run.pk for run in page.rows])
     context = {
         "form": form,
         "may_run": may_run,
         "tabs": money_tabs(request),
-        "page": list_page(runs, request.GET.get("page")),
+        "page": page,
+        "runs": [(run, apart[run.pk]) for run in page.rows],
     }
     return render(request, "billing/reconciliation_list.html", context, status=status)
 
@@ -75,6 +79,7 @@ def reconciliation_detail(request: UserRequest, run_id: UUID) -> HttpResponse:
     rows = Difference.objects.filter(reconciliation=run).select_related("client")
     context = {
         "run": run,
+        "apart": still_apart([run.pk])[run.pk],
         "is_working": run.status in services.UNFINISHED,
         "page": list_page(rows.order_by("status", "kind", "pk"), request.GET.get("page")),
         "products": sorted(run.products.items(), key=lambda item: -item[1]),

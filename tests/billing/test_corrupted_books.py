@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from billing import services
+from billing.books import still_apart
 from billing.invariants import audit_ledger
 from billing.models import Difference
 from convomono.lib.ids import uuid7
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from accounts.models import Client
     from tests.telephony.sandbox.harness import Receiver, Sandbox
 
+ALONE = {"missing_here", "missing_there", "billed_twice"}
 CLEAN = "+14155550001"
 SPOILT = {
     "books_lost": "+12125550001",
@@ -113,5 +115,11 @@ def test_names_five_corruptions_line_by_line(
     assert (longer.their_ms or 0) - (longer.our_ms or 0) == 30_000
     assert calls[SPOILT["books_double"]] in doubled.sentence
     run.refresh_from_db()
-    assert (run.status, f"{run.differing_seconds:.2f}") == ("done", "30.00")
+    assert run.status == "done"
+    apart = still_apart([run.pk])[run.pk]
+    each = [row.their_ms or row.our_ms or 0 for row in rows if row.kind in ALONE]
+    assert (apart.count, apart.ms) == (6, sum(each) + 30_000)
+    assert apart.micros >= sum(
+        row.their_micros or row.our_micros or 0 for row in rows if row.kind in ALONE
+    )
     assert audit_ledger() == []
