@@ -56,6 +56,7 @@ class Theirs:
     micros: int
     products: dict[str, int]
     attempt_id: UUID | None
+    is_incoming: bool
 
 
 @dataclass
@@ -148,7 +149,8 @@ class Comparison:
             )
         }
         billed = _billed([row.pk for row in known.values()])
-        holds = _holds([row.attempt_id for row in known.values() if row.attempt_id])
+        attempts = {row.attempt_id for row in known.values()} | {one.attempt_id for one in calls}
+        holds = _holds([attempt_id for attempt_id in attempts if attempt_id])
         for theirs in calls:
             ours = known.get(theirs.provider_call_id)
             twin = by_attempt.get(theirs.attempt_id) if theirs.attempt_id else None
@@ -161,7 +163,7 @@ class Comparison:
             if ours is None and twin is not None:
                 yield _twice(theirs, twin, f"Its attempt was call {twin.provider_call_id} already.")
             elif ours is None:
-                yield _missing_here(theirs, None, "Retell has this call, and we don't.")
+                yield _unknown_here(theirs, is_dial=theirs.attempt_id in holds)
             else:
                 if counts:
                     self._add(theirs, ours)
@@ -252,6 +254,15 @@ def _missing_here(theirs: Theirs, ours: Call | None, sentence: str) -> Differenc
     return _difference(Kind.MISSING_HERE, theirs, ours, sentence)
 
 
+def _unknown_here(theirs: Theirs, *, is_dial: bool) -> Difference:
+    """Nobody could bill or record what is no dial of ours and no call to us, whatever Retell tells of it."""
+    if is_dial or theirs.is_incoming:
+        return _missing_here(theirs, None, "Retell has this call, and we don't.")
+    row = _missing_here(theirs, None, "Retell has this call, and it names no dial of ours.")
+    row.is_foreign = True
+    return row
+
+
 def _missing_there(ours: Call, billed: Billed) -> Difference:
     row = Difference(
         kind=Kind.MISSING_THERE,
@@ -314,6 +325,8 @@ def _theirs(call: ProviderCall) -> Theirs:
         micros=cost_micros(cost),
         products=product_micros(cost) if isinstance(cost, dict) else {},
         attempt_id=_uuid(call.metadata.get("attempt_id")),
+        is_incoming=call.payload.get("call_type") == "web_call"
+        or call.payload.get("direction") == Call.Direction.INBOUND,
     )
 
 

@@ -67,6 +67,8 @@ class Difference(BaseModel):
     to come through the inbox, and is open again if that changes nothing; `resolved` says by which
     step. Resolving never changes a line of the ledger. `charged_seconds` is what was billed,
     `billed_seconds` that less what was given back, `due_seconds` what Retell's duration comes to.
+    `is_foreign` says of a call that is missing here that it isn't ours: it names no dial of ours and is
+    none to us, or Retell's news of it changed nothing.
     """
 
     class Kind(models.TextChoices):
@@ -106,6 +108,7 @@ class Difference(BaseModel):
     charged_seconds = models.BigIntegerField(null=True, blank=True)
     billed_seconds = models.BigIntegerField(null=True, blank=True)
     due_seconds = models.BigIntegerField(null=True, blank=True)
+    is_foreign = models.BooleanField(default=False)
     sentence = models.CharField(max_length=300)
     step = models.CharField(max_length=8, choices=Step, blank=True)
     reason = models.CharField(max_length=200, blank=True)
@@ -133,7 +136,7 @@ class Difference(BaseModel):
         """The steps that can do no harm here, the best first."""
         kind, step = self.Kind(self.kind), self.Step
         steps = []
-        if kind in {self.Kind.MISSING_HERE, self.Kind.COST_DIFFERS}:
+        if kind in {self.Kind.MISSING_HERE, self.Kind.COST_DIFFERS} and not self.is_foreign:
             steps.append(step.FETCH)
         if self.refundable_seconds > 0:
             steps.append(step.REFUND)

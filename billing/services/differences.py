@@ -110,14 +110,20 @@ def settle_fetched(*, now: datetime) -> int:
 
 
 def reopen(*, difference: Difference) -> int:
-    """Say that Retell's news of a call changes nothing; 1 if it waited for it."""
+    """
+    Say that Retell's news of a call changes nothing; 1 if it waited for it.
+
+    One that nobody here knows even so is no call of ours.
+    """
     sentence = _("Retell's news changed nothing: leave it with a reason.")
+    is_known = Call.objects.filter(provider_call_id=difference.provider_call_id).exists()
     return _mine(difference).update(
         status=Status.OPEN,
         step="",
         resolved_by_email="",
         resolved_at=None,
         fetched_at=None,
+        is_foreign=difference.kind == Kind.MISSING_HERE and not is_known,
         sentence=sentence,
     )
 

@@ -111,6 +111,7 @@ def test_names_five_corruptions_line_by_line(
     }
     assert len(rows) == len(named)
     by_kind = {row.kind: row for row in rows}
+    assert by_kind["missing_here"].is_foreign
     longer, doubled = by_kind["seconds_differ"], by_kind["billed_twice"]
     assert (longer.their_ms or 0) - (longer.our_ms or 0) == 30_000
     assert calls[SPOILT["books_double"]] in doubled.sentence

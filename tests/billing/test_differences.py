@@ -13,6 +13,7 @@ from billing.forms import DaysForm
 from billing.invariants import audit_ledger
 from billing.models import Difference, Reconciliation, Transaction
 from billing.services import differences
+from convomono.lib.ids import uuid7
 from telephony.models import Call, CallErasure
 from tests.billing.test_reconciliation import DAY, Books, compare, found, resolve, talked
 from tests.factories.billing import NOW, TESTS, Launch, balances, open_wallet
@@ -226,6 +227,53 @@ def test_names_a_rest_that_is_priced_otherwise_or_names_no_line(launch, books, s
     spoil_rest(**spoilt)
 
     assert audit_ledger() != []
+
+
+# -- Not ours --------------------------------------------------------------------------------------
+
+
+def test_offers_one_press_for_what_names_no_dial_of_ours(browse, root, launch, books):
+    """Its news was parked, and five minutes later the same button stood there again."""
+    books.add("extra", started_at=NOW, ms=30_000)
+    books.add("elsewhere", started_at=NOW, ms=30_000, attempt_id=uuid7())
+    run = compare(books)
+    browser, ready = browse(root), "Not a call of ours"
+
+    page = browser.get(f"/agency/money/books/{run.pk}/").content.decode()
+
+    assert page.count(f'value="{ready}"') == 2
+    assert "Take Retell" not in page
+    address = f"/agency/money/differences/{found()['extra'].pk}/resolve/"
+    browser.post(address, {"step": "fetch"})
+    assert found()["extra"].status == "open"
+    browser.post(address, {"step": "excuse", "reason": ready})
+    assert (found()["extra"].status, found()["extra"].reason) == ("resolved", ready)
+
+
+@pytest.mark.parametrize("said", [{"direction": "inbound"}, {"call_type": "web_call"}])
+def test_asks_retell_of_calls_to_us_and_of_dials(launch, books, said):
+    books.add("incoming", started_at=NOW, ms=30_000, **said)
+    books.add("dialled", started_at=NOW, ms=30_000, attempt_id=launch.dial(600).attempt_id)
+
+    compare(books)
+
+    assert {tuple(row.safe_steps) for row in found().values()} == {("fetch", "excuse")}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_is_no_call_of_ours_if_retells_news_leaves_it_unknown(launch, books, is_known):
+    books.add("incoming", started_at=NOW, ms=30_000, direction="inbound")
+    compare(books)
+    resolve(found()["incoming"], "fetch")
+    services.mark_fetched(difference=found()["incoming"], now=NOW)
+    if is_known:  # and yet its end didn't arrive
+        Call.objects.create(client=launch.client, provider_call_id="incoming", created_at=NOW)
+
+    services.settle_fetched(now=NOW + HOUR)
+
+    row = found()["incoming"]
+    assert (row.status, row.is_foreign) == ("open", not is_known)
+    assert row.is_left_at_once is not is_known
 
 
 # -- By itself -------------------------------------------------------------------------------------

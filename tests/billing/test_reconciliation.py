@@ -362,7 +362,7 @@ def test_refunds_nothing_where_the_client_paid_too_little_and_wants_a_reason(lau
 
 
 def test_hands_a_call_to_whoever_fetches_it(launch, books):
-    books.add("extra", started_at=NOW, ms=30_000)
+    books.add("extra", started_at=NOW, ms=30_000, attempt_id=launch.dial(600).attempt_id)
     compare(books)
 
     resolve(found()["extra"], "fetch")

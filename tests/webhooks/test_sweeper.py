@@ -317,6 +317,7 @@ class TestDifferences:
         difference.refresh_from_db()
         assert (difference.status, difference.step) == ("open", "")
         assert "leave it with a reason" in difference.sentence
+        assert (difference.is_foreign, difference.safe_steps) == (True, ["excuse"])
 
     def test_keep_none_waiting_behind_one_that_retell_refuses(
         self,
