@@ -81,6 +81,11 @@ MODEL_TIERS = (
     ("standard", _("Standard: what Retell recommends")),
     ("strongest", _("Strongest: for many rules and hard questions, dearest by the minute")),
 )
+ANALYSIS_TIERS = (
+    ("economy", _("Economy")),
+    ("standard", _("Standard: what Retell recommends")),
+    ("strongest", _("Strongest: for answers that stand between the lines")),
+)
 AMBIENT_SOUNDS = (
     ("", _("None")),
     ("call-center", _("Call centre")),
@@ -108,6 +113,8 @@ MANNERS = (
     ("smart_matching", _("Takes near matches of names and words")),
     ("speech_normalization", _("Speaks numbers, dates and money as people do")),
     ("nato_phonetic_alphabet", _("Spells with Alpha, Bravo, Charlie")),
+    ("default_personality", _("Has a personality: helpful and to the point")),
+    ("conversational_personality", _("Has a personality: chatty, as in a talk between friends")),
 )
 # Voice models by the provider whose voices they speak.
 VOICE_MODELS = {

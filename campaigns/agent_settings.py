@@ -28,6 +28,8 @@ _EVENTS = (
     *("transfer_started", "transfer_bridged", "transfer_cancelled", "transfer_ended"),
 )
 _SPOKEN = ("transcript_updated",)
+# Settings that there were not always: unset they are no part of a fingerprint, so older ones stay true.
+_LATER = ("voicemail_detection", "menu_detection")
 
 
 def llm_settings(
@@ -70,12 +72,15 @@ def agent_settings(
         enable_dnc_detection=chosen["enable_dnc_detection"],
         timezone=chosen["time_zone"] or time_zone,
         analysis=_analysis(chosen),
+        post_call_analysis_model=MODELS.get(chosen["analysis_tier"]),
         responsiveness=chosen["responsiveness"],
         interruption_sensitivity=chosen["interruption_sensitivity"],
         enable_backchannel=chosen["enable_backchannel"],
         ambient_sound=chosen["ambient_sound"] or None,
         boosted_keywords=tuple(chosen["keywords"]),
         hang_up_on_menus=chosen["hang_up_on_menus"],
+        voicemail_detection=chosen["voicemail_detection"],
+        menu_detection=chosen["menu_detection"],
         screening=_screening(chosen),
         voice_temperature=chosen["voice_temperature"],
         volume=chosen["volume"],
@@ -149,6 +154,9 @@ def fingerprint(*, llm: LlmSettings, agent: AgentSettings) -> str:
     Its name and its mark aren't part of it: renaming a campaign needs no new version.
     """
     spoken = {**asdict(agent), "agent_name": ""}
+    for name in _LATER:
+        if not spoken[name]:
+            del spoken[name]
     prompt = {**asdict(llm), "default_dynamic_variables": {}}
     body = json.dumps([prompt, spoken], sort_keys=True, default=dict)
     return hashlib.sha256(body.encode()).hexdigest()

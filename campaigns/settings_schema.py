@@ -74,6 +74,9 @@ class CampaignSettings(TypedDict):
     manners: list[str]
     vocab_specialization: str
     pronunciations: list[list[str]]
+    analysis_tier: str  # who reads the answers out of a call that is over
+    voicemail_detection: str  # in words, what tells a machine; empty: as Retell does it
+    menu_detection: str
 
 
 DEFAULTS: CampaignSettings = {
@@ -118,10 +121,13 @@ DEFAULTS: CampaignSettings = {
     "manners": [],
     "vocab_specialization": "general",
     "pronunciations": [],
+    "analysis_tier": "standard",
+    "voicemail_detection": "",
+    "menu_detection": "",
 }
 
 # Retell's limits; ours start at 15 s of ringing (US telemarketing rule: 15 s or four rings).
-CALL_MINUTES = (1, 60)
+CALL_MINUTES = (1, 120)
 RING_SECONDS = (15, 120)
 VOICE_SPEED = (0.5, 2.0)
 SILENCE_SECONDS = (10, 600)
@@ -132,6 +138,8 @@ MOST_KEYWORDS = 40
 MOST_PRONUNCIATIONS = 40
 REMINDER_SECONDS = (2, 120)
 MOST_REMINDERS = 5
+DETECTION_CHARS = 500
+_PERSONALITIES: Final = {"default_personality", "conversational_personality"}
 
 
 def languages(settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -150,6 +158,8 @@ def contradictions(settings: Mapping[str, Any]) -> dict[str, str]:
     wrong = {}
     if settings["vocab_specialization"] != "general" and not has_special_words(settings):
         wrong["vocab_specialization"] = _("This works in English alone.")
+    if len(_PERSONALITIES & set(settings["manners"])) > 1:
+        wrong["manners"] = _("Choose one personality.")
     if settings["screening_identity"] and not settings["screening_purpose"]:
         wrong["screening_purpose"] = _("Say why you call, too.")
     if settings["voicemail_action"] in SAYS_SOMETHING and not settings["voicemail_message"]:

@@ -68,6 +68,8 @@ MANNERS = (
     "smart_matching",
     "speech_normalization",
     "nato_phonetic_alphabet",
+    "default_personality",
+    "conversational_personality",
 )
 
 
@@ -86,8 +88,11 @@ def agent_body(settings: AgentSettings) -> dict[str, Any]:
         body["language"] = list(settings.language)
     # These are sent even when None: null is how they are switched off.
     body["ambient_sound"] = settings.ambient_sound
-    body["voicemail_option"] = _voicemail_body(settings.voicemail)
-    body["ivr_option"] = {"action": {"type": "hangup"}} if settings.hang_up_on_menus else None
+    hangs_up = {"action": {"type": "hangup"}} if settings.hang_up_on_menus else None
+    body["voicemail_option"] = _detected_by(
+        settings.voicemail_detection, _voicemail_body(settings.voicemail)
+    )
+    body["ivr_option"] = _detected_by(settings.menu_detection, hangs_up)
     body["call_screening_option"] = _screening_body(settings.screening)
     body["handbook_config"] = _handbook_body(settings)
     body["fallback_voice_ids"] = list(settings.fallback_voice_ids) or None
@@ -101,6 +106,11 @@ def agent_body(settings: AgentSettings) -> dict[str, Any]:
     if settings.webhook_events:
         body["webhook_events"] = list(settings.webhook_events)
     return body
+
+
+def _detected_by(words: str, option: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Say of what is done with a machine or a menu by which words it is told from a person."""
+    return {**option, "detection_prompt": words} if option and words else option
 
 
 def _handbook_body(settings: AgentSettings) -> dict[str, dict[str, str]]:

@@ -128,6 +128,8 @@ class AgentSettings:
     scope_boundaries: bool = True
     manners: tuple[str, ...] = ()  # further names of Retell's handbook that are switched on
     hang_up_on_menus: bool = False
+    voicemail_detection: str = ""  # what tells a machine, in words; empty: the platform's own
+    menu_detection: str = ""
     screening: tuple[str, str] | None = None  # who calls and why, for phones that ask callers
     denoising_mode: str | None = None
     stt_mode: str | None = None

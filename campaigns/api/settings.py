@@ -85,6 +85,7 @@ class SettingsSerializer(serializers.Serializer[Any]):
         ["hangup", "leave_message", "prompt", "off"], required=False
     )
     voicemail_message = _words(600)
+    voicemail_detection = _words(settings_schema.DETECTION_CHARS)
     time_zone = serializers.CharField(
         max_length=64,
         allow_blank=True,
@@ -94,6 +95,7 @@ class SettingsSerializer(serializers.Serializer[Any]):
     enable_dnc_detection = _yes_or_no()
     conversion = _words(300)
     questions = QuestionSerializer(many=True, required=False)
+    analysis_tier = serializers.ChoiceField(agent_choices.ANALYSIS_TIERS, required=False)
     model_tier = serializers.ChoiceField(agent_choices.MODEL_TIERS, required=False)
     temperature = _share()
     starts = serializers.ChoiceField(agent_choices.STARTS, required=False)
@@ -130,6 +132,7 @@ class SettingsSerializer(serializers.Serializer[Any]):
     )
     manners = serializers.MultipleChoiceField(choices=agent_choices.MANNERS, required=False)
     hang_up_on_menus = _yes_or_no()
+    menu_detection = _words(settings_schema.DETECTION_CHARS)
     live_transcript = _yes_or_no()
     screening_identity = _words(120)
     screening_purpose = _words(200)

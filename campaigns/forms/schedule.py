@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import settings_schema
+from campaigns import agent_choices, settings_schema
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling.callbacks import CALLBACK_FIELD
 from campaigns.forms.step import StepForm, sound_text
@@ -95,7 +95,7 @@ class AttemptsForm(StepForm):
     """How often each lead is tried, and what happens when a machine answers."""
 
     columns = ("max_attempts",)
-    chosen = ("voicemail_action", "voicemail_message")
+    chosen = ("voicemail_action", "voicemail_message", "voicemail_detection")
 
     max_attempts = forms.IntegerField(label=_("Attempts per lead"), min_value=1, max_value=10)
     busy_minutes = forms.IntegerField(label=_("After busy"), min_value=5, max_value=1440)
@@ -118,6 +118,15 @@ class AttemptsForm(StepForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("For the agent's own words: what it is to say, and how shortly."),
+    )
+
+    voicemail_detection = forms.CharField(
+        label=_("What tells a machine"),
+        max_length=settings_schema.DETECTION_CHARS,
+        required=False,
+        help_text=_(
+            "In words, where it takes people for machines or the other way round. Empty: as Retell does it."
+        ),
     )
 
     _delays = ("busy", "no_answer", "voicemail", "declined")
@@ -180,13 +189,16 @@ class NumbersForm(StepForm):
 class AnalysisForm(StepForm):
     """What counts as a conversion, and what else is read out of each call."""
 
-    chosen = ("conversion",)
+    chosen = ("conversion", "analysis_tier")
 
     conversion = forms.CharField(
         label=_("What counts as a conversion"),
         max_length=300,
         required=False,
         help_text=_("In one sentence, such as: the person agreed to an appointment."),
+    )
+    analysis_tier = forms.ChoiceField(
+        label=_("Who reads them out"), choices=agent_choices.ANALYSIS_TIERS
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -157,6 +157,7 @@ class ConversationForm(StepForm):
         "enable_backchannel",
         "ambient_sound",
         "hang_up_on_menus",
+        "menu_detection",
         "live_transcript",
         "screening_identity",
         "screening_purpose",
@@ -202,6 +203,14 @@ class ConversationForm(StepForm):
     )
     hang_up_on_menus = forms.BooleanField(
         label=_("Hang up when a phone menu answers"), required=False
+    )
+    menu_detection = forms.CharField(
+        label=_("What tells a phone menu"),
+        max_length=settings_schema.DETECTION_CHARS,
+        required=False,
+        help_text=_(
+            "In words, where Retell takes something else for one. Empty: as Retell does it."
+        ),
     )
     live_transcript = forms.BooleanField(
         label=_("Show what is said while it is said"),

@@ -63,6 +63,9 @@ def test_takes_every_setting_that_the_wizard_has(browse, mia):
         "voicemail_action": "prompt",
         "voicemail_message": "Say who called.",
         "time_zone": "America/Chicago",
+        "analysis_tier": "strongest",
+        "voicemail_detection": "It says to leave a message.",
+        "menu_detection": "It says to press a key.",
     }
 
     made = send(browse(mia), "campaigns/", name="Winter", script_raw=SCRIPT, settings=chosen)

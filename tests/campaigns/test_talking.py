@@ -81,7 +81,7 @@ def test_takes_a_spare_voice_of_another_provider():
     ("sent", "field"),
     [
         ({"max_call_minutes": "0"}, "max_call_minutes"),
-        ({"max_call_minutes": "61"}, "max_call_minutes"),
+        ({"max_call_minutes": "121"}, "max_call_minutes"),
         ({"silence_seconds": "9"}, "silence_seconds"),
         ({"model_tier": "gpt-99"}, "model_tier"),
         ({"temperature": "1.1"}, "temperature"),
@@ -98,6 +98,8 @@ def test_takes_a_spare_voice_of_another_provider():
         ({"denoising_mode": "all"}, "denoising_mode"),
         ({"stt_mode": "custom"}, "stt_mode"),
         ({"manners": ["rudeness"]}, "manners"),
+        ({"manners": ["default_personality", "conversational_personality"]}, "manners"),
+        ({"menu_detection": "x" * 501}, "menu_detection"),
         ({"pronunciations": "Byron"}, "pronunciations"),
         ({"pronunciations": "Byron:"}, "pronunciations"),
         ({"pronunciations": "\n".join(f"w{n}: x" for n in range(41))}, "pronunciations"),
@@ -140,6 +142,20 @@ def test_speaks_one_language_or_several(more, kept, told):
 def test_takes_ten_languages_at_most():
     assert voice_form(more_languages=CODES[1:10]).is_valid()
     assert "at most 9" in str(voice_form(more_languages=CODES[1:11]).errors)
+
+
+def test_keeps_the_fingerprint_of_what_was_saved_before_there_were_later_settings():
+    """Another one would ask for a new version of every campaign there is."""
+    llm = llm_settings(Campaign(name="x", voice_id="v", settings={}), knowledge_base_ids=())
+    before = "22061d2745911eecfb4c351d7be878a457436e62590dcdf07310ef933e030ee6"
+
+    assert fingerprint(llm=llm, agent=talking({})) == before
+    for later in (
+        {"voicemail_detection": "x"},
+        {"menu_detection": "x"},
+        {"analysis_tier": "economy"},
+    ):
+        assert fingerprint(llm=llm, agent=talking(later)) != before
 
 
 def test_keeps_the_fingerprint_of_what_was_saved_before_there_were_several():

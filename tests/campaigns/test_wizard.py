@@ -42,6 +42,7 @@ CONVERSATION = {
     "keywords": "Byron, Lovelace,Byron",
     "screening_identity": "Acme Dental",
     "screening_purpose": "Your appointment",
+    "menu_detection": "It says to press a key.",
     "begin_message_delay_ms": "300",
     "denoising_mode": "no-denoise",
     "stt_mode": "accurate",
@@ -66,6 +67,7 @@ ATTEMPTS = {
     "ring_seconds": "25",
     "voicemail_action": "leave_message",
     "voicemail_message": "Hello {{first_name}}, Acme Dental's AI called.",
+    "voicemail_detection": "It says to leave a message.",
 }
 
 
@@ -148,6 +150,7 @@ def test_saves_each_step_and_nothing_else(browse, mia, voices):
         "numbers": {"caller_numbers": [number.phone_number], "concurrency_limit": "7"},
         "analysis": {
             "conversion": "They agreed.",
+            "analysis_tier": "strongest",
             "name_0": "Best day",
             "kind_0": "enum",
             "description_0": "Which day suits",
@@ -199,7 +202,13 @@ def test_tells_retell_what_was_chosen(browse, mia):
     browser.post(step(campaign, "attempts"), ATTEMPTS)
     browser.post(
         step(campaign, "analysis"),
-        {"conversion": "Agreed.", "name_2": "Age", "kind_2": "number", "description_2": "How old"},
+        {
+            "conversion": "Agreed.",
+            "analysis_tier": "economy",
+            "name_2": "Age",
+            "kind_2": "number",
+            "description_2": "How old",
+        },
     )
     campaign.refresh_from_db()
 
@@ -213,6 +222,15 @@ def test_tells_retell_what_was_chosen(browse, mia):
     assert (llm["start_speaker"], llm["model_temperature"]) == ("user", 0.3)
     body = agent_body(agent)
     assert {name: body[name] for name in MORE} == MORE
+    assert body["post_call_analysis_model"] == "gpt-5.4-nano"
+    assert body["voicemail_option"]["detection_prompt"] == "It says to leave a message."
+    assert body["ivr_option"] is None  # nothing is done with a menu: nothing tells one
+    campaign.settings["hang_up_on_menus"] = True
+    menus = agent_settings(campaign, webhook_url="https://x.test/", time_zone="UTC")
+    assert agent_body(menus)["ivr_option"] == {
+        "action": {"type": "hangup"},
+        "detection_prompt": "It says to press a key.",
+    }
     assert body["handbook_config"] == {
         name: {}
         for name in ("ai_disclosure", "scope_boundaries", "high_empathy", "echo_verification")
@@ -239,6 +257,7 @@ def test_tells_retell_what_was_chosen(browse, mia):
 def test_tells_retell_what_machines_hear_and_what_time_it_is(browse, mia, action, told):
     campaign, browser = make_draft(mia.client), browse(mia)
     said = {"voicemail_action": action, "voicemail_message": "Ask them to call back."}
+    said["voicemail_detection"] = ""
     assert browser.post(step(campaign, "attempts"), {**ATTEMPTS, **said}).status_code == 302
     clock = {"time_zone": "Europe/Berlin"}
     assert (
@@ -272,7 +291,7 @@ def test_takes_no_new_setting_for_an_edit(browse, mia):
         ("script", {"script_raw": "x" * 20_001}, "at most 20000"),
         ("voice", {"voice_id": "no-such-voice"}, "Select a valid choice"),
         ("voice", {"more_languages": ["tlh"]}, "tlh is not one of"),
-        ("conversation", {**CONVERSATION, "max_call_minutes": "600"}, "less than or equal to 60"),
+        ("conversation", {**CONVERSATION, "max_call_minutes": "600"}, "less than or equal to 120"),
         ("conversation", {**CONVERSATION, "screening_purpose": ""}, "Say why you call"),
         ("hours", {"weekdays": ["0"], "opens_at": "18:00", "closes_at": "09:00"}, "later than the"),
         ("hours", {"weekdays": [], "opens_at": "09:00", "closes_at": "10:00"}, "field is required"),
