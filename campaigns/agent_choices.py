@@ -113,8 +113,8 @@ MANNERS = (
     ("smart_matching", _("Takes near matches of names and words")),
     ("speech_normalization", _("Speaks numbers, dates and money as people do")),
     ("nato_phonetic_alphabet", _("Spells with Alpha, Bravo, Charlie")),
-    ("default_personality", _("Has a personality: helpful and to the point")),
-    ("conversational_personality", _("Has a personality: chatty, as in a talk between friends")),
+    ("customer_support", _("Has a personality: helpful, as in customer support")),
+    ("conversational", _("Has a personality: chatty, as in a talk between friends")),
 )
 # Voice models by the provider whose voices they speak.
 VOICE_MODELS = {

@@ -139,7 +139,7 @@ MOST_PRONUNCIATIONS = 40
 REMINDER_SECONDS = (2, 120)
 MOST_REMINDERS = 5
 DETECTION_CHARS = 500
-_PERSONALITIES: Final = {"default_personality", "conversational_personality"}
+_PERSONALITIES: Final = {"customer_support", "conversational"}
 
 
 def languages(settings: Mapping[str, Any]) -> tuple[str, ...]:

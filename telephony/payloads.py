@@ -68,8 +68,8 @@ MANNERS = (
     "smart_matching",
     "speech_normalization",
     "nato_phonetic_alphabet",
-    "default_personality",
-    "conversational_personality",
+    "customer_support",
+    "conversational",
 )
 
 

@@ -98,7 +98,7 @@ def test_takes_a_spare_voice_of_another_provider():
         ({"denoising_mode": "all"}, "denoising_mode"),
         ({"stt_mode": "custom"}, "stt_mode"),
         ({"manners": ["rudeness"]}, "manners"),
-        ({"manners": ["default_personality", "conversational_personality"]}, "manners"),
+        ({"manners": ["customer_support", "conversational"]}, "manners"),
         ({"menu_detection": "x" * 501}, "menu_detection"),
         ({"pronunciations": "Byron"}, "pronunciations"),
         ({"pronunciations": "Byron:"}, "pronunciations"),
