@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from leads.doors import campaigns
+from leads.met import met_by_key, met_in_order
 from leads.models import Lead, SavedView, tag_mark, zone_mark
 from leads.services.marks import keys_with
 
@@ -83,17 +84,36 @@ _MANY = 3  # "3 and more" attempts
 
 def leads_matching(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lead]:
     """
-    Return the leads this person may see that match, in no order (see `SORTS`).
+    Return the leads this person may see that match, in no order (see `SORTS`), to go through all of them.
 
     `filters` are a valid LeadFilters' data as JSON keeps them (`LeadFilters.active()`); empty values
     match all. Words of `q` may stand in any order; a number may be written in any way.
     """
+    rows = _matching(Lead.objects.visible_to(viewer), viewer, filters)
+    import_id = filters.get("lead_import")
+    return rows.filter(met_in_order(import_id=import_id)) if import_id else rows
+
+
+def leads_to_show(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lead]:
+    """Return the same to count them, or for a page of them: those of an import wherever they stand in the list."""
     mine = Lead.objects.visible_to(viewer)
+    import_id = filters.get("lead_import")
+    met = met_by_key(import_id=import_id, among=mine) if import_id else None
+    if met is None:
+        return leads_matching(viewer=viewer, filters=filters)
+    return _matching(_by_key(mine, viewer), viewer, filters).filter(met)
+
+
+def _matching(rows: QuerySet[Lead], viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lead]:
+    """Return those of `rows` that match all filters but an import."""
     campaign_id = filters.get("campaign")
     if campaign_id and viewer.client_id is None:
-        return mine.none()
+        return rows.none()
+    mine = Lead.objects.visible_to(viewer)
     keys = _few(mine, viewer.client_id, filters)
-    rows = (mine if keys is None else _named(mine, viewer, keys)).filter(_condition(filters))
+    if keys is not None:
+        rows = _by_key(mine, viewer).filter(pk__in=keys)
+    rows = rows.filter(_condition(filters))
     if campaign_id and viewer.client_id is not None:
         door = campaigns()
         rows = rows.filter(door.leads_in(client_id=viewer.client_id, campaign_id=UUID(campaign_id)))
@@ -136,13 +156,13 @@ def _marks(filters: Mapping[str, Any]) -> list[str]:
     return ([tag_mark(str(tag))] if tag else []) + ([zone_mark(str(zone))] if zone else [])
 
 
-def _named(mine: QuerySet[Lead], viewer: Viewer, keys: list[UUID]) -> QuerySet[Lead]:
-    """Return the leads with these keys, found by them: of one client SQLite would go through all others too."""
+def _by_key(mine: QuerySet[Lead], viewer: Viewer) -> QuerySet[Lead]:
+    """Return the same leads, to be found by their keys: of one client SQLite would go through all others too."""
     client_id = viewer.client_id
     if client_id is None or viewer.is_agency_staff:
-        return mine.filter(pk__in=keys)
+        return mine
     # A range with one client in it is the same, and no beginning of an index that also has the order.
-    return Lead.objects.filter(client_id__gte=client_id, client_id__lte=client_id, pk__in=keys)
+    return Lead.objects.filter(client_id__gte=client_id, client_id__lte=client_id)
 
 
 def _condition(filters: Mapping[str, Any]) -> Q:
@@ -156,8 +176,6 @@ def _condition(filters: Mapping[str, Any]) -> Q:
             wanted &= Q(**{column: value})
     for mark in _marks(filters):
         wanted &= Q(search_text__contains=mark)
-    if import_id := filters.get("lead_import"):
-        wanted &= Q(lead_import_id=import_id)
     if least := filters.get("score_from"):
         wanted &= Q(score__gte=int(least))
     if attempts := filters.get("attempts"):

@@ -41,6 +41,7 @@ __all__ = [
     "forget_connection",
     "in_transaction",
     "insert_once",
+    "is_subquery_read_once",
     "is_transient",
     "on_commit",
     "outage",
@@ -133,6 +134,11 @@ def in_transaction(using: str = DEFAULT_DB_ALIAS) -> bool:
     if connection.vendor == "mongodb":
         return bool(connection.in_atomic_block_mongo)  # type: ignore[attr-defined]  # MongoDB's has it
     return connection.in_atomic_block
+
+
+def is_subquery_read_once(using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Tell whether the keys that `pk__in=` takes from another query are fetched once; MongoDB asks anew for each row."""
+    return connections[using].vendor != "mongodb"
 
 
 def waiting_hook[Hook](kind: type[Hook], using: str = DEFAULT_DB_ALIAS) -> Hook | None:

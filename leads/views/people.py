@@ -19,7 +19,7 @@ from convomono.lib.htmx import render_page
 from convomono.lib.pages import keyset_page
 from leads.forms.people import LeadEditForm, LeadForm
 from leads.forms.table import LeadFilters, SaveViewForm
-from leads.lead_table import COLUMNS, leads_matching, order_of, saved_views
+from leads.lead_table import COLUMNS, leads_to_show, order_of, saved_views
 from leads.models import Lead, SavedView
 from leads.services.people import LeadExists, change_lead, create_lead
 from leads.services.saved_views import delete_view, may_forget, save_view
@@ -42,7 +42,7 @@ def lead_list(request: ClientRequest) -> HttpResponse:
     context = {
         "filters": filters,
         "page": keyset_page(
-            leads_matching(viewer=request.user, filters=active),
+            leads_to_show(viewer=request.user, filters=active),
             order=order_of(active),
             token=request.GET.get("page"),
         ),
