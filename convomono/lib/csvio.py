@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 MAX_LINE = 1_000_000  # characters
 MAX_CELL = 32_767  # what a spreadsheet's cell holds at most
 DELIMITERS = (",", ";", "\t", "|")
+QUOTES: dict[str, dict[str, Any]] = {
+    "double": {"quotechar": '"'},
+    "single": {"quotechar": "'"},
+    "none": {"quoting": csv.QUOTE_NONE},
+}
 ENCODINGS = ("utf-8", "utf-16", "cp1252")
 BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -122,10 +127,11 @@ class BrokenRow:
 
 
 def read_rows(
-    stream: IO[bytes], *, encoding: str, delimiter: str, width: int = 0
+    stream: IO[bytes], *, encoding: str, delimiter: str, width: int = 0, quoting: str = "double"
 ) -> Iterator[list[str] | BrokenRow]:
     """
-    Yield each row's cells; an empty line is an empty list. `width` is how many cells a row should have.
+    Yield each row's cells; an empty line is an empty list. `width` is how many cells a row should have,
+    `quoting` one of QUOTES: what keeps a cell with a delimiter in it together.
 
     A quote opened by mistake spoils its own line, a BrokenRow, and none behind it: what it swallowed
     until the next quote, or the standard library's limit of 131,072 characters in a cell, is
@@ -147,7 +153,8 @@ def read_rows(
                 raise csv.Error("a row longer than a line may be")
             yield line
 
-    reader = csv.reader(kept(), delimiter=delimiter)
+    style = {"delimiter": delimiter, **QUOTES[quoting]}
+    reader = csv.reader(kept(), **style)
     while True:
         lines.clear()
         try:
@@ -157,20 +164,21 @@ def read_rows(
         except csv.Error:
             pass
         else:
-            if len(lines) == 1 or not _has_swallowed(lines, cells, delimiter, width):
+            if len(lines) == 1 or not _has_swallowed(lines, cells, style, width):
                 yield cells
                 continue
-        yield BrokenRow(lines[0].replace('"', "").rstrip("\r\n").split(delimiter))
+        quote = style.get("quotechar", '"')
+        yield BrokenRow(lines[0].replace(quote, "").rstrip("\r\n").split(delimiter))
         again.extendleft(reversed(lines[1:]))
-        reader = csv.reader(kept(), delimiter=delimiter)
+        reader = csv.reader(kept(), **style)
 
 
-def _has_swallowed(lines: list[str], cells: list[str], delimiter: str, width: int) -> bool:
+def _has_swallowed(lines: list[str], cells: list[str], style: dict[str, Any], width: int) -> bool:
     """Tell whether a row of several lines is several rows, run together by a stray quote."""
     if width and len(cells) > width:
         return True
     try:
-        next(csv.reader(lines, delimiter=delimiter, strict=True))
+        next(csv.reader(lines, strict=True, **style))
     except csv.Error:
         return True
     # Two stray quotes that fit each other: most lines are rows of a person, each with a number.
@@ -178,7 +186,8 @@ def _has_swallowed(lines: list[str], cells: list[str], delimiter: str, width: in
     whole = [
         line
         for line in said
-        if line.count(delimiter) == width - 1 and sum(map(str.isdigit, line)) >= _FEWEST_DIGITS
+        if line.count(style["delimiter"]) == width - 1
+        and sum(map(str.isdigit, line)) >= _FEWEST_DIGITS
     ]
     return len(whole) * 2 > len(said)
 

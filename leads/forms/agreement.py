@@ -73,9 +73,7 @@ class AgreementFields(ConsentFields):
         data = super().clean() or {}
         if self.is_by_row:
             for name in ("consent_source", "consent_on"):
-                self.errors.pop(name, None)  # each row says its own
-            if self["consent_on"].value():
-                self.add_error("consent_on", _("Each row says its own day: leave this empty."))
+                self.errors.pop(name, None)  # each row says its own day; the box for one is hidden
         return data
 
     @property

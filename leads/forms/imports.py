@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from convomono.lib.csvio import DELIMITERS
+from convomono.lib.csvio import DELIMITERS, QUOTES
 from leads.forms.agreement import AgreementFields
 from leads.forms.consent import COUNTRIES
 from leads.imports.agreed import agreed_options
@@ -32,7 +32,7 @@ class Column:
 
     name: str
     samples: list[str]
-    filled_ratio: float
+    filled_percent: int
     field: forms.BoundField
 
 
@@ -225,7 +225,7 @@ class MappingForm(AgreementFields):
             Column(
                 name=name,
                 samples=[row[place] for row in samples if place < len(row) and row[place]][:3],
-                filled_ratio=filled_ratio(self.found, place),
+                filled_percent=round(filled_ratio(self.found, place) * 100),
                 field=self[f"column_{place}"],
             )
             for place, name in enumerate(self.found["header"])
@@ -261,6 +261,7 @@ class ReadingForm(forms.Form):
 
     encoding = forms.ChoiceField(label=_("Characters"), required=False)
     delimiter = forms.ChoiceField(label=_("Between the columns"), required=False)
+    quoting = forms.ChoiceField(label=_("Around a cell with a separator in it"), required=False)
     sheet = forms.ChoiceField(label=_("Sheet"), required=False)
     skipped = forms.IntegerField(
         label=_("Rows above the table"),
@@ -277,6 +278,7 @@ class ReadingForm(forms.Form):
         chosen: dict[str, list[tuple[str, Any]]] = {
             "encoding": list(_ENCODINGS.items()) if is_text else [],
             "delimiter": list(zip(DELIMITERS, _DELIMITERS, strict=True)) if is_text else [],
+            "quoting": list(zip(QUOTES, _QUOTES, strict=True)) if is_text else [],
             "sheet": [(name, name) for name in found.get("sheets", [])],
         }
         for name, choices in chosen.items():
@@ -302,6 +304,7 @@ _ENCODINGS = {
     "shift_jis": _("Japanese (Shift JIS)"),
     "gb18030": _("Chinese (GB 18030)"),
 }
+_QUOTES = (_("Double quotes"), _("Single quotes"), _("Nothing: quotes are letters"))
 _DELIMITERS = (_("Comma"), _("Semicolon"), _("Tab"), _("Bar |"))
 
 

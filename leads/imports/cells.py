@@ -6,9 +6,11 @@ import re
 from datetime import date, datetime
 from functools import lru_cache
 
+from django.utils.translation import gettext as _
+
 from convomono.lib.csvio import clean_cell
 from convomono.lib.days import FIRST, LAST
-from convomono.lib.phone import NumberRefused, is_country
+from convomono.lib.phone import NumberRefused, display_number, is_country, read_number
 from convomono.lib.words import without_controls
 
 _COUNTRIES = {
@@ -183,3 +185,14 @@ def whole_number(cell: str) -> str:
     if spoilt and len(spoilt[2]) == int(spoilt[3]):
         return spoilt[1] + spoilt[2]
     return cell
+
+
+def without_plus(cell: str) -> str:
+    """Return why digits that are too many may be a number all the same; empty if they can't be."""
+    text = whole_number(cell)
+    try:
+        value, _line = read_number(f"+{text}")
+    except NumberRefused:
+        return ""
+    words = _("The number has too many digits for its country; with + in front it is %s.")
+    return words % display_number(f"+{value}")

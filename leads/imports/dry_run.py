@@ -14,7 +14,7 @@ from leads.imports.work import ImportFailed, Rate, fail, merged, opened
 from leads.models import LeadImport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from leads.imports.doubles import GaveWay
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Status = LeadImport.Status
 CHUNK_ROWS = 2000
 TELL_SECONDS = 0.5  # how often the shared database hears of the progress
-SHOWN_NEW_ROWS = 1000  # of plainly new rows the first ones are kept, to be looked at
+SHOWN_NEW_ROWS = (
+    1000  # of plainly new rows, and of each warning, the first ones are kept, to be looked at
+)
 _CALLABLE = frozenset({Verdict.NEW, Verdict.UPDATE})
 
 
@@ -75,6 +77,7 @@ def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Pr
         start = progress.rows
         rows, gave_way, warnings = _judged(work, ledger, raw, now)
         stored = [*gave_way.now, *_stored(rows, shown=progress.counts.get(Verdict.NEW, 0))]
+        ledger.warn(_warned(rows, shown=progress.counts))
         _add_up(progress, rows, merged(warnings, gave_way.counts))
         if not ledger.save(stored, progress, start=start):
             return None
@@ -172,6 +175,19 @@ def _stored(rows: Sequence[ReadRow], *, shown: int) -> list[StoredRow]:
                 continue
         kept.append(StoredRow(row.number, row.verdict, row.column, row.reason, row.cells))
     return kept
+
+
+def _warned(
+    rows: Sequence[ReadRow], *, shown: Mapping[str, int]
+) -> Iterator[tuple[str, StoredRow]]:
+    """Yield a chunk's rows with each of their warnings of which not so many are `shown` yet."""
+    room: dict[str, int] = {}
+    for row in rows:
+        for warning in row.warnings:
+            left = room.setdefault(warning, SHOWN_NEW_ROWS - shown.get(warning, 0))
+            room[warning] = left - 1
+            if left > 0:
+                yield warning, StoredRow(row.number, row.verdict, "", "", row.cells)
 
 
 def _tell(lead_import: LeadImport, progress: Progress, rate: Rate, pace: Pace) -> bool:

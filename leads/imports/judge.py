@@ -97,7 +97,7 @@ def judge(
     lead_ids = [known[number].pk for number in good if number in known]
     enrolled, elsewhere = _in_campaigns(work, lead_ids)
     judges = ConsentDays(work, now.date())
-    warnings: Counter[str] = Counter()
+    warnings: list[str] = []
     for number, row in good.items():
         lead = known.get(number)
         if listed := suppressed and listed_among((number, *others[number]), suppressed):
@@ -109,10 +109,11 @@ def judge(
         else:
             judges.person(row, lead)
             if row.verdict in _CALLABLE:
-                judges.warn(row, warnings)
+                judges.warn(row)
                 if lead is not None and lead.pk in elsewhere:
-                    warnings[f"{ACTIVE_ELSEWHERE}:{elsewhere[lead.pk]}"] += 1
-    return dict(warnings)
+                    row.warnings += (f"{ACTIVE_ELSEWHERE}:{elsewhere[lead.pk]}",)
+                warnings += row.warnings
+    return dict(Counter(warnings))
 
 
 def _others(row: ReadRow, lead: Known | Lead | None) -> list[str]:
@@ -208,16 +209,16 @@ class ConsentDays:
             "days": max((self.today - checked).days, 0)
         }
 
-    def warn(self, row: ReadRow, warnings: Counter[str]) -> None:
-        """Count what should be known of a row that is kept."""
+    def warn(self, row: ReadRow) -> None:
+        """Note on a row that is kept what should be known of it."""
         if len(row.zones) > 1:
-            warnings[TZ_UNCERTAIN] += 1
+            row.warnings += (TZ_UNCERTAIN,)
         if row.zone_unread:
-            warnings[TZ_UNREAD] += 1
+            row.warnings += (TZ_UNREAD,)
         consent = self.consent_on(row)
         if consent is not None and self.today - consent > OLD_CONSENT_AFTER:
-            warnings[OLD_CONSENT] += 1
+            row.warnings += (OLD_CONSENT,)
         if row.said and (said := row.said.get("registry_on")):
             checked = day_of(said, row.line.country)
             if checked is not None and self.today - checked > OLD_SCRUB_AFTER:
-                warnings[OLD_SCRUB] += 1
+                row.warnings += (OLD_SCRUB,)

@@ -10,8 +10,16 @@ from django.utils.translation import gettext as _
 
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow
-from convomono.lib.phone import NumberRefused, display_number, read_number
-from leads.imports.cells import country_of, day_of, is_yes, plain_cell, split_tags, whole_number
+from convomono.lib.phone import NumberRefused, read_number
+from leads.imports.cells import (
+    country_of,
+    day_of,
+    is_yes,
+    plain_cell,
+    split_tags,
+    whole_number,
+    without_plus,
+)
 from leads.imports.places import place_of
 from leads.imports.verdicts import REASONS, Verdict
 from leads.imports.zones import zones_said
@@ -80,6 +88,7 @@ class ReadRow:
         "value",
         "variables",
         "verdict",
+        "warnings",
         "zone_unread",
         "zones",
     )
@@ -96,6 +105,7 @@ class ReadRow:
         self.others: list[str] = []
         self.said: dict[str, str] = {}
         self.zones: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
         self.zone_unread = False
         self.lead = None
 
@@ -204,7 +214,7 @@ class RowReader:
                 column = self.header[self.phone_place]
                 row.refuse(Verdict(exc.reason), column=column)
                 if exc.reason == "phone_too_long":
-                    row.reason = _without_plus(cells[self.phone_place]) or row.reason
+                    row.reason = without_plus(cells[self.phone_place]) or row.reason
                 return
         if self.number_places:
             self._read_others(row, cells, country)
@@ -316,17 +326,6 @@ class RowReader:
                 column=self.header[place],
                 reason=_("Two braces, {{ or }}, may not stand in a cell: the agent reads it."),
             )
-
-
-def _without_plus(cell: str) -> str:
-    """Return why digits that are too many may be a number all the same; empty if they can't be."""
-    text = whole_number(cell)
-    try:
-        value, _line = read_number(f"+{text}")
-    except NumberRefused:
-        return ""
-    words = _("The number has too many digits for its country; with + in front it is %s.")
-    return words % display_number(f"+{value}")
 
 
 def tags_of(row: ReadRow, options: ImportOptions) -> list[str]:

@@ -12,11 +12,10 @@ from convomono.lib.pages import PAGE_ROWS, ListPage, page_number
 from leads.imports.columns import plain
 from leads.imports.dry_run import SHOWN_NEW_ROWS
 from leads.imports.verdict_file import read
-from leads.imports.verdicts import ACTIVE_ELSEWHERE, KEPT, MENDABLE, WARNINGS, Verdict
+from leads.imports.verdicts import KEPT, MENDABLE, Verdict
 from leads.models import LeadImport, LeadImportRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -72,7 +71,6 @@ class ImportSums:
     kept_only: int
     skipped: int
     mendable: int
-    warnings: list[tuple[str, int]]
 
     @property
     def imported(self) -> int:
@@ -89,17 +87,7 @@ def import_sums(lead_import: LeadImport) -> ImportSums:
         kept_only=counts.get(Verdict.NO_CONSENT, 0),
         skipped=skipped,
         mendable=sum(counts.get(verdict, 0) for verdict in MENDABLE),
-        warnings=list(_warnings(counts)),
     )
-
-
-def _warnings(counts: dict[str, int]) -> Iterator[tuple[str, int]]:
-    for name, number in counts.items():
-        code, _colon, campaign = name.partition(":")
-        if code == ACTIVE_ELSEWHERE and campaign:
-            yield _("Waiting or being called in “%s” as well") % campaign, number
-        elif code in WARNINGS:
-            yield str(WARNINGS[code]), number
 
 
 @dataclass(frozen=True)
@@ -128,6 +116,12 @@ def shown_places(lead_import: LeadImport) -> list[int]:
     places = range(len(lead_import.detected["header"]))
     ranked = sorted(places, key=lambda place: (place != phone, place not in meant, place))
     return sorted(ranked[:SHOWN_COLUMNS])
+
+
+def sample_rows(lead_import: LeadImport) -> list[list[str]]:
+    """Return the first rows below the header as they are read, each as wide as the header at least."""
+    width = len(lead_import.detected["header"])
+    return [row + [""] * (width - len(row)) for row in lead_import.detected["samples"]]
 
 
 def rows_with_verdict(

@@ -94,12 +94,12 @@ def unpacked(stream: IO[bytes], *, max_bytes: int) -> IO[bytes]:
 
 def read_again(stream: IO[bytes], found: Detected, *, reading: Mapping[str, Any]) -> Detected:
     """
-    Return what the file is, read as somebody says: `encoding`, `delimiter`, `sheet`, `skipped`, `has_header`.
+    Return what the file is, read as somebody says: `encoding`, `delimiter`, `quoting`, `sheet`, `skipped`, `has_header`.
 
     :raises FileRefused: with a sentence, if it is no table then
     """
     changed = found.copy()
-    for name in ("encoding", "delimiter", "sheet"):
+    for name in ("encoding", "delimiter", "quoting", "sheet"):
         if reading.get(name):
             changed[name] = reading[name]
     changed["header"], changed["skipped"] = [], int(reading.get("skipped") or 0)
@@ -200,6 +200,7 @@ def open_rows(stream: IO[bytes], found: Detected) -> Iterator[tuple[int, list[st
             encoding=found["encoding"],
             delimiter=found["delimiter"],
             width=len(found["header"]),
+            quoting=found.get("quoting", "double"),
         )
     )
     numbered = enumerate(rows, start=1)

@@ -32,6 +32,8 @@ _SCHEMA = """
         PRIMARY KEY (kept, number)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS verdict (number INTEGER PRIMARY KEY, verdict TEXT NOT NULL,
         place TEXT NOT NULL, reason TEXT NOT NULL, cells TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS warned (warning TEXT, number INTEGER, verdict TEXT NOT NULL,
+        cells TEXT NOT NULL, PRIMARY KEY (warning, number)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS verdict_rows ON verdict (verdict, number);
     CREATE TEMP TABLE chunk (phone INTEGER NOT NULL, number INTEGER NOT NULL);
 """
@@ -166,16 +168,15 @@ class VerdictFile:
         db.execute("DELETE FROM part WHERE kept = ?", (kept,))
         db.execute("DELETE FROM kept WHERE phone = ?", (phone,))
         db.execute("DELETE FROM refusing WHERE phone = ?", (phone,))
-        rows = (
-            (n, orjson.loads(text)) for n, text in db.execute("SELECT number, cells FROM verdict")
-        )
-        gone = [
-            (number, len(cells)) for number, cells in rows if number == kept or is_theirs(cells)
-        ]
-        db.executemany(
-            "UPDATE verdict SET cells = ? WHERE number = ?",
-            [(orjson.dumps([""] * width).decode(), number) for number, width in gone],
-        )
+        for table in ("verdict", "warned"):
+            stored = db.execute(f"SELECT number, cells FROM {table}")  # noqa: S608  # nosec B608 # ours
+            rows = ((number, orjson.loads(text)) for number, text in stored)
+            gone = [
+                (orjson.dumps([""] * len(cells)).decode(), number)
+                for number, cells in rows
+                if number == kept or is_theirs(cells)
+            ]
+            db.executemany(f"UPDATE {table} SET cells = ? WHERE number = ?", gone)  # noqa: S608  # nosec B608 # ours
         db.commit()
         db.execute("VACUUM")  # what was deleted would stay in free pages
 
@@ -208,6 +209,27 @@ class VerdictFile:
                 for row in rows
             ],
         )
+
+    def warn(self, rows: Iterable[tuple[str, StoredRow]]) -> None:
+        """Keep rows for the list of each of their warnings; `save` commits it."""
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO warned VALUES (?, ?, ?, ?)",
+            [
+                (warning, row.number, row.verdict, orjson.dumps(row.cells).decode())
+                for warning, row in rows
+            ],
+        )
+
+    def warned(self, warning: str, *, skip: int, limit: int) -> Iterator[StoredRow]:
+        """Yield the rows kept of a warning, in file order."""
+        if not self._has("warned"):
+            return
+        for number, verdict, cells in self.connection.execute(
+            "SELECT number, verdict, cells FROM warned WHERE warning = ? "
+            "ORDER BY number LIMIT ? OFFSET ?",
+            (warning, limit, skip),
+        ):
+            yield StoredRow(number, verdict, "", "", orjson.loads(cells))
 
     def between(self, first: int, last: int) -> dict[int, str]:
         """Return the verdicts stored of the rows from first to last; new ones have none."""

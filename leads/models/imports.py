@@ -16,7 +16,8 @@ class Detected(TypedDict):
 
     `delimiter` and `encoding` are empty for a workbook, whose `sheets` are named and whose `sheet` is
     read (the first if it isn't said); `sheet_rows` is what each of them says of its length. Without a
-    header its names are made up. `skipped` is how many rows with text stand above it.
+    header its names are made up. `skipped` is how many rows with text stand above it, `quoting` one of
+    `csvio.QUOTES`.
     """
 
     format: str
@@ -29,6 +30,7 @@ class Detected(TypedDict):
     sheets: NotRequired[list[str]]
     sheet_rows: NotRequired[list[int]]
     skipped: NotRequired[int]
+    quoting: NotRequired[str]
 
 
 class ImportMapping(TypedDict):

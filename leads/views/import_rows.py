@@ -33,7 +33,8 @@ from leads.imports.screens import (
     shown_places,
     shown_row,
 )
-from leads.imports.verdicts import Verdict
+from leads.imports.verdicts import WARNINGS, Verdict
+from leads.imports.warned import first_warned, rows_with_warning, warning_label
 from leads.imports.work import ImportFailed
 from leads.models import LeadImport
 from leads.views.answers import csv_answer
@@ -49,15 +50,27 @@ if TYPE_CHECKING:
 @client_viewer
 @require_GET
 def import_rows(request: ClientRequest, import_id: UUID, verdict: str) -> HttpResponse:
+    """List the rows with a verdict, or with a warning; `?in=` names the campaign that it is about."""
     row = get_visible_or_404(request, LeadImport.objects.all(), import_id)
-    context = {
-        "row": row,
-        "verdict": _verdict(verdict),
-        "header": _header(row),
-        "can_mend": can_manage(request.user) and row.status == LeadImport.Status.CHECKED,
-        "page": rows_with_verdict(lead_import=row, verdict=verdict, page=request.GET.get("page")),
-        "first_rows": first_rows(row, verdict),
-    }
+    page, campaign = request.GET.get("page"), request.GET.get("in", "")
+    is_checked = row.status == LeadImport.Status.CHECKED
+    context: dict[str, Any] = {"row": row, "header": _header(row)}
+    if verdict in WARNINGS:
+        context |= {
+            "title": warning_label(verdict, campaign),
+            "is_warning": True,
+            "page": rows_with_warning(
+                lead_import=row, warning=verdict, campaign=campaign, page=page
+            ),
+            "first_rows": first_warned(row, verdict, campaign),
+        }
+    else:
+        context |= {
+            "title": _verdict(verdict).label,
+            "can_mend": can_manage(request.user) and is_checked,
+            "page": rows_with_verdict(lead_import=row, verdict=verdict, page=page),
+            "first_rows": first_rows(row, verdict),
+        }
     return render_page(request, "leads/import_rows.html", context, partial="row-table")
 
 

@@ -26,10 +26,12 @@ from leads.imports.screens import (
     recent_imports,
     remembered,
     same_file_before,
+    sample_rows,
     verdict_counts,
     zone_lines,
 )
 from leads.imports.targets import find_target
+from leads.imports.warned import warning_counts
 from leads.models import LeadImport
 from leads.services.imports import (
     ImportMovedOn,
@@ -93,6 +95,7 @@ def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
         "verdicts": verdict_counts(row),
         "progress": import_progress(row),
         "sums": import_sums(row),
+        "warnings": warning_counts(row),
         "zones": zone_lines(row, target, now=now) if row.status in _DECIDED else [],
         "may_undo": may_undo(row, now=now),
         "undone": undo_lines(row),
@@ -153,6 +156,7 @@ def _map_page(
         "row": row,
         "form": form,
         "reading": reading or ReadingForm(found=row.detected),
+        "samples": sample_rows(row),
         "target": find_target(client_id=row.client_id, campaign_id=row.campaign_id),
         "steps": import_steps(row),
         "same_file": same_file_before(row),
