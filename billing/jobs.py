@@ -137,6 +137,7 @@ def reconcile(*, run_id: str, **_later: Any) -> None:
     gateway = retell_gateway()
     while not services.compare_slice(run_id=pk, gateway=gateway, now=clock.now()):
         pass
+    services.finish_hours(run_id=pk, gateway=gateway, now=clock.now())
     services.release_run(run_id=pk)
     services.tell_of_differences(run_id=pk, now=clock.now())
 
@@ -147,3 +148,11 @@ def reconcile_nightly(**_later: Any) -> None:
     services.tell_of_latest(now=clock.now())
     for pk in services.runs_left_behind(now=clock.now()):
         enqueue_once(reconcile, queue="reports", timeout_seconds=3600, run_id=str(pk))
+
+
+def reconcile_hourly(**_later: Any) -> None:
+    """Have the hours compared that are over; tell of what nobody has resolved for an hour."""
+    now = clock.now()
+    for run in services.ask_hours(now=now):
+        enqueue_once(reconcile, queue="reports", timeout_seconds=3600, run_id=str(run.pk))
+    services.tell_of_overdue(now=now)

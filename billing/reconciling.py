@@ -7,21 +7,24 @@ nobody's books.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from billing.models import CallHold, Difference, Transaction
+from billing.models import Difference
+from billing.our_books import billed_for, erased_among, holds_of
 from billing.rules import billable_seconds
-from telephony.models import Call, CallErasure
+from telephony.models import Call
 from telephony.provider_costs import cost_micros, product_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from billing.models import CallHold
+    from billing.our_books import Billed
     from telephony.provider import CallPage, ProviderCall
 
 Kind = Difference.Kind
@@ -84,30 +87,45 @@ class Comparison:
 
     def differences(self) -> Iterator[Difference]:
         """Yield what differs, unsaved: first Retell's calls, then ours that it doesn't list."""
-        for difference in self._differences():
-            self._named.add((difference.kind, difference.provider_call_id))
-            yield difference
+        yield from self._noted(self._differences())
+
+    def again(self, provider_call_ids: Sequence[str]) -> Iterator[Difference]:
+        """Yield what differs of these calls by now, unsaved; 200 at most, asked for by their ids."""
+        ours = Call.objects.filter(provider_call_id__in=provider_call_ids, duration_ms__gt=0)
+        over = list(ours.filter(status__in=sorted(Call.OVER)))
+        yield from self._noted(self._by_id(provider_call_ids, over))
+        self._seen.update(provider_call_ids)  # nobody has what neither side lists
 
     def agrees_on(self, difference: Difference) -> bool:
-        """Tell whether a difference of an earlier look is none any more, after `differences`."""
+        """Tell whether a difference of an earlier look is none any more, after this look."""
         named = (difference.kind, difference.provider_call_id)
         return difference.provider_call_id in self._seen and named not in self._named
+
+    def _noted(self, differences: Iterator[Difference]) -> Iterator[Difference]:
+        for difference in differences:
+            self._named.add((difference.kind, difference.provider_call_id))
+            yield difference
 
     def _differences(self) -> Iterator[Difference]:
         for page in self._pages():
             yield from self._compare(page)
         for some in batched(self._unseen(), CHUNK):
-            found = self.gateway.list_calls(call_ids=[row.provider_call_id for row in some])
-            listed = {one.call_id for one in found.calls}
-            # What started a moment outside the window by Retell's clock is compared all the same,
-            # and counted where Retell lists it.
-            late = [_theirs(one) for one in found.calls if _is_over(one)]
-            yield from self._compare(late, counts=False)
-            gone = [row for row in some if row.provider_call_id not in listed]
-            billed, erased = _billed([row.pk for row in gone]), _erased(gone)
-            for row in gone:
-                if row.provider_call_id not in erased:
-                    yield _missing_there(row, billed[row.pk])
+            yield from self._by_id([row.provider_call_id for row in some], some)
+
+    def _by_id(
+        self, provider_call_ids: Sequence[str], ours: Sequence[Call]
+    ) -> Iterator[Difference]:
+        found = self.gateway.list_calls(call_ids=provider_call_ids)
+        listed = {one.call_id for one in found.calls}
+        # What started a moment outside the window by Retell's clock is compared all the same,
+        # and counted where Retell lists it.
+        late = [_theirs(one) for one in found.calls if _is_over(one)]
+        yield from self._compare(late, counts=False)
+        gone = [row for row in ours if row.provider_call_id not in listed]
+        billed, erased = billed_for([row.pk for row in gone]), erased_among(gone)
+        for row in gone:
+            if row.provider_call_id not in erased:
+                yield _missing_there(row, billed[row.pk])
 
     def _pages(self) -> Iterator[list[Theirs]]:
         key: str | None = None
@@ -148,9 +166,9 @@ class Comparison:
                 attempt_id__in=[one.attempt_id for one in calls if one.attempt_id]
             )
         }
-        billed = _billed([row.pk for row in known.values()])
+        billed = billed_for([row.pk for row in known.values()])
         attempts = {row.attempt_id for row in known.values()} | {one.attempt_id for one in calls}
-        holds = _holds([attempt_id for attempt_id in attempts if attempt_id])
+        holds = holds_of([attempt_id for attempt_id in attempts if attempt_id])
         for theirs in calls:
             ours = known.get(theirs.provider_call_id)
             twin = by_attempt.get(theirs.attempt_id) if theirs.attempt_id else None
@@ -175,23 +193,6 @@ class Comparison:
         self.sums.our_ms += ours.duration_ms or 0
         self.sums.their_micros += theirs.micros
         self.sums.our_micros += ours.retell_cost_micros
-
-
-@dataclass
-class Billed:
-    """
-    What the ledger says of one call: seconds charged and given back, and how many charges there are.
-
-    A line that bills the rest of a call is part of its charge.
-    """
-
-    seconds: int = 0
-    refunded: int = 0
-    charges: int = 0
-
-    @property
-    def net(self) -> int:
-        return self.seconds - self.refunded
 
 
 def _judge(
@@ -275,40 +276,6 @@ def _missing_there(ours: Call, billed: Billed) -> Difference:
         sentence="We have this call, and Retell doesn't list it.",
     )
     return _with_bill(row, billed, 0)
-
-
-def _erased(calls: Sequence[Call]) -> set[str]:
-    """Return which of these calls Retell has deleted because we asked it to."""
-    done = CallErasure.objects.filter(
-        provider_call_id__in=[row.provider_call_id for row in calls], status=CallErasure.Status.DONE
-    )
-    return set(done.values_list("provider_call_id", flat=True))
-
-
-def _billed(call_ids: Sequence[UUID]) -> dict[UUID, Billed]:
-    found: defaultdict[UUID, Billed] = defaultdict(Billed)
-    clients = Call.objects.filter(pk__in=call_ids).values_list("client_id", flat=True)
-    lines = Transaction.objects.filter(
-        client_id__in=set(clients),  # it leads the index
-        call_id__in=call_ids,
-        type__in=(Transaction.Type.CONSUME, Transaction.Type.REFUND),
-    )
-    for call_id, type_, seconds, corrects in lines.values_list(
-        "call_id", "type", "seconds", "corrects_id"
-    ):
-        if call_id is None:
-            continue
-        if type_ == Transaction.Type.CONSUME:
-            found[call_id].seconds += seconds
-            found[call_id].charges += corrects is None
-        else:
-            found[call_id].refunded += seconds
-    return found
-
-
-def _holds(attempt_ids: Sequence[UUID]) -> dict[UUID | None, CallHold]:
-    rows = CallHold.objects.select_related("reservation").filter(attempt_id__in=attempt_ids)
-    return {row.attempt_id: row for row in rows}
 
 
 def _is_over(call: ProviderCall) -> bool:

@@ -13,6 +13,7 @@ from billing.jobs import (
     expire_minutes,
     issue_statements,
     purge_hours,
+    reconcile_hourly,
     reconcile_nightly,
     resume_grants,
     resume_pdfs,
@@ -114,6 +115,7 @@ periodic(purge_hours, every_seconds=DAY)
 periodic(issue_statements, every_seconds=3600, queue="reports")
 periodic(resume_pdfs, every_seconds=60)
 periodic(audit_ledgers, every_seconds=600, queue="reports", timeout_seconds=3600)
+periodic(reconcile_hourly, every_seconds=600, queue="reports")
 periodic(reconcile_nightly, every_seconds=600, queue="reports")
 periodic(fetch_differences, every_seconds=15, queue="calls")
 periodic(resolve_lost_answers, every_seconds=15, queue="calls")

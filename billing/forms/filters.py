@@ -11,12 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Transaction
 from billing.queries import LedgerFilter
+from billing.services.reconciliation import MAYBE_LATE
 from convomono.lib.days import DayField
 
 if TYPE_CHECKING:
     from datetime import date
-
-MAYBE_LATE = timedelta(minutes=15)
 
 
 class LedgerFilterForm(forms.Form):

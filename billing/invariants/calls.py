@@ -123,7 +123,7 @@ def check_differences(*, client_id: UUID | None, now: datetime) -> Iterator[Find
         mine,
         status=Difference.Status.OPEN,
         kind__in=OF_SECONDS,
-        reconciliation__asked_at__lte=now - UNRESOLVED,
+        found_at__lte=now - UNRESOLVED,
     )
     for kind, call in left.order_by("pk").values_list("kind", "provider_call_id").iterator():
         yield "L16", f"call {call} is unresolved since the books were compared: {kind}"

@@ -8,6 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Client
 from convomono.lib.models import BaseModel
 
+HOURS = "hours:"
+"""How the key of a run begins whose window grows hour by hour."""
+
 
 class Reconciliation(BaseModel):
     """
@@ -16,7 +19,8 @@ class Reconciliation(BaseModel):
     A worker goes through it hour by hour; `next_from` is where it goes on when it was killed. Sums
     are of the calls that both have: milliseconds of connected time and micros of provider cost. How far
     the books are apart is what its unresolved differences come to (`billing/books.py`).
-    `key` makes one night one run; `claimed_until` keeps a second worker off it.
+    `key` makes one night one run; `claimed_until` keeps a second worker off it. One day's hours are one
+    run too, whose window grows by each hour that is over (`services/hourly.py`).
     """
 
     class Status(models.TextChoices):
@@ -52,6 +56,10 @@ class Reconciliation(BaseModel):
         return f"{self.window_from:%Y-%m-%d}"
 
     @property
+    def is_hourly(self) -> bool:
+        return self.key.startswith(HOURS)
+
+    @property
     def percent(self) -> int:
         """How much of the window is compared, in whole per cent."""
         whole = (self.window_until - self.window_from).total_seconds()
@@ -68,7 +76,8 @@ class Difference(BaseModel):
     step. Resolving never changes a line of the ledger. `charged_seconds` is what was billed,
     `billed_seconds` that less what was given back, `due_seconds` what Retell's duration comes to.
     `is_foreign` says of a call that is missing here that it isn't ours: it names no dial of ours and is
-    none to us, or Retell's news of it changed nothing.
+    none to us, or Retell's news of it changed nothing. `found_at` is when a comparison first named it,
+    `told_at` when the agency was told.
     """
 
     class Kind(models.TextChoices):
@@ -115,6 +124,8 @@ class Difference(BaseModel):
     resolved_by_email = models.CharField(max_length=254, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     fetched_at = models.DateTimeField(null=True, blank=True)
+    found_at = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -45,6 +45,7 @@ from billing.services.holds import (
     keep_holds,
     void,
 )
+from billing.services.hourly import ask_hours, finish_hours, look_again, tell_of_overdue
 from billing.services.invoices import find_seller, set_billing_address, set_seller
 from billing.services.payments import (
     LONGEST_TERM_DAYS,
@@ -150,6 +151,7 @@ __all__ = [
     "ask_credit",
     "ask_for_grant",
     "ask_grant",
+    "ask_hours",
     "ask_nightly",
     "ask_reconciliation",
     "ask_statement",
@@ -174,6 +176,7 @@ __all__ = [
     "fail_payment",
     "find_seller",
     "find_statement",
+    "finish_hours",
     "forgive_machine",
     "grant",
     "grant_slice",
@@ -182,6 +185,7 @@ __all__ = [
     "keep_holds",
     "last_month",
     "launches_with_a_call",
+    "look_again",
     "make_statement",
     "mark_fetched",
     "open_launches",
@@ -209,6 +213,7 @@ __all__ = [
     "show_due_rates",
     "tell_of_differences",
     "tell_of_latest",
+    "tell_of_overdue",
     "void",
     "withdraw_rate",
 ]

@@ -15,11 +15,13 @@ from billing.services.charges import follow_charge
 from billing.services.holds import consume
 from billing.services.refunds import NotCharged, charge_left, refund_call
 from billing.services.undercharges import charge_rest
-from convomono.lib.db import run_atomic
+from convomono.lib.db import insert_once, run_atomic
 from telephony.models import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -32,6 +34,16 @@ APPLIED_WITHIN = timedelta(minutes=5)
 """What Retell told is applied by the drain within seconds; after that it changed nothing."""
 CHUNK = 200
 DECIDED = (Step.REFUND, Step.CHARGE, Step.EXCUSE)
+FIGURES = (
+    "call_id",
+    "their_ms",
+    "our_ms",
+    "their_micros",
+    "our_micros",
+    "charged_seconds",
+    "billed_seconds",
+    "due_seconds",
+)
 SAME = ("kind", "provider_call_id", "their_ms", "our_ms", "their_micros", "our_micros")
 
 
@@ -141,12 +153,60 @@ def decided_before(difference: Difference) -> Difference:
     return difference
 
 
+def keep_found(difference: Difference, *, now: datetime) -> None:
+    """
+    Write what a look has found, unless its line is there already; what is unresolved has one.
+
+    A line that a day's hours have goes over to the run that finds it again, and their looks leave it where
+    it is. What the books say by now stands on it then.
+    """
+    difference.found_at = now
+    row = decided_before(difference)
+    same = Difference.objects.filter(kind=row.kind, provider_call_id=row.provider_call_id)
+    earlier = None if row.status == Status.RESOLVED else _line_of(row, same)
+    if earlier is None:
+        insert_once(row, "reconciliation", "kind", "provider_call_id")
+        return
+    changes = _news(earlier, row)
+    if not row.reconciliation.is_hourly and earlier.reconciliation_id != row.reconciliation_id:
+        if same.filter(reconciliation=row.reconciliation).exists():
+            return  # it was resolved here, and an hour's look found something else since
+        changes["reconciliation"] = row.reconciliation
+    if changes:
+        Difference.objects.filter(pk=earlier.pk, status=earlier.status).update(**changes)
+
+
+def _line_of(row: Difference, same: QuerySet[Difference]) -> Difference | None:
+    """Return the unresolved line that this run shares."""
+    mine = row.reconciliation
+    for earlier in (
+        same.exclude(status=Status.RESOLVED).select_related("reconciliation").order_by("pk")
+    ):
+        theirs = earlier.reconciliation
+        if theirs.pk == mine.pk or mine.is_hourly or theirs.is_hourly:
+            return earlier
+    return None
+
+
+def _news(earlier: Difference, row: Difference) -> dict[str, object]:
+    """Return what a later look says otherwise; its sentence stays as long as the figures do."""
+    if all(getattr(earlier, name) == getattr(row, name) for name in FIGURES):
+        return {}
+    return {name: getattr(row, name) for name in (*FIGURES, "client_id", "started_at", "sentence")}
+
+
 def close_what_agrees(*, run: Reconciliation, part: Comparison, now: datetime) -> int:
     """Resolve open differences of earlier runs that a later look at the same hour doesn't find."""
     rows = Difference.objects.filter(
         status=Status.OPEN, started_at__gte=part.since, started_at__lt=part.until
     ).exclude(reconciliation=run)
-    agreed = [row.pk for row in rows.iterator(chunk_size=CHUNK) if part.agrees_on(row)]
+    return close(
+        [row.pk for row in rows.iterator(chunk_size=CHUNK) if part.agrees_on(row)], now=now
+    )
+
+
+def close(agreed: Sequence[UUID], *, now: datetime) -> int:
+    """Resolve open differences on which the books agree by now; return how many."""
     return sum(
         Difference.objects.filter(pk__in=some, status=Status.OPEN).update(
             status=Status.RESOLVED,

@@ -17,7 +17,7 @@ from audit import actions
 from audit.services import System, record
 from billing.models import Difference, Reconciliation
 from billing.reconciling import SLICE, Comparison
-from billing.services.differences import close_what_agrees, decided_before
+from billing.services.differences import close_what_agrees, keep_found
 from convomono.lib.db import compare_and_set, insert_once
 from telephony.provider import ProviderError, Rejected
 
@@ -36,6 +36,8 @@ NIGHTLY = System("reconciliation")
 LONGEST = timedelta(days=31)
 SETTLED_AFTER = timedelta(hours=3)
 A_DAY = timedelta(days=1)
+MAYBE_LATE = timedelta(minutes=15)
+"""So long after its end the news of a call may be on its way to us."""
 CLAIM = timedelta(minutes=10)
 NIGHT = "night:"
 UNFINISHED = (Reconciliation.Status.QUEUED, Reconciliation.Status.WORKING)
@@ -152,7 +154,7 @@ def compare_slice(*, run_id: UUID, gateway: Gateway, now: datetime) -> bool:
     try:
         for difference in part.differences():
             difference.reconciliation = run
-            insert_once(decided_before(difference), "reconciliation", "kind", "provider_call_id")
+            keep_found(difference, now=now)
     except Rejected as error:
         log.warning("reconciliation.stopped", run_id=str(run.pk), reason=type(error).__name__)
         _stop(run, error, now)
@@ -196,14 +198,24 @@ def _stop(run: Reconciliation, error: ProviderError, now: datetime) -> None:
         error=str(error)[:400],
         finished_at=now,
     )
-    _tell(run, _("The comparison with Retell's records stopped"), body=str(error)[:400], now=now)
+    if not run.is_hourly:  # the night says it
+        _tell(
+            run, _("The comparison with Retell's records stopped"), body=str(error)[:400], now=now
+        )
 
 
 def tell_of_differences(*, run_id: UUID, now: datetime) -> bool:
-    """Tell the agency, once, of a run that ended with differences nobody has resolved; False if none."""
+    """
+    Tell the agency, once, of a run that ended with differences nobody has resolved; False if none.
+
+    Each is told of once: not those of a day's hours, which have an hour to settle (`tell_of_overdue`).
+    """
     run = Reconciliation.objects.get(pk=run_id)
-    left = Difference.objects.filter(reconciliation=run, status=Difference.Status.OPEN).count()
-    if run.status != Reconciliation.Status.DONE or not left:
+    news = Difference.objects.filter(
+        reconciliation=run, status=Difference.Status.OPEN, told_at=None
+    )
+    left = news.count()
+    if run.is_hourly or run.status != Reconciliation.Status.DONE or not left:
         return False
     title = ngettext(
         "%(count)d call differs from Retell's records",
@@ -211,7 +223,9 @@ def tell_of_differences(*, run_id: UUID, now: datetime) -> bool:
         left,
     )
     body = _("Each line of the comparison says what to do.")
-    return _tell(run, title % {"count": left}, body=body, now=now)
+    told = _tell(run, title % {"count": left}, body=body, now=now)
+    news.update(told_at=now)
+    return told
 
 
 def tell_of_latest(*, now: datetime) -> int:

@@ -114,7 +114,12 @@ def test_tells_of_differences_of_nobodys_calls(books, root):
     run = Reconciliation.objects.create(
         key="k", window_from=NOW, window_until=NOW, next_from=NOW, asked_at=NOW - A_DAY
     )
-    Difference.objects.create(reconciliation=run, kind="missing_here", provider_call_id="call_x")
+    Difference.objects.create(
+        reconciliation=run,
+        kind="missing_here",
+        provider_call_id="call_x",
+        found_at=NOW - timedelta(hours=1),
+    )
 
     audit_due(now=NOW)
 

@@ -185,7 +185,7 @@ def differ(**columns):
         asked_at=NOW - timedelta(hours=2),
     )
     said = {"kind": "missing_here", "provider_call_id": "call_x", "sentence": "", **columns}
-    Difference.objects.create(reconciliation=run, **said)
+    Difference.objects.create(reconciliation=run, found_at=run.asked_at, **said)
 
 
 def lose_a_charge_of_a_call_whose_cost_differs():
