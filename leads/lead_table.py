@@ -91,14 +91,14 @@ def leads_matching(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Le
     """
     rows = _matching(Lead.objects.visible_to(viewer), viewer, filters)
     import_id = filters.get("lead_import")
-    return rows.filter(met_in_order(import_id=import_id)) if import_id else rows
+    return rows.filter(met_in_order(import_id=UUID(import_id))) if import_id else rows
 
 
 def leads_to_show(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lead]:
     """Return the same to count them, or for a page of them: those of an import wherever they stand in the list."""
     mine = Lead.objects.visible_to(viewer)
     import_id = filters.get("lead_import")
-    met = met_by_key(import_id=import_id, among=mine) if import_id else None
+    met = met_by_key(import_id=UUID(import_id), among=mine) if import_id else None
     if met is None:
         return leads_matching(viewer=viewer, filters=filters)
     return _matching(_by_key(mine, viewer), viewer, filters).filter(met)

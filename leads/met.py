@@ -10,6 +10,8 @@ from convomono.lib.db import is_subquery_read_once
 from leads.models import Lead, LeadImportChange
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.db.models import QuerySet
 
 # Above that they are soon met in the order of any list; up to that each is read by its key, in some 3 µs.
@@ -17,7 +19,7 @@ MOST = 200_000
 MOST_NAMED = 5000
 
 
-def met_in_order(*, import_id: str) -> Q:
+def met_in_order(*, import_id: UUID) -> Q:
     """Return the condition for whoever looks at one lead after the other; one query."""
     found = Q(lead_import_id=import_id)
     changes = LeadImportChange.objects.filter(lead_import_id=import_id)
@@ -26,7 +28,7 @@ def met_in_order(*, import_id: str) -> Q:
     return found
 
 
-def met_by_key(*, import_id: str, among: QuerySet[Lead]) -> Q | None:
+def met_by_key(*, import_id: UUID, among: QuerySet[Lead]) -> Q | None:
     """
     Return the condition on the key alone, None if there are too many of them; two queries.
 

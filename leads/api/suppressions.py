@@ -70,30 +70,18 @@ def _e164(data: dict[str, Any]) -> str:
         raise ValidationError({"phone_number": [refused.reason]}, refused.reason) from refused
 
 
-class _ClientsOwn:
-    """A client's lists, for its people and keys."""
-
-    permission_classes = [ClientFace]
-    request: Request
-
-    def entries(self) -> QuerySet[Suppression]:
-        return Suppression.objects.filter(client_id=_client_id(self.request))
-
-
 def _client_id(request: Request) -> UUID:
     client_id = cast("User", request.user).client_id
     assert client_id is not None  # the permission asks for a client's person
     return client_id
 
 
-class _AgencysOwn:
-    """The agency's list, which holds for every client."""
+def _clients_entries(request: Request) -> QuerySet[Suppression]:
+    return Suppression.objects.filter(client_id=_client_id(request))
 
-    permission_classes = [AgencyFace]
-    agency_permission = "manage_campaigns"
 
-    def entries(self) -> QuerySet[Suppression]:
-        return Suppression.objects.filter(level=Suppression.Level.AGENCY)
+def _agencys_entries() -> QuerySet[Suppression]:
+    return Suppression.objects.filter(level=Suppression.Level.AGENCY)
 
 
 class _EntryList(generics.ListAPIView[Suppression]):
@@ -118,8 +106,13 @@ class _EntryList(generics.ListAPIView[Suppression]):
         return super().get(request, *args, **kwargs)
 
 
-class SuppressionList(_ClientsOwn, _EntryList):
+class SuppressionList(_EntryList):
     """Your do-not-call entries, the newest first."""
+
+    permission_classes = [ClientFace]
+
+    def entries(self) -> QuerySet[Suppression]:
+        return _clients_entries(self.request)
 
     @extend_schema(request=SuppressionWriteSerializer, responses={201: SuppressionSerializer})
     def post(self, request: Request) -> Response:
@@ -134,8 +127,14 @@ class SuppressionList(_ClientsOwn, _EntryList):
         return _put(request, data, level=level, client_id=client_id, campaign_id=campaign_id)
 
 
-class AgencyEntryList(_AgencysOwn, _EntryList):
+class AgencyEntryList(_EntryList):
     """The agency's do-not-call entries, the newest first."""
+
+    permission_classes = [AgencyFace]
+    agency_permission = "manage_campaigns"
+
+    def entries(self) -> QuerySet[Suppression]:
+        return _agencys_entries()
 
     @extend_schema(request=AgencyEntryWriteSerializer, responses={201: SuppressionSerializer})
     def post(self, request: Request) -> Response:
@@ -196,9 +195,20 @@ class _EntryDetail(generics.GenericAPIView[Suppression]):
         return Response(status=204)
 
 
-class SuppressionDetail(_ClientsOwn, _EntryDetail):
+class SuppressionDetail(_EntryDetail):
     """One entry of yours."""
 
+    permission_classes = [ClientFace]
 
-class AgencyEntryDetail(_AgencysOwn, _EntryDetail):
+    def entries(self) -> QuerySet[Suppression]:
+        return _clients_entries(self.request)
+
+
+class AgencyEntryDetail(_EntryDetail):
     """One entry of the agency's list."""
+
+    permission_classes = [AgencyFace]
+    agency_permission = "manage_campaigns"
+
+    def entries(self) -> QuerySet[Suppression]:
+        return _agencys_entries()

@@ -94,7 +94,7 @@ def test_says_that_it_is_no_number(
 
 
 AGENCY = "/api/v1/admin/suppressions/"
-JSON = {"content_type": "application/json"}
+JSON: Any = {"content_type": "application/json"}
 
 
 @pytest.fixture
