@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,9 @@ from billing.models import (
     Wallet,
 )
 from billing.rules import runway_hours
+from billing.sentences import line_sentence, terms_words
+from billing.usage import campaign_labels
+from telephony.models import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,6 +95,11 @@ class WalletOverview:
     payments: list[Payment]
     expiring: list[CreditLot]
 
+    @property
+    def terms(self) -> str:
+        """What the price bills, in words."""
+        return terms_words(self.rate)
+
 
 @dataclass(frozen=True)
 class WalletRow:
@@ -131,15 +139,26 @@ def ledger_lines(*, client: Client, chosen: LedgerFilter) -> QuerySet[Transactio
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """A line with the line that it corrects and those of people that correct it; a refund stands by its call."""
+    """
+    A line with what explains it: its call or campaign, the line it corrects, and what people corrected it by.
+
+    A refund stands by its call.
+    """
 
     line: Transaction
-    corrects: Transaction | None
-    corrected_by: list[Transaction]
+    corrects: Transaction | None = None
+    corrected_by: list[Transaction] = field(default_factory=list)
+    call: Call | None = None
+    campaign: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """How a charge came about: talk, rounding, price; empty for other lines."""
+        return line_sentence(self.line, self.call)
 
 
-def with_corrections(lines: Iterable[Transaction], *, client: Client) -> list[LedgerRow]:
-    """Add to a page of a client's lines what they correct and what corrects them; two queries."""
+def explained(lines: Iterable[Transaction], *, client: Client) -> list[LedgerRow]:
+    """Add to a page of a client's lines what they are for and what corrects them; four queries at most."""
     found = list(lines)
     mine = Transaction.objects.of(client)
     named = mine.in_bulk([line.corrects_id for line in found if line.corrects_id])
@@ -150,11 +169,21 @@ def with_corrections(lines: Iterable[Transaction], *, client: Client) -> list[Le
     later: dict[UUID | None, list[Transaction]] = {}
     for one in by_people.order_by("seq"):
         later.setdefault(one.corrects_id, []).append(one)
+    call_ids = {line.call_id for line in found if line.call_id}
+    calls: dict[UUID | None, Call] = (
+        {call.pk: call for call in Call.objects.filter(client=client, pk__in=call_ids)}
+        if call_ids
+        else {}
+    )
+    campaign_ids = {line.campaign_id for line in found if line.campaign_id}
+    labels = campaign_labels(campaign_ids) if campaign_ids else {}
     return [
         LedgerRow(
             line=line,
             corrects=named.get(line.corrects_id) if line.corrects_id else None,
             corrected_by=later.get(line.pk, []),
+            call=calls.get(line.call_id),
+            campaign=labels.get(line.campaign_id, ""),
         )
         for line in found
     ]

@@ -37,14 +37,19 @@ class RefundTooLarge(Exception):
 
 @dataclass(frozen=True)
 class ChargeLeft:
-    """A call's charge (`line` is its first) and what earlier refunds have left of it."""
+    """A call's charge, by one line or more, and what earlier refunds have left of it."""
 
-    line: Transaction
+    charges: list[Transaction]
     charged_seconds: int
     charged_micros: int
     seconds: int
     micros: int
     refunds: list[Transaction]
+
+    @property
+    def line(self) -> Transaction:
+        """The first line of the charge."""
+        return self.charges[0]
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def charge_left(*, client_id: UUID, call_id: UUID) -> ChargeLeft:
     seconds = sum(row.seconds for row in charges)
     micros = sum(row.amount_micros for row in charges)
     return ChargeLeft(
-        line=charges[0],
+        charges=charges,
         charged_seconds=seconds,
         charged_micros=micros,
         seconds=seconds - sum(row.seconds for row in refunds),

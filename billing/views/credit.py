@@ -1,4 +1,4 @@
-"""The agency's forms that move a client's minutes: sales, corrections, refunds, prices."""
+"""The agency's forms that move a client's minutes: sales, corrections, refunds."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
-from accounts.access import agency_permission, get_or_404
+from accounts.access import agency_permission
 from billing import services
-from billing.forms import AdjustForm, RateForm, RefundForm, SellForm
-from billing.models import CreditRequest, Rate
-from billing.queries import expiring_lots
+from billing.forms import AdjustForm, RefundForm, SellForm
+from billing.models import CreditRequest
+from billing.queries import expiring_lots, explained
 from billing.rules import needs_second_person
 from billing.views.agency import client_or_404
+from billing.views.prices import is_stale
 from convomono.lib import clock, money
 from convomono.lib.answers import form_status
 from convomono.lib.display import minutes, usd
@@ -43,7 +44,7 @@ def wallet_credit(request: UserRequest, client_id: UUID) -> HttpResponse:
     form = SellForm(request.POST or None, terms=in_force.terms, initial={"in_force": in_force.pk})
     is_valid = request.method == "POST" and form.is_valid()
     if is_valid and form.cleaned_data["amount_usd"] is None:
-        is_valid = not _is_stale(form, in_force)
+        is_valid = not is_stale(form, in_force)
     if is_valid:
         try:
             return _sell(request, client, form)
@@ -171,6 +172,7 @@ def call_refund(request: UserRequest, client_id: UUID, call_id: UUID) -> HttpRes
         title=_("Refund a call of %(client)s"),
         lead=lead % charge,
         submit=_("Refund"),
+        charges=explained(left.charges, client=client),
         refunds=left.refunds,
     )
 
@@ -203,69 +205,6 @@ def _refund(
     given = {"minutes": minutes(line.seconds), "amount": usd(line.amount_micros)}
     messages.success(request, _("Gave back %(minutes)s minutes, %(amount)s.") % given)
     return redirect("agency-billing:wallet-detail", client.pk)
-
-
-@agency_permission("manage_billing")
-@require_http_methods(["GET", "POST"])
-def rate_change(request: UserRequest, client_id: UUID) -> HttpResponse:
-    client, now = client_or_404(client_id), clock.now()
-    in_force = services.current_rate(client=client, now=now)
-    shown = {**RateForm.shown(in_force.terms), "in_force": in_force.pk}
-    form = RateForm(request.POST or None, initial=shown)
-    if request.method == "POST" and form.is_valid() and not _is_stale(form, in_force):
-        try:
-            rate = services.change_rate(
-                client=client,
-                terms=form.terms,
-                starts_at=form.starts_at,
-                actor=request.user,
-                now=now,
-            )
-        except services.RateInPast:
-            form.add_error("starts_on", _("That day has begun. Leave it empty for now."))
-        except services.RateTaken:
-            form.add_error("starts_on", _("Another price begins then. Take that one back first."))
-        else:
-            price = {"price": usd(rate.price_per_minute_micros)}
-            messages.success(request, _("New launches cost %(price)s a minute.") % price)
-            return redirect("agency-billing:wallet-detail", client.pk)
-    context = {
-        "form": form,
-        "client": client,
-        "book": services.price_book(client=client),
-        "in_force": in_force,
-        "now": now,
-    }
-    status = form_status(request)
-    return render(request, "billing/rate_change.html", context, status=status)
-
-
-@agency_permission("manage_billing")
-@require_POST
-def rate_withdraw(request: UserRequest, client_id: UUID, rate_id: UUID) -> HttpResponse:
-    client = client_or_404(client_id)
-    rate = get_or_404(Rate.objects.filter(client=client), rate_id)
-    try:
-        services.withdraw_rate(rate=rate, actor=request.user, now=clock.now())
-    except services.RateInForce:
-        messages.error(request, _("That price has begun, so it stays in the book."))
-    else:
-        messages.success(request, _("Took the price back."))
-    return redirect("agency-billing:rate-change", client.pk)
-
-
-def _is_stale(form: RateForm | SellForm, in_force: Rate) -> bool:
-    """Refuse what was typed at another price; sent again, it is meant for the one shown now."""
-    shown = form.cleaned_data["in_force"]
-    if shown in {None, in_force.pk}:
-        return False
-    form.data = {**form.data, "in_force": str(in_force.pk)}
-    price = {"price": usd(in_force.price_per_minute_micros)}
-    form.add_error(
-        None,
-        _("The price was changed meanwhile: it is %(price)s a minute now. Look again.") % price,
-    )
-    return True
 
 
 def is_large(seconds: int, amount_micros: int = 0) -> bool:

@@ -41,7 +41,7 @@ def wallet_context(request: HttpRequest, *, client: Client, now: datetime) -> di
         "campaign_label": campaign_id
         and (campaign_label(client=client, campaign_id=campaign_id) or _("a campaign")),
         "page": page,
-        "rows": queries.with_corrections(page.object_list, client=client),
+        "rows": queries.explained(page.object_list, client=client),
         "paginator": paginator,
     }
 

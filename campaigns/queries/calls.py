@@ -10,9 +10,10 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from billing.models import Transaction
+from billing.sentences import charge_sentence
 from campaigns.dialling.wording import inputs, reasons
 from campaigns.models import Attempt, Campaign, CampaignVersion, TrialCall
-from campaigns.queries.call_words import charge_sentence, latency_sentence, transfer_sentence
+from campaigns.queries.call_words import latency_sentence, transfer_sentence
 from campaigns.queries.live import CallRow, call_rows
 from campaigns.queries.transcripts import loose_passages, script_of
 from campaigns.settings_schema import with_defaults

@@ -251,7 +251,7 @@ ROUTES: dict[str, Gate] = {
     "agency-billing:ledger-export": "view_finance",
     "agency-billing:wallet-credit": "manage_billing",
     "agency-billing:wallet-adjust": "manage_billing",
-    "agency-billing:rate-change": "manage_billing",
+    "agency-billing:rate-change": "view_finance",
     "agency-billing:rate-withdraw": "manage_billing",
     "agency-billing:call-refund": "manage_billing",
     "agency-billing:grant": "manage_billing",

@@ -8,7 +8,8 @@ import pytest
 
 from accounts.models import User
 from billing.models import Transaction
-from campaigns.queries.call_words import charge_sentence, latency_sentence, transfer_sentence
+from billing.sentences import charge_sentence
+from campaigns.queries.call_words import latency_sentence, transfer_sentence
 from campaigns.queries.transcripts import Turn, loose_passages, script_of
 from leads.models import Suppression
 from telephony.models import Call, CallDetail, CallLookup
