@@ -52,6 +52,8 @@ agency_face = (
         path(f"{CLIENT}/margins/", reconciliation.margin_detail, name="margin-detail"),
         path("money/grant/", grants.grant, name="grant"),
         path("money/grant/<uuid:grant_id>/", grants.grant_detail, name="grant-detail"),
+        path("money/grant/<uuid:grant_id>/approve/", grants.grant_approve, name="grant-approve"),
+        path("money/grant/<uuid:grant_id>/refuse/", grants.grant_refuse, name="grant-refuse"),
         path("money/seller/", seller.seller, name="seller"),
         path("money/requests/", payments.request_list, name="request-list"),
         path(

@@ -12,14 +12,16 @@ class GrantRun(BaseModel):
     """
     Minutes for nothing for more clients than a page can wait for; its key is that of the form.
 
-    A worker goes through `client_ids` from `done_count` on, some at a time, until `claimed_until` or
-    longer. Where `needs_approval` each client's grant is asked for and nothing is given yet.
-    `refused_names` are clients that got nothing: something else was done under the same key.
+    Where `needs_approval` it is `waiting` until a second person decides on all of it: then it is `queued` or
+    `refused`. A worker goes through `client_ids` from `done_count` on, some at a time, until
+    `claimed_until` or longer. `refused_names` are clients that got nothing: something else was done under the same key.
     """
 
     class Status(models.TextChoices):
-        QUEUED = "queued", _("Waiting")
+        WAITING = "waiting", _("Waiting")
+        QUEUED = "queued", _("Being given")
         DONE = "done", _("Done")
+        REFUSED = "refused", _("Refused")
 
     status = models.CharField(max_length=8, choices=Status, default=Status.QUEUED)
     seconds = models.PositiveBigIntegerField()
@@ -33,6 +35,9 @@ class GrantRun(BaseModel):
     asked_by_id = models.UUIDField()
     asked_by_email = models.CharField(max_length=254)
     asked_at = models.DateTimeField()
+    decided_by_id = models.UUIDField(null=True, blank=True)
+    decided_by_email = models.CharField(max_length=254, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
 
@@ -44,5 +49,10 @@ class GrantRun(BaseModel):
 
     @property
     def given_count(self) -> int:
-        """How many clients were given the minutes, or had them asked for."""
+        """How many clients were given the minutes."""
         return self.done_count - len(self.refused_names)
+
+    @property
+    def total_seconds(self) -> int:
+        """What all its clients are to get together."""
+        return self.seconds * self.clients_count

@@ -30,10 +30,11 @@ from billing.services.extensions import (
     reserved_times,
 )
 from billing.services.grants import (
-    ask_for_grant,
+    approve_grant,
     ask_grant,
     grant_slice,
     grants_left_behind,
+    refuse_grant,
 )
 from billing.services.holds import (
     HoldMissing,
@@ -148,8 +149,8 @@ __all__ = [
     "adjust",
     "allow_extensions",
     "approve_credit",
+    "approve_grant",
     "ask_credit",
-    "ask_for_grant",
     "ask_grant",
     "ask_hours",
     "ask_nightly",
@@ -196,6 +197,7 @@ __all__ = [
     "refund_call",
     "refund_payment",
     "refuse_credit",
+    "refuse_grant",
     "release_run",
     "reopen",
     "repay",

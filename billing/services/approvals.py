@@ -139,14 +139,18 @@ def _tell_decision(row: CreditRequest, title: str, now: datetime) -> None:
 
 
 def _tell(row: CreditRequest, title: str, now: datetime) -> None:
-    """Tell the agency, inside the caller's block; once for each state of the request."""
+    tell_agency(title, key=f"request:{row.pk}:{row.status}", now=now)
+
+
+def tell_agency(title: str, *, key: str, now: datetime) -> None:
+    """Tell the agency of a request, inside the caller's block; once per `key`."""
     notify(
         client=None,
         level=Notification.Level.INFO,
         title=title[:200],
         body=_("Large movements are made when somebody other than the asker approves them."),
         url=reverse("agency-billing:request-list"),
-        key=f"request:{row.pk}:{row.status}",
+        key=key,
         now=now,
     )
 

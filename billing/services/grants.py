@@ -1,24 +1,27 @@
-"""Minutes for nothing for many clients: noted once, and given by a worker some clients at a time."""
+"""Minutes for nothing for many clients: noted once, approved once, and given by a worker some clients at a time."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid5
 
 from django.db.models import Q
+from django.utils.translation import gettext as _, ngettext
 
 from accounts.models import Client, User
 from audit import actions
 from audit.services import record
-from billing.ledger import KeyReused, once
-from billing.models import CreditRequest, GrantRun
-from billing.services.approvals import ask_credit
+from billing.ledger import KeyReused, Overtaken, once
+from billing.models import GrantRun
+from billing.services.approvals import OwnRequest, RequestDecided, tell_agency
 from billing.services.payments import grant
+from convomono.lib.db import run_atomic
+from convomono.lib.display import minutes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
 Status = GrantRun.Status
 AT_ONCE = 20
@@ -38,7 +41,9 @@ def ask_grant(
     now: datetime,
 ) -> GrantRun:
     """
-    Note that many clients are to be given minutes; a worker does it. The same key again is the same.
+    Note that clients are to be given minutes; a worker does it. The same key again is the same.
+
+    Where a second person has to approve it, it waits for one decision on all of it.
 
     :raises KeyReused: if the key has asked for another grant
     """
@@ -58,6 +63,7 @@ def ask_grant(
     def block() -> GrantRun:
         run = GrantRun.objects.create(
             id=key,
+            status=Status.WAITING if needs_approval else Status.QUEUED,
             needs_approval=needs_approval,
             clients_count=len(client_ids),
             asked_by_id=actor.pk,
@@ -67,9 +73,76 @@ def ask_grant(
         )
         details = {"seconds": seconds, "reason": reason, "clients": len(client_ids)}
         record(actions.GRANT_ASKED, resource=run, actor=actor, now=now, details=details)
+        if needs_approval:
+            _tell(run, _("%(asker)s asks for a second person: %(what)s"), now)
         return run
 
     return once(find=find, block=block)
+
+
+def approve_grant(*, run_id: UUID, actor: User, now: datetime) -> GrantRun:
+    """
+    Approve a grant of somebody else, for all its clients; a worker gives it. Twice is once.
+
+    :raises OwnRequest: if it is the asker who approves
+    :raises RequestDecided: if it was refused
+    """
+
+    def block() -> GrantRun:
+        run = GrantRun.objects.get(pk=run_id)
+        if run.asked_by_id == actor.pk:
+            raise OwnRequest
+        if run.status in {Status.QUEUED, Status.DONE}:
+            return run
+        _decide(run, Status.QUEUED, actor=actor, now=now)
+        record(actions.CREDIT_APPROVED, resource=run, actor=actor, now=now)
+        _tell(run, _("%(by)s approved what %(asker)s asked for: %(what)s"), now)
+        return run
+
+    return run_atomic(block)
+
+
+def refuse_grant(*, run_id: UUID, actor: User, now: datetime) -> GrantRun:
+    """
+    Refuse a grant; who asked may take it back that way. Twice is once.
+
+    :raises RequestDecided: if it was approved
+    """
+
+    def block() -> GrantRun:
+        run = GrantRun.objects.get(pk=run_id)
+        if run.status == Status.REFUSED:
+            return run
+        _decide(run, Status.REFUSED, actor=actor, now=now)
+        record(actions.CREDIT_REFUSED, resource=run, actor=actor, now=now)
+        _tell(run, _("%(by)s refused what %(asker)s asked for: %(what)s"), now)
+        return run
+
+    return run_atomic(block)
+
+
+def _decide(run: GrantRun, status: str, *, actor: User, now: datetime) -> None:
+    if run.status != Status.WAITING:
+        raise RequestDecided
+    decision = {
+        "status": status,
+        "decided_by_id": actor.pk,
+        "decided_by_email": actor.email,
+        "decided_at": now,
+    }
+    if not GrantRun.objects.filter(pk=run.pk, status=Status.WAITING).update(**decision):
+        raise Overtaken
+    run.status, run.decided_by_email, run.decided_at = status, actor.email, now
+
+
+def _tell(run: GrantRun, title: str, now: datetime) -> None:
+    what = ngettext(
+        "%(minutes)s minutes for %(n)d client",
+        "%(minutes)s minutes for each of %(n)d clients",
+        run.clients_count,
+    ) % {"minutes": minutes(run.seconds), "n": run.clients_count}
+    said = {"asker": run.asked_by_email, "by": run.decided_by_email, "what": what}
+    tell_agency(title % said, key=f"grant:{run.pk}:{run.status}", now=now)
 
 
 def grant_slice(*, run_id: UUID, now: datetime) -> bool:
@@ -85,7 +158,7 @@ def grant_slice(*, run_id: UUID, now: datetime) -> bool:
     free = mine.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
     if not free.update(claimed_until=claim):
         return True
-    actor = User.objects.get(pk=run.asked_by_id)
+    actor = User.objects.get(pk=run.decided_by_id or run.asked_by_id)
     some = run.client_ids[run.done_count : run.done_count + AT_ONCE]
     clients = Client.objects.filter(pk__in=some).select_related("wallet")
     refused = [
@@ -112,44 +185,11 @@ def grants_left_behind(*, now: datetime, most: int = 10) -> list[UUID]:
     return list(rows.order_by("asked_at", "pk").values_list("pk", flat=True)[:most])
 
 
-def ask_for_grant(
-    *,
-    client: Client,
-    seconds: int,
-    reason: str,
-    valid_days: int | None,
-    key: UUID,
-    actor: User,
-    now: datetime,
-) -> None:
-    """
-    Ask a second person for one client's part of a grant; once per client and `key`.
-
-    :raises KeyReused: if the key has asked for something else
-    """
-    ask_credit(
-        client=client,
-        kind=CreditRequest.Kind.GRANT,
-        seconds=seconds,
-        details={"reason": reason, "grant_key": str(key), "valid_days": valid_days},
-        key=uuid5(key, f"ask:{client.pk}"),
-        actor=actor,
-        now=now,
-    )
-
-
 def _give(run: GrantRun, client: Client, *, actor: User, now: datetime) -> bool:
-    """Give one client the minutes, or ask for them; False if its key was used for something else."""
-    asked: dict[str, Any] = {
-        "seconds": run.seconds,
-        "reason": run.reason,
-        "valid_days": run.valid_days,
-    }
+    """Give one client the minutes; False if its key was used for something else."""
+    about: dict[str, Any] = {"reason": run.reason, "valid_days": run.valid_days}
     try:
-        if run.needs_approval:
-            ask_for_grant(client=client, key=run.pk, actor=actor, now=now, **asked)
-        else:
-            grant(clients=[client], key=run.pk, actor=actor, now=now, **asked)
+        grant(clients=[client], seconds=run.seconds, key=run.pk, actor=actor, now=now, **about)
     except KeyReused:
         return False
     return True

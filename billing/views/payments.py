@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import agency_permission, get_or_404
 from billing import services
-from billing.models import CreditRequest, Payment
+from billing.models import CreditRequest, GrantRun, Payment
 from billing.views.agency import money_tabs
 from convomono.lib import clock
 from convomono.lib.display import minutes
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.access import UserRequest
+
+
+MOST_GRANTS = 50
 
 
 @agency_permission("manage_billing")
@@ -57,9 +60,11 @@ def payment_fail(request: UserRequest, client_id: UUID, payment_id: UUID) -> Htt
 @require_GET
 def request_list(request: UserRequest) -> HttpResponse:
     rows = CreditRequest.objects.select_related("client").order_by("-asked_at", "-pk")
+    waiting = GrantRun.objects.filter(status=GrantRun.Status.WAITING)
     context = {
         "tabs": money_tabs(request),
         "page": list_page(rows, request.GET.get("page")),
+        "grants": waiting.defer("client_ids").order_by("-asked_at", "-pk")[:MOST_GRANTS],
         "may_decide": request.user.has_agency_permission("manage_billing"),
         "me": request.user.pk,
     }

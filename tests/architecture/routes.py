@@ -256,6 +256,8 @@ ROUTES: dict[str, Gate] = {
     "agency-billing:call-refund": "manage_billing",
     "agency-billing:grant": "manage_billing",
     "agency-billing:grant-detail": "view_finance",
+    "agency-billing:grant-approve": "manage_billing",
+    "agency-billing:grant-refuse": "manage_billing",
     "agency-billing:seller": "manage_billing",
     "agency-billing:reconciliation-list": "view_finance",
     "agency-billing:reconciliation-detail": "view_finance",

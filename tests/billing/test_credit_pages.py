@@ -7,8 +7,8 @@ import re
 import pytest
 
 from accounts.models import Notification
-from billing import services
-from billing.models import CreditRequest, Payment, Rate, Transaction
+from billing import jobs, services
+from billing.models import CreditRequest, GrantRun, Payment, Rate, Transaction
 from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import UserFactory
@@ -159,7 +159,8 @@ def test_asks_a_second_person_for_what_is_large(browser, browse, small_limit, ca
         MONEY + "grant/",
         {"key": key, "clients": [acme.pk, rival.pk], "minutes": "6", "reason": "Outage"},
     )
-    assert CreditRequest.objects.count() == 4
+    assert CreditRequest.objects.count() == 2
+    run = GrantRun.objects.get()
     assert balances(acme)[0] == 300
     page = text(browser.get(MONEY + "requests/"))
     assert "/approve/" not in page and "/refuse/" in page
@@ -169,6 +170,9 @@ def test_asks_a_second_person_for_what_is_large(browser, browse, small_limit, ca
         own = browser.post(f"{MONEY}requests/{row.pk}/approve/", follow=True)
         assert "Somebody else has to approve" in text(own)
         sue.post(f"{MONEY}requests/{row.pk}/approve/")
+
+    sue.post(f"{MONEY}grant/{run.pk}/approve/")
+    jobs.grant_minutes(run_id=str(run.pk))
 
     assert balances(acme)[0] == 300 + 6000 - 660 + 360
     assert "Approved" in text(sue.get(MONEY + "requests/"))
@@ -254,7 +258,7 @@ def test_lists_payments_and_requests_in_as_many_queries(
 
     with django_assert_num_queries(4):
         browser.get(of(acme, "payments/"))
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         browser.get(MONEY + "requests/")
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import importlib
 
+import pytest
+from django.apps import apps
+
+from accounts.models import Notification
 from audit.models import AuditLog
 from billing import jobs, services
 from billing.invariants import audit_ledger
@@ -14,7 +18,7 @@ from convomono.lib.ids import uuid7
 from tests.factories.accounts import ClientFactory, UserFactory
 from tests.factories.billing import NOW, balances, open_wallet
 
-PAGE = "/agency/money/grant/"
+PAGE, REQUESTS = "/agency/money/grant/", "/agency/money/requests/"
 
 
 @pytest.fixture
@@ -130,22 +134,100 @@ def test_has_one_worker_at_a_time(browser, many, monkeypatch):
     assert given(many) == [120] * 7
 
 
-def test_asks_a_second_person_for_each_client_above_the_limit(browser, many, settings):
+@pytest.fixture
+def second(browse, db):
+    return browse(UserFactory.create(role="super_admin", email="second@agency.test"))
+
+
+@pytest.mark.parametrize("at_once", [3, 50])
+def test_asks_a_second_person_once_for_all_clients(
+    browser, second, many, settings, monkeypatch, at_once
+):
+    """A grant to a thousand clients was a thousand requests, each with a notice and a press."""
+    settings.CREDIT_APPROVAL_MINUTES = 10
+    monkeypatch.setattr(views, "MOST_AT_ONCE", at_once)
+    form = typed()
+    for _twice in range(2):
+        assert browser.post(PAGE, form)["Location"] == REQUESTS
+    run = GrantRun.objects.get()
+    assert not CreditRequest.objects.exists()
+    assert Notification.objects.filter(title__contains="asks for a second person").count() == 1
+
+    jobs.resume_grants()
+    jobs.grant_minutes(run_id=str(run.pk))  # nobody has approved it
+    assert given(many) == [0] * 7
+    waiting = text(second.get(REQUESTS))
+    for words in ("Outage", ">7<", ">2.00<", ">14.00<", f"{PAGE}{run.pk}/approve/"):
+        assert words in waiting, words
+    assert "approves it for all 7 clients at once" in text(second.get(f"{PAGE}{run.pk}/"))
+
+    for _twice in range(2):
+        assert second.post(f"{PAGE}{run.pk}/approve/")["Location"] == f"{PAGE}{run.pk}/"
+        jobs.grant_minutes(run_id=str(run.pk))
+
+    assert given(many) == [120] * 7
+    page = text(second.get(f"{PAGE}{run.pk}/"))
+    assert "7 clients have the minutes." in page and "Approved by second@agency.test" in page
+    assert set(Payment.objects.values_list("created_by_email", flat=True)) == {"second@agency.test"}
+    assert AuditLog.objects.filter(action="credit.approved").count() == 1
+    assert "Nothing waits" in text(second.get(REQUESTS))
+    assert second.post(f"{PAGE}{run.pk}/refuse/", follow=True).status_code == 200
+    assert GrantRun.objects.get().status == "done"
+    assert audit_ledger(now=NOW) == []
+
+
+def test_lets_nobody_approve_a_grant_of_their_own(browser, many, settings, root):
     settings.CREDIT_APPROVAL_MINUTES = 10
     browser.post(PAGE, typed())
     run = GrantRun.objects.get()
+    assert "/approve/" not in text(browser.get(REQUESTS))
+    assert "/approve/" not in text(browser.get(f"{PAGE}{run.pk}/"))
 
+    answer = text(browser.post(f"{PAGE}{run.pk}/approve/", follow=True))
+
+    assert "Somebody else has to approve" in answer
+    assert GrantRun.objects.get().status == "waiting"
+    browser.post(f"{PAGE}{run.pk}/refuse/")  # takes it back
+    assert GrantRun.objects.get().status == "refused"
+
+
+def test_gives_nothing_of_a_grant_that_was_refused(second, browser, many, settings):
+    settings.CREDIT_APPROVAL_MINUTES = 10
+    browser.post(PAGE, typed())
+    run = GrantRun.objects.get()
     for _twice in range(2):
-        jobs.grant_minutes(run_id=str(run.pk))
+        second.post(f"{PAGE}{run.pk}/refuse/")
 
-    assert CreditRequest.objects.filter(kind="grant", seconds=120).count() == 7
+    assert "It was refused before." in text(second.post(f"{PAGE}{run.pk}/approve/", follow=True))
+    jobs.resume_grants()
+    jobs.grant_minutes(run_id=str(run.pk))
     assert given(many) == [0] * 7
-    assert "A second person has to approve each" in text(browser.get(f"{PAGE}{run.pk}/"))
-    for asked in CreditRequest.objects.all():
-        services.approve_credit(
-            request_id=asked.pk, actor=UserFactory.create(role="super_admin"), now=NOW
-        )
-    assert given(many) == [120] * 7
+    assert "second@agency.test refused it" in text(browser.get(f"{PAGE}{run.pk}/"))
+    assert AuditLog.objects.filter(action="credit.refused").count() == 1
+
+
+def test_lets_only_who_sells_decide_on_a_grant(browse, browser, many, settings):
+    settings.CREDIT_APPROVAL_MINUTES = 10
+    browser.post(PAGE, typed())
+    run = GrantRun.objects.get()
+    seer = browse(UserFactory.create(role="admin", view_finance=True))
+
+    assert "Outage" in text(seer.get(REQUESTS)) and "/approve/" not in text(seer.get(REQUESTS))
+    for verb in ("approve", "refuse"):
+        assert seer.post(f"{PAGE}{run.pk}/{verb}/").status_code == 403
+        assert browser.get(f"{PAGE}{run.pk}/{verb}/").status_code == 405
+
+
+def test_lets_grants_wait_that_nobody_had_approved_before_one_decision_was_enough(
+    browser, many, settings
+):
+    browser.post(PAGE, typed())
+    GrantRun.objects.update(needs_approval=True)
+    migration = importlib.import_module("billing.migrations.0008_grant_decisions")
+
+    migration.wait(apps, None)
+
+    assert GrantRun.objects.get().status == "waiting"
 
 
 def test_names_a_client_that_the_form_had_given_something_else(browser, many, root):
