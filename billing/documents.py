@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.db.models import Sum as Added
+from django.urls import reverse
 
 from billing.free_calls import PREFIX, free_calls_of, list_free_calls
 from billing.models import Invoice, Reservation, Transaction
@@ -284,13 +285,15 @@ PAPER_LINES = 2000
 """A PDF has no more lines than this; it says so, and that the CSV has them all."""
 
 
-def paper(document: Invoice | Statement) -> tuple[str, dict[str, object]]:
-    """Return the template of a document on paper, and what it shows."""
+def paper(document: Invoice | Statement, *, base_url: str) -> tuple[str, dict[str, object]]:
+    """Return the template of a document on paper, and what it shows; `base_url` is where to check it."""
+    verify_url = base_url.rstrip("/") + reverse("statement-verify")
     if isinstance(document, Invoice):
-        return "billing/pdf/invoice.html", {"invoice": document}
+        return "billing/pdf/invoice.html", {"invoice": document, "verify_url": verify_url}
     rows = list(statement_rows(document, most=PAPER_LINES))
     return "billing/pdf/statement.html", {
         "statement": document,
+        "verify_url": verify_url,
         "sums": sums_of(document),
         "free_calls": free_calls_of(document),
         "rows": rows,

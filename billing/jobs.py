@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing import hours, notices, services
@@ -90,7 +92,7 @@ def make_pdf(*, kind: str, document_id: str, **_later: Any) -> None:
     if row.pdf_status != Printed.File.QUEUED:
         return
     try:
-        template, context = paper(row)
+        template, context = paper(row, base_url=settings.PUBLIC_BASE_URL)
         content = render_pdf(template, context)
     except PdfUnavailable as problem:
         changes = {"pdf_status": Printed.File.FAILED, "pdf_error": str(problem)[:400]}
@@ -102,21 +104,44 @@ def make_pdf(*, kind: str, document_id: str, **_later: Any) -> None:
         stored = files.store(
             room="documents", client_id=row.client_id, suffix=".pdf", content=content
         )
-        changes = {"pdf_status": Printed.File.DONE, "pdf_name": stored, "pdf_error": ""}
+        digest = hashlib.sha256(content).hexdigest()
+        changes = {
+            "pdf_status": Printed.File.DONE,
+            "pdf_name": stored,
+            "pdf_digest": digest,
+            "pdf_error": "",
+        }
     made = model.objects.filter(pk=row.pk, pdf_status=Printed.File.QUEUED).update(**changes)
     if not made and changes.get("pdf_name"):
         files.delete_stored(changes["pdf_name"])  # another worker was quicker
 
 
 def resume_pdfs(**_later: Any) -> int:
-    """Enqueue PDFs that no worker made: Redis was away, or a worker was killed."""
+    """
+    Enqueue PDFs that no worker made: Redis was away, or a worker was killed.
+
+    And keep the digests of those that were made before digests were kept.
+    """
     done = 0
     for kind, model in DOCUMENTS.items():
         waiting = model.objects.filter(pdf_status=Printed.File.QUEUED)
         for pk in waiting.values_list("pk", flat=True)[:100]:
             enqueue(make_pdf, queue="reports", kind=kind, document_id=str(pk))
             done += 1
+        for row in model.objects.filter(pdf_digest="", pdf_status=Printed.File.DONE)[:100]:
+            _keep_digest(row)
     return done
+
+
+def _keep_digest(row: Invoice | Statement) -> None:
+    rows = type(row).objects.filter(pk=row.pk, pdf_name=row.pdf_name)
+    try:
+        with files.open_stored(row.pdf_name) as content:
+            digest = hashlib.sha256(content.read()).hexdigest()
+    except FileNotFoundError:
+        rows.update(pdf_status=Printed.File.NONE, pdf_name="")  # it may be asked for again
+    else:
+        rows.update(pdf_digest=digest)
 
 
 def audit_ledgers(**_later: Any) -> int:

@@ -107,7 +107,7 @@ from billing.services.statements import (
     MonthTooEarly,
     ask_statement,
     due_statements,
-    find_statement,
+    find_genuine,
     last_month,
     make_statement,
 )
@@ -175,8 +175,8 @@ __all__ = [
     "expire_lots",
     "extend_reservation",
     "fail_payment",
+    "find_genuine",
     "find_seller",
-    "find_statement",
     "finish_hours",
     "forgive_machine",
     "grant",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from billing.documents import Totals, csv_of, standing_before
-from billing.models import Statement, Transaction, Wallet
+from billing.models import Invoice, Statement, Transaction, Wallet
 from convomono.lib import files
 from convomono.lib.db import insert_once, run_atomic
 
@@ -145,9 +146,21 @@ def due_statements(*, now: datetime) -> Iterable[Statement]:
     yield from Statement.objects.filter(status=Status.QUEUED).order_by("asked_at")[:AT_ONCE]
 
 
-def find_statement(*, digest: str) -> Statement | None:
+@dataclass(frozen=True)
+class Genuine:
+    """A file of ours: whose paper it is, and whether it is its CSV or its PDF."""
+
+    paper: Statement | Invoice
+    kind: str
+
+    @property
+    def is_statement(self) -> bool:
+        return isinstance(self.paper, Statement)
+
+
+def find_genuine(*, digest: str) -> Genuine | None:
     """
-    Return the statement whose CSV has this SHA-256, in hexadecimal.
+    Return the paper of which a file has this SHA-256, in hexadecimal: a statement's CSV, or any PDF.
 
     None if several have: once a month without lines was a heading alone, the same for every client,
     and nobody may learn from it who is one.
@@ -155,7 +168,15 @@ def find_statement(*, digest: str) -> Statement | None:
     wanted = digest.strip().lower()
     if len(wanted) != hashlib.sha256().digest_size * 2:
         return None
-    found = list(Statement.objects.select_related("client").filter(digest=wanted)[:2])
+    found = [
+        Genuine(paper=row, kind=kind)
+        for kind, rows in (
+            ("csv", Statement.objects.filter(digest=wanted)),
+            ("pdf", Statement.objects.filter(pdf_digest=wanted)),
+            ("pdf", Invoice.objects.filter(pdf_digest=wanted)),
+        )
+        for row in rows.select_related("client")[:2]
+    ]
     return found[0] if len(found) == 1 else None
 
 

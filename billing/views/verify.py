@@ -1,4 +1,4 @@
-"""A public page that says whether a statement is one of ours, as it was issued."""
+"""A public page that says whether a statement, an invoice or a credit note is one of ours, as it was made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from billing.services import find_statement
+from billing.services import find_genuine
 from leads.upload_cap import CappedUpload, was_stopped
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def statement_verify(request: HttpRequest) -> HttpResponse:
 @csrf_protect
 def _statement_verify(request: HttpRequest) -> HttpResponse:
     digest = _digest_of_file(request) if request.method == "POST" else request.GET.get("digest", "")
-    found = find_statement(digest=digest) if digest else None
+    found = find_genuine(digest=digest) if digest else None
     refused = was_stopped(request)
     context = {
         "digest": digest.strip()[:64],
-        "statement": found,
+        "found": found,
         "is_asked": bool(digest),
-        "error": _("That file is larger than any statement of ours.") if refused else "",
+        "error": _("That file is larger than any paper of ours.") if refused else "",
     }
     status = 413 if refused else 200
     return render(request, "billing/statement_verify.html", context, status=status)

@@ -39,7 +39,7 @@ OCTOBER = date(2026, 10, 1)
 IN_OCTOBER = datetime(2026, 10, 20, 15, tzinfo=UTC)
 HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 LATER = datetime(2026, 11, 2, 12, tzinfo=UTC)
-VERIFY = "/verify/"
+VERIFY, SITE = "/verify/", "https://calls.example"
 
 
 def text(response):
@@ -150,7 +150,9 @@ def test_shows_an_invoice_and_makes_its_pdf(
 
 
 def drawn(invoice):
-    return render_to_string(*paper(Invoice.objects.select_related("client").get(pk=invoice.pk)))
+    return render_to_string(
+        *paper(Invoice.objects.select_related("client").get(pk=invoice.pk), base_url=SITE)
+    )
 
 
 def test_says_on_paper_nothing_that_changes_later(browse, alice, wallet, acme):
@@ -351,7 +353,7 @@ def test_adds_up_to_its_own_sums(acme):
     sums = statement.totals["consume"]
     assert sum(int(row["amount_micros"]) for row in rows) == sums["amount_micros"] == 20 * 154_167
     assert sum(int(row["seconds"]) for row in rows) == sums["seconds"]
-    drawn = render_to_string(*paper(Statement.objects.get()))
+    drawn = render_to_string(*paper(Statement.objects.get(), base_url=SITE))
     assert "$0.154167" in drawn and "$3.08334" in drawn
 
 
@@ -462,7 +464,7 @@ def test_names_each_call_that_cost_nothing(browse, alice, acme, rival, month):
     assert (named[0]["talked_seconds"], named[0]["time"][:19]) == ("0", "2026-10-01T00:00:00")
     assert statement.totals["free:no_contact"]["lines"] == 2
     page = text(browse(alice).get(f"/app/billing/statements/{statement.pk}/"))
-    for shown in (page, render_to_string(*paper(statement))):
+    for shown in (page, render_to_string(*paper(statement, base_url=SITE))):
         assert "Calls that cost nothing" in shown and "Voicemail" in shown
         assert "The CSV names each of them." in shown
     Statement.objects.update(lists_free_calls=False)  # issued before it did
@@ -574,10 +576,10 @@ def test_shows_a_statement_with_csv_and_pdf_to_its_client_alone(
 def test_says_on_paper_how_many_lines_are_elsewhere_and_where(month, acme, monkeypatch):
     statement = issue(acme)
     whole = statement.last_seq - statement.first_seq + 1
-    assert "are printed here" not in render_to_string(*paper(statement))
+    assert "are printed here" not in render_to_string(*paper(statement, base_url=SITE))
     monkeypatch.setattr(documents, "PAPER_LINES", whole - 2)
 
-    paper_ = render_to_string(*paper(statement))
+    paper_ = render_to_string(*paper(statement, base_url=SITE))
 
     assert f"The first {whole - 2} of {whole} lines are printed here." in paper_
     assert "(Billing, Statements, 2026-10)" in paper_
@@ -701,7 +703,7 @@ def test_takes_no_more_of_a_strangers_file_than_the_largest_statement(browse, mo
     answer = browse().post(VERIFY, {"statement": BytesIO(b"x" * size)})
 
     assert answer.status_code == 413
-    assert "larger than any statement" in text(answer)
+    assert "larger than any paper" in text(answer)
     assert _Counting.taken == 0
 
 

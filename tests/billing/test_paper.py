@@ -13,6 +13,8 @@ from billing.documents import paper
 from convomono.lib.pdf import PdfUnavailable, render_pdf
 from tests.factories.billing import NOW, Launch, open_wallet
 
+SITE = "https://calls.example"
+
 
 @pytest.fixture
 def statement(acme):
@@ -28,7 +30,7 @@ def statement(acme):
 
 
 def test_cuts_no_column_of_a_statement_off(statement, tmp_path):
-    template, context = paper(statement)
+    template, context = paper(statement, base_url=SITE)
     try:
         (tmp_path / "statement.pdf").write_bytes(render_pdf(template, context))
         command = ["pdftotext", "-bbox", str(tmp_path / "statement.pdf"), "-"]

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 
 DAY = datetime(2026, 10, 20, 15, tzinfo=UTC)
 LATER = datetime(2026, 12, 2, 12, tzinfo=UTC)
+SITE = "https://calls.example"
 COLUMNS = ("available", "reserved", "debt", "credit")
 
 
@@ -109,7 +110,7 @@ def test_shows_signs_and_seconds_on_page_and_paper(browse, alice, two_months):
     october = two_months[0]
     for shown in (
         browse(alice).get(f"/app/billing/statements/{october.pk}/").content.decode(),
-        render_to_string(*paper(october)),
+        render_to_string(*paper(october, base_url=SITE)),
     ):
         for words in ("Credit before", "Credit after", "Owed min", "-12.70", "-762 s", "+8.33"):
             assert words in shown, words
@@ -123,7 +124,7 @@ def test_tells_the_time_of_a_line_in_the_zone_that_it_names(browse, root, two_mo
     page = f"/agency/clients/{october.client_id}/statements/{october.pk}/"
     with timezone.override("UTC"):
         shown = [
-            render_to_string(*paper(october)),
+            render_to_string(*paper(october, base_url=SITE)),
             browse(root).get(page).content.decode(),
         ]
 
