@@ -22,6 +22,7 @@ from billing.models import (
 from billing.rules import runway_hours
 from billing.sentences import line_sentence, terms_words
 from billing.usage import campaign_labels
+from convomono.lib import money
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def explained(lines: Iterable[Transaction], *, client: Client) -> list[LedgerRow
 
 LEDGER_COLUMNS = (
     "tx_id",
+    "client_id",
     "created_at",
     "type",
     "minutes",
@@ -216,6 +218,7 @@ def ledger_table(lines: QuerySet[Transaction]) -> Iterator[Iterable[object]]:
     for line in lines.iterator(chunk_size=500):
         yield (
             line.pk,
+            line.client_id,
             line.created_at.isoformat(timespec="seconds"),
             line.type,
             line.minutes,
@@ -260,6 +263,34 @@ def wallets(*, search: str = "", sort: str = "low") -> QuerySet[Wallet]:
     if search:
         rows = rows.filter(client__name__icontains=search)
     return rows.order_by(*SORTS.get(sort, SORTS["low"]), "pk")
+
+
+WALLET_COLUMNS = (
+    "client_id",
+    "client",
+    "credits_total_minutes",
+    "credits_available_minutes",
+    "credits_reserved_minutes",
+    "credits_consumed_minutes",
+    "owed_minutes",
+    "billing_rate",
+)
+
+
+def wallet_table(rows: QuerySet[Wallet]) -> Iterator[Iterable[object]]:
+    """Yield a heading and the wallets as rows of an export, in bounded memory."""
+    yield WALLET_COLUMNS
+    for wallet in rows.iterator(chunk_size=500):
+        yield (
+            wallet.client_id,
+            wallet.client.name,
+            wallet.total_minutes,
+            wallet.available_minutes,
+            wallet.reserved_minutes,
+            wallet.consumed_minutes,
+            money.minutes(wallet.debt_seconds),
+            wallet.billing_rate,
+        )
 
 
 def with_use(rows: Iterable[Wallet], *, now: datetime) -> list[WalletRow]:

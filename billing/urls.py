@@ -34,6 +34,7 @@ client_face = (
 agency_face = (
     [
         path("money/", agency.wallet_list, name="wallet-list"),
+        path("money/wallets.csv", agency.wallet_export, name="wallet-export"),
         path(f"{CLIENT}/wallet/", agency.wallet_detail, name="wallet-detail"),
         path(f"{CLIENT}/wallet/ledger.csv", agency.ledger_export, name="ledger-export"),
         path("money/books/", reconciliation.reconciliation_list, name="reconciliation-list"),

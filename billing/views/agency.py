@@ -16,7 +16,7 @@ from billing.balances import Balance
 from billing.forms import WalletFilterForm
 from billing.models import Wallet
 from billing.views.documents import Face
-from billing.views.ledger import ledger_file, wallet_context
+from billing.views.ledger import csv_file, ledger_file, wallet_context
 from convomono.lib import clock
 from convomono.lib.htmx import render_page
 
@@ -72,6 +72,16 @@ def wallet_list(request: UserRequest) -> HttpResponse:
         "may_sell": request.user.has_agency_permission("manage_billing"),
     }
     return render_page(request, "billing/wallet_list.html", context, partial="wallet-table")
+
+
+@agency_permission("manage_billing", "view_finance")
+@require_GET
+def wallet_export(request: UserRequest) -> StreamingHttpResponse:
+    """Stream the wallets that the query string asks for as CSV, under the seed's names."""
+    form = WalletFilterForm(request.GET)
+    asked = form.cleaned_data if form.is_valid() else {}
+    rows = queries.wallets(search=asked.get("q", ""), sort=asked.get("sort") or "low")
+    return csv_file(queries.wallet_table(rows), name=f"wallets-{clock.now():%Y-%m-%d}.csv")
 
 
 @agency_permission("manage_billing", "view_finance")

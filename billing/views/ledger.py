@@ -15,6 +15,7 @@ from billing.usage import campaign_label
 from convomono.lib.csvio import csv_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from django.http import HttpRequest
@@ -49,10 +50,14 @@ def wallet_context(request: HttpRequest, *, client: Client, now: datetime) -> di
 def ledger_file(request: HttpRequest, *, client: Client, now: datetime) -> StreamingHttpResponse:
     """Stream the lines that the query string asks for as CSV."""
     lines = queries.ledger_lines(client=client, chosen=LedgerFilterForm(request.GET).chosen)
-    rows = csv_lines(queries.ledger_table(lines))
-    response = StreamingHttpResponse(
-        (row.encode() for row in rows), content_type="text/csv; charset=utf-8"
-    )
     name = f"ledger-{slugify(client.name) or 'client'}-{now:%Y-%m-%d}.csv"
+    return csv_file(queries.ledger_table(lines), name=name)
+
+
+def csv_file(rows: Iterable[Iterable[object]], *, name: str) -> StreamingHttpResponse:
+    """Stream rows as a CSV to keep, every cell safe for spreadsheets."""
+    response = StreamingHttpResponse(
+        (row.encode() for row in csv_lines(rows)), content_type="text/csv; charset=utf-8"
+    )
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

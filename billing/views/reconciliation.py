@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.http import StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -19,9 +18,9 @@ from billing.jobs import reconcile
 from billing.models import Difference, Reconciliation
 from billing.views.agency import client_or_404, money_tabs
 from billing.views.credit import is_large
+from billing.views.ledger import csv_file
 from convomono.lib import clock
 from convomono.lib.answers import INVALID
-from convomono.lib.csvio import csv_lines
 from convomono.lib.days import month_or_none
 from convomono.lib.htmx import render_page
 from convomono.lib.jobs import enqueue
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from django.http import HttpResponse
+    from django.http import HttpResponse, StreamingHttpResponse
 
     from accounts.access import UserRequest
 
@@ -146,12 +145,8 @@ def _around(month: date) -> dict[str, date | None]:
 def margin_export(request: UserRequest) -> StreamingHttpResponse:
     """Stream a month's profit and loss, a line for each campaign of each client."""
     month = month_or_none(request.GET.get("month", "")) or clock.now().date().replace(day=1)
-    lines = csv_lines(margins.margin_lines(margins.campaigns_in(month)))
-    response = StreamingHttpResponse(
-        (line.encode() for line in lines), content_type="text/csv; charset=utf-8"
-    )
-    response["Content-Disposition"] = f'attachment; filename="margins-{month:%Y-%m}.csv"'
-    return response
+    rows = margins.margin_lines(margins.campaigns_in(month))
+    return csv_file(rows, name=f"margins-{month:%Y-%m}.csv")
 
 
 @agency_permission("manage_billing", "view_finance")

@@ -247,6 +247,7 @@ ROUTES: dict[str, Gate] = {
     "agency-telephony:number-assign": "manage_phone_numbers",
     "agency-telephony:number-release": "manage_phone_numbers",
     "agency-billing:wallet-list": "view_finance",
+    "agency-billing:wallet-export": "view_finance",
     "agency-billing:wallet-detail": "view_finance",
     "agency-billing:ledger-export": "view_finance",
     "agency-billing:wallet-credit": "manage_billing",

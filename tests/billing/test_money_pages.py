@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from datetime import timedelta
 
@@ -9,11 +10,11 @@ import pytest
 
 from audit.models import AuditLog
 from billing import services
-from billing.models import Invoice, Payment, Rate, Transaction
+from billing.models import Invoice, Payment, Rate, Transaction, Wallet
 from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from tests.factories.accounts import ClientFactory
-from tests.factories.billing import Launch, balances, open_wallet
+from tests.factories.billing import TESTS, Launch, balances, open_wallet
 
 LIST = "/agency/money/"
 PAGES = ("wallet/", "wallet/ledger.csv", "sell/", "adjust/", "rate/")
@@ -322,3 +323,39 @@ def test_exports_the_ledger_of_one_client(browse, root, wallet, acme, rival):
     file = b"".join(browse(root).get(of(acme, "wallet/ledger.csv")).streaming_content).decode()
 
     assert len(file.splitlines()) == 1 + Transaction.objects.filter(client=acme).count()
+
+
+def test_exports_the_wallets_that_are_listed_under_the_names_of_the_specification(
+    browse, root, bob, wallet, acme, rival
+):
+    """No file had a client's credits or its price."""
+    open_wallet(rival, seconds=60)
+    services.reserve(
+        client_id=acme.pk,
+        batch_call_id=uuid7(),
+        campaign_id=uuid7(),
+        seconds=90,
+        actor=TESTS,
+        now=clock.now(),
+    )
+    browser, address = browse(root), f"{LIST}wallets.csv"
+    assert f'href="{address}?q=Acme"' in text(browser.get(LIST, {"q": "Acme"}))
+
+    def rows(**asked):
+        content = b"".join(browser.get(address, asked).streaming_content).decode("utf-8-sig")
+        return list(csv.DictReader(content.splitlines()))
+
+    mine = Wallet.objects.get(client=acme)
+    (row,) = rows(q="Acme")
+    assert row == {
+        "client_id": str(acme.pk),
+        "client": "Acme Dental",
+        "credits_total_minutes": str(mine.total_minutes),
+        "credits_available_minutes": str(mine.available_minutes),
+        "credits_reserved_minutes": "1.50",
+        "credits_consumed_minutes": "0.00",
+        "owed_minutes": "0.00",
+        "billing_rate": "0.30",
+    }
+    assert [row["client"] for row in rows(sort="name")] == ["Acme Dental", rival.name]
+    assert browse(bob).get(address).status_code == 403

@@ -133,10 +133,11 @@ def test_exports_exactly_the_lines_asked_for_and_safe_for_spreadsheets(browse, a
     rows = export(response).splitlines()
 
     assert rows[0].startswith(
-        "\ufefftx_id,created_at,type,minutes,seconds,amount_usd,amount_micros"
+        "\ufefftx_id,client_id,created_at,type,minutes,seconds,amount_usd,amount_micros"
     )
     assert len(rows) == 5
     assert "'=HYPERLINK(1)" in rows[1]
+    assert all(row.split(",")[1] == str(acme.pk) for row in rows[1:])
     assert ",consume,1.50,90,0.45,450000,0.30,1,0," in rows[2]
     assert response["Content-Disposition"].startswith('attachment; filename="ledger-acme-dental-')
     assert len(export(browse(alice).get(EXPORT, {"type": "purchase"})).splitlines()) == 2
