@@ -1,1 +1,1 @@
-"""A demonstration: an agency, its clients, 30 days of history, and a campaign ready to launch."""
+"""A demonstration: an agency, its clients, two months of history, and a campaign ready to launch."""

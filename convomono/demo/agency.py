@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-WELCOME_SECONDS, WELCOME_DAYS = 300 * 60, 60
+WELCOME_SECONDS, WELCOME_DAYS = 300 * 60, 90
 PASSWORD = "demo-password"  # noqa: S105 - of the demonstration, printed for everybody
 # Area codes of the numbers each client calls from.
 # Calls that were called spam rest the number they came from, so that a campaign needs several.

@@ -1,4 +1,4 @@
-"""Thirty days of calls that were: the real dispatcher and handler, with a Retell that lives in the past."""
+"""Two months of calls that were: the real dispatcher and handler, with a Retell that lives in the past."""
 
 from __future__ import annotations
 
@@ -44,12 +44,15 @@ if TYPE_CHECKING:
     from convomono.demo.agency import Agency
     from telephony.provider import AgentSettings, LlmSettings
 
-DAYS = 30
+DAYS = 62  # the month before is whole on any day, so its statement tells of a month's calls
 STEP = timedelta(seconds=30)
 LONGEST_LAUNCH = timedelta(hours=12)
 ENDED_AFTER = timedelta(seconds=1)
 # How many days ago a campaign was launched, and with how many leads.
 LAUNCHES: tuple[tuple[int, int], ...] = (
+    (58, 12),
+    (45, 16),
+    (36, 10),
     (29, 24),
     (25, 18),
     (22, 30),
@@ -60,6 +63,9 @@ LAUNCHES: tuple[tuple[int, int], ...] = (
     (4, 26),
 )
 _NAMES: tuple[str, ...] = (
+    "Night guards",
+    "Fluoride weeks",
+    "Family plans",
     "Spring recall",
     "Whitening offer",
     "New patients",

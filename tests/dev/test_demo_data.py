@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
 from accounts.models import User
-from convomono.demo.agency import ROOT
+from convomono.demo import history
+from convomono.demo.agency import ROOT, WELCOME_DAYS
+from convomono.demo.history import DAYS, LAUNCHES
 from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -48,3 +52,20 @@ def test_takes_a_database_without_tables_for_an_empty_one(monkeypatch, capsys):
     call_command("demo_data", check=True)
 
     assert "may go there" in capsys.readouterr().out
+
+
+def test_has_a_statement_with_calls_for_the_month_before_on_any_day():
+    """On the 30th and the 31st last month's statement had no call, or there was none."""
+    for number in range(2 * 366):
+        today = date(2027, 1, 1) + timedelta(days=number)
+        month = today.replace(day=1)
+        before = (month - timedelta(days=1)).replace(day=1)
+        launched = [today - timedelta(days=days_ago) for days_ago, _leads in LAUNCHES]
+
+        assert any(before <= day < month for day in launched), today
+        assert today - timedelta(days=DAYS) < before, today
+
+
+def test_has_a_name_for_each_past_launch_and_minutes_that_still_expire():
+    assert len(history._NAMES) == len(LAUNCHES)
+    assert DAYS < WELCOME_DAYS

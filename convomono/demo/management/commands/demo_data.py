@@ -51,7 +51,7 @@ def refuse_a_database_in_use() -> None:
 
 class Command(BaseCommand):
     """
-    Make a demo agency with two clients, 30 days of history and a campaign with 500 leads.
+    Make a demo agency with two clients, two months of history and a campaign with 500 leads.
 
     Needs the sandbox. A second run adds nothing.
     """
@@ -69,7 +69,7 @@ class Command(BaseCommand):
             return "The demo data is there."
         now = clock.now()
         agency = find_agency() or make_agency(now=now - timedelta(days=DAYS), minutes=MINUTES)
-        self.stdout.write("Making 30 days of history …")
+        self.stdout.write("Making two months of history …")
         for name in write_history(agency=agency, now=now):
             self.stdout.write(f"  {name}")
         self.stdout.write("Making the campaign that is ready to launch …")
