@@ -43,7 +43,7 @@ class UploadForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.max_bytes = max_bytes
         if parts_url:
-            self.fields["file"].widget.attrs["data-parts"] = parts_url
+            self._send_in_parts(parts_url)
         self.fields["file"].help_text = _(
             "CSV, TSV, Excel (.xlsx) or one of them in a ZIP, up to %(size)d MB (unpacked too) and "
             "1,000,000 rows. A workbook may unpack to %(book)d MB, %(texts)d of them texts: save a "
@@ -52,6 +52,18 @@ class UploadForm(forms.Form):
             "size": max(max_bytes // MEGABYTE, 1),
             "book": MAX_UNPACKED_BYTES // MEGABYTE,
             "texts": MAX_TEXTS_BYTES // MEGABYTE,
+        }
+
+    def _send_in_parts(self, url: str) -> None:
+        """Tell `upload.js` where parts go, how many bytes may, and what it says when they don't."""
+        widget = self.fields["file"].widget
+        widget.in_parts = True  # for `components/field.html`
+        widget.attrs |= {
+            "data-parts": url,
+            "data-most": self.max_bytes,
+            "data-large": too_large(self.max_bytes),
+            "data-broken": _("The line broke. It goes on by itself …"),
+            "data-stopped": _("The line stays broken. Upload again: it goes on where it stopped."),
         }
 
     def clean_file(self) -> UploadedFile[bytes] | None:

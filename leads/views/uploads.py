@@ -69,8 +69,16 @@ def _import_create(request: ClientRequest) -> HttpResponse:
         row = _start(request, form, target)
     except FileRefused as exc:
         form.add_error("pasted" if form.cleaned_data["pasted"] else "file", str(exc))
+        _forget_parts(request, form)
         return _page(request, form, target, status=INVALID)
     return redirect("leads:import-detail", import_id=row.pk)
+
+
+def _forget_parts(request: ClientRequest, form: UploadForm) -> None:
+    """Let go of a file that came in parts and is no table: another one, or pasted rows, may follow."""
+    if upload := form.cleaned_data["upload"]:
+        delete_stored(part_name(request.tenant.pk, upload))
+        form.data = {**form.data.dict(), "upload": ""}  # type: ignore[attr-defined]  # the request's own
 
 
 def _known() -> dict[str, Any]:

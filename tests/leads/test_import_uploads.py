@@ -215,3 +215,14 @@ def test_shows_counts_alone_once_the_files_are_gone(browse, mia, imported):
 
     assert "Phone number damaged" in page
     assert "phone_damaged" not in page and "to mend" not in page
+
+
+def test_keeps_nothing_of_parts_that_are_no_table(browse, mia):
+    browser, key = browse(mia), uuid7()
+    assert send(browser, key, b"%PDF-1.7 text", 0).status_code == 200
+
+    refused = browser.post(NEW, {"upload": str(key), "upload_name": "scan.pdf"})
+
+    assert refused.status_code == 422
+    assert browser.get(part(key)).json() == {"size": 0}
+    assert str(key) not in refused.text  # rows may be pasted now
