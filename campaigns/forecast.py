@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from campaigns.timetable import Retries, timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from campaigns.timetable import PlaceGroup
@@ -113,15 +114,19 @@ class TalkLoad:
     seconds_high: int
 
 
-def talk_load(*, leads: int, max_attempts: int, profile: DialProfile) -> TalkLoad:
-    """Return what calling so many leads takes, with up to `max_attempts` tries for each."""
-    one = _one_lead(profile, max_attempts)
-    dials = leads * one.dials
+def talk_load(*, leads_by_tries: Mapping[int, int], profile: DialProfile) -> TalkLoad:
+    """Return what calling leads takes: so many of them by how many tries each has at most."""
+    leads = sum(leads_by_tries.values())
+    dials = variance = 0.0
+    for tries, count in leads_by_tries.items():
+        one = _one_lead(profile, tries)
+        dials += count * one.dials
+        variance += count * one.variance
     mean = dials * profile.mean_seconds
     # So many dials tell as much of the mean as the leads they were made for.
-    known = profile.dials_count / one.dials
-    doubt = leads * math.sqrt(one.variance / known) if known else mean * _DEFAULT_DOUBT
-    spread = math.sqrt(leads * one.variance + doubt**2)
+    known = profile.dials_count * leads / dials if dials else 0.0
+    doubt = math.sqrt(leads * variance / known) if known else mean * _DEFAULT_DOUBT
+    spread = math.sqrt(variance + doubt**2)
     return TalkLoad(
         dials=round(dials),
         pick_ups=round(dials * profile.pick_up_ratio),
@@ -195,8 +200,12 @@ _BUSY, _NO_ANSWER, _DECLINED = 0.11, 0.78, 0.11
 
 def forecast(*, groups: Sequence[PlaceGroup], pace: Pace, profile: DialProfile) -> Forecast:
     """Return what calling the leads of these places takes, with up to `max_attempts` tries for each."""
-    leads = sum(group.count for group in groups)
-    load = talk_load(leads=leads, max_attempts=pace.max_attempts, profile=profile)
+    leads_by_tries: Counter[int] = Counter()
+    for group in groups:
+        # Whoever stands in line is called once more at least.
+        leads_by_tries[max(1, pace.max_attempts - group.attempt + 1)] += group.count
+    leads = leads_by_tries.total()
+    load = talk_load(leads_by_tries=leads_by_tries, profile=profile)
     when = timetable(
         groups=groups,
         retries=_retries(pace, profile),

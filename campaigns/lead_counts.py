@@ -11,10 +11,8 @@ from django.db.models import Count
 from django.db.models.functions import Substr
 
 from campaigns import script
-from campaigns.calling_rules.places import Place, place_of, zones_allowed
-from campaigns.dialling.candidates import rules_in
-from campaigns.dialling.windows import Hours
-from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide
+from campaigns.calling_rules.places import place_of, zones_allowed
+from campaigns.place_hours import Spot, digits_that_tell, number_beginning, spot_hours
 from campaigns.services.launching import waiting_leads
 from campaigns.services.limits import client_limits
 from campaigns.services.variables import variable_rules
@@ -30,11 +28,10 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from campaigns.dialling.windows import Hours
     from campaigns.models import Campaign, Enrolment
 
 _CHUNK = 5_000
-_AREA_DIGITS = 5  # +1212
-_FICTIONAL_DIGITS = 10  # +121255501
 
 
 @dataclass(frozen=True)
@@ -77,21 +74,20 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
     The database counts them by place; of each lead only its number and its variables are read.
     """
     names = script.own_variables(*script.spoken(campaign))
-    # Only hours that hold for fiction alone ask which numbers are.
-    digits = _FICTIONAL_DIGITS if campaign.calling_window.is_any_hour else _AREA_DIGITS
+    digits = digits_that_tell(campaign)
     waiting = waiting_leads(campaign).order_by()
     stopped, missing = _read_each(campaign, waiting, names)
     found = _by_place(waiting, digits)
     for some in batched(stopped, _CHUNK):
         found.subtract(_by_place(waiting.filter(phone_number__in=some), digits))
     tally: Counter[str] = Counter()
-    places: Counter[tuple[Place, tuple[str, ...], bool]] = Counter()
+    spots: Counter[Spot] = Counter()
     for group, count in found.items():
         fate = _fate(group.status, group.consent)
         tally[fate] += count
         if fate == "callable" and count > 0:
-            places[group.place, group.zones, group.is_fictional] += count
-    open_now, waits, groups = _by_zone(campaign, places, now, is_sandbox=is_sandbox)
+            spots[group.spot] += count
+    open_now, waits, groups = _by_zone(campaign, spots, now, is_sandbox=is_sandbox)
     return LeadCounts(
         total=found.total() + len(stopped),
         suppressed=len(stopped),
@@ -101,7 +97,7 @@ def count_leads(campaign: Campaign, now: datetime, *, is_sandbox: bool) -> LeadC
         waits=waits,
         groups=groups,
         without_variable=tuple((name, missing[name]) for name in names if missing[name]),
-        has_real_number=any(not fictional for _where, _when, fictional in places),
+        has_real_number=any(not spot.is_fictional for spot in spots),
     )
 
 
@@ -111,9 +107,7 @@ class _Group:
 
     status: str
     consent: str
-    place: Place
-    zones: tuple[str, ...]
-    is_fictional: bool
+    spot: Spot
 
 
 def _read_each(
@@ -163,16 +157,13 @@ def _by_place(waiting: QuerySet[Enrolment], digits: int) -> Counter[_Group]:
     found: Counter[_Group] = Counter()
     for *row, count in rows.values_list(*columns).annotate(number=Count("pk")):
         status, consent, country, region, told, candidates, zones, first = row
-        # Any number that begins so will do: what follows tells nothing of its place.
-        number = f"{first:0<12}" if first.startswith("+1") else first
-        group = _Group(
-            status=status,
-            consent=consent,
+        number = number_beginning(first)
+        spot = Spot(
             place=place_of(country=country, region=region, phone_number=number),
             zones=zones_allowed(told=told, candidates=candidates or zones),
             is_fictional=is_fictional(number),
         )
-        found[group] += count
+        found[_Group(status, consent, spot)] += count
     return found
 
 
@@ -183,42 +174,19 @@ def _fate(status: str, consent: str) -> str:
 
 
 def _by_zone(
-    campaign: Campaign,
-    places: Counter[tuple[Place, tuple[str, ...], bool]],
-    now: datetime,
-    *,
-    is_sandbox: bool,
+    campaign: Campaign, spots: Counter[Spot], now: datetime, *, is_sandbox: bool
 ) -> tuple[int, tuple[ZoneWait, ...], tuple[PlaceGroup, ...]]:
-    """Ask the dispatcher's own rule once for each place that leads may live in."""
-    stored = campaign.calling_window
-    hours = Hours(frozenset(stored.weekdays), stored.opens_minute, stored.closes_minute)
-    window = DialWindow(hours=hours, is_any_hour=stored.is_any_hour)
+    """Ask the dispatcher's own rule once for each spot that leads may live in."""
     limits = client_limits(campaign.client_id)
     open_now, waits = 0, []
     groups: Counter[tuple[tuple[str, ...], Hours | None]] = Counter()
-    for (place, zones, fictional), count in places.items():
-        rules = rules_in(place, zones=zones, limits=limits, now=now)
-        decision = decide(
-            facts=DialFacts(
-                phone_number="+12025550100" if fictional else "+12025551000",
-                country=place.country,
-                zones=zones,
-            ),
-            policy=DialPolicy(),
-            window=window,
-            rules=rules,
-            is_sandbox=is_sandbox,
-            now=now,
-        )
-        at_any_hour = decision.inputs["any_hour"]
-        key = tuple(decision.inputs["zones"]), None if at_any_hour else hours.within(rules)
-        if decision.verdict == Verdict.ALLOW:
+    for spot, count in spots.items():
+        when = spot_hours(spot, campaign=campaign, limits=limits, is_sandbox=is_sandbox, now=now)
+        if when.is_open:
             open_now += count
-            groups[key] += count
         else:
-            opens_at = None if decision.waiting_code == "never_open" else decision.not_before
-            waits.append(ZoneWait(tuple(decision.inputs["zones"]), count, opens_at))
-            if opens_at is not None:
-                groups[key] += count
-    grouped = tuple(PlaceGroup(zones, when, count) for (zones, when), count in groups.items())
+            waits.append(ZoneWait(when.zones, count, when.opens_at))
+        if when.is_open or when.opens_at is not None:
+            groups[when.zones, when.hours] += count
+    grouped = tuple(PlaceGroup(zones, hours, count) for (zones, hours), count in groups.items())
     return open_now, tuple(sorted(waits, key=lambda wait: -wait.count)), grouped

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal
-from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _, ngettext
 
 from billing.models import Wallet
-from billing.rules import hold_seconds, price_micros
-from billing.services import RateMissing, current_rate
-from campaigns.forecast import Forecast, Pace, forecast, profile_of
+from billing.rules import hold_seconds
+from campaigns.forecast import Forecast, forecast
 from campaigns.lead_counts import LeadCounts, count_leads
-from campaigns.models import BatchCall, Campaign, CampaignVersion, SafetyPolicy, TrialCall
+from campaigns.models import BatchCall, Campaign, CampaignVersion, TrialCall
+from campaigns.pace import (
+    NumberLimits,
+    numbers_of,
+    pace_of,
+    recent_profile,
+    talk_price,
+    terms_of,
+)
 from campaigns.settings_schema import max_call_seconds
 from convomono.lib.display import brief_instant
-from telephony.models import Call, PhoneNumber
-from telephony.number_health import cap_on
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
+    from datetime import datetime
 
-    from billing.rules import Terms
+    from telephony.models import PhoneNumber
 
-HISTORY_CALLS = 1000
 _FULL = 100
-_NO_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -77,29 +77,6 @@ class Preflight:
         return min(_FULL, self.available_seconds * _FULL // self.needed_seconds)
 
 
-class NumberLimits:
-    """What the numbers a campaign calls from may do: calls at once, and dials on a UTC day."""
-
-    def __init__(self, numbers: Sequence[PhoneNumber], now: datetime) -> None:
-        self.today = now.astimezone(UTC).date()
-        self._numbers = numbers
-        at_once = [one.concurrency_limit for one in numbers]
-        self.at_once = sum(at_once) if at_once and all(at_once) else _NO_LIMIT
-        self.are_capped = bool(numbers) and all(self._cap(one, self.today) for one in numbers)
-
-    def room_on(self, day: date) -> int:
-        """Return how many dials they may make on a day; without a cap as many as they like."""
-        used = {one.pk: one.used_count for one in self._numbers if one.used_on == day}
-        return sum(
-            max(0, (self._cap(one, day) or _NO_LIMIT) - used.get(one.pk, 0))
-            for one in self._numbers
-        )
-
-    @staticmethod
-    def _cap(one: PhoneNumber, day: date) -> int:
-        return cap_on(day, daily_cap=one.daily_cap, warming_from=one.warming_from)
-
-
 def preflight(
     campaign: Campaign,
     now: datetime,
@@ -116,14 +93,18 @@ def preflight(
     chunks: about 1.5 s for 100,000.
     """
     counts = count_leads(campaign, now, is_sandbox=is_sandbox)
-    numbers = list(PhoneNumber.objects.in_use().filter(client_id=campaign.client_id))
-    chosen = [one for one in numbers if one.phone_number in campaign.caller_numbers]
+    numbers, chosen = numbers_of(campaign)
     lines = NumberLimits(chosen or numbers, now)
-    slots = max(
-        1, min(campaign.concurrency_limit, campaign.client.concurrency_limit, lines.at_once)
+    opens = [wait.opens_at for wait in counts.waits if wait.opens_at]
+    pace = pace_of(
+        campaign,
+        lines=lines,
+        calls_per_second=calls_per_second,
+        starts_at=now if counts.callable_now or not opens else min(opens),
+        now=now,
     )
-    expected = _forecast(campaign, counts, slots, calls_per_second, now, lines)
-    terms = _terms(campaign, now)
+    expected = forecast(groups=counts.groups, pace=pace, profile=recent_profile(campaign.client_id))
+    terms = terms_of(campaign, now)
     hold = terms and hold_seconds(max_call_seconds=max_call_seconds(campaign.settings), terms=terms)
     wallet = Wallet.objects.filter(client_id=campaign.client_id).first()
     available = wallet.available_seconds if wallet and not wallet.debt_seconds else 0
@@ -132,7 +113,7 @@ def preflight(
         needed = max(expected.seconds_high, (hold or 0) * counts.callable)
     else:
         # The last calls hold their whole length too: without that room fewer would run side by side.
-        needed = expected.seconds_high + (hold or 0) * min(slots, counts.callable)
+        needed = expected.seconds_high + (hold or 0) * min(pace.slots, counts.callable)
     check = Preflight(
         counts=counts,
         forecast=expected,
@@ -141,9 +122,9 @@ def preflight(
         needed_seconds=needed,
         available_seconds=available,
         numbers=len(chosen or numbers),
-        cost_micros=_price(expected.seconds, terms),
-        cost_low_micros=_price(expected.seconds_low, terms),
-        cost_high_micros=_price(expected.seconds_high, terms),
+        cost_micros=talk_price(expected.seconds, terms),
+        cost_low_micros=talk_price(expected.seconds_low, terms),
+        cost_high_micros=talk_price(expected.seconds_high, terms),
     )
     check.findings.extend(_campaign_findings(campaign, counts, is_sandbox=is_sandbox))
     check.findings.extend(_lead_findings(counts))
@@ -158,64 +139,6 @@ def preflight(
         check.findings.append(_batch_finding())
     check.findings.sort(key=lambda finding: finding.severity != "blocker")
     return check
-
-
-def _price(seconds: int, terms: Terms | None) -> int:
-    return price_micros(seconds=seconds, terms=terms) if terms else 0
-
-
-def _terms(campaign: Campaign, now: datetime) -> Terms | None:
-    try:
-        return current_rate(client=campaign.client, now=now).terms
-    except RateMissing:
-        return None
-
-
-def _own_speed(campaign: Campaign, calls_per_second: float) -> float:
-    """Return how many calls a second the campaign may begin, by its own setting too."""
-    safety = SafetyPolicy.objects.filter(campaign=campaign).first()
-    own = safety.calls_per_minute if safety else 0
-    return min(calls_per_second, own / 60) if own else calls_per_second
-
-
-def _forecast(
-    campaign: Campaign,
-    counts: LeadCounts,
-    slots: int,
-    calls_per_second: float,
-    now: datetime,
-    lines: NumberLimits,
-) -> Forecast:
-    calls = (
-        Call.objects.filter(client_id=campaign.client_id)
-        .order_by("-created_at", "-pk")
-        .values_list("outcome_class", "duration_ms")[:HISTORY_CALLS]
-    )
-    retry = campaign.retry_policy
-    opens = [wait.opens_at for wait in counts.waits if wait.opens_at]
-    pace = Pace(
-        slots=slots,
-        calls_per_second=_own_speed(campaign, calls_per_second),
-        room_on=lines.room_on if lines.are_capped else None,
-        starts_at=now if counts.callable_now or not opens else min(opens),
-        today_ends=_midnight(campaign.client.time_zone, now),
-        max_attempts=retry.max_attempts,
-        pauses=(
-            retry.busy_delay_seconds,
-            retry.no_answer_delay_seconds,
-            retry.voicemail_delay_seconds,
-            retry.declined_delay_seconds,
-            retry.technical_delay_seconds,
-        ),
-    )
-    return forecast(groups=counts.groups, pace=pace, profile=profile_of(calls))
-
-
-def _midnight(time_zone: str, now: datetime) -> datetime:
-    """Return the end of the client's day."""
-    local = now.astimezone(ZoneInfo(time_zone))
-    tomorrow = local.date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), local.tzinfo)
 
 
 # -- Findings --------------------------------------------------------------------------------------

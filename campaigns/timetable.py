@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
@@ -26,11 +26,17 @@ MOST_GROUPS = 24
 
 @dataclass(frozen=True)
 class PlaceGroup:
-    """Leads who have the same hours in the same zones; `hours` is None where any hour will do."""
+    """
+    Leads who have the same hours in the same zones; `hours` is None where any hour will do.
+
+    Their next try is their `attempt`-th, not before `due_at` (None: at once).
+    """
 
     zones: tuple[str, ...]
     hours: Hours | None
     count: int
+    attempt: int = 1
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -51,19 +57,26 @@ class Timetable:
 
 
 class _Place:
-    """The leads of one group: who is due, by attempt, and who is due later, by the instant."""
+    """The leads who have the same hours: who is due, by attempt, and who is due later, by the instant."""
 
-    def __init__(self, group: PlaceGroup) -> None:
-        self.group = group
-        self.due: dict[int, float] = {1: float(group.count)}
+    def __init__(self, zones: tuple[str, ...], hours: Hours | None) -> None:
+        self.zones, self.hours = zones, hours
+        self.due: dict[int, float] = {}
         self.later: dict[datetime, dict[int, float]] = {}
+
+    def add(self, group: PlaceGroup) -> None:
+        where = self.due if group.due_at is None else self.later.setdefault(group.due_at, {})
+        where[group.attempt] = where.get(group.attempt, 0.0) + group.count
 
     def is_over(self) -> bool:
         return not (self.due or self.later)
 
+    def is_tried(self) -> bool:
+        """Tell whether each of them was dialled once."""
+        return not any(1 in amounts for amounts in (self.due, *self.later.values()))
+
     def is_open(self, now: datetime) -> bool:
-        hours = self.group.hours
-        return hours is None or is_open(hours=hours, zones=self.group.zones, at=now)
+        return self.hours is None or is_open(hours=self.hours, zones=self.zones, at=now)
 
     def wake(self, now: datetime) -> None:
         """Make those due whose pause is over."""
@@ -120,7 +133,7 @@ def timetable(
 
     An estimate: fractions of leads are dialled, and pauses are those of the campaign without exceptions.
     """
-    places = [_Place(group) for group in _fewer(groups) if group.count]
+    places = _places([group for group in groups if group.count])
     now, ends, first_pass = starts_at, starts_at, None
     today = 0.0
     left: dict[date, float] = {}
@@ -140,18 +153,20 @@ def timetable(
         if dialled:
             ends = now + timedelta(seconds=dialled / per_second)
             today += dialled if now < today_ends else 0
-        if first_pass is None and not any(1 in place.due for place in places):
+        if first_pass is None and all(place.is_tried() for place in places):
             first_pass = ends
         now += step
     is_over = all(place.is_over() for place in places)
     return Timetable(first_pass, ends if is_over else None, round(today))
 
 
-def _fewer(groups: Sequence[PlaceGroup]) -> list[PlaceGroup]:
-    """Keep the largest groups; the leads of the others are counted with the largest."""
-    ranked = sorted(groups, key=lambda group: -group.count)
-    rest = sum(group.count for group in ranked[MOST_GROUPS:])
-    kept = ranked[:MOST_GROUPS]
-    if rest:
-        kept[0] = PlaceGroup(kept[0].zones, kept[0].hours, kept[0].count + rest)
-    return kept
+def _places(groups: Sequence[PlaceGroup]) -> list[_Place]:
+    """Keep apart those with the most leads; the leads of the others are counted with the largest."""
+    sizes: Counter[tuple[tuple[str, ...], Hours | None]] = Counter()
+    for group in groups:
+        sizes[group.zones, group.hours] += group.count
+    kept = {key: _Place(*key) for key, _size in sizes.most_common(MOST_GROUPS)}
+    for group in groups:
+        place = kept.get((group.zones, group.hours)) or next(iter(kept.values()))
+        place.add(group)
+    return list(kept.values())

@@ -15,6 +15,11 @@ client_face: tuple[list[URLPattern], str] = (
             name="campaign-report",
         ),
         path(
+            "campaigns/<uuid:campaign_id>/results/",
+            client.campaign_results_part,
+            name="campaign-results",
+        ),
+        path(
             "campaigns/<uuid:campaign_id>/report/files/",
             client.report_create,
             name="report-create",

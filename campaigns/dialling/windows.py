@@ -74,6 +74,15 @@ def next_opening(*, hours: Hours, zones: Iterable[str], after: datetime) -> date
     return None
 
 
+def next_closing(*, hours: Hours, zones: Iterable[str], after: datetime) -> datetime:
+    """Return when the first of zones that are open closes for the day."""
+    closings = []
+    for zone in zones:
+        midnight = datetime.combine(after.astimezone(_zone(zone)).date(), time(), _zone(zone))
+        closings.append(midnight + timedelta(minutes=hours.closes_minute))
+    return min(closings, key=lambda one: one.astimezone(UTC)).astimezone(UTC)
+
+
 def days_in(zones: Iterable[str], at: datetime) -> tuple[date, date]:
     """Return the first and the last day that an instant is on in any of the zones."""
     days = [at.astimezone(_zone(zone)).date() for zone in zones] or [at.date()]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from campaigns.models import LaunchRequest, TopUp
+from campaigns.models import Enrolment, LaunchRequest, TopUp
 from convomono.lib.display import brief_instant
 
 if TYPE_CHECKING:
@@ -43,6 +45,27 @@ def new_leads_sentence(
 def top_up_of(campaign: Campaign) -> TopUp | None:
     """Return how its new leads are launched by themselves; no query where it was read together with the campaign."""
     return getattr(campaign, "top_up", None)
+
+
+@dataclass(frozen=True)
+class NewLeads:
+    """How many leads of a campaign are in no launch, and what becomes of them."""
+
+    count: int
+    sentence: str
+
+
+def new_leads(campaign: Campaign, *, now: datetime) -> NewLeads:
+    """Return who waits for a launch of a campaign, which comes with its top-up; two queries."""
+    waiting = Enrolment.objects.filter(
+        client_id=campaign.client_id,
+        campaign=campaign,
+        status=Enrolment.Status.QUEUED,
+        batch_call=None,
+    )
+    request = LaunchRequest.objects.filter(live_key=str(campaign.pk)).first()
+    said = new_leads_sentence(top_up_of(campaign), request, now=now)
+    return NewLeads(waiting.aggregate(number=Count("pk"))["number"], said)
 
 
 def new_leads_sentences(

@@ -148,9 +148,9 @@ def _takes_more(batch_call: BatchCall, now: datetime) -> bool:
 
 def _needed_seconds(batch_call: BatchCall, now: datetime) -> int:
     calls = Call.objects.filter(client_id=batch_call.client_id).order_by("-created_at", "-pk")
+    tries = batch_call.campaign.retry_policy.max_attempts
     load = talk_load(
-        leads=batch_call.in_progress_count,
-        max_attempts=batch_call.campaign.retry_policy.max_attempts,
+        leads_by_tries={tries: batch_call.in_progress_count},
         profile=profile_of(calls.values_list("outcome_class", "duration_ms")[:HISTORY_CALLS]),
     )
     return load.seconds_high

@@ -156,6 +156,15 @@ def ago(value: datetime | None, now: datetime) -> str:
     return _("%d s ago") % seconds
 
 
+def ahead(value: datetime, now: datetime) -> str:
+    """Show how long after `now` an instant comes, in its largest unit: "in 5 min"."""
+    seconds = max(0, int((value - now) / timedelta(seconds=1)))
+    for unit, size in ((_("in %d d"), 86400), (_("in %d h"), 3600)):
+        if seconds >= size:
+            return unit % (seconds // size)
+    return _("in %d min") % max(1, -(-seconds // 60))
+
+
 @register.filter
 def hue(text: object) -> int:
     """Return a stable number from 0 to 7 for a name: the colour of its avatar."""

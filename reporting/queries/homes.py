@@ -15,6 +15,8 @@ from accounts.models import Client, Notification
 from billing.queries import wallet_overview
 from billing.services import current_rate
 from campaigns.models import BatchCall, Campaign
+from campaigns.queries.launches import LIVE as RUNNING
+from campaigns.queries.progress import Progress, add_up, shown_status, status_label, why
 from convomono.lib.display import MISSING
 from reporting.metrics import Figures
 from reporting.queries.figures import (
@@ -41,12 +43,14 @@ READY_SHOWN = 3
 
 @dataclass(frozen=True)
 class RunningCampaign:
-    """A launch that isn't over, with how far it has come."""
+    """A campaign with launches that aren't over: how far these have come, and the sentence that says why."""
 
     campaign: Campaign
-    batch: BatchCall
-    done_count: int
-    total_count: int
+    status: str
+    label: str
+    progress: Progress
+    sentence: str
+    converted: int
 
 
 @dataclass(frozen=True)
@@ -101,26 +105,25 @@ def client_home(*, client: Client, now: datetime) -> ClientHome:
 
 
 def running_campaigns(*, client_id: UUID) -> list[RunningCampaign]:
-    """Return a client's launches that aren't over, newest first."""
-    over = (BatchCall.Status.FINISHED, BatchCall.Status.CANCELLED)
-    batches = (
-        BatchCall.objects.filter(client_id=client_id)
-        .exclude(status__in=over)
-        .select_related("campaign")
-        .order_by("-created_at", "pk")
+    """Return a client's campaigns with launches that aren't over, the newest launched first; one query."""
+    rows = BatchCall.objects.filter(client_id=client_id, status__in=RUNNING)
+    launches: dict[UUID, list[BatchCall]] = {}
+    for row in rows.select_related("campaign").order_by("-created_at", "pk"):
+        launches.setdefault(row.campaign_id, []).insert(0, row)
+    return [_running(found) for found in launches.values()]
+
+
+def _running(launches: list[BatchCall]) -> RunningCampaign:
+    campaign, progress = launches[0].campaign, add_up(launches)
+    status = shown_status(campaign, launches)
+    return RunningCampaign(
+        campaign=campaign,
+        status=status,
+        label=status_label(status),
+        progress=progress,
+        sentence=why(campaign, launches, progress),
+        converted=sum(row.converted_count for row in launches),
     )
-    return [
-        RunningCampaign(
-            campaign=batch.campaign,
-            batch=batch,
-            done_count=batch.tasks_count
-            - batch.queued_count
-            - batch.dialling_count
-            - batch.in_call_count,
-            total_count=batch.tasks_count,
-        )
-        for batch in batches
-    ]
 
 
 def ready_campaigns(*, client_id: UUID) -> list[Campaign]:

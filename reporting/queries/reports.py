@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 OutcomeClass = Call.OutcomeClass
 DAYS = 14
 REPORTS = 10
-_OUTCOMES = (
+OUTCOMES = (
     ("humans_count", OutcomeClass.HUMAN),
     ("machines_count", OutcomeClass.MACHINE),
     ("no_contacts_count", OutcomeClass.NO_CONTACT),
     ("number_troubles_count", OutcomeClass.NUMBER_TROUBLE),
     ("technicals_count", OutcomeClass.TECHNICAL),
 )
+OUTCOME_COUNTS = tuple(name for name, _outcome in OUTCOMES)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> Cam
         client=client,
         figures=figures,
         kpis=[*kpis(figures), *talk_kpis(talk.lengths)],
-        outcomes=_outcomes(counted),
+        outcomes=outcomes_chart(counted),
         days=_days(counted, now.astimezone(ZoneInfo(client.time_zone)).date()),
         reports=report_files(campaign=campaign).reports,
         versions=version_figures(client_id=client.pk, campaign_id=campaign.pk),
@@ -109,19 +110,19 @@ def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> Cam
 def _counted(campaign: Campaign) -> list[dict[str, Any]]:
     """Return the campaign's counts, a row for each of its days and outcomes; one query."""
     rows = DailyStat.objects.filter(client_id=campaign.client_id, campaign_id=campaign.pk)
-    return list(rows.values("day", "dials_count", *(name for name, _outcome in _OUTCOMES)))
+    return list(rows.values("day", "dials_count", *OUTCOME_COUNTS))
 
 
-def _outcomes(counted: Iterable[dict[str, Any]]) -> Share:
-    names = [name for name, _outcome in _OUTCOMES]
-    totals = dict.fromkeys(names, 0)
+def outcomes_chart(counted: Iterable[dict[str, Any]]) -> Share:
+    """Draw what dials came to, from rows with a count of each outcome."""
+    totals = dict.fromkeys(OUTCOME_COUNTS, 0)
     for row in counted:
-        for name in names:
+        for name in OUTCOME_COUNTS:
             totals[name] += row[name]
     return share_chart(
         chart_id="outcomes",
         title=_("Outcomes of all dials"),
-        parts=[(str(outcome.label), totals[name], "") for name, outcome in _OUTCOMES],
+        parts=[(str(outcome.label), totals[name], "") for name, outcome in OUTCOMES],
     )
 
 

@@ -20,6 +20,7 @@ from convomono.lib.htmx import render_page, wants_fragment
 from reporting.models import Report
 from reporting.queries.homes import ClientHome, client_home
 from reporting.queries.reports import campaign_report, report_files
+from reporting.queries.results import campaign_results
 from reporting.services import request_report
 
 if TYPE_CHECKING:
@@ -63,6 +64,18 @@ def _history_chart(page: ClientHome) -> BarChart:
 @require_GET
 def campaign_report_page(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     return _report_page(request, campaign_id)
+
+
+@client_viewer
+@require_GET
+def campaign_results_part(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
+    """What the calls came to so far; the campaign's live page asks for the inside by itself."""
+    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    results = campaign_results(campaign, zone=request.tenant.time_zone, now=clock.now())
+    context = {"campaign": campaign, "results": results}
+    return render_page(
+        request, "reporting/campaign_results.html", context, partial="campaign-results"
+    )
 
 
 @client_viewer

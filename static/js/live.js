@@ -33,7 +33,9 @@ function again() {
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (isPressed && detail.requestConfig?.elt.matches("[hx-trigger^=every]")) detail.shouldSwap = false;
+  const asked = detail.requestConfig?.elt;
+  if (isPressed && asked?.matches("[hx-trigger^=every]")) detail.shouldSwap = false;
+  if (asked?.matches("[data-part]:has(details[open])")) detail.shouldSwap = false;
 });
 
 addEventListener("pointerdown", () => { isPressed = true; }, { capture: true });
@@ -42,7 +44,8 @@ for (const name of ["pointerup", "pointercancel"]) {
 }
 document.addEventListener("toggle", () => setTimeout(again), { capture: true });
 // The server doesn't know what an answer put here: it would send nothing if all is as before.
-document.addEventListener("htmx:afterRequest", () => {
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.elt.matches("[data-part]")) return; // the socket sends nothing there
   missed = true;
   setTimeout(again);
 }, { capture: true });

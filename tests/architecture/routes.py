@@ -46,6 +46,7 @@ ROUTES: dict[str, Gate] = {
     "agency-reporting:notifications": "staff",
     "agency-reporting:notifications-seen": "staff",
     "reporting:campaign-report": "viewer",
+    "reporting:campaign-results": "viewer",
     "reporting:report-create": "viewer",
     "reporting:report-download": "manager",  # a CSV; viewers get the PDF
     "campaigns:campaign-list": "viewer",
@@ -56,6 +57,9 @@ ROUTES: dict[str, Gate] = {
     "campaigns:view-delete": "viewer",
     "campaigns:script-check": "manager",
     "campaigns:campaign-detail": "viewer",
+    "campaigns:campaign-outlook": "viewer",
+    "campaigns:campaign-end": "viewer",
+    "campaigns:campaign-equipment": "viewer",
     "campaigns:campaign-edit": "manager",
     "campaigns:campaign-step": "manager",
     "campaigns:campaign-chat": "manager",

@@ -289,6 +289,36 @@ def test_ends_with_the_last_try(equipped):
     assert 100 < thrice.dials_today < thrice.dials
 
 
+def test_goes_on_with_the_tries_that_were_made():
+    """Of leads in line some were tried before, and some are called again at a time."""
+    pace = Pace(
+        slots=1000,
+        calls_per_second=1.0,
+        starts_at=NOW,
+        today_ends=NOW + timedelta(hours=14),
+        max_attempts=3,
+        pauses=PAUSES,
+    )
+
+    def after(*groups):
+        return forecast(groups=groups, pace=pace, profile=DEFAULT_PROFILE)
+
+    last = after(PlaceGroup(*ANY_HOUR, 100, attempt=3))
+    assert (last.dials, last.dials_today) == (100, 100)
+    assert last.first_pass_at is not None and last.ends_at < NOW + timedelta(minutes=10)
+    more = after(PlaceGroup(*ANY_HOUR, 100, attempt=9))  # asked to be called back once more
+    assert more.dials == 100
+
+    at = NOW + timedelta(hours=7)
+    later = after(
+        PlaceGroup(*ANY_HOUR, 100, attempt=3), PlaceGroup(*ANY_HOUR, 50, attempt=3, due_at=at)
+    )
+    assert at < later.ends_at < at + timedelta(minutes=40)
+    untried = after(PlaceGroup(*ANY_HOUR, 50, due_at=at))
+    assert untried.first_pass_at > at
+    assert untried.seconds < after(PlaceGroup(*ANY_HOUR, 100, due_at=at)).seconds
+
+
 def test_waits_for_the_hours_of_each_place_and_skips_the_weekend():
     # Monday 10:00 in New York, where 200 leads live; 100 more in Honolulu, where it is 5:00.
     hours = [((("America/New_York",), NINE_TO_FIVE), 200)]
@@ -317,7 +347,7 @@ def test_holds_its_band_four_times_in_five():
     held, runs = 0, 400
     for _run in range(runs):
         profile = profile_of([_dial(draw) for _number in range(600)])
-        band = talk_load(leads=250, max_attempts=3, profile=profile)
+        band = talk_load(leads_by_tries={3: 250}, profile=profile)
         talked = 0.0
         for _lead in range(250):
             for _attempt in range(3):

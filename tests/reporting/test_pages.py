@@ -12,12 +12,13 @@ from accounts.models import Client
 from audit.models import AuditLog
 from billing.models import Difference, Reconciliation
 from billing.services import open_wallet
-from campaigns.models import Enrolment
+from campaigns.models import BatchCall, Enrolment
 from convomono.lib.files import open_stored
 from convomono.lib.ids import uuid7
 from reporting.models import DailyStat, Report
 from reporting.queries.homes import agency_home
-from tests.factories.campaigns import enrol, make_ready
+from tests.factories.billing import open_wallet as wallet_with
+from tests.factories.campaigns import enrol, launch, make_ready, run_batch
 from tests.factories.telephony import CallFactory
 
 
@@ -55,6 +56,25 @@ def campaign(acme, wallets, now):
         retell_cost_micros=987_654,
     )
     return row
+
+
+def test_says_at_home_what_runs_why_and_when_it_is_through(browse, vera):
+    wallet_with(vera.client, seconds=60_000)
+    campaign = make_ready(vera.client, name="Winter check-ups")
+    for start in (50, 60):
+        enrol(campaign, 4, start=start)
+        run_batch(launch(campaign, seconds=600))
+    BatchCall.objects.update(
+        waiting_reason="no_number", done_count=1, queued_count=3, converted_count=1
+    )
+
+    page = browse(vera).get("/app/").content.decode()
+
+    assert page.count("Winter check-ups") == 1  # however many launches of it go on
+    assert "no phone number to call from" in page
+    assert "2 of 8 leads" in page and "Reached 2" in page and "Converted 2" in page
+    assert f'hx-get="/app/campaigns/{campaign.pk}/outlook/end/"' in page
+    assert 'hx-swap="innerHTML"' in page and "hx-preserve" in page
 
 
 def report_page(campaign):
