@@ -191,6 +191,7 @@ class ClientLimitsAdmin(RecordAdmin):
     list_display = [
         "client",
         "calls_per_day",
+        "calls_per_week",
         "gap_seconds",
         "opens_minute",
         "closes_minute",

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _FILE = Path(__file__).with_name("rules.json")
 ANYWHERE = "*"
-WEEK = frozenset(range(7))
-DAY_MINUTES = 24 * 60
+WEEK_DAYS, DAY_HOURS = 7, 24
+WEEK = frozenset(range(WEEK_DAYS))
+DAY_MINUTES = DAY_HOURS * 60
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 type Kind = Literal[
@@ -81,6 +82,7 @@ class Limits:
     opens_minute: int = 0
     closes_minute: int = DAY_MINUTES
     calls_per_day: int = 0  # 0: no cap of its own
+    calls_per_week: int = 0
     gap_seconds: int = 0
 
 
@@ -176,12 +178,29 @@ def tightened(rules: CallingRules, limits: Limits) -> CallingRules:
     if not rules.weekdays <= limits.weekdays:
         changes["weekdays"] = rules.weekdays & limits.weekdays
         changes["days_rule"] = f"{rules.days_rule} client.days".strip()
-    if 0 < limits.calls_per_day < min((cap.calls for cap in rules.caps), default=DAY_MINUTES):
-        own = Cap(rule_id="client.cap", calls=limits.calls_per_day, hours=24)
-        changes["caps"] = (*rules.caps, own)
+    if own := _own_caps(rules, limits):
+        changes["caps"] = (*rules.caps, *own)
     if limits.gap_seconds > rules.gap_seconds:
         changes |= {"gap_seconds": limits.gap_seconds, "gap_rule": "client.gap"}
     return replace(rules, **changes)
+
+
+def _own_caps(rules: CallingRules, limits: Limits) -> list[Cap]:
+    """Return a client's caps that are tighter than what binds anyway."""
+    own = []
+    daily = min((cap.calls for cap in rules.caps), default=DAY_MINUTES)
+    if 0 < limits.calls_per_day < daily:
+        daily = limits.calls_per_day
+        own.append(Cap(rule_id="client.cap", calls=daily, hours=DAY_HOURS))
+    if 0 < limits.calls_per_week < WEEK_DAYS * daily:
+        own.append(
+            Cap(
+                rule_id="client.week",
+                calls=limits.calls_per_week,
+                hours=WEEK_DAYS * DAY_HOURS,
+            )
+        )
+    return own
 
 
 @cache

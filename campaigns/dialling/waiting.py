@@ -85,7 +85,9 @@ WAITING: dict[str, _StrPromise] = {
     RETRY: _("Everybody due was called. The next retry is at %(until)s."),
     CALLBACK: _("Somebody asked to be called back. The next such call is at %(until)s."),
     PERSON_GAP: _("These people were called a short while ago. The next call is at %(until)s."),
-    PERSON_CAP: _("Contact cap: these people had today's calls. The next one is at %(until)s."),
+    PERSON_CAP: _(
+        "Contact cap: these people had all calls that are allowed for now. The next one is at %(until)s."
+    ),
     LINES_FULL: _("All lines are busy: %(used)s of %(limit)s, %(own)s of them yours."),
     CLIENT_LINES_FULL: _("All your lines are busy: %(own)s of %(limit)s."),
     CAMPAIGN_LINES_FULL: _("All lines of this campaign are busy: %(own)s of %(limit)s."),

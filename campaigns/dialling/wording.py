@@ -38,6 +38,9 @@ RULES: dict[str, _StrPromise] = {
     "client.hours": gettext_lazy("It was outside the hours that your account allows itself."),
     "client.days": gettext_lazy("It was a day on which your account doesn't call."),
     "client.cap": gettext_lazy("Your account's own number of calls to a person was reached."),
+    "client.week": gettext_lazy(
+        "Your account's own number of calls to a person in seven days was reached."
+    ),
     "client.gap": gettext_lazy("Your account's own pause between two calls wasn't over."),
     "sandbox.any_hour": gettext_lazy(
         "Sandbox: a number kept for fiction may be called at any hour, nothing rings."
@@ -61,6 +64,9 @@ _KEPT: dict[str, _StrPromise] = {
     "client.hours": gettext_lazy("It was within the hours that your account allows itself."),
     "client.days": gettext_lazy("It was a day on which your account calls."),
     "client.cap": gettext_lazy("Your account's own number of calls to a person wasn't reached."),
+    "client.week": gettext_lazy(
+        "Your account's own number of calls to a person in seven days wasn't reached."
+    ),
     "client.gap": gettext_lazy("Your account's own pause between two calls was over."),
     "sandbox.any_hour": RULES["sandbox.any_hour"],
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.calling_rules import DAY_MINUTES, Limits
+from campaigns.calling_rules import DAY_MINUTES, WEEK_DAYS, Limits
 from campaigns.queries.calling_rules import KINDS, jurisdictions_on_file
 from convomono.lib.days import DayField
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # What no rule of any place allows: a client who asks for it is told, and not silently cut.
 EARLIEST, LATEST, MOST_A_DAY = 8 * 60, 21 * 60, 3
+MOST_A_WEEK = WEEK_DAYS * MOST_A_DAY
 WEEKDAYS = (
     (0, _("Mon")),
     (1, _("Tue")),
@@ -45,6 +46,13 @@ class LimitsForm(forms.Form):
         min_value=1,
         max_value=MOST_A_DAY,
         help_text=_("At most 3, over all campaigns and clients."),
+    )
+    calls_per_week = forms.IntegerField(
+        label=_("Calls to a person in 7 days"),
+        required=False,
+        min_value=1,
+        max_value=MOST_A_WEEK,
+        help_text=_("Empty: as many as the days allow. Over all campaigns and clients."),
     )
     gap_minutes = forms.IntegerField(
         label=_("Minutes between two calls to a person"), min_value=0, max_value=10_080
@@ -78,6 +86,7 @@ class LimitsForm(forms.Form):
             opens_minute=opens.hour * 60 + opens.minute,
             closes_minute=closes.hour * 60 + closes.minute,
             calls_per_day=data["calls_per_day"],
+            calls_per_week=data["calls_per_week"] or 0,
             gap_seconds=data["gap_minutes"] * 60,
         )
 
@@ -90,6 +99,7 @@ def initial_of(limits: Limits) -> dict[str, Any]:
         "opens_at": time(opens // 60, opens % 60),
         "closes_at": time(closes // 60 % 24, closes % DAY_MINUTES % 60),
         "calls_per_day": limits.calls_per_day or MOST_A_DAY,
+        "calls_per_week": limits.calls_per_week or None,
         "gap_minutes": limits.gap_seconds // 60,
     }
 

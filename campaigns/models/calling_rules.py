@@ -21,6 +21,7 @@ class ClientLimits(ClientOwned):
     opens_minute = models.PositiveIntegerField(default=0)
     closes_minute = models.PositiveIntegerField(default=24 * 60)
     calls_per_day = models.PositiveIntegerField(default=0)
+    calls_per_week = models.PositiveIntegerField(default=0)
     gap_seconds = models.PositiveIntegerField(default=0)
     changed_by_email = models.CharField(max_length=254)
     changed_at = models.DateTimeField()

@@ -39,6 +39,7 @@ def client_limits(client_id: UUID) -> Limits:
         opens_minute=row.opens_minute,
         closes_minute=row.closes_minute,
         calls_per_day=row.calls_per_day,
+        calls_per_week=row.calls_per_week,
         gap_seconds=row.gap_seconds,
     )
 
@@ -56,6 +57,7 @@ def set_client_limits(*, client: Client, limits: Limits, actor: Actor, now: date
         "opens_minute": limits.opens_minute,
         "closes_minute": limits.closes_minute,
         "calls_per_day": limits.calls_per_day,
+        "calls_per_week": limits.calls_per_week,
         "gap_seconds": limits.gap_seconds,
         "changed_by_email": actor.actor_email,
         "changed_at": now,

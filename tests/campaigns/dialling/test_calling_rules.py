@@ -17,6 +17,7 @@ from campaigns.calling_rules import (
     tightened,
 )
 from campaigns.calling_rules.places import Place, area_codes, place_of, states, zones_allowed
+from campaigns.dialling import waiting
 from campaigns.dialling.candidates import rules_in
 from campaigns.dialling.windows import Hours
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, decide
@@ -295,6 +296,35 @@ def test_lets_a_client_tighten_and_never_loosen() -> None:
     assert min(cap.calls for cap in own.caps) == 1
     assert own.gap_seconds == 7200
     assert own.hours_rule.endswith(" client.hours")
+
+
+def test_holds_a_clients_own_calls_in_a_week() -> None:
+    at = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+    zone, place = ("America/New_York",), Place("US", ("NY",))
+    facts = DialFacts(
+        phone_number="+12122345678",
+        country="US",
+        zones=zone,
+        recent_attempts=(at - timedelta(days=6), at - timedelta(days=2)),
+    )
+
+    def asked(calls: int) -> Decision:
+        limits = Limits(calls_per_week=calls)
+        rules = rules_in(place, zones=zone, limits=limits, now=at)
+        assert not calls or rules.longest_memory >= timedelta(days=7)
+        return decide(
+            facts=facts, policy=DialPolicy(), window=ALWAYS, rules=rules, is_sandbox=False, now=at
+        )
+
+    assert asked(0).verdict == "allow"
+    assert "client.week" in asked(3).rule_ids
+    stopped = asked(2)
+    assert (stopped.rule_ids, stopped.waiting_code) == (("client.week",), waiting.PERSON_CAP)
+    assert stopped.not_before == at + timedelta(days=1)
+    law = calling_rules(place, TODAY)
+    daily = min(cap.calls for cap in law.caps)
+    # As many as a week's days allow, or more, is no limit of its own.
+    assert tightened(law, Limits(calls_per_week=7 * daily)) == law
 
 
 def test_keeps_every_field_of_every_rule_and_calls_none_reviewed() -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from audit.models import AuditLog
 from campaigns.calling_rules import Limits
-from campaigns.models import ClientLimits, RuleReview
+from campaigns.models import Attempt, ClientLimits, RuleReview
 from campaigns.services.limits import (
     RuleReviewed,
     RuleUnknown,
@@ -26,6 +26,7 @@ TYPED = {
     "opens_at": "10:00",
     "closes_at": "18:00",
     "calls_per_day": "2",
+    "calls_per_week": "5",
     "gap_minutes": "60",
 }
 
@@ -45,12 +46,15 @@ def test_lets_a_manager_tighten(client, mia, acme):
 
     answer = client.post(reverse("campaigns:limits-edit"), TYPED, follow=True)
 
-    assert "client.hours" in answer.content.decode()
+    page = answer.content.decode()
+    assert "client.hours" in page and "client.week" in page
+    assert "5 in 7 days at most" in page
     assert client_limits(acme.pk) == Limits(
         weekdays=frozenset({0, 1, 2}),
         opens_minute=600,
         closes_minute=1080,
         calls_per_day=2,
+        calls_per_week=5,
         gap_seconds=3600,
     )
     assert AuditLog.objects.get(action="limits.changed").client_id == acme.pk
@@ -67,6 +71,8 @@ def test_lets_a_manager_tighten(client, mia, acme):
         ("closes_at", "09:00", "later than the beginning"),
         ("calls_per_day", "4", "less than or equal to 3"),
         ("calls_per_day", "0", "greater than or equal to 1"),
+        ("calls_per_week", "22", "less than or equal to 21"),
+        ("calls_per_week", "0", "greater than or equal to 1"),
         ("gap_minutes", "-1", "greater than or equal to 0"),
         ("weekdays", [], "required"),
         ("weekdays", ["7"], "7 is not one"),
@@ -93,6 +99,44 @@ def test_holds_a_limit_at_the_next_dial(rig, ready, acme, mia):
     assert not rig.retell.dials
     assert enrolment.decision["rules"] == ["us.tsr.310.4.hours client.hours"]
     assert enrolment.next_attempt_at == NOW.replace(hour=20)
+
+
+def test_needs_no_limit_of_the_week(client, mia, acme):
+    client.force_login(mia)
+
+    client.post(reverse("campaigns:limits-edit"), TYPED | {"calls_per_week": ""})
+
+    assert client_limits(acme.pk).calls_per_week == 0
+    page = client.get(reverse("campaigns:calling-rules")).content.decode()
+    assert "in 7 days at most" not in page and "client.week" not in page
+
+
+def test_remembers_the_calls_of_a_week_at_the_next_dial(rig, ready, acme, mia):
+    batch_call = ready(leads=1, is_any_hour=False, opens_minute=0, closes_minute=24 * 60)
+    limits = Limits(calls_per_week=1)
+    set_client_limits(client=acme, limits=limits, actor=mia, now=NOW)
+    enrolment = batch_call.enrolments.get()
+    earlier = NOW - timedelta(days=6)
+    Attempt.objects.create(
+        client=acme,
+        enrolment=enrolment,
+        number=1,
+        campaign_id=batch_call.campaign_id,
+        batch_call_id=batch_call.pk,
+        version_id=batch_call.version_id,
+        lead_id=enrolment.lead_id,
+        phone_number=enrolment.phone_number,
+        status="ended",
+        created_at=earlier,
+        placed_at=earlier,
+    )
+
+    rig.step()
+
+    enrolment.refresh_from_db()
+    assert not rig.retell.dials
+    assert enrolment.waiting_reason == "person_cap"
+    assert enrolment.next_attempt_at >= earlier + timedelta(days=7)
 
 
 def test_keeps_another_clients_limits_to_itself(acme, rival, mia):
