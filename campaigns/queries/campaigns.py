@@ -104,13 +104,13 @@ def campaign_rows(
     campaigns: Sequence[Campaign],
     *,
     now: datetime,
-    requests: Mapping[UUID, LaunchRequest],
+    asked: Mapping[UUID, LaunchRequest],
     nobody_dials: bool = False,
 ) -> list[CampaignRow]:
     """
     Return a page of campaigns with what their launches do; three queries whatever the number.
 
-    `requests` are those of the client that wait for approval, by campaign.
+    `asked` are the requests of the client that wait for approval, by campaign.
     """
     totals = totals_of(campaigns)
     launches = launches_of(campaigns, totals)
@@ -133,7 +133,7 @@ def campaign_rows(
                     progress,
                     nobody_dials=nobody_dials,
                     new_leads=new_leads_sentence(
-                        top_up_of(campaign), requests.get(campaign.pk), now=now
+                        top_up_of(campaign), asked.get(campaign.pk), now=now
                     ),
                 ),
                 last_dialled_at=sums.last_dialled_at,

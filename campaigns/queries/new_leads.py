@@ -74,9 +74,9 @@ def new_leads_sentences(
     """Say it of some campaigns of one client; two queries."""
     top_ups = TopUp.objects.filter(client_id=client_id, campaign_id__in=campaign_ids)
     by_campaign = {row.campaign_id: row for row in top_ups}
-    asked = LaunchRequest.objects.filter(live_key__in=[str(one) for one in campaign_ids])
-    requests = {row.campaign_id: row for row in asked}
+    rows = LaunchRequest.objects.filter(live_key__in=[str(one) for one in campaign_ids])
+    asked = {row.campaign_id: row for row in rows}
     return {
-        one: new_leads_sentence(by_campaign.get(one), requests.get(one), now=now)
+        one: new_leads_sentence(by_campaign.get(one), asked.get(one), now=now)
         for one in campaign_ids
     }

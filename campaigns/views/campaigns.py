@@ -51,7 +51,7 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
     page = list_page(rows, request.GET.get("page"), size=20)
     views = saved_views(request.user, SavedView.List.CAMPAIGNS)
     opened = request.GET.get("view", "")
-    requests = waiting_requests(request.tenant.pk)
+    asked_for = waiting_requests(request.tenant.pk)
     context = {
         "form": form,
         "tabs": view_tabs(views, opened),
@@ -62,12 +62,12 @@ def campaign_list(request: ClientRequest) -> HttpResponse:
         "rows": campaign_rows(
             page.rows,
             now=clock.now(),
-            requests=requests,
+            asked=asked_for,
             nobody_dials=lease_look.nobody_dials(real_now=clock.real_now()),
         ),
         "is_filtered": any(asked.values()),
         "may_manage": can_manage(request.user),
-        "requests_waiting": len(requests),
+        "requests_waiting": len(asked_for),
     }
     return render_page(
         request, "campaigns/campaign_list.html", context, partial="campaign-table-swap"

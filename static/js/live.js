@@ -45,7 +45,7 @@ for (const name of ["pointerup", "pointercancel"]) {
 document.addEventListener("toggle", () => setTimeout(again), { capture: true });
 // The server doesn't know what an answer put here: it would send nothing if all is as before.
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.elt.matches("[data-part]")) return; // the socket sends nothing there
+  if (detail.elt.matches("[data-part]")) return; // no push
   missed = true;
   setTimeout(again);
 }, { capture: true });

@@ -162,7 +162,7 @@ def test_costs_what_was_billed_less_what_was_given_back(equipped):
         line.amount_micros * {"consume": 1, "refund": -1}.get(line.type, 0) for line in lines
     )
     minutes = live_page(campaign, now=later).minutes
-    (listed,), (beside,) = campaign_rows([campaign], now=later, requests={}), compared([campaign])
+    (listed,), (beside,) = campaign_rows([campaign], now=later, asked={}), compared([campaign])
 
     assert (minutes.charged, beside.talked_seconds) == (426, 426)
     assert minutes.cost_micros == listed.minutes.cost_micros == beside.spent_micros == micros

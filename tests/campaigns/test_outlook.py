@@ -17,7 +17,6 @@ from telephony.models import PhoneNumber
 from tests.factories.campaigns import NOW, enrol, launch, make_number, make_ready, run_batch
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
-LOS_ANGELES = {"time_zone": "America/Los_Angeles"}
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def campaign(equipped):
     """A campaign that runs: three leads in New York, where it is 10:00, and one in Los Angeles."""
     campaign = make_ready(equipped)
     enrol(campaign, 3)
-    enrol(campaign, 1, start=50, **LOS_ANGELES)
+    enrol(campaign, 1, start=50, time_zone="America/Los_Angeles")
     run_batch(launch(campaign, seconds=6000))
     return campaign
 
@@ -119,9 +118,12 @@ def test_is_worked_out_once_in_seconds_and_again_when_the_campaign_is_paused(
     browse, vera, campaign, monkeypatch
 ):
     looks = []
-    monkeypatch.setattr(
-        outlooks, "look_ahead", lambda rows, **when: looks.append(rows) or look_ahead(rows, **when)
-    )
+
+    def look(rows, **when):
+        looks.append(rows)
+        return look_ahead(rows, **when)
+
+    monkeypatch.setattr(outlooks, "look_ahead", look)
     browser = browse(vera)
     for _ in range(3):
         page = part(browser, campaign, **HTMX).content.decode()

@@ -81,8 +81,8 @@ def latecomers(ready: Callable[..., BatchCall]) -> Campaign:
 def said_of(campaign: Campaign, now: datetime = NOW) -> list[str]:
     """Return what the list, the live page and one of the new leads say."""
     fresh = campaign_list(Campaign.objects.filter(pk=campaign.pk))
-    requests = waiting_requests(campaign.client_id)
-    (row,) = campaign_rows(list(fresh), now=now, requests=requests)
+    asked = waiting_requests(campaign.client_id)
+    (row,) = campaign_rows(list(fresh), now=now, asked=asked)
     lead = Enrolment.objects.filter(batch_call=None).order_by("pk")[0]
     page = live_page(Campaign.objects.get(pk=campaign.pk), now=now)
     return [row.sentence, page.sentence, sentence(lead, now)]
