@@ -164,11 +164,14 @@ class _Nowhere(AsyncWebsocketConsumer):
 PAGES: Final[dict[str, str]] = {
     "ws/app/": "client",
     "ws/app/home/": "client-home",
+    "ws/app/lists/": "client-lists",
     "ws/app/billing/": "client-wallet",
     "ws/app/campaigns/<uuid:campaign_id>/": "campaign",
+    "ws/app/campaigns/<uuid:campaign_id>/line/": "campaign-line",
     "ws/app/calls/<uuid:call_id>/": "call",
     "ws/agency/": "agency",
     "ws/agency/home/": "agency-home",
+    "ws/agency/lists/": "agency-lists",
     "ws/agency/live/": "agency-live",
 }
 _ROUTES = [path(route, LivePage.as_asgi(page=page)) for route, page in PAGES.items()]

@@ -14,6 +14,7 @@ from accounts.acting import SESSION_KEY as ACTING_KEY, acting_user, find_acting
 from accounts.models import User
 from campaigns.models import Campaign
 from campaigns.queries.calls import shows_speech
+from convomono.lib import live
 from reporting.live.parts import (
     AgencyHomePart,
     AgencyLivePart,
@@ -22,6 +23,7 @@ from reporting.live.parts import (
     CallPart,
     CampaignPart,
     HomePart,
+    NewsPart,
     Rights,
     WalletPart,
 )
@@ -188,6 +190,11 @@ def _client(user: User, _ids: Ids) -> tuple[Part, ...]:
     return _client_chrome(user)
 
 
+def _client_lists(user: User, _ids: Ids) -> tuple[Part, ...]:
+    assert user.client is not None
+    return (NewsPart(live.topic("client", user.client.pk)), *_client_chrome(user))
+
+
 def _client_home(user: User, _ids: Ids) -> tuple[Part, ...]:
     return (HomePart(_client_rights(user)), *_client_chrome(user))
 
@@ -202,6 +209,11 @@ def _campaign(user: User, ids: Ids) -> tuple[Part, ...]:
     return (CampaignPart(campaign.pk, _client_rights(user)), *_client_chrome(user))
 
 
+def _campaign_line(user: User, ids: Ids) -> tuple[Part, ...]:
+    campaign = _row(user, Campaign.objects.all(), ids["campaign_id"])
+    return (NewsPart(live.topic("campaign", campaign.pk)), *_client_chrome(user))
+
+
 def _call(user: User, ids: Ids) -> tuple[Part, ...]:
     call = _row(user, Call.objects.all(), ids["call_id"])
     campaign = Campaign.objects.filter(pk=call.campaign_id, client_id=call.client_id).first()
@@ -212,6 +224,10 @@ def _call(user: User, ids: Ids) -> tuple[Part, ...]:
 
 def _agency(user: User, _ids: Ids) -> tuple[Part, ...]:
     return _agency_chrome(user)
+
+
+def _agency_lists(user: User, _ids: Ids) -> tuple[Part, ...]:
+    return (NewsPart("agency"), *_agency_chrome(user))
 
 
 def _agency_home(user: User, _ids: Ids) -> tuple[Part, ...]:
@@ -229,12 +245,15 @@ def _agency_live(user: User, _ids: Ids) -> tuple[Part, ...]:
 _CLIENT_PAGES: dict[str, Callable[[User, Ids], tuple[Part, ...]]] = {
     "client": _client,
     "client-home": _client_home,
+    "client-lists": _client_lists,
     "client-wallet": _client_wallet,
     "campaign": _campaign,
+    "campaign-line": _campaign_line,
     "call": _call,
 }
 _AGENCY_PAGES: dict[str, Callable[[User, Ids], tuple[Part, ...]]] = {
     "agency": _agency,
     "agency-home": _agency_home,
+    "agency-lists": _agency_lists,
     "agency-live": _agency_live,
 }

@@ -30,6 +30,9 @@ STALE: Final = 10.0
 # Without Redis the pages go on, a little slower.
 POLL: Final = 2.0
 DOORS: Final = 5.0
+# From one page that is told to ask for its rows to the next: each costs the web server some fifty
+# milliseconds, and hundreds at once would be a storm.
+TURN: Final = 0.1
 _MOST_BATCHES: Final = 10_000
 
 type Fragments = dict[str, str]  # by the id of the element that each replaces
@@ -74,6 +77,8 @@ class Hub:
         self._watchers: dict[Watcher, tuple[Part, ...]] = {}
         self._campaigns: dict[str, str] = {}  # of launches, by the id of the launch
         self._tasks: list[asyncio.Task[None]] = []
+        self._turns: dict[Watcher, Fragments] = {}  # whose turn to ask comes, the next one first
+        self._turning: asyncio.Task[None] | None = None
         self.is_listening = False
 
     @property
@@ -100,6 +105,7 @@ class Hub:
 
     def leave(self, watcher: Watcher) -> None:
         """Forget a page that was closed; the last one lets the hub rest."""
+        self._turns.pop(watcher, None)
         for part in self._watchers.pop(watcher, ()):
             view = self._views[part]
             view.watchers.discard(watcher)
@@ -172,7 +178,26 @@ class Hub:
         news = {name: html for name, html in fragments.items() if view.sent.get(name) != html}
         view.sent, view.rendered_at = fragments, self._clock()
         for watcher in tuple(view.watchers):
-            watcher.push(fragments if watcher in newcomers else news)
+            told = fragments if watcher in newcomers else news
+            if told and view.part.pages_ask:
+                self._give_turn(watcher, told)
+            else:
+                watcher.push(told)
+
+    def _give_turn(self, watcher: Watcher, fragments: Fragments) -> None:
+        """Tell a page to ask, behind those that wait already; who waits is told once."""
+        self._turns[watcher] = self._turns.get(watcher, {}) | fragments
+        if self._turning is None:
+            self._turning = asyncio.create_task(self._take_turns())
+
+    async def _take_turns(self) -> None:
+        try:
+            while self._turns:
+                watcher = next(iter(self._turns))
+                watcher.push(self._turns.pop(watcher))
+                await asyncio.sleep(TURN)
+        finally:
+            self._turning = None
 
     # What runs beside
 
@@ -208,9 +233,9 @@ class Hub:
     async def _keep_fresh(self) -> None:
         while True:
             await asyncio.sleep(1)
-            oldest = self._clock() - (STALE if self.is_listening else POLL)
             for view in self._views.values():
-                if view.rendered_at < oldest:
+                age = (view.part.stale or STALE) if self.is_listening else POLL
+                if view.rendered_at < self._clock() - age:
                     self._mark(view)
 
     def _mark_all(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 type Fragments = dict[str, str]  # HTML by the id of the element that it replaces
+_NEWS = count(1)
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,14 @@ class Part:
     """
     A piece of a page that changes by itself; equal parts are rendered once.
 
-    `topics` are what it changes with, `gap` the seconds between two renderings at least. `render`
-    returns the HTML of each element by its id.
+    `topics` are what it changes with, `gap` the seconds between two renderings at least, `stale` those
+    after which it is read again without news (None: as the hub does). `render` returns the HTML of each
+    element by its id. Where `pages_ask`, it makes each page ask for its own rows, one after another.
     """
 
     gap: ClassVar[float] = 0.3
+    stale: ClassVar[float | None] = None
+    pages_ask: ClassVar[bool] = False
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -72,6 +77,27 @@ def fragments(names: Mapping[str, str], context: dict[str, Any]) -> Fragments:
         element: render_to_string(f"{template}#{element}", context)
         for element, template in names.items()
     }
+
+
+@dataclass(frozen=True)
+class NewsPart(Part):
+    """
+    Makes pages of lists ask for their rows: what each of them shows depends on its filters and page.
+
+    Each rendering is another one, so whoever is sent it asks.
+    """
+
+    topic: str
+    gap: ClassVar[float] = 1.0
+    stale: ClassVar[float | None] = 30.0
+    pages_ask: ClassVar[bool] = True
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return (self.topic,)
+
+    def render(self, *, now: datetime) -> Fragments:
+        return fragments({"changes": "components/changes.html"}, {"number": next(_NEWS)})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 // Upgrades of markup that already works: flashes, dialogs, menus, copying, ages of times, failures of htmx.
 
-const SLOW = 60_000;
-
 function reveal(root) {
   for (const button of root.querySelectorAll("[data-dismiss], [data-copy]")) button.hidden = false;
 }
@@ -24,13 +22,15 @@ function openDialog(button) {
   document.getElementById(button.getAttribute("commandfor"))?.showModal();
 }
 
+const OPEN = "details:is(.menu, .formula)[open]";
+
 function closeMenus(except) {
-  for (const open of document.querySelectorAll("details.menu[open], details.formula[open]")) {
+  for (const open of document.querySelectorAll(OPEN)) {
     if (!open.contains(except)) open.open = false;
   }
 }
 
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   const target = event.target.closest("button, a, summary");
   closeMenus(event.target);
   if (!target) return;
@@ -39,9 +39,9 @@ document.addEventListener("click", (event) => {
   if (target.matches("[command='show-modal']")) openDialog(target);
 });
 
-document.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  const open = document.activeElement?.closest("details.menu[open], details.formula[open]");
+  const open = document.activeElement?.closest(OPEN);
   if (!open) return;
   open.open = false;
   open.querySelector("summary").focus();
@@ -49,7 +49,7 @@ document.addEventListener("keydown", (event) => {
 
 // <time data-relative datetime="…">: says how long ago, in the page's language.
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
-const words = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
+const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
 
 function age(root) {
   for (const time of root.querySelectorAll("time[data-relative]")) {
@@ -64,25 +64,21 @@ function flashFailure() {
   const region = document.getElementById("flashes");
   const template = document.getElementById("failure-flash");
   if (!region || !template || region.querySelector("[data-failure]")) return;
-  const flash = template.content.cloneNode(true);
-  flash.querySelector(".flash").dataset.failure = "";
-  reveal(flash);
-  region.append(flash);
+  region.append(template.content.cloneNode(true));
+  reveal(region);
 }
 
-document.addEventListener("htmx:sendError", flashFailure);
-document.addEventListener("htmx:responseError", flashFailure);
-document.addEventListener("htmx:load", (event) => {
-  reveal(event.detail.elt);
-  age(event.detail.elt);
+addEventListener("htmx:sendError", flashFailure);
+addEventListener("htmx:responseError", flashFailure);
+addEventListener("htmx:load", ({ detail: { elt } }) => {
+  reveal(elt);
+  age(elt);
 });
-document.addEventListener("htmx:beforeRequest", (event) => event.detail.target?.setAttribute("aria-busy", "true"));
-document.addEventListener("htmx:afterRequest", (event) => {
-  event.detail.target?.removeAttribute("aria-busy");
-  if (event.detail.successful) document.querySelector("[data-failure]")?.remove();
+addEventListener("htmx:beforeRequest", ({ detail }) => detail.target?.setAttribute("aria-busy", "true"));
+addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!detail.requestConfig.elt.matches("[hx-trigger^=every]")) detail.target?.removeAttribute("aria-busy");
+  if (detail.successful) document.querySelector("[data-failure]")?.remove();
 });
 
-reveal(document);
-age(document);
-setInterval(() => document.hidden || age(document), SLOW);
+setInterval(() => document.hidden || age(document), 60_000);
 document.querySelector(".error-summary[autofocus]")?.focus();

@@ -1,69 +1,75 @@
 // Live pages: the socket's changes go in gently, polling rests while it is open, clocks tick in between.
 
 const root = document.documentElement;
-const SIGNED_OUT = [4401, 4403];
 let socket;
 let isPressed = false;
 let missed = false;
 
-document.addEventListener("htmx:wsOpen", (event) => {
+addEventListener("htmx:wsOpen", (event) => {
   socket = event.detail.socketWrapper;
   root.dataset.live = "open";
 });
 
-document.addEventListener("htmx:wsClose", (event) => {
+addEventListener("htmx:wsClose", (event) => {
   delete root.dataset.live;
-  if (!SIGNED_OUT.includes(event.detail.event.code)) return;
+  if (![4401, 4403].includes(event.detail.event.code)) return;
   const flash = document.getElementById("signed-out-flash");
   document.getElementById("flashes")?.append(flash.content.cloneNode(true));
 });
 
-// An open socket tells of every change: what polls asks for nothing meanwhile.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  if (!root.dataset.live || !event.detail.elt.matches("[data-poll]")) return;
-  event.preventDefault();
+// Nobody waits for what a page asks by itself. An open socket tells when to: polls rest meanwhile.
+const isPoll = (elt) => elt.matches("[hx-trigger^=every]");
+addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, requestConfig } = event.detail;
+  if (!isPoll(elt)) return;
   event.stopPropagation();
-}, { capture: true });
+  if (root.dataset.live && elt.matches("[data-poll]") && !requestConfig.triggeringEvent) event.preventDefault();
+}, true);
+
+function again() {
+  if (isPressed) return;
+  if (missed) socket?.send("again");
+  missed = false;
+}
 
 // Nothing is replaced under a pressed pointer (its click would be lost), around an open explanation,
 // or before the answer to what was just sent from there.
-function again() {
-  if (missed && !isPressed) socket?.send("again");
-  missed = missed && isPressed;
-}
+const isHeld = (part) => isPressed || part.querySelector("details[open]") || part.closest("[aria-busy]");
 
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const asked = detail.requestConfig?.elt;
-  if (isPressed && asked?.matches("[hx-trigger^=every]")) detail.shouldSwap = false;
-  if (asked?.matches("[data-part]:has(details[open])")) detail.shouldSwap = false;
+let left; // where a wide table stands, which stays
+addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const asked = detail.requestConfig.elt;
+  left = detail.target.querySelector(".table-scroll")?.scrollLeft;
+  if (isPoll(asked) && isHeld(detail.target)) missed = !(detail.shouldSwap = false);
+  if (asked.matches("[data-part]:has(details[open])")) detail.shouldSwap = false;
 });
+addEventListener("htmx:afterSwap", ({ detail: { elt } }) => elt.querySelector?.(".table-scroll")?.scrollTo({ left }));
 
-addEventListener("pointerdown", () => { isPressed = true; }, { capture: true });
+addEventListener("pointerdown", () => { isPressed = true; }, true);
 for (const name of ["pointerup", "pointercancel"]) {
-  addEventListener(name, () => { isPressed = false; setTimeout(again); }, { capture: true });
+  addEventListener(name, () => { isPressed = false; setTimeout(again); }, true);
 }
-document.addEventListener("toggle", () => setTimeout(again), { capture: true });
+addEventListener("toggle", () => setTimeout(again), true);
 // The server doesn't know what an answer put here: it would send nothing if all is as before.
-document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.elt.matches("[data-part]")) return; // no push
+addEventListener("htmx:afterRequest", ({ detail: { requestConfig: { elt, triggeringEvent } } }) => {
+  if (elt.matches("[data-part]") || (isPoll(elt) && triggeringEvent)) return; // no push, or told to
   missed = true;
   setTimeout(again);
-}, { capture: true });
+}, true);
 
 // The focus stays on the element of the same id.
 let focused;
-document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   const { target } = detail;
   if (target.querySelector("audio")?.currentTime) {
     detail.shouldSwap = false; // somebody listens
-  } else if (isPressed || target.querySelector("details[open]") || target.closest("[aria-busy]")) {
-    detail.shouldSwap = false;
-    missed = true;
+  } else if (isHeld(target)) {
+    missed = !(detail.shouldSwap = false);
   } else if (target.contains(document.activeElement)) {
     focused = document.activeElement.id;
   }
 });
-document.addEventListener("htmx:oobAfterSwap", () => {
+addEventListener("htmx:oobAfterSwap", () => {
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   focused = undefined;
 });
@@ -100,5 +106,5 @@ function announce() {
 
 setInterval(announce, 30_000);
 for (const name of ["htmx:oobAfterSwap", "htmx:afterSwap"]) {
-  document.addEventListener(name, () => text(STATE) === state || announce());
+  addEventListener(name, () => text(STATE) === state || announce());
 }

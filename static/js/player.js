@@ -3,7 +3,7 @@
 const audio = () => document.querySelector("#call-recording audio");
 const seeks = (list) => [...list.querySelectorAll("[data-seek]")];
 
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   const link = event.target.closest("[data-transcript] li")?.querySelector("[data-seek]");
   if (!link || !audio() || event.target.closest("details") || `${getSelection()}`) return;
   event.preventDefault();
@@ -11,7 +11,7 @@ document.addEventListener("click", (event) => {
   audio().play().catch(() => {});
 });
 
-document.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step || !event.target.matches("[data-seek]")) return;
   const all = seeks(event.target.closest("ol"));
@@ -29,7 +29,7 @@ function markWord(text, now) {
   CSS.highlights?.set("spoken", new Highlight(range));
 }
 
-document.addEventListener("timeupdate", (event) => {
+addEventListener("timeupdate", (event) => {
   const list = document.querySelector("[data-transcript]");
   if (!list || event.target !== audio()) return;
   const now = event.target.currentTime + 0.05;
@@ -41,4 +41,4 @@ document.addEventListener("timeupdate", (event) => {
   }
   const text = turn?.querySelector("[data-words]")?.firstChild;
   if (text) markWord(text, now);
-}, { capture: true });
+}, true);

@@ -2,18 +2,14 @@
 
 const MOVES = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 };
 
-function links(table) {
-  return [...table.querySelectorAll("tbody tr")].map((row) => row.querySelector("a[href]")).filter(Boolean);
-}
-
-document.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || !event.target.matches("a")) return;
   const table = event.target.closest("table[data-rows]");
   if (!table) return;
-  const all = links(table);
+  const all = [...table.querySelectorAll("tbody tr")].map((one) => one.querySelector("a[href]")).filter(Boolean);
   const row = event.target.closest("tr");
   if (event.key === "x") row?.querySelector("[data-check]")?.click();
-  const here = all.indexOf(event.target.closest("tr")?.querySelector("a[href]"));
+  const here = all.indexOf(row?.querySelector("a[href]"));
   let next = here + (MOVES[event.key] ?? 0);
   if (event.key === "Home") next = 0;
   if (event.key === "End") next = all.length - 1;
@@ -22,7 +18,7 @@ document.addEventListener("keydown", (event) => {
   all[next].focus();
 });
 
-document.addEventListener("change", (event) => {
+addEventListener("change", (event) => {
   if (!event.target.matches("[data-check-all]")) return;
   const boxes = event.target.closest("table").querySelectorAll("[data-check]");
   for (const box of boxes) box.checked = event.target.checked;

@@ -1,7 +1,7 @@
 // [data-drop] takes dropped files; a file of [data-parts] goes in megabytes, then its form.
 
 for (const kind of ["dragover", "dragleave", "drop"]) {
-  document.addEventListener(kind, (event) => {
+  addEventListener(kind, (event) => {
     const area = event.target.closest?.("[data-drop]");
     if (!area) return;
     event.preventDefault();
@@ -46,7 +46,7 @@ async function send(input, file, bar, bytes, note) {
   input.value = "";
 }
 
-document.addEventListener("submit", async (event) => {
+addEventListener("submit", async (event) => {
   const input = event.target.querySelector("[data-parts]");
   const file = input?.files[0];
   if (!file || !crypto.subtle) return;

@@ -27,6 +27,9 @@ from django.test import Client as Browser
 from playwright.sync_api import Error as BrowserFailed, sync_playwright
 
 from tests.browser.checks import HEIGHT, WIDTHS
+from tests.browser.live_site import LiveSite
+from tests.factories.billing import open_wallet
+from tests.factories.campaigns import enrol, launch, make_number, make_ready, run_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
     )
     from pytest_django.live_server_helper import LiveServer
 
-    from accounts.models import User
+    from accounts.models import Client, User
+    from campaigns.models import BatchCall
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -250,3 +254,44 @@ def visit(
     for page in pages:
         page.close()
     assert not watch.wrongs
+
+
+@pytest.fixture
+def site(transactional_db: None) -> Iterator[LiveSite]:
+    site = LiveSite()
+    site.start()
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def look(chromium: Chromium, site: LiveSite) -> Iterator[Callable[..., Page]]:
+    """Open an address of the site as somebody, and wait until its socket is open."""
+    contexts = []
+    watch = Watch(urlsplit(site.url).netloc)
+
+    def look_at(path: str, user: User, *, is_clock_ours: bool = False) -> Page:
+        context = chromium.new_context(base_url=site.url, reduced_motion="reduce")
+        contexts.append(context)
+        context.add_cookies([session_cookie(user, site.url)])
+        page = context.new_page()
+        watch.follow(page)
+        if is_clock_ours:
+            page.clock.install()
+        page.goto(path)
+        page.wait_for_selector("html[data-live]", state="attached")
+        return page
+
+    yield look_at
+    for context in contexts:
+        context.close()
+    assert not watch.wrongs
+
+
+@pytest.fixture
+def running(acme: Client) -> BatchCall:
+    open_wallet(acme, seconds=60_000)
+    make_number(acme)
+    campaign = make_ready(acme)
+    enrol(campaign, 4)
+    return run_batch(launch(campaign, seconds=3000))

@@ -2,119 +2,31 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
-from channels.routing import ProtocolTypeRouter
-from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 
 from billing.services import consume, hold
 from campaigns.enrolments import move_enrolment
 from campaigns.services.lifecycle import pause_campaign, resume_campaign
-from convomono.asgi import django_application
 from convomono.lib import clock, files, live
-from reporting.consumers import socket_application
 from telephony.models import Call, CallDetail, Recording
 from telephony.sandbox import audio as sandbox_audio
-from tests.browser.conftest import Watch, session_cookie
 from tests.campaigns.test_live_pages import make_call
 from tests.conftest import NOW
-from tests.factories.billing import open_wallet
-from tests.factories.campaigns import enrol, launch, make_number, make_ready, run_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from playwright.sync_api import Browser as Chromium, Locator, Page
+    from playwright.sync_api import Locator, Page
 
-    from accounts.models import Client, User
+    from accounts.models import User
     from campaigns.models import BatchCall
+    from tests.browser.live_site import LiveSite
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECOND = 1000  # milliseconds
-# The product, and its styles and scripts as its front server would deliver them.
-APPLICATION = ProtocolTypeRouter(
-    {"http": ASGIStaticFilesHandler(django_application), "websocket": socket_application}
-)
-
-
-class Site:
-    """The product under ASGI, sockets included, in a thread of this process."""
-
-    def __init__(self) -> None:
-        self._port = _free_port()
-        config = uvicorn.Config(
-            APPLICATION, port=self._port, log_level="warning", ws="websockets-sansio"
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        self._thread.start()
-        deadline = time.monotonic() + 30
-        while not self._server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(15)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def site(transactional_db: None) -> Iterator[Site]:
-    site = Site()
-    site.start()
-    yield site
-    site.stop()
-
-
-@pytest.fixture
-def look(chromium: Chromium, site: Site) -> Iterator[Callable[..., Page]]:
-    """Open an address of the site as somebody, and wait until its socket is open."""
-    contexts = []
-    watch = Watch(urlsplit(site.url).netloc)
-
-    def look_at(path: str, user: User, *, is_clock_ours: bool = False) -> Page:
-        context = chromium.new_context(base_url=site.url, reduced_motion="reduce")
-        contexts.append(context)
-        context.add_cookies([session_cookie(user, site.url)])
-        page = context.new_page()
-        watch.follow(page)
-        if is_clock_ours:
-            page.clock.install()
-        page.goto(path)
-        page.wait_for_selector("html[data-live]", state="attached")
-        return page
-
-    yield look_at
-    for context in contexts:
-        context.close()
-    assert not watch.wrongs
-
-
-@pytest.fixture
-def running(acme: Client) -> BatchCall:
-    open_wallet(acme, seconds=60_000)
-    make_number(acme)
-    campaign = make_ready(acme)
-    enrol(campaign, 4)
-    return run_batch(launch(campaign, seconds=3000))
 
 
 def campaign_page(batch_call: BatchCall) -> str:
@@ -270,7 +182,7 @@ def test_tells_listeners_of_progress_every_half_minute(
 
 
 def test_reads_afresh_after_the_connection_was_lost(
-    look: Callable[..., Page], running: BatchCall, vera: User, alice: User, site: Site
+    look: Callable[..., Page], running: BatchCall, vera: User, alice: User, site: LiveSite
 ) -> None:
     page = look(campaign_page(running), vera)
     page.context.set_offline(True)

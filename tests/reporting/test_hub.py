@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -27,6 +29,14 @@ class Figures(Part):
 
 class Slow(Figures):
     gap = 0.2
+
+
+class Asking(Figures):
+    pages_ask = True
+
+
+class Patient(Figures):
+    stale = 60.0
 
 
 @dataclass
@@ -60,10 +70,12 @@ class Source:
 class Page:
     def __init__(self) -> None:
         self.got: list[dict[str, str]] = []
+        self.told_at: list[float] = []
 
     def push(self, fragments) -> None:
         if fragments:
             self.got.append(dict(fragments))
+            self.told_at.append(time.monotonic())
 
 
 @pytest.fixture
@@ -107,6 +119,53 @@ async def test_renders_once_for_all_who_look(source):
     for page in pages:
         hub.leave(page)
     assert hub.watchers == 0
+
+
+async def test_gives_pages_that_ask_for_themselves_their_turns(source, monkeypatch):
+    monkeypatch.setattr(hubs, "TURN", 0.02)
+    hub, pages = Hub(source), [Page() for _ in range(30)]
+    for page in pages:
+        hub.join(page, [Asking("a")])
+    await until(lambda: all(page.got for page in pages))
+
+    source.figure = 1
+    await hub.tell(["campaign:1"])
+    await until(lambda: all("figure" in page.got[-1] and len(page.got) > 1 for page in pages))
+
+    told = sorted(at for page in pages for at in page.told_at)
+    assert min(later - earlier for earlier, later in itertools.pairwise(told)) >= 0.015
+    assert [len(page.got) for page in pages] == [2] * 30  # who waits for its turn is told once
+    for page in pages:
+        hub.leave(page)
+
+
+async def test_gives_no_turn_to_a_page_that_was_closed(source, monkeypatch):
+    monkeypatch.setattr(hubs, "TURN", 0.05)
+    hub, pages = Hub(source), [Page() for _ in range(3)]
+    for page in pages:
+        hub.join(page, [Asking("a")])
+    await until(lambda: any(page.got for page in pages))
+    [early, *late] = sorted(pages, key=lambda page: not page.got)
+
+    hub.leave(late[0])
+    await until(lambda: late[1].got)
+
+    assert not late[0].got
+    hub.leave(early)
+    hub.leave(late[1])
+
+
+async def test_reads_a_part_afresh_as_seldom_as_it_asks_for(source, empty_valkey, monkeypatch):
+    monkeypatch.setattr(hubs, "STALE", 0.1)
+    hub, page = Hub(source), Page()
+    hub.join(page, [Figures("a"), Patient("b")])
+    await until(lambda: hub.is_listening)
+    source.rendered.clear()
+
+    await until(lambda: source.rendered.count(Figures("a")) > 1)
+
+    assert source.rendered.count(Patient("b")) <= 1  # read when the hub began to listen
+    hub.leave(page)
 
 
 async def test_makes_a_flood_of_changes_a_few_renderings(source):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from convomono.lib import clock, live
 from convomono.lib.ids import uuid7
 from reporting import consumers
 from reporting.live import hub as hubs
+from reporting.live.parts import NewsPart
 from tests.campaigns.test_live_pages import make_call
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import enrol, launch, make_number, make_ready, run_batch
@@ -277,6 +279,34 @@ async def test_shows_nothing_said_where_the_campaign_does_not_ask_for_it(
 
     with pytest.raises(TimeoutError):
         await socket.hears("Who", seconds=0.7)
+
+
+@pytest.mark.parametrize("path", ["app/lists/", "app/campaigns/{campaign}/line/", "agency/lists/"])
+async def test_tells_a_list_that_its_rows_have_changed(
+    connect, running, vera, bob, charlie, path, monkeypatch
+):
+    monkeypatch.setattr(NewsPart, "gap", 0.05)
+    socket = await connect(
+        bob if path.startswith("agency") else vera, path.format(campaign=running.campaign_id)
+    )
+    stranger = await connect(charlie, "app/lists/")
+    first = changes_in(await socket.hears('id="changes"'))
+    await stranger.hears('id="changes"')
+    # What was told while the hub began to listen is over: the next one is ours.
+    await asyncio.sleep(0.3)
+
+    await sync_to_async(live.changed)(client_id=running.client_id, campaign_id=running.campaign_id)
+
+    assert changes_in(await socket.hears('id="changes"')) != first
+    with pytest.raises(TimeoutError):  # another client's rows are nothing to them
+        await stranger.hears('id="changes"', seconds=0.7)
+
+
+def changes_in(message: str) -> str:
+    """Return the element that makes a list ask for its rows."""
+    found = re.search(r'<i id="changes">[^<]*</i>', message)
+    assert found, message
+    return found[0]
 
 
 async def test_opens_each_page_to_whom_its_address_is_open(
