@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from campaigns.queries.transcripts import Done, Turn
 
 MOST_OTHERS = 10
+NEWEST_FIRST = ("-created_at", "-pk")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,12 @@ class CallFilter:
 
 
 def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> QuerySet[Call]:
-    """Return calls newest first, without transcripts; days are those of the zone."""
+    """
+    Return calls newest first, without transcripts; days are those of the zone.
+
+    Of those in progress who has been on the line longest comes first: new ones are added behind, so
+    that pages stay as they were.
+    """
     exact = {
         "status": asked.status,
         "campaign_id": asked.campaign_id,
@@ -65,7 +71,7 @@ def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> Quer
         rows = rows.filter(created_at__lt=_midnight(asked.until + timedelta(days=1), zone))
     if digits := "".join(char for char in asked.number if char.isdigit()):
         rows = rows.filter(to_number__contains=digits)
-    return rows.order_by("-created_at", "-pk")
+    return rows.order_by(*(("created_at", "pk") if asked.status in Call.LIVE else NEWEST_FIRST))
 
 
 def _spoken_by(campaign_id: UUID, version: int) -> dict[str, Any]:

@@ -62,7 +62,10 @@ def call_list(request: ClientRequest) -> HttpResponse:
             for row in call_rows(page.rows, now=clock.now())
         ],
         "is_filtered": wanted != CallFilter(),
-        "may_export": can_manage(request.user),
+        "is_live": wanted.status in Call.LIVE,
+        "may_manage": can_manage(request.user),
+        # "Hold still" on the page: for those who read more slowly than it changes.
+        "updates": request.GET.get("updates") != "off",
     }
     return render_page(request, "campaigns/call_list.html", context, partial="call-table")
 

@@ -108,6 +108,8 @@ def call_end(request: UserRequest, call_id: UUID) -> HttpResponse:
 def client_call_end(request: ClientRequest, call_id: UUID) -> HttpResponse:
     call = get_visible_or_404(request, Call.objects.all(), call_id)
     _end(request, call)
+    if request.POST.get("from") == "calls":
+        return redirect(f"{reverse('campaigns:call-list')}?{request.GET.urlencode()}")
     if request.POST.get("from") == "campaign" and call.campaign_id:
         return redirect("campaigns:campaign-detail", call.campaign_id)
     return redirect("campaigns:call-detail", call.pk)
