@@ -68,7 +68,7 @@ def campaign_line(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     if show in APART:
         apart_page = list_page(_apart(show, launches, now), asked_page)
         rows = apart(apart_page.rows, now=now)
-        shown = {"page": apart_page, "rows": rows, "title": APART[show], "on_page": show}
+        shown = {"page": apart_page, "rows": rows, "title": APART[show]}
     else:
         page = list_page(in_line(launches, now=now), asked_page)
         start = page.start_index() or 1
@@ -78,7 +78,6 @@ def campaign_line(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         "on_page": "line",
         **shown,
         "may_manage": can_manage(request.user),
-        "is_moving": bool(launches),
         # "Hold still" on the page: for those who read more slowly than it changes.
         "updates": request.GET.get("updates") != "off",
     }
@@ -109,12 +108,10 @@ def line_change(
         messages.info(request, _("%(who)s isn't in line any more.") % {"who": who})
     else:
         messages.success(request, str(sentence) % {"who": who})
-    where = request.POST.get("on", "")
-    if where in APART:
+    if request.POST.get("on") == "line":
+        # Back to the page of the line that it was changed on.
         address = reverse("campaigns:campaign-line", args=[campaign.pk])
-        return redirect(f"{address}?show={where}")
-    if where == "line":
-        return redirect("campaigns:campaign-line", campaign.pk)
+        return redirect(f"{address}?{request.GET.urlencode()}" if request.GET else address)
     return redirect("campaigns:campaign-detail", campaign.pk)
 
 

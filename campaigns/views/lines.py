@@ -52,6 +52,7 @@ def line_list(request: UserRequest) -> HttpResponse:
         "rows": rows,
         "used": sum(row.used for row in rows),
         "may_change": request.user.has_agency_permission("manage_clients"),
+        "updates": request.GET.get("updates") != "off",
     }
     return render_page(request, "campaigns/line_list.html", context, partial="line-table")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries.line import held_back, in_line, line, taken_out
+from convomono.lib import pages
 from tests.factories.campaigns import NOW, enrol, launch, make_ready, run_batch
 
 if TYPE_CHECKING:
@@ -103,17 +105,34 @@ def test_knows_no_other_change_and_no_lead_of_another_campaign(browse, alice, ac
     assert browser.post(url(batch_call, other, "hold")).status_code == 404
 
 
-def test_is_looked_at_again_while_a_launch_runs_and_holds_still_on_request(
-    browse, vera, batch_call
-):
+def test_is_kept_up_to_date_as_it_is_shown_and_holds_still_on_request(browse, vera, batch_call):
     browser, where = browse(vera), url(batch_call)
     page = browser.get(where, {"page": 1}).content.decode()
-    assert f'hx-get="{where}?page=1" hx-trigger="every 10s"' in page
+    assert f'ws-connect="/ws{where}"' in page
+    assert f'hx-get="{where}?page=1"' in page
+    assert "htmx:oobAfterSwap from:#changed" in page
+    assert 'id="changed"' in page
     still = browser.get(where, {"updates": "off"}).content.decode()
-    assert "every 10s" not in still
+    assert 'ws-connect="/ws/app/"' in still
+    assert "every 5s" not in still
     assert "Go live again" in still
-    BatchCall.objects.update(status="cancelled")
-    assert "every 10s" not in browser.get(where).content.decode()
+
+
+def test_stays_on_the_page_that_a_lead_was_changed_on(browse, mia, equipped, monkeypatch):
+    monkeypatch.setattr(pages.list_page, "__kwdefaults__", {"size": 2})
+    campaign = make_ready(equipped)
+    enrol(campaign, 5)
+    batch_call = run_batch(launch(campaign, seconds=3000))
+    browser, where = browse(mia), f"{url(batch_call)}?page=2&updates=off"
+    lead = leads_of(batch_call)[3]
+    page = html.unescape(browser.get(where).text)
+    change = f"{url(batch_call, lead, 'hold')}?page=2&updates=off"
+    assert page.count(f'"{change}"') == 2  # the form's own address and htmx's
+
+    answer = browser.post(change, {"on": "line"}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == where
+    assert "This page holds still." in answer.text
 
 
 def test_asks_the_same_number_of_queries_for_one_lead_and_for_twenty(
@@ -152,16 +171,17 @@ def test_shows_every_list_beside_the_line_with_its_true_count(browse, mia, equip
     assert "Promised callbacks (9)" in whole
     assert "Taken out (2)" in whole
     assert (shown(whole, held), shown(whole, asked), shown(whole, gone)) == (20, 9, 2)
-    pages = [browser.get(where, {"show": "held", "page": page}).text for page in (1, 2)]
-    assert [shown(page, held) for page in pages] == [min(few, 50), max(0, few - 50)]
-    assert shown(pages[0], asked) == 0
+    both = [browser.get(where, {"show": "held", "page": page}).text for page in (1, 2)]
+    assert [shown(page, held) for page in both] == [min(few, 50), max(0, few - 50)]
+    assert shown(both[0], asked) == 0
     live = browser.get(f"/app/campaigns/{campaign.pk}/").text
     assert f"{few} leads are held back." in live
     assert "The first of 9 promised callbacks that are due." in live
     assert shown(live, asked) == 5
 
     freed = Enrolment.objects.get(pk=held[-1])
-    answer = browser.post(url(batch_call, freed, "release"), {"on": "held"}, follow=True)
+    release = f"{url(batch_call, freed, 'release')}?show=held"
+    answer = browser.post(release, {"on": "line"}, follow=True)
 
     assert answer.redirect_chain[-1][0] == f"{where}?show=held"
     assert f"Held back ({few - 1})" in answer.text

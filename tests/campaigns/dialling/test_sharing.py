@@ -163,6 +163,11 @@ def test_shows_who_has_the_lines_and_lets_the_agency_grant_them(
     assert (
         batch_call.client.name in client.get(reverse("agency-campaigns:line-list")).content.decode()
     )
+    lines = client.get(reverse("agency-campaigns:line-list")).text
+    assert 'ws-connect="/ws/agency/lists/"' in lines
+    assert "htmx:oobAfterSwap from:#changed" in lines
+    still = client.get(reverse("agency-campaigns:line-list"), {"updates": "off"}).text
+    assert "every 5s" not in still
     address = reverse("agency-campaigns:line-share", args=[batch_call.client_id])
     assert client.get(address).status_code == 403
     client.force_login(root)
