@@ -1,4 +1,4 @@
-"""Rings for the drain, counts refusals and passes on what is said: Redis is never in the sender's way."""
+"""Rings for the drain, counts refusals, tells open pages and passes on what is said: Redis is never in the sender's way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from convomono.lib import clock
+from convomono.lib import clock, live
 from convomono.lib.redis import RedisError, redis_connection, ring
 from webhooks.shards import bells
 from webhooks.spoken import pass_on
@@ -38,7 +38,7 @@ def ring_drains(ring_bell: Callable[[str], None] = ring) -> None:
 
 class Doorbell:
     """
-    A thread that does what may fail or hang: rings, passes on what is said, writes tallies down.
+    A thread that does what may fail or hang: rings, tells pages, passes on what is said, writes tallies down.
 
     It starts with the first press, so that a forked server's workers each have their own.
     """
@@ -54,6 +54,7 @@ class Doorbell:
         self._pressed = threading.Event()
         self._refused: Counter[str] = Counter()
         self._answers: Counter[int] = Counter()
+        self._has_news = False
         self._lock = threading.Lock()
         # Held from taking the tallies until Redis has them: whoever has it meets none on their way.
         self._writing = threading.Lock()
@@ -66,9 +67,14 @@ class Doorbell:
             self._start()
 
     def count(self, reason: str) -> None:
-        """Count a refused delivery."""
+        """Count a refused delivery, and have the agency's pages told of it."""
         with self._lock:
             self._refused[reason] += 1
+        self.note()
+
+    def note(self) -> None:
+        """Have the agency's pages told soon of what no drain deals with, which would tell them."""
+        self._has_news = True
         self.press()
 
     def say(self, delivery: Delivery) -> None:
@@ -96,8 +102,12 @@ class Doorbell:
             self._pressed.clear()
             ring_drains(self._ring_bell)
             self._pass_on_spoken()
+            # Before the tallies: what is counted from now on is told with the next ones.
+            has_news, self._has_news = self._has_news, False
             with self._writing:
                 self._write_tallies()
+            if has_news:
+                live.changed()
             time.sleep(_PAUSE_SECONDS)
 
     def _pass_on_spoken(self) -> None:

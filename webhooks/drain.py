@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Notification
 from accounts.notifications import notify
+from convomono.lib import live
 from convomono.lib.db import is_transient, on_commit, outage
 from convomono.lib.lane import run_bulk
 from telephony.models import Call
@@ -273,6 +274,7 @@ def _note_contradiction(row: WebhookEvent, change: CallChange | None, now: datet
 
 def _park(row: WebhookEvent, now: datetime) -> None:
     """Wait as long again as it has waited already, between five seconds and an hour."""
+    live.changed()
     wait = min(max(now - row.created_at, _SHORTEST_PARKING), _LONGEST_PARKING)
     WebhookEvent.objects.filter(pk=row.pk, status=_Status.PENDING).update(
         status=_Status.PARKED, next_try_at=now + wait
@@ -296,6 +298,7 @@ def _fail(row: WebhookEvent, error: Exception, now: datetime) -> None:
         next_try_at=now + pause,
         error=f"{type(error).__name__}: {error}"[:400],
     )
+    live.changed()
     if changed and is_dead:
         notify(
             client=None,

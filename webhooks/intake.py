@@ -24,6 +24,7 @@ from telephony.signatures import is_signature, verify_signature
 from webhooks.deliveries import read_delivery
 from webhooks.doorbell import DOORBELL
 from webhooks.inbox import NotStored, store
+from webhooks.models import WebhookEvent
 from webhooks.sources import is_allowed
 
 if TYPE_CHECKING:
@@ -119,7 +120,10 @@ def _received(body: bytes, signature: bytes) -> HTTPStatus:
         DOORBELL.count("duplicate")
     elif delivery.error:
         log.error("webhook.unusable", reason=delivery.error)
-    DOORBELL.press()
+    if delivery.status == WebhookEvent.Status.PENDING:
+        DOORBELL.press()
+    else:
+        DOORBELL.note()
     return HTTPStatus.NO_CONTENT
 
 

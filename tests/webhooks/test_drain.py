@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -15,6 +16,7 @@ from django.db import OperationalError, connection, connections
 from accounts.models import Notification
 from billing.invariants import audit_ledger
 from campaigns.models import BatchCall
+from convomono.lib import live
 from convomono.lib.db import in_transaction
 from telephony.models import Call
 from tests.factories.webhooks import delivery
@@ -70,6 +72,14 @@ def poison(monkeypatch: pytest.MonkeyPatch, call_id: str) -> list[str]:
 
     monkeypatch.setattr(drain, "handle", poisoned)
     return handled
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What open pages are told; [] is for the agency's alone."""
+    messages: list[list[str]] = []
+    monkeypatch.setattr(live, "publish", lambda _channel, text: messages.append(json.loads(text)))
+    return messages
 
 
 class TestStep:
@@ -215,6 +225,20 @@ class TestPoison:
         step(now=now + timedelta(seconds=1))
         assert Call.objects.get().billed_seconds == 30
 
+    @pytest.mark.django_db(transaction=True)
+    def test_is_told_to_open_pages(
+        self,
+        ringing: Ringing,
+        now: datetime,
+        monkeypatch: pytest.MonkeyPatch,
+        told: list[list[str]],
+    ):
+        poison(monkeypatch, ringing.call_id)
+        deliver(ringing.says("dial_busy")["ended"])
+        told.clear()
+        step(now=now)
+        assert [] in told
+
     def test_counts_a_body_that_nobody_can_read(self, db: None, now: datetime):
         event = deliver(delivery("call_ended"))
         WebhookEvent.objects.update(body="{")
@@ -258,6 +282,13 @@ class TestParking:
         event = WebhookEvent.objects.get()
         assert (event.status, event.attempts) == ("parked", 0)
         assert event.next_try_at == now + timedelta(seconds=5)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_is_told_to_open_pages(self, acme: Client, now: datetime, told: list[list[str]]):
+        deliver(delivery("call_ended", **OVER))
+        told.clear()
+        step(now=now)
+        assert [] in told
 
     def test_takes_it_up_as_soon_as_the_call_is_known(self, ringing: Ringing, now: datetime):
         Call.objects.update(provider_call_id="call_known_later")

@@ -70,6 +70,22 @@ class TestPages:
         page = browse(bob).get(PAGE, headers={"HX-Request": "true"}).content.decode()
         assert page.strip().startswith("<section")
 
+    def test_keep_up_to_date_as_they_are_filtered(self, browse, bob, event):
+        page = browse(bob).get(PAGE, {"status": "dead"}).text
+        assert 'ws-connect="/ws/agency/lists/"' in page
+        assert 'id="changed"' in page
+        assert page.count("htmx:oobAfterSwap from:#changed") == 2
+        assert f'hx-get="{PAGE}figures/"' in page
+        assert f'hx-get="{PAGE}?status=dead"' in page
+        assert "htmx:oobAfterSwap from:#changed" in browse(bob).get(f"{PAGE}figures/").text
+
+    def test_hold_still_when_asked_to(self, browse, bob, event):
+        page = browse(bob).get(PAGE, {"status": "dead", "updates": "off"}).text
+        assert 'ws-connect="/ws/agency/"' in page
+        assert "every 5s" not in page
+        assert 'href="?status=dead"' in page  # go live again
+        assert f'hx-get="{PAGE}?updates=off"' in page  # so do the filters
+
     def test_answer_the_figures_alone(self, browse, bob, event):
         page = browse(bob).get(f"{PAGE}figures/").content.decode()
         assert page.strip().startswith("<div")
@@ -85,6 +101,17 @@ class TestPages:
         WebhookEventFactory.create_batch(20)
         with django_assert_num_queries(9):
             browser.get(PAGE)
+
+    def test_ask_for_the_table_alone_when_it_is_looked_at_again(
+        self, browse, bob, event, django_assert_num_queries
+    ):
+        browser = browse(bob)
+        for more in (0, 20):
+            WebhookEventFactory.create_batch(more)
+            with django_assert_num_queries(3):
+                browser.get(PAGE, headers={"HX-Request": "true"})
+            with django_assert_num_queries(7):
+                browser.get(f"{PAGE}figures/")
 
     def test_show_nothing_of_what_was_said(self, browse, root, event):
         pages = [browse(root).get(f"{PAGE}{event.pk}/").content.decode()]

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import agency_permission, agency_staff, get_or_404
 from convomono.lib import clock
-from convomono.lib.htmx import render_page
+from convomono.lib.htmx import render_page, wants_fragment
 from convomono.lib.pages import list_page
 from webhooks import queries
 from webhooks.forms import EventFilterForm
@@ -39,8 +39,10 @@ def monitor(request: UserRequest) -> HttpResponse:
         "form": form,
         "is_filtered": any(chosen.values()),
         "page": list_page(rows, request.GET.get("page")),
-        "figures": _figures(),
+        # The table asks for itself alone, again and again.
+        "figures": None if wants_fragment(request) else _figures(),
         "may_replay": request.user.has_agency_permission("manage_campaigns"),
+        "updates": request.GET.get("updates") != "off",
     }
     return render_page(request, "webhooks/monitor.html", context, partial="event-table")
 
@@ -48,8 +50,9 @@ def monitor(request: UserRequest) -> HttpResponse:
 @agency_staff
 @require_GET
 def monitor_figures(request: UserRequest) -> HttpResponse:
-    """The figures alone, which the monitor refreshes."""
-    return render(request, "webhooks/monitor.html#webhook-figures", {"figures": _figures()})
+    """The figures alone, which a monitor that doesn't hold still asks for again."""
+    context = {"figures": _figures(), "updates": True}
+    return render(request, "webhooks/monitor.html#webhook-figures", context)
 
 
 @agency_staff
