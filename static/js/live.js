@@ -17,7 +17,7 @@ addEventListener("htmx:wsClose", (event) => {
   document.getElementById("flashes")?.append(flash.content.cloneNode(true));
 });
 
-// Nobody waits for what a page asks by itself. An open socket tells when to: polls rest meanwhile.
+// An open socket tells when to ask: polls rest meanwhile.
 const isPoll = (elt) => elt.matches("[hx-trigger^=every]");
 addEventListener("htmx:beforeRequest", (event) => {
   const { elt, requestConfig } = event.detail;
@@ -32,8 +32,7 @@ function again() {
   missed = false;
 }
 
-// Nothing is replaced under a pressed pointer (its click would be lost), around an open explanation,
-// or before the answer to what was just sent from there.
+// Nothing is replaced under a pressed pointer, around an open explanation, or before an answer.
 const isHeld = (part) => isPressed || part.querySelector("details[open]") || part.closest("[aria-busy]");
 
 let left; // where a wide table stands, which stays
@@ -50,9 +49,9 @@ for (const name of ["pointerup", "pointercancel"]) {
   addEventListener(name, () => { isPressed = false; setTimeout(again); }, true);
 }
 addEventListener("toggle", () => setTimeout(again), true);
-// The server doesn't know what an answer put here: it would send nothing if all is as before.
+// The server doesn't know what an answer put here.
 addEventListener("htmx:afterRequest", ({ detail: { requestConfig: { elt, triggeringEvent } } }) => {
-  if (elt.matches("[data-part]") || (isPoll(elt) && triggeringEvent)) return; // no push, or told to
+  if (elt.matches("[data-part]") || (isPoll(elt) && triggeringEvent)) return;
   missed = true;
   setTimeout(again);
 }, true);
@@ -62,7 +61,7 @@ let focused;
 addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   const { target } = detail;
   if (target.querySelector("audio")?.currentTime) {
-    detail.shouldSwap = false; // somebody listens
+    detail.shouldSwap = false;
   } else if (isHeld(target)) {
     missed = !(detail.shouldSwap = false);
   } else if (target.contains(document.activeElement)) {
