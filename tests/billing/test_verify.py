@@ -37,7 +37,8 @@ def papers(acme, monkeypatch):
     monkeypatch.setattr(
         jobs, "render_pdf", lambda template, context: repr((template, context)).encode()
     )
-    made = [("statement", statement), *(("invoice", row) for row in Invoice.objects.all())]
+    made: list[tuple[str, Statement | Invoice]] = [("statement", statement)]
+    made += [("invoice", row) for row in Invoice.objects.all()]
     for kind, row in made:
         type(row).objects.filter(pk=row.pk).update(pdf_status="queued")
         jobs.make_pdf(kind=kind, document_id=str(row.pk))
