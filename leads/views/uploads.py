@@ -21,6 +21,7 @@ from convomono.lib.csvio import csv_lines
 from convomono.lib.files import can_append, delete_stored, open_stored
 from leads.forms.uploads import UploadForm, too_large
 from leads.imports.packed import FileRefused
+from leads.imports.sample import sample_table
 from leads.imports.targets import find_target
 from leads.services.imports import start_import
 from leads.upload_cap import cap_upload, was_stopped
@@ -35,15 +36,7 @@ if TYPE_CHECKING:
     from leads.models import LeadImport
 
 _ANY_UPLOAD = UUID(int=0)
-_TEMPLATE = {
-    "First name": "Ada",
-    "Last name": "Byron",
-    "Phone": "(212) 555-0101",
-    "E-mail": "ada@example.com",
-    "State": "NY",
-    "ZIP": "10001",
-}
-_THERE = {"first_name", "last_name", "full_name", "phone_number", "email"}  # variables it fills
+_SAMPLE_PEOPLE = 10
 
 
 @csrf_exempt  # the handlers must be set before the token is read from the body; then it is checked
@@ -123,15 +116,11 @@ def _content(request: ClientRequest, data: dict[str, Any]) -> tuple[str, IO[byte
 @client_manager
 @require_GET
 def import_template(request: ClientRequest) -> StreamingHttpResponse:
-    """Hand out a spreadsheet with the columns that help, the script's variables among them."""
-    target = _target(request)
-    columns = _TEMPLATE.copy()
-    for name in target.variables if target else ():
-        if name == "company":
-            columns["Company"] = "Analytical Engines"
-        elif name not in _THERE:
-            columns[name] = f"({name})"
-    return csv_answer(csv_lines([list(columns), list(columns.values())]), "leads-template.csv")
+    """Hand out a spreadsheet with the columns that help, or with `?sample` made-up people to try it with."""
+    target, is_sample = _target(request), "sample" in request.GET
+    variables = target.variables if target else ()
+    table = sample_table(variables, people=_SAMPLE_PEOPLE if is_sample else 1)
+    return csv_answer(csv_lines(table), f"leads-{'sample' if is_sample else 'template'}.csv")
 
 
 def _target(request: ClientRequest) -> ImportTarget | None:

@@ -226,3 +226,20 @@ def test_keeps_nothing_of_parts_that_are_no_table(browse, mia):
     assert refused.status_code == 422
     assert browser.get(part(key)).json() == {"size": 0}
     assert str(key) not in refused.text  # rows may be pasted now
+
+
+def test_offers_a_sample_that_is_imported_as_it_is(browse, mia, imported, target):
+    target.variables = ["first_name", "offer"]
+    browser = browse(mia)
+    address = f"/app/imports/template/?campaign={target.campaign_id}&sample=1"
+    assert address.replace("&", "&amp;") in browser.get(f"{NEW}?campaign={target.campaign_id}").text
+
+    answer = browser.get(address)
+    content = b"".join(answer.streaming_content)
+    done = imported(content, campaign_id=target.campaign_id)
+
+    assert answer["Content-Disposition"] == 'attachment; filename="leads-sample.csv"'
+    assert done.counts == {"new": 10}
+    assert all(number[5:].startswith("55501") for number in target.enrolled)  # nobody's phone
+    assert {row.dynamic_vars["offer"] for row in target.enrolled.values()} == {"(offer)"}
+    assert len(done.zones) > 3
