@@ -23,6 +23,8 @@ QUEUES = {
     "bulk": ("imports", "reports", "copies"),
     "history": ("history",),
 }
+# A second file, or an export, needs no import's end.
+WORKERS = {**QUEUES, "bulk-2": QUEUES["bulk"]}
 WEBHOOK_KEY = "sandbox-webhook"
 
 
@@ -164,7 +166,7 @@ class Site:
             Program("web", [str(self.python), "-m", *web]),
             *(
                 Program(name, self.manage("rqworker", *queues, *options))
-                for name, queues in QUEUES.items()
+                for name, queues in WORKERS.items()
             ),
             *self.drains(),
             Program("dispatcher", self.manage("dispatch")),

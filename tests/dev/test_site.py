@@ -99,9 +99,12 @@ def test_tells_the_sandbox_where_webhooks_go_and_how_they_are_signed(tmp_path: P
 
 
 def test_starts_every_process_of_the_architecture(tmp_path: Path) -> None:
-    names = [program.name for program in Site(PYTHON, tmp_path, 8001, SANDBOX).programs()]
+    programs = {one.name: one for one in Site(PYTHON, tmp_path, 8001, SANDBOX).programs()}
 
-    assert names == ["web", "worker", "bulk", "history", "drain", "dispatcher", "cron"]
+    first = ["web", "worker", "bulk", "history", "bulk-2"]
+    assert list(programs) == [*first, "drain", "dispatcher", "cron"]
+    # An import goes on beside another: two workers of the same queues.
+    assert programs["bulk"].command == programs["bulk-2"].command
 
 
 def test_goes_on_where_simulated_time_stopped(tmp_path: Path) -> None:
