@@ -8,6 +8,7 @@ import os
 import sqlite3
 import sys
 import tempfile
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,10 @@ from deploy.supervisor import Program
 if TYPE_CHECKING:
     from deploy.supervisor import Supervisor
 
-PARTS = ("cpu", "drain", "stream", "burst", "page")
+PARTS = ("cpu", "duplicates", "drain", "stream", "burst", "page")
 QUIET_MS = 10.0  # a control slower than this says that the machine was busy
 LATE_MS = 100.0
+DUPLICATE_COST = 1.2  # of the CPU of a new delivery: more than this fails
 WARM_UP = 300
 CALLS_FROM = 1 << 80  # of the calls that ring; those that only cost CPU are nobody's
 LONG_BODIES = 10  # of a long body there are that many times fewer
@@ -58,6 +60,8 @@ class Bench:
             subject.acknowledged += len(warm)
         if "cpu" in wanted:
             uvloop.run(self.measure_cpu())
+        if "duplicates" in wanted:
+            uvloop.run(self.measure_duplicates())
         self.set_aside()
         if "drain" in wanted:
             start, calls = self.numbers(self.options.calls), self.options.calls
@@ -75,6 +79,10 @@ class Bench:
                     await subject.measure_cpu(
                         many if size == SIZES[0] else many // LONG_BODIES, size
                     )
+
+    async def measure_duplicates(self) -> None:
+        for _ in range(self.options.rounds):
+            await self.product.measure_duplicates(self.options.count)
 
     def measure_beside_the_drain(self, wanted: list[str]) -> None:
         """Let calls ring, and report their ends while the drain applies them."""
@@ -147,11 +155,13 @@ def figures(bench: Bench) -> dict[str, Any]:
     }
     streams = (product.stream, control.stream)
     p99, control_p99 = (round(one.percentile(0.99), 2) if one else None for one in streams)
+    first_us, again_us = product.duplicates_us
     late = sum(one > LATE_MS for one in product.stream.latencies) if product.stream else None
     return {
         "cpu_ratio": ratios[SIZES[0]],
         "cpu_ratio_32kb": ratios[SIZES[1]],
         "cpu_ratio_128kb": ratios[SIZES[2]],
+        "duplicate_cost": round(again_us / first_us, 2) if isfinite(first_us) else None,
         "p99_ms": p99,
         "control_p99_ms": control_p99,
         "over_100ms": late,
@@ -181,6 +191,9 @@ def report(bench: Bench, found: dict[str, Any]) -> None:
                 for share in (0.5, 0.99, 0.999)
             )
             print(f"{'':<8} stream: {shares}; answers {dict(outcome.statuses)}")
+    if found["duplicate_cost"]:
+        first_us, again_us = bench.product.duplicates_us
+        print(f"product  CPU for a duplicate: {again_us:.0f} µs, for the first: {first_us:.0f} µs")
     if drain := bench.effects.drain:
         print(
             f"drain    {drain['per_cpu_s']:.0f} events per second of CPU, {drain['seconds']:.1f} s for"
@@ -224,7 +237,8 @@ def main() -> int:
         found = figures(bench)
     report(bench, found)
     print(json.dumps({"bench": "webhooks", "parts": options.parts, **found}))
-    return 1 if found["lost"] or found["burst_failed"] else 0
+    is_dear = (found["duplicate_cost"] or 0) >= DUPLICATE_COST
+    return 1 if found["lost"] or found["burst_failed"] or is_dear else 0
 
 
 if __name__ == "__main__":

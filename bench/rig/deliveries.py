@@ -57,21 +57,21 @@ def signature(body: bytes, key: bytes) -> bytes:
     return b"v=%s,d=%s" % (stamp, hmac.new(key, body + stamp, hashlib.sha256).hexdigest().encode())
 
 
+def request(body: bytes, *, path: str, host: str, key: bytes) -> bytes:
+    """Return the HTTP request that delivers this body, signed now."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nX-Retell-Signature: "
+    )
+    return b"".join((head.encode(), signature(body, key), b"\r\n\r\n", body))
+
+
 def requests(
     count: int, *, path: str, host: str, key: bytes, start: int, sizes: Sequence[int] = (4 * KB,)
 ) -> list[bytes]:
     """Return HTTP requests with that many different events, the sizes in turn."""
-
-    def request(number: int, size: int) -> bytes:
-        body = event_body(number, size=size)
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nX-Retell-Signature: "
-        )
-        return b"".join((head.encode(), signature(body, key), b"\r\n\r\n", body))
-
     numbers: Iterator[int] = iter(range(start, start + count))
     return [
-        request(number, size)
+        request(event_body(number, size=size), path=path, host=host, key=key)
         for number, size in zip(numbers, islice(cycle(sizes), count), strict=True)
     ]

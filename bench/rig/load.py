@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 HEAD_END = b"\r\n\r\n"
 ANSWER_SECONDS = 30.0
@@ -58,13 +58,28 @@ def body_length(head: bytes) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back of the delivery of this number, from when it was due, in `time.perf_counter()`."""
+
+    number: int
+    due: float
+    ended: float
+    status: int | str
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.due
+
+
 @dataclass
 class Outcome:
-    """What came back: statuses, and how long each delivery took in milliseconds."""
+    """What came back: statuses, and how long each delivery took in milliseconds; of a stream, each answer."""
 
     seconds: float = 0.0
     statuses: Counter[int | str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
         """Return the latency in milliseconds that this share of the deliveries stayed within."""
@@ -108,28 +123,45 @@ def _still_open(idle: list[Connection]) -> Connection | None:
     return None
 
 
-async def stream(port: int, requests: Sequence[bytes], *, rate: float) -> Outcome:
-    """Send the requests at a steady rate, whether the server keeps up or not."""
-    outcome, idle = Outcome(), [await connect(port) for _ in range(8)]
+async def stream(
+    port: int,
+    requests: Iterable[bytes],
+    *,
+    rate: float,
+    outcome: Outcome | None = None,
+    is_kept_alive: bool = True,
+) -> Outcome:
+    """
+    Send the requests at a steady rate, whether the server keeps up or not.
 
-    async def deliver(request: bytes, due: float) -> None:
+    Somebody else may look at the `outcome` meanwhile. Each request has a connection of its own unless
+    they are kept alive.
+    """
+    outcome = outcome or Outcome()
+    idle = [await connect(port) for _ in range(8)] if is_kept_alive else []
+
+    async def deliver(number: int, request: bytes, due: float) -> None:
         status: int | str = "failed"
         try:
             connection = _still_open(idle) or await connect(port)
             status = await asyncio.wait_for(connection.send(request), ANSWER_SECONDS)
-            idle.append(connection)
+            if is_kept_alive:
+                idle.append(connection)
+            else:
+                connection.transport.close()
         except OSError:
             pass
-        outcome.latencies.append((time.perf_counter() - due) * 1000)
+        answer = Answer(number, due, time.perf_counter(), status)
+        outcome.answers.append(answer)
+        outcome.latencies.append(answer.seconds * 1000)
         outcome.statuses[status] += 1
 
     begin = time.perf_counter() + 0.1
     async with asyncio.TaskGroup() as tasks:
         for number, request in enumerate(requests):
             due = begin + number / rate
-            if (pause := due - time.perf_counter()) > 0:
-                await asyncio.sleep(pause)
-            tasks.create_task(deliver(request, due))
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            tasks.create_task(deliver(number, request, due))
     outcome.seconds = time.perf_counter() - begin
     for connection in idle:
         connection.transport.close()
