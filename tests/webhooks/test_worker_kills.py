@@ -15,7 +15,7 @@ from convomono.lib import clock
 from telephony.models import Call
 from tests.factories.webhooks import ClientEventFactory, EndpointFactory
 from tests.webhooks.conftest import Ringing, deliver
-from tests.webhooks.test_kills import Process, run, wait_until
+from tests.webhooks.test_kills import BACKLOG_SECONDS, Process, run, wait_until
 from webhooks import jobs, outgoing, replay_jobs
 from webhooks.models import EndpointDelivery, ReplayRun, WebhookEvent
 
@@ -84,7 +84,7 @@ def test_sends_each_event_to_clients_all_the_same(
         kills += 1
         sender.start()
     assert delivered() < EVENTS
-    wait_until(lambda: delivered() == EVENTS)
+    wait_until(lambda: delivered() == EVENTS, seconds=BACKLOG_SECONDS)
     sender.kill()
 
     times = Counter(heard.read_text().split())
@@ -123,7 +123,7 @@ def test_a_killed_replay_is_given_up_and_the_next_one_ends_what_it_began(
 
     second = order()
     replays.start()
-    wait_until(lambda: ReplayRun.objects.get(pk=second.pk).is_over)
+    wait_until(lambda: ReplayRun.objects.get(pk=second.pk).is_over, seconds=BACKLOG_SECONDS)
     second.refresh_from_db()
     assert (second.status, second.failed_count) == ("finished", 0)
     assert applied() == 3 * CALLS
