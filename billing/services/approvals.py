@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accounts.models import Client, User
+    from billing.models import GrantRun
 
 Kind, Status = CreditRequest.Kind, CreditRequest.Status
 
@@ -94,7 +95,7 @@ def approve_credit(*, request_id: UUID, actor: User, now: datetime) -> CreditReq
             raise OwnRequest
         if row.status == Status.APPROVED:
             return row
-        _decide(row, Status.APPROVED, actor=actor, now=now)
+        decide(row, Status.APPROVED, actor=actor, now=now)
         _make(row, actor=actor, now=now)
         record(actions.CREDIT_APPROVED, resource=row, actor=actor, now=now)
         _tell_decision(
@@ -116,7 +117,7 @@ def refuse_credit(*, request_id: UUID, actor: User, now: datetime) -> CreditRequ
         row = CreditRequest.objects.select_related("client").get(pk=request_id)
         if row.status == Status.REFUSED:
             return row
-        _decide(row, Status.REFUSED, actor=actor, now=now)
+        decide(row, Status.REFUSED, actor=actor, now=now)
         record(actions.CREDIT_REFUSED, resource=row, actor=actor, now=now)
         _tell_decision(row, _("%(by)s refused what %(asker)s asked for: %(what)s, %(client)s"), now)
         return row
@@ -124,13 +125,23 @@ def refuse_credit(*, request_id: UUID, actor: User, now: datetime) -> CreditRequ
     return run_atomic(block)
 
 
-def _decide(row: CreditRequest, status: str, *, actor: User, now: datetime) -> None:
+def decide(
+    row: CreditRequest | GrantRun, status: str, *, actor: User, now: datetime, **more: object
+) -> None:
+    """
+    Decide on what waits for a second person, once, with `more` columns; inside the caller's transaction.
+
+    :raises RequestDecided: if it was decided otherwise
+    :raises Overtaken: if somebody has just decided on it
+    """
     if row.status != Status.WAITING:
         raise RequestDecided
-    decision = {"status": status, "decided_by_email": actor.email, "decided_at": now}
-    if not CreditRequest.objects.filter(pk=row.pk, status=Status.WAITING).update(**decision):
+    decision = {"status": status, "decided_by_email": actor.email, "decided_at": now, **more}
+    mine = type(row).objects.filter(pk=row.pk, status=Status.WAITING)
+    if not mine.update(**decision):
         raise Overtaken
-    row.status, row.decided_by_email, row.decided_at = status, actor.email, now
+    for name, value in decision.items():
+        setattr(row, name, value)
 
 
 def _tell_decision(row: CreditRequest, title: str, now: datetime) -> None:

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _, ngettext
 from accounts.models import Client, User
 from audit import actions
 from audit.services import record
-from billing.ledger import KeyReused, Overtaken, once
+from billing.ledger import KeyReused, once
 from billing.models import GrantRun
-from billing.services.approvals import OwnRequest, RequestDecided, tell_agency
+from billing.services.approvals import OwnRequest, decide, tell_agency
 from billing.services.payments import grant
 from convomono.lib.db import run_atomic
 from convomono.lib.display import minutes
@@ -94,7 +94,7 @@ def approve_grant(*, run_id: UUID, actor: User, now: datetime) -> GrantRun:
             raise OwnRequest
         if run.status in {Status.QUEUED, Status.DONE}:
             return run
-        _decide(run, Status.QUEUED, actor=actor, now=now)
+        decide(run, Status.QUEUED, actor=actor, now=now, decided_by_id=actor.pk)
         record(actions.CREDIT_APPROVED, resource=run, actor=actor, now=now)
         _tell(run, _("%(by)s approved what %(asker)s asked for: %(what)s"), now)
         return run
@@ -113,26 +113,12 @@ def refuse_grant(*, run_id: UUID, actor: User, now: datetime) -> GrantRun:
         run = GrantRun.objects.get(pk=run_id)
         if run.status == Status.REFUSED:
             return run
-        _decide(run, Status.REFUSED, actor=actor, now=now)
+        decide(run, Status.REFUSED, actor=actor, now=now, decided_by_id=actor.pk)
         record(actions.CREDIT_REFUSED, resource=run, actor=actor, now=now)
         _tell(run, _("%(by)s refused what %(asker)s asked for: %(what)s"), now)
         return run
 
     return run_atomic(block)
-
-
-def _decide(run: GrantRun, status: str, *, actor: User, now: datetime) -> None:
-    if run.status != Status.WAITING:
-        raise RequestDecided
-    decision = {
-        "status": status,
-        "decided_by_id": actor.pk,
-        "decided_by_email": actor.email,
-        "decided_at": now,
-    }
-    if not GrantRun.objects.filter(pk=run.pk, status=Status.WAITING).update(**decision):
-        raise Overtaken
-    run.status, run.decided_by_email, run.decided_at = status, actor.email, now
 
 
 def _tell(run: GrantRun, title: str, now: datetime) -> None:

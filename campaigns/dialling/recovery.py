@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from django.db.models import Q
 
 from accounts.models import Client
-from billing.services import void
+from billing.services import keep_holds, void
 from campaigns.dialling.answers import record_lost, record_placed
 from campaigns.dialling.placing import return_to_line, stand_down
 from campaigns.enrolments import finish_if_complete, move_enrolment
@@ -126,6 +126,9 @@ def settle_unknown(*, attempt: Attempt, page: CallPage, now: datetime) -> Settle
     """
     if page.calls:
         record_placed(attempt=attempt, provider_call_id=page.calls[0].call_id, now=now)
+        # The platform is asked about a silent call by when we heard of it, which may be long after its sending.
+        longest_ms: int = attempt.request["max_call_duration_ms"]
+        keep_holds(attempt_ids=[attempt.pk], max_call_seconds=longest_ms // 1000, now=now)
         return "placed"
     age = now - attempt.created_at
     if age < RESEND_WITHIN and attempt.sends_count < MOST_SENDS and _runs(attempt):

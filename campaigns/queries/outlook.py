@@ -108,7 +108,7 @@ def look_ahead(
     Follow everybody who isn't through in these launches of one campaign to the likely end.
 
     As if launches that are paused went on at once. Whoever is held back isn't counted. Six queries; one of
-    them counts all leads in line, by place (about 0.4 s for 100,000).
+    them counts all leads in line, by place: what it takes grows with the line.
     """
     campaign = launches[0].campaign
     starts_at = max(now, min(row.scheduled_at for row in launches))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from campaigns.models import BatchCall
     from campaigns.queries.outlook import Outlook
 
-# Longer lines are counted by a worker: no page waits for more than a tenth of a second.
+# Longer lines are counted by a worker: no page waits for them.
 MOST_AT_ONCE = 20_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,6 +156,22 @@ def test_settles_unknown_attempts_without_a_dispatcher(
     assert dialling.resolve_unknown_attempts(now=rig.now) == 1
     assert statuses(batch_call) == {"in_call": 1, "cancelled": 1}
     assert dialling.resolve_unknown_attempts(now=rig.now) == 0
+
+
+def test_keeps_the_minutes_of_a_call_that_is_found_late(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked about once it has been silent since it was found: its hold mustn't be over before."""
+    monkeypatch.setattr(dialling, "retell_gateway", lambda: rig.retell)
+    ready()
+    rig.retell.lose_answer(placed=True)
+    rig.step()
+    before = CallHold.objects.get().expires_at
+    rig.tick(240)
+
+    assert dialling.resolve_unknown_attempts(now=rig.now) == 1
+
+    assert CallHold.objects.get().expires_at == before + timedelta(seconds=240)
 
 
 def test_learns_of_a_lost_call_from_its_events(rig: Rig, ready: Callable[..., BatchCall]) -> None:
