@@ -98,6 +98,7 @@ class Watch:
     wrongs: list[str] = field(default_factory=list)
     expected_statuses: set[int] = field(default_factory=set)
     has_sockets: bool = True
+    has_network: bool = True
 
     def follow(self, page: Page) -> None:
         page.on("request", self._request)
@@ -115,6 +116,9 @@ class Watch:
         # The tests' own server speaks no WebSocket: its pages ask by themselves instead.
         of_sockets = ("/ws/", "wsError", "[object Event]")
         if not self.has_sockets and any(word in message.text for word in of_sockets):
+            return
+        of_network = ("htmx:sendError", "htmx:afterRequest", "net::ERR_INTERNET_DISCONNECTED")
+        if not self.has_network and any(word in message.text for word in of_network):
             return
         # The browser reports the status of the page itself as an error too.
         if any(str(status) in message.text for status in self.expected_statuses):
@@ -270,12 +274,15 @@ def look(chromium: Chromium, site: LiveSite) -> Iterator[Callable[..., Page]]:
     contexts = []
     watch = Watch(urlsplit(site.url).netloc)
 
-    def look_at(path: str, user: User, *, is_clock_ours: bool = False) -> Page:
+    def look_at(
+        path: str, user: User, *, is_clock_ours: bool = False, is_cut_off: bool = False
+    ) -> Page:
         context = chromium.new_context(base_url=site.url, reduced_motion="reduce")
         contexts.append(context)
         context.add_cookies([session_cookie(user, site.url)])
         page = context.new_page()
         watch.follow(page)
+        watch.has_network = not is_cut_off
         if is_clock_ours:
             page.clock.install()
         page.goto(path)

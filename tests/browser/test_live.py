@@ -184,7 +184,7 @@ def test_tells_listeners_of_progress_every_half_minute(
 def test_reads_afresh_after_the_connection_was_lost(
     look: Callable[..., Page], running: BatchCall, vera: User, alice: User, site: LiveSite
 ) -> None:
-    page = look(campaign_page(running), vera)
+    page = look(campaign_page(running), vera, is_cut_off=True)
     page.context.set_offline(True)
     # The browser may connect again before anybody looks: what is waited for is the loss itself.
     page.evaluate(
