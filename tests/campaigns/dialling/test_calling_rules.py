@@ -13,6 +13,7 @@ from campaigns.calling_rules import (
     Limits,
     all_rules,
     calling_rules,
+    country_zones,
     is_holiday,
     tightened,
 )
@@ -78,6 +79,20 @@ EUROPE = {
     "+40211234567": ("RO", "Europe/Bucharest"),
     "+35921234567": ("BG", "Europe/Sofia"),
     "+46812345678": ("SE", "Europe/Stockholm"),
+    "+38512345678": ("HR", "Europe/Zagreb"),
+    "+35722345678": ("CY", "Asia/Nicosia"),
+    "+3723212345": ("EE", "Europe/Tallinn"),
+    "+37163123456": ("LV", "Europe/Riga"),
+    "+37052345678": ("LT", "Europe/Vilnius"),
+    "+35227123456": ("LU", "Europe/Luxembourg"),
+    "+35621001234": ("MT", "Europe/Malta"),
+    "+421221234567": ("SK", "Europe/Bratislava"),
+    "+38612345678": ("SI", "Europe/Ljubljana"),
+}
+# The members of the Union since 2020, by ISO 3166: written a second time, as the hours are.
+MEMBERS = {
+    *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU"),
+    *("IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"),
 }
 
 
@@ -131,6 +146,21 @@ def test_calls_the_uk_and_europe_in_their_hours_alone(number: str) -> None:
         # The prefix allows further zones for some; the one written here is never left out.
         expected = all(9 <= at.astimezone(ZoneInfo(one)).hour < 20 for one in {zone, *zones})
         assert (ask(number, country, at).verdict == "allow") == expected, (number, at)
+
+
+@pytest.mark.parametrize("country", sorted(MEMBERS | {"GB"}))
+def test_knows_the_zones_of_every_country_of_europe(country: str) -> None:
+    tried = dict(EUROPE.values())
+    assert set(tried) == MEMBERS | {"GB"}
+
+    # A number whose own zone nobody knows waits for the hours of these.
+    assert tried[country] in country_zones(country)
+    found = calling_rules(Place(country), TODAY)
+    assert found.jurisdictions == (country,)
+    wanted = "uk.pecr.19" if country == "GB" else "eu.eprivacy13"
+    assert wanted in found.consent_rule.split()
+    for zone in found.zones:
+        assert ZoneInfo(zone).key == zone
 
 
 def test_lets_every_rule_of_somebody_from_anywhere_bind() -> None:

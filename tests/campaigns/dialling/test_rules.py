@@ -60,7 +60,7 @@ def test_allows_and_says_by_which_rules() -> None:
         "us.fcc.24-17",
     )
     assert decision.inputs["zones"] == {"America/New_York": "Mon 10:00"}
-    assert decision.as_json()["inputs"]["rules_version"] == "2026-11-25"
+    assert decision.as_json()["inputs"]["rules_version"] == "2026-11-27"
 
 
 @pytest.mark.parametrize(
