@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from campaigns.agent_choices import MODELS
 from campaigns.dialling.callbacks import CALLBACK_FIELD, CALLBACK_QUESTION
 from campaigns.settings_schema import (
+    DETAILS,
     CampaignSettings,
     has_special_words,
     languages,
@@ -136,6 +137,9 @@ def _analysis(chosen: CampaignSettings) -> tuple[AnalysisField, ...]:
             description=question["description"],
             kind=question["kind"],
             choices=tuple(question["choices"]),
+            required=question.get("required", False),
+            examples=tuple(question.get("examples", ())),
+            condition=question.get("condition", ""),
         )
         for question in chosen["questions"]
     ]
@@ -157,6 +161,10 @@ def fingerprint(*, llm: LlmSettings, agent: AgentSettings) -> str:
     for name in _LATER:
         if not spoken[name]:
             del spoken[name]
+    for asked in spoken["analysis"]:
+        for name in DETAILS:
+            if not asked[name]:
+                del asked[name]
     prompt = {**asdict(llm), "default_dynamic_variables": {}}
     body = json.dumps([prompt, spoken], sort_keys=True, default=dict)
     return hashlib.sha256(body.encode()).hexdigest()

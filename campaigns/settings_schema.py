@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, cast
 
 from django.utils.translation import gettext as _
 
@@ -17,12 +17,21 @@ type AnalysisKind = Literal["string", "boolean", "number", "enum"]
 
 
 class AnalysisQuestion(TypedDict):
-    """One more thing to read out of each call; `choices` belong to the kind "enum" alone."""
+    """
+    One more thing to read out of each call; `choices` belong to the kind "enum" alone.
+
+    What comes last is there only if it was asked for. A call without a `required` answer counts as
+    unsuccessful at Retell. `examples` show how an answer of the kind "string" is worded. With a
+    `condition`, in words, it is asked of those calls alone that fulfil it.
+    """
 
     name: str
     kind: AnalysisKind
     description: str
     choices: list[str]
+    required: NotRequired[bool]
+    examples: NotRequired[list[str]]
+    condition: NotRequired[str]
 
 
 class CampaignSettings(TypedDict):
@@ -132,6 +141,10 @@ RING_SECONDS = (15, 120)
 VOICE_SPEED = (0.5, 2.0)
 SILENCE_SECONDS = (10, 600)
 MOST_QUESTIONS = 6
+MOST_EXAMPLES = 10
+EXAMPLE_CHARS = 120
+CONDITION_CHARS = 300
+DETAILS: Final = ("required", "examples", "condition")
 QUESTION_NAME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9_ ]{0,39}$")
 MOST_MORE_LANGUAGES = 9  # Retell sets no limit; its own mix was of ten, and each costs accuracy
 MOST_KEYWORDS = 40
@@ -165,6 +178,32 @@ def contradictions(settings: Mapping[str, Any]) -> dict[str, str]:
     if settings["voicemail_action"] in SAYS_SOMETHING and not settings["voicemail_message"]:
         wrong["voicemail_message"] = _("Write the message that is left.")
     return wrong
+
+
+def question_faults(question: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a question's details, as name of the detail -> what to do about it."""
+    wrong = {}
+    kind, examples = question["kind"], question.get("examples", ())
+    if kind == "enum" and len(set(question["choices"])) < 2:  # noqa: PLR2004 # one is no choice
+        wrong["choices"] = _("Name two choices at least.")
+    if examples and kind != "string":
+        wrong["examples"] = _("Examples are for answers in words alone.")
+    elif len(examples) > MOST_EXAMPLES:
+        wrong["examples"] = _("Give at most %(most)d examples.") % {"most": MOST_EXAMPLES}
+    elif any(len(one) > EXAMPLE_CHARS for one in examples):
+        most = {"most": EXAMPLE_CHARS}
+        wrong["examples"] = _("An example has at most %(most)d characters.") % most
+    if question.get("required") and question.get("condition"):  # Retell would ignore it
+        wrong["condition"] = _("What must be answered is always asked: leave one of the two.")
+    return wrong
+
+
+def stored_question(question: Mapping[str, Any]) -> AnalysisQuestion:
+    """Return a question as it is stored: without choices of another kind, and details nobody asked for."""
+    kept = {name: question[name] for name in ("name", "kind", "description")}
+    kept["choices"] = list(question["choices"]) if question["kind"] == "enum" else []
+    details = {name: question[name] for name in DETAILS if question.get(name)}
+    return cast("AnalysisQuestion", {**kept, **details})
 
 
 def with_defaults(stored: Mapping[str, Any]) -> CampaignSettings:

@@ -152,7 +152,12 @@ def _analysis_body(item: AnalysisField) -> dict[str, Any]:
     }
     if item.kind == "enum":
         body["choices"] = list(item.choices)
-    return body
+    details = {
+        "required": item.required,
+        "examples": list(item.examples),
+        "conditional_prompt": item.condition,
+    }
+    return {**body, **{name: value for name, value in details.items() if value}}
 
 
 def llm_body(settings: LlmSettings) -> dict[str, Any]:

@@ -58,12 +58,20 @@ class UnknownOutcome(ProviderError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisField:
-    """One thing to read out of each finished call; choices belong to enums alone."""
+    """
+    One thing to read out of each finished call; choices belong to enums alone, examples to strings.
+
+    A call without a `required` answer counts as unsuccessful. With a `condition`, in words, the answer
+    is left out of calls that don't fulfil it; of a required one it is ignored.
+    """
 
     name: str
     description: str
     kind: Literal["string", "enum", "boolean", "number"] = "string"
     choices: tuple[str, ...] = ()
+    required: bool = False
+    examples: tuple[str, ...] = ()
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

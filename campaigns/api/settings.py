@@ -11,7 +11,14 @@ from campaigns import agent_choices, settings_schema
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling.callbacks import CALLBACK_FIELD
 from campaigns.script import malformed
-from campaigns.settings_schema import QUESTION_NAME, contradictions, languages, with_defaults
+from campaigns.settings_schema import (
+    QUESTION_NAME,
+    contradictions,
+    languages,
+    question_faults,
+    stored_question,
+    with_defaults,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +41,12 @@ def _words(longest: int) -> serializers.CharField:
 
 
 class QuestionSerializer(serializers.Serializer[Any]):
-    """One more thing to read out of each call; `choices` belong to the kind "enum" alone."""
+    """
+    One more thing to read out of each call.
+
+    `choices` belong to the kind "enum" alone, `examples` to "string". A call without a `required` answer
+    counts as unsuccessful; with a `condition`, in words, only calls that fulfil it are asked.
+    """
 
     name = serializers.RegexField(QUESTION_NAME, max_length=40)
     kind = serializers.ChoiceField(["string", "boolean", "number", "enum"])
@@ -42,6 +54,13 @@ class QuestionSerializer(serializers.Serializer[Any]):
     choices = serializers.ListField(
         child=serializers.CharField(max_length=80), max_length=20, required=False, default=list
     )
+    required = serializers.BooleanField(required=False)  # type: ignore[assignment]  # DRF takes it off the class
+    examples = serializers.ListField(
+        child=serializers.CharField(max_length=settings_schema.EXAMPLE_CHARS),
+        max_length=settings_schema.MOST_EXAMPLES,
+        required=False,
+    )
+    condition = _words(settings_schema.CONDITION_CHARS)
 
     def validate_name(self, name: str) -> str:
         if name.casefold() in {CONVERTED_FIELD, CALLBACK_FIELD}:  # asked of every call anyway
@@ -49,11 +68,9 @@ class QuestionSerializer(serializers.Serializer[Any]):
         return name
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["kind"] != "enum":
-            return {**attrs, "choices": []}
-        if len(set(attrs["choices"])) < 2:  # noqa: PLR2004 # one is no choice
-            raise serializers.ValidationError({"choices": "Name two choices at least."})
-        return attrs
+        if wrong := question_faults(attrs):
+            raise serializers.ValidationError(wrong)
+        return dict(stored_question(attrs))
 
 
 class SettingsSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""The steps of the wizard that say when people are called, how often, from where, and what is read out of calls."""
+"""The steps of the wizard that say when people are called, how often and from where."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import agent_choices, settings_schema
-from campaigns.agent_settings import CONVERTED_FIELD
-from campaigns.dialling.callbacks import CALLBACK_FIELD
+from campaigns import settings_schema
 from campaigns.forms.step import StepForm, sound_text
-from convomono.lib.words import words_between_commas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from django.forms import BoundField
 
 WEEKDAYS = (
     (0, _("Mon")),
@@ -33,12 +28,6 @@ VOICEMAIL = (
     ("leave_message", _("Leave a message, word for word (talk time is charged)")),
     ("prompt", _("Leave a message in the agent's own words (talk time is charged)")),
     ("off", _("Don't look for machines: the agent talks on (talk time is charged)")),
-)
-ANSWERS = (
-    ("boolean", _("Yes or no")),
-    ("string", _("Words")),
-    ("number", _("A number")),
-    ("enum", _("One of these")),
 )
 MOST_CALLS_AT_ONCE = 500
 DAY_MINUTES = 24 * 60
@@ -184,106 +173,6 @@ class NumbersForm(StepForm):
 
     def more_changes(self) -> dict[str, Any]:
         return {"caller_numbers": tuple(sorted(self.cleaned_data["caller_numbers"]))}
-
-
-class AnalysisForm(StepForm):
-    """What counts as a conversion, and what else is read out of each call."""
-
-    chosen = ("conversion", "analysis_tier")
-
-    conversion = forms.CharField(
-        label=_("What counts as a conversion"),
-        max_length=300,
-        required=False,
-        help_text=_("In one sentence, such as: the person agreed to an appointment."),
-    )
-    analysis_tier = forms.ChoiceField(
-        label=_("Who reads them out"), choices=agent_choices.ANALYSIS_TIERS
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for number in range(settings_schema.MOST_QUESTIONS):
-            given = dict(enumerate(self.kept["questions"])).get(number)
-            self._add_question(number, dict(given) if given else {})
-
-    def _add_question(self, number: int, given: dict[str, Any]) -> None:
-        self.fields[f"name_{number}"] = forms.CharField(
-            label=_("Name"), max_length=40, required=False, initial=given.get("name", "")
-        )
-        self.fields[f"kind_{number}"] = forms.ChoiceField(
-            label=_("Answer"), choices=ANSWERS, required=False, initial=given.get("kind", "string")
-        )
-        self.fields[f"description_{number}"] = forms.CharField(
-            label=_("What to find out"),
-            max_length=300,
-            required=False,
-            initial=given.get("description", ""),
-        )
-        self.fields[f"choices_{number}"] = forms.CharField(
-            label=_("Choices, with commas"),
-            max_length=300,
-            required=False,
-            initial=", ".join(given.get("choices", [])),
-        )
-
-    @property
-    def rows(self) -> list[dict[str, BoundField]]:
-        """Return the fields of each question, for the page."""
-        names = ("name", "kind", "description", "choices")
-        return [
-            {name: self[f"{name}_{number}"] for name in names}
-            for number in range(settings_schema.MOST_QUESTIONS)
-        ]
-
-    @property
-    def asks_more(self) -> bool:
-        """Tell whether more than the first question is asked, or one of them is refused."""
-        later = [field for row in self.rows[1:] for field in row.values()]
-        return any(field.errors for field in later) or any(
-            row["name"].value() for row in self.rows[1:]
-        )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        taken = {CONVERTED_FIELD, CALLBACK_FIELD}  # asked of every call anyway
-        for number in range(settings_schema.MOST_QUESTIONS):
-            name = data.get(f"name_{number}", "").strip()
-            asked = data.get(f"description_{number}", "").strip()
-            if not name and not asked:
-                continue
-            if not settings_schema.QUESTION_NAME.fullmatch(name):
-                self.add_error(
-                    f"name_{number}", _("Begin with a letter; use letters, digits and spaces.")
-                )
-            elif name.casefold() in taken:
-                self.add_error(f"name_{number}", _("This name is taken: choose another."))
-            taken.add(name.casefold())
-            if not asked:
-                self.add_error(f"description_{number}", _("Say what to find out."))
-            enough = len(words_between_commas(data.get(f"choices_{number}", ""))) > 1
-            if data.get(f"kind_{number}") == "enum" and not enough:
-                self.add_error(f"choices_{number}", _("Name two choices at least."))
-        return data
-
-    def more_settings(self) -> dict[str, Any]:
-        data = self.cleaned_data
-        questions = []
-        for number in range(settings_schema.MOST_QUESTIONS):
-            if not data[f"name_{number}"].strip():
-                continue
-            kind = data[f"kind_{number}"] or "string"
-            questions.append(
-                {
-                    "name": data[f"name_{number}"].strip(),
-                    "kind": kind,
-                    "description": data[f"description_{number}"].strip(),
-                    "choices": words_between_commas(data[f"choices_{number}"])
-                    if kind == "enum"
-                    else [],
-                }
-            )
-        return {"questions": questions}
 
 
 def _minute(at: time) -> int:

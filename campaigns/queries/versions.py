@@ -176,8 +176,20 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        parts = (
-            f"{i['name']}: {i['description']}" if isinstance(i, dict) else str(i) for i in value
-        )
+        parts = (_question(one) if isinstance(one, dict) else str(one) for one in value)
         return "; ".join(parts) or "–"
     return str(value) or "–"
+
+
+def _question(asked: Mapping[str, Any]) -> str:
+    """Return a question of the analysis in words, with all that may be different about it."""
+    kinds = {"boolean": _("yes or no"), "string": _("words"), "number": _("a number")}
+    one_of = _("one of %(choices)s") % {"choices": ", ".join(asked.get("choices", ()))}
+    details = [kinds.get(asked["kind"], one_of)]
+    if asked.get("required"):
+        details.append(_("must be answered"))
+    if examples := asked.get("examples"):
+        details.append(_("such as %(examples)s") % {"examples": " / ".join(examples)})
+    if condition := asked.get("condition"):
+        details.append(_("asked if: %(condition)s") % {"condition": condition})
+    return f"{asked['name']}: {asked['description']} ({'; '.join(details)})"

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import client_manager, get_visible_or_404
 from campaigns import wizard
 from campaigns.forms import campaign as parts, schedule, talking
+from campaigns.forms.analysis import AnalysisForm
 from campaigns.forms.chat import ChatForm
 from campaigns.models import Campaign
 from campaigns.queries import writing
@@ -42,7 +43,7 @@ _PLAIN: dict[str, type[StepForm]] = {
     "script": parts.ScriptForm,
     "conversation": talking.ConversationForm,
     "attempts": schedule.AttemptsForm,
-    "analysis": schedule.AnalysisForm,
+    "analysis": AnalysisForm,
 }
 
 

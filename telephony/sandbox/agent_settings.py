@@ -49,11 +49,12 @@ _HANDBOOKS = {
     "conversational",
 }
 _LONGEST_HANDBOOK = 10_000
+_ANALYSIS_TYPES = ("string", "enum", "boolean", "number", "system-presets")
 
 
 def check_settings(body: Document) -> None:
     """
-    Refuse unknown voices, languages and handbooks, and values outside the documented ranges.
+    Refuse unknown voices, languages and handbooks, analysis fields of no type, and values outside the ranges.
 
     :raises Refused: naming the setting
     """
@@ -65,6 +66,7 @@ def check_settings(body: Document) -> None:
             raise bad_request(f"{name} must be between {low} and {high}.")
     _check_language(body.get("language"))
     _check_handbooks(body.get("handbook_config"))
+    _check_analysis(body.get("post_call_analysis_data"))
 
 
 def answerable(body: Document) -> Document:
@@ -103,6 +105,41 @@ def _check_handbooks(handbooks: Any) -> None:
             raise bad_request(
                 f"handbook_config.{name} must be an object with a custom_prompt, or empty."
             )
+
+
+def _check_analysis(fields: Any) -> None:
+    if fields is None:
+        return
+    if not isinstance(fields, list):
+        raise bad_request("post_call_analysis_data must be a list.")
+    for field in fields:
+        if wrong := _wrong_in(field):
+            raise bad_request(f"post_call_analysis_data: {wrong} is not valid.")
+
+
+def _wrong_in(field: Any) -> str:
+    """Return the name of what is wrong with a field of the analysis; empty if nothing is."""
+    kind = field.get("type") if isinstance(field, dict) else None
+    if kind not in _ANALYSIS_TYPES:
+        return "type"
+    is_preset = kind == "system-presets"
+    sound = {
+        "name": _is_text(field.get("name")),
+        "description": is_preset or _is_text(field.get("description")),
+        "choices": kind != "enum" or (_are_texts(field.get("choices")) and bool(field["choices"])),
+        "examples": _are_texts(field.get("examples", [])),
+        "required": isinstance(field.get("required", False), bool),
+        "conditional_prompt": isinstance(field.get("conditional_prompt", ""), str),
+    }
+    return next((name for name, is_sound in sound.items() if not is_sound), "")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _is_handbook(value: Any) -> bool:

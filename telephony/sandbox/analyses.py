@@ -55,9 +55,15 @@ def analyse(*, plan: Plan, reason: str, script: Script, agent: Mapping[str, Any]
         "custom_analysis_data": {
             item["name"]: _value(item, plan, script, rng, reason)
             for item in agent.get("post_call_analysis_data") or ()
-            if item.get("type") != "system-presets"
+            if item.get("type") != "system-presets" and _is_asked(item, plan)
         },
     }
+
+
+def _is_asked(item: Mapping[str, Any], plan: Plan) -> bool:
+    """Tell whether a field is filled: its condition is taken to hold for calls that went well."""
+    is_always = item.get("required") or not item.get("conditional_prompt")
+    return bool(is_always or plan.successful)
 
 
 def _summary(plan: Plan, reason: str, script: Script) -> str:

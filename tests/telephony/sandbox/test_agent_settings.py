@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tests.telephony.sandbox.harness import Sandbox
 
 
+ASKED = {"type": "string", "name": "who", "description": "Who"}
+
+
 def update(sandbox: Sandbox, **settings: Any) -> Any:
     draft: Any = sandbox.sdk.agent.create_version(sandbox.agent_id, base_version=0)
     return sandbox.sdk.agent.update(sandbox.agent_id, version=int(draft.version), **settings)
@@ -57,6 +60,16 @@ def test_switches_off_what_an_update_leaves_out(sandbox: Sandbox) -> None:
         ({"language": "multi"}, "'multi' is not supported"),
         ({"language": ["en-US", "tlh"]}, "'tlh' is not supported"),
         ({"language": []}, "one language at least"),
+        ({"post_call_analysis_data": [{**ASKED, "type": "date"}]}, "type"),
+        ({"post_call_analysis_data": [{"type": "string", "name": "who"}]}, "description"),
+        ({"post_call_analysis_data": [{**ASKED, "type": "enum", "choices": []}]}, "choices"),
+        ({"post_call_analysis_data": [{**ASKED, "examples": "Kaiser"}]}, "examples"),
+        ({"post_call_analysis_data": [{**ASKED, "required": "yes"}]}, "required"),
+        (
+            {"post_call_analysis_data": [{**ASKED, "conditional_prompt": True}]},
+            "conditional_prompt",
+        ),
+        ({"post_call_analysis_data": {}}, "must be a list"),
     ],
 )
 def test_names_what_no_agent_can_have(
@@ -71,6 +84,18 @@ def test_answers_one_language_or_several_as_they_were_sent(
     sandbox: Sandbox, language: str | list[str]
 ) -> None:
     assert update(sandbox, language=language).language == language
+
+
+def test_takes_the_details_of_what_is_read_out_of_calls(sandbox: Sandbox) -> None:
+    asked = [
+        {**ASKED, "examples": ["Kaiser"], "conditional_prompt": "They are insured."},
+        {**ASKED, "name": "plan", "type": "enum", "choices": ["A"], "required": True},
+        {"type": "system-presets", "name": "call_summary"},
+    ]
+
+    answered: Any = update(sandbox, post_call_analysis_data=asked).post_call_analysis_data
+
+    assert [one.to_dict() for one in answered] == asked
 
 
 def test_knows_the_languages_of_the_sdk() -> None:

@@ -133,6 +133,27 @@ def test_analyses_each_field_with_a_value_of_its_type(sandbox: Sandbox) -> None:
     assert data["interested"] is True and isinstance(data["score"], int)
 
 
+def test_leaves_out_what_depends_on_a_condition_unless_the_call_went_well(sandbox: Sandbox) -> None:
+    agent: Any = {
+        "post_call_analysis_data": [
+            {**field, "type": "string", "description": "d"}
+            for field in (
+                {"name": "plan", "conditional_prompt": "They are insured."},
+                {"name": "why", "conditional_prompt": "They are insured.", "required": True},
+                {"name": "who"},
+            )
+        ]
+    }
+
+    def answered(number: str) -> set[str]:
+        dialled = sandbox.dial(number, agent_override={"agent": agent})
+        analysis: Any = sandbox.finished(dialled.call_id).call_analysis
+        return set(analysis.custom_analysis_data)
+
+    assert answered("+14155550001") == {"plan", "why", "who"}
+    assert answered("+14155550003") == {"why", "who"}  # a machine
+
+
 def test_a_recording_lasts_as_long_as_its_call(sandbox: Sandbox) -> None:
     call = sandbox.finished(sandbox.dial("+14155550001").call_id)
     for url, channels in ((call.recording_url, 1), (call.recording_multi_channel_url, 2)):
