@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from convomono.lib.pages import COUNT_LIMIT, keyset_page, written_count
 from leads.doors import campaigns
 from leads.met import met_by_key, met_in_order
 from leads.models import Lead, SavedView, tag_mark, zone_mark
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
     from accounts.models import User, Viewer
+    from convomono.lib.pages import KeysetPage
 
 # Each is the end of an index that begins with the client.
 SORTS: dict[str, tuple[str, ...]] = {
@@ -102,6 +104,23 @@ def leads_to_show(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lea
     if met is None:
         return leads_matching(viewer=viewer, filters=filters)
     return _matching(_by_key(mine, viewer), viewer, filters).filter(met)
+
+
+def lead_page(*, viewer: Viewer, filters: Mapping[str, Any], token: str | None) -> KeysetPage[Lead]:
+    """
+    Return the page of the list that the token names (see `keyset_page`), in the order of the filters.
+
+    A text is looked for once, in an index that holds it: page and count are of whom that found. Up to a
+    thousand are put in order by their keys; of more, any order soon comes upon fifty.
+    """
+    rows, order, total = leads_to_show(viewer=viewer, filters=filters), order_of(filters), None
+    # Further pages in the order of that index go on in it where the last one ended.
+    if filters.get("q") and not (token and order[0].lstrip("-") == "created_at"):
+        keys = list(rows.values_list("pk", flat=True)[: COUNT_LIMIT + 1])
+        total = written_count(len(keys))
+        if len(keys) <= COUNT_LIMIT:
+            rows = _by_key(Lead.objects.visible_to(viewer), viewer).filter(pk__in=keys)
+    return keyset_page(rows, order=order, token=token, total=total)
 
 
 def _matching(rows: QuerySet[Lead], viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lead]:

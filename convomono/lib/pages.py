@@ -89,8 +89,12 @@ def list_page[Row: Model](
 
 def capped_count[Row: Model](rows: QuerySet[Row]) -> str:
     """Count the rows up to the limit; above it return "1,000+"."""
-    count = len(rows.order_by().values_list("pk", flat=True)[: COUNT_LIMIT + 1])
-    return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else f"{count:,}"
+    return written_count(len(rows.order_by().values_list("pk", flat=True)[: COUNT_LIMIT + 1]))
+
+
+def written_count(found: int) -> str:
+    """Write out how many were found by whoever stopped behind the limit; above it "1,000+"."""
+    return f"{COUNT_LIMIT:,}+" if found > COUNT_LIMIT else f"{found:,}"
 
 
 type Order = tuple[str, ...]
@@ -139,13 +143,14 @@ def keyset_page[Row: Model](
     token: str | None,
     size: int = PAGE_ROWS,
     read_from: QuerySet[Row] | None = None,
+    total: str | None = None,
 ) -> KeysetPage[Row]:
     """
     Return the page that the query string names, in the order of these columns; the last is unique.
 
     Three queries at most: keys (an index that has the filtered columns is read alone), rows, and on
-    the first page a count that stops at 1,000. What is no token of ours is the first page. The rows
-    come from `read_from`, with what it loads along; else they come bare.
+    the first page a count that stops at 1,000, unless `total` says it. What is no token of ours is the
+    first page. The rows come from `read_from`, with what it loads along; else they come bare.
     """
     place = _place(rows.model, token, order)
     steps = _reversed(order) if place and place.is_back else order
@@ -157,7 +162,10 @@ def keyset_page[Row: Model](
     more, keys = len(keys) > size, keys[:size]
     if place and place.is_back:
         keys.reverse()
-    total = place.total if place else (capped_count(rows) if more else f"{len(keys):,}")
+    if place:
+        total = place.total
+    elif total is None:
+        total = capped_count(rows) if more else f"{len(keys):,}"
     start = _start(place, len(keys), size)
     has_before = more if place and place.is_back else bool(place)
     has_after = True if place and place.is_back else more

@@ -16,10 +16,9 @@ from accounts.access import can_manage, client_manager, client_viewer, get_visib
 from convomono.lib import clock
 from convomono.lib.answers import INVALID
 from convomono.lib.htmx import render_page
-from convomono.lib.pages import keyset_page
 from leads.forms.people import LeadEditForm, LeadForm
 from leads.forms.table import LeadFilters, SaveViewForm
-from leads.lead_table import COLUMNS, leads_to_show, order_of, saved_views
+from leads.lead_table import COLUMNS, lead_page, saved_views
 from leads.models import Lead, SavedView
 from leads.services.people import LeadExists, change_lead, create_lead
 from leads.services.saved_views import delete_view, may_forget, save_view
@@ -41,11 +40,7 @@ def lead_list(request: ClientRequest) -> HttpResponse:
     views = saved_views(request.user)
     context = {
         "filters": filters,
-        "page": keyset_page(
-            leads_to_show(viewer=request.user, filters=active),
-            order=order_of(active),
-            token=request.GET.get("page"),
-        ),
+        "page": lead_page(viewer=request.user, filters=active, token=request.GET.get("page")),
         "tabs": _tabs(views, str(request.GET.get("view", ""))),
         "view": next((one for one in views if str(one.pk) == request.GET.get("view")), None),
         "save_form": SaveViewForm(initial={"query": filters.query()}),

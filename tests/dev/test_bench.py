@@ -137,6 +137,13 @@ def test_tells_people_what_a_campaign_came_to():
     assert [name for name in figures if f"`{name}`" not in documented] == []
 
 
+@pytest.mark.parametrize(("milliseconds", "slow"), [(250, []), (270, ["search_some"])])
+def test_finds_a_search_that_looks_twice_too_slow(milliseconds, slow):
+    figures = {f"{name}_cpu": 100.0 for name in leads.ASKED} | {"search_some_cpu": milliseconds}
+
+    assert leads.too_slow(figures) == slow
+
+
 def test_compares_the_pages_of_many_leads_with_those_of_few():
     figures = {"first_page": 30.0, "first_page_cpu": 20.0, "first_page_ratio": 1.25}
 

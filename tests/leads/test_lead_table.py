@@ -14,7 +14,7 @@ from convomono.lib.pages import keyset_page
 from convomono.lib.split_areas import SPLIT_AREAS
 from leads import lead_table, met
 from leads.imports.places import place_of
-from leads.lead_table import SORTS, lead_lines, leads_matching, order_of
+from leads.lead_table import SORTS, lead_lines, lead_page, leads_matching, order_of
 from leads.models import Lead, MarkSet, SavedView, zone_mark
 from leads.services.erasure import erase_lead
 from leads.services.marks import know_marks
@@ -251,6 +251,49 @@ def test_finds_the_same_whether_few_are_named_or_not(acme, rival, vera, monkeypa
         assert list(leads_matching(viewer=vera, filters=filters)) == [leads[0]]
     there = {"campaign": str(campaign.pk), "status": "new"}
     assert not leads_matching(viewer=vera, filters=there).exists()
+
+
+@pytest.mark.sqlite_only("reads SQLite's statements")
+@pytest.mark.parametrize("sort", sorted(SORTS))
+def test_looks_for_a_text_once_whatever_the_order(
+    browse, vera, acme, sort, django_assert_num_queries
+):
+    for number in range(52):
+        LeadFactory.create(client=acme, first_name="Ada", last_name=f"N{number % 3}", score=number)
+    browser = browse(vera)
+    browser.get("/app/leads/")
+
+    with django_assert_num_queries(7) as asked:
+        page = browser.get(f"/app/leads/?q=ada&sort={sort}").text
+
+    assert sum("LIKE" in one["sql"] for one in asked.captured_queries) == 1
+    assert len(names(page)) == 50
+    assert re.search(r"1–50\s+of\s+52", page), page[-3000:]
+
+
+@pytest.mark.parametrize("limit", [2, 1000])
+@pytest.mark.parametrize("sort", sorted(SORTS))
+def test_shows_every_hit_once_in_order_however_many(acme, rival, vera, monkeypatch, sort, limit):
+    monkeypatch.setattr(lead_table, "COUNT_LIMIT", limit)
+    for number in range(120):
+        LeadFactory.create(
+            client=rival if number % 40 == 7 else acme,
+            first_name="Bob" if number % 40 == 3 else "Ada",
+            last_name=f"N{number % 7}",
+            score=number % 5,
+            attempts_count=number % 3,
+        )
+    filters = {"q": "ada", "sort": sort}
+    wanted = list(leads_matching(viewer=vera, filters=filters).order_by(*SORTS[sort]))
+
+    shown, token = [], ""
+    while token is not None:
+        page = lead_page(viewer=vera, filters=filters, token=token)
+        shown += page.rows
+        token = page.after or None
+
+    assert shown == wanted
+    assert len(wanted) == 114
 
 
 @pytest.mark.parametrize("most", [0, 1000])
