@@ -132,10 +132,13 @@ class LeadDoor:
         if wake_lead(lead_id=lead_id, now=now):
             on_commit(lambda: ring("dispatcher"))
 
-    def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:
+    def forget(self, *, lead: Lead, phone_number: str, now: datetime) -> bool:
+        lead_id, numbers = lead.pk, (lead.phone_number, *lead.other_numbers)
         enrolments = Enrolment.objects.filter(lead_id=lead_id)
         talking = enrolments.filter(status__in=(Status.DIALLING, Status.IN_CALL)).exists()
-        if talking or is_expecting_news(lead_id=lead_id, now=now):
+        if talking or is_expecting_news(
+            client_id=lead.client_id, lead_id=lead_id, numbers=numbers, now=now
+        ):
             return False
         for key in list(enrolments.filter(status=Status.QUEUED).values_list("pk", flat=True)):
             move_enrolment(
@@ -145,17 +148,23 @@ class LeadDoor:
                 now=now,
             )
         attempts = Attempt.objects.filter(lead_id=lead_id)
-        numbers = {
+        dialled = {
             *enrolments.values_list("phone_number", flat=True),
             *attempts.values_list("phone_number", flat=True),
         }
         # Whether they may be dialled is no question any more: the hash on the list says no.
-        PersonPace.objects.filter(phone_number__in=numbers).delete()
+        PersonPace.objects.filter(phone_number__in=dialled).delete()
         enrolments.update(phone_number=phone_number, dynamic_vars={}, zones=[], decision={})
         # A refusal of Retell's may name the number.
         attempts.update(phone_number=phone_number, request={}, decision={}, error="")
         FollowUp.objects.filter(lead_id=lead_id).delete()
-        forget_calls(lead_id=lead_id, phone_number=phone_number, now=now)
+        forget_calls(
+            client_id=lead.client_id,
+            lead_id=lead_id,
+            numbers=numbers,
+            phone_number=phone_number,
+            now=now,
+        )
         return True
 
     def restore(

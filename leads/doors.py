@@ -79,10 +79,11 @@ class CampaignDoor(Protocol):
         """
         ...
 
-    def forget(self, *, lead_id: UUID, phone_number: str, now: datetime) -> bool:
+    def forget(self, *, lead: Lead, phone_number: str, now: datetime) -> bool:
         """
         Take a person out of enrolments, attempts and calls, inside the caller's transaction.
 
+        `lead` is as it was before: calls with its numbers that no lead is known of are theirs too.
         `phone_number` stands where the number stood. False, and nothing may stay written, while one
         of the lead's calls is in progress.
         """

@@ -78,7 +78,7 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
         )
         if not erased:
             return False
-        if not campaigns().forget(lead_id=lead.pk, phone_number=_nobody(lead), now=now):
+        if not campaigns().forget(lead=lead, phone_number=_nobody(lead), now=now):
             raise CallInProgress
         Consent.objects.filter(client_id=lead.client_id, lead=lead).delete()
         LeadNote.objects.filter(client_id=lead.client_id, lead=lead).delete()

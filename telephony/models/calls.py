@@ -142,6 +142,8 @@ class Call(ClientOwned):
             models.Index(fields=["client", "campaign_id", "-created_at"], name="call_by_campaign"),
             models.Index(fields=["client", "lead_id", "-created_at"], name="call_by_lead"),
             models.Index(fields=["client", "status", "-created_at"], name="call_by_status"),
+            models.Index(fields=["client", "from_number"], name="call_by_caller"),
+            models.Index(fields=["client", "to_number"], name="call_by_called"),
             models.Index(fields=["batch_call_id", "status"], name="call_live_in_batch"),
             models.Index(fields=["status", "created_at"], name="call_overdue"),
         ]

@@ -19,9 +19,11 @@ from telephony.recordings import order_recordings
 from telephony.services.erasing import forget_details
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
     from telephony.events import CallChange, CallEvent
 
@@ -197,28 +199,48 @@ def _save_detail(call: Call, detail: CallDetail | None, columns: dict[str, Any])
         CallDetail.objects.filter(pk=detail.pk).update(**columns)
 
 
-def is_expecting_news(*, lead_id: UUID, now: datetime) -> bool:
-    """Tell whether a call with this lead goes on, or its analysis may still come."""
-    calls = Call.objects.filter(lead_id=lead_id)
+def is_expecting_news(
+    *, client_id: UUID, lead_id: UUID, numbers: Collection[str], now: datetime
+) -> bool:
+    """Tell whether a call with this lead goes on, or its analysis may still come; calls as in `forget_calls`."""
     fresh = Q(analyzed_at=None, ended_at__gte=now - ANALYSIS_WITHIN)
-    return calls.filter(~Q(status__in=Call.OVER) | fresh).exists()
+    waiting = ~Q(status__in=Call.OVER) | fresh
+    return any(calls.filter(waiting).exists() for calls in _calls_with(client_id, lead_id, numbers))
 
 
-def forget_calls(*, lead_id: UUID, phone_number: str, now: datetime) -> int:
+def _calls_with(client_id: UUID, lead_id: UUID, numbers: Collection[str]) -> list[QuerySet[Call]]:
+    """Return the client's calls with a lead, and those with its numbers that no lead is known of."""
+    calls = Call.objects.filter(client_id=client_id)
+    numbers = [number for number in numbers if number]
+    nobodys = calls.filter(lead_id=None)
+    return [
+        calls.filter(lead_id=lead_id),
+        nobodys.filter(direction=Call.Direction.INBOUND, from_number__in=numbers),
+        nobodys.filter(direction=Call.Direction.OUTBOUND, to_number__in=numbers),
+    ]
+
+
+def forget_calls(
+    *, client_id: UUID, lead_id: UUID, numbers: Collection[str], phone_number: str, now: datetime
+) -> int:
     """
     Take a person out of the calls with them; what was said goes, what was billed stays.
 
-    `phone_number` stands where theirs stood. No late event or replay brings anything back, and Retell's
-    copy is deleted (`services/erasing.py`). Inside the caller's transaction; returns how many calls.
+    `numbers` are all of theirs: a call from one, or to one, that no lead is known of is this lead's from
+    now on, so that what else is kept of it (events, say) is found and cleaned as well. `phone_number`
+    stands where theirs stood. No late event or replay brings anything back, and Retell's copy is deleted
+    (`services/erasing.py`). Inside the caller's transaction; returns how many calls.
     """
-    calls = Call.objects.filter(lead_id=lead_id)
-    call_ids = list(calls.values_list("pk", flat=True))
+    found = _calls_with(client_id, lead_id, numbers)
+    call_ids = {key for calls in found for key in calls.values_list("pk", flat=True)}
     forget_details(call_ids=call_ids, now=now)
     sounds = Recording.objects.filter(call_id__in=call_ids)
     for name in sounds.exclude(stored_name="").values_list("stored_name", flat=True):
         on_commit(partial(files.delete_stored, name))
     sounds.delete()
+    calls = Call.objects.filter(pk__in=call_ids)
     outbound, inbound = (calls.filter(direction=one) for one in Call.Direction)
-    return outbound.update(to_number=phone_number, last_line="") + inbound.update(
-        from_number=phone_number, last_line=""
+    nobody: dict[str, Any] = {"lead_id": lead_id, "last_line": ""}
+    return outbound.update(to_number=phone_number, **nobody) + inbound.update(
+        from_number=phone_number, **nobody
     )

@@ -246,10 +246,14 @@ def test_takes_a_person_out_of_stored_events_and_the_outbox(acme, alice, erased)
     lead = LeadFactory.create(client=acme, phone_number=NUMBER)
     calls = [
         Call.objects.create(
-            client=acme, provider_call_id=name, lead_id=owner, to_number=NUMBER, status="ended",
-            ended_at=clock.now() - timedelta(hours=2), created_at=NOW,
+            client=acme, provider_call_id=name, lead_id=owner, status="ended", created_at=NOW,
+            ended_at=clock.now() - timedelta(hours=2), **columns,
         )
-        for name, owner in (("call_1", lead.pk), ("call_2", None))
+        for name, owner, columns in (
+            ("call_1", lead.pk, {"to_number": NUMBER}),
+            ("call_2", None, {"to_number": "+12125550172"}),
+            ("call_3", None, {"from_number": NUMBER, "direction": "inbound"}),
+        )
     ]  # fmt: skip
     for call in calls:
         body = delivery("call_ended", call_id=call.provider_call_id, transcript="Adaline speaks")
@@ -265,14 +269,14 @@ def test_takes_a_person_out_of_stored_events_and_the_outbox(acme, alice, erased)
             )  # fmt: skip
     erased()
 
-    assert erase_bodies(now=clock.now()) == 3
+    assert erase_bodies(now=clock.now()) == 6
     assert erase_bodies(now=clock.now()) == 0
 
-    theirs, other = (
-        WebhookEvent.objects.get(provider_call_id=name).body for name in ("call_1", "call_2")
+    theirs, other, made = (
+        WebhookEvent.objects.get(provider_call_id=call.provider_call_id).body for call in calls
     )
-    assert "Adaline" not in theirs
-    assert NUMBER not in theirs
+    assert "Adaline" not in theirs + made
+    assert NUMBER not in theirs + made
     assert '"call_id":"call_1"' in theirs
     assert '"erased":true' in theirs
     assert "Adaline" in other

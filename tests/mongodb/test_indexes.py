@@ -124,6 +124,8 @@ HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     "papers: differences": lambda: Difference.objects.filter(reconciliation_id=ID),
     "agency: versions of a template": lambda: TemplateVersion.objects.filter(template_id=ID),
     "calls: of an attempt": lambda: Call.objects.filter(attempt_id=ID),
+    "calls: from a number": lambda: Call.objects.filter(client_id=ID, from_number__in=["+1"]),
+    "calls: to a number": lambda: Call.objects.filter(client_id=ID, to_number__in=["+1"]),
     "inbox: due": lambda: WebhookEvent.objects.filter(
         status="pending", next_try_at__lte=NOW
     ).order_by("next_try_at", "created_at")[:200],

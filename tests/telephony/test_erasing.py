@@ -34,7 +34,13 @@ def call(acme: Client, now: datetime) -> Call:
 
 def forget(call: Call, now: datetime) -> None:
     assert call.lead_id is not None
-    forget_calls(lead_id=call.lead_id, phone_number="erased:1", now=now)
+    forget_calls(
+        client_id=call.client_id,
+        lead_id=call.lead_id,
+        numbers=[call.to_number],
+        phone_number="erased:1",
+        now=now,
+    )
 
 
 @pytest.mark.parametrize(
