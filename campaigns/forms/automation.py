@@ -8,11 +8,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.automation import OUTCOMES, Params
+from campaigns.forms.answer_conditions import AnswerConditionsForm, initial_of_conditions
 from campaigns.models import AutomationRule, Campaign
 from campaigns.services.automating import RuleContent
 from convomono.lib.words import without_controls
 
 if TYPE_CHECKING:
+    from django.forms import BoundField
+
     from accounts.models import Client
 
 Action = AutomationRule.Action
@@ -28,8 +31,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
-class AutomationForm(forms.Form):
-    """A rule: after which calls, in which campaign, what is done."""
+class AutomationForm(AnswerConditionsForm):
+    """A rule: after which calls, in which campaign, with which answers, what is done."""
 
     name = forms.CharField(label=_("Name"), max_length=120)
     campaign = forms.ModelChoiceField(
@@ -66,12 +69,22 @@ class AutomationForm(forms.Form):
     )
 
     def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, client=client, **kwargs)
         own = Campaign.objects.filter(client=client).exclude(status=Campaign.Status.ARCHIVED)
         for name in ("campaign", "target"):
             field = self.fields[name]
             assert isinstance(field, forms.ModelChoiceField)
             field.queryset = own.order_by("name")
+
+    @property
+    def first_fields(self) -> list[BoundField]:
+        """Return the fields above the conditions, for the page."""
+        return [self[name] for name in ("name", "campaign", "outcomes")]
+
+    @property
+    def last_fields(self) -> list[BoundField]:
+        """Return the fields below the conditions, for the page."""
+        return [self[name] for name in ("action", "tag", "note", "delay_minutes", "target")]
 
     def clean_tag(self) -> str:
         return without_controls(str(self.cleaned_data["tag"])).strip().lstrip("#").casefold()
@@ -105,6 +118,7 @@ class AutomationForm(forms.Form):
             outcomes=tuple(data["outcomes"]),
             action=data["action"],
             params=params,
+            conditions=self.conditions(),
         )
 
 
@@ -114,6 +128,7 @@ def initial_of(rule: AutomationRule) -> dict[str, Any]:
         "name": rule.name,
         "campaign": rule.campaign_id,
         "outcomes": rule.outcomes,
+        **initial_of_conditions(rule.conditions),
         "action": rule.action,
         "tag": rule.params.get("tag", ""),
         "note": rule.params.get("note", ""),

@@ -14,8 +14,9 @@ class AutomationRule(ClientOwned):
     After a call with one of `outcomes` (words of `campaigns.automation.OUTCOMES`), do `action`.
 
     Without a campaign it holds for all of the client's. `params` belong to the action
-    (`campaigns.automation.Params`). It may be switched on only as it was tested: an edit empties
-    `tested_at` and switches it off. It holds for calls that end after `activated_at`.
+    (`campaigns.automation.Params`), `conditions` are what the call's analysis must say besides
+    (`campaigns.automation.Conditions`). It may be switched on only as it was tested: an edit empties
+    `tested_at`, switches it off and is counted. It holds for calls that end after `activated_at`.
     """
 
     class Action(models.TextChoices):
@@ -32,9 +33,11 @@ class AutomationRule(ClientOwned):
         Campaign, models.CASCADE, null=True, blank=True, related_name="+", db_index=False
     )
     outcomes = models.JSONField(default=list)
+    conditions = models.JSONField(default=dict)
     action = models.CharField(max_length=16, choices=Action)
     params = models.JSONField(default=dict)
     is_active = models.BooleanField(default=False)
+    edits_count = models.PositiveIntegerField(default=0)
     tested_at = models.DateTimeField(null=True, blank=True)
     activated_at = models.DateTimeField(null=True, blank=True)
     created_by_email = models.CharField(max_length=254)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts.models import Notification
 from accounts.notifications import notify
 from audit import actions
 from audit.services import record
-from campaigns.automation import CallFacts, Params, means
+from campaigns.automation import CallFacts, Conditions, Params, means
 from campaigns.models import Attempt, AutomationRule, AutomationRun
+from campaigns.services.call_facts import facts_of
 from campaigns.services.outcome_actions import ACTIONS
-from campaigns.services.results import goal_calls
 from convomono.lib.db import atomic, compare_and_set, in_transaction, insert_once, run_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
     from uuid import UUID
 
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 # The analysis of a call comes within a minute or so, and may change what it came to.
 ANALYSIS_WAIT = timedelta(seconds=90)
+# A rule on what was answered waits for it so long.
+ANALYSIS_PATIENCE = timedelta(minutes=15)
 # Which clients have rules is asked for this often, in the clock's time.
 KNOWN_FOR = timedelta(seconds=5)
 # Rules that were switched on within this are asked whether they missed a call meanwhile.
@@ -63,6 +65,7 @@ class RuleContent:
     outcomes: tuple[str, ...]
     action: str
     params: Params
+    conditions: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def save_rule(
         "name": content.name,
         "campaign_id": content.campaign_id,
         "outcomes": list(content.outcomes),
+        "conditions": dict(content.conditions),
         "action": content.action,
         "params": dict(content.params),
         "is_active": False,
@@ -100,7 +104,8 @@ def save_rule(
         by = {"created_by_email": actor.actor_email, "created_at": now}
         rule = AutomationRule.objects.create(client=client, **columns, **by)
     else:
-        AutomationRule.objects.filter(pk=rule.pk).update(**columns)
+        edits = F("edits_count") + 1
+        AutomationRule.objects.filter(pk=rule.pk).update(**columns, edits_count=edits)
         rule.refresh_from_db()
     record(actions.AUTOMATION_CHANGED, resource=rule, actor=actor, now=now)
     return rule
@@ -114,9 +119,9 @@ def try_rule(*, rule: AutomationRule, now: datetime) -> TestResult:
     if rule.campaign_id:
         attempts = attempts.filter(campaign_id=rule.campaign_id)
     rows = list(attempts.order_by("-created_at", "-pk")[:PAST_CALLS])
-    facts = facts_of(rows)
-    meant = [row for row in rows if means(rule.outcomes, facts[row.pk])]
-    compare_and_set(rule, "outcomes", tested_at=now)
+    facts = facts_of(rows, reads_analysis=bool(rule.conditions))
+    meant = [row for row in rows if means(rule.outcomes, facts[row.pk], rule.conditions)]
+    compare_and_set(rule, "edits_count", tested_at=now)
     return TestResult(len(rows), len(meant), meant[:SHOWN])
 
 
@@ -187,32 +192,6 @@ def purge_runs(*, now: datetime) -> int:
     return gone
 
 
-def facts_of(attempts: Iterable[Attempt]) -> dict[UUID, CallFacts]:
-    """
-    Return what rules look at, by attempt; their enrolments should be loaded.
-
-    Each by what its own call came to: where the lead is now was brought about by its newest call alone.
-    """
-    rows = list(attempts)
-    won = goal_calls(
-        row.call_id for row in rows if row.call_id is not None and row.enrolment.is_converted
-    )
-    return {
-        row.pk: CallFacts(
-            outcome_class=row.outcome_class,
-            reason=row.disconnection_reason,
-            is_converted=row.call_id in won,
-            lead_status=_left_at(row),
-        )
-        for row in rows
-    }
-
-
-def _left_at(attempt: Attempt) -> str:
-    enrolment = attempt.enrolment
-    return enrolment.status if enrolment.attempt_number == attempt.number else ""
-
-
 def _rules_of(client_id: UUID, now: datetime) -> list[AutomationRule]:
     """Return a client's active rules, as they were a moment ago: most clients have none."""
     known = _known.get(client_id)
@@ -268,8 +247,13 @@ def _run(row: AutomationRun, now: datetime) -> bool:
         .first()
     )
     rule = row.rule
-    is_meant = attempt is not None and means(rule.outcomes, facts_of([attempt])[attempt.pk])
-    if attempt is None or not rule.is_active or not is_meant:
+    if attempt is None or not rule.is_active:
+        _close(row, AutomationRun.Status.SKIPPED, "")
+        return False
+    facts = facts_of([attempt], reads_analysis=bool(rule.conditions))[attempt.pk]
+    if _waits_for_analysis(row, facts, now):
+        return False
+    if not means(rule.outcomes, facts, rule.conditions):
         _close(row, AutomationRun.Status.SKIPPED, "")
         return False
 
@@ -282,6 +266,16 @@ def _run(row: AutomationRun, now: datetime) -> bool:
         return True
 
     return run_atomic(block)
+
+
+def _waits_for_analysis(row: AutomationRun, facts: CallFacts, now: datetime) -> bool:
+    """Let a run wait on where its rule may mean the call, and nobody knows yet what was answered."""
+    is_open = not facts.is_analysed and means(row.rule.outcomes, facts)
+    if not is_open or now - row.created_at >= ANALYSIS_PATIENCE:
+        return False
+    pending = AutomationRun.objects.filter(pk=row.pk, status=AutomationRun.Status.PENDING)
+    pending.update(due_at=now + ANALYSIS_WAIT)
+    return True
 
 
 def _put_off(row: AutomationRun, now: datetime) -> None:

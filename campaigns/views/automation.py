@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import can_manage, client_manager, client_viewer, get_visible_or_404
-from campaigns.automation import OUTCOMES
+from campaigns.automation import OUTCOMES, condition_words
 from campaigns.forms.automation import AutomationForm, initial_of
 from campaigns.models import AutomationRule, AutomationRun, Campaign, TopUp
 from campaigns.services.automating import RuleUntested, save_rule, switch_rule, try_rule
@@ -34,7 +34,8 @@ def rule_list(request: ClientRequest) -> HttpResponse:
     rules = AutomationRule.objects.visible_to(request.user).select_related("campaign")
     context = {
         "rules": [
-            (rule, _words(rule)) for rule in rules.order_by("-created_at", "pk")[:MOST_RULES]
+            (rule, _words(rule), condition_words(rule.conditions))
+            for rule in rules.order_by("-created_at", "pk")[:MOST_RULES]
         ],
         "may_manage": can_manage(request.user),
     }
@@ -65,9 +66,7 @@ def rule_detail(request: ClientRequest, automation_id: UUID) -> HttpResponse:
         "-created_at", "-pk"
     )
     context = {
-        "rule": rule,
-        "words": _words(rule),
-        **_target(rule),
+        **_shown(rule),
         "runs": done[:RUNS_SHOWN],
         "may_manage": can_manage(request.user),
     }
@@ -83,9 +82,7 @@ def rule_test(request: ClientRequest, automation_id: UUID) -> HttpResponse:
     result = try_rule(rule=rule, now=clock.now())
     rule.refresh_from_db()
     context = {
-        "rule": rule,
-        "words": _words(rule),
-        **_target(rule),
+        **_shown(rule),
         "result": result,
         "may_manage": True,
     }
@@ -127,6 +124,16 @@ def _edit(request: ClientRequest, rule: AutomationRule | None) -> HttpResponse:
 
 def _words(rule: AutomationRule) -> list[str]:
     return [str(OUTCOMES.get(word, word)) for word in rule.outcomes]
+
+
+def _shown(rule: AutomationRule) -> dict[str, object]:
+    """Return what a rule says, in words."""
+    return {
+        "rule": rule,
+        "words": _words(rule),
+        "conditions": condition_words(rule.conditions),
+        **_target(rule),
+    }
 
 
 def _target(rule: AutomationRule) -> dict[str, object]:

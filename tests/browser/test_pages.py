@@ -99,6 +99,7 @@ OF_A_CLIENT = (
     "/app/leads/{lead}/follow-up/",
     "/app/may-we-call/?number=%2B12125550171",
     "/app/notifications/",
+    "/app/automation/new/",
     "/app/do-not-call/import/",
     "/app/api-keys/",
     "/app/api-keys/new/",
