@@ -12,8 +12,10 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from convomono.lib.charts import BarChart, Share, bar_chart
-from reporting.metrics import ratio
+from convomono.lib.display import percent
+from reporting.metrics import Figures, ratio
 from reporting.models import DailyStat
+from reporting.queries.figures import people_figures
 from reporting.queries.reports import OUTCOME_COUNTS, outcomes_chart
 from telephony.models import Call
 
@@ -28,11 +30,34 @@ PACE_MINUTES = 30
 MOST_CALLS = 5_000
 _MINUTE = timedelta(minutes=1)
 KEPT_SECONDS = 5
+LONG_LIST = 10_000  # leads: counting more takes long enough to be done once a minute
+LONG_KEPT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Step:
+    """How many leads came so far, and the share of those of the step before."""
+
+    label: str
+    count: int
+    ratio: float | None
+
+    @property
+    def text(self) -> str:
+        return (
+            f"{self.count:,} ({percent(self.ratio)})"
+            if self.ratio is not None
+            else f"{self.count:,}"
+        )
 
 
 @dataclass(frozen=True)
 class CampaignResults:
-    """Counts of all its calls, what they came to, and its dials in each of the last minutes."""
+    """
+    Counts of all its calls, what they came to, its dials in each of the last minutes, and how far its leads came.
+
+    The funnel is empty while there is no lead.
+    """
 
     dials: int
     connects: int
@@ -42,6 +67,7 @@ class CampaignResults:
     pace: BarChart
     dials_lately: int
     humans_lately: int
+    funnel: list[Step]
 
     @property
     def connect_ratio(self) -> float | None:
@@ -65,10 +91,10 @@ def campaign_results(campaign: Campaign, *, zone: str, now: datetime) -> Campaig
     """
     Return what a campaign's calls came to so far, from counters; five seconds old at most.
 
-    Two queries: a row for each of its days, and its calls of the last half hour, 5,000 at most. Minutes are
-    those of the clock in `zone`.
+    Three queries: a row for each of its days, its calls of the last half hour, 5,000 at most, and how far its
+    leads came: of more than 10,000 that is a minute old at most. Minutes are those of the clock in `zone`.
     """
-    key = f"results:1:{campaign.pk}:{zone}"
+    key = f"results:2:{campaign.pk}:{zone}"
     kept: CampaignResults | None = cache.get(key)
     if kept is not None:
         return kept
@@ -95,7 +121,31 @@ def _read(campaign: Campaign, zone: str, now: datetime) -> CampaignResults:
         pace=_pace([at for at, _outcome in lately], since=since, zone=ZoneInfo(zone)),
         dials_lately=len(lately),
         humans_lately=sum(outcome == Call.OutcomeClass.HUMAN for _at, outcome in lately),
+        funnel=_funnel(campaign),
     )
+
+
+def _funnel(campaign: Campaign) -> list[Step]:
+    key = f"results:people:1:{campaign.pk}"
+    people: Figures | None = cache.get(key)
+    if people is None:
+        people = people_figures(client_id=campaign.client_id, campaign_id=campaign.pk)
+        is_long = people.loaded > LONG_LIST
+        cache.set(key, people, LONG_KEPT_SECONDS if is_long else KEPT_SECONDS)
+    if not people.loaded:
+        return []
+    steps = (
+        (_("Leads"), people.loaded),
+        (_("May be dialled"), people.eligible),
+        (_("Dialled"), people.dialled),
+        (_("Reached"), people.reached),
+        (_("Converted"), people.converted),
+    )
+    before = [None, *(count for _label, count in steps[:-1])]
+    return [
+        Step(label, count, None if last is None else ratio(count, last))
+        for (label, count), last in zip(steps, before, strict=True)
+    ]
 
 
 def _pace(dialled: Sequence[datetime], *, since: datetime, zone: ZoneInfo) -> BarChart:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from campaigns.models import Enrolment
 from convomono.lib import clock
 from reporting.models import DailyStat
 from reporting.queries import results
+from reporting.queries.reports import campaign_report
 from reporting.queries.results import campaign_results
 from telephony.models import Call
-from tests.factories.campaigns import NOW, make_ready
+from tests.factories.campaigns import NOW, enrol, make_ready
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
 COUNTS = {
@@ -102,11 +105,74 @@ def test_reads_counters_once_in_seconds(browse, vera, campaign):
             assert browser.get(url, **HTMX).status_code == 200
         return len(queries)
 
-    assert (asked(), asked()) == (4, 2)
+    assert (asked(), asked()) == (5, 2)
     for number in range(20):
         call(campaign, clock.now() - timedelta(seconds=number))
+    enrol(campaign, 20)
     cache.clear()
-    assert asked() == 4
+    assert asked() == 5
+
+
+def people(campaign):
+    """Enrol eight leads who came differently far."""
+    rows = enrol(campaign, 8)
+    far: list[dict[str, Any]] = [
+        {},
+        {},
+        {"status": "suppressed"},  # before any dial
+        {"status": "suppressed", "attempts_count": 1, "was_reached": True},  # on the call
+        {"status": "exhausted", "attempts_count": 3},
+        {"status": "done", "attempts_count": 1, "was_reached": True},
+        {"status": "done", "attempts_count": 2, "was_reached": True, "is_converted": True},
+        {"status": "queued", "attempts_count": 1, "was_reached": True},  # is called back
+    ]
+    for row, columns in zip(rows, far, strict=True):
+        Enrolment.objects.filter(pk=row.pk).update(**columns)
+
+
+def test_follows_leads_from_the_list_to_the_goal_as_the_report_counts_them(acme, campaign):
+    people(campaign)
+
+    found = read(campaign)
+
+    assert [(str(step.label), step.count, step.text) for step in found.funnel] == [
+        ("Leads", 8, "8"),
+        ("May be dialled", 7, "7 (87.5%)"),
+        ("Dialled", 5, "5 (71.4%)"),
+        ("Reached", 4, "4 (80.0%)"),
+        ("Converted", 1, "1 (25.0%)"),
+    ]
+    report = {
+        kpi.code: kpi.value for kpi in campaign_report(campaign=campaign, client=acme, now=NOW).kpis
+    }
+    assert report["contact_rate"] == 4 / 5
+
+
+def test_shows_the_funnel_and_none_before_there_is_anybody(browse, vera, campaign):
+    url = f"/app/campaigns/{campaign.pk}/results/"
+    browser = browse(vera)
+    assert "From lead to goal" not in browser.get(url, **HTMX).content.decode()
+    people(campaign)
+    cache.clear()
+
+    page = browser.get(url, **HTMX).content.decode()
+
+    assert "From lead to goal" in page
+    assert '<progress aria-label="Reached" value="4" max="8">' in " ".join(page.split())
+    assert "4 (80.0%)" in page
+
+
+def test_counts_the_leads_of_a_long_list_once_a_minute(campaign, monkeypatch):
+    monkeypatch.setattr(results, "LONG_LIST", 8)
+    people(campaign)
+    seconds = []
+    monkeypatch.setattr(cache, "set", lambda _key, _value, kept: seconds.append(kept))
+
+    read(campaign)
+    enrol(campaign, 1, start=50)
+    read(campaign)
+
+    assert seconds == [5, 5, 60, 5]  # of the leads, then of all
 
 
 def test_is_a_fragment_for_the_live_page_and_a_page_otherwise(browse, vera, charlie, campaign):
