@@ -74,6 +74,13 @@ _NOT_LISTED = frozenset(
         *("not listed", "not on list", "not registered"),
     )
 )
+# Neither yes nor no: nobody is called for it, and no consent is taken back.
+_UNCLEAR = frozenset(
+    (
+        *("?", "-", "--", "–", "na", "n/a", "none", "null", "nil", "nan", "unknown", "not known"),
+        *("unclear", "pending", "not asked", "maybe"),
+    )
+)
 _DAY_FORMATS = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d")
 _SLASHED = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d{2})\b")
 _MONTH_FIRST = frozenset({"US", "CA", "PH"})
@@ -135,6 +142,12 @@ def _slashed(found: re.Match[str], *, is_month_first: bool) -> date | None:
 def is_yes(said: str) -> bool:
     """Tell whether a cell says yes."""
     return said.strip().casefold() in _YES
+
+
+def is_no(said: str) -> bool:
+    """Tell whether a cell about consent says no: what is neither a yes nor plainly not known."""
+    text = said.strip().casefold()
+    return bool(text) and text not in _YES and text not in _UNCLEAR
 
 
 def is_listed(said: str) -> bool:

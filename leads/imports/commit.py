@@ -19,7 +19,7 @@ from leads.imports.judge import ConsentDays, judge, whole_leads
 from leads.imports.store import LeadMoved, writing_of
 from leads.imports.targets import EnrolRow
 from leads.imports.verdict_file import StoredRow, VerdictFile, written
-from leads.imports.verdicts import KEPT, Verdict
+from leads.imports.verdicts import CONSENT_REVOKED, KEPT, Verdict
 from leads.imports.wording import sums_sentence
 from leads.imports.work import ImportFailed, Rate, fail, merged, opened
 from leads.models import Lead, LeadImport, LeadImportRow
@@ -86,7 +86,8 @@ def _rows_a_person(work: Work, expected: dict[str, int]) -> int:
     options = work.plan.options
     states_consent = bool(options["consent_kind"] or options.get("consent_by_row"))
     has_known = bool(expected.get(Verdict.UPDATE))
-    return 1 + states_consent + (work.target is not None) + has_known
+    takes_back = bool(expected.get(CONSENT_REVOKED))  # lead, its consent, what was before
+    return 1 + states_consent + (work.target is not None) + max(has_known, 2 * takes_back)
 
 
 def _chunks(

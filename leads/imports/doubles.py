@@ -32,10 +32,13 @@ def take_in_refusals(work: Work, ledger: VerdictFile, rows: Sequence[ReadRow]) -
     """Let a no that any row of the file says of a number hold for its other rows as well."""
     if work.reader.given_place is None:
         return
-    refusing = ledger.refusing([row.value for row in rows if not row.verdict])
+    phones = [row.value for row in rows if not row.verdict]
+    refusing, noes = ledger.refusing(phones), ledger.noes(phones)
     for row in rows:
-        if row.value in refusing:
-            row.said["consent_given"] = "no"
+        if row.value in noes:
+            row.no_in, row.said["consent_given"] = noes[row.value]
+        elif row.value in refusing:
+            row.said["consent_given"] = "?"
 
 
 def refuse_double(row: ReadRow, kept: int) -> None:

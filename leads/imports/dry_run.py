@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from leads.imports.cells import is_no
 from leads.imports.doubles import refuse_doubles, take_in_refusals
 from leads.imports.judge import ConsentDays, judge, known_leads
 from leads.imports.verdict_file import Progress, StoredRow, VerdictFile, written
@@ -131,7 +132,10 @@ def _note_numbers(
         ledger.keep_last(
             (row.value, row.number, judges.is_good(row)) for row in rows if not row.verdict
         )
-    ledger.refuse(row.value for row in rows if row.value and says_no(row.cells))
+    noes = [row for row in rows if row.value and says_no(row.cells)]
+    ledger.refuse(row.value for row in noes)
+    told = [(row.value, row.number, work.reader.consent_said(row.cells)) for row in noes]
+    ledger.note_noes(one for one in told if is_no(one[2]))
 
 
 def _judged(

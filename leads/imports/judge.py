@@ -15,6 +15,7 @@ from convomono.lib.phone import display_number
 from leads.imports.cells import day_of, is_listed
 from leads.imports.verdicts import (
     ACTIVE_ELSEWHERE,
+    CONSENT_REVOKED,
     OLD_CONSENT,
     OLD_SCRUB,
     TZ_UNCERTAIN,
@@ -102,6 +103,10 @@ def judge(
         lead = known.get(number)
         if listed := suppressed and listed_among((number, *others[number]), suppressed):
             row.refuse(Verdict(f"suppressed_{listed.level}"), reason=_why_listed(listed, number))
+        elif lead is not None and judges.takes_back(row, lead):
+            row.refuse(Verdict.NO_CONSENT, reason=_("The file says no: the consent is taken back."))
+            row.warnings += (CONSENT_REVOKED,)
+            warnings.append(CONSENT_REVOKED)
         elif row.said and is_listed(row.said.get("registry_listed", "")):
             row.refuse(Verdict.SUPPRESSED_REGISTRY, reason=judges.registry_reason(row))
         elif lead is not None and lead.pk in enrolled:
@@ -178,6 +183,16 @@ class ConsentDays:
             row.refuse(Verdict.UPDATE)
         else:
             row.verdict = Verdict.NEW
+
+    def takes_back(self, row: ReadRow, lead: Known | Lead) -> bool:
+        """
+        Tell whether a row takes back what a known lead agreed to before.
+
+        It does whatever else is to become of the row: somebody who is in the campaign already, or is to
+        be left alone, would be called for the older yes.
+        """
+        is_given = lead.consent_status == Lead.ConsentStatus.GIVEN
+        return is_given and row.takes_back and lead.lead_import_id != self.import_id
 
     def is_good(self, row: ReadRow) -> bool:
         """Tell whether the file says of a row all that the script and the consent need."""

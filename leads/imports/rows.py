@@ -14,6 +14,7 @@ from convomono.lib.phone import NumberRefused, read_number
 from leads.imports.cells import (
     country_of,
     day_of,
+    is_no,
     is_yes,
     plain_cell,
     split_tags,
@@ -69,7 +70,7 @@ class ReadRow:
 
     `value` is E.164 without its +, `others` further numbers in the file's order, `place` the state
     or else the country, `said` what the columns of consent, registry and tags hold. `missing` names the
-    first variable that nothing fills; `unfit` says why, if something does that can't be said.
+    first variable that nothing fills; `no_in` is the row that says no of the number, 0 if it is this one; `unfit` says why, if something does that can't be said.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class ReadRow:
         "lead",
         "line",
         "missing",
+        "no_in",
         "number",
         "others",
         "place",
@@ -99,7 +101,7 @@ class ReadRow:
     def __init__(self, number: int, cells: list[str]) -> None:
         self.number, self.cells = number, cells
         self.verdict = self.column = self.reason = self.missing = self.unfit = self.place = ""
-        self.value = 0
+        self.value = self.no_in = 0
         self.fields: dict[str, str] = {}
         self.variables: dict[str, str] = {}
         self.others: list[str] = []
@@ -122,6 +124,11 @@ class ReadRow:
         """Whether the file says of this person that they didn't agree: all that isn't a yes."""
         given = self.said.get("consent_given", "")
         return bool(given) and not is_yes(given)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether the file says no of this person, so that they may not be called for an earlier yes either."""
+        return is_no(self.said.get("consent_given", ""))
 
     def consent_day(self) -> date | None:
         """Return when this person agreed, as the file's columns say; None if they don't."""
@@ -176,11 +183,15 @@ class RowReader:
 
     def says_no(self, cells: list[str] | BrokenRow) -> bool:
         """Tell whether the cells of a row say that the person didn't agree, without reading the rest of it."""
+        said = self.consent_said(cells)
+        return bool(said) and not is_yes(said)
+
+    def consent_said(self, cells: list[str] | BrokenRow) -> str:
+        """Return what the cells of a row say of whether the person agreed, as it stands there."""
         place = self.given_place
         if place is None or isinstance(cells, BrokenRow) or place >= len(cells):
-            return False
-        said = plain_cell(cells[place]) if cells[place] else ""
-        return bool(said) and not is_yes(said)
+            return ""
+        return plain_cell(cells[place]) if cells[place] else ""
 
     def _is_unreadable(self, row: ReadRow) -> bool:
         cells = row.cells

@@ -9,18 +9,20 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from convomono.lib.bulk import insert_rows, new_row, update_rows
+from django.utils.translation import gettext as _
+
+from convomono.lib.bulk import insert_rows, new_row, update_each, update_rows
 from convomono.lib.ids import uuid7
 from leads.doors import campaigns
 from leads.imports.places import place_of
 from leads.imports.rows import ReadRow, tags_of
-from leads.imports.verdicts import Verdict
+from leads.imports.verdicts import CONSENT_REVOKED, Verdict
 from leads.models import Consent, Lead, LeadImportChange
 from leads.services.marks import know_marks
 from leads.services.scoring import weighing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from leads.imports.judge import ConsentDays
     from leads.imports.work import Work
@@ -51,6 +53,9 @@ class Writing:
     changed: list[Lead] = field(default_factory=list)
     changes: list[LeadImportChange] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
+    revoked: list[uuid.UUID] = field(default_factory=list)  # known leads the file says no of
+    # Their consents, as `update_each` takes them: marked with the row that takes them back.
+    marked: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     agreed: list[Lead] = field(default_factory=list)  # known leads whose consent this is
     scored: dict[int, list[uuid.UUID]] = field(default_factory=dict)  # known leads by new score
 
@@ -75,6 +80,13 @@ class Writing:
             Lead.objects.filter(
                 pk__in=[lead.pk for lead in self.agreed], consent_status=Lead.ConsentStatus.NONE
             ).update(consent_status=Lead.ConsentStatus.GIVEN)
+        if self.revoked:
+            # All of them are among the changed: a consent since then has moved its lead.
+            given = Lead.objects.filter(pk__in=self.revoked)
+            given.filter(consent_status=Lead.ConsentStatus.GIVEN).update(
+                consent_status=Lead.ConsentStatus.REVOKED
+            )
+            update_each(Consent, self.marked)
         insert_rows(self.consents)
         insert_rows(self.changes)
 
@@ -82,6 +94,7 @@ class Writing:
 def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: datetime) -> Writing:
     """Return what these kept rows write; each row gets its lead."""
     made, weighing = Writing(), weighing_of(work.lead_import.client_id)
+    revoking = {row.lead.pk: row for row in rows if row.lead and CONSENT_REVOKED in row.warnings}
     for row in rows:
         agreed_at = _agreed_at(work, row, days) if row.verdict != Verdict.NO_CONSENT else None
         if row.lead is None:
@@ -93,7 +106,39 @@ def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: d
             _weigh(row.lead, made, weighing, is_agreed=agreed_at is not None)
         if agreed_at is not None:
             made.consents.append(_consent(work, row, agreed_at, now=now))
+    if revoking:
+        made.revoked, made.marked = list(revoking), _marked(work, revoking, now)
     return made
+
+
+def _marked(
+    work: Work, revoking: Mapping[uuid.UUID, ReadRow], now: datetime
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the consents that these rows take back, each with what it is marked with: when, by whom, how."""
+    rows = Consent.objects.filter(
+        client_id=work.lead_import.client_id, lead_id__in=list(revoking), revoked_at=None
+    )
+    return [
+        (
+            {"id": key},
+            {
+                "revoked_at": now,
+                "revoked_by_email": work.lead_import.created_by_email,
+                "revoked_how": _how_revoked(work, revoking[lead_id]),
+            },
+        )
+        for key, lead_id in rows.values_list("pk", "lead_id")
+    ]
+
+
+def _how_revoked(work: Work, row: ReadRow) -> str:
+    """Return where the no stands: the file, its row, what the cell says."""
+    return _("Import of %(file)s, row %(row)d: %(column)s is “%(said)s”") % {
+        "file": work.lead_import.file_name[:100],
+        "row": row.no_in or row.number,
+        "column": work.plan.found["header"][work.reader.given_place or 0][:30],
+        "said": row.said["consent_given"][:20],
+    }
 
 
 def _agreed_at(work: Work, row: ReadRow, days: ConsentDays) -> datetime | None:
@@ -144,7 +189,9 @@ def _change(work: Work, row: ReadRow, made: Writing, *, is_agreed: bool, now: da
     lead = row.lead
     assert lead is not None  # the caller's choice
     before = {name: getattr(lead, name) for name in CHANGEABLE}
-    _fill(work, row, lead)
+    is_revoked = CONSENT_REVOKED in row.warnings
+    if work.plan.options["existing"] != "skip":
+        _fill(work, row, lead)
     lead.note_texts()
     replaced: dict[str, Any] = {
         name: value for name, value in before.items() if value != getattr(lead, name)
@@ -153,9 +200,13 @@ def _change(work: Work, row: ReadRow, made: Writing, *, is_agreed: bool, now: da
         replaced["consent_status"] = lead.consent_status
     if is_agreed:
         made.agreed.append(lead)
-    if not replaced and not is_agreed and work.target is None:
+    if is_revoked:
+        lead.consent_status = (
+            Lead.ConsentStatus.REVOKED
+        )  # the block writes it; the score goes by it
+    if not (replaced or is_agreed or is_revoked) and work.target is None:
         return
-    if replaced:
+    if replaced or is_revoked:
         lead.was_updated_at = lead.updated_at  # type: ignore[attr-defined]  # for update_rows
         lead.updated_at = now
         made.changed.append(lead)

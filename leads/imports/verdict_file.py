@@ -28,6 +28,8 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY, rows INTEGER, facts TEXT);
     CREATE TABLE IF NOT EXISTS kept (phone INTEGER PRIMARY KEY, number INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS refusing (phone INTEGER PRIMARY KEY);
+    CREATE TABLE IF NOT EXISTS said_no (phone INTEGER PRIMARY KEY, number INTEGER NOT NULL,
+        said TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS part (kept INTEGER, number INTEGER, cells TEXT,
         PRIMARY KEY (kept, number)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS verdict (number INTEGER PRIMARY KEY, verdict TEXT NOT NULL,
@@ -127,6 +129,20 @@ class VerdictFile:
         )
         return {phone for (phone,) in found}
 
+    def note_noes(self, noes: Iterable[tuple[int, int, str]]) -> None:
+        """Note numbers of which a row plainly says no: the number, the first such row, its cell."""
+        self.connection.executemany("INSERT OR IGNORE INTO said_no VALUES (?, ?, ?)", noes)
+
+    def noes(self, phones: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """Return of those of a chunk's numbers of which some row plainly says no that row and its cell."""
+        if not self._has("said_no"):
+            return {}
+        found = self.connection.execute(
+            f"SELECT phone, number, said FROM said_no WHERE phone IN ({_marks(phones)})",  # noqa: S608  # nosec B608 # only marks
+            phones,
+        )
+        return {phone: (number, said) for phone, number, said in found}
+
     def _has(self, table: str) -> bool:
         """Tell whether the file has a table: one that is only read may be older than it."""
         asked = "SELECT 1 FROM sqlite_master WHERE name = ?"
@@ -168,6 +184,7 @@ class VerdictFile:
         db.execute("DELETE FROM part WHERE kept = ?", (kept,))
         db.execute("DELETE FROM kept WHERE phone = ?", (phone,))
         db.execute("DELETE FROM refusing WHERE phone = ?", (phone,))
+        db.execute("DELETE FROM said_no WHERE phone = ?", (phone,))
         for table in ("verdict", "warned"):
             stored = db.execute(f"SELECT number, cells FROM {table}")  # noqa: S608  # nosec B608 # ours
             rows = ((number, orjson.loads(text)) for number, text in stored)

@@ -7,12 +7,18 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from campaigns.queries.number_check import check_number
+from campaigns.services.enrolment import enrol_lead
+from convomono.lib.phone import parse_number
 from leads.imports import dry_run
 from leads.imports.screens import rows_with_verdict
+from leads.imports.targets import EnrolRow
 from leads.imports.verdict_file import read
 from leads.models import Consent, Lead
 from tests.factories.accounts import NOW
-from tests.factories.leads import CONSENT, LeadFactory
+from tests.factories.campaigns import make_draft
+from tests.factories.leads import CONSENT, ConsentFactory, LeadFactory
+from tests.leads.test_import_undo import undo
 
 
 @pytest.mark.parametrize("said", ["No", "no", "0", "FALSE", "declined", "opted out", "n/a", "?"])
@@ -49,9 +55,107 @@ def test_calls_no_known_lead_of_whom_the_file_says_no(imported, acme, target):
         "name,phone,opt in\nAda,2125550101,no\n", campaign_id=target.campaign_id, existing="fill"
     )
 
-    assert done.counts == {"no_consent": 1}
+    assert done.counts == {"no_consent": 1, "consent_revoked": 1}
     assert not target.enrolled
     assert not Consent.objects.exists()
+
+
+@pytest.fixture
+def agreed(acme):
+    """A lead that agreed before, by a form."""
+    lead = LeadFactory.create(
+        client=acme,
+        phone_number="+12125550101",
+        consent_status="given",
+        company="Old",
+        time_zone="America/New_York",
+    )
+    ConsentFactory.create(lead=lead)
+    return lead
+
+
+def status_of(lead):
+    return Lead.objects.get(pk=lead.pk).consent_status
+
+
+@pytest.mark.parametrize("existing", ["fill", "overwrite", "skip"])
+@pytest.mark.parametrize("in_campaign", [False, True])
+def test_takes_a_no_for_a_consent_taken_back_with_its_row_for_proof(
+    imported, agreed, target, browse, mia, existing, in_campaign
+):
+    if in_campaign:
+        row = EnrolRow(lead_id=agreed.pk, phone_number=agreed.phone_number, zones=[])
+        target.enrolled = {agreed.phone_number: row}
+    content = "name,phone,company,Opt In\nBob,2125550102,,yes\nAda,2125550101,New,No\n"
+
+    done = imported(content, campaign_id=target.campaign_id, existing=existing)
+
+    assert done.counts == {"new": 1, "no_consent": 1, "consent_revoked": 1}
+    assert status_of(agreed) == "revoked"
+    consent = Consent.objects.get(lead=agreed)
+    assert consent.revoked_at == Lead.objects.get(pk=agreed.pk).updated_at
+    assert consent.revoked_how == f"Import of {done.file_name}, row 3: Opt In is “No”"
+    assert consent.revoked_by_email == done.created_by_email
+    expected = {"fill": "Old", "overwrite": "New", "skip": "Old"}[existing]
+    assert Lead.objects.get(pk=agreed.pk).company == expected
+    receipt = browse(mia).get(reverse("leads:import-detail", args=[done.pk])).text
+    assert "1 · Agreed before, and this file says no: the consent is taken back" in receipt
+
+
+def test_calls_nobody_for_an_older_consent_after_a_no(imported, agreed, acme):
+    campaign = make_draft(acme)
+    enrol_lead(campaign=campaign, lead=agreed, dynamic_vars={}, now=NOW)
+
+    def verdicts():
+        number, now = parse_number(agreed.phone_number), NOW + timedelta(hours=1)
+        answers = check_number(client=acme, number=number, is_sandbox=True, now=now).answers
+        return [one.verdict for one in answers]
+
+    assert verdicts() == ["allow"]
+    imported("name,phone,opt in\nAda,2125550101,no\n", consent=None)
+    imported("name,phone\nAda,2125550101\n")  # a statement for all brings nothing back
+
+    assert status_of(agreed) == "revoked"
+    assert verdicts() == ["deny"]
+
+
+@pytest.mark.parametrize("said", ["", "?", "n/a", "unknown"])
+def test_takes_nothing_back_where_the_file_does_not_say_no(imported, agreed, said):
+    imported(f"name,phone,opt in\nAda,2125550101,{said}\n", consent=None)
+
+    assert status_of(agreed) == "given"
+    assert Consent.objects.get().revoked_at is None
+
+
+def test_takes_nothing_back_for_an_unclear_row_beside_a_yes(imported, agreed):
+    done = imported("name,phone,opt in\nAda,2125550101,yes\nAda,2125550101,?\n")
+
+    assert done.counts == {"no_consent": 1, "dup_file": 1}  # not called for it either
+    assert status_of(agreed) == "given"
+
+
+def test_names_the_row_of_a_number_whose_other_row_says_no(imported, agreed):
+    done = imported("name,phone,opt in\nAda,2125550101,yes\nAda,(212) 555-0101,no\n")
+
+    said = f"Import of {done.file_name}, row 3: opt in is “no”"
+    assert Consent.objects.get(lead=agreed).revoked_how == said
+    assert done.counts == {"no_consent": 1, "dup_file": 1, "consent_revoked": 1}
+
+
+def test_changes_nothing_before_the_commit_and_gives_nothing_back_with_an_undo(
+    imported, agreed, alice
+):
+    done = imported("name,phone,opt in\nAda,2125550101,no\n", commit=False)
+    assert done.counts == {"no_consent": 1, "consent_revoked": 1}
+    assert status_of(agreed) == "given"
+
+    undo(
+        imported("name,phone,company,opt in\nAda,2125550101,New,no\n", existing="overwrite"), alice
+    )
+
+    lead = Lead.objects.get(pk=agreed.pk)
+    assert (lead.consent_status, lead.company) == ("revoked", "Old")
+    assert Consent.objects.get(lead=agreed).revoked_at
 
 
 def test_records_what_a_row_says_in_place_of_the_statement_for_all(imported):
@@ -124,7 +228,7 @@ def test_lets_a_no_of_one_row_hold_for_every_row_of_the_number(
         consent_by_row=by_row,
     )
 
-    assert done.counts == {"no_consent": 3, "dup_file": 3, "new": 1}
+    assert done.counts == {"no_consent": 3, "dup_file": 3, "new": 1, "consent_revoked": 1}
     assert set(target.enrolled) == {"+12125550104"}
     assert sum(done.zones.values()) == 1
     assert Consent.objects.get().lead.phone_number == "+12125550104"

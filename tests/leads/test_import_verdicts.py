@@ -101,8 +101,10 @@ def test_says_why_and_what_to_do_of_every_verdict():
 @pytest.mark.parametrize("warning", list(WARNINGS))
 def test_counts_every_warning_beside_the_verdict(imported, acme, target, warning):
     lead = LeadFactory.create(client=acme, phone_number="+12125550101")
+    LeadFactory.create(client=acme, phone_number="+12125550103", consent_status="given")
     target.elsewhere = {lead.pk: "Winter"}
     content = {
+        "consent_revoked": "name,phone,opt in\nAda,2125550103,no\nBob,2125550102,yes\n",
         "tz_uncertain": "name,phone\nAda,850 555 0101\n",
         "tz_unread": "name,phone,time zone\nAda,2125550102,Narnia\n",
         "active_elsewhere": "name,phone\nAda,2125550101\n",
