@@ -7,7 +7,7 @@ written: each update repeats what must hold, and a guard that matches no row und
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 
@@ -19,7 +19,7 @@ from billing.hours import count_use
 from billing.models import CreditLot, Reservation, Transaction, Wallet
 from billing.notices import warn_when_low
 from billing.rules import crossed_percent
-from convomono.lib.bulk import insert_row, insert_rows
+from convomono.lib.bulk import insert_row, insert_rows, update_row
 from convomono.lib.db import IntegrityError, in_transaction, run_atomic
 
 if TYPE_CHECKING:
@@ -272,14 +272,14 @@ def move_reservation(
 
     :raises Overtaken: if one would be, or the reservation has ended where it must be open
     """
-    mine = Reservation.objects.filter(pk=reservation_id)
+    same: dict[str, Any] = {"id": reservation_id}
     if only_open:
-        mine = mine.filter(status=Reservation.Status.OPEN)
-    guards = {f"{name}_seconds__gte": -delta for name, delta in deltas.items() if delta < 0}
-    changes = {f"{name}_seconds": F(f"{name}_seconds") + delta for name, delta in deltas.items()}
+        same["status"] = Reservation.Status.OPEN
+    least = {f"{name}_seconds": -delta for name, delta in deltas.items() if delta < 0}
+    sums = {f"{name}_seconds": delta for name, delta in deltas.items()}
     if charged_micros:
-        changes["charged_micros"] = F("charged_micros") + charged_micros
-    if not mine.filter(**guards).update(**changes):
+        sums["charged_micros"] = charged_micros
+    if not update_row(Reservation, same, {}, add=sums, least=least):
         raise Overtaken
 
 

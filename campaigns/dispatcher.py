@@ -55,6 +55,10 @@ UPKEEP_EVERY = timedelta(seconds=0.5)
 EXPLAINED_AT_ONCE = 20
 # Which launches run, and their clients' numbers; arming a call checks its launch again.
 LAUNCHES_LAST = timedelta(seconds=0.2)
+_NOT_SENT: dict[type[Exception], str] = {
+    Forbidden: "It was stopped before it was sent.",
+    HoldResolved: "Its seconds were given back.",
+}
 
 
 class Dispatcher:
@@ -220,35 +224,40 @@ class Dispatcher:
         )
         if number is None:
             return False
-        claim = self._claim()
         try:
             attempt = prepare_attempt(
-                candidate=candidate, decision=decision, from_number=number, claim=claim, now=now
+                candidate=candidate,
+                decision=decision,
+                from_number=number,
+                claim=self._claim(),
+                now=now,
+                is_sent=kept is None,
             )
+            if kept is not None:
+                arm(attempt=attempt, now=now)
         except Overtaken:
             return False  # read afresh in the next step
-        except HoldResolved:
-            if kept is not None:
-                stand_down(attempt=kept, reason="Its seconds were given back.", now=now)
-            return True
-        except ReservationEmpty:
-            self._due.forget(launch.pk)
-            return False
+        except (Forbidden, HoldResolved, ReservationEmpty) as refused:
+            return self._not_sent(launch, kept, refused, now)
         self._rota.served(launch)
-        return self._send(attempt, own=own, now=now)
-
-    def _send(self, attempt: Attempt, *, own: OwnCalls, now: datetime) -> bool:
-        try:
-            arm(attempt=attempt, now=now)
-        except Forbidden:
-            stand_down(attempt=attempt, reason="It was stopped before it was sent.", now=now)
-            self._launches_read_at = None
-            self._due.forget(attempt.batch_call_id)
-            return False
-        except Overtaken:
-            return False
         self._start(attempt, own)
         return True
+
+    def _not_sent(
+        self, launch: BatchCall, kept: Attempt | None, refused: Exception, now: datetime
+    ) -> bool:
+        """Let go of an attempt that was kept, and read afresh what has changed; True if others may be called."""
+        if isinstance(refused, ReservationEmpty):
+            self._due.forget(launch.pk)
+            return False
+        if kept is not None:
+            reason = _NOT_SENT[type(refused)]
+            stand_down(attempt=kept, reason=reason, now=now)
+        if isinstance(refused, HoldResolved):
+            return True
+        self._launches_read_at = None
+        self._due.forget(launch.pk)
+        return False
 
     def _start(self, attempt: Attempt, own: OwnCalls) -> None:
         self._capacity.started()

@@ -16,6 +16,7 @@ from billing.services import close_reservation
 from campaigns import rules
 from campaigns.models import BatchCall, Enrolment
 from convomono.lib import live
+from convomono.lib.bulk import update_row
 from convomono.lib.db import compare_and_set, in_transaction, run_atomic
 
 if TYPE_CHECKING:
@@ -75,13 +76,14 @@ def move_enrolment(
     now: datetime,
     guards: dict[str, Any] | None = None,
     batch_call_id: UUID | None = None,
+    counted: int = 0,
     **columns: Any,
 ) -> bool:
     """
     Move an enrolment by compare-and-set, its launch's counters with it, in one atomic block.
 
     `columns` are written with it and `guards` are further values the row must still have. The lease
-    ends unless `columns` sets one; an end sets `completed_at`. Who knows the launch says so: with a
+    ends unless `columns` sets one; an end sets `completed_at`. `counted` is added to its attempts. Who knows the launch says so: with a
     single status to come from, nothing needs to be read then. False: it was in none of
     `from_statuses` (any more), and nothing was written.
 
@@ -93,7 +95,7 @@ def move_enrolment(
     written = {**moved_columns(to_status, now), **columns}
 
     def block() -> bool:
-        same = {"pk": enrolment_id, **(guards or {})}
+        same = {"id": enrolment_id, **(guards or {})}
         row = (wanted[0], batch_call_id)
         if batch_call_id is None or len(wanted) > 1:
             found = Enrolment.objects.filter(**same, status__in=wanted)
@@ -103,10 +105,12 @@ def move_enrolment(
             row = read
         # Compare-and-set on what was read: another process may have moved it since.
         same |= {"status": row[0], "batch_call_id": row[1]}
-        moved = Enrolment.objects.filter(**same).update(status=to_status, **written)
+        moved = update_row(
+            Enrolment, same, {"status": to_status, **written}, add={"attempts_count": counted}
+        )
         if moved and row[1]:
             _count(row[1], before=row[0], after=to_status, number=1)
-        return bool(moved)
+        return moved
 
     # Inside a caller's block errors leave the outermost one, so a savepoint would serve nobody.
     return block() if in_transaction() else run_atomic(block)
@@ -203,10 +207,8 @@ def count_moves(batch_call: BatchCall, moves: Iterable[tuple[str, str]]) -> bool
 def _count(batch_call_id: UUID, *, before: str, after: str, number: int) -> None:
     if before == after:
         return
-    less, more = f"{before}_count", f"{after}_count"
-    BatchCall.objects.filter(pk=batch_call_id).update(
-        **{less: F(less) - number, more: F(more) + number}
-    )
+    moves = {f"{before}_count": -number, f"{after}_count": number}
+    update_row(BatchCall, {"id": batch_call_id}, {}, add=moves)
     live.changed(batch_call_id=batch_call_id)
 
 

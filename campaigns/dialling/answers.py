@@ -19,6 +19,7 @@ from campaigns.dialling.placing import placed_attempt, return_to_line
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, BatchCall, Campaign, Enrolment
 from campaigns.services.steering import pause_by_system, pause_campaign_by_system
+from convomono.lib.bulk import update_row
 from convomono.lib.db import IntegrityError, run_atomic
 from leads.models import Lead, LeadStatusChange, Suppression
 from leads.services import record_summary, suppress
@@ -128,16 +129,20 @@ def note_placed(*, attempt: Attempt, provider_call_id: str, call_id: UUID, now: 
 
     Also one that was given up as never placed: somebody is on the phone after all, and isn't in line.
     """
-    given_up = Q(status=Attempt.Status.NOT_PLACED, outcome_class="")
-    waits = Q(status__in=(Attempt.Status.DIALLING, Attempt.Status.UNKNOWN))
-    placed = Attempt.objects.filter(given_up | waits, pk=attempt.pk).update(
-        status=Attempt.Status.PLACED,
-        placed_at=now,
-        ended_at=None,
-        error="",
-        provider_call_id=provider_call_id,
-        call_id=call_id,
-    )
+    columns: dict[str, Any] = {
+        "status": Attempt.Status.PLACED,
+        "placed_at": now,
+        "ended_at": None,
+        "error": "",
+        "provider_call_id": provider_call_id,
+        "call_id": call_id,
+    }
+    # Nearly always it waits for this very answer.
+    waits = {"id": attempt.pk, "status": Attempt.Status.DIALLING}
+    placed = update_row(Attempt, waits, columns) or Attempt.objects.filter(
+        Q(status=Attempt.Status.NOT_PLACED, outcome_class="") | Q(status=Attempt.Status.UNKNOWN),
+        pk=attempt.pk,
+    ).update(**columns)
     if placed:
         for before in (Status.DIALLING, Status.QUEUED):
             if move_enrolment(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from campaigns.models import DialGate
+from convomono.lib.bulk import update_row
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,10 +49,10 @@ def pass_gates(*, client_id: UUID, now: datetime) -> None:
     :raises IntegrityError: if another process made the gate at this very moment
     """
     owners = {gate_key(one): one for one in (None, client_id)}
-    gates = DialGate.objects.filter(key__in=list(owners))
-    if gates.filter(is_open=True).update(last_dialled_at=now) == len(owners):
+    passed = {"last_dialled_at": now}
+    if all(update_row(DialGate, {"key": key, "is_open": True}, passed) for key in owners):
         return
-    known = dict(gates.values_list("key", "is_open"))
+    known = dict(DialGate.objects.filter(key__in=list(owners)).values_list("key", "is_open"))
     if not all(known.values()):
         raise GateClosed
     for key, owner in owners.items():

@@ -16,7 +16,7 @@ from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.experimenting import version_for
 from campaigns.settings_schema import max_call_seconds, with_defaults
 from campaigns.variables import said_values
-from convomono.lib.bulk import insert_row
+from convomono.lib.bulk import insert_row, update_row
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
 from leads.models import Lead
@@ -58,12 +58,15 @@ def prepare_attempt(
     claim: Claim,
     now: datetime,
     handover_id: UUID | None = None,
+    is_sent: bool = False,
 ) -> Attempt:
     """
     Take the lead, write the attempt and set its seconds aside, in one block; nothing is sent yet.
 
     A kept attempt is taken up again under its own key. With a `handover_id` it goes with that list.
+    A new one that `is_sent` at once is armed in the same block, as `arm` does: the network is next.
 
+    :raises Forbidden: if it is to be sent and may not be; nothing was written
     :raises Overtaken: if the lead or the person was taken meanwhile
     :raises HoldResolved: if a kept attempt's seconds were given back
     :raises ReservationEmpty: if too few seconds are free
@@ -86,11 +89,16 @@ def prepare_attempt(
         if kept is None:
             attempt.held_seconds = held.seconds
             attempt.request = _request(candidate, attempt, held_seconds=held.seconds)
+            if is_sent:
+                _let_go(attempt, now)
+                attempt.sends_count, attempt.sent_at = 1, now
             insert_row(attempt)
             touch_number(phone_number=from_number, now=now)
 
     try:
         run_atomic(block)
+    except GateClosed:
+        raise Forbidden from None
     except (IntegrityError, LedgerOvertaken):
         # Another process has this number of attempt, or the person's first turn; or our own commit
         # took effect although its outcome was lost, and this lead is ours.
@@ -113,12 +121,7 @@ def arm(*, attempt: Attempt, now: datetime) -> None:
     sends = attempt.sends_count
 
     def block() -> None:
-        running = BatchCall.objects.filter(
-            pk=attempt.batch_call_id, status=BatchCall.Status.RUNNING
-        ).update(last_dialled_at=now)
-        if not running or not _is_allowed(attempt):
-            raise Forbidden
-        pass_gates(client_id=attempt.client_id, now=now)
+        _let_go(attempt, now)
         # Two dispatchers may hold one attempt for a moment, the slower one after its claim ran out:
         # the count lets one of them send.
         counted = Attempt.objects.filter(
@@ -134,6 +137,19 @@ def arm(*, attempt: Attempt, now: datetime) -> None:
     except IntegrityError:  # the first dial of two processes made one gate
         raise Overtaken from None
     attempt.sends_count, attempt.sent_at = sends + 1, now
+
+
+def _let_go(attempt: Attempt, now: datetime) -> None:
+    """
+    Look a last time whether the call may leave, inside the transaction that counts it as sent.
+
+    :raises Forbidden: if its launch doesn't run, its client isn't active or the person not to be called
+    :raises GateClosed: if dialling was stopped
+    """
+    launch = {"id": attempt.batch_call_id, "status": BatchCall.Status.RUNNING}
+    if not update_row(BatchCall, launch, {"last_dialled_at": now}) or not _is_allowed(attempt):
+        raise Forbidden
+    pass_gates(client_id=attempt.client_id, now=now)
 
 
 def rearm(*, attempt: Attempt, claim: Claim, now: datetime) -> None:
@@ -224,12 +240,12 @@ def placed_attempt(attempt: Attempt) -> PlacedAttempt:
 def _is_allowed(attempt: Attempt) -> bool:
     """Look at what forbids a call from one moment to the next."""
     levels = {"client_id": attempt.client_id, "campaign_id": attempt.campaign_id}
-    agrees = Lead.objects.filter(
+    agreeing = Lead.objects.filter(
         pk=attempt.lead_id,
         consent_status=Lead.ConsentStatus.GIVEN,
         client__status=Client.Status.ACTIVE,
     )
-    others = agrees.values_list("other_numbers", flat=True).first()
+    others = next(iter(agreeing.values_list("other_numbers", flat=True)[:1]), None)
     return others is not None and not suppressed_numbers(
         **levels, phone_numbers=[attempt.phone_number, *others]
     )
@@ -302,10 +318,8 @@ def take_turn(candidate: Candidate, *, attempt_id: UUID, now: datetime) -> None:
     if candidate.pace_of is None:
         insert_row(PersonPace(phone_number=number, attempt_id=attempt_id, changed_at=now))
         return
-    swapped = PersonPace.objects.filter(phone_number=number, attempt_id=candidate.pace_of).update(
-        attempt_id=attempt_id, changed_at=now
-    )
-    if not swapped:
+    before = {"phone_number": number, "attempt_id": candidate.pace_of}
+    if not update_row(PersonPace, before, {"attempt_id": attempt_id, "changed_at": now}):
         raise Overtaken
 
 

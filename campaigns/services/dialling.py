@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F
-
 from campaigns import rules
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling import recovery, waiting
@@ -24,6 +22,7 @@ from campaigns.services.automating import note_outcome
 from campaigns.services.follow_ups import follow_by_rules
 from campaigns.services.next_steps import keep_callback, step_after
 from campaigns.services.opt_outs import suppress_called
+from convomono.lib.bulk import update_row
 from convomono.lib.redis import ring
 from leads.models import Lead
 from leads.services import change_conversion, record_summary
@@ -223,7 +222,7 @@ def _move_lead(
         columns |= step_columns(step, change, outcome)
     elif outcome.suppresses and rules.may_move(enrolment.status, Status.SUPPRESSED):
         target = Status.SUPPRESSED
-    _write(enrolment, target, {**columns, "attempts_count": F("attempts_count") + counted}, now)
+    _write(enrolment, target, columns, counted, now)
     columns |= {"status": target, "attempts_count": enrolment.attempts_count + counted}
     for name, value in columns.items():
         setattr(enrolment, name, value)
@@ -243,9 +242,12 @@ def step_columns(step: rules.NextStep, change: CallChange, outcome: Outcome) -> 
     return columns
 
 
-def _write(enrolment: Enrolment, target: str, columns: dict[str, Any], now: datetime) -> None:
+def _write(
+    enrolment: Enrolment, target: str, columns: dict[str, Any], counted: int, now: datetime
+) -> None:
     if target == enrolment.status:
-        written = Enrolment.objects.filter(pk=enrolment.pk, status=target).update(**columns)
+        same = {"id": enrolment.pk, "status": target}
+        written = update_row(Enrolment, same, columns, add={"attempts_count": counted})
     else:
         written = move_enrolment(
             enrolment_id=enrolment.pk,
@@ -253,6 +255,7 @@ def _write(enrolment: Enrolment, target: str, columns: dict[str, Any], now: date
             to_status=target,
             now=now,
             batch_call_id=enrolment.batch_call_id,
+            counted=counted,
             **columns,
         )
     if not written:

@@ -152,7 +152,7 @@ def keep_callback(attempt: Attempt, change: CallChange, now: datetime) -> bool:
     is_newest = enrolment.attempt_number == attempt.number
     if asked is None or not is_newest or batch_call is None or batch_call.is_over:
         return False
-    columns = {
+    columns: dict[str, Any] = {
         "next_attempt_at": asked,
         "callback_at": asked,
         "waiting_reason": waiting.CALLBACK,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection, models
+from django.db.models import F
 from django.db.models.base import ModelState
 
 if TYPE_CHECKING:
@@ -111,9 +112,39 @@ def update_each(model: type[models.Model], rows: Iterable[tuple[Values, Values]]
         alike.setdefault(shape, []).append([*values.values(), *same.values()])
     changed = 0
     for (guards, columns), found in alike.items():
-        statement, converts = _update_where(model, guards, columns, connection.vendor)
+        given = tuple((name, False) for name in guards)
+        statement, converts = _update_one(model, given, columns, (), (), connection.vendor)
         changed += _run(statement, found, converts)
     return changed
+
+
+def update_row(
+    model: type[models.Model],
+    same: Values,
+    values: Values,
+    *,
+    add: Mapping[str, int] | None = None,
+    least: Mapping[str, int] | None = None,
+) -> bool:
+    """
+    Write the row that is still as given, inside the caller's transaction; tell whether there was one.
+
+    `same` is what it must hold (a key among it; None where it is null), `values` what is written,
+    `add` what is added to its numbers, `least` what its numbers must at least be; all by column
+    ("client_id", not "client"). For rows of which there are many a second: a quarter of the price of `update`.
+    """
+    add, least = add or {}, least or {}
+    if connection.vendor == "mongodb":
+        floors = {f"{name}__gte": number for name, number in least.items()}
+        sums = {name: F(name) + number for name, number in add.items()}
+        return bool(model._base_manager.filter(**same, **floors).update(**values, **sums))
+    guards = tuple((name, value is None) for name, value in same.items())
+    statement, converts = _update_one(
+        model, guards, tuple(values), tuple(add), tuple(least), connection.vendor
+    )
+    given = [value for value in same.values() if value is not None]
+    row = [*values.values(), *add.values(), *given, *least.values()]
+    return _run(statement, [row], converts) > 0
 
 
 def _run(statement: str, rows: Sequence[list[Any]], converts: Sequence[tuple[int, Convert]]) -> int:
@@ -160,16 +191,25 @@ def _update(
 
 
 @cache
-def _update_where(
-    model: type[models.Model], guards: tuple[str, ...], columns: tuple[str, ...], vendor: str
+def _update_one(
+    model: type[models.Model],
+    guards: tuple[tuple[str, bool], ...],
+    columns: tuple[str, ...],
+    added: tuple[str, ...],
+    floors: tuple[str, ...],
+    vendor: str,
 ) -> tuple[str, list[tuple[int, Convert]]]:
     quote, meta = connection.ops.quote_name, model._meta
     by_name = {field.attname: field for field in meta.concrete_fields}
-    written, same = ([by_name[name] for name in names] for names in (columns, guards))
-    sets = ", ".join(f"{quote(_column(field))} = %s" for field in written)
-    where = " AND ".join(f"{quote(_column(field))} = %s" for field in same)
-    statement = f"UPDATE {quote(meta.db_table)} SET {sets} WHERE {where}"  # noqa: S608  # nosec B608 # the model's names
-    return statement, _converts([*written, *same], vendor)
+    named = {name: quote(_column(field)) for name, field in by_name.items()}
+    sets = [f"{named[name]} = %s" for name in columns]
+    sets += [f"{named[name]} = {named[name]} + %s" for name in added]
+    where = [f"{named[name]} IS NULL" if null else f"{named[name]} = %s" for name, null in guards]
+    where += [f"{named[name]} >= %s" for name in floors]
+    statement = f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)} WHERE {' AND '.join(where)}"  # noqa: S608  # nosec B608 # the model's names
+    given = [name for name, null in guards if not null]
+    fields = [by_name[name] for name in (*columns, *added, *given, *floors)]
+    return statement, _converts(fields, vendor)
 
 
 def _column(field: Any) -> str:

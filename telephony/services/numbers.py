@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Q
 
 from audit import actions
 from audit.services import record
+from convomono.lib.bulk import update_row
 from convomono.lib.db import IntegrityError, atomic, insert_once
 from telephony.models import NumberLease, NumberOrder, PhoneNumber
 from telephony.provider import ProviderError, UnknownOutcome
@@ -266,12 +267,11 @@ def _finish(
 
 def touch_number(*, phone_number: str, now: datetime) -> None:
     """Count one dial from the number, against its cap of the UTC day."""
-    today = now.date()
-    PhoneNumber.objects.filter(phone_number=phone_number).update(
-        used_count=Case(When(used_on=today, then=F("used_count") + 1), default=Value(1)),
-        used_on=today,
-        last_used_at=now,
-    )
+    today = {"phone_number": phone_number, "used_on": now.date()}
+    if not update_row(PhoneNumber, today, {"last_used_at": now}, add={"used_count": 1}):
+        PhoneNumber.objects.filter(phone_number=phone_number).update(
+            used_count=1, used_on=now.date(), last_used_at=now
+        )
 
 
 def rest_number(*, phone_number: str, until: datetime, reason: str, now: datetime) -> bool:

@@ -55,9 +55,8 @@ def test_stops_between_decision_and_sending(
     batch_call = ready(leads=3)
 
     def deactivated_meanwhile(**arguments: Any) -> Attempt:
-        attempt = prepare_attempt(**arguments)
         deactivate_client(client=acme, actor=root, now=rig.now)
-        return attempt
+        return prepare_attempt(**arguments)
 
     monkeypatch.setattr("campaigns.dispatcher.prepare_attempt", deactivated_meanwhile)
     rig.step()

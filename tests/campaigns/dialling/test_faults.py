@@ -32,6 +32,10 @@ class Killed(BaseException):
     """The process ended here."""
 
 
+def killed(*_arguments: object, **_named: object) -> None:
+    raise Killed
+
+
 class KillAt:
     """Ends the process before its n-th statement."""
 
@@ -93,27 +97,53 @@ def test_survives_a_kill_before_any_statement(
 
 
 @pytest.mark.django_db
-def test_takes_up_what_was_claimed_and_never_sent(
+def test_takes_up_what_was_taken_up_and_never_sent(
     rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch_call = ready()
-
-    def killed(**_arguments: object) -> None:
-        raise Killed
+    rig.retell.rate_limit()
+    rig.step()
+    key = str(Attempt.objects.get().pk)
 
     with monkeypatch.context() as patch:
         patch.setattr("campaigns.dispatcher.arm", killed)
         with pytest.raises(Killed):
+            rig.step(seconds=6)
+    assert statuses(batch_call) == {"dialling": 1}
+    rig.step(rig.dispatcher(), seconds=30)
+    assert len(rig.retell.dials) == 1  # the claim is good for a minute
+
+    taken_over_by = rig.dispatcher()
+    for _ in range(20):
+        rig.step(taken_over_by, seconds=31)
+
+    assert [dial.idempotency_key for dial in rig.retell.dials] == [key] * 2
+    assert Attempt.objects.get().status == "placed"
+
+
+@pytest.mark.django_db
+def test_asks_for_what_was_let_go_and_never_sent(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the commit and the network: nobody knows that nothing left, so Retell is asked first."""
+    batch_call = ready()
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.dispatcher.Dispatcher._start", killed)
+        with pytest.raises(Killed):
             rig.step()
     assert statuses(batch_call) == {"dialling": 1}
-    key = str(Attempt.objects.get().pk)
-    rig.step(rig.dispatcher(), seconds=30)
-    assert rig.retell.dials == []  # the claim is good for a minute
+    first = Attempt.objects.get()
+    assert (first.status, first.sends_count) == ("dialling", 1)
 
-    for _ in range(3):
-        rig.step(rig.dispatcher(), seconds=31)
+    taken_over_by = rig.dispatcher()
+    rig.step(taken_over_by, seconds=61)
+    assert Attempt.objects.get().status == "unknown"
+    assert rig.retell.dials == []
+    for _ in range(20):
+        rig.step(taken_over_by, seconds=31)
 
-    assert [dial.idempotency_key for dial in rig.retell.dials] == [key]
+    assert [dial.idempotency_key for dial in rig.retell.dials] == [str(first.pk)]
+    assert "list_calls" in [name for name, _arguments in rig.retell.asked]
     assert Attempt.objects.get().status == "placed"
 
 
@@ -162,15 +192,36 @@ def test_honours_a_pause_between_decision_and_sending(
     batch_call = ready(leads=3)
 
     def paused_meanwhile(**arguments: Any) -> Attempt:
-        attempt = prepare_attempt(**arguments)
         pause_by_system(batch_call_id=batch_call.pk, reason="telephony", now=rig.now)
-        return attempt
+        return prepare_attempt(**arguments)
 
     monkeypatch.setattr("campaigns.dispatcher.prepare_attempt", paused_meanwhile)
     rig.step()
 
     assert rig.retell.dials == []
     assert statuses(batch_call) == {"queued": 3}
+    assert not Attempt.objects.exists()
+    assert list(audit_ledger()) == []
+
+
+@pytest.mark.django_db
+def test_honours_a_pause_that_meets_a_kept_attempt(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_call = ready()
+    rig.retell.rate_limit()
+    rig.step()
+
+    def paused_meanwhile(**arguments: Any) -> Attempt:
+        attempt = prepare_attempt(**arguments)
+        pause_by_system(batch_call_id=batch_call.pk, reason="telephony", now=rig.now)
+        return attempt
+
+    monkeypatch.setattr("campaigns.dispatcher.prepare_attempt", paused_meanwhile)
+    rig.step(seconds=6)
+
+    assert len(rig.retell.dials) == 1
+    assert statuses(batch_call) == {"queued": 1}
     assert Attempt.objects.get().status == "not_placed"
     assert list(audit_ledger()) == []
 
@@ -182,15 +233,15 @@ def test_honours_a_do_not_call_between_decision_and_sending(
     batch_call = ready()
 
     def asked_meanwhile(**arguments: Any) -> Attempt:
-        attempt = prepare_attempt(**arguments)
-        Suppression.objects.create(
+        number = batch_call.enrolments.get().phone_number
+        Suppression.objects.get_or_create(
             level="agency",
-            phone_number=attempt.phone_number,
-            scope_key=f"agency:{attempt.phone_number}",
+            phone_number=number,
+            scope_key=f"agency:{number}",
             source="person",
-            created_at=rig.now,
+            defaults={"created_at": rig.now},
         )
-        return attempt
+        return prepare_attempt(**arguments)
 
     monkeypatch.setattr("campaigns.dispatcher.prepare_attempt", asked_meanwhile)
     rig.step()
@@ -357,6 +408,8 @@ def test_lets_one_of_two_holders_of_an_attempt_send_it(
     rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready()
+    rig.retell.rate_limit()
+    rig.step()
     held_up: list[Attempt] = []
 
     def falls_asleep(*, attempt: Attempt, **_arguments: object) -> None:
@@ -366,10 +419,11 @@ def test_lets_one_of_two_holders_of_an_attempt_send_it(
     with monkeypatch.context() as patch:
         patch.setattr("campaigns.dispatcher.arm", falls_asleep)
         with pytest.raises(Killed):
-            rig.step()
-    for _ in range(3):  # another one takes over and sends it
-        rig.step(rig.dispatcher(), seconds=31)
-    assert len(rig.retell.dials) == 1
+            rig.step(seconds=6)
+    taken_over_by = rig.dispatcher()
+    for _ in range(20):
+        rig.step(taken_over_by, seconds=31)
+    assert len(rig.retell.dials) == 2
     Attempt.objects.update(status="dialling")  # whose answer hasn't come yet
 
     with pytest.raises(Overtaken):
@@ -381,17 +435,19 @@ def test_leaves_a_lead_to_whoever_was_quicker_and_looks_again(
     rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     ready()
+    rig.retell.rate_limit()
+    rig.step()
 
     def lost(**_arguments: object) -> None:
         raise Overtaken
 
     with monkeypatch.context() as patch:
         patch.setattr(f"campaigns.dispatcher.{place}", lost)
-        rig.step()
-    assert rig.retell.dials == []
+        rig.step(seconds=6)
+    assert len(rig.retell.dials) == 1
     for _ in range(3):
         rig.step(seconds=31)
-    assert len(rig.retell.dials) == 1
+    assert len(rig.retell.dials) == 2
 
 
 def test_gives_up_an_attempt_whose_seconds_were_given_back_while_it_waited(

@@ -198,14 +198,18 @@ def history(
         )
         policy(batch_call.campaign, busy_delay_seconds=600, technical_delay_seconds=300)
         made = History(rig, batch_call, seed)
-        arm, send = placing.arm, rig.retell.create_phone_call
+        send = rig.retell.create_phone_call
 
-        def arm_or_die(**kwargs):
-            if is_killed(made, 0.4):
-                raise KilledError
-            arm(**kwargs)
-            if is_killed(made, 0.5):
-                raise KilledError
+        def or_die(step):
+            def done_or_die(*args, **kwargs):
+                if is_killed(made, 0.4):
+                    raise KilledError
+                done = step(*args, **kwargs)
+                if is_killed(made, 0.5):
+                    raise KilledError
+                return done
+
+            return done_or_die
 
         def send_or_die(**kwargs):
             placed = send(**kwargs)
@@ -213,7 +217,8 @@ def history(
                 raise KilledError
             return placed
 
-        monkeypatch.setattr(campaigns.dispatcher, "arm", arm_or_die)
+        for name in ("prepare_attempt", "arm"):
+            monkeypatch.setattr(campaigns.dispatcher, name, or_die(getattr(placing, name)))
         monkeypatch.setattr(rig.retell, "create_phone_call", send_or_die)
         return made
 

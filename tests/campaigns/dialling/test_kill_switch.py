@@ -84,9 +84,8 @@ def test_stops_between_decision_and_sending(
     batch_call = ready(leads=3)
 
     def stopped_meanwhile(**arguments: Any) -> Attempt:
-        attempt = prepare_attempt(**arguments)
         stop_dialling(client=None if everything else acme, reason="", actor=root, now=rig.now)
-        return attempt
+        return prepare_attempt(**arguments)
 
     monkeypatch.setattr("campaigns.dispatcher.prepare_attempt", stopped_meanwhile)
     rig.step()

@@ -98,9 +98,8 @@ def test_sends_nothing_if_the_other_number_is_listed_after_the_decision(
     prepare = placing.prepare_attempt
 
     def asked_meanwhile(**arguments: Any) -> Attempt:
-        attempt = prepare(**arguments)
         put(batch_call.client)
-        return attempt
+        return prepare(**arguments)
 
     monkeypatch.setattr("campaigns.dispatcher.prepare_attempt", asked_meanwhile)
     rig.step()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db.models import QuerySet
@@ -19,7 +19,6 @@ from tests.campaigns.dialling.conftest import statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from accounts.models import Client
     from tests.campaigns.dialling.conftest import Rig
@@ -176,12 +175,12 @@ def test_sends_nothing_once_the_consent_is_taken_back(
 ) -> None:
     """Between the decision and the sending a moment passes, or a wait for a line."""
     ready()
-    arm = placing.arm
+    prepare = placing.prepare_attempt
 
-    def late(*, attempt: Attempt, now: datetime) -> None:
+    def late(**arguments: Any) -> Attempt:
         Lead.objects.update(consent_status=Lead.ConsentStatus.REVOKED)
-        arm(attempt=attempt, now=now)
+        return prepare(**arguments)
 
-    monkeypatch.setattr(dispatcher, "arm", late)
+    monkeypatch.setattr(dispatcher, "prepare_attempt", late)
     rig.step()
     assert rig.retell.dials == []
