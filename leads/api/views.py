@@ -37,6 +37,7 @@ from leads.imports.packed import FileRefused
 from leads.imports.screens import remembered
 from leads.imports.targets import find_target
 from leads.imports.verdicts import MENDABLE, Verdict
+from leads.imports.warned import is_warning, warned_rows
 from leads.models import Consent, LeadImport
 from leads.services.imports import (
     ImportMovedOn,
@@ -61,6 +62,11 @@ if TYPE_CHECKING:
     from leads.models import ImportMapping
 
 _VERDICT = OpenApiParameter("verdict", str, description="By default all that can be mended.")
+_WARNING = OpenApiParameter(
+    "warning",
+    str,
+    description="In place of a verdict: a warning as `counts` names it, whose first 1,000 rows are kept.",
+)
 _AFTER = OpenApiParameter("after", int, description="Only rows behind this one; 500 at once.")
 ROWS_AT_ONCE = 500
 
@@ -192,27 +198,41 @@ class ImportRows(APIView):
 
     permission_classes = [ClientFace]
 
-    @extend_schema(parameters=[_VERDICT, _AFTER], responses=ImportRowSerializer(many=True))
+    @extend_schema(
+        parameters=[_VERDICT, _WARNING, _AFTER], responses=ImportRowSerializer(many=True)
+    )
     def get(self, request: Request, import_id: UUID) -> Response:
         """List rows in file order; ask for those after the last one for more."""
         if not can_manage(cast("User", request.user)):
             raise PermissionDenied  # rows are personal data: viewers don't take them out
         row = get_or_404(_mine(request), import_id)
-        asked = request.query_params.get("verdict", "")
-        if asked and asked not in Verdict.values:
-            raise ValidationError({"verdict": [f"{asked!r} is no verdict."]})
+        verdict, warning = (request.query_params.get(one, "") for one in ("verdict", "warning"))
+        _check_asked(verdict, warning)
         record(
             actions.LEADS_ROWS_DOWNLOADED,
             resource=row,
             actor=cast("User", request.user),
             now=clock.now(),
-            details={"verdict": asked},
+            details={"warning": warning} if warning else {"verdict": verdict},
         )
-        after = request.query_params.get("after", "0")[:9]
-        verdicts = [asked] if asked else sorted(MENDABLE)
-        found = rows_now(row, verdicts, after=int(after) if after.isdecimal() else 0)
+        said = request.query_params.get("after", "0")[:9]
+        after = int(said) if said.isdecimal() else 0
+        verdicts = [verdict] if verdict else sorted(MENDABLE)
+        if warning:
+            found = warned_rows(row, warning, after=after)
+        else:
+            found = rows_now(row, verdicts, after=after)
         rows = list(islice(found, ROWS_AT_ONCE))
         return Response({"results": ImportRowSerializer(rows, many=True).data})
+
+
+def _check_asked(verdict: str, warning: str) -> None:
+    if verdict and verdict not in Verdict.values:
+        raise ValidationError({"verdict": [f"{verdict!r} is no verdict."]})
+    if warning and not is_warning(warning):
+        raise ValidationError({"warning": [f"{warning!r} is no warning."]})
+    if verdict and warning:
+        raise ValidationError({"warning": ["Ask for a verdict or for a warning."]})
 
 
 class _Step(APIView):

@@ -237,14 +237,16 @@ class VerdictFile:
             ],
         )
 
-    def warned(self, warning: str, *, skip: int, limit: int) -> Iterator[StoredRow]:
-        """Yield the rows kept of a warning, in file order."""
+    def warned(
+        self, warning: str, *, after: int = 0, skip: int = 0, limit: int = -1
+    ) -> Iterator[StoredRow]:
+        """Yield the rows kept of a warning in file order, those behind row `after`."""
         if not self._has("warned"):
             return
         for number, verdict, cells in self.connection.execute(
-            "SELECT number, verdict, cells FROM warned WHERE warning = ? "
+            "SELECT number, verdict, cells FROM warned WHERE warning = ? AND number > ? "
             "ORDER BY number LIMIT ? OFFSET ?",
-            (warning, limit, skip),
+            (warning, after, limit, skip),
         ):
             yield StoredRow(number, verdict, "", "", orjson.loads(cells))
 

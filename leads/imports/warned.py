@@ -14,6 +14,9 @@ from leads.imports.verdict_file import read
 from leads.imports.verdicts import ACTIVE_ELSEWHERE, WARNINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from leads.imports.verdict_file import StoredRow
     from leads.models import LeadImport
 
 
@@ -60,6 +63,19 @@ def rows_with_warning(
     rows = [shown_row(row, places=places) for row in found[:PAGE_ROWS]]
     total = min(lead_import.counts.get(key, 0), SHOWN_NEW_ROWS)
     return ListPage(rows, number, has_next=len(found) > PAGE_ROWS, total=f"{total:,}")
+
+
+def is_warning(key: str) -> bool:
+    """Tell whether `LeadImport.counts` may have this key for a warning: its word, or one about a campaign."""
+    warning, _colon, campaign = key.partition(":")
+    return warning in WARNINGS and (not campaign or warning == ACTIVE_ELSEWHERE)
+
+
+def warned_rows(lead_import: LeadImport, key: str, *, after: int) -> Iterator[StoredRow]:
+    """Yield the rows kept of a warning as `counts` names it, those behind row `after`, in file order."""
+    with read(lead_import.verdicts_name) as ledger:
+        if ledger is not None:
+            yield from ledger.warned(key, after=after)
 
 
 def first_warned(lead_import: LeadImport, warning: str, campaign: str) -> int:

@@ -8,8 +8,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from audit.models import AuditLog
+from leads.api import views
 from leads.imports.targets import AskedVariable
 from leads.models import Consent, Lead, LeadImport
+from tests.factories.leads import LeadFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +147,59 @@ def test_gives_viewers_no_rows_to_take_away(send, browse, vera):
     address = f"{URL}{made['import_id']}/rows/"
     assert send.get(address).status_code == 200
     assert browse(vera).get(address).status_code == 403
+
+
+def test_lists_the_rows_behind_a_warning(send, monkeypatch):
+    monkeypatch.setattr(views, "ROWS_AT_ONCE", 2)
+    numbers = "".join(f"P{n},850 555 010{n},\n" for n in range(1, 4))
+    made = send(
+        URL, {"csv": f"Name,Phone,Time zone\n{numbers}Bob,2125550102,Narnia\n", **CONSENT}
+    ).json()
+    address = f"{URL}{made['import_id']}/rows/"
+
+    def listed(query):
+        rows = send.get(f"{address}?{query}").json()["results"]
+        return [(one["row"], one["verdict"], one["cells"][0]) for one in rows]
+
+    assert send.get(f"{URL}{made['import_id']}/").json()["counts"] == {
+        "new": 4, "tz_uncertain": 3, "tz_unread": 1,
+    }  # fmt: skip
+    assert listed("warning=tz_uncertain") == [(2, "new", "P1"), (3, "new", "P2")]
+    assert listed("warning=tz_uncertain&after=3") == [(4, "new", "P3")]
+    assert listed("warning=tz_unread") == [(5, "new", "Bob")]
+    assert listed("warning=old_scrub") == []
+    audited = AuditLog.objects.filter(action="leads.rows_downloaded").order_by("pk").first()
+    assert audited.details == {"warning": "tz_uncertain"}
+
+
+def test_lists_the_rows_of_one_campaign_that_a_warning_is_about(send, acme, target):
+    leads = [LeadFactory.create(client=acme, phone_number=f"+1212555010{n}") for n in (1, 2)]
+    target.elsewhere = {leads[0].pk: "Winter: 2 & more", leads[1].pk: "Autumn"}
+    content = "Name,Phone\nAda,2125550101\nBob,2125550102\n"
+    said = {"csv": content, "campaign_id": str(target.campaign_id), **CONSENT}
+    made = send(URL, said).json()
+
+    for name, people in (("Winter: 2 & more", ["Ada"]), ("Autumn", ["Bob"])):
+        query = {"warning": f"active_elsewhere:{name}"}
+        rows = send.get(f"{URL}{made['import_id']}/rows/", query).json()["results"]
+        assert [one["cells"][0] for one in rows] == people
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("warning=x", "warning"), ("warning=new", "warning"), ("warning=tz_unread&verdict=new", "warning"),
+     ("verdict=tz_unread", "verdict")],
+)  # fmt: skip
+def test_refuses_a_warning_that_is_none(send, browse, vera, charlie, query, field):
+    made = send(URL, {"csv": CSV, **CONSENT}).json()
+    address = f"{URL}{made['import_id']}/rows/?{query}"
+
+    answer = send.get(address)
+
+    assert answer.status_code == 400
+    assert field in answer.json()["fields"]
+    assert browse(vera).get(address).status_code == 403
+    assert browse(charlie).get(address).status_code == 404
 
 
 def test_keeps_kind_and_wording_where_each_row_says_who_agreed(send):
