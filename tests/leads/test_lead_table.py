@@ -286,11 +286,11 @@ def test_shows_every_hit_once_in_order_however_many(acme, rival, vera, monkeypat
     filters = {"q": "ada", "sort": sort}
     wanted = list(leads_matching(viewer=vera, filters=filters).order_by(*SORTS[sort]))
 
-    shown, token = [], ""
-    while token is not None:
-        page = lead_page(viewer=vera, filters=filters, token=token)
+    page = lead_page(viewer=vera, filters=filters, token=None)
+    shown = page.rows
+    while page.after:
+        page = lead_page(viewer=vera, filters=filters, token=page.after)
         shown += page.rows
-        token = page.after or None
 
     assert shown == wanted
     assert len(wanted) == 114
