@@ -92,6 +92,9 @@ HOT: dict[str, Callable[[], QuerySet[Any]]] = {
     "list: leads by status": lambda: Lead.objects.filter(client_id=ID, status="new").order_by(
         "-created_at"
     )[:25],
+    "list: leads by a text": lambda: Lead.objects.filter(
+        client_id=ID, search_text__contains="ada"
+    ).values_list("pk", flat=True)[:1001],
     "undo: notes of leads": lambda: LeadNote.objects.filter(lead_id__in=[ID]),
     "undo: follow-ups of leads": lambda: FollowUp.objects.filter(lead_id__in=[ID]),
     "lead: how its status changed": lambda: LeadStatusChange.objects.filter(lead_id=ID),
