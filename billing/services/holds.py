@@ -22,7 +22,7 @@ from billing.ledger import (
 from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.services.charges import Charge, charge_of
 from billing.services.reservations import close_when_empty
-from convomono.lib.bulk import insert_row
+from convomono.lib.bulk import insert_row, read_row
 from convomono.lib.db import in_transaction
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ log = structlog.get_logger()
 
 EXPIRY_MARGIN = timedelta(minutes=15)
 EXPIRY_BATCH = 200
-# Each dial reads these of two rows; whole rows of four tables would cost it more than all else that is read.
-_HOLDABLE = ("pk", "client_id", "client__wallet__debt_seconds", "free_seconds")
+# Each dial reads these; a whole row would cost it more than all else that is read.
+_HOLDABLE = ("id", "client_id", "free_seconds")
 _TERMS = ("price_per_minute_micros", "increment_seconds", "minimum_seconds", "bills_voicemail")
 _HELD = ("client", "status", "seconds", "expires_at", "reservation__batch_call_id")
 
@@ -245,13 +245,14 @@ def _get_hold(attempt_id: UUID) -> CallHold:
 
 
 def _holdable(batch_call_id: UUID) -> _Holdable:
-    mine = Reservation.objects.filter(batch_call_id=batch_call_id, status=Reservation.Status.OPEN)
-    row = next(iter(mine.values_list(*_HOLDABLE, *_TERMS)[:1]), None)
+    mine = {"batch_call_id": batch_call_id, "status": Reservation.Status.OPEN}
+    row = read_row(Reservation, mine, (*_HOLDABLE, *_TERMS))
     if row is None:
         raise ReservationEmpty
-    pk, client_id, debt_seconds, free_seconds, price, increment, minimum, bills_voicemail = row
+    pk, client_id, free_seconds, price, increment, minimum, bills_voicemail = row
+    wallet = read_row(Wallet, {"client_id": client_id}, ("debt_seconds",))
     # Debt is bounded because nothing new is dialled while there is some.
-    if debt_seconds:
+    if wallet is None or wallet[0]:
         raise ReservationEmpty
     terms = rules.Terms(price, increment, minimum, bills_voicemail=bills_voicemail)
     return _Holdable(pk, client_id, free_seconds, terms)

@@ -16,7 +16,7 @@ from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.experimenting import version_for
 from campaigns.settings_schema import max_call_seconds, with_defaults
 from campaigns.variables import said_values
-from convomono.lib.bulk import insert_row, update_row
+from convomono.lib.bulk import insert_row, read_row, update_row
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
 from leads.models import Lead
@@ -239,15 +239,20 @@ def placed_attempt(attempt: Attempt) -> PlacedAttempt:
 
 def _is_allowed(attempt: Attempt) -> bool:
     """Look at what forbids a call from one moment to the next."""
-    levels = {"client_id": attempt.client_id, "campaign_id": attempt.campaign_id}
-    agreeing = Lead.objects.filter(
-        pk=attempt.lead_id,
-        consent_status=Lead.ConsentStatus.GIVEN,
-        client__status=Client.Status.ACTIVE,
-    )
-    others = next(iter(agreeing.values_list("other_numbers", flat=True)[:1]), None)
-    return others is not None and not suppressed_numbers(
-        **levels, phone_numbers=[attempt.phone_number, *others]
+    agrees = {
+        "id": attempt.lead_id,
+        "client_id": attempt.client_id,
+        "consent_status": Lead.ConsentStatus.GIVEN,
+    }
+    lead = read_row(Lead, agrees, ("other_numbers",))
+    active = {"id": attempt.client_id, "status": Client.Status.ACTIVE}
+    if lead is None or read_row(Client, active, ("id",)) is None:
+        return False
+    return not suppressed_numbers(
+        client_id=attempt.client_id,
+        campaign_id=attempt.campaign_id,
+        phone_numbers=[attempt.phone_number, *lead[0]],
+        are_few=True,
     )
 
 

@@ -147,6 +147,35 @@ def update_row(
     return _run(statement, [row], converts) > 0
 
 
+def read_row(
+    model: type[models.Model], same: Values, columns: Sequence[str]
+) -> tuple[Any, ...] | None:
+    """
+    Return these columns of a row that is as given; None if there is none.
+
+    `same` as in `update_row`, but nothing that is null. Texts, numbers, keys, yes and no, and JSON alone.
+
+    :raises TypeError: if a column holds anything else
+    """
+    reads = _reads(model, tuple(columns))
+    if connection.vendor == "mongodb":
+        rows = model._base_manager.filter(**same).values_list(*columns)
+        return next(iter(rows[:1]), None)
+    statement, converts = _select_one(model, tuple(same), tuple(columns), connection.vendor)
+    given = list(same.values())
+    for place, convert in converts:
+        given[place] = convert(given[place])
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given)
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    row = list(found)
+    for place, read in reads:
+        row[place] = None if row[place] is None else read(row[place])
+    return tuple(row)
+
+
 def _run(statement: str, rows: Sequence[list[Any]], converts: Sequence[tuple[int, Convert]]) -> int:
     for place, convert in converts:
         for row in rows:
@@ -315,3 +344,37 @@ def _select(
     end = "".join(f" AND {quote(_column(by_name[name]))} = %s" for name in same)
     keys = {place for place, field in enumerate(fields) if _convert(field, "sqlite") is _hex}
     return start, end, frozenset(keys)
+
+
+@cache
+def _select_one(
+    model: type[models.Model], guards: tuple[str, ...], columns: tuple[str, ...], vendor: str
+) -> tuple[str, list[tuple[int, Convert]]]:
+    quote, meta = connection.ops.quote_name, model._meta
+    by_name = {field.attname: field for field in meta.concrete_fields}
+    wanted = ", ".join(quote(_column(by_name[name])) for name in columns)
+    where = " AND ".join(f"{quote(_column(by_name[name]))} = %s" for name in guards)
+    statement = f"SELECT {wanted} FROM {quote(meta.db_table)} WHERE {where}"  # noqa: S608  # nosec B608 # the model's names
+    return statement, _converts([by_name[name] for name in guards], vendor)
+
+
+@cache
+def _reads(model: type[models.Model], columns: tuple[str, ...]) -> list[tuple[int, Convert]]:
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    reads = ((place, _read(by_name[name])) for place, name in enumerate(columns))
+    return [(place, read) for place, read in reads if read is not None]
+
+
+def _read(field: Any) -> Convert | None:
+    """Return what makes of the driver's value what the model would hold; None if it is that."""
+    if field.is_relation:
+        return _read(field.target_field)
+    if isinstance(field, models.UUIDField):
+        return lambda value: UUID(value) if isinstance(value, str) else value
+    if isinstance(field, models.JSONField):
+        return lambda value: json.loads(value) if isinstance(value, str) else value
+    if isinstance(field, models.BooleanField):
+        return bool
+    if isinstance(field, _PLAIN):
+        return None
+    raise TypeError(f"read_row doesn't know how to read {field}")

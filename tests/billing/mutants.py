@@ -118,7 +118,7 @@ MUTANTS = (
         "    if row.call_id is None:\n        return None",
         "    if True:\n        return None",
     ),
-    Mutant(HOLDS, "    if debt_seconds:", "    if False:"),
+    Mutant(HOLDS, "if wallet is None or wallet[0]:", "if False:"),
     Mutant(HOLDS, "expires_at__lte=now", "expires_at__gte=now"),
     Mutant(HOLDS, 'raise KeyReused("The attempt belongs to another launch.")', "pass"),
     Mutant(HOLDS, 'raise KeyReused("The attempt was billed for another call.")', "pass"),
