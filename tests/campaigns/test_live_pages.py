@@ -283,7 +283,7 @@ def test_tells_of_leads_that_wait_for_the_next_launch(browse, alice, running):
 
 def test_pages_through_all_leads_by_key(browse, vera, equipped, monkeypatch):
     """Whoever was called last first, then the others; nobody twice, nobody left out, and back again."""
-    given = pages.keyset_page.__kwdefaults__
+    given = pages.keyset_page.__kwdefaults__ or {}
     monkeypatch.setattr(pages.keyset_page, "__kwdefaults__", {**given, "size": 3})
     campaign = make_ready(equipped)
     enrol(campaign, 8)
