@@ -74,6 +74,7 @@ _NOT_LISTED = frozenset(
         *("not listed", "not on list", "not registered"),
     )
 )
+_SOME_DAY = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 # Neither yes nor no: nobody is called for it, and no consent is taken back.
 _UNCLEAR = frozenset(
     (
@@ -145,9 +146,9 @@ def is_yes(said: str) -> bool:
 
 
 def is_no(said: str) -> bool:
-    """Tell whether a cell about consent says no: what is neither a yes nor plainly not known."""
+    """Tell whether a cell about consent says no: neither yes, nor plainly not known, nor a day (of either)."""
     text = said.strip().casefold()
-    return bool(text) and text not in _YES and text not in _UNCLEAR
+    return bool(text) and text not in _YES | _UNCLEAR and not _SOME_DAY.search(text)
 
 
 def is_listed(said: str) -> bool:

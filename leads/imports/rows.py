@@ -70,7 +70,8 @@ class ReadRow:
 
     `value` is E.164 without its +, `others` further numbers in the file's order, `place` the state
     or else the country, `said` what the columns of consent, registry and tags hold. `missing` names the
-    first variable that nothing fills; `no_in` is the row that says no of the number, 0 if it is this one; `unfit` says why, if something does that can't be said.
+    first variable that nothing fills; `no_in` is the row that says no of the number, 0 if it is this one;
+    `unfit` says why, if something does that can't be said.
     """
 
     __slots__ = (

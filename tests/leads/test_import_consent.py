@@ -119,7 +119,7 @@ def test_calls_nobody_for_an_older_consent_after_a_no(imported, agreed, acme):
     assert verdicts() == ["deny"]
 
 
-@pytest.mark.parametrize("said", ["", "?", "n/a", "unknown"])
+@pytest.mark.parametrize("said", ["", "?", "n/a", "unknown", "2026-11-03", "11/3/2026 14:05"])
 def test_takes_nothing_back_where_the_file_does_not_say_no(imported, agreed, said):
     imported(f"name,phone,opt in\nAda,2125550101,{said}\n", consent=None)
 
