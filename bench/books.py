@@ -67,6 +67,7 @@ def measure(path: Path, lines: int, calls: int) -> dict[str, float]:
         command = [sys.executable, "-m", "bench.rig.books", task, str(size)]
         result = subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE)
         figures = json.loads(result.stdout.splitlines()[-1])
+        print(f"{size:>9,} {task:<7} {figures}", file=sys.stderr, flush=True)
         found |= {f"{task}_{name}": value for name, value in figures.items()}
     return found
 

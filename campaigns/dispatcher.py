@@ -98,6 +98,7 @@ class Dispatcher:
         self._resends: list[Attempt] = []
         self._launches: list[BatchCall] = []
         self._launches_read_at: datetime | None = None
+        self._own = OwnCalls()
         self._closed = Closed()
         self._pools: dict[tuple[UUID, tuple[str, ...]], NumberPool] = {}
         self._calls_left: dict[UUID, dict[str, int]] = {}  # of numbers with a daily cap
@@ -130,8 +131,7 @@ class Dispatcher:
             self._launches_read_at = None
             self._is_full = False
             return done
-        launches = self._running(now)
-        own = count_own_calls(self._dials.rows)
+        launches, own = self._running(now), self._own
         if launches:
             self._capacity.ask(own=own.total, under_way=len(self._dials), real_now=self._real_now())
             ours = [one for one in launches if one.mode == BatchCall.Mode.DISPATCHER]
@@ -143,11 +143,17 @@ class Dispatcher:
         return done
 
     def _running(self, now: datetime) -> list[BatchCall]:
-        """Return the running launches, as read a moment ago."""
+        """
+        Return the running launches, as read a moment ago.
+
+        Our own calls are counted with them, and each that is started since: what ended meanwhile is
+        as old as the platform's own count.
+        """
         real_now = self._real_now()
         if self._launches_read_at is None or real_now - self._launches_read_at >= LAUNCHES_LAST:
             situation.start_due(now=now)
             self._launches = situation.running_launches()
+            self._own = count_own_calls(self._dials.rows)
             self._rota.share(situation.shares_of(self._launches))
             self._closed = closed_gates()
             self._launches_read_at = real_now

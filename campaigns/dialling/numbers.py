@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from campaigns.calling_rules.places import area_code, state_of_number
 from campaigns.dialling import waiting
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
 
 _NEAREST = ("area", "state", "turn")
 _LIVE = (Attempt.Status.DIALLING, Attempt.Status.PLACED, Attempt.Status.UNKNOWN)
+
+
+class _Number(NamedTuple):
+    """The columns of a `PhoneNumber` that choosing looks at."""
+
+    pk: UUID
+    phone_number: str
+    last_used_at: datetime | None
+    resting_until: datetime | None
+    daily_cap: int
+    warming_from: date | None
+    used_on: date | None
+    used_count: int
+    concurrency_limit: int
+    health: str
 
 
 @dataclass
@@ -75,8 +91,10 @@ class NumberPool:
             self.code, self.until = waiting.NUMBERS_CAPPED, self._day_ends
 
     def _nearest(self, near: str) -> str:
+        area, state = _where(near)
+
         def distance(number: str) -> tuple[bool, int]:
-            return number in self._at_risk, _NEAREST.index(_nearness(number, near))
+            return number in self._at_risk, _distance(_where(number), area, state)
 
         # The first of the nearest: they stand in the order of their last use.
         return min(self.usable, key=distance)
@@ -91,9 +109,7 @@ def number_pool(
     `only` are the ones a campaign may use (none: all), `left` what another pool of the same moment
     has left of them. The cap is of the UTC day, and smaller while a number warms up.
     """
-    numbers = list(PhoneNumber.objects.filter(client_id=client_id, released_at=None))
-    numbers = [one for one in numbers if not only or one.phone_number in only]
-    numbers.sort(key=lambda one: (one.last_used_at is not None, one.last_used_at, one.pk))
+    numbers = _numbers_of(client_id, only)
     if not numbers:
         return NumberPool(code=waiting.NO_NUMBER)
     awake = [one for one in numbers if one.resting_until is None or one.resting_until <= now]
@@ -117,7 +133,16 @@ def number_pool(
     return pool
 
 
-def _fill(left: dict[str, int], awake: Sequence[PhoneNumber], now: datetime) -> frozenset[str]:
+def _numbers_of(client_id: UUID, only: Sequence[str]) -> list[_Number]:
+    """Return a client's numbers, the least recently used first; a hundred of them are read often."""
+    rows = PhoneNumber.objects.filter(client_id=client_id, released_at=None)
+    numbers = [_Number(*row) for row in rows.values_list(*_Number._fields)]
+    numbers = [one for one in numbers if not only or one.phone_number in only]
+    numbers.sort(key=lambda one: (one.last_used_at is not None, one.last_used_at, one.pk))
+    return numbers
+
+
+def _fill(left: dict[str, int], awake: Sequence[_Number], now: datetime) -> frozenset[str]:
     """Write what each number may still do; return those whose lines are taken before their cap is."""
     full_first = set()
     live = _live_calls([one.phone_number for one in awake if one.concurrency_limit])
@@ -154,15 +179,25 @@ def chosen_by(*, number: str, preferred: str, near: str) -> str:
 
 
 def _nearness(number: str, near: str) -> str:
-    if area_code(near) and area_code(number) == area_code(near):
-        return "area"
-    state = state_of_number(near)
-    return "state" if state and state_of_number(number) == state else "turn"
+    return _NEAREST[_distance(_where(number), *_where(near))]
 
 
-def _wakes_at(numbers: Sequence[PhoneNumber]) -> datetime:
+def _distance(there: tuple[str, str], area: str, state: str) -> int:
+    """Return how far a number's area and state are from others: the index in `_NEAREST`."""
+    if area and there[0] == area:
+        return 0
+    return 1 if state and there[1] == state else 2
+
+
+@lru_cache(maxsize=10_000)
+def _where(number: str) -> tuple[str, str]:
+    """Return an American number's area code and state; empty where it has none."""
+    return area_code(number), state_of_number(number)
+
+
+def _wakes_at(numbers: Sequence[_Number]) -> datetime:
     return min(one.resting_until for one in numbers if one.resting_until is not None)
 
 
-def _used(number: PhoneNumber, now: datetime) -> int:
+def _used(number: _Number, now: datetime) -> int:
     return number.used_count if number.used_on == now.date() else 0

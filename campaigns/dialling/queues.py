@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from campaigns.rules import Decision
 
 CHUNK = 50
+LEAST_CHUNK = 8  # a launch with few lines takes few before what was read is too old
 # In one step: a launch whose leads all wait must not hold up the others.
 CHUNKS_A_STEP = 4
 # Real time. What was read is believed for so long; each dial checks again what may have changed.
@@ -30,7 +31,14 @@ BELIEVED_FOR = timedelta(seconds=1)
 @dataclass
 class _Queue:
     read_at: datetime
+    size: int  # how many were asked for
     candidates: deque[Candidate] = field(default_factory=deque)
+
+    @property
+    def next_size(self) -> int:
+        """How many to read next: twice what was taken of these, or twice as many if none was left."""
+        taken = self.size - len(self.candidates)
+        return min(CHUNK, max(LEAST_CHUNK, 2 * taken))
 
 
 class DueLeads:
@@ -67,9 +75,10 @@ class DueLeads:
         queue = self._queues.get(batch_call.pk)
         if queue and queue.candidates and real_now - queue.read_at < BELIEVED_FOR:
             return queue
-        enrolments = due_enrolments(batch_call=batch_call, limit=CHUNK, now=now)
+        size = queue.next_size if queue else CHUNK
+        enrolments = due_enrolments(batch_call=batch_call, limit=size, now=now)
         candidates = load_candidates(batch_call=batch_call, enrolments=enrolments, now=now)
-        self._queues[batch_call.pk] = _Queue(real_now, deque(candidates))
+        self._queues[batch_call.pk] = _Queue(real_now, size, deque(candidates))
         return self._queues[batch_call.pk]
 
     def _first_allowed(self, queue: _Queue, *, now: datetime) -> tuple[Candidate, Decision] | None:
