@@ -100,7 +100,18 @@ DENOISING = (
     ("noise-cancellation", _("Noise")),
     ("noise-and-background-speech-cancellation", _("Noise and other voices (costs extra)")),
 )
-LISTENING = (("fast", _("Fast")), ("accurate", _("Accurate, a little slower")))
+LISTENING = (
+    ("fast", _("Fast")),
+    ("accurate", _("Accurate, a little slower")),
+    ("custom", _("By the provider chosen below")),
+)
+LISTENERS = (
+    ("azure", "Azure"),
+    ("deepgram", "Deepgram"),
+    ("soniox", "Soniox"),
+    ("assemblyai", "AssemblyAI"),
+    ("muse", _("Muse (finds the pauses itself)")),
+)
 STARTS = (
     ("agent", _("The agent, as soon as somebody answers")),
     ("user", _("The person: the agent waits for their first word")),

@@ -16,6 +16,7 @@ from campaigns.settings_schema import (
     languages,
     with_defaults,
 )
+from campaigns.transfers import transfer_tools
 from telephony.provider import AgentSettings, AnalysisField, LlmSettings, Voicemail
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _EVENTS = (
 )
 _SPOKEN = ("transcript_updated",)
 # Settings that there were not always: unset they are no part of a fingerprint, so older ones stay true.
-_LATER = ("voicemail_detection", "menu_detection")
+_LATER = ("voicemail_detection", "menu_detection", "custom_stt")
 
 
 def llm_settings(
@@ -52,6 +53,7 @@ def llm_settings(
                 "name": "end_call",
                 "description": "End the call when the conversation is over, or when asked to.",
             },
+            *transfer_tools(chosen["transfers"]),
         ),
     )
 
@@ -88,6 +90,7 @@ def agent_settings(
         begin_message_delay_ms=chosen["begin_message_delay_ms"],
         denoising_mode=chosen["denoising_mode"],
         stt_mode=chosen["stt_mode"],
+        custom_stt=_listener(chosen),
         voice_model=chosen["voice_model"] or None,
         fallback_voice_ids=tuple(filter(None, [chosen["fallback_voice_id"]])),
         enable_dynamic_responsiveness=chosen["enable_dynamic_responsiveness"],
@@ -122,6 +125,12 @@ def _voicemail(chosen: CampaignSettings) -> Voicemail | None:
         "prompt": Voicemail(action="prompt", text=text),
         "off": None,
     }[chosen["voicemail_action"]]
+
+
+def _listener(chosen: CampaignSettings) -> tuple[str, int] | None:
+    if chosen["stt_mode"] != "custom":
+        return None
+    return chosen["stt_provider"], chosen["endpointing_ms"]
 
 
 def _screening(chosen: CampaignSettings) -> tuple[str, str] | None:

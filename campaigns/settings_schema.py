@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NotRequired, TypedDict, c
 
 from django.utils.translation import gettext as _
 
+from campaigns.transfers import MOST_TARGETS, TransferTarget, target_faults
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -86,6 +88,9 @@ class CampaignSettings(TypedDict):
     analysis_tier: str  # who reads the answers out of a call that is over
     voicemail_detection: str  # in words, what tells a machine; empty: as Retell does it
     menu_detection: str
+    stt_provider: str  # who writes down what is heard, where `stt_mode` is "custom"
+    endpointing_ms: int  # how long a pause ends what somebody says, there
+    transfers: list[TransferTarget]
 
 
 DEFAULTS: CampaignSettings = {
@@ -133,6 +138,9 @@ DEFAULTS: CampaignSettings = {
     "analysis_tier": "standard",
     "voicemail_detection": "",
     "menu_detection": "",
+    "stt_provider": "deepgram",
+    "endpointing_ms": 500,
+    "transfers": [],
 }
 
 # Retell's limits; ours start at 15 s of ringing (US telemarketing rule: 15 s or four rings).
@@ -152,6 +160,16 @@ MOST_PRONUNCIATIONS = 40
 REMINDER_SECONDS = (2, 120)
 MOST_REMINDERS = 5
 DETECTION_CHARS = 500
+# The least pause in milliseconds that each provider of speech-to-text takes (retell-sdk 6.2,
+# CustomSttConfig); the most is AssemblyAI's, and long enough for all.
+LEAST_ENDPOINTING_MS: Final = {
+    "azure": 100,
+    "deepgram": 10,
+    "soniox": 500,
+    "assemblyai": 100,
+    "muse": 100,
+}
+MOST_ENDPOINTING_MS: Final = 3_000
 _PERSONALITIES: Final = {"customer_support", "conversational"}
 
 
@@ -177,6 +195,14 @@ def contradictions(settings: Mapping[str, Any]) -> dict[str, str]:
         wrong["screening_purpose"] = _("Say why you call, too.")
     if settings["voicemail_action"] in SAYS_SOMETHING and not settings["voicemail_message"]:
         wrong["voicemail_message"] = _("Write the message that is left.")
+    if settings["stt_mode"] == "custom":
+        least = LEAST_ENDPOINTING_MS[settings["stt_provider"]]
+        if settings["endpointing_ms"] < least:
+            wrong["endpointing_ms"] = _("This provider takes %(least)d ms at least.") % {
+                "least": least
+            }
+    if len(settings["transfers"]) > MOST_TARGETS or any(map(target_faults, settings["transfers"])):
+        wrong["transfers"] = _("Look at whom calls are handed to.")
     return wrong
 
 

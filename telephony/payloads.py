@@ -95,6 +95,7 @@ def agent_body(settings: AgentSettings) -> dict[str, Any]:
     body["ivr_option"] = _detected_by(settings.menu_detection, hangs_up)
     body["call_screening_option"] = _screening_body(settings.screening)
     body["handbook_config"] = _handbook_body(settings)
+    body["custom_stt_config"] = _listener_body(settings.custom_stt)
     body["fallback_voice_ids"] = list(settings.fallback_voice_ids) or None
     body["backchannel_words"] = list(settings.backchannel_words) or None
     body["pronunciation_dictionary"] = [
@@ -134,6 +135,12 @@ def _screening_body(screening: tuple[str, str] | None) -> dict[str, str] | None:
     if screening is None:
         return None
     return {"agent_identity": screening[0], "call_purpose": screening[1]}
+
+
+def _listener_body(custom_stt: tuple[str, int] | None) -> dict[str, Any] | None:
+    if custom_stt is None:
+        return None
+    return {"provider": custom_stt[0], "endpointing_ms": custom_stt[1]}
 
 
 def _voicemail_body(voicemail: Voicemail | None) -> dict[str, Any] | None:

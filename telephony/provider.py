@@ -141,6 +141,9 @@ class AgentSettings:
     screening: tuple[str, str] | None = None  # who calls and why, for phones that ask callers
     denoising_mode: str | None = None
     stt_mode: str | None = None
+    custom_stt: tuple[str, int] | None = (
+        None  # whose speech-to-text, and the pause in ms that ends a turn
+    )
     vocab_specialization: str | None = None
     boosted_keywords: tuple[str, ...] = ()
     pronunciations: tuple[tuple[str, str], ...] = ()  # a word, and how it sounds in IPA

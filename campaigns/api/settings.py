@@ -19,6 +19,13 @@ from campaigns.settings_schema import (
     stored_question,
     with_defaults,
 )
+from campaigns.transfers import (
+    MOST_TARGETS,
+    NAME_CHARS,
+    REASON_CHARS,
+    read_target,
+    target_faults,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +41,12 @@ def _milliseconds(least: int, most: int, *, unit: int = 1000) -> serializers.Int
 
 def _yes_or_no() -> serializers.BooleanField:
     return serializers.BooleanField(required=False)
+
+
+def _hour() -> serializers.CharField:
+    return serializers.CharField(
+        max_length=5, allow_blank=True, default="", help_text="Such as 09:00, or empty."
+    )
 
 
 def _words(longest: int) -> serializers.CharField:
@@ -71,6 +84,32 @@ class QuestionSerializer(serializers.Serializer[Any]):
         if wrong := question_faults(attrs):
             raise serializers.ValidationError(wrong)
         return dict(stored_question(attrs))
+
+
+class TransferSerializer(serializers.Serializer[Any]):
+    """
+    Somebody whom the agent may hand a call to, after telling them who is on the line.
+
+    `days` (0 is Monday; none: each) and the hours are in `time_zone`; without both hours: at any.
+    """
+
+    name = serializers.CharField(max_length=NAME_CHARS)
+    number = serializers.CharField(max_length=40)
+    reason = serializers.CharField(
+        max_length=REASON_CHARS, help_text="In words, when the agent hands a call to them."
+    )
+    days = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=6), max_length=7, default=list
+    )
+    opens = _hour()
+    closes = _hour()
+    time_zone = serializers.CharField(max_length=64, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        target = read_target(attrs)
+        if wrong := target_faults(target):
+            raise serializers.ValidationError(wrong)
+        return dict(target)
 
 
 class SettingsSerializer(serializers.Serializer[Any]):
@@ -133,6 +172,13 @@ class SettingsSerializer(serializers.Serializer[Any]):
     ambient_sound_volume = _share(2)
     denoising_mode = serializers.ChoiceField(agent_choices.DENOISING, required=False)
     stt_mode = serializers.ChoiceField(agent_choices.LISTENING, required=False)
+    stt_provider = serializers.ChoiceField(agent_choices.LISTENERS, required=False)
+    endpointing_ms = serializers.IntegerField(
+        min_value=min(settings_schema.LEAST_ENDPOINTING_MS.values()),
+        max_value=settings_schema.MOST_ENDPOINTING_MS,
+        required=False,
+        help_text="The pause that ends what somebody says, where `stt_mode` is `custom`.",
+    )
     vocab_specialization = serializers.ChoiceField(agent_choices.VOCABULARIES, required=False)
     keywords = serializers.ListField(
         child=serializers.CharField(max_length=80),
@@ -153,6 +199,7 @@ class SettingsSerializer(serializers.Serializer[Any]):
     live_transcript = _yes_or_no()
     screening_identity = _words(120)
     screening_purpose = _words(200)
+    transfers = TransferSerializer(many=True, required=False)
 
     def validate_more_languages(self, chosen: set[str]) -> list[str]:
         if len(chosen) > settings_schema.MOST_MORE_LANGUAGES:
@@ -173,6 +220,12 @@ class SettingsSerializer(serializers.Serializer[Any]):
 
     def validate_manners(self, manners: set[str]) -> list[str]:
         return sorted(manners)  # they are stored as JSON
+
+    def validate_transfers(self, targets: list[Any]) -> list[Any]:
+        if len(targets) > MOST_TARGETS:
+            most = MOST_TARGETS
+            raise serializers.ValidationError(f"Name at most {most} people.", code="max_length")
+        return targets
 
     def validate_questions(self, questions: list[Any]) -> list[Any]:
         if len(questions) > settings_schema.MOST_QUESTIONS:

@@ -1,153 +1,20 @@
-"""The steps of the wizard that say who speaks, and how the agent talks and listens."""
+"""The step of the wizard that says how the agent talks and listens, and whom it hands calls to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import agent_choices, settings_schema
-from campaigns.forms.step import StepForm
+from campaigns.forms.amounts import amount_field
+from campaigns.forms.transfers import TransferFields
 from convomono.lib.words import words_between_commas
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from django_stubs_ext import StrOrPromise
-
-    from campaigns.voices import VoiceChoice
-
-
-_MODELS = agent_choices.VOICE_MODELS
-
-
-def _amount(
-    label: StrOrPromise,
-    *,
-    least: float = 0,
-    most: float = 1,
-    step: str = "0.1",
-    help_text: StrOrPromise = "",
-) -> forms.FloatField:
-    return forms.FloatField(
-        label=label,
-        min_value=least,
-        max_value=most,
-        widget=forms.NumberInput(attrs={"step": step}),
-        help_text=help_text,
-    )
-
-
-class VoiceForm(StepForm):
-    """Who says it, in which language, how quickly."""
-
-    columns = ("voice_id",)
-    chosen = (
-        "language",
-        "more_languages",
-        "voice_speed",
-        "voice_temperature",
-        "volume",
-        "enable_dynamic_voice_speed",
-        "voice_model",
-        "fallback_voice_id",
-    )
-
-    voice_id = forms.ChoiceField(label=_("Voice"), widget=forms.RadioSelect)
-    language = forms.ChoiceField(label=_("Language"), choices=agent_choices.LANGUAGES)
-    more_languages = forms.MultipleChoiceField(
-        label=_("Other languages it speaks"),
-        required=False,
-        choices=agent_choices.LANGUAGES,
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_(
-            "It answers in the one that the person speaks. Tick only what you need: "
-            "with each language of another kind it mishears a little more."
-        ),
-    )
-    voice_speed = _amount(
-        _("Speed of speech"),
-        least=settings_schema.VOICE_SPEED[0],
-        most=settings_schema.VOICE_SPEED[1],
-        step="0.05",
-    )
-    voice_temperature = _amount(_("Variation"), most=2)
-    volume = _amount(_("Volume"), most=2)
-
-    enable_dynamic_voice_speed = forms.BooleanField(
-        label=_("Speaks as fast as the person does"), required=False
-    )
-    voice_model = forms.ChoiceField(
-        label=_("Voice model"),
-        required=False,
-        choices=[
-            ("", _("The provider's usual one")),
-            *((maker, [(one, one) for one in models]) for maker, models in _MODELS.items()),
-        ],
-        help_text=_("It has to be of the voice's own provider."),
-    )
-    fallback_voice_id = forms.ChoiceField(
-        label=_("If that voice fails"),
-        required=False,
-        help_text=_("A voice of another provider takes over."),
-    )
-
-    def __init__(
-        self, *args: Any, voices: Sequence[VoiceChoice], chosen: str = "", **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.voices = list(voices)
-        # Chosen and not saved yet: the filters show the voices anew.
-        if any(one.voice_id == chosen for one in self.voices):
-            self.initial["voice_id"] = chosen
-        self.makers = {voice.voice_id: voice.provider for voice in voices}
-        names = {voice.voice_id: voice.name for voice in voices}
-        if self.content.voice_id:
-            # Chosen before, while Retell doesn't list it just now.
-            names.setdefault(
-                self.content.voice_id, self.content.voice_name or self.content.voice_id
-            )
-        self.voice_names = names
-        field = self.fields["voice_id"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = list(names.items())
-        spare = self.fields["fallback_voice_id"]
-        assert isinstance(spare, forms.ChoiceField)
-        kept = self.kept["fallback_voice_id"]
-        others = {voice.voice_id: f"{voice.name} ({voice.provider})" for voice in voices}
-        spare.choices = [("", _("None")), *({kept: kept} | others if kept else others).items()]
-
-    @property
-    def shows_languages(self) -> bool:
-        """Whether there is something to see among the further languages."""
-        return bool(self["more_languages"].value() or self["more_languages"].errors)
-
-    def clean_more_languages(self) -> list[str]:
-        # The main one is cleaned before: ticked here too, it counts once.
-        main = self.cleaned_data.get("language")
-        more = [code for code in self.cleaned_data["more_languages"] if code != main]
-        if len(more) > settings_schema.MOST_MORE_LANGUAGES:
-            most = {"most": settings_schema.MOST_MORE_LANGUAGES}
-            raise forms.ValidationError(_("Tick at most %(most)d more.") % most)
-        return more
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        maker = self.makers.get(data.get("voice_id", ""), "")
-        model, spare = data.get("voice_model"), data.get("fallback_voice_id")
-        if model and maker and model not in _MODELS.get(maker, ()):
-            self.add_error("voice_model", _("This model doesn't speak voices of %s.") % maker)
-        if spare and maker and self.makers.get(spare, "") == maker:
-            self.add_error("fallback_voice_id", _("Choose a voice of another provider."))
-        return data
-
-    def more_changes(self) -> dict[str, Any]:
-        return {"voice_name": self.voice_names.get(self.cleaned_data["voice_id"], "")}
-
-
-class ConversationForm(StepForm):
+class ConversationForm(TransferFields):
     """How the agent talks and listens, and when it ends a call."""
 
     chosen = (
@@ -164,6 +31,8 @@ class ConversationForm(StepForm):
         "begin_message_delay_ms",
         "denoising_mode",
         "stt_mode",
+        "stt_provider",
+        "endpointing_ms",
         "temperature",
         "starts",
         "enable_dynamic_responsiveness",
@@ -187,8 +56,8 @@ class ConversationForm(StepForm):
         max_value=settings_schema.SILENCE_SECONDS[1],
     )
     model_tier = forms.ChoiceField(label=_("Intelligence"), choices=agent_choices.MODEL_TIERS)
-    responsiveness = _amount(_("How fast it answers"), step="0.05")
-    interruption_sensitivity = _amount(_("How easily it stops for people"), step="0.05")
+    responsiveness = amount_field(_("How fast it answers"), step="0.05")
+    interruption_sensitivity = amount_field(_("How easily it stops for people"), step="0.05")
     enable_backchannel = forms.BooleanField(
         label=_("Says “yeah” and “uh-huh” while it listens"), required=False
     )
@@ -229,20 +98,32 @@ class ConversationForm(StepForm):
     )
     denoising_mode = forms.ChoiceField(label=_("Filter out"), choices=agent_choices.DENOISING)
     stt_mode = forms.ChoiceField(label=_("Listening"), choices=agent_choices.LISTENING)
+    stt_provider = forms.ChoiceField(
+        label=_("Provider of speech-to-text"), choices=agent_choices.LISTENERS, required=False
+    )
+    endpointing_ms = forms.IntegerField(
+        label=_("A pause that ends what somebody says (milliseconds)"),
+        min_value=min(settings_schema.LEAST_ENDPOINTING_MS.values()),
+        max_value=settings_schema.MOST_ENDPOINTING_MS,
+        required=False,
+        help_text=_(
+            "Of the provider chosen here. Shorter answers sooner, and breaks in more often."
+        ),
+    )
 
-    temperature = _amount(_("How freely it answers"))
+    temperature = amount_field(_("How freely it answers"))
     starts = forms.ChoiceField(label=_("Who speaks first"), choices=agent_choices.STARTS)
     enable_dynamic_responsiveness = forms.BooleanField(
         label=_("Answers as fast as the person does"), required=False
     )
-    backchannel_frequency = _amount(_("How often it says “yeah”"))
+    backchannel_frequency = amount_field(_("How often it says “yeah”"))
     backchannel_words = forms.CharField(
         label=_("What it says instead"),
         required=False,
         max_length=200,
         help_text=_("With commas between them. Empty: what is usual in the language."),
     )
-    ambient_sound_volume = _amount(_("How loud the background is"), most=2)
+    ambient_sound_volume = amount_field(_("How loud the background is"), most=2)
     reminder_seconds = forms.IntegerField(
         label=_("Ask again after silence (seconds)"),
         min_value=settings_schema.REMINDER_SECONDS[0],
@@ -324,9 +205,17 @@ class ConversationForm(StepForm):
             self.add_error(name, wrong[name])
         return data
 
+    def clean_stt_provider(self) -> str:
+        return self.cleaned_data["stt_provider"] or self.kept["stt_provider"]
+
+    def clean_endpointing_ms(self) -> int:
+        typed = self.cleaned_data["endpointing_ms"]
+        return self.kept["endpointing_ms"] if typed is None else int(typed)
+
     def more_settings(self) -> dict[str, Any]:
         data = self.cleaned_data
         return {
+            **super().more_settings(),
             "max_call_duration_ms": data["max_call_minutes"] * 60_000,
             "end_call_after_silence_ms": data["silence_seconds"] * 1000,
             "keywords": data["keywords"],

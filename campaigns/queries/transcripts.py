@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from campaigns.transfers import TOOL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -110,7 +112,8 @@ def _done(happening: Happening) -> Done:
 def _what(happening: Happening) -> str:
     name = happening["name"]
     if happening["kind"] == "function":
-        known = {"end_call": _("Ended the call"), "transfer_call": _("Transferred the call")}
+        known = {"end_call": _("Ended the call"), TOOL: _("Transferred the call")}
+        name = TOOL if name.startswith(f"{TOOL}_") else name  # one for each person
         return known.get(name) or _("Used the function %(name)s") % {"name": name or "–"}
     if happening["kind"] == "key":
         return _("Pressed %(key)s") % {"key": name}

@@ -12,6 +12,7 @@ from campaigns.launch_requests import wants_two_people
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase, KnowledgeSource
 from campaigns.services.preparing import adopting
 from campaigns.settings_schema import with_defaults
+from campaigns.transfers import target_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -176,9 +177,13 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        parts = (_question(one) if isinstance(one, dict) else str(one) for one in value)
+        parts = (_shown_row(one) if isinstance(one, dict) else str(one) for one in value)
         return "; ".join(parts) or "–"
     return str(value) or "–"
+
+
+def _shown_row(row: Mapping[str, Any]) -> str:
+    return _question(row) if "kind" in row else target_words(row)
 
 
 def _question(asked: Mapping[str, Any]) -> str:

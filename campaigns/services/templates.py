@@ -77,7 +77,7 @@ def content_from(campaign: Campaign) -> TemplateContent:
     kept = replace(
         content,
         **{word: anonymous(getattr(content, word)) for word in words},
-        settings=anonymous(dict(content.settings)),
+        settings=anonymous({**content.settings, "transfers": []}),  # their people stay theirs
         knowledge_text="",
         shared_base_id=None,
         caller_numbers=(),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import client_manager, get_visible_or_404
 from campaigns import wizard
-from campaigns.forms import campaign as parts, schedule, talking
+from campaigns.forms import campaign as parts, schedule, talking, voice
 from campaigns.forms.analysis import AnalysisForm
 from campaigns.forms.chat import ChatForm
 from campaigns.models import Campaign
@@ -110,7 +110,7 @@ def _form(request: ClientRequest, step: str, content: CampaignContent) -> StepFo
         return _PLAIN[step](**sent)
     if step == "voice":
         chosen = request.GET.get("voice_id", "")
-        return talking.VoiceForm(**sent, voices=voice_choices(retell_gateway()), chosen=chosen)
+        return voice.VoiceForm(**sent, voices=voice_choices(retell_gateway()), chosen=chosen)
     if step == "knowledge":
         return parts.KnowledgeForm(**sent, bases=writing.base_choices(content, request.tenant.pk))
     if step == "hours":
@@ -190,7 +190,7 @@ def _more(
             lead_id=request.GET.get("lead", ""),
         )
         return {"view": view}
-    if isinstance(form, talking.VoiceForm):
+    if isinstance(form, voice.VoiceForm):
         return {"voices": filter_voices(form.voices, request.GET, str(form["voice_id"].value()))}
     if step == "leads":
         total, waiting = writing.lead_totals(campaign)

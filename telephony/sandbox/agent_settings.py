@@ -48,6 +48,14 @@ _HANDBOOKS = {
     "conversational_personality",
     "conversational",
 }
+# Of SDK 6.2 (CustomSttConfig), in milliseconds.
+_LEAST_ENDPOINTING_MS = {
+    "azure": 100,
+    "deepgram": 10,
+    "soniox": 500,
+    "assemblyai": 100,
+    "muse": 100,
+}
 _LONGEST_HANDBOOK = 10_000
 _ANALYSIS_TYPES = ("string", "enum", "boolean", "number", "system-presets")
 
@@ -66,6 +74,7 @@ def check_settings(body: Document) -> None:
             raise bad_request(f"{name} must be between {low} and {high}.")
     _check_language(body.get("language"))
     _check_handbooks(body.get("handbook_config"))
+    _check_listening(body)
     _check_analysis(body.get("post_call_analysis_data"))
 
 
@@ -91,6 +100,21 @@ def _check_language(language: Any) -> None:
     for one in several:
         if not isinstance(one, str) or one not in LANGUAGES:
             raise bad_request(f"language {one!r} is not supported.")
+
+
+def _check_listening(body: Document) -> None:
+    mode: Any = body.get("stt_mode", "fast")
+    if mode not in ("fast", "accurate", "custom"):
+        raise bad_request(f"stt_mode {mode!r} is not supported.")
+    if mode != "custom":
+        return
+    chosen: Any = body.get("custom_stt_config")
+    provider = chosen.get("provider") if isinstance(chosen, dict) else None
+    if provider not in _LEAST_ENDPOINTING_MS:
+        raise bad_request("custom_stt_config.provider is not valid.")
+    pause = chosen.get("endpointing_ms")
+    if not isinstance(pause, int) or pause < _LEAST_ENDPOINTING_MS[provider]:
+        raise bad_request("custom_stt_config.endpointing_ms is not valid.")
 
 
 def _check_handbooks(handbooks: Any) -> None:

@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from telephony.sandbox.agent_settings import answerable, check_settings
+from telephony.sandbox.prompt_settings import check_prompt
 from telephony.sandbox.refusals import bad_request, not_found
 from telephony.sandbox.versions import Document, VersionedDocuments
 
@@ -24,7 +25,12 @@ class Agents:
         self.llms = VersionedDocuments(id_field="llm_id", clock=clock)
 
     def create_llm(self, body: Document) -> Document:
+        check_prompt(body)
         return self.llms.create(new_id("llm_", 26), {"start_speaker": "agent", **body})
+
+    def update_llm(self, llm_id: str, version: int | str | None, body: Document) -> Document:
+        check_prompt(body)
+        return self.llms.update(llm_id, version, body)
 
     def delete_llm(self, llm_id: str, *, force: bool) -> None:
         used = any(

@@ -13,6 +13,7 @@ from telephony.sandbox.documents import (
     turn_ends,
 )
 from telephony.sandbox.outcomes import Plan
+from telephony.sandbox.prompt_settings import transfer_number
 
 if TYPE_CHECKING:
     import asyncio
@@ -215,8 +216,8 @@ class Switchboard:
 
     def _transfer(self, call: Call) -> None:
         for event in ("transfer_started", "transfer_bridged", "transfer_ended"):
-            document = self._event(call)
-            self._courier.send(call, event, {**document, "transfer_destination": "+14155550199"})
+            told = {**self._event(call), "transfer_destination": transfer_number(call.llm)}
+            self._courier.send(call, event, told)
 
     def _report_end(self, call: Call) -> None:
         document = self._event(call)

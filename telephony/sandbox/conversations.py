@@ -94,7 +94,7 @@ def _ending(script: Script, persona: Persona, plan: Plan, rng: random.Random) ->
         asked = Turn("user", f"This is a bad time. Could you call me back {when}?")
         return [asked, Turn("agent", f"Of course, I'll call you back {when}. {goodbye}"), hang_up]
     if plan.reason == "call_transfer":
-        transfer = '{"destination":"+14155550199"}'
+        transfer = f'{{"destination":"{script.transfer_to}"}}'
         return [
             Turn("user", "Can I talk to a person about this?"),
             Turn("agent", "Certainly, one moment, I'm connecting you."),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from telephony.sandbox import costs
 from telephony.sandbox.analyses import analyse, empty_analysis
+from telephony.sandbox.prompt_settings import transfer_number
 from telephony.sandbox.scripts import read_script
 from telephony.sandbox.transcripts import transcribe, transcript_fields
 
@@ -136,7 +137,7 @@ def _finished(call: Call, base_url: str) -> dict[str, Any]:
         "collected_dynamic_variables": {},
     }
     if call.reason == "call_transfer":
-        document["transfer_destination"] = "+14155550199"
+        document["transfer_destination"] = transfer_number(call.llm)
     if call.llm.get("knowledge_base_ids"):
         document["knowledge_base_retrieved_contents_url"] = f"{recording}-knowledge.json"
     if call.analysed:

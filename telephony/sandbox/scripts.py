@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from telephony.sandbox.prompt_settings import SOMEBODY, transfer_number
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,6 +61,7 @@ class Script:
     lead_name: str
     topic: str
     voicemail: str
+    transfer_to: str = SOMEBODY
 
 
 def substitute(text: str, variables: Mapping[str, str]) -> str:
@@ -82,6 +85,7 @@ def read_script(
         lead_name=lead_name,
         topic=_topic(prompt, known),
         voicemail=_voicemail(agent, known, opening),
+        transfer_to=transfer_number(llm),
     )
 
 

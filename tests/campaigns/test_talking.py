@@ -8,7 +8,8 @@ import pytest
 
 from campaigns import agent_choices
 from campaigns.agent_settings import agent_settings, fingerprint, llm_settings
-from campaigns.forms.talking import ConversationForm, VoiceForm
+from campaigns.forms.talking import ConversationForm
+from campaigns.forms.voice import VoiceForm
 from campaigns.models import Campaign
 from campaigns.settings_schema import DEFAULTS
 from campaigns.voices import VoiceChoice
@@ -96,7 +97,10 @@ def test_takes_a_spare_voice_of_another_provider():
         ({"reminder_max_count": "6"}, "reminder_max_count"),
         ({"begin_message_delay_ms": "5001"}, "begin_message_delay_ms"),
         ({"denoising_mode": "all"}, "denoising_mode"),
-        ({"stt_mode": "custom"}, "stt_mode"),
+        ({"stt_mode": "psychic"}, "stt_mode"),
+        ({"stt_mode": "custom", "stt_provider": "nobody"}, "stt_provider"),
+        ({"stt_mode": "custom", "endpointing_ms": "3001"}, "endpointing_ms"),
+        ({"stt_mode": "custom", "endpointing_ms": "9"}, "endpointing_ms"),
         ({"manners": ["rudeness"]}, "manners"),
         ({"manners": ["customer_support", "conversational"]}, "manners"),
         ({"menu_detection": "x" * 501}, "menu_detection"),
@@ -154,6 +158,7 @@ def test_keeps_the_fingerprint_of_what_was_saved_before_there_were_later_setting
         {"voicemail_detection": "x"},
         {"menu_detection": "x"},
         {"analysis_tier": "economy"},
+        {"stt_mode": "custom"},
     ):
         assert fingerprint(llm=llm, agent=talking(later)) != before
 

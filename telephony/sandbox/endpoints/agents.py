@@ -126,7 +126,7 @@ async def get_llm(request: Request) -> Response:
 async def update_llm(request: Request) -> Response:
     world = world_of(request)
     version = request.query_params.get("version")
-    llm = world.agents.llms.update(request.path_params["id"], version, await body_of(request))
+    llm = world.agents.update_llm(request.path_params["id"], version, await body_of(request))
     world.changed()
     return answer(llm)
 
