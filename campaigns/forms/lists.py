@@ -9,6 +9,7 @@ from uuid import UUID
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.how_far import HOW_FAR
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.queries.calls import CallFilter
 from campaigns.queries.ranking import MOST_COMPARED, SORTS
@@ -148,4 +149,9 @@ class EnrolmentFilterForm(forms.Form):
         label=_("Launch"),
         required=False,
         choices=[_ALL, ("yes", _("In a launch")), ("no", _("Waiting for one"))],
+    )
+    far = forms.ChoiceField(
+        label=_("How far"),
+        required=False,
+        choices=[_ALL, *((far, label) for far, (label, _leads) in HOW_FAR.items())],
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from campaigns import script
 from campaigns.dialling.windows import local_time
 from campaigns.dialling.wording import Reason, inputs, reasons
+from campaigns.how_far import HOW_FAR
 from campaigns.models import Attempt, Enrolment, FollowUp
 from campaigns.queries.lead_sentences import lead_sentence
 from campaigns.queries.lead_statuses import StatusHistory, status_history
@@ -39,9 +40,14 @@ ENROLMENT_ORDER = ("-last_attempted_at", "pk")
 
 
 def enrolment_list(
-    campaign: Campaign, *, status: str = "", search: str = "", launched: str = ""
+    campaign: Campaign,
+    *,
+    status: str = "",
+    search: str = "",
+    launched: str = "",
+    far: str = "",
 ) -> QuerySet[Enrolment]:
-    """Return a campaign's leads; `launched` "no" keeps those that wait for a launch."""
+    """Return a campaign's leads; `launched` "no" keeps those that wait for a launch, `far` those of HOW_FAR."""
     rows = Enrolment.objects.filter(client_id=campaign.client_id, campaign=campaign)
     if status:
         rows = rows.filter(status=status)
@@ -49,6 +55,8 @@ def enrolment_list(
         rows = rows.filter(batch_call=None)
     elif launched == "yes":
         rows = rows.exclude(batch_call=None)
+    if far:
+        rows = rows.filter(HOW_FAR[far][1])
     if search:
         rows = rows.filter(lead__search_text__contains=search.casefold())
     return rows.order_by(*ENROLMENT_ORDER)

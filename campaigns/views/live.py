@@ -74,6 +74,7 @@ def campaign_leads(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
         status=asked.get("status", ""),
         search=asked.get("q", ""),
         launched=asked.get("launched", ""),
+        far=asked.get("far", ""),
     )
     page = enrolment_page(rows, token=request.GET.get("page"))
     context = {

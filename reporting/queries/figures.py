@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, F, Q, Sum
 
+from campaigns.how_far import CONVERTED, DIALLED, ELIGIBLE, REACHED
 from campaigns.models import Enrolment
 from reporting.metrics import Figures
 from reporting.models import DailyStat
@@ -37,7 +38,6 @@ _SUMS = (
 _TRANSFERRED = Q(transfer_status=BRIDGED) | Q(disconnection_reason__in=BRIDGED_REASONS)
 _TRANSFER_TRIED = ~Q(transfer_status="") | Q(disconnection_reason__in=tuple(REASONS))
 _Status = Enrolment.Status
-_NOT_ELIGIBLE = (_Status.INVALID, _Status.SUPPRESSED, _Status.CANCELLED)
 
 
 def campaign_figures(*, client_id: UUID, campaign_id: UUID) -> Figures:
@@ -50,15 +50,14 @@ def people_figures(*, client_id: UUID, campaign_id: UUID) -> Figures:
     """Return how far the leads of one campaign came; one query, which looks at each of them."""
     people = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id).aggregate(
         loaded=Count("pk"),
-        # Who opts out on a call was eligible when it was placed.
-        eligible=Count("pk", filter=~Q(status__in=_NOT_ELIGIBLE) | Q(attempts_count__gt=0)),
-        dialled=Count("pk", filter=Q(attempts_count__gt=0)),
+        eligible=Count("pk", filter=ELIGIBLE),
+        dialled=Count("pk", filter=DIALLED),
         dialled_once=Count("pk", filter=Q(attempts_count=1)),
         dialled_twice=Count("pk", filter=Q(attempts_count=2)),
         dialled_thrice=Count("pk", filter=Q(attempts_count=3)),
         dialled_more=Count("pk", filter=Q(attempts_count__gt=3)),
-        reached=Count("pk", filter=Q(was_reached=True)),
-        converted=Count("pk", filter=Q(is_converted=True)),
+        reached=Count("pk", filter=REACHED),
+        converted=Count("pk", filter=CONVERTED),
         exhausted=Count("pk", filter=Q(status=_Status.EXHAUSTED)),
         opted_out=Count("pk", filter=Q(has_opted_out=True)),
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.queries.callbacks import callbacks_kept
 from convomono.lib.charts import BarChart, Share, bar_chart, share_chart
+from reporting.funnel import Step, funnel
 from reporting.metrics import Figures, Kpi, kpis, talk_kpis
 from reporting.models import DailyStat, Report
 from reporting.queries.figures import campaign_figures, campaign_talk
@@ -56,6 +57,11 @@ class CampaignReport:
     def is_making_files(self) -> bool:
         """True while a worker still has a file to make, so that the page asks again."""
         return is_making(self.reports)
+
+    @property
+    def funnel(self) -> list[Step]:
+        """How far the leads came; none while there is no lead."""
+        return funnel(self.figures)
 
 
 @dataclass(frozen=True)

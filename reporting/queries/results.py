@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from convomono.lib.charts import BarChart, Share, bar_chart
-from convomono.lib.display import percent
+from reporting.funnel import Step, funnel
 from reporting.metrics import Figures, ratio
 from reporting.models import DailyStat
 from reporting.queries.figures import people_figures
@@ -32,23 +32,6 @@ _MINUTE = timedelta(minutes=1)
 KEPT_SECONDS = 5
 LONG_LIST = 10_000  # leads: counting more takes long enough to be done once a minute
 LONG_KEPT_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Step:
-    """How many leads came so far, and the share of those of the step before."""
-
-    label: str
-    count: int
-    ratio: float | None
-
-    @property
-    def text(self) -> str:
-        return (
-            f"{self.count:,} ({percent(self.ratio)})"
-            if self.ratio is not None
-            else f"{self.count:,}"
-        )
 
 
 @dataclass(frozen=True)
@@ -94,7 +77,7 @@ def campaign_results(campaign: Campaign, *, zone: str, now: datetime) -> Campaig
     Three queries: a row for each of its days, its calls of the last half hour, 5,000 at most, and how far its
     leads came: of more than 10,000 that is a minute old at most. Minutes are those of the clock in `zone`.
     """
-    key = f"results:2:{campaign.pk}:{zone}"
+    key = f"results:3:{campaign.pk}:{zone}"
     kept: CampaignResults | None = cache.get(key)
     if kept is not None:
         return kept
@@ -132,20 +115,7 @@ def _funnel(campaign: Campaign) -> list[Step]:
         people = people_figures(client_id=campaign.client_id, campaign_id=campaign.pk)
         is_long = people.loaded > LONG_LIST
         cache.set(key, people, LONG_KEPT_SECONDS if is_long else KEPT_SECONDS)
-    if not people.loaded:
-        return []
-    steps = (
-        (_("Leads"), people.loaded),
-        (_("May be dialled"), people.eligible),
-        (_("Dialled"), people.dialled),
-        (_("Reached"), people.reached),
-        (_("Converted"), people.converted),
-    )
-    before = [None, *(count for _label, count in steps[:-1])]
-    return [
-        Step(label, count, None if last is None else ratio(count, last))
-        for (label, count), last in zip(steps, before, strict=True)
-    ]
+    return funnel(people)
 
 
 def _pace(dialled: Sequence[datetime], *, since: datetime, zone: ZoneInfo) -> BarChart:

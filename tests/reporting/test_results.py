@@ -148,6 +148,20 @@ def test_follows_leads_from_the_list_to_the_goal_as_the_report_counts_them(acme,
     assert report["contact_rate"] == 4 / 5
 
 
+def test_leads_each_step_to_the_leads_that_it_counts(browse, vera, campaign):
+    people(campaign)
+    browser = browse(vera)
+    leads = f"/app/campaigns/{campaign.pk}/leads/"
+
+    for url in ("results", "report"):
+        page = browser.get(f"/app/campaigns/{campaign.pk}/{url}/").content.decode()
+        for step in read(campaign).funnel:
+            assert f'<a href="{leads}{step.query}">{step.label}</a>' in page
+    for step in read(campaign).funnel:
+        listed = browser.get(f"{leads}{step.query}").context["page"]
+        assert len(listed.rows) == step.count
+
+
 def test_shows_the_funnel_and_none_before_there_is_anybody(browse, vera, campaign):
     url = f"/app/campaigns/{campaign.pk}/results/"
     browser = browse(vera)
