@@ -10,7 +10,14 @@ from django.db.models import Exists, OuterRef, Q
 
 from campaigns import script
 from campaigns.enrolments import move_enrolment
-from campaigns.models import Attempt, Campaign, Enrolment, FollowUp, PersonPace
+from campaigns.models import (
+    Attempt,
+    Campaign,
+    Enrolment,
+    FollowUp,
+    PersonPace,
+    TrialCall,
+)
 from campaigns.services.enrolment import find_target
 from campaigns.services.variables import variable_rules
 from campaigns.services.waking import wake_lead
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Status = Enrolment.Status
+_MAY_RING = (TrialCall.Status.QUEUED, TrialCall.Status.DIALLING, TrialCall.Status.UNKNOWN)
 _KEPT = ("phone_number", "zones", "dynamic_vars", "priority")
 
 # What an ended line says of its lead; of several lines the one with the highest number speaks.
@@ -136,6 +144,9 @@ class LeadDoor:
         lead_id, numbers = lead.pk, (lead.phone_number, *lead.other_numbers)
         enrolments = Enrolment.objects.filter(lead_id=lead_id)
         talking = enrolments.filter(status__in=(Status.DIALLING, Status.IN_CALL)).exists()
+        # A test call knows no lead: it is theirs by the number.
+        trials = TrialCall.objects.filter(client_id=lead.client_id, phone_number__in=numbers)
+        talking = talking or trials.filter(status__in=_MAY_RING).exists()
         if talking or is_expecting_news(
             client_id=lead.client_id, lead_id=lead_id, numbers=numbers, now=now
         ):
@@ -151,12 +162,14 @@ class LeadDoor:
         dialled = {
             *enrolments.values_list("phone_number", flat=True),
             *attempts.values_list("phone_number", flat=True),
+            *trials.values_list("phone_number", flat=True),
         }
         # Whether they may be dialled is no question any more: the hash on the list says no.
         PersonPace.objects.filter(phone_number__in=dialled).delete()
         enrolments.update(phone_number=phone_number, dynamic_vars={}, zones=[], decision={})
         # A refusal of Retell's may name the number.
         attempts.update(phone_number=phone_number, request={}, decision={}, error="")
+        trials.update(phone_number=phone_number, request={}, decision={}, error="")
         FollowUp.objects.filter(lead_id=lead_id).delete()
         forget_calls(
             client_id=lead.client_id,

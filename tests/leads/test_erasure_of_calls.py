@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from campaigns.models import PersonPace, TrialCall
 from convomono.lib import files
 from convomono.lib.ids import uuid7
 from leads.services.erasure import CallInProgress, erase_lead
@@ -13,6 +14,7 @@ from telephony.models import Call, CallDetail, Recording
 from telephony.models.erasures import CallErasure
 from telephony.services import apply_event
 from tests.factories.accounts import NOW
+from tests.factories.campaigns import make_draft
 from tests.factories.leads import LeadFactory
 from tests.factories.telephony import CallFactory
 from tests.telephony.test_services_calls import ENDED
@@ -96,3 +98,57 @@ def test_waits_for_a_call_that_the_person_made(acme, known, alice, columns):
 
     with pytest.raises(CallInProgress):
         erase_lead(lead=known, reason="Asked", actor=alice, now=NOW)
+
+
+@pytest.fixture
+def trial(acme):
+    """A test call to the person's further number, made a day ago."""
+    return TrialCall.objects.create(
+        client=acme,
+        campaign=make_draft(acme),
+        version_id=uuid7(),
+        key=uuid7(),
+        phone_number=FURTHER,
+        from_number=OURS,
+        status="placed",
+        request={"to_number": FURTHER, "dynamic_variables": {"first_name": "Ada"}},
+        decision={"number": FURTHER},
+        error=f"{FURTHER} was busy",
+        created_at=NOW - timedelta(days=1),
+    )
+
+
+def test_takes_a_person_out_of_test_calls_with_their_numbers(acme, known, trial, alice):
+    PersonPace.objects.create(phone_number=FURTHER, attempt_id=trial.pk, changed_at=NOW)
+    other = make_draft(acme)
+    kept = TrialCall.objects.create(
+        client=acme, campaign=other, version_id=uuid7(), key=uuid7(),
+        phone_number="+12125550102", request={"to_number": "x"}, created_at=NOW,
+    )  # fmt: skip
+
+    assert erase_lead(lead=known, reason="Asked", actor=alice, now=NOW)
+
+    left = str(list(TrialCall.objects.filter(pk=trial.pk).values()))
+    assert FURTHER not in left and "Ada" not in left
+    assert OURS in left
+    assert not PersonPace.objects.exists()
+    kept.refresh_from_db()
+    assert (kept.phone_number, kept.request) == ("+12125550102", {"to_number": "x"})
+
+
+def test_leaves_test_calls_of_other_clients_alone(acme, rival, known, trial, alice):
+    TrialCall.objects.update(client=rival)
+
+    erase_lead(lead=known, reason="Asked", actor=alice, now=NOW)
+
+    assert TrialCall.objects.get().phone_number == FURTHER
+
+
+@pytest.mark.parametrize("status", ["queued", "dialling", "unknown"])
+def test_waits_for_a_test_call_that_may_ring(known, trial, alice, status):
+    TrialCall.objects.update(status=status)
+
+    with pytest.raises(CallInProgress):
+        erase_lead(lead=known, reason="Asked", actor=alice, now=NOW)
+
+    assert TrialCall.objects.get().phone_number == FURTHER
