@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.db.models import Sum as Added
-from django.urls import reverse
 
-from billing.free_calls import PREFIX, free_calls_of, list_free_calls
-from billing.models import Invoice, Reservation, Transaction
+from billing.free_calls import PREFIX, list_free_calls
+from billing.models import Reservation, Transaction
 from convomono.lib import money
 from convomono.lib.csvio import csv_lines
 from telephony.models import Call
@@ -279,26 +278,6 @@ def _with_calls(
             credit_before_seconds=credit,
         )
         credit += line.credit_delta
-
-
-PAPER_LINES = 2000
-"""A PDF has no more lines than this; it says so, and that the CSV has them all."""
-
-
-def paper(document: Invoice | Statement, *, base_url: str) -> tuple[str, dict[str, object]]:
-    """Return the template of a document on paper, and what it shows; `base_url` is where to check it."""
-    verify_url = base_url.rstrip("/") + reverse("statement-verify")
-    if isinstance(document, Invoice):
-        return "billing/pdf/invoice.html", {"invoice": document, "verify_url": verify_url}
-    rows = list(statement_rows(document, most=PAPER_LINES))
-    return "billing/pdf/statement.html", {
-        "statement": document,
-        "verify_url": verify_url,
-        "sums": sums_of(document),
-        "free_calls": free_calls_of(document),
-        "rows": rows,
-        "lines_count": document.last_seq - document.first_seq + 1,  # numbers have no gap
-    }
 
 
 @dataclass(frozen=True)

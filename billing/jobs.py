@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
-from typing import Any
+from functools import partial
+from typing import IO, Any
 from uuid import UUID
 
 import structlog
@@ -12,16 +14,18 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from billing import hours, notices, services
-from billing.documents import paper
 from billing.models import Invoice, Printed, Statement
+from billing.paper import draw
 from convomono.lib import clock, files
 from convomono.lib.jobs import enqueue, enqueue_once
-from convomono.lib.pdf import PdfUnavailable, render_pdf
+from convomono.lib.pdf import PdfUnavailable
 from telephony.retell import retell_gateway
 
 log = structlog.get_logger()
 AUDIT_SECONDS = 120
 MAIL_SECONDS = 120
+PDF_SECONDS = 10_800
+"""The longest paper takes 17 minutes of a core, and an hour on a busy machine."""
 
 DOCUMENTS: dict[str, type[Invoice] | type[Statement]] = {
     "invoice": Invoice,
@@ -81,9 +85,15 @@ def make_statement(*, statement_id: str, **_later: Any) -> None:
     services.make_statement(statement=statement, now=clock.now())
 
 
+def ask_pdf(*, kind: str, document_id: UUID) -> None:
+    """Have a PDF made that is wanted, unless a worker is at it: a long one takes many minutes."""
+    ids = {"kind": kind, "document_id": str(document_id)}
+    enqueue_once(make_pdf, queue="reports", timeout_seconds=PDF_SECONDS, **ids)
+
+
 def make_pdf(*, kind: str, document_id: str, **_later: Any) -> None:
     """
-    Make the PDF of an invoice or a statement; a second run makes nothing.
+    Make the PDF of an invoice or a statement, and tell how far it is; a second run makes nothing.
 
     Where the machine can't make PDFs the row says what to install.
     """
@@ -91,29 +101,44 @@ def make_pdf(*, kind: str, document_id: str, **_later: Any) -> None:
     row = model.objects.select_related("client__wallet").get(pk=UUID(document_id))
     if row.pdf_status != Printed.File.QUEUED:
         return
-    try:
-        template, context = paper(row, base_url=settings.PUBLIC_BASE_URL)
-        content = render_pdf(template, context)
-    except PdfUnavailable as problem:
-        changes = {"pdf_status": Printed.File.FAILED, "pdf_error": str(problem)[:400]}
-    except Exception:  # a paper that can't be drawn would be tried for ever
-        log.exception("document.not_made", kind=kind, document_id=document_id)
-        sentence = _("It couldn't be made. Ask for it again; the agency can see why in the log.")
-        changes = {"pdf_status": Printed.File.FAILED, "pdf_error": sentence}
-    else:
-        stored = files.store(
-            room="documents", client_id=row.client_id, suffix=".pdf", content=content
-        )
-        digest = hashlib.sha256(content).hexdigest()
-        changes = {
-            "pdf_status": Printed.File.DONE,
-            "pdf_name": stored,
-            "pdf_digest": digest,
-            "pdf_error": "",
-        }
-    made = model.objects.filter(pk=row.pk, pdf_status=Printed.File.QUEUED).update(**changes)
-    if not made and changes.get("pdf_name"):
+    queued = model.objects.filter(pk=row.pk, pdf_status=Printed.File.QUEUED)
+    with tempfile.TemporaryFile("w+b") as target:
+        try:
+            draw(
+                row,
+                base_url=settings.PUBLIC_BASE_URL,
+                target=target,
+                told=partial(_tell_drawn, row.pk),
+            )
+        except PdfUnavailable as problem:
+            changes = {"pdf_status": Printed.File.FAILED, "pdf_error": str(problem)[:400]}
+        except Exception:  # a paper that can't be drawn would be tried for ever
+            log.exception("document.not_made", kind=kind, document_id=document_id)
+            sentence = _(
+                "It couldn't be made. Ask for it again; the agency can see why in the log."
+            )
+            changes = {"pdf_status": Printed.File.FAILED, "pdf_error": sentence}
+        else:
+            changes = _keep_file(row, target)
+    if not queued.update(**changes) and changes.get("pdf_name"):
         files.delete_stored(changes["pdf_name"])  # another worker was quicker
+
+
+def _tell_drawn(statement_id: UUID, count: int) -> None:
+    Statement.objects.filter(pk=statement_id).update(drawn_count=count)
+
+
+def _keep_file(row: Invoice | Statement, target: IO[bytes]) -> dict[str, str]:
+    target.seek(0)
+    digest = hashlib.file_digest(target, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file does
+    target.seek(0)
+    stored = files.store(room="documents", client_id=row.client_id, suffix=".pdf", content=target)
+    return {
+        "pdf_status": Printed.File.DONE,
+        "pdf_name": stored,
+        "pdf_digest": digest,
+        "pdf_error": "",
+    }
 
 
 def resume_pdfs(**_later: Any) -> int:
@@ -126,7 +151,7 @@ def resume_pdfs(**_later: Any) -> int:
     for kind, model in DOCUMENTS.items():
         waiting = model.objects.filter(pdf_status=Printed.File.QUEUED)
         for pk in waiting.values_list("pk", flat=True)[:100]:
-            enqueue(make_pdf, queue="reports", kind=kind, document_id=str(pk))
+            ask_pdf(kind=kind, document_id=pk)
             done += 1
         for row in model.objects.filter(pdf_digest="", pdf_status=Printed.File.DONE)[:100]:
             _keep_digest(row)

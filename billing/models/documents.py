@@ -128,7 +128,7 @@ class Statement(Printed):
 
     The lines never change, so what it says is what it said. `status` is `queued` until a worker has
     made the CSV; until then only the month is known. `opening_seconds` and `closing_seconds` were
-    available.
+    available. `drawn_count` says how many lines of its PDF are drawn while a worker is at it.
     """
 
     class Status(models.TextChoices):
@@ -153,6 +153,7 @@ class Statement(Printed):
     lists_free_calls = models.BooleanField(default=False)
     csv_name = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, blank=True, db_index=True)
+    drawn_count = models.PositiveIntegerField(null=True, blank=True)
     asked_at = models.DateTimeField()
     issued_at = models.DateTimeField(null=True, blank=True)
 
@@ -166,6 +167,11 @@ class Statement(Printed):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}"
+
+    @property
+    def lines_count(self) -> int:
+        """How many lines the month has: their numbers have no gap."""
+        return self.last_seq - self.first_seq + 1
 
     @property
     def opening_credit_seconds(self) -> int:

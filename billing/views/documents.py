@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -15,11 +16,13 @@ from accounts.access import can_manage
 from billing import services
 from billing.documents import statement_rows, sums_of
 from billing.free_calls import free_calls_of
-from billing.jobs import make_pdf, make_statement
+from billing.jobs import ask_pdf, make_statement
 from billing.models import Invoice, Payment, Printed, Statement
+from billing.paper import PAPER_LINES, PART_LINES
 from billing.usage import USAGE_DAYS, usage_by_campaign, usage_days
 from convomono.lib import clock, files
 from convomono.lib.days import month_or_none
+from convomono.lib.db import on_commit
 from convomono.lib.htmx import render_page
 from convomono.lib.jobs import enqueue
 from convomono.lib.pages import list_page, number_or
@@ -158,6 +161,8 @@ def statement_detail(request: UserRequest, face: Face, statement_id: UUID) -> Ht
         request,
         statement=row,
         document=row,
+        most_lines=PAPER_LINES,
+        is_long=row.lines_count > PART_LINES,
         sums=sums_of(row),
         free_calls=free_calls_of(row),
         rows=rows,
@@ -193,7 +198,7 @@ def _ask_pdf(face: Face, kind: str, row: Invoice | Statement) -> HttpResponse:
     may = (Printed.File.NONE, Printed.File.FAILED)
     rows = type(row).objects.filter(pk=row.pk, pdf_status__in=may)
     if rows.update(pdf_status=Printed.File.QUEUED):
-        enqueue(make_pdf, queue="reports", kind=kind, document_id=str(row.pk))
+        on_commit(partial(ask_pdf, kind=kind, document_id=row.pk))
     return redirect(face.url(f"{kind}-detail", row.pk))
 
 

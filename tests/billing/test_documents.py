@@ -17,16 +17,16 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Client
 from audit.models import AuditLog
-from billing import documents, free_calls, jobs, services
+from billing import free_calls, jobs, services
 from billing.documents import (
     COLUMNS,
     Totals,
     csv_of,
-    paper,
     standing_before,
     statement_rows,
 )
 from billing.models import Invoice, Payment, Reservation, Seller, Statement
+from billing.paper import paper
 from billing.services import invoices
 from billing.views import verify
 from convomono.lib import files
@@ -247,14 +247,14 @@ def test_changes_the_billing_address_with_the_clients_particulars(browse, root, 
 
 
 def test_says_why_a_pdf_could_not_be_made(browse, alice, wallet, acme, monkeypatch):
-    def unavailable(*_args):
+    def unavailable(*_args, **_kwargs):
         raise PdfUnavailable("PDF needs Pango.")
 
     sell(acme, seconds=60)
     invoice = Invoice.objects.get()
     page = f"/app/billing/invoices/{invoice.pk}/"
     browse(alice).post(page + "print/")
-    monkeypatch.setattr(jobs, "render_pdf", unavailable)
+    monkeypatch.setattr(jobs, "draw", unavailable)
 
     jobs.make_pdf(kind="invoice", document_id=str(invoice.pk))
 
@@ -577,7 +577,7 @@ def test_says_on_paper_how_many_lines_are_elsewhere_and_where(month, acme, monke
     statement = issue(acme)
     whole = statement.last_seq - statement.first_seq + 1
     assert "are printed here" not in render_to_string(*paper(statement, base_url=SITE))
-    monkeypatch.setattr(documents, "PAPER_LINES", whole - 2)
+    monkeypatch.setattr("billing.paper.PAPER_LINES", whole - 2)
 
     paper_ = render_to_string(*paper(statement, base_url=SITE))
 

@@ -12,8 +12,9 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from billing import services
-from billing.documents import paper, statement_rows, sums_of
+from billing.documents import statement_rows, sums_of
 from billing.models import Statement, Wallet
+from billing.paper import paper
 from convomono.lib import files
 from tests.factories.billing import TESTS, Launch, open_wallet, sell
 

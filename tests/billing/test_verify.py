@@ -10,8 +10,8 @@ import pytest
 from django.template.loader import render_to_string
 
 from billing import jobs, services
-from billing.documents import paper
 from billing.models import Invoice, Payment, Statement
+from billing.paper import paper
 from convomono.lib import files
 from tests.factories.billing import TESTS, open_wallet, sell
 
@@ -26,6 +26,10 @@ def text(response):
     return " ".join(response.content.decode().split())
 
 
+def write_down(row, *, base_url, target, told):
+    target.write(repr(paper(row, base_url=base_url)).encode())
+
+
 @pytest.fixture
 def papers(acme, monkeypatch):
     """An invoice, its credit note and a statement of Acme; drawing is faked, storing isn't."""
@@ -34,9 +38,7 @@ def papers(acme, monkeypatch):
     services.refund_payment(payment=Payment.objects.get(), reason="x", actor=TESTS, now=DAY)
     statement = services.ask_statement(client=acme, month=date(2026, 10, 1), now=LATER)
     services.make_statement(statement=statement, now=LATER)
-    monkeypatch.setattr(
-        jobs, "render_pdf", lambda template, context: repr((template, context)).encode()
-    )
+    monkeypatch.setattr(jobs, "draw", write_down)
     made: list[tuple[str, Statement | Invoice]] = [("statement", statement)]
     made += [("invoice", row) for row in Invoice.objects.all()]
     for kind, row in made:
