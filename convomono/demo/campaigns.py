@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Client, User
     from campaigns.models import Campaign
+    from campaigns.settings_schema import AnalysisQuestion
     from convomono.demo.people import Person
     from leads.models import ImportMapping, LeadImport
 
@@ -55,6 +56,21 @@ A check-up takes 30 minutes and costs $90, a cleaning 45 minutes and $120.
 Parking is free behind the building. Patients can reschedule until the evening before.
 """
 QUICK_RETRY_SECONDS = 15 * 60
+# What is read out of each call besides the goal: a yes or no, and one of some choices.
+QUESTIONS: list[AnalysisQuestion] = [
+    {
+        "name": "Insured",
+        "kind": "boolean",
+        "description": "The patient has dental insurance.",
+        "choices": [],
+    },
+    {
+        "name": "Obstacle",
+        "kind": "enum",
+        "description": "What keeps the patient from a visit this month.",
+        "choices": ["nothing", "price", "no time", "another dentist"],
+    },
+]
 
 
 def content(name: str, *, max_attempts: int = 2) -> CampaignContent:
@@ -66,7 +82,11 @@ def content(name: str, *, max_attempts: int = 2) -> CampaignContent:
         opening_line=OPENING,
         voice_id=VOICE[0],
         voice_name=VOICE[1],
-        settings={**DEFAULTS, "conversion": "The patient agreed to a time for a visit."},
+        settings={
+            **DEFAULTS,
+            "conversion": "The patient agreed to a time for a visit.",
+            "questions": QUESTIONS,
+        },
         knowledge_text=KNOWLEDGE,
         concurrency_limit=60,
         is_any_hour=True,

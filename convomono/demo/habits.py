@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from accounts.models import User
+from campaigns.services.automating import RuleContent, save_rule, switch_rule, try_rule
 from campaigns.services.follow_ups import create_follow_up
 from leads.jobs import score_leads, work_on_operation
 from leads.models import Lead
@@ -37,6 +38,15 @@ VIEWS = (
     ("Reached, not booked", "status=reached&sort=last_call", True),
     ("VIPs", "tag=vip&sort=score", False),
 )
+# Tried on the calls of the past and switched on: who named a price is told apart at once.
+RULE = RuleContent(
+    name="Too dear",
+    campaign_id=None,
+    outcomes=("human",),
+    conditions={"answers": [{"question": "Obstacle", "test": "is", "values": ["price"]}]},
+    action="tag",
+    params={"tag": "price"},
+)
 TAGGED = {"vip": 9, "referral": 13}  # every so manieth lead
 
 
@@ -65,6 +75,9 @@ def write_habits(*, agency: Agency, now: datetime, real_now: datetime) -> None:
         save_view(
             client=agency.acme, name=name, query=query, is_shared=is_shared, actor=mia, now=now
         )
+    rule = save_rule(client=agency.acme, content=RULE, actor=agency.alice, now=now)
+    try_rule(rule=rule, now=now)
+    switch_rule(rule=rule, is_active=True, actor=agency.alice, now=now)
     for lead in called[:1]:
         add_note(lead=lead, text="Prefers mornings; ask for Dr Lee.", actor=mia, now=now)
     suppress(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -9,9 +10,14 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
 from accounts.models import User
-from convomono.demo import history
+from campaigns.automation import CallFacts, means
+from convomono.demo import habits, history
 from convomono.demo.agency import ROOT, WELCOME_DAYS
+from convomono.demo.campaigns import content
 from convomono.demo.history import DAYS, LAUNCHES
+from telephony.sandbox.analyses import analyse
+from telephony.sandbox.outcomes import plan_call
+from telephony.sandbox.scripts import read_script
 from tests.factories.accounts import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +70,34 @@ def test_has_a_statement_with_calls_for_the_month_before_on_any_day():
 
         assert any(before <= day < month for day in launched), today
         assert today - timedelta(days=DAYS) < before, today
+
+
+def test_asks_of_its_calls_what_its_rule_looks_at():
+    settings = content("Recall").settings
+    agent = {
+        "post_call_analysis_data": [
+            {"type": one["kind"], "name": one["name"], "choices": one["choices"]}
+            for one in settings["questions"]
+        ]
+    }
+    script = read_script(agent=agent, llm={}, variables={})
+    told = []
+    for number in range(40):
+        plan = plan_call(to_number="+12125550001", seed=str(number), profile="warm", agent={})
+        plan = replace(plan, successful=False, seed=number)
+        answers = analyse(plan=plan, reason=plan.reason, script=script, agent=agent)
+        told.append(answers["custom_analysis_data"])
+
+    assert {one["Insured"] for one in told} == {True, False}
+    assert {one["Obstacle"] for one in told} == {"nothing", "price", "no time", "another dentist"}
+    facts = [
+        CallFacts(
+            outcome_class="human", reason="", is_converted=False, lead_status="", answers=answers
+        )
+        for answers in told
+    ]
+    meant = [means(habits.RULE.outcomes, one, habits.RULE.conditions) for one in facts]
+    assert 0 < sum(meant) < len(meant)
 
 
 def test_has_a_name_for_each_past_launch_and_minutes_that_still_expire():
