@@ -162,7 +162,8 @@ def test_is_in_line_once_however_often_somebody_looks(
     with django_capture_on_commit_callbacks(execute=True):
         browse(alice).post(f"/app/billing/statements/{long.pk}/print/")
     for _minute in range(2):
-        jobs.resume_pdfs()
+        with django_capture_on_commit_callbacks(execute=True):
+            jobs.resume_pdfs()
 
     (job,) = django_rq.get_queue("reports").jobs
     assert job.timeout == jobs.PDF_SECONDS
