@@ -67,6 +67,19 @@ def test_uses_the_soonest_to_expire_first(wallet, acme):
     assert audit_ledger() == []
 
 
+def test_gives_back_what_never_expires_before_what_does(wallet, acme):
+    launch = Launch(acme, 200)
+    dial = launch.dial(60)
+
+    launch.close()  # of 140 seconds fifty are for ever; the call keeps the soonest to expire
+
+    assert (lot("ONE"), lot("TEN")) == ((0, 0, 0), (90, 0, 0))
+    dial.end(60)
+    assert (lot("ONE"), lot("TEN")) == ((0, 50, 0), (90, 10, 0))
+    assert (balances(acme), expiring(acme)) == ((190, 0, 60, 0), 90)
+    assert audit_ledger() == []
+
+
 def test_takes_nothing_that_a_launch_has_reserved_or_a_dial_holds(wallet, acme):
     launch = Launch(acme, 150)
     dial = launch.dial(60)
