@@ -195,3 +195,22 @@ def test_asks_as_many_queries_for_many_clients(client, root, acme) -> None:
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+@pytest.mark.django_db
+def test_counts_what_it_started_between_two_counts_of_its_own_calls(
+    rig: Rig, ready: Callable[..., BatchCall]
+) -> None:
+    ready(leads=6, concurrency_limit=2)
+    dispatcher = rig.dispatcher()
+    rig.tick()
+
+    for _look in range(4):  # at one moment of real time: the rows aren't counted again
+        dispatcher.step(now=rig.now)
+        rig.now += timedelta(seconds=1)
+
+    assert len(rig.ringing()) == 2
+    rig.end(rig.ringing()[0])
+    rig.step()
+    assert len(rig.ringing()) == 2
+    assert len(rig.retell.placed) == 3
