@@ -22,6 +22,7 @@ from campaigns.models import (
     RetryPolicy,
     TrialCall,
 )
+from campaigns.models.dialling import LINE_ORDER
 from campaigns.rules import Decision, DialFacts, DialPolicy, DialWindow, decide
 from campaigns.services.limits import client_limits
 from campaigns.services.variables import variable_rules
@@ -94,7 +95,7 @@ def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[
     ).select_related("lead")
     asked = list(due.filter(callback_at__lte=now).order_by("callback_at", "pk")[:limit])
     known = {one.pk for one in asked}
-    others = due.order_by("next_attempt_at", "-priority", "pk")[: limit - len(asked)]
+    others = due.order_by(*LINE_ORDER)[: limit - len(asked)]
     return asked + [one for one in others if one.pk not in known]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from billing.services import can_hold, owed_seconds
 from campaigns.dialling import waiting
 from campaigns.models import BatchCall, ClientShare, Enrolment
+from campaigns.models.dialling import LINE_ORDER
 from convomono.lib import live
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _for_a_lead(batch_call: BatchCall, now: datetime) -> Reason | None:
     """Say what the launch waits for while nobody in it is due."""
     queued = Enrolment.objects.filter(
         batch_call_id=batch_call.pk, status=Enrolment.Status.QUEUED
-    ).order_by("next_attempt_at", "pk")
+    ).order_by(*LINE_ORDER)
     first = queued.filter(held_at=None).values_list("next_attempt_at", "waiting_reason").first()
     if first is None:
         is_held = batch_call.queued_count and queued.exists()

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from campaigns.enrolments import LIVE
 from campaigns.models import BatchCall, Enrolment
-from campaigns.models.dialling import EVER
+from campaigns.models.dialling import EVER, LINE_ORDER
 from campaigns.queries.lead_sentences import lead_sentence
 from convomono.lib.pages import capped_count
 
@@ -82,7 +82,7 @@ def in_line(batch_call_ids: list[UUID], *, now: datetime) -> QuerySet[Enrolment]
         )
         .exclude(callback_at__lte=now)
         .select_related("lead", "batch_call")
-        .order_by("next_attempt_at", "-priority", "pk")  # as the dispatcher reads them
+        .order_by(*LINE_ORDER)
     )
 
 

@@ -9,6 +9,7 @@ from audit import actions
 from audit.services import record
 from campaigns.enrolments import LIVE, move_enrolment
 from campaigns.models import BatchCall, Enrolment
+from campaigns.models.dialling import LINE_ORDER
 from convomono.lib import live
 from convomono.lib.db import on_commit, run_atomic
 from convomono.lib.redis import ring
@@ -49,7 +50,7 @@ def move_up(*, enrolment: Enrolment, actor: Actor, now: datetime) -> None:
         raise NotDue
     queued = Enrolment.objects.filter(
         batch_call_id=enrolment.batch_call_id, status=Status.QUEUED
-    ).order_by("next_attempt_at", "pk")
+    ).order_by(*LINE_ORDER)
     first_at = queued.values_list("next_attempt_at", flat=True).first() or now
     _change(
         enrolment,

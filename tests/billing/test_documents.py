@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
-from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client as BrowserClient
-from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Client
 from audit.models import AuditLog
@@ -34,6 +32,7 @@ from convomono.lib.ids import uuid7
 from convomono.lib.pdf import PdfUnavailable
 from telephony.models import Call
 from tests.factories.billing import NOW, TESTS, Launch, open_wallet, sell
+from tests.plans import plans
 
 OCTOBER = date(2026, 10, 1)
 IN_OCTOBER = datetime(2026, 10, 20, 15, tzinfo=UTC)
@@ -490,13 +489,11 @@ def test_names_calls_that_cost_nothing_in_parts(acme, monkeypatch):
 @pytest.mark.sqlite_only("reads SQLite's plans")
 def test_reads_its_lines_by_their_numbers_and_not_the_whole_ledger(month, acme):
     statement = issue(acme)
-    with CaptureQueriesContext(connection) as asked:
-        list(statement_rows(statement, first=2, most=1))
-    (sql,) = [query["sql"] for query in asked if '"billing_transaction"' in query["sql"]]
 
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
-        plan = " ".join(str(row) for row in cursor.fetchall())
+    def ask() -> None:
+        list(statement_rows(statement, first=2, most=1))
+
+    (plan,) = plans(ask, of='"billing_transaction"')
 
     assert "wallet_id=? AND seq>" in plan and "TEMP B-TREE" not in plan, plan
 

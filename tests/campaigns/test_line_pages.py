@@ -6,13 +6,12 @@ import html
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import BatchCall, Enrolment
 from campaigns.queries.line import held_back, in_line, line, taken_out
 from convomono.lib import pages
 from tests.factories.campaigns import NOW, enrol, launch, make_ready, run_batch
+from tests.plans import plans
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -191,17 +190,10 @@ def test_shows_every_list_beside_the_line_with_its_true_count(browse, mia, equip
 @pytest.mark.sqlite_only("reads SQLite's plans")
 def test_finds_who_stands_apart_without_reading_the_line(browse, vera, batch_call):
     """Few stand apart, a hundred thousand wait: each open page asks every other second."""
-    with CaptureQueriesContext(connection) as asked:
-        line([batch_call.pk], rows=[], now=NOW)
-        list(held_back([batch_call.pk]))
-        list(taken_out([batch_call.pk]))
-    plans = []
-    for query in asked:
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
-            plans.append(" ".join(row[-1] for row in cursor.fetchall()))
+    (together,) = plans(lambda: line([batch_call.pk], rows=[], now=NOW))
+    (held,) = plans(lambda: list(held_back([batch_call.pk])))
+    (removed,) = plans(lambda: list(taken_out([batch_call.pk])))
 
-    together, held, removed = plans
     assert "enrolment_due_first" not in together
     for name in ("enrolment_callback", "enrolment_held", "enrolment_removed"):
         assert name in together
