@@ -86,19 +86,22 @@ def client_with_minutes(actor: User, *, concurrency: int, name: str = "Bench") -
     return client
 
 
-def ready_campaign(client: Client, actor: User, *, concurrency: int) -> Campaign:
-    """Write a campaign and get its agent, as the job would."""
-    now = clock.now()
-    voice = retell_gateway().list_voices()[0]
-    content = CampaignContent(
+def content_of(*, concurrency: int) -> CampaignContent:
+    """Return what is said, once to everybody, at any hour."""
+    return CampaignContent(
         name="Check-up reminder",
         script_raw="Remind {{first_name}} of the check-up and ask whether the day still suits.",
         opening_line="Hello {{first_name}}, this is the dental practice.",
-        voice_id=voice.voice_id,
+        voice_id=retell_gateway().list_voices()[0].voice_id,
         concurrency_limit=concurrency,
         is_any_hour=True,
         max_attempts=1,
     )
+
+
+def ready_campaign(client: Client, actor: User, content: CampaignContent) -> Campaign:
+    """Write a campaign and get its agent, as the job would."""
+    now = clock.now()
     campaign = create_campaign(client=client, content=content, actor=actor, now=now)
     request_agent(campaign=campaign, actor=actor, now=now)
     jobs.prepare_agent(campaign_id=str(campaign.pk))
@@ -110,20 +113,26 @@ def ready_campaign(client: Client, actor: User, *, concurrency: int) -> Campaign
 
 def enrol(campaign: Campaign, actor: User, *, leads: int, start: int = 0) -> None:
     """Put people with fictional numbers in line."""
-    now = clock.now()
-    consent = ConsentStatement("express", "benchmark", "They asked to be called.", now)
     for number in range(start, start + leads):
         area, last = LEAD_AREAS[number // NUMBERS_PER_AREA], number % NUMBERS_PER_AREA
-        lead = create_lead(
-            client=campaign.client,
-            phone_number=f"+1{area}55501{last:02}",
-            country="US",
-            fields=LeadFields(first_name=f"Lead {number}"),
-            consent=consent,
-            actor=actor,
-            now=now,
-        )
-        enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=now)
+        enrol_one(campaign, actor, name=f"Lead {number}", phone_number=f"+1{area}55501{last:02}")
+
+
+def enrol_one(
+    campaign: Campaign, actor: User, *, name: str, phone_number: str, country: str = "US"
+) -> None:
+    """Put a person who asked to be called in line."""
+    now = clock.now()
+    lead = create_lead(
+        client=campaign.client,
+        phone_number=phone_number,
+        country=country,
+        fields=LeadFields(first_name=name),
+        consent=ConsentStatement("express", "benchmark", "They asked to be called.", now),
+        actor=actor,
+        now=now,
+    )
+    enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=now)
 
 
 def wait_behind(campaign: Campaign, *, leads: int) -> None:
@@ -142,8 +151,14 @@ def wait_behind(campaign: Campaign, *, leads: int) -> None:
     )
 
 
-def lend_at_full_speed(number: PhoneNumber, actor: User) -> None:
-    """Take a new number's warm-up away: here nobody's carrier has to get used to it."""
+def lend_number(client: Client, actor: User, *, area: int) -> None:
+    """Buy a number for a client without its warm-up: here nobody's carrier has to get used to it."""
+    now = clock.now()
+    order = buy_number(
+        gateway=retell_gateway(), key=uuid.uuid4(), area_code=area, actor=actor, now=now
+    )
+    number = PhoneNumber.objects.get(phone_number=order.phone_number)
+    assign_number(number=number, client=client, actor=actor, now=now)
     set_number_limits(
         number=number,
         daily_cap=0,
@@ -155,25 +170,32 @@ def lend_at_full_speed(number: PhoneNumber, actor: User) -> None:
     )
 
 
+def launch(
+    campaign: Campaign, actor: User, *, seconds: int, mode: str = BatchCall.Mode.DISPATCHER
+) -> BatchCall:
+    """Launch everybody who is in line, with so many seconds reserved."""
+    batch_call = open_batch_call(
+        campaign=campaign,
+        launch_key=uuid.uuid4(),
+        seconds=seconds,
+        mode=mode,
+        actor=actor,
+        now=clock.now(),
+    )
+    jobs.attach_leads(batch_call_id=str(batch_call.pk))
+    return batch_call
+
+
 def launch_small() -> None:
     """Launch a few leads of another client, and print the launch's id and the moment (real time)."""
     actor = User.objects.get(email="bench@convomono.test")
     client = client_with_minutes(actor, concurrency=SMALL_LEADS, name="Small")
-    now = clock.now()
-    order = buy_number(
-        gateway=retell_gateway(), key=uuid.uuid4(), area_code=646, actor=actor, now=now
-    )
-    number = PhoneNumber.objects.get(phone_number=order.phone_number)
-    assign_number(number=number, client=client, actor=actor, now=now)
-    lend_at_full_speed(number, actor)
-    campaign = ready_campaign(client, actor, concurrency=SMALL_LEADS)
+    lend_number(client, actor, area=646)
+    campaign = ready_campaign(client, actor, content_of(concurrency=SMALL_LEADS))
     # Other people than the large client's: a person is called by one of them at a time.
     last = len(LEAD_AREAS) * NUMBERS_PER_AREA - SMALL_LEADS
     enrol(campaign, actor, leads=SMALL_LEADS, start=last)
-    batch_call = open_batch_call(
-        campaign=campaign, launch_key=uuid.uuid4(), seconds=MINUTES, actor=actor, now=clock.now()
-    )
-    jobs.attach_leads(batch_call_id=str(batch_call.pk))
+    batch_call = launch(campaign, actor, seconds=MINUTES)
     began = time.time()
     while time.time() < began + SMALL_WAITS_SECONDS:
         first = (
@@ -212,27 +234,13 @@ def main() -> None:
         return
     actor = User.objects.create_superuser(email="bench@convomono.test", password=None, name="Bench")
     client = client_with_minutes(actor, concurrency=options.concurrency)
-    now = clock.now()
     for area in islice(cycle(AREAS), max(CALLER_NUMBERS, options.concurrency // LINES_A_NUMBER)):
-        order = buy_number(
-            gateway=retell_gateway(), key=uuid.uuid4(), area_code=area, actor=actor, now=now
-        )
-        number = PhoneNumber.objects.get(phone_number=order.phone_number)
-        assign_number(number=number, client=client, actor=actor, now=now)
-        lend_at_full_speed(number, actor)
-    campaign = ready_campaign(client, actor, concurrency=options.concurrency)
+        lend_number(client, actor, area=area)
+    campaign = ready_campaign(client, actor, content_of(concurrency=options.concurrency))
     enrol(campaign, actor, leads=options.leads)
     if options.behind:
         wait_behind(campaign, leads=options.behind)
-    batch_call = open_batch_call(
-        campaign=campaign,
-        launch_key=uuid.uuid4(),
-        seconds=MINUTES * 30,
-        mode=options.mode,
-        actor=actor,
-        now=clock.now(),
-    )
-    jobs.attach_leads(batch_call_id=str(batch_call.pk))
+    launch(campaign, actor, seconds=MINUTES * 30, mode=options.mode)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
-from bench import books, campaign, database, dispatch, leads
+from bench import books, campaign, database, dispatch, leads, week
+from bench.rig import week as rig_week
 from bench.rig.pages import Page
+from campaigns.models import Attempt, BatchCall
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +137,84 @@ def test_tells_people_what_a_campaign_came_to():
     assert "and were to be 869" in lines
     assert lines[-1] == "WRONG: The leads don't add up."
     documented = (ROOT / "bench" / "README.md").read_text().partition("## campaign")[2]
+    assert [name for name in figures if f"`{name}`" not in documented] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "sent_at", "wrong"),
+    [
+        ("+12125550100", (2026, 10, 30, 13, 0), ""),  # nine in New York
+        ("+12125550100", (2026, 10, 30, 12, 59), "Friday 08:59"),
+        (
+            "+12125550100",
+            (2026, 11, 2, 13, 59),
+            "Monday 08:59",
+        ),  # an hour later than the week before
+        ("+16025550100", (2026, 11, 2, 16, 0), ""),  # Arizona keeps its time
+        ("+12125550100", (2026, 11, 1, 15, 0), "Sunday 10:00"),
+        ("+442079460000", (2026, 10, 30, 20, 0), "Friday 20:00"),
+    ],
+)
+def test_finds_calls_of_the_week_outside_their_hours(number, sent_at, wrong):
+    attempt = Attempt(phone_number=number, status="ended", sent_at=datetime(*sent_at, tzinfo=UTC))
+
+    found = list(rig_week.wrong_times([attempt]))
+
+    assert (wrong in found[0] and len(found) == 1) if wrong else not found
+
+
+def test_finds_a_fourth_call_of_the_week_within_a_day():
+    at = datetime(2026, 10, 30, 14, 0, tzinfo=UTC)
+    attempts = [
+        Attempt(phone_number="+12125550100", status="ended", sent_at=at + timedelta(hours=hours))
+        for hours in range(4)
+    ]
+
+    assert list(rig_week.wrong_times(attempts[:3])) == []
+    assert "more than 3 times" in next(iter(rig_week.wrong_times(attempts)))
+
+
+def test_finds_a_decision_of_the_week_that_explains_nothing():
+    told = {"verdict": "allow", "rules": ["campaign.hours"], "inputs": {"zones": ["UTC"]}}
+
+    assert list(rig_week.unexplained([Attempt(decision=told)])) == []
+    for name in ("rules", "inputs"):
+        assert list(rig_week.unexplained([Attempt(decision=told | {name: type(told[name])()})]))
+
+
+def test_counts_for_how_long_a_week_said_that_calls_are_about_to_start():
+    told, row = rig_week.Told(), BatchCall(status="running")
+    says = "The next calls are about to start."
+
+    told.look(row, says, has_dialled=False, at=0.0)
+    told.look(row, says, has_dialled=True, at=7.0)
+    told.look(row, says, has_dialled=False, at=8.0)
+    told.look(row, says, has_dialled=False, at=10.0)
+    told.look(row, "They wait for their hours.", has_dialled=False, at=20.0)
+
+    assert (told.longest_silence, told.empty) == (2.0, 0)
+
+
+def test_tells_people_what_a_week_came_to():
+    figures = {
+        "leads": 160,
+        "days": 6.4,
+        "status": "finished",
+        "attempts": 500,
+        "calls": 480,
+        "double_dials": 0,
+        "longest_silence_s": 1.5,
+        "reasons": {"window": 800},
+        "seconds": 980,
+        "wrong": ["The leads don't add up."],
+        "wrong_count": 1,
+    }
+
+    lines = [" ".join(line.split()) for line in week.table(figures)]
+
+    assert {"leads 160", "days until all were done 6.4", "looked at: window 800"} < set(lines)
+    assert lines[-1] == "WRONG: The leads don't add up."
+    documented = (ROOT / "bench" / "README.md").read_text().partition("## week")[2]
     assert [name for name in figures if f"`{name}`" not in documented] == []
 
 
