@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import Transaction
 from billing.usage import campaign_labels
+from convomono.lib.keys import beside
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def list_free_calls(statement: Statement) -> Iterator[FreeCall]:
     for some in batched(wanted.iterator(chunk_size=CHUNK), CHUNK):
         billed = set(
             Transaction.objects.filter(
+                beside(type=Transaction.Type.CONSUME),
                 client_id=statement.client_id,
                 call_id__in=[call.pk for call in some],
-                type=Transaction.Type.CONSUME,
             ).values_list("call_id", flat=True)
         )
         labels = campaign_labels({call.campaign_id for call in some if call.campaign_id})

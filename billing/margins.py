@@ -13,6 +13,7 @@ from accounts.models import Client
 from billing.models import Transaction
 from billing.usage import campaign_labels
 from convomono.lib import money
+from convomono.lib.keys import beside
 from telephony.models import Call, CallDetail, NumberLease, PhoneNumber
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def of_calls(*, client: Client, calls: Sequence[Call]) -> list[CallMargin]:
     keys = [call.pk for call in calls]
     charged: dict[UUID | None, int] = {}
     lines = Transaction.objects.filter(
-        client=client, call_id__in=keys, type__in=(Type.CONSUME, Type.REFUND)
+        beside(type__in=(Type.CONSUME, Type.REFUND)), client=client, call_id__in=keys
     )
     for call_id, type_, micros in lines.values_list("call_id", "type", "amount_micros"):
         sign = 1 if type_ == Type.CONSUME else -1

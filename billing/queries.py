@@ -23,6 +23,7 @@ from billing.rules import runway_hours
 from billing.sentences import line_sentence, terms_words
 from billing.usage import campaign_labels
 from convomono.lib import money
+from convomono.lib.keys import beside
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -162,7 +163,9 @@ def explained(lines: Iterable[Transaction], *, client: Client) -> list[LedgerRow
     """Add to a page of a client's lines what they are for and what corrects them; four queries at most."""
     found = list(lines)
     mine = Transaction.objects.of(client)
-    named = mine.in_bulk([line.corrects_id for line in found if line.corrects_id])
+    named = Transaction.objects.filter(beside(client_id=client.pk)).in_bulk(
+        [line.corrects_id for line in found if line.corrects_id]
+    )
     by_people = mine.filter(
         type__in=(Transaction.Type.ADJUST, Transaction.Type.REVERSE),
         corrects_id__in=[line.pk for line in found],
@@ -172,7 +175,10 @@ def explained(lines: Iterable[Transaction], *, client: Client) -> list[LedgerRow
         later.setdefault(one.corrects_id, []).append(one)
     call_ids = {line.call_id for line in found if line.call_id}
     calls: dict[UUID | None, Call] = (
-        {call.pk: call for call in Call.objects.filter(client=client, pk__in=call_ids)}
+        {
+            call.pk: call
+            for call in Call.objects.filter(beside(client_id=client.pk), pk__in=call_ids)
+        }
         if call_ids
         else {}
     )

@@ -23,6 +23,7 @@ from campaigns.services.variables import variable_rules
 from campaigns.services.waking import wake_lead
 from campaigns.variables import problems
 from convomono.lib.db import on_commit
+from convomono.lib.keys import beside
 from convomono.lib.redis import ring
 from leads.imports.targets import EnrolRow
 from leads.models import Lead
@@ -122,7 +123,8 @@ class LeadDoor:
         # The guards again: a launch may have taken some meanwhile. In one statement: nothing points at
         # whoever was never tried, and an undo of a million leads comes by here.
         free = Enrolment.objects.filter(
-            pk__in=keys, batch_call=None, attempt_number=0, status=Enrolment.Status.QUEUED
+            beside(batch_call_id=None, attempt_number=0, status=Enrolment.Status.QUEUED),
+            pk__in=keys,
         )
         if keys and free._raw_delete(free.db) == len(keys):  # noqa: SLF001  # see above
             return set(keys.values())
@@ -131,7 +133,7 @@ class LeadDoor:
 
     def prioritise(self, scores: Mapping[int, Sequence[UUID]]) -> None:
         for score, lead_ids in scores.items():
-            Enrolment.objects.filter(lead_id__in=lead_ids, status=Status.QUEUED).update(
+            Enrolment.objects.filter(beside(status=Status.QUEUED), lead_id__in=lead_ids).update(
                 priority=score
             )
 
@@ -200,8 +202,6 @@ class LeadDoor:
 
 def _waiting(lead_ids: Sequence[UUID]) -> Any:
     return Enrolment.objects.filter(
+        beside(batch_call_id=None, attempt_number=0, status=Enrolment.Status.QUEUED),
         lead_id__in=lead_ids,
-        batch_call=None,
-        attempt_number=0,
-        status=Enrolment.Status.QUEUED,
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from convomono.lib.keys import beside
 from convomono.lib.pages import COUNT_LIMIT, keyset_page, written_count
 from leads.doors import campaigns
 from leads.met import met_by_key, met_in_order
@@ -17,7 +18,7 @@ from leads.models import Lead, SavedView, tag_mark, zone_mark
 from leads.services.marks import keys_with
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import date
 
     from django.db.models import QuerySet
@@ -94,6 +95,14 @@ def leads_matching(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Le
     rows = _matching(Lead.objects.visible_to(viewer), viewer, filters)
     import_id = filters.get("lead_import")
     return rows.filter(met_in_order(import_id=UUID(import_id))) if import_id else rows
+
+
+def leads_named(
+    *, viewer: Viewer, keys: Collection[UUID | str], filters: Mapping[str, Any]
+) -> QuerySet[Lead]:
+    """Return those of these leads that this person may see and whose own columns match."""
+    mine = _by_key(Lead.objects.visible_to(viewer), viewer)
+    return mine.filter(_condition(filters), pk__in=keys)
 
 
 def leads_to_show(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lead]:
@@ -180,8 +189,7 @@ def _by_key(mine: QuerySet[Lead], viewer: Viewer) -> QuerySet[Lead]:
     client_id = viewer.client_id
     if client_id is None or viewer.is_agency_staff:
         return mine
-    # A range with one client in it is the same, and no beginning of an index that also has the order.
-    return Lead.objects.filter(client_id__gte=client_id, client_id__lte=client_id)
+    return Lead.objects.filter(beside(client_id=client_id))
 
 
 def _condition(filters: Mapping[str, Any]) -> Q:

@@ -24,6 +24,7 @@ from convomono.lib import redis
 from convomono.lib.redis import redis_connection
 from tests import mongo, template
 from tests.factories.accounts import ClientFactory, UserFactory
+from tests.plans import ByTheirKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,6 +121,21 @@ def quick_mongodb_cleanup() -> Iterator[None]:
         yield from mongo.quick_cleanup()
     else:
         yield
+
+
+_by_their_keys = ByTheirKeys()
+
+
+@pytest.fixture(autouse=True)
+def by_their_keys() -> Iterator[ByTheirKeys]:
+    """Fail the test in which rows of a large table are named by their keys and looked up otherwise."""
+    if settings.ON_MONGODB:  # its planner tries the ways
+        yield _by_their_keys
+        return
+    with connection.execute_wrapper(_by_their_keys):
+        yield _by_their_keys
+    astray, _by_their_keys.astray = _by_their_keys.astray, []
+    assert not astray, astray[0]
 
 
 @pytest.fixture(autouse=True)

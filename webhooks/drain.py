@@ -20,6 +20,7 @@ from accounts.models import Notification
 from accounts.notifications import notify
 from convomono.lib import live
 from convomono.lib.db import is_transient, on_commit, outage
+from convomono.lib.keys import beside
 from convomono.lib.lane import run_bulk
 from telephony.models import Call
 from webhooks.handlers.retell import SecondCall, conclude, handle
@@ -117,7 +118,7 @@ class Drain:
             Call.objects.filter(provider_call_id__in=ids).values_list("provider_call_id", flat=True)
         )
         due = [pk for pk, call_id, next_try_at in rows if call_id in known or next_try_at <= now]
-        mine = WebhookEvent.objects.filter(pk__in=due, status=_Status.PARKED)
+        mine = WebhookEvent.objects.filter(beside(status=_Status.PARKED), pk__in=due)
         return bool(mine.update(status=_Status.PENDING, next_try_at=now))
 
     def _learn(self, events: int, seconds: float) -> None:
@@ -248,7 +249,7 @@ def _read(row: WebhookEvent, now: datetime) -> CallEvent | None:
 
 
 def _mark_applied(pks: Sequence[UUID], now: datetime) -> None:
-    WebhookEvent.objects.filter(pk__in=pks, status=_Status.PENDING).update(
+    WebhookEvent.objects.filter(beside(status=_Status.PENDING), pk__in=pks).update(
         status=_Status.APPLIED, processed_at=now, error=""
     )
 

@@ -20,6 +20,7 @@ from accounts.models import ClientEvent, Notification
 from accounts.notifications import notify
 from convomono.lib import outbound
 from convomono.lib.db import insert_once
+from convomono.lib.keys import beside
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.signing import signed_headers
 
@@ -130,7 +131,7 @@ def resend_failed(*, now: datetime) -> int:
         )
         for _slice in range(_MOST_SLICES):
             pks = list(failed.order_by("next_try_at").values_list("pk", flat=True)[:BATCH])
-            again = EndpointDelivery.objects.filter(pk__in=pks, status=_Status.FAILED)
+            again = EndpointDelivery.objects.filter(beside(status=_Status.FAILED), pk__in=pks)
             sent += again.update(status=_Status.PENDING, attempts=0, next_try_at=now, last_error="")
             if len(pks) < BATCH:
                 Endpoint.objects.filter(

@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError
 
 from campaigns.models import Attempt
 from convomono.lib.db import compare_and_set, run_atomic
+from convomono.lib.keys import beside
 from reporting.services import recount_days, uncount
 from telephony.models import Call, CallDetail
 from telephony.models.erasures import CallErasure
@@ -214,7 +215,7 @@ def _erased(call_ids: Sequence[str]) -> set[str]:
 
 def _applied_events(call_ids: Sequence[str]) -> list[WebhookEvent]:
     events = WebhookEvent.objects.filter(
-        provider_call_id__in=call_ids, status=_Status.APPLIED, event_type__in=KINDS
+        beside(status=_Status.APPLIED), provider_call_id__in=call_ids, event_type__in=KINDS
     )
     return list(events.order_by("provider_call_id", "created_at", "pk"))
 

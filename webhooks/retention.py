@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from accounts.models import ClientEvent
 from convomono.lib.db import run_atomic
+from convomono.lib.keys import beside
 from webhooks.models import (
     KEPT_WHILE_OFF,
     Endpoint,
@@ -54,8 +55,12 @@ class Purge:
         """Whether the time is up."""
         return time.monotonic() >= self._ends_at
 
-    def delete(self, rows: QuerySet[Any]) -> int:
-        """Delete rows, in their order; return how many."""
+    def delete(self, rows: QuerySet[Any], *, again: QuerySet[Any] | None = None) -> int:
+        """
+        Delete rows, in their order; return how many.
+
+        `again` are the same, found by their keys, where an index has many of them.
+        """
         deleted = 0
         while not self.is_over:
             pks = list(rows.values_list("pk", flat=True)[: int(self._fitting)])
@@ -63,7 +68,7 @@ class Purge:
                 break
             began = time.perf_counter()
             # The rows' own conditions hold once more: one may have changed.
-            deleted += run_atomic(partial(_delete, rows, pks))
+            deleted += run_atomic(partial(_delete, rows if again is None else again, pks))
             self._learn(time.perf_counter() - began)
             self._pause()
         return deleted
@@ -92,7 +97,7 @@ def give_up_parked(*, now: datetime) -> int:
         if not pks:
             break
         # Compare-and-set: the drain may take one up at this moment.
-        given_up += WebhookEvent.objects.filter(pk__in=pks, status=_Status.PARKED).update(
+        given_up += WebhookEvent.objects.filter(beside(status=_Status.PARKED), pk__in=pks).update(
             status=_Status.ORPHAN, error=UNCLAIMED, processed_at=now
         )
     return given_up
@@ -137,7 +142,8 @@ def delete_removed(*, purge: Purge) -> int:
     deleted = 0
     for endpoint in Endpoint.objects.exclude(removed_at=None).order_by("removed_at"):
         log = EndpointDelivery.objects.filter(endpoint=endpoint)
-        purge.delete(log)
+        mine = EndpointDelivery.objects.filter(beside(endpoint_id=endpoint.pk))
+        purge.delete(log, again=mine)
         if not log.exists():
             deleted += Endpoint.objects.filter(pk=endpoint.pk).delete()[0]
     return deleted

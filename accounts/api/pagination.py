@@ -9,7 +9,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.utils.urls import replace_query_param
 
 from accounts.access import may_take_out
-from convomono.lib.pages import PAGE_ROWS, KeysetPage, is_token, keyset_page
+from convomono.lib.pages import PAGE_ROWS, KeysetPage, is_token, keyset_page, whole_rows
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -49,7 +49,7 @@ class NewestFirst(CursorPagination):
             order=self.ordering,
             token=token,
             size=self.get_page_size(request),
-            read_from=queryset.order_by(),
+            read_from=whole_rows(queryset),
         )
         return self.keyset.rows
 

@@ -11,6 +11,7 @@ from django.db.models import Q, Sum
 
 from billing.models import CallHold, Difference, Reservation, Transaction
 from billing.rules import billable_seconds
+from convomono.lib.keys import beside
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -109,9 +110,9 @@ def _billed(wallet: Wallet, call_ids: list[UUID]) -> dict[UUID | None, _Billed]:
     mine: QuerySet[Transaction] = Transaction.objects.filter(
         client=wallet.client_id, call_id__in=call_ids
     )
-    refunds = mine.filter(type=Type.REFUND).order_by().values_list("call_id")
+    refunds = mine.filter(beside(type=Type.REFUND)).order_by().values_list("call_id")
     back = dict(refunds.annotate(total=Sum("seconds")))
-    charges = mine.filter(type=Type.CONSUME).order_by().values_list("call_id")
+    charges = mine.filter(beside(type=Type.CONSUME)).order_by().values_list("call_id")
     sums = charges.annotate(total=Sum("seconds"))
     return {call_id: _Billed(seconds, back.get(call_id, 0)) for call_id, seconds in sums}
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Sum
 
 from billing.models import CallHold, Payment, Repayment, Transaction
+from convomono.lib.keys import beside
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _check_refunds(mine: QuerySet[Transaction]) -> Iterator[Finding]:
     )
     for some in batched(sums.iterator(chunk_size=CHUNK), CHUNK):
         charges = mine.filter(
-            type=Transaction.Type.CONSUME, call_id__in=[row["call_id"] for row in some]
+            beside(type=Transaction.Type.CONSUME), call_id__in=[row["call_id"] for row in some]
         )
         sums_ = charges.order_by().values_list("call_id")
         billed = {
@@ -120,7 +121,7 @@ def _figures(row: Transaction | Repayment | None) -> tuple[int, int] | None:
 
 def _check_dials(wallet: Wallet, charges: tuple[_Charge, ...]) -> Iterator[Finding]:
     attempts = list(_uuids(reference for _key, reference, _call_id in charges))
-    rows = CallHold.objects.filter(client=wallet.client_id, attempt_id__in=attempts)
+    rows = CallHold.objects.filter(beside(client_id=wallet.client_id), attempt_id__in=attempts)
     told = rows.values_list("attempt_id", "call_id")
     holds = {(str(attempt_id), call_id) for attempt_id, call_id in told}
     for key, reference, call_id in charges:

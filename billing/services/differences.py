@@ -16,6 +16,7 @@ from billing.services.holds import consume
 from billing.services.refunds import NotCharged, charge_left, refund_call
 from billing.services.undercharges import charge_rest
 from convomono.lib.db import insert_once, run_atomic
+from convomono.lib.keys import beside
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def close_what_agrees(*, run: Reconciliation, part: Comparison, now: datetime) -
 def close(agreed: Sequence[UUID], *, now: datetime) -> int:
     """Resolve open differences on which the books agree by now; return how many."""
     return sum(
-        Difference.objects.filter(pk__in=some, status=Status.OPEN).update(
+        Difference.objects.filter(beside(status=Status.OPEN), pk__in=some).update(
             status=Status.RESOLVED,
             step=Step.LATER,
             resolved_by_email="reconciliation",

@@ -24,6 +24,7 @@ from billing.services.charges import Charge, charge_of
 from billing.services.reservations import close_when_empty
 from convomono.lib.bulk import insert_row, read_row
 from convomono.lib.db import in_transaction
+from convomono.lib.keys import beside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,7 +196,7 @@ def keep_holds(*, attempt_ids: Sequence[UUID], max_call_seconds: int, now: datet
     One that was resolved stays as it is.
     """
     until = now + timedelta(seconds=max_call_seconds) + EXPIRY_MARGIN
-    held = CallHold.objects.filter(attempt_id__in=attempt_ids, status=CallHold.Status.HELD)
+    held = CallHold.objects.filter(beside(status=CallHold.Status.HELD), attempt_id__in=attempt_ids)
     return held.filter(expires_at__lt=until).update(expires_at=until)
 
 

@@ -15,6 +15,7 @@ from billing.ledger import BILLING, Overtaken, move_reservation, post_consumed
 from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.services.charges import Charge
 from convomono.lib.bulk import new_row, update_each
+from convomono.lib.keys import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +52,7 @@ class HoldBook:
 
     def __init__(self, attempt_ids: Iterable[UUID]) -> None:
         rows = CallHold.objects.select_related("reservation")
-        found = rows.filter(attempt_id__in=list(attempt_ids), status=_Status.HELD)
+        found = rows.filter(beside(status=_Status.HELD), attempt_id__in=list(attempt_ids))
         self._holds = {row.attempt_id: row for row in found}
         self._settled: dict[UUID, _Settled] = {}
 

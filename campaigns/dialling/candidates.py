@@ -26,6 +26,7 @@ from campaigns.models.dialling import LINE_ORDER
 from campaigns.rules import Decision, DialFacts, DialPolicy, DialWindow, decide
 from campaigns.services.limits import client_limits
 from campaigns.services.variables import variable_rules
+from convomono.lib.keys import beside
 from leads.services import has_consent, listed_among, suppressed_numbers
 
 if TYPE_CHECKING:
@@ -256,8 +257,8 @@ def _calls_to(
     at_retell = Q(status=Attempt.Status.DIALLING, handover_id__isnull=False)
     rows = Attempt.objects.filter(
         Q(created_at__gt=since) | Q(placed_at__gt=since) | at_retell,
+        beside(status__in=RANG),
         phone_number__in=numbers,
-        status__in=RANG,
     ).values_list("pk", "phone_number", "created_at", "placed_at", "handover_id")
     for pk, number, created_at, placed_at, handover_id in rows:
         if pk in apart_from:
@@ -279,7 +280,7 @@ def _called_from(*, client_id: UUID, numbers: list[str]) -> dict[str, str]:
     if not numbers:
         return {}
     rows = Attempt.objects.filter(
-        phone_number__in=numbers, client_id=client_id, status__in=RANG
+        beside(client_id=client_id, status__in=RANG), phone_number__in=numbers
     ).exclude(from_number="")
     return dict(rows.order_by("created_at", "pk").values_list("phone_number", "from_number"))
 

@@ -19,6 +19,7 @@ from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment, Handover
 from campaigns.settings_schema import max_call_seconds
 from convomono.lib.db import IntegrityError, run_atomic
+from convomono.lib.keys import beside
 from leads.models import Lead
 from leads.services import suppressed_numbers
 from telephony.provider import Batch, BatchTask, CallTimeWindow, Rejected, UnknownOutcome
@@ -121,12 +122,12 @@ def arm_handover(*, handover: Handover, until: datetime, now: datetime) -> list[
         if not armed:
             raise Overtaken
         ids = [row.pk for row in go]
-        Attempt.objects.filter(pk__in=ids, status=Attempt.Status.DIALLING, sends_count=0).update(
-            sends_count=1, sent_at=now
-        )
+        Attempt.objects.filter(
+            beside(status=Attempt.Status.DIALLING, sends_count=0), pk__in=ids
+        ).update(sends_count=1, sent_at=now)
         # No lease: what becomes of them is told by Retell, or found out.
         claimed = Enrolment.objects.filter(
-            pk__in=[row.enrolment_id for row in go], status=Enrolment.Status.DIALLING
+            beside(status=Enrolment.Status.DIALLING), pk__in=[row.enrolment_id for row in go]
         )
         if claimed.update(lease=None, lease_until=None) != len(go):
             raise Overtaken

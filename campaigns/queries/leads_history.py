@@ -11,6 +11,7 @@ from audit.actions import SENTENCES
 from audit.models import AuditLog
 from campaigns.dialling.wording import reasons
 from campaigns.models import Attempt, Enrolment
+from convomono.lib.keys import beside
 from convomono.lib.phone import display_number
 from leads.models import LeadImportChange, LeadOperationRow, Suppression
 from leads.services import numbers_of
@@ -84,7 +85,9 @@ def _of_imports(lead: Lead) -> Iterable[Line]:
 def _of_lists(lead: Lead) -> Iterable[Line]:
     if lead.erased_at:
         return
-    rows = Suppression.objects.filter(client_id=lead.client_id, phone_number__in=numbers_of(lead))
+    rows = Suppression.objects.filter(
+        beside(client_id=lead.client_id), phone_number__in=numbers_of(lead)
+    )
     for row in rows.order_by("-created_at")[:20]:
         text = f"{row.get_source_display()}: {row.said}" if row.said else row.get_source_display()
         if row.phone_number != lead.phone_number:

@@ -18,6 +18,7 @@ from campaigns.services.variables import variable_rules
 from campaigns.variables import PROBLEMS, VariableRule, value_problem
 from convomono.lib.bulk import insert_rows, new_row
 from convomono.lib.db import IntegrityError, in_transaction, insert_once, run_atomic
+from convomono.lib.keys import beside
 from leads.imports.targets import AskedVariable, EnrolRow
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ class CampaignTarget:
         found: dict[UUID, str] = {}
         for some in batched(lead_ids, _CHUNK):
             rows = Enrolment.objects.filter(
-                client_id=self.client_id,
+                beside(
+                    client_id=self.client_id,
+                    status__in=[Status.QUEUED, Status.DIALLING, Status.IN_CALL],
+                ),
                 lead_id__in=some,
-                status__in=[Status.QUEUED, Status.DIALLING, Status.IN_CALL],
             ).exclude(campaign_id=self.campaign_id)
             found.update(rows.values_list("lead_id", "campaign__name"))
         return found

@@ -14,6 +14,7 @@ from campaigns.enrolments import finish_if_complete
 from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
 from convomono.lib import live
 from convomono.lib.db import IntegrityError, on_commit, run_atomic
+from convomono.lib.keys import beside
 from convomono.lib.redis import ring
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def _attach(*, batch_call: BatchCall, keys: list[UUID], now: datetime) -> None:
     attached = 0
     for score, ids in _by_score(keys).items():
         attached += Enrolment.objects.filter(
-            pk__in=ids, status=Enrolment.Status.QUEUED, batch_call=None
+            beside(status=Enrolment.Status.QUEUED, batch_call_id=None), pk__in=ids
         ).update(batch_call=batch_call, next_attempt_at=due_at, priority=score, waiting_reason="")
     open_launch = BatchCall.objects.filter(pk=batch_call.pk, status__in=LIVE, attached_at=None)
     if not open_launch.update(

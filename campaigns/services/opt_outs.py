@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from campaigns.dialling.answers import DISPATCHER
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Enrolment
+from convomono.lib.keys import beside
 from convomono.lib.phone import NumberRefused, parse_number
 from leads.models import Lead, Suppression
 from leads.services import suppress
@@ -68,7 +69,7 @@ def _suppress(
         now=now,
     )
     # Out of every line of this client at once; the decision would deny them anyway.
-    queued = Enrolment.objects.filter(lead_id__in=lead_ids, status=Enrolment.Status.QUEUED)
+    queued = Enrolment.objects.filter(beside(status=Enrolment.Status.QUEUED), lead_id__in=lead_ids)
     for enrolment_id in list(queued.values_list("pk", flat=True)):
         move_enrolment(
             enrolment_id=enrolment_id,

@@ -14,6 +14,7 @@ from campaigns.enrolments import finish_if_complete
 from campaigns.models import BatchCall, Campaign, Enrolment, TopUp
 from convomono.lib import live
 from convomono.lib.db import atomic, on_commit, run_atomic
+from convomono.lib.keys import beside
 from convomono.lib.redis import ring
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def cancel_slice(*, batch_call_id: UUID, now: datetime) -> bool:
 
 def _cancel(*, batch_call_id: UUID, keys: list[UUID], now: datetime) -> None:
     cancelled = Enrolment.objects.filter(
-        pk__in=keys, status=Enrolment.Status.QUEUED, batch_call_id=batch_call_id
+        beside(status=Enrolment.Status.QUEUED, batch_call_id=batch_call_id), pk__in=keys
     ).update(status=Enrolment.Status.CANCELLED, completed_at=now, waiting_reason="")
     BatchCall.objects.filter(pk=batch_call_id).update(
         queued_count=F("queued_count") - cancelled, cancelled_count=F("cancelled_count") + cancelled

@@ -13,6 +13,7 @@ from campaigns.dialling.handovers import waiting_at_retell
 from campaigns.models import DialGate
 from convomono.lib import live
 from convomono.lib.db import atomic, insert_once, on_commit, run_atomic
+from convomono.lib.keys import beside
 from convomono.lib.redis import ring
 from telephony.models import Call
 
@@ -146,7 +147,9 @@ def request_ends(
         .values_list("pk", flat=True)
     )
     for some in batched(keys, ENDS_AT_ONCE):
-        wanted = Call.objects.filter(pk__in=some, status__in=Call.LIVE, end_requested_at=None)
+        wanted = Call.objects.filter(
+            beside(status__in=Call.LIVE), pk__in=some, end_requested_at=None
+        )
         if ours := wanted.update(end_requested_at=now):
             slices.append(list(some))
             marked += ours

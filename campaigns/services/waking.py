@@ -9,6 +9,7 @@ from campaigns.enrolments import LIVE
 from campaigns.models import BatchCall, CallingWindow, ClientLimits, Enrolment
 from convomono.lib import live
 from convomono.lib.db import atomic
+from convomono.lib.keys import beside
 from convomono.lib.redis import ring
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def slices_waiting(
 def wake(*, keys: Sequence[UUID], now: datetime) -> int:
     """Make leads due that still wait for hours, gap or cap; return how many were made."""
     rows = Enrolment.objects.filter(
+        beside(status=Enrolment.Status.QUEUED),
         pk__in=list(keys),
-        status=Enrolment.Status.QUEUED,
         next_attempt_at__gt=now,
         waiting_reason__in=FOR_LIMITS,
     )

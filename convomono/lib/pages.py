@@ -181,6 +181,13 @@ def keyset_page[Row: Model](
     )
 
 
+def whole_rows[Row: Model](rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Return all rows, with what these load along: to read a page by its keys, which were chosen before."""
+    found = rows.order_by()
+    found.query.clear_where()
+    return found
+
+
 def is_token(rows: QuerySet[Any], *, order: Order, token: str) -> bool:
     """Tell whether `keyset_page` knows where this word points to."""
     return _place(rows.model, token, order) is not None

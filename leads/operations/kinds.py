@@ -10,6 +10,7 @@ from uuid import UUID
 from django.core import serializers
 
 from convomono.lib.ids import uuid7
+from convomono.lib.keys import beside
 from leads.doors import campaigns
 from leads.models import (
     Consent,
@@ -121,7 +122,7 @@ class _Base:
 
     def found(self, rows: Sequence[LeadOperationRow]) -> dict[UUID, Lead]:
         ids = [row.lead_id for row in rows]
-        return Lead.objects.filter(client_id=self.operation.client_id).in_bulk(ids)
+        return Lead.objects.filter(beside(client_id=self.operation.client_id)).in_bulk(ids)
 
 
 class Tag(_Base):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from convomono.lib.db import IntegrityError, on_commit, run_atomic
 from convomono.lib.files import delete_stored
 from convomono.lib.lane import run_bulk
-from leads.lead_table import leads_matching
+from leads.lead_table import leads_matching, leads_named
 from leads.models import Lead, LeadOperation, LeadOperationRow
 from leads.operations.kinds import ERASED, Stale, change_of
 
@@ -49,9 +49,11 @@ class _Everybody:
 def matching_leads(operation: LeadOperation) -> QuerySet[Lead]:
     """Return the leads an operation is for that were there when it began, oldest first."""
     viewer = _Everybody(operation.client_id)
-    rows = leads_matching(viewer=viewer, filters=operation.params.get("filters", {}))
+    filters = operation.params.get("filters", {})
     if "ids" in operation.params:  # an empty choice is for nobody
-        rows = rows.filter(pk__in=operation.params["ids"])
+        rows = leads_named(viewer=viewer, keys=operation.params["ids"], filters=filters)
+    else:
+        rows = leads_matching(viewer=viewer, filters=filters)
     return rows.filter(created_at__lte=operation.created_at).order_by("created_at", "pk")
 
 

@@ -10,6 +10,7 @@ from audit.services import record
 from convomono.lib import files
 from convomono.lib.db import on_commit, run_atomic
 from convomono.lib.jobs import enqueue
+from convomono.lib.keys import beside
 from leads.doors import campaigns
 from leads.jobs import JOB_SECONDS, forget_person
 from leads.models import (
@@ -118,7 +119,7 @@ def _nobody(lead: Lead) -> str:
 
 def _list_hash(lead: Lead, number: str, *, reason: str, actor: Actor, now: datetime) -> None:
     hashes = hashed_numbers(number)
-    ours = Suppression.objects.filter(client_id=lead.client_id)
+    ours = Suppression.objects.filter(beside(client_id=lead.client_id))
     ours.filter(phone_number=number).delete()
     if ours.filter(phone_number__in=hashes).exists():
         return

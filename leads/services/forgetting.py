@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from convomono.lib import files
+from convomono.lib.keys import beside
 from leads.imports.forgetting import forget_in_import
 from leads.models import Erasure, LeadImport, LeadOperation, LeadOperationRow
 from leads.operations.kinds import ERASED
@@ -95,9 +96,9 @@ def _forget_deleted(erasure: Erasure, is_theirs: Callable[[int], bool]) -> int:
             last = some[-1].pk
             theirs += [row.lead_id for row in some if is_theirs(_number_of(row))]
     # Other changes name the same lead, as it was then.
-    return LeadOperationRow.objects.filter(client_id=erasure.client_id, lead_id__in=theirs).update(
-        label="", before={}, after={}, note=ERASED
-    )
+    return LeadOperationRow.objects.filter(
+        beside(client_id=erasure.client_id), lead_id__in=theirs
+    ).update(label="", before={}, after={}, note=ERASED)
 
 
 def _number_of(row: LeadOperationRow) -> int:

@@ -12,6 +12,7 @@ from audit.services import record
 from convomono.lib.bulk import rows_where_in
 from convomono.lib.crypto import keyed_hashes
 from convomono.lib.db import IntegrityError, atomic, in_transaction
+from convomono.lib.keys import beside
 from leads.doors import campaigns
 from leads.models import Lead, Suppression
 from leads.services.scoring import rescore, weighing_of
@@ -129,8 +130,7 @@ def erased_entries() -> QuerySet[Suppression]:
 def is_erased(*, client_id: UUID, phone_number: str) -> bool:
     """Tell whether whoever has this number was erased by the client: the hash on its list says so."""
     return Suppression.objects.filter(
-        client_id=client_id,
-        source=Suppression.Source.ERASURE,
+        beside(client_id=client_id, source=Suppression.Source.ERASURE),
         phone_number__in=hashed_numbers(phone_number),
     ).exists()
 

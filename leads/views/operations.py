@@ -19,7 +19,7 @@ from convomono.lib.answers import INVALID
 from convomono.lib.htmx import render_page
 from convomono.lib.pages import keyset_page
 from leads.forms.operations import OperationForm
-from leads.lead_table import leads_matching, leads_to_show
+from leads.lead_table import leads_named, leads_to_show
 from leads.models import LeadOperation, LeadOperationRow
 from leads.operations.wording import note_sentence, question
 from leads.services.operations import (
@@ -50,7 +50,7 @@ def operation_create(request: ClientRequest) -> HttpResponse:
     if form.is_for_everybody():
         total = leads_to_show(viewer=request.user, filters=form.filters()).count()
     else:
-        chosen = leads_matching(viewer=request.user, filters={}).filter(pk__in=form.lead_ids())
+        chosen = leads_named(viewer=request.user, keys=form.lead_ids(), filters={})
         total = chosen.count()
     if not total:
         messages.warning(request, _("Tick the leads first, then choose what to do with them."))

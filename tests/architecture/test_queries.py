@@ -15,6 +15,7 @@ from django.urls import reverse
 from convomono import schedule
 from tests.architecture.routes import ROUTES
 from tests.architecture.test_isolation import OURS, cast, ids
+from tests.plans import GROW
 from webhooks.drain import step
 
 if TYPE_CHECKING:
@@ -22,16 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cast", "ids"]
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_only("reads SQLite's plans")]
-
-# They have a row per lead, call, event, line of the ledger or thing that was done; all others a few hundred.
-GROW = {
-    "accounts_clientevent", "accounts_notification", "audit_auditlog", "billing_callhold",
-    "billing_transaction", "campaigns_attempt", "campaigns_automationrun", "campaigns_enrolment",
-    "campaigns_followup", "campaigns_personpace", "leads_consent", "leads_lead",
-    "leads_leadimportchange", "leads_leadimportrow", "leads_leadnote", "leads_leadoperationrow",
-    "leads_leadstatuschange", "leads_suppression", "reporting_dailystat", "telephony_call", "telephony_calldetail",
-    "telephony_recording", "webhooks_endpointdelivery", "webhooks_webhookevent",
-}  # fmt: skip
 
 
 class Watch:

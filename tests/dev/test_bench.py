@@ -143,20 +143,20 @@ def test_tells_people_what_a_campaign_came_to():
 @pytest.mark.parametrize(
     ("number", "sent_at", "wrong"),
     [
-        ("+12125550100", (2026, 10, 30, 13, 0), ""),  # nine in New York
-        ("+12125550100", (2026, 10, 30, 12, 59), "Friday 08:59"),
+        ("+12125550100", "2026-10-30T13:00+00:00", ""),  # nine in New York
+        ("+12125550100", "2026-10-30T12:59+00:00", "Friday 08:59"),
         (
             "+12125550100",
-            (2026, 11, 2, 13, 59),
+            "2026-11-02T13:59+00:00",
             "Monday 08:59",
         ),  # an hour later than the week before
-        ("+16025550100", (2026, 11, 2, 16, 0), ""),  # Arizona keeps its time
-        ("+12125550100", (2026, 11, 1, 15, 0), "Sunday 10:00"),
-        ("+442079460000", (2026, 10, 30, 20, 0), "Friday 20:00"),
+        ("+16025550100", "2026-11-02T16:00+00:00", ""),  # Arizona keeps its time
+        ("+12125550100", "2026-11-01T15:00+00:00", "Sunday 10:00"),
+        ("+442079460000", "2026-10-30T20:00+00:00", "Friday 20:00"),
     ],
 )
 def test_finds_calls_of_the_week_outside_their_hours(number, sent_at, wrong):
-    attempt = Attempt(phone_number=number, status="ended", sent_at=datetime(*sent_at, tzinfo=UTC))
+    attempt = Attempt(phone_number=number, status="ended", sent_at=datetime.fromisoformat(sent_at))
 
     found = list(rig_week.wrong_times([attempt]))
 
