@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from campaigns.notices import says_ai
 from campaigns.settings_schema import SAYS_SOMETHING
+from telephony.disclosure.ai import tells_ai
+from telephony.disclosure.ai_words import says_ai
+from telephony.disclosure.naming import names
+from telephony.disclosure.recording import tells_recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -175,10 +178,27 @@ def check(
         sentence = _("The script is very long: each call costs more and answers come later.")
         problems.append(ScriptProblem("script_long", False, sentence))
     opening = opening_line.strip() or script[:_BEGINNING_CHARS]
-    if business.casefold() not in opening.casefold():
+    if not names(opening, business):
         sentence = _("The opening doesn't name %(business)s: say at the start who is calling.")
         problems.append(ScriptProblem("business_missing", False, sentence % {"business": business}))
-    if not says_ai(opening_line.strip() or script, languages):
+    problems += _notices_missing(opening_line.strip(), script, business, tuple(languages))
+    return problems
+
+
+def _notices_missing(
+    opening_line: str, script: str, business: str, languages: tuple[str, ...]
+) -> list[ScriptProblem]:
+    """Return which notices nothing provides for: the opening line's own words, or without one the script's."""
+    problems = []
+    says = (
+        tells_ai(opening_line, languages, business=business)
+        if opening_line
+        else says_ai(script, languages)
+    )
+    if not says:
         sentence = _("The opening doesn't say that an AI is calling. Many places require it.")
         problems.append(ScriptProblem("ai_notice_missing", False, sentence))
+    if tells_recording(opening_line or script, languages) is False:
+        sentence = _("The opening doesn't say that the call is recorded. Many places require it.")
+        problems.append(ScriptProblem("recording_notice_missing", False, sentence))
     return problems

@@ -39,7 +39,7 @@ STARTERS = (
         label=_("Book appointments"),
         about=_("Calls people who know you and offers a day."),
         opening_line=(
-            "Hi {{first_name}}, this is the AI assistant of [business]. "
+            "Hi {{first_name}}, this is the AI assistant of [business]. This call is recorded. "
             "I'm calling to find a day for your next visit. Do you have a minute?"
         ),
         script_raw=(
@@ -56,7 +56,7 @@ STARTERS = (
         label=_("Find out who is interested"),
         about=_("Asks a few questions and hands the warm ones to your team."),
         opening_line=(
-            "Hi {{first_name}}, this is the AI assistant of [business]. "
+            "Hi {{first_name}}, this is the AI assistant of [business]. This call is recorded. "
             "You asked us for information. May I put three short questions to you?"
         ),
         script_raw=(
@@ -75,7 +75,7 @@ STARTERS = (
         about=_("Confirms an appointment, or moves it."),
         opening_line=(
             "Hi {{first_name}}, this is the AI assistant of [business] "
-            "with a reminder of your appointment. Will you be able to come?"
+            "with a reminder of your appointment. This call is recorded. Will you be able to come?"
         ),
         script_raw=(
             "You are an AI assistant of [business] who reminds people of their appointment.\n\n"
@@ -90,7 +90,7 @@ STARTERS = (
         label=_("Ask for an opinion"),
         about=_("Three questions after a visit or a purchase."),
         opening_line=(
-            "Hi {{first_name}}, this is the AI assistant of [business]. "
+            "Hi {{first_name}}, this is the AI assistant of [business]. This call is recorded. "
             "May I ask how we did? It takes one minute."
         ),
         script_raw=(

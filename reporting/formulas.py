@@ -131,6 +131,17 @@ FORMULAS = (
         lambda f: f.timed,
     ),
     Formula(
+        "disclosure_pass_rate",
+        _("Disclosure pass rate"),
+        _(
+            "Calls that began with all that must be said (who calls; where a rule asks for it, that an AI calls and that"
+            " the call is recorded) ÷ calls a person answered whose opening was checked."
+        ),
+        "ratio",
+        lambda f: f.disclosed,
+        lambda f: f.checked,
+    ),
+    Formula(
         "callback_kept_rate",
         _("Calls back kept"),
         _("Calls back dialled within 15 minutes of the asked time ÷ calls back that were due."),

@@ -31,7 +31,8 @@ class Figures:
     or cancelled before any dial), dialled at least once (of them once, twice, three times, more often),
     reached (spoke to a person), converted, exhausted, opted out. Dials, connects, humans, machines, transfers
     tried and transferred count calls; so do timed (of the humans those of which it is known when the agent spoke
-    first) and abandoned (of these, too late). Callbacks due and kept are times that people asked for. Source of
+    first) and abandoned (of these, too late), checked (of the humans those whose opening was checked) and disclosed
+    (of these, it said all it must). Callbacks due and kept are times that people asked for. Source of
     the symbols: docs/kpis.md.
     """
 
@@ -54,6 +55,8 @@ class Figures:
     transferred: int = 0
     timed: int = 0
     abandoned: int = 0
+    checked: int = 0
+    disclosed: int = 0
     callbacks_due: int = 0
     callbacks_kept: int = 0
     talk_ms: int = 0

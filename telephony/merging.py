@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from telephony import transfers
+from telephony.disclosure import judged
 from telephony.events import CallChange, CallState
 from telephony.first_words import agent_first_word_ms
 from telephony.models import Call
@@ -93,6 +94,8 @@ def merge(call: Call, detail: CallDetail | None, event: CallEvent, *, now: datet
         for part in parts:
             columns |= part.call_columns
             large = {**(large or {}), **part.detail_columns}
+            if part.name == "transcript":
+                columns["disclosure"] = judged(event.details.transcript_object, call.must_say)
         analysis = (large or {}).get("call_analysis", detail.call_analysis if detail else {})
     if analysis and call.analyzed_at is None:
         columns["analyzed_at"] = now

@@ -333,7 +333,7 @@ def _put_attempt_back(attempt_id: UUID | None) -> dict[str, object]:
 _TOLD: Final = (
     "disconnection_reason", "outcome_class", "outcome_rules_version", "started_at", "ended_at",
     "analyzed_at", "duration_ms", "user_spoke", "in_voicemail", "is_successful", "user_sentiment",
-    "last_line", "agent_first_word_ms", "transfer_status", "transfer_destination",
+    "last_line", "agent_first_word_ms", "disclosure", "transfer_status", "transfer_destination",
     "retell_cost_micros", "billed_seconds", "client_cost_micros",
 )  # fmt: skip
 # And of a call that somebody made to us besides.

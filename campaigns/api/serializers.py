@@ -211,6 +211,7 @@ class CallSerializer(serializers.ModelSerializer[Call]):
             "corrected_outcome",
             "disconnection_reason",
             "user_sentiment",
+            "disclosure",
             "created_at",
         ]
         read_only_fields = fields

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from campaigns.calling_rules.places import jurisdictions
+from telephony.disclosure import AI, RECORDING
 
 if TYPE_CHECKING:
     from campaigns.calling_rules.places import Place
@@ -19,6 +20,7 @@ ANYWHERE = "*"
 WEEK_DAYS, DAY_HOURS = 7, 24
 WEEK = frozenset(range(WEEK_DAYS))
 DAY_MINUTES = DAY_HOURS * 60
+_NOTICES = {"says_ai": AI, "recording_notice": RECORDING}
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 type Kind = Literal[
@@ -110,6 +112,10 @@ class CallingRules:
     gap_rule: str = ""
     gap_seconds: int = 0
     consent_rule: str = ""
+    notices_rule: str = ""
+    notices: tuple[
+        str, ...
+    ] = ()  # what is said first besides the caller's name: `telephony.disclosure`
     zones: tuple[str, ...] = ()
 
     @property
@@ -156,6 +162,8 @@ def calling_rules(place: Place, first: date, last: date | None = None) -> Callin
         gap_rule=gap.id if gap else "",
         gap_seconds=gap.value["seconds"] if gap else 0,
         consent_rule=_names(_of_kind(lines, "consent")),
+        notices_rule=_names([one for one in lines if _notices([one])]),
+        notices=_notices(lines),
         zones=country_zones(place.country),
     )
 
@@ -262,6 +270,14 @@ def _binding(place: Place, first: date, last: date) -> list[CallingRule]:
 
 def _of_kind(lines: list[CallingRule], kind: Kind) -> list[CallingRule]:
     return [rule for rule in lines if rule.kind == kind]
+
+
+def _notices(lines: list[CallingRule]) -> tuple[str, ...]:
+    """Return what lines want said at the start of a call besides who calls."""
+    asked = [rule.value for rule in _of_kind(lines, "disclosure")]
+    return tuple(
+        notice for name, notice in _NOTICES.items() if any(value.get(name) for value in asked)
+    )
 
 
 def _names(lines: list[CallingRule]) -> str:

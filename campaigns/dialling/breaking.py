@@ -13,6 +13,7 @@ from campaigns.dialling import waiting
 from campaigns.dialling.answers import halt_campaign, reason_to_halt
 from campaigns.models import BatchCall, SafetyPolicy
 from campaigns.services.steering import TOP_UP
+from telephony.disclosure import MISSES
 from telephony.models import Call
 from telephony.rules import OUTCOMES, OutcomeClass, Stops
 
@@ -25,6 +26,8 @@ _NEGATIVE = "Negative"
 OFF = 100
 # People are fewer than calls: half as many tell as much.
 _FEWEST_PEOPLE = 5
+# Of each call, in this order.
+_READ = ("outcome_class", "disconnection_reason", "user_sentiment", "disclosure", "agent_version")
 HOUR = timedelta(hours=1)
 # So many of a campaign's launches are looked at; if nobody pressed for any of them, so long ago counts.
 LOOKED_AT = 50
@@ -33,7 +36,10 @@ LOOKS_BACK = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Safety:
-    """When to stop, in whole per cent (100: never) and minutes of talk an hour (0: no limit)."""
+    """
+    When to stop, in whole per cent (100: never), minutes of talk an hour (0: no limit), and how many calls that leave
+    out what has to be said first (0: never).
+    """
 
     window_calls: int = 50
     least_calls: int = 20
@@ -41,11 +47,16 @@ class Safety:
     opted_out_percent: int = 10
     negative_percent: int = 60
     talk_minutes_per_hour: int = 0
+    missed_disclosures: int = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recent:
-    """What the last calls came to; `analysed` are those people whose mood is known."""
+    """
+    What the last calls came to; `analysed` are those people whose mood is known.
+
+    `undisclosed` calls of people, of one version that is in use, left out what has to be said first.
+    """
 
     calls: int = 0
     failed: int = 0
@@ -53,6 +64,7 @@ class Recent:
     opted_out: int = 0
     analysed: int = 0
     negative: int = 0
+    undisclosed: int = 0
     talk_seconds: int = 0  # in the last hour
     halting: str = ""  # the code of a call that none may follow
 
@@ -87,6 +99,8 @@ def tripped(*, safety: Safety, recent: Recent) -> Trip | None:
         share = _at_least(part, whole) if is_of_people else part / whole
         if share * 100 > limit:
             return Trip(code, {"percent": part * 100 // whole, "calls": whole, "limit": limit})
+    if 0 < safety.missed_disclosures <= recent.undisclosed:
+        return Trip(waiting.BREAKER_DISCLOSURE, {"used": recent.undisclosed})
     limit = safety.talk_minutes_per_hour
     if limit and recent.talk_seconds > limit * 60:
         return Trip(waiting.BREAKER_SPEND, {"used": recent.talk_seconds // 60, "limit": limit})
@@ -114,6 +128,7 @@ def safety_of(batch_call: BatchCall) -> Safety:
         opted_out_percent=row.opted_out_percent,
         negative_percent=row.negative_percent,
         talk_minutes_per_hour=row.talk_minutes_per_hour,
+        missed_disclosures=row.missed_disclosures,
     )
 
 
@@ -142,9 +157,7 @@ def recent_calls(*, batch_call: BatchCall, safety: Safety, now: datetime) -> Rec
     rows = list(
         calls.filter(
             batch_call_id__isnull=False, created_at__gte=since, outcome_class__gt=""
-        ).values_list("outcome_class", "disconnection_reason", "user_sentiment")[
-            : safety.window_calls
-        ]
+        ).values_list(*_READ)[: safety.window_calls]
     )
     people = [row for row in rows if row[0] == OutcomeClass.HUMAN]
     return Recent(
@@ -154,9 +167,17 @@ def recent_calls(*, batch_call: BatchCall, safety: Safety, now: datetime) -> Rec
         opted_out=sum(row[1] == _OPTED_OUT for row in people),
         analysed=sum(bool(row[2]) for row in people),
         negative=sum(row[2] == _NEGATIVE for row in people),
+        undisclosed=_undisclosed(batch_call, people),
         talk_seconds=_talked(batch_call, since, now) if safety.talk_minutes_per_hour else 0,
         halting=_halting([row[1] for row in rows]),
     )
+
+
+def _undisclosed(batch_call: BatchCall, people: list[tuple[Any, ...]]) -> int:
+    """Count the calls of the worst version in use; what an earlier one left out is no fault of a new one."""
+    versions = [one for one in (batch_call.version, batch_call.variant) if one is not None]
+    spoken = [row[4] for row in people if row[3] in MISSES]
+    return max(spoken.count(one.provider_agent_version) for one in versions)
 
 
 def _halting(reasons: list[str]) -> str:

@@ -9,6 +9,7 @@ from accounts.models import Client
 from billing.ledger import Overtaken as LedgerOvertaken
 from billing.services import hold, void
 from campaigns import script
+from campaigns.dialling.disclosing import must_say
 from campaigns.dialling.gates import GateClosed, pass_gates
 from campaigns.dialling.numbers import chosen_by
 from campaigns.enrolments import move_enrolment
@@ -234,6 +235,7 @@ def placed_attempt(attempt: Attempt) -> PlacedAttempt:
         agent_version=attempt.request["agent_version"],
         from_number=attempt.from_number,
         to_number=attempt.phone_number,
+        must_say=attempt.decision.get("must_say", {}),
     )
 
 
@@ -272,7 +274,10 @@ def _new_attempt(
         phone_number=enrolment.phone_number,
         from_number=from_number,
         status=Attempt.Status.DIALLING,
-        decision=_decided(candidate, decision, from_number),
+        decision={
+            **_decided(candidate, decision, from_number),
+            "must_say": must_say(candidate, _version(candidate)),
+        },
         callback_at=enrolment.callback_at,
         created_at=now,
     )

@@ -58,6 +58,7 @@ BREAKER_FAILED = "breaker_failed"
 BREAKER_OPTED_OUT = "breaker_opted_out"
 BREAKER_NEGATIVE = "breaker_negative"
 BREAKER_SPEND = "breaker_spend"
+BREAKER_DISCLOSURE = "breaker_disclosure"
 
 # What a launch waits for while nobody in it is due: true of the leads it names, and of no other.
 FOR_NOBODY_DUE = frozenset(
@@ -153,6 +154,11 @@ WAITING: dict[str, _StrPromise] = {
     BREAKER_SPEND: _(
         "Stopped by its circuit breaker: %(used)s minutes were talked in the last hour, "
         "%(limit)s are allowed. Raise the limit or wait, then resume."
+    ),
+    BREAKER_DISCLOSURE: _(
+        "Stopped by its circuit breaker: %(used)s calls of this version of the script began without what must be said "
+        "first (who calls, that an AI calls, or that the call is recorded). Their pages say what is missing: put it "
+        "into the opening line, publish, then resume."
     ),
 }
 _NOTHING_KNOWN = dict.fromkeys(("until", "used", "limit", "own", "percent", "calls"), "–")

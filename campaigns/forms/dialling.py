@@ -19,6 +19,7 @@ _WORDS = {
     "inactivity": _("Answered, silent"),
 }
 _SAFETY = ("failed_percent", "opted_out_percent", "negative_percent", "least_calls", "window_calls")
+_COUNTS = ("missed_disclosures", "talk_minutes_per_hour")
 _PERCENT: dict[str, Any] = {"min_value": 1, "max_value": 100}
 LONGEST_DELAY_MINUTES = 30 * 24 * 60
 
@@ -40,6 +41,12 @@ class DiallingForm(forms.Form):
     negative_percent = forms.IntegerField(label=_("People in a bad mood (%)"), **_PERCENT)
     window_calls = forms.IntegerField(label=_("Of the last … calls"), min_value=5, max_value=1000)
     least_calls = forms.IntegerField(label=_("Not before … calls"), min_value=5, max_value=1000)
+    missed_disclosures = forms.IntegerField(
+        label=_("Calls that leave out what must be said first"),
+        min_value=0,
+        max_value=1000,
+        help_text=_("Who calls, that an AI calls, that it is recorded. 0 never stops it."),
+    )
     talk_minutes_per_hour = forms.IntegerField(
         label=_("Minutes of talk in an hour"),
         min_value=0,
@@ -74,6 +81,9 @@ class DiallingForm(forms.Form):
         least, window = data.get("least_calls"), data.get("window_calls")
         if least and window and least > window:
             self.add_error("least_calls", _("Choose at most as many as are looked at."))
+        missed = data.get("missed_disclosures")
+        if missed and window and missed > window:
+            self.add_error("missed_disclosures", _("Choose at most as many as are looked at."))
         return data
 
     def reasons(self) -> list[tuple[Any, Any, Any]]:
@@ -89,7 +99,7 @@ class DiallingForm(forms.Form):
         ]
 
     def stops(self) -> list[Any]:
-        return [self[name] for name in (*_SAFETY, "talk_minutes_per_hour", "calls_per_minute")]
+        return [self[name] for name in (*_SAFETY, *_COUNTS, "calls_per_minute")]
 
     def dialling(self) -> Dialling:
         """Return what was typed in the units of the models; only after is_valid()."""
@@ -102,8 +112,7 @@ class DiallingForm(forms.Form):
             is_business_days=data["is_business_days"],
             callback_delay_seconds=data["callback_hours"] * 3600,
             safety=Safety(
-                talk_minutes_per_hour=data["talk_minutes_per_hour"],
-                **{name: data[name] for name in _SAFETY},
+                **{name: data[name] for name in (*_SAFETY, *_COUNTS)},
             ),
             calls_per_minute=data["calls_per_minute"],
         )
@@ -122,9 +131,8 @@ def initial_of(dialling: Dialling) -> dict[str, Any]:
         "is_other_time_of_day": dialling.is_other_time_of_day,
         "is_business_days": dialling.is_business_days,
         "callback_hours": max(1, dialling.callback_delay_seconds // 3600),
-        "talk_minutes_per_hour": dialling.safety.talk_minutes_per_hour,
         "calls_per_minute": dialling.calls_per_minute,
-        **{name: getattr(dialling.safety, name) for name in _SAFETY},
+        **{name: getattr(dialling.safety, name) for name in (*_SAFETY, *_COUNTS)},
     }
     for reason, own in dialling.dispositions.items():
         shown[f"{reason}_most"] = own["most"] or None

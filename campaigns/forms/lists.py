@@ -14,6 +14,7 @@ from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.queries.calls import CallFilter
 from campaigns.queries.ranking import MOST_COMPARED, SORTS
 from convomono.lib.days import DayField
+from telephony.disclosure import AI, GIVEN, NAME, RECORDING
 from telephony.models import Call
 
 if TYPE_CHECKING:
@@ -109,6 +110,18 @@ class CallFilterForm(forms.Form):
     status = forms.ChoiceField(
         label=_("Status"), required=False, choices=[_ALL, *Call.Status.choices]
     )
+    opening = forms.ChoiceField(
+        label=_("Opening"),
+        required=False,
+        choices=[
+            _ALL,
+            (GIVEN, _("Said all it must")),
+            ("missed", _("Left something out")),
+            (NAME, _("Left out who calls")),
+            (AI, _("Left out that an AI calls")),
+            (RECORDING, _("Left out that it is recorded")),
+        ],
+    )
     campaign = forms.UUIDField(label=_("Campaign"), required=False)
     since = DayField(label=_("From day"), required=False)
     until = DayField(label=_("To day"), required=False)
@@ -133,6 +146,7 @@ class CallFilterForm(forms.Form):
             until=asked.get("until"),
             number=asked.get("number", ""),
             version=asked.get("version"),
+            opening=asked.get("opening", ""),
         )
 
 

@@ -16,7 +16,8 @@ class SafetyPolicy(ClientOwned):
     When a campaign stops dialling by itself (its circuit breaker), and how fast it may dial.
 
     Percentages are of its last `window_calls` calls since somebody resumed it, once there are
-    `least_calls` of them; 100 switches one off, and so does 0 for the two speeds.
+    `least_calls` of them; 100 switches one off, and so does 0 for the two speeds. `missed_disclosures` are calls of one
+    version, of those looked at, that began without what has to be said; 0 switches that off.
     """
 
     campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="safety_policy")
@@ -26,6 +27,7 @@ class SafetyPolicy(ClientOwned):
     opted_out_percent = models.PositiveIntegerField(default=10, validators=PERCENT)
     negative_percent = models.PositiveIntegerField(default=60, validators=PERCENT)
     talk_minutes_per_hour = models.PositiveIntegerField(default=0)
+    missed_disclosures = models.PositiveIntegerField(default=5)
     calls_per_minute = models.PositiveIntegerField(default=0)
 
     objects = ClientOwnedQuerySet.as_manager()

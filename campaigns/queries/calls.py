@@ -13,13 +13,18 @@ from billing.models import Transaction
 from billing.sentences import charge_sentence
 from campaigns.dialling.wording import inputs, reasons
 from campaigns.models import Attempt, Campaign, CampaignVersion, TrialCall
-from campaigns.queries.call_words import latency_sentence, transfer_sentence
+from campaigns.queries.call_words import (
+    disclosure_sentence,
+    latency_sentence,
+    transfer_sentence,
+)
 from campaigns.queries.live import CallRow, call_rows
 from campaigns.queries.transcripts import loose_passages, script_of
 from campaigns.settings_schema import with_defaults
 from leads.models import Lead
 from leads.services import suppressed_numbers
 from telephony.corrections import corrections_meaning
+from telephony.disclosure import GIVEN, MISSES, misses_with
 from telephony.models import Call, CallDetail, CallLookup
 
 if TYPE_CHECKING:
@@ -46,6 +51,7 @@ class CallFilter:
     until: date | None = None
     number: str = ""
     version: int | None = None  # of the campaign
+    opening: str = ""  # "given", "missed", or the notice that was left out
 
 
 def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> QuerySet[Call]:
@@ -61,8 +67,11 @@ def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> Quer
     }
     rows = calls.filter(**{name: value for name, value in exact.items() if value})
     if asked.outcome:
-        corrected = Q(corrected_outcome__in=corrections_meaning(asked.outcome))
-        rows = rows.filter(corrected | Q(corrected_outcome="", outcome_class=asked.outcome))
+        rows = rows.filter(_came_to(asked.outcome))
+    if asked.opening:
+        rows = rows.filter(
+            _came_to(Call.OutcomeClass.HUMAN), disclosure__in=_openings(asked.opening)
+        )
     if asked.campaign_id and asked.version:
         rows = rows.filter(**_spoken_by(asked.campaign_id, asked.version))
     if asked.since:
@@ -72,6 +81,18 @@ def call_list(calls: QuerySet[Call], asked: CallFilter, *, zone: tzinfo) -> Quer
     if digits := "".join(char for char in asked.number if char.isdigit()):
         rows = rows.filter(to_number__contains=digits)
     return rows.order_by(*(("created_at", "pk") if asked.status in Call.LIVE else NEWEST_FIRST))
+
+
+def _came_to(outcome: str) -> Q:
+    corrected = Q(corrected_outcome__in=corrections_meaning(outcome))
+    return corrected | Q(corrected_outcome="", outcome_class=outcome)
+
+
+def _openings(asked: str) -> tuple[str, ...]:
+    """Return what calls keep whose opening was so."""
+    if asked == GIVEN:
+        return (GIVEN,)
+    return MISSES if asked == "missed" else misses_with(asked)
 
 
 def _spoken_by(campaign_id: UUID, version: int) -> dict[str, Any]:
@@ -130,6 +151,7 @@ class CallPage:
     lookup: CallLookup | None
     passages: list[str]
     charge: str
+    opening: str
     latency: str
     transfer: str
     timeline: list[Moment]
@@ -172,6 +194,7 @@ def call_page(call: Call, *, now: datetime) -> CallPage:
         lookup=lookup,
         passages=loose_passages(turns, passages),
         charge=charge_sentence(call, line),
+        opening=disclosure_sentence(call),
         latency=latency_sentence(detail.latency if detail else {}),
         transfer=transfer_sentence(call),
         timeline=_timeline(call, attempt, line.created_at if line else None),

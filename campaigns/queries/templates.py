@@ -64,6 +64,13 @@ def dialling_facts(content: TemplateContent) -> list[tuple[str, str]]:
         (safety.negative_percent, _("%(n)d %% of people in a bad mood")),
     )
     stops = [words % {"n": percent} for percent, words in shares if percent < OFF]
+    if safety.missed_disclosures:
+        words = ngettext(
+            "%(n)d call without what must be said first",
+            "%(n)d calls without what must be said first",
+            safety.missed_disclosures,
+        )
+        stops.append(words % {"n": safety.missed_disclosures})
     if safety.talk_minutes_per_hour:
         stops.append(_("%(n)d minutes of talk in an hour") % {"n": safety.talk_minutes_per_hour})
     delays = (

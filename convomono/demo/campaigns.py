@@ -48,7 +48,7 @@ Rules:
 """
 OPENING = (
     "Hi {{first_name}}, this is Riley, an AI assistant from Acme Dental, about your {{service}}. "
-    "Do you have a minute?"
+    "This call is recorded. Do you have a minute?"
 )
 KNOWLEDGE = """\
 Acme Dental, 12 Maple Street. Open Monday to Friday, 8:00 to 18:00.

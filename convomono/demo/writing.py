@@ -27,7 +27,7 @@ RECALL = CampaignContent(
     name="Recall",
     goal="A visit this month",
     opening_line=(
-        "Hi {{first_name}}, this is the AI assistant of [business]. "
+        "Hi {{first_name}}, this is the AI assistant of [business]. This call is recorded. "
         "You are due for a check-up. Do you have a minute?"
     ),
     script_raw=(
@@ -41,7 +41,7 @@ RECALL = CampaignContent(
 WIN_BACK = CampaignContent(
     name="Win back",
     goal="A second chance",
-    opening_line="Hi {{first_name}}, this is the AI assistant of [business]. How have you been?",
+    opening_line="Hi {{first_name}}, this is the AI assistant of [business]. This call is recorded. How have you been?",
     script_raw="You are an AI assistant of [business]. Ask {{first_name}} what was missing.",
     settings={**DEFAULTS, "conversion": "The person wants an offer."},
 )
@@ -114,7 +114,7 @@ def begin_trial(
         campaign=campaign,
         trial=Trial(
             part="opening_line",
-            text="Hi {{first_name}}, Riley here, an AI assistant from Acme Dental. Quick question!",
+            text="Hi {{first_name}}, Riley here, an AI assistant from Acme Dental, on a recorded line. Quick question!",
         ),
         actor=agency.alice,
         now=now,

@@ -12,6 +12,7 @@ from campaigns.models import Enrolment
 from reporting.metrics import Figures
 from reporting.models import DailyStat
 from telephony.corrections import corrections_meaning
+from telephony.disclosure import GIVEN, MISSES
 from telephony.first_words import ABANDONED_AFTER_MS
 from telephony.models import Call
 from telephony.transfers import BRIDGED, BRIDGED_REASONS, REASONS
@@ -70,7 +71,8 @@ class Talk:
     A campaign's calls that a person answered: how many were how many seconds long, and what came of them.
 
     `timed` are those of which it is known when the agent spoke first, `abandoned` those of them in which
-    that was too late or never.
+    that was too late or never. `checked` are those whose opening was checked, `disclosed` those of them that
+    said all they must.
     """
 
     lengths: dict[int, int]
@@ -78,6 +80,8 @@ class Talk:
     transfers_tried: int = 0
     timed: int = 0
     abandoned: int = 0
+    checked: int = 0
+    disclosed: int = 0
 
 
 def campaign_talk(*, client_id: UUID, campaign_id: UUID) -> Talk:
@@ -100,6 +104,8 @@ def campaign_talk(*, client_id: UUID, campaign_id: UUID) -> Talk:
             transfers_tried=Count("pk", filter=_TRANSFER_TRIED),
             timed=Count("pk", filter=Q(agent_first_word_ms__isnull=False)),
             abandoned=Count("pk", filter=Q(agent_first_word_ms__gt=ABANDONED_AFTER_MS)),
+            checked=Count("pk", filter=Q(disclosure__in=(GIVEN, *MISSES))),
+            disclosed=Count("pk", filter=Q(disclosure=GIVEN)),
         )
         .order_by()
     )
@@ -113,6 +119,8 @@ def campaign_talk(*, client_id: UUID, campaign_id: UUID) -> Talk:
         transfers_tried=sum(row["transfers_tried"] for row in found),
         timed=sum(row["timed"] for row in found),
         abandoned=sum(row["abandoned"] for row in found),
+        checked=sum(row["checked"] for row in found),
+        disclosed=sum(row["disclosed"] for row in found),
     )
 
 

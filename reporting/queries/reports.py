@@ -98,6 +98,8 @@ def campaign_report(*, campaign: Campaign, client: Client, now: datetime) -> Cam
         transfers_tried=talk.transfers_tried,
         timed=talk.timed,
         abandoned=talk.abandoned,
+        checked=talk.checked,
+        disclosed=talk.disclosed,
         callbacks_due=callbacks.due,
         callbacks_kept=callbacks.kept,
     )

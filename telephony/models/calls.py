@@ -56,6 +56,10 @@ class Call(ClientOwned):
     (`telephony/first_words.py`): `NEVER_SPOKE_MS` where the agent never spoke, None where that isn't
     known. `transfer_status` is the furthest that a transfer got, empty where none was tried;
     `transfer_destination` is whom that one was to, a number or a SIP address, empty if no event said.
+
+    `must_say` is what the agent had to say first (`MustSay`; empty: nothing is asked, as of calls of no campaign),
+    `disclosure` what its first turns came to (`telephony/disclosure`): "given", or what they left out. It says
+    something only of calls that a person answered.
     """
 
     class Status(models.TextChoices):
@@ -119,6 +123,8 @@ class Call(ClientOwned):
     agent_first_word_ms = models.PositiveIntegerField(null=True, blank=True)
     transfer_status = models.CharField(max_length=9, choices=Transfer, blank=True, default="")
     transfer_destination = models.CharField(max_length=200, blank=True, default="")
+    must_say = models.JSONField(default=dict)
+    disclosure = models.CharField(max_length=24, blank=True, default="")
     last_line = models.CharField(max_length=160, blank=True)  # what was said last, for lists
     retell_cost_micros = models.PositiveBigIntegerField(default=0)
     billed_seconds = models.PositiveBigIntegerField(default=0)

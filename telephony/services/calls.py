@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ class PlacedAttempt:
     """
     The attempt that a call belongs to: ids of the rooms above, as plain values.
 
-    A test call has no launch, enrolment or lead.
+    A test call has no launch, enrolment or lead, and nothing that it `must_say`.
     """
 
     client_id: UUID
@@ -55,6 +55,7 @@ class PlacedAttempt:
     from_number: str
     to_number: str
     is_test: bool = False
+    must_say: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record_placed_call(*, provider_call_id: str, attempt: PlacedAttempt, now: datetime) -> Call:
@@ -85,6 +86,7 @@ def record_placed_call(*, provider_call_id: str, attempt: PlacedAttempt, now: da
                 from_number=attempt.from_number,
                 to_number=attempt.to_number,
                 is_test=attempt.is_test,
+                must_say=dict(attempt.must_say),
                 created_at=now,
             )
         )

@@ -134,3 +134,22 @@ def test_asks_as_many_queries_for_twenty_calls_in_progress_as_for_one(
         make_call(running, lead, number=number, status="ongoing", outcome_class="")
     with django_assert_num_queries(5):
         browser.get(talking(running), **HTMX)
+
+
+@pytest.mark.parametrize(
+    ("asked", "numbers"),
+    [("given", {1}), ("missed", {2, 3}), ("ai", {3}), ("name", {2, 3}), ("recording", set())],
+)
+def test_finds_the_calls_whose_opening_left_something_out(
+    browse, vera, charlie, running, asked, numbers
+):
+    lead = running.enrolments.order_by("pk")[0]
+    made = {number: make_call(running, lead, number=number) for number in range(1, 6)}
+    for number, kept in ((1, "given"), (2, "name"), (3, "name ai"), (4, "cut"), (5, "recording")):
+        Call.objects.filter(pk=made[number].pk).update(disclosure=kept)
+    Call.objects.filter(pk=made[5].pk).update(outcome_class="machine")
+
+    page = browse(vera).get(f"{CALLS}?opening={asked}").text
+
+    assert set(listed(page)) == {str(made[number].pk) for number in numbers}
+    assert listed(browse(charlie).get(f"{CALLS}?opening={asked}").text) == []

@@ -9,7 +9,11 @@ import pytest
 from accounts.models import User
 from billing.models import Transaction
 from billing.sentences import charge_sentence
-from campaigns.queries.call_words import latency_sentence, transfer_sentence
+from campaigns.queries.call_words import (
+    disclosure_sentence,
+    latency_sentence,
+    transfer_sentence,
+)
 from campaigns.queries.transcripts import Turn, loose_passages, script_of
 from leads.models import Suppression
 from telephony.models import Call, CallDetail, CallLookup
@@ -250,3 +254,37 @@ def test_leads_whoever_works_for_no_client_to_the_agencys_list(
 
     assert answer["Location"] == "/agency/do-not-call/"
     assert Suppression.objects.get().level == "agency"
+
+
+ASKED = {"business": "Acme Dental", "languages": ["en-US"], "notices": ["ai"], "rules": []}
+
+
+@pytest.mark.parametrize(
+    ("disclosure", "outcome", "sentence"),
+    [
+        ("given", "human", "It said who calls, that an AI calls."),
+        ("ai", "human", "It left out that an AI calls. It said who calls."),
+        ("name ai", "human", "It left out who calls, that an AI calls."),
+        ("cut", "human", "The call ended before it did, so it doesn't count."),
+        (
+            "unread",
+            "human",
+            "It can't be checked in this language whether it said that an AI calls.",
+        ),
+        ("", "human", ""),
+        ("of a newer version", "human", ""),
+        ("ai", "machine", ""),
+    ],
+)
+def test_says_what_the_opening_said_and_left_out(disclosure, outcome, sentence):
+    call = Call(disclosure=disclosure, outcome_class=outcome, must_say=ASKED)
+
+    assert disclosure_sentence(call) == sentence
+
+
+def test_shows_what_the_opening_left_out(browse, vera, call):
+    Call.objects.update(disclosure="ai", must_say=ASKED)
+
+    page = read(browse, vera, call)
+
+    assert "It left out that an AI calls. It said who calls." in " ".join(page.split())

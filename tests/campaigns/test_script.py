@@ -7,8 +7,8 @@ from hypothesis import given, strategies as st
 
 from campaigns import script
 from campaigns.agent_choices import LANGUAGES
-from campaigns.notices import says_ai
 from leads.models import Lead
+from telephony.disclosure.ai_words import says_ai
 
 
 @pytest.mark.parametrize(
@@ -65,33 +65,47 @@ def test_renders_any_text_without_an_error(text, values):
 
 def codes(**fields):
     given_fields = {
-        "script": "An AI calls for Acme Dental.",
+        "script": "An AI calls for Acme Dental. The call is recorded.",
         "opening_line": "",
-        "business": "Acme Dental",
+        "business": "Acme Dental Ltd",
         "languages": ("en-US",),
     }
     return [(p.code, p.is_blocker) for p in script.check(**{**given_fields, **fields})]
+
+
+UNNAMED, NO_AI, UNRECORDED = (
+    (f"{what}_missing", False) for what in ("business", "ai_notice", "recording_notice")
+)
 
 
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
         ({}, []),
-        ({"script": " "}, [("script_empty", True), ("business_missing", False)]),
-        ({"opening_line": "Acme Dental here."}, [("ai_notice_missing", False)]),
-        ({"script": "An AI calls."}, [("business_missing", False)]),
-        ({"opening_line": "{{x y}} an AI of Acme Dental"}, [("variable_malformed", True)]),
+        ({"script": " "}, [("script_empty", True), UNNAMED, NO_AI, UNRECORDED]),
+        ({"opening_line": "Acme Dental here. This call is recorded."}, [NO_AI]),
+        ({"script": "An AI calls. The call is recorded."}, [UNNAMED]),
+        (
+            {"opening_line": "{{x y}} I'm an AI of Acme Dental. We record this call."},
+            [("variable_malformed", True)],
+        ),
         # named where nobody hears it at the start
-        ({"opening_line": "An AI is calling."}, [("business_missing", False)]),
-        ({"script": "An AI. " + "x" * 600 + " Acme Dental"}, [("business_missing", False)]),
-        ({"script": "AI for Acme Dental. " + "x" * 12_001}, [("script_long", False)]),
+        ({"opening_line": "An AI is calling. This call is recorded."}, [UNNAMED]),
+        ({"script": "An AI. The call is recorded." + "x" * 600 + " Acme Dental"}, [UNNAMED]),
+        (
+            {"script": "An AI for Acme Dental. This call is recorded. " + "x" * 12_001},
+            [("script_long", False)],
+        ),
         # "said" and "captain" hold the letters, but don't say it
-        ({"script": "Acme Dental said the captain."}, [("ai_notice_missing", False)]),
+        ({"script": "Acme Dental said the captain. We record this call."}, [NO_AI]),
+        # what is sold isn't who calls
+        ({"opening_line": "Acme Dental here about our AI. We record this call."}, [NO_AI]),
+        ({"opening_line": "Hi, this is the AI assistant of Acme Dental."}, [UNRECORDED]),
+        ({"opening_line": "An AI of Acme Dental here.", "languages": ("fi-FI", "en-GB")}, []),
     ],
 )
 def test_checks_a_script(fields, found):
-    wanted = [*found, ("ai_notice_missing", False)] if fields == {"script": " "} else found
-    assert codes(**fields) == wanted
+    assert codes(**fields) == found
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ CAREFUL = Dialling(
         negative_percent=100,
         window_calls=40,
         least_calls=10,
+        missed_disclosures=3,
         talk_minutes_per_hour=90,
     ),
     calls_per_minute=6,
@@ -80,6 +81,7 @@ HOW = {
     "negative_percent": "100",
     "window_calls": "40",
     "least_calls": "10",
+    "missed_disclosures": "3",
     "talk_minutes_per_hour": "90",
     "calls_per_minute": "6",
     "is_other_time_of_day": "on",
@@ -368,7 +370,7 @@ def test_shows_and_changes_how_its_campaigns_dial(root, alice, browse):
         "Mon, Wed, 10:00–15:30",
         "30 min after busy, 1 h after no answer, 2 h after voicemail, 4 h after declined",
         "at another time of the day, not on weekends, 1 reason has its own rule",
-        "20 % of calls that fail, 5 % of people who opt out, 90 minutes of talk in an hour",
+        "20 % of calls that fail, 5 % of people who opt out, 3 calls without what must be said first, 90 minutes of talk in an hour",
         "the last 40 calls, from 10 on",
     ):
         assert words in page

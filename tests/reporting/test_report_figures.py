@@ -93,6 +93,20 @@ def test_counts_calls_in_which_the_agent_spoke_too_late_or_never(campaign, call)
     assert (found.timed, found.abandoned) == (5, 2)
 
 
+def test_counts_openings_that_said_all_they_must_among_those_that_were_checked(
+    campaign, call, acme, now
+):
+    for disclosure in ("given", "given", "name", "ai recording", "", "cut", "unread"):
+        call(duration_ms=5_000, disclosure=disclosure)
+    call(duration_ms=5_000, disclosure="name", outcome_class="machine")
+    call(duration_ms=5_000, disclosure="name", is_test=True)
+
+    found = talk(campaign)
+    assert (found.checked, found.disclosed) == (4, 2)
+    page = campaign_report(campaign=campaign, client=acme, now=now)
+    assert {kpi.code: kpi.text for kpi in page.kpis}["disclosure_pass_rate"] == "50.0%"
+
+
 def test_says_of_no_abandonment_where_no_times_are_known(campaign, call, acme, now):
     call(duration_ms=5_000)
 

@@ -101,6 +101,7 @@ def _adopt(event: CallEvent, now: datetime) -> bool:
         agent_version=event.agent_version,
         from_number=attempt.from_number or event.from_number,
         to_number=attempt.phone_number,
+        must_say=attempt.decision.get("must_say", {}),
     )
     record_placed_call(provider_call_id=event.provider_call_id, attempt=placed, now=now)
     return True
