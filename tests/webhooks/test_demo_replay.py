@@ -69,3 +69,9 @@ def test_the_demonstrations_people_hear_the_agent_at_once(past: None):
     # Who hangs up within seconds may have heard nobody.
     late = talked.filter(agent_first_word_ms__gt=ABANDONED_AFTER_MS)
     assert not late.exclude(agent_first_word_ms=NEVER_SPOKE_MS).exists()
+
+
+def test_the_demonstrations_openings_say_what_they_must(past: None):
+    kept = Counter(Call.objects.filter(outcome_class="human").values_list("disclosure", flat=True))
+    assert kept["given"] > sum(kept.values()) / 2
+    assert set(kept) <= {"given", "cut", ""}  # some hang up before it is said
