@@ -27,7 +27,9 @@ _OF_MANY = {
     "reservation_id", "version_id", "wallet_id",
 }  # fmt: skip
 _FEW = re.compile(r"IN \((?:%s(?:, )?)+\)")
-_NAMED = re.compile(r'(?<!NOT )(?<!NOT \()(?:"(\w+)"\.)?"(\w*_id|phone_number|key)" IN \(%s\)')
+_NAMED = re.compile(
+    r'(?<!NOT )(?<!NOT \()(?<![.\w])(?:"(\w+)"\.)?"(\w*_id|phone_number|key)" IN \(%s\)'
+)
 _MANY = "IN (" + ", ".join("'0'" for _ in range(200)) + ")"
 
 

@@ -202,7 +202,8 @@ class Enrolment(ClientOwned):
                 name="enrolment_removed",
             ),
             models.Index(fields=["lease"], name="enrolment_by_lease"),
-            models.Index(fields=["status", "lease_until"], name="enrolment_lost"),
+            # Not by status first: SQLite would take it for whoever asks for a lead's own that are queued.
+            models.Index(fields=["lease_until", "status"], name="enrolment_lost"),
         ]
 
     def __str__(self) -> str:

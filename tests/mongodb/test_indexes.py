@@ -160,11 +160,19 @@ def mongodb_plan_uses_an_index(plan):
 
 
 def has_fitting_index(rows):
-    """Tell whether one index begins with all columns that are equal, or with what it is sorted by."""
+    """
+    Tell whether one index begins with all columns that are equal, or with what it is sorted by.
+
+    One that begins with a column of which a range is asked fits too, if it has the equal ones behind it.
+    """
     conditions = [(one.lhs.target.column, one.lookup_name) for one in rows.query.where.children]
     equal = {column for column, lookup in conditions if lookup in {"exact", "in", "isnull"}}
     first = equal or {name.lstrip("-") for name in rows.query.order_by[:1]}
-    return bool(first) and any(set(names[: len(first)]) == first for names in declared(rows.model))
+    ranged = {column for column, lookup in conditions if lookup in {"lt", "lte", "gt", "gte"}}
+    return bool(first) and any(
+        set(names[: len(first)]) == first or (names[0] in ranged and first <= set(names))
+        for names in declared(rows.model)
+    )
 
 
 def declared(model):

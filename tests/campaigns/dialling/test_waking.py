@@ -15,10 +15,12 @@ from campaigns.services import waking
 from campaigns.services.authoring import content_of, update_campaign
 from campaigns.services.limits import set_client_limits
 from campaigns.services.policies import dialling_of, set_dialling
+from convomono.lib.ids import uuid7
 from convomono.lib.redis import redis_connection
 from leads.models import Lead
 from leads.services.people import LeadFields, change_lead
 from tests.factories.campaigns import TESTS
+from tests.plans import plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,3 +210,11 @@ def test_retries_on_saturday_once_weekends_are_allowed(
     rig.step()
 
     assert len(rig.retell.dials) == 1
+
+
+@pytest.mark.sqlite_only("reads SQLite's plans")
+def test_finds_the_lines_of_a_lead_by_the_lead(rig: Rig) -> None:
+    """Not by who is queued, which is everybody."""
+    (plan,) = plans(lambda: waking.wake_lead(lead_id=uuid7(), now=rig.now), of="UPDATE")
+
+    assert "lead_id=?" in plan, plan
