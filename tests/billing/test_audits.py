@@ -126,6 +126,34 @@ def test_tells_of_differences_of_nobodys_calls(books, root):
     assert "call_x" in Notification.objects.get(client=None).body
 
 
+def test_reads_the_lines_once_where_nothing_but_a_comparison_is_unresolved(
+    books, acme, monkeypatch
+):
+    """A million lines take minutes; whether somebody has resolved a difference, one look tells."""
+    run = Reconciliation.objects.create(
+        key="k", window_from=NOW, window_until=NOW, next_from=NOW, asked_at=NOW - A_DAY
+    )
+    Difference.objects.create(
+        reconciliation=run,
+        client=acme,
+        kind="seconds_differ",
+        provider_call_id="call_x",
+        found_at=NOW - A_DAY,
+    )
+    looks = []
+
+    def counted(wallet, *args):
+        looks.append(wallet.client_id)
+        return check_lines(wallet, *args)
+
+    monkeypatch.setattr(invariants, "check_lines", counted)
+
+    (found,) = audit_ledger(client_id=acme.pk, now=NOW)
+
+    assert found.invariant == "L16" and "call_x" in found.sentence
+    assert looks == [acme.pk]
+
+
 def test_runs_as_a_job(books):
     assert jobs.audit_ledgers() == 2
 
