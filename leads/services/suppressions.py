@@ -289,12 +289,16 @@ def marked_clients(phone_numbers: Sequence[str]) -> list[UUID]:
 
 def _marked(client_ids: Sequence[UUID], numbers: set[str]) -> list[Lead]:
     """Return leads marked as suppressed who have one of these numbers, the first or a further one."""
-    marked = Lead.objects.filter(client_id__in=client_ids, status=Lead.Status.SUPPRESSED).only(
+    theirs = Lead.objects.filter(client_id__in=client_ids).only(
         "client_id", "phone_number", "other_numbers", "attempts_count"
     )
-    found = list(marked.filter(phone_number__in=numbers))
+    found = list(theirs.filter(beside(status=Lead.Status.SUPPRESSED), phone_number__in=numbers))
     # No index finds a further number; few who are marked have one.
-    with_more = marked.exclude(other_numbers=[]).exclude(phone_number__in=numbers)
+    with_more = (
+        theirs.filter(status=Lead.Status.SUPPRESSED)
+        .exclude(other_numbers=[])
+        .exclude(phone_number__in=numbers)
+    )
     return found + [lead for lead in with_more.iterator() if numbers & set(lead.other_numbers)]
 
 
