@@ -15,6 +15,7 @@ from accounts.access import get_or_404
 from accounts.api.pagination import NewestFirst
 from accounts.api.permissions import AgencyFace, ClientFace
 from convomono.lib import clock
+from convomono.lib.keys import beside
 from convomono.lib.phone import NumberRefused, parse_number
 from leads.api.suppression_fields import (
     AgencyEntryWriteSerializer,
@@ -91,15 +92,17 @@ class _EntryList(generics.ListAPIView[Suppression]):
     pagination_class = NewestFirst
     queryset = Suppression.objects.none()
 
-    def entries(self) -> QuerySet[Suppression]:
+    def scope(self) -> dict[str, Any]:
+        """Return the columns by which an entry is the caller's."""
         raise NotImplementedError
 
     def get_queryset(self) -> QuerySet[Suppression]:
-        rows, asked = self.entries(), self.request.query_params
-        if "phone_number" in asked:
-            number = _asked_number(asked["phone_number"], asked.get("country", "US"))
-            rows = rows.filter(phone_number__in=[number, *hashed_numbers(number)])
-        return rows
+        asked = self.request.query_params
+        if "phone_number" not in asked:
+            return Suppression.objects.filter(**self.scope())
+        number = _asked_number(asked["phone_number"], asked.get("country", "US"))
+        words = [number, *hashed_numbers(number)]
+        return Suppression.objects.filter(beside(**self.scope()), phone_number__in=words)
 
     @extend_schema(parameters=[_NUMBER, _COUNTRY])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -111,8 +114,8 @@ class SuppressionList(_EntryList):
 
     permission_classes = [ClientFace]
 
-    def entries(self) -> QuerySet[Suppression]:
-        return _clients_entries(self.request)
+    def scope(self) -> dict[str, Any]:
+        return {"client_id": _client_id(self.request)}
 
     @extend_schema(request=SuppressionWriteSerializer, responses={201: SuppressionSerializer})
     def post(self, request: Request) -> Response:
@@ -133,8 +136,8 @@ class AgencyEntryList(_EntryList):
     permission_classes = [AgencyFace]
     agency_permission = "manage_campaigns"
 
-    def entries(self) -> QuerySet[Suppression]:
-        return _agencys_entries()
+    def scope(self) -> dict[str, Any]:
+        return {"level": Suppression.Level.AGENCY}
 
     @extend_schema(request=AgencyEntryWriteSerializer, responses={201: SuppressionSerializer})
     def post(self, request: Request) -> Response:
