@@ -9,6 +9,7 @@ import orjson
 
 from accounts.models import ClientEvent
 from campaigns.models import Enrolment
+from convomono.lib.keys import beside
 from leads.models import Erasure
 from telephony.models import Call
 from webhooks.models import WebhookEvent
@@ -47,7 +48,7 @@ def erase_bodies(*, now: datetime) -> int:
 def _clean_events(call_ids: list[str]) -> int:
     cleaned = 0
     for event in WebhookEvent.objects.filter(
-        provider_call_id__in=call_ids, status__in=_done()
+        beside(status__in=_done()), provider_call_id__in=call_ids
     ).iterator(chunk_size=_SLICE):
         body = without_person(event.body)
         if body != event.body:

@@ -163,7 +163,7 @@ def test_a_full_disk_is_no_events_fault_and_the_drain_goes_on_by_itself(
                 Drain().step(now=now + timedelta(minutes=minutes))
 
     assert set(mine.values_list("attempts", "error")) == {(0, "")}
-    assert mine.filter(status="pending").exists()
+    assert "pending" in set(mine.values_list("status", flat=True))
     assert not Notification.objects.filter(key__startswith="webhook-dead").exists()
 
     Drain().step(now=now + timedelta(minutes=8))
