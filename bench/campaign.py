@@ -10,18 +10,17 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from bench.dispatch import Retell, prepare
 from bench.rig.pages import Page
-from bench.rig.servers import supervisor
-from deploy.runs import free_port, is_ok
-from deploy.site import Sandbox, Site
+from bench.rig.servers import site_in, supervisor
+from deploy.runs import is_ok
 
 if TYPE_CHECKING:
+    from deploy.site import Site
     from deploy.supervisor import Supervisor
 
 # A page that hasn't heard for so long of a call that was placed or has ended isn't steady.
@@ -168,15 +167,9 @@ def main() -> int:
         0,
     )  # as `prepare` asks
     with tempfile.TemporaryDirectory() as name:
-        limits = (("concurrency", options.leads), ("calls-per-second", 100))
-        sandbox = Sandbox(free_port(0), options.clock_factor, limits)
-        site = Site(Path(sys.executable), Path(name), free_port(0), sandbox)
-        env = site.environment() | {
-            "DATABASE_URL": f"sqlite:///{name}/bench.sqlite3",
-            "DEBUG": "no",
-            "LOG_LEVEL": "WARNING",
-            "RETELL_CALLS_PER_SECOND": "100",
-        }
+        site, env = site_in(
+            name, clock_factor=options.clock_factor, lines=options.leads, calls_per_second=100
+        )
         with supervisor(env) as watcher:
             prepare(watcher, site, options)
             course, page, state, found = measure(watcher, site, options)

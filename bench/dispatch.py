@@ -5,24 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from bench.rig.servers import cpu_seconds, supervisor
-from deploy.runs import free_port, is_ok
-from deploy.site import Sandbox, SharedClock, Site
+from bench.rig.servers import cpu_seconds, site_in, supervisor
+from deploy.runs import is_ok, start_valkey
+from deploy.site import SharedClock
 from deploy.supervisor import Program, Stopped, Supervisor
-from deploy.valkey import Valkey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from deploy.site import Site
 
 RAMP_SECONDS = 60.0  # who hasn't filled the lines by then never will
 CONTROL_SECONDS = 60.0  # that long says what the sandbox and the machine can do
@@ -123,10 +122,7 @@ def prepare(watcher: Supervisor, site: Site, options: argparse.Namespace) -> Non
         site.var / "clock.json", factor=site.sandbox.clock_factor, now=time.time()
     )
     watcher.env.update(clock.environment())
-    valkey = Valkey.in_folder(site.var / "valkey", python=site.python)
-    watcher.env["REDIS_URL"] = valkey.url
-    watcher.start(valkey.program())
-    watcher.wait_until(valkey.answers, "Valkey")
+    watcher.env["REDIS_URL"] = start_valkey(watcher, site)
     watcher.start(site.sandbox_program())
     health = f"{site.sandbox.url}/healthz"
     watcher.wait_until(lambda: is_ok(health), "The sandbox")
@@ -272,15 +268,12 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory() as name:
-        limits = (("concurrency", options.lines), ("calls-per-second", options.calls_per_second))
-        sandbox = Sandbox(free_port(0), options.clock_factor, limits)
-        site = Site(Path(sys.executable), Path(name), free_port(0), sandbox)
-        env = site.environment() | {
-            "DATABASE_URL": f"sqlite:///{name}/bench.sqlite3",
-            "DEBUG": "no",
-            "LOG_LEVEL": "WARNING",
-            "RETELL_CALLS_PER_SECOND": str(options.calls_per_second),
-        }
+        site, env = site_in(
+            name,
+            clock_factor=options.clock_factor,
+            lines=options.lines,
+            calls_per_second=options.calls_per_second,
+        )
         try:
             with supervisor(env) as watcher:
                 prepare(watcher, site, options)

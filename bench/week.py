@@ -9,18 +9,17 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from bench.rig.servers import supervisor
-from deploy.runs import free_port, is_ok
-from deploy.site import Sandbox, SharedClock, Site
+from bench.rig.servers import site_in, supervisor
+from deploy.runs import is_ok, start_valkey
+from deploy.site import SharedClock
 from deploy.supervisor import Program, Stopped
-from deploy.valkey import Valkey
 
 if TYPE_CHECKING:
+    from deploy.site import Site
     from deploy.supervisor import Supervisor
 
 # A Thursday before dawn; on the Sunday after, the clocks of the United States change, a week before it London's.
@@ -42,10 +41,7 @@ def arguments() -> argparse.Namespace:
 def start(watcher: Supervisor, site: Site, *, leads: int) -> None:
     """Start the whole product and launch the campaign at the week's first hour."""
     assert site.sandbox is not None
-    valkey = Valkey.in_folder(site.var / "valkey", python=site.python)
-    watcher.env["REDIS_URL"] = valkey.url
-    watcher.start(valkey.program())
-    watcher.wait_until(valkey.answers, "Valkey")
+    watcher.env["REDIS_URL"] = start_valkey(watcher, site)
     if watcher.run(Program("migrate", site.manage("migrate", "--verbosity=0"))):
         raise SystemExit("The database couldn't be made.")
     # From here on time runs: what took a minute before would have been ten hours of the week.
@@ -110,15 +106,9 @@ def table(figures: dict[str, Any]) -> list[str]:
 def main() -> int:
     options, began = arguments(), time.monotonic()
     with tempfile.TemporaryDirectory() as name:
-        limits = (("concurrency", LINES), ("calls-per-second", 20))
-        sandbox = Sandbox(free_port(0), options.clock_factor, limits)
-        site = Site(Path(sys.executable), Path(name), free_port(0), sandbox)
-        env = site.environment() | {
-            "DATABASE_URL": f"sqlite:///{name}/bench.sqlite3",
-            "DEBUG": "no",
-            "LOG_LEVEL": "WARNING",
-            "RETELL_CALLS_PER_SECOND": "20",
-        }
+        site, env = site_in(
+            name, clock_factor=options.clock_factor, lines=LINES, calls_per_second=20
+        )
         try:
             with supervisor(env) as watcher:
                 start(watcher, site, leads=options.leads)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.guard import session_members
-from deploy.runs import is_ok
+from deploy.runs import free_port, is_ok
+from deploy.site import Sandbox, Site
 from deploy.supervisor import Output, Program, Supervisor
 
 if TYPE_CHECKING:
@@ -49,6 +50,21 @@ def apart(pid: int, core: int) -> None:
 def supervisor(env: dict[str, str]) -> Supervisor:
     """Return a supervisor that prints what the servers say to stderr."""
     return Supervisor(env, Output(sys.stderr))
+
+
+def site_in(
+    folder: str, *, clock_factor: float, lines: int, calls_per_second: int
+) -> tuple[Site, dict[str, str]]:
+    """Return the product on SQLite beside a sandbox with so many lines, and its processes' environment."""
+    limits = (("concurrency", lines), ("calls-per-second", calls_per_second))
+    sandbox = Sandbox(free_port(0), clock_factor, limits)
+    site = Site(Path(sys.executable), Path(folder), free_port(0), sandbox)
+    return site, site.environment() | {
+        "DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3",
+        "DEBUG": "no",
+        "LOG_LEVEL": "WARNING",
+        "RETELL_CALLS_PER_SECOND": str(calls_per_second),
+    }
 
 
 def start_server(

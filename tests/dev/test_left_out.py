@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,9 +80,11 @@ def test_prints_what_the_workers_have_left_out_once() -> None:
 
 
 def test_gives_the_test_server_fewer_examples_and_a_real_one_all(
-    monkeypatch: pytest.MonkeyPatch, settings: object
+    monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    monkeypatch.setattr(settings, "ON_MONGODB", True)
+    settings.ON_MONGODB = (
+        True  # by the fixture alone: beside another one's undoing it is left deleted
+    )
     monkeypatch.setenv("TEST_MONGODB_URLS", "mongodb://one/convomono")
     assert mongo.fewer(60, 8) == 8
     monkeypatch.setenv("TEST_MONGODB_URLS", "")
