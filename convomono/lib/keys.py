@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connection
 from django.db.models import F, Func, Q
 from django.db.models.lookups import Exact, In, IsNull
 
@@ -21,7 +21,7 @@ class _Unindexed(Func):
     arity = 1
 
 
-def beside(using: str = DEFAULT_DB_ALIAS, **columns: Any) -> Q:
+def beside(**columns: Any) -> Q:
     """
     Return the condition that local columns have these values, for rows that are named by keys.
 
@@ -29,7 +29,7 @@ def beside(using: str = DEFAULT_DB_ALIAS, **columns: Any) -> Q:
 
     `filter(beside(status="queued"), pk__in=keys)` is `filter(status="queued", pk__in=keys)`, found by the keys.
     """
-    if connections[using].vendor != "sqlite":
+    if connection.vendor != "sqlite":
         return Q(**columns)  # others find out by themselves
     return Q(*(_has(name, value) for name, value in columns.items()))
 

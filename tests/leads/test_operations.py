@@ -146,6 +146,19 @@ def test_tags_all_that_match_and_takes_it_back(change, undo, acme, rival):
     assert (leads[0].tags, leads[2].tags, tagged.tags) == (["vip", "own"], [], ["vip"])
 
 
+@pytest.mark.parametrize("kind", ["tag", "delete", "suppress"])
+def test_touches_no_lead_of_another_client_that_is_named(change, browse, mia, acme, rival, kind):
+    own, theirs = LeadFactory.create(client=acme), LeadFactory.create(client=rival)
+
+    operation = change(kind, leads=[own, theirs], tag="vip", reason="Asked")
+    alone = browse(mia).post(LIST, {"kind": kind, "scope": "chosen", "lead": [theirs.pk]})
+
+    assert (operation.total_count, sum(counts(operation))) == (1, 1)
+    assert alone["Location"] == "/app/leads/"  # nobody was chosen
+    untouched = Lead.objects.get(pk=theirs.pk)
+    assert (untouched.tags, untouched.status) == ([], theirs.status)
+
+
 def test_names_what_was_left_alone(change, undo, browse, vera, acme):
     had, lead = (
         LeadFactory.create(client=acme, first_name="Had", tags=["vip"]),
