@@ -394,3 +394,20 @@ class TestCommand:
         deliver(ringing.says("dial_busy")["ended"])
         assert call_command("drain", "--dry-run") == "1 events wait."
         assert statuses() == ["pending"]
+
+
+def test_marks_no_event_applied_that_somebody_set_aside_meanwhile(
+    launched: Callable[[int], list[Ringing]], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (call,) = launched(1)
+    deliver(call.says("user_hangup")["ended"], created_at=now)
+    write = Together.write
+
+    def set_aside(self: Together, **kwargs: Any) -> Any:
+        WebhookEvent.objects.update(status="ignored")
+        return write(self, **kwargs)
+
+    monkeypatch.setattr(Together, "write", set_aside)
+    Drain().step(now=now)
+
+    assert statuses() == ["ignored"]
