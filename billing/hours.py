@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import F
-
 from billing.models import Transaction, UsedHour
+from convomono.lib.bulk import update_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,8 +37,8 @@ def count_use(lines: Sequence[Transaction]) -> None:
     if not used:
         return
     client_id, hour = lines[0].client_id, hour_of(lines[0].created_at)
-    mine = UsedHour.objects.filter(client_id=client_id, hour_at=hour)
-    if not mine.update(seconds=F("seconds") + used):
+    same = {"client_id": client_id, "hour_at": hour}
+    if not update_row(UsedHour, same, {}, add={"seconds": used}):
         UsedHour.objects.create(client_id=client_id, hour_at=hour, seconds=used)
 
 

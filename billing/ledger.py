@@ -19,7 +19,7 @@ from billing.hours import count_use
 from billing.models import CreditLot, Reservation, Transaction, Wallet
 from billing.notices import warn_when_low
 from billing.rules import crossed_percent
-from convomono.lib.bulk import insert_row, insert_rows, update_row
+from convomono.lib.bulk import insert_row, insert_rows, read_row, update_row
 from convomono.lib.db import IntegrityError, in_transaction, run_atomic
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def post(line: Transaction, *, only_without_debt: bool = False) -> Transaction:
         raise Overtaken
     wallet = mine.get()
     line.seq, line.balance_after_seconds = wallet.seq, wallet.available_seconds
-    before = Transaction.objects.seal_at(wallet_id=wallet.pk, seq=wallet.seq - 1)
+    before = _seal_at(wallet_id=wallet.pk, seq=wallet.seq - 1)
     line.seal = seal(line, before=before)
     Transaction.objects.number(
         line.pk,
@@ -136,16 +136,17 @@ def post_consumed(wallet: Wallet, lines: Sequence[Transaction]) -> None:
     )
     if told is not None or wallet.debt_seconds or used > wallet.reserved_seconds:
         raise Overtaken
-    last = Transaction.objects.seal_at(wallet_id=wallet.pk, seq=wallet.seq)
+    last = _seal_at(wallet_id=wallet.pk, seq=wallet.seq)
     for seq, line in enumerate(lines, wallet.seq + 1):
         line.seq, line.balance_after_seconds = seq, wallet.available_seconds
         last = line.seal = seal(line, before=last)
     insert_rows(lines)
-    same = Wallet.objects.filter(pk=wallet.pk, seq=wallet.seq, reserved_seconds__gte=used)
-    if not same.update(
-        seq=wallet.seq + len(lines),
-        reserved_seconds=F("reserved_seconds") - used,
-        consumed_seconds=F("consumed_seconds") + used,
+    if not update_row(
+        Wallet,
+        {"id": wallet.pk, "seq": wallet.seq},
+        {"seq": wallet.seq + len(lines)},
+        add={"reserved_seconds": -used, "consumed_seconds": used},
+        least={"reserved_seconds": used},
     ):
         raise Overtaken
     for line in lines:
@@ -281,6 +282,12 @@ def move_reservation(
         sums["charged_micros"] = charged_micros
     if not update_row(Reservation, same, {}, add=sums, least=least):
         raise Overtaken
+
+
+def _seal_at(*, wallet_id: UUID, seq: int) -> str:
+    """Return the seal of a wallet's line of this number; empty before the first."""
+    found = read_row(Transaction, {"wallet_id": wallet_id, "seq": seq}, ["seal"])
+    return found[0] if found else ""
 
 
 def _count_charged(line: Transaction) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from accounts.models import ClientEvent, Notification
@@ -17,7 +17,7 @@ from campaigns import rules
 from campaigns.models import BatchCall, Enrolment
 from convomono.lib import live
 from convomono.lib.bulk import update_row
-from convomono.lib.db import compare_and_set, in_transaction, run_atomic
+from convomono.lib.db import in_transaction, run_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -197,8 +197,9 @@ def count_moves(batch_call: BatchCall, moves: Iterable[tuple[str, str]]) -> bool
     for before, after in moves:
         deltas[f"{before}_count"] -= 1
         deltas[f"{after}_count"] += 1
-    changes = {name: F(name) + number for name, number in deltas.items() if number}
-    if not compare_and_set(batch_call, "status", **changes, status=batch_call.status):
+    changes = {name: deltas[name] for name in sorted(deltas) if deltas[name]}
+    same = {"id": batch_call.pk, "status": batch_call.status}
+    if not update_row(BatchCall, same, {"status": batch_call.status}, add=changes):
         return False
     live.changed(batch_call_id=batch_call.pk)
     return True

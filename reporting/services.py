@@ -8,11 +8,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import F
-
 from accounts.models import Client
 from audit import actions
 from audit.services import record
+from convomono.lib.bulk import update_row
 from convomono.lib.db import atomic
 from convomono.lib.jobs import enqueue
 from reporting.jobs import REPORT_SECONDS, make_report
@@ -198,10 +197,11 @@ def _move(client_id: UUID, campaign_id: UUID, counted: Mapping[str, Any], *, sig
 
 
 def _add(client_id: UUID, campaign_id: UUID, *, day: date, delta: Mapping[str, int]) -> None:
-    row = DailyStat.objects.filter(client_id=client_id, campaign_id=campaign_id, day=day)
-    if not any(delta.values()):
+    added = {name: value for name, value in delta.items() if value}
+    if not added:
         return
-    if not row.update(**{name: F(name) + value for name, value in delta.items() if value}):
+    same = {"client_id": client_id, "campaign_id": campaign_id, "day": day}
+    if not update_row(DailyStat, same, {}, add=added):
         # Two drains may both come here; the unique key lets one through and the other retries.
         DailyStat.objects.create(client_id=client_id, campaign_id=campaign_id, day=day, **delta)
 

@@ -26,12 +26,6 @@ class TransactionQuerySet(  # type: ignore[override]  # the plugin's view of as_
         """Keep a client's lines; by its wallet, too, whose numbers they are read and ordered by."""
         return self.filter(client=client, wallet=Wallet.of(client))
 
-    def seal_at(self, *, wallet_id: UUID, seq: int) -> str:
-        """Return the seal of a wallet's line of this number; empty before the first."""
-        return next(
-            iter(self.filter(wallet_id=wallet_id, seq=seq).values_list("seal", flat=True)), ""
-        )
-
     def number(self, row_id: UUID, *, seq: int, balance_after_seconds: int, seal: str) -> None:
         """
         Give a line its place, in the atomic block that wrote it.

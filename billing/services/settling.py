@@ -14,7 +14,7 @@ from billing import rules
 from billing.ledger import BILLING, Overtaken, move_reservation, post_consumed
 from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.services.charges import Charge
-from convomono.lib.bulk import new_row, update_each
+from convomono.lib.bulk import new_row, read_row, update_each
 from convomono.lib.keys import beside
 
 if TYPE_CHECKING:
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 _Status = CallHold.Status
+_LOOKED_AT = (
+    "id",
+    "seq",
+    "available_seconds",
+    "reserved_seconds",
+    "debt_seconds",
+    "full_seconds",
+    "expiring_seconds",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +95,7 @@ class HoldBook:
         for settled in self._settled.values():
             by_client[settled.hold.client_id].append(settled)
         for client_id, some in by_client.items():
-            wallet = Wallet.objects.get(client_id=client_id)
+            wallet = _wallet(client_id)
             if wallet.debt_seconds:
                 raise Overtaken  # what comes free pays it first
             if lines := [_line(one, wallet, now) for one in some if one.charge.billed_seconds]:
@@ -114,6 +123,14 @@ class HoldBook:
             deltas["free"] += one.hold.seconds - posted
         for reservation_id, deltas in moved.items():
             move_reservation(reservation_id, only_open=True, **deltas)
+
+
+def _wallet(client_id: UUID) -> Wallet:
+    """Return what a line looks at of a wallet: it is read in each block, and `get` takes ten times as long."""
+    row = read_row(Wallet, {"client_id": client_id}, _LOOKED_AT)
+    if row is None:
+        raise Wallet.DoesNotExist
+    return new_row(Wallet, client_id=client_id, **dict(zip(_LOOKED_AT, row, strict=True)))
 
 
 def _resolution(one: _Settled, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -19,7 +19,7 @@ from campaigns.dialling.answers import (
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, Enrolment
 from campaigns.services.automating import note_outcome
-from campaigns.services.follow_ups import follow_by_rules
+from campaigns.services.follow_ups import clients_with_rules, follow_by_rules
 from campaigns.services.next_steps import keep_callback, step_after
 from campaigns.services.opt_outs import suppress_called
 from convomono.lib.bulk import update_row
@@ -30,6 +30,7 @@ from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
 from telephony.rules import OutcomeClass, Stops
 from telephony.services import rest_number
+from telephony.transfers import CANCELLED_REASON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,16 +111,23 @@ def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     changes = list(changes)
     for halt in dict.fromkeys(_halts(changes, now)):
         halt.carry_out(now)
-    follow_by_rules(
-        attempt_ids=[
-            one.attempt_id for one in changes if one.attempt_id and one.outcome is not None
-        ],
-        now=now,
-    )
+    follow_by_rules(attempt_ids=_followed(changes), now=now)
     ended = {change.batch_call_id for change in changes if change.outcome is not None}
     if ended:
         ring("dispatcher")  # a line has fallen free
     return sum(finish_if_complete(batch_call_id=pk, now=now) for pk in ended if pk is not None)
+
+
+def _followed(changes: Iterable[CallChange]) -> list[UUID]:
+    """Return the attempts that a rule of their client's may be about, or a transfer that failed."""
+    over = [one for one in changes if one.attempt_id and one.outcome is not None]
+    ruled = clients_with_rules(one.client_id for one in over)
+    return [
+        one.attempt_id
+        for one in over
+        if one.attempt_id
+        and (one.client_id in ruled or one.after.disconnection_reason == CANCELLED_REASON)
+    ]
 
 
 @dataclass(frozen=True)

@@ -163,17 +163,26 @@ def remove_rule(*, rule: FollowUpRule, actor: Actor, now: datetime) -> bool:
     return bool(removed)
 
 
+def clients_with_rules(client_ids: Iterable[UUID]) -> set[UUID]:
+    """Return those of the clients that have a rule in force; one query, none without clients."""
+    ids = set(client_ids)
+    active = FollowUpRule.objects.filter(is_active=True, client_id__in=ids)
+    return set(active.values_list("client_id", flat=True)) if ids else ids
+
+
 def follow_by_rules(*, attempt_ids: Iterable[UUID], now: datetime) -> int:
     """
     Make the follow-ups that rules ask for after these attempts, and that of a transfer that failed.
 
-    A second time makes none. Two queries where there is nothing to make. Outside any transaction; returns
-    how many it made.
+    A second time makes none. Outside any transaction; returns how many it made.
     """
     ids = list(attempt_ids)
     if not ids:
         return 0
-    attempts = list(Attempt.objects.filter(pk__in=ids).select_related("enrolment"))
+    rows = Attempt.objects.filter(pk__in=ids).select_related("enrolment")
+    attempts = list(
+        rows.defer("decision", "request", "enrolment__decision", "enrolment__dynamic_vars")
+    )
     rules = list(
         FollowUpRule.objects.filter(
             is_active=True, client_id__in={attempt.client_id for attempt in attempts}

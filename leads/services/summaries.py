@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from leads.services.people import Summary
 
 
+_NOT_LOOKED_AT = ("search_text", "marks_key", "zone_candidates", "other_numbers")
+
+
 class LeadMovedOn(Exception):
     """Somebody else changed a lead between our reading and writing; the block has to run again."""
 
@@ -31,7 +34,8 @@ class LeadBook:
     """
 
     def __init__(self, lead_ids: Iterable[UUID]) -> None:
-        self._leads = {lead.pk: lead for lead in Lead.objects.filter(pk__in=list(lead_ids))}
+        rows = Lead.objects.filter(pk__in=list(lead_ids)).defer(*_NOT_LOOKED_AT)
+        self._leads = {lead.pk: lead for lead in rows}
         self._same = {pk: _guards(lead) for pk, lead in self._leads.items()}
         self._changes: dict[UUID, dict[str, Any]] = {}
         self._weighing: dict[UUID, Weighing] = {}

@@ -68,7 +68,7 @@ def test_seals_lines_that_are_written_together(acme):
         ],
     )
 
-    last = Transaction.objects.seal_at(wallet_id=wallet.pk, seq=wallet.seq)
+    last = Transaction.objects.get(wallet_id=wallet.pk, seq=wallet.seq).seal
     written = Transaction.objects.filter(key__startswith="consume:").order_by("seq")
     for line in written:
         assert line.seal == seal(line, before=last)
