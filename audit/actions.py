@@ -116,6 +116,7 @@ CALLS_ENDED = "call.all_ended_by_person"
 TRIAL_CALL_ASKED = "trial_call.asked"
 QUESTION_KEPT = "knowledge.question_kept"
 QUESTION_DROPPED = "knowledge.question_dropped"
+QUESTIONS_ASKED = "knowledge.questions_asked"
 CALLS_EXPORTED = "calls.exported"
 CALL_CORRECTED = "call.corrected"
 CALL_CORRECTION_UNDONE = "call.correction_undone"
@@ -256,6 +257,7 @@ SENTENCES = {
     TRIAL_CALL_ASKED: _("Had a test call made"),
     QUESTION_KEPT: _("Kept a question with a knowledge base"),
     QUESTION_DROPPED: _("Removed a question from a knowledge base"),
+    QUESTIONS_ASKED: _("Had a knowledge base asked the kept questions"),
     CALLS_EXPORTED: _("Exported calls"),
     CALL_CORRECTED: _("Corrected what a call came to"),
     CALL_CORRECTION_UNDONE: _("Took a correction of a call back"),

@@ -17,6 +17,8 @@ from campaigns import agent_settings, line_jobs
 from campaigns.dialling.bookkeeping import check_completeness, watch_dispatcher
 from campaigns.models import Campaign, Experiment, KnowledgeBase
 from campaigns.services import (
+    answers,
+    asking,
     experimenting,
     follow_ups,
     funding,
@@ -27,6 +29,7 @@ from campaigns.services import (
     waking,
     workspace,
 )
+from campaigns.services.knowledge import KnowledgeNotReady
 from convomono.lib import clock
 from convomono.lib.jobs import enqueue, enqueue_once
 from telephony.models import Call, VoiceAgent
@@ -147,14 +150,39 @@ def index_knowledge(*, base_id: str, **_later: object) -> None:
     ).first()
     if base is None:
         return
+    now = clock.now()
     try:
-        indexing.ensure_indexed(base=base, gateway=retell_gateway(), now=clock.now())
+        indexing.ensure_indexed(base=base, gateway=retell_gateway(), now=now)
+        if base.status == KnowledgeBase.Status.COMPLETE and answers.order_answers(
+            base=base, actor=System("knowledge"), now=now
+        ):
+            enqueue_once(ask_kept_questions, queue="calls", base_id=base_id)
     except Rejected as error:
         KnowledgeBase.objects.filter(pk=base.pk).update(
             status=KnowledgeBase.Status.ERROR, error=what_to_do(error)[:400], sent_at=None
         )
     except ProviderError as error:
         KnowledgeBase.objects.filter(pk=base.pk).update(error=what_to_do(error)[:400])
+
+
+def ask_kept_questions(*, base_id: str, **_later: object) -> None:
+    """Ask a version the questions that wait for it; safe to run twice and to be killed anywhere."""
+    base = KnowledgeBase.objects.filter(pk=UUID(base_id)).first()
+    if base is None:
+        return
+    sentence = ""
+    try:
+        answers.answer_waiting(
+            base=base, gateway=retell_gateway(), now=clock.now(), real_now=clock.real_now()
+        )
+    except asking.AskedAlready:
+        return  # `resume_campaigns` comes back
+    except KnowledgeNotReady:
+        sentence = _("Have it indexed first: only then can it be asked.")
+    except ProviderError as error:
+        sentence = what_to_do(error)
+    if sentence:
+        answers.give_up_waiting(base=base, sentence=sentence)
 
 
 def retire_knowledge(**_later: object) -> None:
@@ -285,6 +313,8 @@ def resume_campaigns(**_later: object) -> None:
     bases = KnowledgeBase.objects.filter(status=KnowledgeBase.Status.INDEXING, is_shared=True)
     for base_id in bases.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE]:
         enqueue_once(index_knowledge, queue="calls", base_id=str(base_id))
+    for base in answers.left_behind(since=since, most=AT_ONCE):
+        enqueue_once(ask_kept_questions, queue="calls", base_id=str(base.pk))
     for batch_call_id in launching.left_behind(since=since)[:AT_ONCE]:
         enqueue_once(attach_leads, queue="calls", batch_call_id=str(batch_call_id))
     for batch_call_id in steering.left_behind()[:AT_ONCE]:

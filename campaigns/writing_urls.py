@@ -74,6 +74,7 @@ writing: list[URLPattern] = [
     path(f"{_BASE}archive/", knowledge.knowledge_archive, name="knowledge-archive"),
     path(f"{_BASE}ask/", knowledge.knowledge_ask, name="knowledge-ask"),
     path(f"{_BASE}questions/", questions.question_keep, name="question-keep"),
+    path(f"{_BASE}questions/ask/", questions.questions_ask, name="questions-ask"),
     path(
         f"{_BASE}questions/<uuid:question_id>/drop/", questions.question_drop, name="question-drop"
     ),

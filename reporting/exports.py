@@ -41,6 +41,7 @@ CALL_COLUMNS = (
     "outcome_reported",
     "disconnection_reason",
     "sentiment",
+    "disclosure",
 )
 
 
@@ -122,4 +123,5 @@ def _cells(call: Call, zone: ZoneInfo) -> list[object]:
         call.outcome_class,
         call.disconnection_reason,
         call.user_sentiment,
+        call.disclosure,
     ]

@@ -73,6 +73,7 @@ class FakeRetell:
 
     def __init__(self) -> None:
         self.knowledge_status = "complete"  # what becomes of new knowledge bases
+        self.passages: dict[str, tuple[str, ...]] = {}  # what a question makes it look up
         self.dials: list[Dial] = []
         self.placed: dict[str, ProviderCall] = {}
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -203,7 +204,8 @@ class FakeRetell:
     ) -> PlaygroundAnswer:
         self._note("playground", agent_id=agent_id, messages=messages, version=version)
         said = PlaygroundMessage(role="agent", content="Hello!")
-        return PlaygroundAnswer(messages=(said,), retrieved=(), call_ended=False)
+        found = self.passages.get(messages[-1].content, ()) if messages else ()
+        return PlaygroundAnswer(messages=(said,), retrieved=found, call_ended=False)
 
     def create_knowledge_base(
         self,

@@ -23,7 +23,7 @@ from django.db import connection  # noqa: E402 # the apps are loaded first
 from bench.rig import ringing  # noqa: E402
 from bench.rig.lives import bodies  # noqa: E402
 from billing.invariants import audit_ledger  # noqa: E402
-from convomono.lib import clock  # noqa: E402
+from convomono.lib import clock, memory  # noqa: E402
 from convomono.lib.ids import uuid7  # noqa: E402
 from telephony.models import Call  # noqa: E402
 from webhooks import inbox  # noqa: E402
@@ -96,6 +96,7 @@ def main() -> None:
     events = fill(options.start, options.calls)
     locks = Locks()
     locks.watch()
+    memory.settle()  # as the command does
     profile = cProfile.Profile() if options.profile else None
     cpu, seconds = drain_all(locks, profile)
     if profile:

@@ -60,7 +60,7 @@ class HoldBook:
     """
 
     def __init__(self, attempt_ids: Iterable[UUID]) -> None:
-        rows = CallHold.objects.select_related("reservation")
+        rows = CallHold.objects.prefetch_related("reservation")  # many holds, few launches
         found = rows.filter(beside(status=_Status.HELD), attempt_id__in=list(attempt_ids))
         self._holds = {row.attempt_id: row for row in found}
         self._settled: dict[UUID, _Settled] = {}

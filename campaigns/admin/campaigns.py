@@ -17,6 +17,7 @@ from campaigns.models import (
     ClientShare,
     Experiment,
     FollowUpRule,
+    KnowledgeAnswer,
     KnowledgeBase,
     KnowledgeQuestion,
     KnowledgeSource,
@@ -232,3 +233,13 @@ class KnowledgeQuestionAdmin(RecordAdmin):
     list_display = ["text", "client", "family_id", "created_by_email", "created_at"]
     list_select_related = ["client"]
     search_fields = ["text", "client__name"]
+
+
+@admin.register(KnowledgeAnswer)
+class KnowledgeAnswerAdmin(RecordAdmin):
+    """What versions of knowledge bases answered to kept questions."""
+
+    list_display = ["question", "knowledge_base", "client", "status", "ordered_at", "answered_at"]
+    list_select_related = ["question", "knowledge_base", "client"]
+    list_filter = ["status"]
+    search_fields = ["question__text", "client__name"]

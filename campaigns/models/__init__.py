@@ -15,7 +15,12 @@ from campaigns.models.dialling import Attempt, BatchCall, DispatcherLease, Enrol
 from campaigns.models.experiments import Experiment
 from campaigns.models.follow_ups import FollowUp, FollowUpRule
 from campaigns.models.handovers import Handover
-from campaigns.models.knowledge import KnowledgeBase, KnowledgeQuestion, KnowledgeSource
+from campaigns.models.knowledge import (
+    KnowledgeAnswer,
+    KnowledgeBase,
+    KnowledgeQuestion,
+    KnowledgeSource,
+)
 from campaigns.models.policies import ClientShare, SafetyPolicy, TopUp
 from campaigns.models.shares import CallShare
 from campaigns.models.stops import DialGate
@@ -42,6 +47,7 @@ __all__ = [
     "FollowUp",
     "FollowUpRule",
     "Handover",
+    "KnowledgeAnswer",
     "KnowledgeBase",
     "KnowledgeQuestion",
     "KnowledgeSource",

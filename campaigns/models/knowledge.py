@@ -119,3 +119,36 @@ class KnowledgeQuestion(ClientOwned):
 
     def __str__(self) -> str:
         return self.text
+
+
+class KnowledgeAnswer(ClientOwned):
+    """What one version last answered to a kept question, and the passages that it looked up for that."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("Being asked")
+        ANSWERED = "answered", _("Answered")
+        FAILED = "failed", _("Not answered")
+
+    knowledge_base = models.ForeignKey(
+        KnowledgeBase, models.CASCADE, related_name="answers", db_index=False
+    )
+    question = models.ForeignKey(KnowledgeQuestion, models.CASCADE, related_name="answers")
+    status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
+    text = models.TextField(blank=True)
+    passages = models.JSONField(default=list)
+    error = models.CharField(max_length=400, blank=True)
+    ordered_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ClientOwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["knowledge_base", "question"], name="knowledge_answer_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["status", "ordered_at"], name="knowledge_answer_waiting")]
+
+    def __str__(self) -> str:
+        return self.text

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _, gettext_lazy
 
-from campaigns.calling_rules import DAY_MINUTES, WEEK, all_rules, calling_rules, tightened
+from campaigns.calling_rules import WEEK, all_rules, calling_rules, tightened
 from campaigns.calling_rules.places import Place, states
 from campaigns.models import RuleReview
+from campaigns.queries.rule_words import clock_hours, rule_words, weekday_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import date
 
     from django.utils.functional import _StrPromise
@@ -32,7 +32,6 @@ KINDS: dict[str, _StrPromise] = {
     "retention": gettext_lazy("Records"),
     "optout": gettext_lazy("Opting out"),
 }
-_DAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
 # Places that are shown without a choice: where numbers of ours can call.
 COUNTRIES = (("CA", gettext_lazy("Canada")), ("GB", gettext_lazy("United Kingdom")))
 
@@ -114,38 +113,7 @@ def place_name(jurisdiction: str) -> str:
 
 def _row(rule: CallingRule, review: RuleReview | None) -> RuleRow:
     kind = str(KINDS[rule.kind])
-    return RuleRow(rule, kind, place_name(rule.jurisdiction), _says(rule), review)
-
-
-def _says(rule: CallingRule) -> str:
-    value = rule.value
-    if rule.kind == "hours":
-        return clock_hours(value["opens_minute"], value["closes_minute"])
-    if rule.kind == "days":
-        return weekday_names(value["weekdays"])
-    if rule.kind == "holidays":
-        return _("Closed on %(n)d holidays") % {"n": len(value["days"])}
-    if rule.kind == "cap":
-        return _("%(calls)d in %(hours)d hours") % value
-    if rule.kind == "gap":
-        return _("At least %(hours)g hours") % {"hours": value["seconds"] / 3600}
-    return ""
-
-
-def clock_hours(opens_minute: int, closes_minute: int) -> str:
-    """Return "08:00–21:00"; a word for hours that never open."""
-    if opens_minute >= closes_minute:
-        return _("never")
-    return f"{_clock(opens_minute)}–{_clock(closes_minute)}"
-
-
-def weekday_names(weekdays: Iterable[int]) -> str:
-    """Return the days' short names, in the week's order."""
-    return ", ".join(_DAYS[day] for day in sorted(weekdays)) or _("none")
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02d}:{minute % 60:02d}" if minute < DAY_MINUTES else "24:00"
+    return RuleRow(rule, kind, place_name(rule.jurisdiction), rule_words(rule), review)
 
 
 def _place_row(name: str, rules: CallingRules) -> PlaceRow:

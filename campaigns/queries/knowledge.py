@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from campaigns.knowledge_limits import Room, room_left
-from campaigns.models import Campaign, KnowledgeBase, KnowledgeQuestion, KnowledgeSource
+from campaigns.models import (
+    Campaign,
+    KnowledgeAnswer,
+    KnowledgeBase,
+    KnowledgeQuestion,
+    KnowledgeSource,
+)
 from telephony.models import CallLookup
 
 if TYPE_CHECKING:
@@ -34,6 +40,23 @@ class KnowledgeRow:
 
 
 @dataclass(frozen=True)
+class KeptQuestion:
+    """A kept question, what this version answered, and what the newest one before it did."""
+
+    question: KnowledgeQuestion
+    answer: KnowledgeAnswer | None
+    earlier: KnowledgeAnswer | None
+    earlier_number: int
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether it looked up other passages than before; an agent's words differ each time."""
+        if self.answer is None or self.earlier is None:
+            return False
+        return set(self.answer.passages) != set(self.earlier.passages)
+
+
+@dataclass(frozen=True)
 class KnowledgePage:
     """One version with its sources, its sisters and its users."""
 
@@ -43,7 +66,7 @@ class KnowledgePage:
     campaigns: list[Campaign]
     room: Room
     bytes: int
-    questions: list[KnowledgeQuestion]
+    questions: list[KeptQuestion]
     used: list[tuple[str, int]]  # passages that calls looked up lately, with how many calls did
 
     @property
@@ -59,6 +82,14 @@ class KnowledgePage:
     @property
     def is_moving(self) -> bool:
         return self.base.status == KnowledgeBase.Status.INDEXING
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether kept questions are being asked of it just now."""
+        waiting = KnowledgeAnswer.Status.WAITING
+        return any(
+            one.answer is not None and one.answer.status == waiting for one in self.questions
+        )
 
     @property
     def is_used(self) -> bool:
@@ -117,14 +148,13 @@ def _users(ids: Iterable[UUID]) -> dict[UUID, int]:
 
 
 def knowledge_page(base: KnowledgeBase) -> KnowledgePage:
-    """Return all that the page of one version shows; five queries."""
+    """Return all that the page of one version shows; six queries."""
     family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
     versions = list(family.order_by("-number")[:100])
     users = Campaign.objects.filter(
         client_id=base.client_id, shared_base_id__in=[one.pk for one in versions]
     )
     campaigns = list(users.exclude(status=Campaign.Status.ARCHIVED).order_by("name", "pk")[:200])
-    questions = KnowledgeQuestion.objects.filter(client_id=base.client_id, family_id=base.family_id)
     sources = list(base.sources.defer("text").order_by("created_at", "pk")[:MOST_SOURCES])
     return KnowledgePage(
         base=base,
@@ -133,9 +163,38 @@ def knowledge_page(base: KnowledgeBase) -> KnowledgePage:
         campaigns=campaigns,
         room=room_left(sources),
         bytes=sum(source.size_bytes for source in sources),
-        questions=list(questions.order_by("created_at", "pk")[:MOST_QUESTIONS]),
+        questions=_kept_questions(base, versions),
         used=_used(base.client_id, [campaign.pk for campaign in campaigns]),
     )
+
+
+def _kept_questions(base: KnowledgeBase, versions: list[KnowledgeBase]) -> list[KeptQuestion]:
+    """Return the kept questions with this version's answers beside those of the newest one before it."""
+    kept = KnowledgeQuestion.objects.filter(client_id=base.client_id, family_id=base.family_id)
+    questions = list(kept.order_by("created_at", "pk")[:MOST_QUESTIONS])
+    numbers = {one.pk: one.number for one in versions if one.number <= base.number}
+    given = KnowledgeAnswer.objects.filter(
+        client_id=base.client_id, question_id__in=[one.pk for one in questions]
+    )
+    mine: dict[UUID, KnowledgeAnswer] = {}
+    before: dict[UUID, KnowledgeAnswer] = {}
+    for answer in given:
+        number = numbers.get(answer.knowledge_base_id, 0)
+        if answer.knowledge_base_id == base.pk:
+            mine[answer.question_id] = answer
+        elif number and answer.status == KnowledgeAnswer.Status.ANSWERED:
+            best = before.get(answer.question_id)
+            if best is None or numbers[best.knowledge_base_id] < number:
+                before[answer.question_id] = answer
+    return [
+        KeptQuestion(
+            one,
+            mine.get(one.pk),
+            earlier := before.get(one.pk),
+            numbers[earlier.knowledge_base_id] if earlier else 0,
+        )
+        for one in questions
+    ]
 
 
 def _used(client_id: UUID, campaign_ids: list[UUID]) -> list[tuple[str, int]]:

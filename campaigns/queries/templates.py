@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _, ngettext
 
 from campaigns.dialling.breaking import OFF
 from campaigns.models import Campaign, CampaignTemplate, TemplateVersion
-from campaigns.queries.calling_rules import clock_hours, weekday_names
+from campaigns.queries.rule_words import clock_hours, weekday_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,6 +12,7 @@ from campaigns.services.authoring import CampaignContent
 from campaigns.services.experimenting import Trial, prepare_variant, start_experiment
 from campaigns.services.policies import Dialling
 from campaigns.services.preparing import find_or_make_agent
+from campaigns.services.questions import keep_question
 from campaigns.settings_schema import DEFAULTS
 from leads.models import SavedView
 from leads.services.saved_views import save_view
@@ -83,6 +84,8 @@ def keep_knowledge(*, agency: Agency, now: datetime) -> None:
     base = knowledge.create_knowledge(client=agency.acme, name="The practice", **by)
     knowledge.add_text(base=base, title="Hours and the way", text=HOURS, **by)
     knowledge.add_text(base=base, title="Prices", text=PRICES, **by)
+    for text in ("When do you open on Saturdays?", "What does a check-up cost?"):
+        keep_question(base=base, text=text, **by)
     knowledge.request_index(base=base, auto_refresh=False, **by)
     index_knowledge(base_id=str(base.pk))  # the rest is polled by the running processes
     draft = knowledge.create_knowledge(client=agency.acme, name="Insurance", **by)

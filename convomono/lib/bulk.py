@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import orjson
 from django.db import connection, models
 from django.db.models import F
 from django.db.models.base import ModelState
@@ -273,7 +274,12 @@ def _hex(value: UUID) -> str:
 def _json(value: Any) -> str:
     if not value:
         return "[]" if value == [] else json.dumps(value)
-    return _json_texts(tuple(value)) if _are_texts(value) else json.dumps(value)
+    if _are_texts(value):
+        return _json_texts(tuple(value))
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a number beyond 64 bits, half of a surrogate pair
+        return json.dumps(value)
 
 
 def _are_texts(value: Any) -> bool:

@@ -19,7 +19,25 @@ if TYPE_CHECKING:
     from leads.services.people import Summary
 
 
-_NOT_LOOKED_AT = ("search_text", "marks_key", "zone_candidates", "other_numbers")
+# What a summary, its guards and the score look at; of a lead that is in a list, the rest is read then.
+_LOOKED_AT = (
+    "client_id",
+    "status",
+    "last_outcome",
+    "attempts_count",
+    "last_attempted_at",
+    "score",
+    "updated_at",
+    "erased_at",
+    "consent_status",
+    "first_name",
+    "last_name",
+    "email",
+    "company",
+    "line_type",
+    "time_zone",
+    "tags",
+)
 
 
 class LeadMovedOn(Exception):
@@ -34,7 +52,7 @@ class LeadBook:
     """
 
     def __init__(self, lead_ids: Iterable[UUID]) -> None:
-        rows = Lead.objects.filter(pk__in=list(lead_ids)).defer(*_NOT_LOOKED_AT)
+        rows = Lead.objects.filter(pk__in=list(lead_ids)).only(*_LOOKED_AT)
         self._leads = {lead.pk: lead for lead in rows}
         self._same = {pk: _guards(lead) for pk, lead in self._leads.items()}
         self._changes: dict[UUID, dict[str, Any]] = {}

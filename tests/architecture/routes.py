@@ -86,6 +86,7 @@ ROUTES: dict[str, Gate] = {
     "campaigns:knowledge-archive": "manager",
     "campaigns:knowledge-ask": "manager",
     "campaigns:question-keep": "manager",
+    "campaigns:questions-ask": "manager",
     "campaigns:question-drop": "manager",
     "campaigns:campaign-prepare": "manager",
     "campaigns:campaign-duplicate": "manager",

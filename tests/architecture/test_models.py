@@ -36,6 +36,7 @@ ACROSS_CLIENTS = {
     "enrolment_due_first",
     "enrolment_held",
     "enrolment_lost",
+    "knowledge_answer_waiting",
     "enrolment_removed",
     "follow_up_due",
     "handover_open",

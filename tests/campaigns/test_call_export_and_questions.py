@@ -80,7 +80,7 @@ class TestQuestions:
         row = KnowledgeQuestion.objects.get()
         assert row.family_id == base.family_id
         page = browser.get(address).content.decode()
-        assert 'value="When &lt;b&gt;do&lt;/b&gt; you open?"' in page
+        assert "<strong>When &lt;b&gt;do&lt;/b&gt; you open?</strong>" in page
         browser.post(f"{address}questions/{row.pk}/drop/")
         assert not KnowledgeQuestion.objects.exists()
 

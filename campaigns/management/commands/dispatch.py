@@ -17,7 +17,7 @@ from campaigns.dialling.capacity import MOST_UNDER_WAY
 from campaigns.dialling.pacing import CallsPerSecond
 from campaigns.dialling.situation import running_launches
 from campaigns.dispatcher import Dispatcher
-from convomono.lib import clock
+from convomono.lib import clock, memory
 from convomono.lib.redis import wait_for_ring
 from telephony.retell import retell_gateway
 
@@ -60,6 +60,7 @@ class Command(BaseCommand):
                 is_sandbox=settings.SANDBOX,
                 real_now=clock.real_now,
             )
+            memory.settle()
             _run(dispatcher, stop)
             _finish(dispatcher)
             executor.shutdown(wait=False, cancel_futures=True)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from audit.models import AuditLog
 from campaigns.calling_rules import Limits
 from campaigns.models import Attempt, ClientLimits, RuleReview
+from campaigns.queries.calling_rules import rule_rows
 from campaigns.services.limits import (
     RuleReviewed,
     RuleUnknown,
@@ -160,6 +161,16 @@ def test_shows_every_rule_unreviewed_and_filters(client, bob, django_assert_num_
     assert "us.fl.cap" in florida.content.decode() and "us.il.hours" not in florida.content.decode()
     assert "No rule matches" in reviewed.content.decode()
     assert "<html" not in reviewed.content.decode()
+
+
+def test_says_in_words_what_each_line_of_the_file_asks_for():
+    said = {row.rule.id: row.says for row in rule_rows()}
+    assert all(said.values())
+    assert said["eu.aiact50"] == "That an AI calls"
+    assert {row.says for row in rule_rows(kind="abandonment")} == {
+        "At most 3 % of the calls answered in 30 days",
+        "At most 3 % of the calls answered in 72 hours",
+    }
 
 
 def test_marks_a_rule_reviewed_with_name_and_date(client, root, bob):

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
 
-from convomono.lib import clock
+from convomono.lib import clock, memory
 from convomono.lib.redis import wait_for_ring
 from reporting.watching import DRAIN, start_watchman
 from webhooks.drain import WHOLE, Drain
@@ -50,6 +50,7 @@ class Command(BaseCommand):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         start_watchman(DRAIN, stop)
+        memory.settle()
         while not stop.is_set():
             try:
                 done = drain.step(now=clock.now())
