@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from campaigns.knowledge_limits import Room, room_left
@@ -18,6 +19,7 @@ from telephony.models import CallLookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from uuid import UUID
 
     from django.db.models import QuerySet
@@ -27,6 +29,8 @@ MOST_SOURCES = 600
 MOST_QUESTIONS = 30
 RECENT_CALLS = 200
 MOST_USED = 10
+# So soon after a version was indexed its kept questions are asked; a page that waits for that looks again.
+ASKED_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class KnowledgePage:
     room: Room
     bytes: int
     questions: list[KeptQuestion]
+    is_asking: bool  # kept questions are being asked of it, or will be in a moment
     used: list[tuple[str, int]]  # passages that calls looked up lately, with how many calls did
 
     @property
@@ -82,14 +87,6 @@ class KnowledgePage:
     @property
     def is_moving(self) -> bool:
         return self.base.status == KnowledgeBase.Status.INDEXING
-
-    @property
-    def is_asking(self) -> bool:
-        """Whether kept questions are being asked of it just now."""
-        waiting = KnowledgeAnswer.Status.WAITING
-        return any(
-            one.answer is not None and one.answer.status == waiting for one in self.questions
-        )
 
     @property
     def is_used(self) -> bool:
@@ -147,7 +144,7 @@ def _users(ids: Iterable[UUID]) -> dict[UUID, int]:
     return found
 
 
-def knowledge_page(base: KnowledgeBase) -> KnowledgePage:
+def knowledge_page(base: KnowledgeBase, *, now: datetime) -> KnowledgePage:
     """Return all that the page of one version shows; six queries."""
     family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
     versions = list(family.order_by("-number")[:100])
@@ -155,6 +152,7 @@ def knowledge_page(base: KnowledgeBase) -> KnowledgePage:
         client_id=base.client_id, shared_base_id__in=[one.pk for one in versions]
     )
     campaigns = list(users.exclude(status=Campaign.Status.ARCHIVED).order_by("name", "pk")[:200])
+    questions = _kept_questions(base, versions)
     sources = list(base.sources.defer("text").order_by("created_at", "pk")[:MOST_SOURCES])
     return KnowledgePage(
         base=base,
@@ -163,7 +161,8 @@ def knowledge_page(base: KnowledgeBase) -> KnowledgePage:
         campaigns=campaigns,
         room=room_left(sources),
         bytes=sum(source.size_bytes for source in sources),
-        questions=_kept_questions(base, versions),
+        questions=questions,
+        is_asking=any(_is_asked(base, one, now) for one in questions),
         used=_used(base.client_id, [campaign.pk for campaign in campaigns]),
     )
 
@@ -195,6 +194,13 @@ def _kept_questions(base: KnowledgeBase, versions: list[KnowledgeBase]) -> list[
         )
         for one in questions
     ]
+
+
+def _is_asked(base: KnowledgeBase, kept: KeptQuestion, now: datetime) -> bool:
+    if kept.answer is not None:
+        return kept.answer.status == KnowledgeAnswer.Status.WAITING
+    at = base.indexed_at if base.status == KnowledgeBase.Status.COMPLETE else None
+    return at is not None and kept.question.created_at <= at > now - ASKED_WITHIN
 
 
 def _used(client_id: UUID, campaign_ids: list[UUID]) -> list[tuple[str, int]]:

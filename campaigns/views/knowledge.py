@@ -169,7 +169,8 @@ def knowledge_use(request: ClientRequest, base_id: UUID) -> HttpResponse:
         "In use. %(n)d campaigns get their next versions now.",
         len(moved),
     )
-    messages.success(request, said % {"n": len(moved)})
+    offered = _("Campaigns that choose it from now on get this version.")
+    messages.success(request, said % {"n": len(moved)} if moved else offered)
     return redirect(_PAGE, base.pk)
 
 
@@ -242,7 +243,7 @@ def _page(
 ) -> HttpResponse:
     given = bound or {}
     context = {
-        "page": knowledge_page(base),
+        "page": knowledge_page(base, now=clock.now()),
         "text_form": given.get("text") or forms.TextSourceForm(),
         "url_form": given.get("url") or forms.UrlSourceForm(),
         "file_form": given.get("file") or forms.FileSourceForm(),

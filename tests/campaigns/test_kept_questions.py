@@ -38,7 +38,7 @@ def asked(retell):
 
 
 def kept(base):
-    return {one.question.text: one for one in knowledge_page(base).questions}
+    return {one.question.text: one for one in knowledge_page(base, now=NOW).questions}
 
 
 @pytest.fixture
@@ -184,6 +184,22 @@ def test_are_shown_to_viewers_and_asked_by_managers(browse, vera, mia, charlie, 
     assert "Ask all again" in page
     assert "No passage fits" in page
     assert "every 2s" not in page
+
+
+@pytest.mark.parametrize(("later", "looks_again"), [(0, True), (11, False)])
+def test_are_waited_for_until_they_are_ordered(base, later, looks_again):
+    KnowledgeAnswer.objects.all().delete()
+    base.refresh_from_db()
+    page = knowledge_page(base, now=base.indexed_at + timedelta(minutes=later))
+    assert page.is_asking == looks_again
+
+
+def test_are_not_waited_for_if_they_were_kept_later(alice, base):
+    ask(base)
+    base.refresh_from_db()
+    later = base.indexed_at + timedelta(minutes=1)
+    keep_question(base=base, text="And on Sundays?", actor=alice, now=later)
+    assert not knowledge_page(base, now=later).is_asking
 
 
 def test_take_as_many_queries_for_many(browse, mia, base, alice, django_assert_num_queries):
