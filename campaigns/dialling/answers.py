@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -215,12 +216,10 @@ def halt_everything(*, reason: str, now: datetime) -> int:
 
 def halt_launch(*, batch_call_id: UUID, reason: str, detail: str, now: datetime) -> bool:
     """Pause one launch and tell its client why; False if it doesn't dial any more."""
-    if not pause_by_system(batch_call_id=batch_call_id, reason=reason, now=now):
-        return False
     batch_call = BatchCall.objects.select_related("campaign__client").get(pk=batch_call_id)
     body = " ".join([waiting.waiting_sentence(reason, facts={}), detail]).strip()
-    _tell_paused(batch_call.campaign, body=body, key=f"batch.paused:{batch_call_id}", now=now)
-    return True
+    tell = partial(_tell_paused, batch_call.campaign, body, f"batch.paused:{batch_call_id}", now)
+    return pause_by_system(batch_call_id=batch_call_id, reason=reason, now=now, within=tell)
 
 
 def halt_campaign(
@@ -232,18 +231,21 @@ def halt_campaign(
     facts: dict[str, Any] | None = None,
 ) -> bool:
     """Pause every launch of a campaign and tell its client why, once; False if none dials any more."""
-    facts = facts or {}
-    if not pause_campaign_by_system(
-        client_id=client_id, campaign_id=campaign_id, reason=reason, facts=facts, now=now
-    ):
-        return False
     campaign = Campaign.objects.select_related("client").get(pk=campaign_id)
-    body = waiting.waiting_sentence(reason, facts=facts)
-    _tell_paused(campaign, body=body, key=f"campaign.paused:{campaign_id}", now=now)
-    return True
+    body = waiting.waiting_sentence(reason, facts=facts or {})
+    tell = partial(_tell_paused, campaign, body, f"campaign.paused:{campaign_id}", now)
+    paused = pause_campaign_by_system(  # each tells, and the key makes it one message
+        client_id=client_id,
+        campaign_id=campaign_id,
+        reason=reason,
+        facts=facts,
+        now=now,
+        within=tell,
+    )
+    return bool(paused)
 
 
-def _tell_paused(campaign: Campaign, *, body: str, key: str, now: datetime) -> None:
+def _tell_paused(campaign: Campaign, body: str, key: str, now: datetime) -> None:
     notify(
         client=campaign.client,
         level=Notification.Level.BAD,

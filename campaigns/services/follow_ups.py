@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
@@ -13,7 +14,7 @@ from accounts.notifications import notify
 from audit import actions
 from audit.services import record
 from campaigns.models import Attempt, Enrolment, FollowUp, FollowUpRule
-from convomono.lib.db import IntegrityError, atomic, insert_once
+from convomono.lib.db import IntegrityError, atomic, insert_once, run_atomic
 from telephony.transfers import CANCELLED_REASON
 
 if TYPE_CHECKING:
@@ -277,15 +278,15 @@ def remind(*, now: datetime) -> list[FollowUp]:
     due = FollowUp.objects.filter(
         Q(reminded_at=None), status=Status.OPEN, due_at__lte=now
     ).select_related("lead", "client", "assignee")
-    told = []
-    for row in due.order_by("due_at", "pk")[:AT_ONCE]:
-        if FollowUp.objects.filter(pk=row.pk, reminded_at=None).update(reminded_at=now):
-            _tell(row, now=now)
-            told.append(row)
+    rows = list(due.order_by("due_at", "pk")[:AT_ONCE])
+    told = [row for row in rows if run_atomic(partial(_remind, row, now))]
     return [row for row in told if row.assignee and row.assignee.is_active]
 
 
-def _tell(row: FollowUp, *, now: datetime) -> None:
+def _remind(row: FollowUp, now: datetime) -> bool:
+    """Note that it was told, and tell; both or neither, so that a killed run leaves it to the next."""
+    if not FollowUp.objects.filter(pk=row.pk, reminded_at=None).update(reminded_at=now):
+        return False
     notify(
         client=row.client,
         level=Notification.Level.INFO,
@@ -295,3 +296,4 @@ def _tell(row: FollowUp, *, now: datetime) -> None:
         key=f"follow_up.due:{row.pk}:{row.due_at:%Y%m%dT%H%M}",
         now=now,
     )
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,11 @@ def run_dry(*, batch_call: BatchCall, owes: bool, now: datetime) -> bool:
     if fresh.dialling_count or fresh.in_call_count:
         return False
     reason = waiting.PAUSED_DEBT if owes else waiting.PAUSED_CREDIT
-    if not pause_by_system(batch_call_id=batch_call.pk, reason=reason, now=now):
-        return False
+    tell = partial(_tell_dry, batch_call, now)
+    return pause_by_system(batch_call_id=batch_call.pk, reason=reason, now=now, within=tell)
+
+
+def _tell_dry(batch_call: BatchCall, now: datetime) -> None:
     notify(
         client=batch_call.client,
         level=Notification.Level.BAD,
@@ -67,7 +71,6 @@ def run_dry(*, batch_call: BatchCall, owes: bool, now: datetime) -> bool:
         key=f"dry:{batch_call.pk}:{reserved_times(batch_call_id=batch_call.pk)}",
         now=now,
     )
-    return True
 
 
 def extend(*, batch_call: BatchCall, actor: Actor, now: datetime) -> int:

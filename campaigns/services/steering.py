@@ -66,15 +66,21 @@ def pause_batch_call(*, batch_call: BatchCall, actor: Actor, now: datetime) -> N
 
 
 def pause_by_system(
-    *, batch_call_id: UUID, reason: str, now: datetime, facts: dict[str, Any] | None = None
+    *,
+    batch_call_id: UUID,
+    reason: str,
+    now: datetime,
+    facts: dict[str, Any] | None = None,
+    within: Callable[[], object] | None = None,
 ) -> bool:
     """
     Pause a launch because of what calls report; `reason` is a code the page has a sentence for.
 
-    `facts` are the figures of that sentence. Return False if it was paused or over already.
+    `facts` are the figures of that sentence. `within` is done in the same block, so that people hear of the
+    pause whoever is killed. Return False if it was paused or over already.
     """
     active = BatchCall.objects.filter(status__in=_ACTIVE)
-    return _pause_one(active, batch_call_id, reason, now, facts)
+    return _pause_one(active, batch_call_id, reason, now, facts, within)
 
 
 @atomic
@@ -84,6 +90,7 @@ def _pause_one(
     reason: str,
     now: datetime,
     facts: dict[str, Any] | None,
+    within: Callable[[], object] | None,
 ) -> bool:
     changed = those.filter(pk=batch_call_id).update(
         status=Status.PAUSED,
@@ -95,6 +102,8 @@ def _pause_one(
     if changed:
         batch_call = BatchCall.objects.select_related("campaign").get(pk=batch_call_id)
         _tell(actions.CAMPAIGN_PAUSED, batch_call=batch_call, actor=System("dispatcher"), now=now)
+        if within is not None:
+            within()
     return bool(changed)
 
 
@@ -105,11 +114,13 @@ def pause_campaign_by_system(
     reason: str,
     now: datetime,
     facts: dict[str, Any] | None = None,
+    within: Callable[[], object] | None = None,
 ) -> int:
     """
     Pause every launch of a campaign because of what its calls report; return how many were.
 
-    One that waits for minutes is paused for this reason now: minutes alone let it go on no more.
+    One that waits for minutes is paused for this reason now: minutes alone let it go on no more. `within` is
+    done in the block of each, as by `pause_by_system`.
     """
     mine = BatchCall.objects.filter(client_id=client_id, campaign_id=campaign_id)
     dry = mine.filter(status=Status.PAUSED, pause_reason__in=DRY)
@@ -117,7 +128,7 @@ def pause_campaign_by_system(
     # Those first that minutes may start meanwhile: whatever is started before is active then.
     for those in (dry, mine.filter(status__in=_ACTIVE)):
         for pk in list(those.values_list("pk", flat=True)):
-            paused += _pause_one(those, pk, reason, now, facts)
+            paused += _pause_one(those, pk, reason, now, facts, within)
     return paused
 
 

@@ -200,9 +200,11 @@ def _refused(row: TopUp) -> _Turn | None:
 
 
 def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> _Turn:
-    if refused := _refused(row):
-        return refused
     key = uuid5(row.pk, row.next_at.isoformat())
+    # What a killed run has launched already is told as this one's: its leads wait no more.
+    is_new = launching.find_launch(campaign=row.campaign, launch_key=key) is None
+    if is_new and (refused := _refused(row)):
+        return refused
     try:
         batch_call = lifecycle.launch_campaign(
             campaign=row.campaign,

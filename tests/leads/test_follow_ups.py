@@ -17,6 +17,7 @@ from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from leads.models import LeadNote
 from telephony.models import Call
+from tests.campaigns.dialling.histories import KilledError, killed
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
 from tests.factories.leads import ConsentFactory, LeadFactory
@@ -140,6 +141,16 @@ def test_reminds_once_in_the_app_and_by_mail(follow_up, acme):
 
     told = Notification.objects.get()
     assert (told.client, told.title) == (acme, "Follow-up due: Ada")
+
+
+def test_leaves_a_reminder_that_was_killed_to_the_next_run(follow_up, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.services.follow_ups.notify", killed)
+        with pytest.raises(KilledError):
+            remind(now=NOW)
+
+    assert [row.pk for row in remind(now=NOW)] == [follow_up.pk]
+    assert Notification.objects.count() == 1
 
 
 def test_mails_whoever_is_to_do_it(follow_up):

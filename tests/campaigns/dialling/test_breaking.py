@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from accounts.models import Notification
 from audit.models import AuditLog
+from campaigns.dialling.answers import halt_campaign, halt_launch
 from campaigns.dialling.breaking import Recent, Safety, counted_from, tripped
 from campaigns.models import BatchCall, SafetyPolicy
 from campaigns.queries.progress import add_up, why
@@ -17,6 +19,7 @@ from campaigns.services import funding, lifecycle, steering
 from campaigns.services.funding import resume_funded
 from campaigns.services.steering import pause_batch_call, resume_batch_call
 from telephony.models import Call
+from tests.campaigns.dialling.histories import KilledError, killed
 from tests.factories.campaigns import TESTS, enrol, launch
 
 if TYPE_CHECKING:
@@ -353,6 +356,29 @@ def test_pauses_too_what_minutes_start_while_it_pauses(
     for row in (dry, running):
         row.refresh_from_db()
         assert (row.status, row.pause_reason) == ("paused", "telephony")
+
+
+@pytest.mark.django_db
+def test_tells_of_each_halt_although_whoever_halted_was_killed(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_call = ready(leads=3)
+    rig.step()
+    asked: dict[str, Any] = {"reason": "telephony", "now": rig.now}
+    of: dict[str, Any] = {"client_id": batch_call.client_id, "campaign_id": batch_call.campaign_id}
+    halts = (
+        partial(halt_launch, batch_call_id=batch_call.pk, detail="", **asked),
+        partial(halt_campaign, **of, **asked),
+    )
+    for number, halt in enumerate(halts):
+        with monkeypatch.context() as patch:
+            patch.setattr("campaigns.dialling.answers.notify", killed)
+            with pytest.raises(KilledError):
+                halt()
+        assert halt()
+        assert not halt()
+        assert Notification.objects.filter(client=batch_call.client).count() == 1 + number
+        resume_batch_call(batch_call=batch_call, actor=TESTS, now=rig.now)
 
 
 @pytest.mark.django_db

@@ -16,6 +16,7 @@ from campaigns.jobs import resume_funded as job
 from campaigns.queries.progress import add_up, why
 from campaigns.services import funding, lifecycle
 from tests.campaigns.dialling.conftest import Rig, statuses
+from tests.campaigns.dialling.histories import KilledError, killed
 from tests.factories.billing import TESTS, open_wallet, sell
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ def test_pauses_with_a_sentence_and_one_notice_and_keeps_everybody_in_line(
     notice = Notification.objects.get(title__contains="paused")
     assert notice.url == f"/app/campaigns/{dry.campaign_id}/"
     assert audit_ledger() == []
+
+
+def test_tells_that_it_pauses_although_whoever_paused_it_was_killed(
+    rig: Rig, ready: Callable[..., BatchCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_call = ready(leads=5, seconds=240, reserve=240, settings=LONG)
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.services.funding.notify", killed)
+        with pytest.raises(KilledError):
+            rig.run(ends={"seconds": 120})
+    settled(rig, batch_call)
+    assert batch_call.status == "paused"
+    assert Notification.objects.filter(title__contains="paused").count() == 1
 
 
 def test_waits_for_what_calls_in_progress_give_back(

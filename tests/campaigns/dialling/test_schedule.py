@@ -18,6 +18,7 @@ from campaigns.services.lifecycle import launch_campaign
 from campaigns.services.topping_up import following, set_top_up, top_up, top_up_due
 from convomono.lib.ids import uuid7
 from telephony.models import PhoneNumber
+from tests.campaigns.dialling.histories import KilledError, killed
 from tests.factories.accounts import UserFactory
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import NOW, TESTS, enrol, make_number, make_ready
@@ -142,6 +143,23 @@ def test_launches_once_for_one_time_although_it_is_killed_or_run_twice(campaign:
 
     assert BatchCall.objects.count() == 1
     assert TopUp.objects.get().next_at == NOW + DAY
+
+
+def test_tells_of_a_launch_although_whoever_launched_was_killed(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(campaign, 3)
+    row = daily(campaign)
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.services.topping_up.compare_and_set", killed)
+        with pytest.raises(KilledError):
+            top_up(row=row, now=NOW, is_sandbox=True)
+
+    assert top_up_due(now=NOW + timedelta(seconds=5), is_sandbox=True) == 1
+
+    row.refresh_from_db()
+    assert (row.last_result, row.next_at) == ("3 new leads were launched.", NOW + DAY)
+    assert BatchCall.objects.count() == 1
 
 
 def test_reserves_no_more_than_it_may(campaign: Campaign) -> None:
