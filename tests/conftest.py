@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_django import DjangoDbBlocker
+    from rq.job import Job
 
     from accounts.models import Client, User
 
@@ -252,16 +254,27 @@ def fresh_lease_look(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def run_jobs(empty_valkey: None) -> Callable[[], int]:
     """Run every queued job in this process, as a worker would; return how many ran. A failure raises."""
+    return lambda: len([job.perform() for job in _queued()])
 
-    def run() -> int:
-        done = 0
-        for name in settings.RQ_QUEUES:
-            queue = django_rq.get_queue(name)
-            while queue.count and (job_id := queue.pop_job_id()):
-                job = queue.fetch_job(job_id)
-                assert job is not None
-                job.perform()
-                done += 1
-        return done
 
-    return run
+@pytest.fixture
+def take_jobs(empty_valkey: None) -> Callable[[], list[Callable[[], object]]]:
+    """Take every queued job out of its queue, to be called, called twice, or lost."""
+
+    def take() -> list[Callable[[], object]]:
+        taken: list[Callable[[], object]] = []
+        for job in _queued():
+            taken.append(partial(job.func, **job.kwargs))
+            job.delete()
+        return taken
+
+    return take
+
+
+def _queued() -> Iterator[Job]:
+    for name in settings.RQ_QUEUES:
+        queue = django_rq.get_queue(name)
+        while queue.count and (job_id := queue.pop_job_id()):
+            job = queue.fetch_job(job_id)
+            assert job is not None
+            yield job
