@@ -1,9 +1,10 @@
-"""500 open pages and a campaign of 1,000 calls: every page has the last state at once, and few renderings were made."""
+"""500 open pages and a campaign of 1,000 calls: every page has the last state at once, few renderings are made."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.test import Client as Browser
 from campaigns.models import BatchCall
 from convomono.lib import live
 from reporting import consumers
+from reporting.live.hub import TURN
 from reporting.live.parts import CampaignPart
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import enrol, launch, make_number, make_ready, run_batch
@@ -30,6 +32,7 @@ pytestmark = [
 ]
 PAGES = 500
 CHANGES = 1_000
+TOLD = 'id="changes"'
 PATIENCE = 120.0  # to open them, and for the test to end when one hears nothing
 # From a change to the open page, for 95 % of them and for the last. The control is a change and one
 # rendering by hand: where that takes long the machine has no better to offer.
@@ -43,6 +46,13 @@ def running(acme: Any) -> BatchCall:
     campaign = make_ready(acme)
     enrol(campaign, 4)
     return run_batch(launch(campaign, seconds=3000))
+
+
+def signed_in(user: Any) -> str:
+    """Return the cookie of somebody who has signed in."""
+    browser, name = Browser(), settings.SESSION_COOKIE_NAME
+    browser.force_login(user)
+    return f"{name}={browser.cookies[name].value}"
 
 
 def change(running: BatchCall, number: int) -> None:
@@ -90,10 +100,7 @@ async def test_keeps_500_pages_up_to_date_through_1000_changes(
         return await render(self, part)
 
     monkeypatch.setattr(consumers._Database, "render", counted)
-    browser = Browser()
-    await sync_to_async(browser.force_login)(vera)
-    name = settings.SESSION_COOKIE_NAME
-    cookie = f"{name}={browser.cookies[name].value}"
+    cookie = await sync_to_async(signed_in)(vera)
     path = f"/ws/app/campaigns/{running.campaign_id}/"
     pages = [Socket(path, cookie=cookie) for _ in range(PAGES)]
     await asyncio.gather(*(page.open() for page in pages))
@@ -116,5 +123,53 @@ async def test_keeps_500_pages_up_to_date_through_1000_changes(
     assert nearly_all < max(NEARLY_ALL_SECONDS, at_worst)
     assert last < max(LAST_SECONDS, at_worst)
     for page in pages:
+        await page.close()
+    assert consumers._hub().watchers == 0
+
+
+def forget(page: Socket) -> None:
+    """Take what a page was sent by now."""
+    while not page.wire.output_queue.empty():
+        page.wire.output_queue.get_nowait()
+
+
+async def test_lets_500_open_lists_ask_for_their_rows_one_after_another(
+    acme: Any, vera: Any, record_property: Callable[[str, object], None]
+) -> None:
+    cookie = await sync_to_async(signed_in)(vera)
+    lists = [Socket("/ws/app/lists/", cookie=cookie) for _ in range(PAGES)]
+    await asyncio.gather(*(page.open() for page in lists))
+    whole_round = PAGES * TURN
+    await asyncio.gather(*(page.hears(TOLD, seconds=2 * whole_round + PATIENCE) for page in lists))
+    await until_listening(lists[0])
+    for page in lists:
+        forget(page)
+    told: list[list[float]] = [[] for _ in lists]
+    first = [asyncio.Event() for _ in lists]
+
+    async def listens(number: int) -> None:
+        while True:
+            await lists[number].hears(TOLD, seconds=2 * whole_round + PATIENCE)
+            told[number].append(time.monotonic())
+            first[number].set()
+
+    listening = [asyncio.create_task(listens(number)) for number in range(PAGES)]
+    began = time.monotonic()
+    for _ in range(CHANGES // 10):
+        await sync_to_async(live.changed)(client_id=acme.pk)
+        await asyncio.sleep(0.02)
+    async with asyncio.timeout(2 * whole_round + PATIENCE):
+        await asyncio.gather(*(event.wait() for event in first))
+    last = max(times[0] for times in told) - began
+    for task in listening:
+        task.cancel()
+
+    at = sorted(moment for times in told for moment in times)
+    most = max(bisect_right(at, moment + 1.0) - number for number, moment in enumerate(at))
+    record_property("last_s", round(last, 1))
+    record_property("most_in_a_second", most)
+    assert most <= 1.5 / TURN  # the beat may slip on a busy machine, a storm it never is
+    assert last < 2 * whole_round + PATIENCE
+    for page in lists:
         await page.close()
     assert consumers._hub().watchers == 0
