@@ -20,6 +20,7 @@ from accounts.access import (
 from campaigns.calling_rules import find_rule, rules_version
 from campaigns.forms.calling_rules import LimitsForm, ReviewForm, RuleFilterForm, initial_of
 from campaigns.queries import calling_rules as queries
+from campaigns.queries.rule_words import weekday_names
 from campaigns.services.limits import (
     RuleReviewed,
     RuleUnknown,
@@ -46,7 +47,7 @@ def calling_rules(request: ClientRequest) -> HttpResponse:
         "version": rules_version(),
         "can_change": can_manage(request.user),
         "limits": initial_of(limits),
-        "days": queries.weekday_names(limits.weekdays),
+        "days": weekday_names(limits.weekdays),
     }
     return render(request, "campaigns/calling_rules.html", context)
 

@@ -8,11 +8,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from audit.services import System
 from campaigns import jobs
 from campaigns.models import KnowledgeAnswer, KnowledgeBase
 from campaigns.queries.knowledge import knowledge_page
 from campaigns.services import answers, knowledge
-from campaigns.services.asking import MADE_WITHIN
+from campaigns.services.asking import MADE_WITHIN, ask_knowledge
 from campaigns.services.questions import drop_question, keep_question
 from campaigns.views import questions as views
 from convomono.lib import clock
@@ -98,7 +99,7 @@ def test_stand_beside_the_newest_version_before_that_answered(alice, base, retel
 
 
 def test_go_on_after_a_killed_worker(base, retell, enqueued, monkeypatch):
-    real, calls = answers.ask_knowledge, []
+    real, calls = ask_knowledge, []
 
     def killed_at_the_second(**said):
         calls.append(said["question"])
@@ -162,7 +163,7 @@ def test_of_a_version_that_is_gone_say_so(base):
     }
     base.refresh_from_db()
     with pytest.raises(knowledge.KnowledgeNotReady):
-        answers.order_answers(base=base, actor=jobs.System("knowledge"), now=NOW)
+        answers.order_answers(base=base, actor=System("knowledge"), now=NOW)
 
 
 def test_take_their_answers_along_when_they_are_removed(alice, base):
