@@ -72,9 +72,11 @@ def history(
 )
 def test_holds_the_never_true_list(history: Callable[[int], History], seed: int) -> None:
     told = history(seed)
-    for _ in range(90):
+    for number in range(400):
+        if number >= 90 and told.rig.retell.dials:
+            break  # the mishaps met calls, also where hours closed before the first one
         told.act()
-    assert told.rig.retell.dials  # the mishaps met calls
+    assert told.rig.retell.dials
     told.come_to_an_end()
 
     rang_once(told)
