@@ -306,6 +306,12 @@ class History:
         for key in list(steering.left_behind()):
             steering.cancel_slice(batch_call_id=key, now=self.rig.now)
 
+    def wait(self) -> None:
+        """Let the time pass until the next lead is due."""
+        waits = Enrolment.objects.filter(status="queued").order_by("next_attempt_at").first()
+        due_in = (waits.next_attempt_at - self.rig.now).total_seconds() if waits else 0
+        self.rig.tick(due_in if due_in > 0 else 31)
+
     def come_to_an_end(self) -> None:
         """Let everything be told and done, without further mishaps."""
         self.kill_next = False
@@ -318,11 +324,7 @@ class History:
             self.batch_call.refresh_from_db()
             if self.batch_call.is_over:
                 return
-            waits = Enrolment.objects.filter(status="queued").order_by("next_attempt_at").first()
-            if waits is not None and waits.next_attempt_at > self.rig.now:
-                self.rig.tick((waits.next_attempt_at - self.rig.now).total_seconds())
-            else:
-                self.rig.tick(31)
+            self.wait()
 
 
 def store(body: bytes, *, now: datetime) -> bool:
