@@ -47,8 +47,8 @@ def base(alice, retell):
     """The first version, indexed, with two questions kept."""
     made = knowledge.create_knowledge(client=alice.client, name="Hours", actor=alice, now=NOW)
     knowledge.add_text(base=made, title="Hours", text="From 8 to 18.", actor=alice, now=NOW)
-    for text in (WHEN, WHERE):
-        keep_question(base=made, text=text, actor=alice, now=NOW)
+    for number, text in enumerate((WHEN, WHERE)):
+        keep_question(base=made, text=text, actor=alice, now=NOW + timedelta(seconds=number))
     retell.passages = {WHEN: ("From 8 to 18.",)}
     return index(made, alice)
 
