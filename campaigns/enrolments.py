@@ -199,6 +199,7 @@ def count_moves(batch_call: BatchCall, moves: Iterable[tuple[str, str]]) -> bool
         deltas[f"{after}_count"] += 1
     changes = {name: deltas[name] for name in sorted(deltas) if deltas[name]}
     same = {"id": batch_call.pk, "status": batch_call.status}
+    # The status is written too: moves that cancel each other leave nothing else to write.
     if not update_row(BatchCall, same, {"status": batch_call.status}, add=changes):
         return False
     live.changed(batch_call_id=batch_call.pk)

@@ -126,7 +126,7 @@ class HoldBook:
 
 
 def _wallet(client_id: UUID) -> Wallet:
-    """Return what a line looks at of a wallet: it is read in each block, and `get` takes ten times as long."""
+    """Return what a line looks at of a wallet: it is read in each block, so without the ORM's price."""
     row = read_row(Wallet, {"client_id": client_id}, _LOOKED_AT)
     if row is None:
         raise Wallet.DoesNotExist

@@ -152,7 +152,7 @@ def knowledge_page(base: KnowledgeBase, *, now: datetime) -> KnowledgePage:
         client_id=base.client_id, shared_base_id__in=[one.pk for one in versions]
     )
     campaigns = list(users.exclude(status=Campaign.Status.ARCHIVED).order_by("name", "pk")[:200])
-    questions = _kept_questions(base, versions)
+    questions = _with_answers(base, versions)
     sources = list(base.sources.defer("text").order_by("created_at", "pk")[:MOST_SOURCES])
     return KnowledgePage(
         base=base,
@@ -167,10 +167,15 @@ def knowledge_page(base: KnowledgeBase, *, now: datetime) -> KnowledgePage:
     )
 
 
-def _kept_questions(base: KnowledgeBase, versions: list[KnowledgeBase]) -> list[KeptQuestion]:
-    """Return the kept questions with this version's answers beside those of the newest one before it."""
+def kept_questions(base: KnowledgeBase) -> list[KnowledgeQuestion]:
+    """Return what is kept for all versions of a knowledge base, the oldest first."""
     kept = KnowledgeQuestion.objects.filter(client_id=base.client_id, family_id=base.family_id)
-    questions = list(kept.order_by("created_at", "pk")[:MOST_QUESTIONS])
+    return list(kept.order_by("created_at", "pk")[:MOST_QUESTIONS])
+
+
+def _with_answers(base: KnowledgeBase, versions: list[KnowledgeBase]) -> list[KeptQuestion]:
+    """Return the kept questions with this version's answers beside those of the newest one before it."""
+    questions = kept_questions(base)
     numbers = {one.pk: one.number for one in versions if one.number <= base.number}
     given = KnowledgeAnswer.objects.filter(
         client_id=base.client_id, question_id__in=[one.pk for one in questions]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
-from campaigns.models import KnowledgeAnswer, KnowledgeBase, KnowledgeQuestion
-from campaigns.queries.knowledge import MOST_QUESTIONS
+from campaigns.models import KnowledgeAnswer, KnowledgeBase
+from campaigns.queries.knowledge import kept_questions
 from campaigns.services.asking import ask_knowledge
 from campaigns.services.knowledge import KnowledgeNotReady
 from convomono.lib.db import atomic, insert_once
@@ -32,8 +32,7 @@ def order_answers(*, base: KnowledgeBase, actor: Actor, now: datetime) -> int:
     """
     if base.status != KnowledgeBase.Status.COMPLETE:
         raise KnowledgeNotReady
-    questions = KnowledgeQuestion.objects.filter(client_id=base.client_id, family_id=base.family_id)
-    wanted = list(questions.order_by("created_at", "pk")[:MOST_QUESTIONS])
+    wanted = kept_questions(base)
     for question in wanted:
         row = KnowledgeAnswer(
             client_id=base.client_id, knowledge_base=base, question=question, ordered_at=now

@@ -17,12 +17,13 @@ PER_DAY: Final = 500
 _MINUTE, _DAY = 60, 24 * 3600
 
 
-def asked_too_often(request: ClientRequest) -> str:
-    """Count one question; return a sentence if it is one too many of the person or the client, else ""."""
+def asked_too_often(request: ClientRequest, *, questions: int = 1) -> str:
+    """Count a press that asks so many; return a sentence if that is too many of the person or the client, else ""."""
     now = clock.real_now()
     if is_too_often(f"ask:{request.user.pk}", most=PER_MINUTE, seconds=_MINUTE, real_now=now):
         return _("That was often: wait a minute, then ask again.")
-    if is_too_often(f"ask:{request.tenant.pk}", most=PER_DAY, seconds=_DAY, real_now=now):
+    day = f"ask:{request.tenant.pk}"
+    if is_too_often(day, most=PER_DAY, seconds=_DAY, real_now=now, times=questions):
         said = _("%(count)d questions were asked today, and each costs. Ask again tomorrow.")
         return said % {"count": PER_DAY}
     return ""

@@ -13,7 +13,7 @@ from accounts.access import client_manager, get_or_404, get_visible_or_404
 from campaigns import jobs
 from campaigns.forms.knowledge import QuestionForm
 from campaigns.models import KnowledgeBase, KnowledgeQuestion
-from campaigns.queries.knowledge import shared_bases
+from campaigns.queries.knowledge import kept_questions, shared_bases
 from campaigns.services.answers import order_answers
 from campaigns.services.knowledge import KnowledgeNotReady
 from campaigns.services.questions import TooManyQuestions, drop_question, keep_question
@@ -54,7 +54,8 @@ def questions_ask(request: ClientRequest, base_id: UUID) -> HttpResponse:
     """Have a version asked all kept questions again."""
     base = get_visible_or_404(request, shared_bases(KnowledgeBase.objects.all()), base_id)
     back = redirect("campaigns:knowledge-detail", base.pk)
-    if problem := asked_too_often(request):
+    kept = kept_questions(base)
+    if kept and (problem := asked_too_often(request, questions=len(kept))):
         messages.error(request, problem)
         return back
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-# Python's 700 makes a collection of every ten events; what is lost by waiting is some megabyte.
+# Python's 700 makes a collection of every few events; what waits longer now is small.
 _NEW_OBJECTS: Final = 10_000
 
 
@@ -13,7 +13,7 @@ def settle() -> None:
     """
     Take it that all that was loaded by now stays, for a process that runs for long.
 
-    Collections look at what came since alone; all of Django is a tenth of a second each time otherwise.
+    Collections look at what came since alone, not through all of Django each time.
     """
     gc.collect()
     gc.freeze()

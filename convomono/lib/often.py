@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def is_too_often(what: str, *, most: int, seconds: int, real_now: datetime) -> bool:
+def is_too_often(what: str, *, most: int, seconds: int, real_now: datetime, times: int = 1) -> bool:
     """
-    Count one more time and tell whether it is more than `most` in this span of `seconds`.
+    Count so many more times and tell whether it is more than `most` in this span of `seconds`.
 
     Spans are those of the clock, not of the first time. While the cache is away nothing is too often.
     """
@@ -20,6 +20,6 @@ def is_too_often(what: str, *, most: int, seconds: int, real_now: datetime) -> b
     key = f"often:{what}:{seconds}:{span}"
     cache.add(key, 0, 2 * seconds)
     try:
-        return cache.incr(key) > most
+        return cache.incr(key, times) > most
     except ValueError:  # it fell out of the cache in between
         return False

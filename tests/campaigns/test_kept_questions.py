@@ -15,7 +15,7 @@ from campaigns.queries.knowledge import knowledge_page
 from campaigns.services import answers, knowledge
 from campaigns.services.asking import MADE_WITHIN, ask_knowledge
 from campaigns.services.questions import drop_question, keep_question
-from campaigns.views import questions as views
+from campaigns.views import asking, questions as views
 from convomono.lib import clock
 from telephony.provider import Rejected, Unavailable
 from tests.factories.campaigns import NOW
@@ -152,6 +152,20 @@ def test_wait_while_another_question_makes_the_agent(base, retell):
     assert {one.answer.status for one in kept(base).values()} == {"waiting"}
     KnowledgeBase.objects.filter(pk=base.pk).update(tester_since=clock.real_now() - 2 * MADE_WITHIN)
     ask(base)
+    assert {one.answer.status for one in kept(base).values()} == {"answered"}
+
+
+def test_count_one_by_one_for_what_a_client_may_ask_in_a_day(
+    browse, mia, base, enqueued, monkeypatch
+):
+    monkeypatch.setattr(asking, "PER_DAY", 3)
+    ask(base)
+    browser, address = browse(mia), f"/app/knowledge/{base.pk}/questions/ask/"
+    assert browser.post(address).status_code == 302
+    assert {one.answer.status for one in kept(base).values()} == {"waiting"}
+    ask(base)
+    page = browser.post(address, follow=True).content.decode()
+    assert "3 questions were asked today" in page
     assert {one.answer.status for one in kept(base).values()} == {"answered"}
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from accounts.models import Client
 from billing.models import Reservation
 from campaigns.models import BatchCall, Enrolment
-from convomono.lib.bulk import read_row, update_row
+from convomono.lib.bulk import read_row, update_each, update_row
 from convomono.lib.ids import uuid7
 from leads.models import Lead
+from telephony.models import Call
 from tests.conftest import NOW
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import enrol, launch, make_number, make_ready
+from tests.factories.telephony import CallFactory
 
 if TYPE_CHECKING:
     from accounts.models import Client
@@ -105,3 +109,23 @@ def test_reads_a_row_as_the_orm_does(batch: BatchCall) -> None:
 def test_refuses_to_read_what_it_would_read_otherwise_than_the_orm(batch: BatchCall) -> None:
     with pytest.raises(TypeError, match="created_at"):
         read_row(Reservation, {"batch_call_id": batch.pk}, ("created_at",))
+
+
+@pytest.mark.sqlite_only("MongoDB takes documents, no JSON")
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"said": "Grüße, 你好 \U0001f600", "at": 1.5, "none": None, "in": [{"deep": True}]},
+        {"beyond 64 bits": 2**70},
+        {"half a pair": "\ud83d"},
+        {1: "a number for a name"},
+        {},
+    ],
+)
+def test_writes_json_that_reads_as_the_orm_would_have_written_it(
+    acme: Client, value: dict[Any, Any]
+) -> None:
+    call = CallFactory.create(client=acme)
+    assert update_each(Call, [({"id": call.pk}, {"counted": value})]) == 1
+    call.refresh_from_db()
+    assert call.counted == json.loads(json.dumps(value))
