@@ -150,6 +150,8 @@ MUTANTS = (
         "for seq, line in enumerate(lines, wallet.seq)",
     ),
     Mutant(LEDGER, '{"seq": wallet.seq + len(lines)}', '{"seq": wallet.seq + 1}'),
+    Mutant(LEDGER, '{"id": wallet.pk, "seq": wallet.seq},', '{"id": wallet.pk},'),
+    Mutant(LEDGER, '        least={"reserved_seconds": used},\n', ""),
     Mutant(LEDGER, 'add={"reserved_seconds": -used, ', "add={"),
     Mutant(LEDGER, ', "consumed_seconds": used}', "}"),
     Mutant(LEDGER, "    for line in lines:\n        lots.follow(line, wallet)", "    pass"),

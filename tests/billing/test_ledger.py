@@ -384,3 +384,29 @@ def test_posts_calls_one_by_one_where_a_wallet_has_more_to_say(launch, acme, cha
     with pytest.raises(Overtaken):
         post_consumed(wallet, [line])
     assert keys(acme) == ["purchase", "reserve"]
+
+
+@pytest.mark.parametrize("change", [{"seq": 9}, {"reserved_seconds": 9}])
+def test_posts_nothing_together_over_a_wallet_that_somebody_changed_since(launch, acme, change):
+    wallet, call = Wallet.objects.get(client=acme), uuid7()
+    Wallet.objects.filter(client=acme).update(**change)
+    now_there = balances(acme)
+    line = Transaction(
+        client=acme,
+        wallet=wallet,
+        key=f"consume:{call}",
+        type=Transaction.Type.CONSUME,
+        seconds=10,
+        reserved_delta=-10,
+        consumed_delta=10,
+        reservation_id=launch.reservation.pk,
+        call_id=call,
+        actor_email=TESTS.actor_email,
+        created_at=NOW,
+    )
+
+    with pytest.raises(Overtaken), atomic():
+        post_consumed(wallet, [line])
+
+    assert keys(acme) == ["purchase", "reserve"]
+    assert balances(acme) == now_there
