@@ -257,7 +257,7 @@ def _convert(field: Any, vendor: str) -> Convert | None:
     if field.is_relation:
         return _convert(field.target_field, vendor)
     if isinstance(field, models.JSONField) and field.encoder is None and vendor == "sqlite":
-        return _json
+        return as_json
     if isinstance(field, models.UUIDField) and vendor == "sqlite":
         return _hex
     if isinstance(field, models.DateTimeField):
@@ -271,7 +271,8 @@ def _hex(value: UUID) -> str:
     return value.hex
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """Return `value` as JSON that SQLite's column holds and the ORM reads as its own."""
     if not value:
         return "[]" if value == [] else json.dumps(value)
     if _are_texts(value):
