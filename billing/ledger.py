@@ -19,8 +19,9 @@ from billing.hours import count_use
 from billing.models import CreditLot, Reservation, Transaction, Wallet
 from billing.notices import warn_when_low
 from billing.rules import crossed_percent
-from convomono.lib.bulk import insert_row, insert_rows, read_row, update_row
+from convomono.lib.bulk import insert_row, insert_rows, update_row
 from convomono.lib.db import IntegrityError, in_transaction, run_atomic
+from convomono.lib.reading import read_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

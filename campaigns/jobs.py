@@ -21,6 +21,7 @@ from campaigns.services import (
     asking,
     experimenting,
     follow_ups,
+    following,
     funding,
     indexing,
     launching,
@@ -326,7 +327,7 @@ def resume_campaigns(**_later: object) -> None:
 def remind_follow_ups(**_later: object) -> int:
     """Tell of follow-ups that are due, and make those that rules missed; returns how many were told."""
     now = clock.now()
-    follow_ups.follow_what_was_missed(now=now)
+    following.follow_what_was_missed(now=now)
     due = follow_ups.remind(now=now)
     for row in due:
         assert row.assignee is not None  # only those are returned

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Notification
 from accounts.notifications import notify
 from convomono.lib import live
+from convomono.lib.bulk import update_alike
 from convomono.lib.db import is_transient, on_commit, outage
 from convomono.lib.keys import beside
 from convomono.lib.lane import run_bulk
@@ -249,9 +250,8 @@ def _read(row: WebhookEvent, now: datetime) -> CallEvent | None:
 
 
 def _mark_applied(pks: Sequence[UUID], now: datetime) -> None:
-    WebhookEvent.objects.filter(beside(status=_Status.PENDING), pk__in=pks).update(
-        status=_Status.APPLIED, processed_at=now, error=""
-    )
+    applied = {"status": _Status.APPLIED.value, "processed_at": now, "error": ""}
+    update_alike(WebhookEvent, pks, {"status": _Status.PENDING.value}, applied)
 
 
 def _note_contradiction(row: WebhookEvent, change: CallChange | None, now: datetime) -> None:

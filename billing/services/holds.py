@@ -22,9 +22,10 @@ from billing.ledger import (
 from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.services.charges import Charge, charge_of
 from billing.services.reservations import close_when_empty
-from convomono.lib.bulk import insert_row, read_row
+from convomono.lib.bulk import insert_row
 from convomono.lib.db import in_transaction
 from convomono.lib.keys import beside
+from convomono.lib.reading import read_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,12 +10,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import prefetch_related_objects
+
 from billing import rules
 from billing.ledger import BILLING, Overtaken, move_reservation, post_consumed
 from billing.models import CallHold, Reservation, Transaction, Wallet
 from billing.services.charges import Charge
-from convomono.lib.bulk import new_row, read_row, update_each
-from convomono.lib.keys import beside
+from convomono.lib.bulk import new_row, update_each
+from convomono.lib.reading import columns_of, known_rows, read_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,9 +62,10 @@ class HoldBook:
     """
 
     def __init__(self, attempt_ids: Iterable[UUID]) -> None:
-        rows = CallHold.objects.prefetch_related("reservation")  # many holds, few launches
-        found = rows.filter(beside(status=_Status.HELD), attempt_id__in=list(attempt_ids))
-        self._holds = {row.attempt_id: row for row in found}
+        rows = known_rows(CallHold, "attempt_id", attempt_ids, columns_of(CallHold))
+        held = [row for row in rows if row.status == _Status.HELD]
+        prefetch_related_objects(held, "reservation")  # many holds, few launches
+        self._holds = {row.attempt_id: row for row in held}
         self._settled: dict[UUID, _Settled] = {}
 
     def charge(self, ended: Ended) -> Charge | None:

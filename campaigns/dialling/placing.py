@@ -17,9 +17,10 @@ from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.experimenting import version_for
 from campaigns.settings_schema import max_call_seconds, with_defaults
 from campaigns.variables import said_values
-from convomono.lib.bulk import insert_row, read_row, update_row
+from convomono.lib.bulk import insert_row, update_row
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
+from convomono.lib.reading import read_row
 from leads.models import Lead
 from leads.services import suppressed_numbers
 from telephony.services import PlacedAttempt, touch_number

@@ -19,7 +19,7 @@ from campaigns.dialling.answers import (
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, Enrolment
 from campaigns.services.automating import note_outcome
-from campaigns.services.follow_ups import clients_with_rules, follow_by_rules
+from campaigns.services.following import follow_call
 from campaigns.services.next_steps import keep_callback, step_after
 from campaigns.services.opt_outs import suppress_called
 from convomono.lib.bulk import update_row
@@ -30,7 +30,6 @@ from telephony.provider import ProviderError
 from telephony.retell import retell_gateway
 from telephony.rules import OutcomeClass, Stops
 from telephony.services import rest_number
-from telephony.transfers import CANCELLED_REASON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,18 +90,20 @@ def record_outcome(
     is_news = _end_attempt(attempt, change, change.outcome, now)
     if not is_news:
         _note_result(attempt, change, change.outcome, now)
+        _promise(attempt, change, now)
         return None
     enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
     effect = _move_lead(attempt, enrolment, change, change.outcome, now)
     _follow_up(attempt, change, change.outcome, now)
     _summarise(attempt, enrolment, change, now)
     note_outcome(attempt=attempt, now=now)
+    _promise(attempt, change, now)
     return effect
 
 
 def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     """
-    Wake the dispatcher, follow rules, and finish launches whose last lead moved; return how many.
+    Wake the dispatcher, and finish launches whose last lead moved; return how many.
 
     For after the commit, once for many calls: closing a launch takes as long as a call, pausing all of
     them far longer, and no write transaction may take that much longer. Whoever is killed before leaves
@@ -111,23 +112,10 @@ def free_lines(*, changes: Iterable[CallChange], now: datetime) -> int:
     changes = list(changes)
     for halt in dict.fromkeys(_halts(changes, now)):
         halt.carry_out(now)
-    follow_by_rules(attempt_ids=_followed(changes), now=now)
     ended = {change.batch_call_id for change in changes if change.outcome is not None}
     if ended:
         ring("dispatcher")  # a line has fallen free
     return sum(finish_if_complete(batch_call_id=pk, now=now) for pk in ended if pk is not None)
-
-
-def _followed(changes: Iterable[CallChange]) -> list[UUID]:
-    """Return the attempts that a rule of their client's may be about, or a transfer that failed."""
-    over = [one for one in changes if one.attempt_id and one.outcome is not None]
-    ruled = clients_with_rules(one.client_id for one in over)
-    return [
-        one.attempt_id
-        for one in over
-        if one.attempt_id
-        and (one.client_id in ruled or one.after.disconnection_reason == CANCELLED_REASON)
-    ]
 
 
 @dataclass(frozen=True)
@@ -324,6 +312,12 @@ def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: date
         rest_number(
             phone_number=attempt.from_number, until=now + NUMBER_RESTS, reason=reason, now=now
         )
+
+
+def _promise(attempt: Attempt, change: CallChange, now: datetime) -> None:
+    """Make the follow-ups that this news asks for, so that no kill after the commit loses them."""
+    reason = change.after.disconnection_reason
+    follow_call(attempt_id=attempt.pk, client_id=attempt.client_id, reason=reason, now=now)
 
 
 def _summarise(attempt: Attempt, enrolment: Enrolment, change: CallChange, now: datetime) -> None:

@@ -1,8 +1,7 @@
-"""Follow-ups: made by hand or by a rule, changed, closed, and told of when they are due."""
+"""Follow-ups and their rules: made by hand, changed, closed, and told of when they are due."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,25 +12,19 @@ from accounts.models import Notification, User
 from accounts.notifications import notify
 from audit import actions
 from audit.services import record
-from campaigns.models import Attempt, Enrolment, FollowUp, FollowUpRule
-from convomono.lib.db import IntegrityError, atomic, insert_once, run_atomic
-from telephony.transfers import CANCELLED_REASON
+from campaigns.models import FollowUp, FollowUpRule
+from convomono.lib.db import IntegrityError, atomic, run_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     from accounts.models import Client
     from audit.services import Actor
-    from campaigns.models import Campaign
+    from campaigns.models import Attempt, Campaign
     from leads.models import Lead
 
-_BY_ITSELF = "follow-ups"  # who made a follow-up that no rule asked for
-Outcome = FollowUpRule.Outcome
 Status = FollowUp.Status
-# Rules act right after a call; what a killed process left is found within this time of the call's end.
-LOOK_BACK = timedelta(hours=1)
 AT_ONCE = 200
 
 
@@ -162,111 +155,6 @@ def remove_rule(*, rule: FollowUpRule, actor: Actor, now: datetime) -> bool:
     if removed:
         record(actions.FOLLOW_UP_RULE_REMOVED, resource=rule, actor=actor, now=now)
     return bool(removed)
-
-
-def clients_with_rules(client_ids: Iterable[UUID]) -> set[UUID]:
-    """Return those of the clients that have a rule in force; one query, none without clients."""
-    ids = set(client_ids)
-    active = FollowUpRule.objects.filter(is_active=True, client_id__in=ids)
-    return set(active.values_list("client_id", flat=True)) if ids else ids
-
-
-def follow_by_rules(*, attempt_ids: Iterable[UUID], now: datetime) -> int:
-    """
-    Make the follow-ups that rules ask for after these attempts, and that of a transfer that failed.
-
-    A second time makes none. Outside any transaction; returns how many it made.
-    """
-    ids = list(attempt_ids)
-    if not ids:
-        return 0
-    rows = Attempt.objects.filter(pk__in=ids).select_related("enrolment")
-    attempts = list(
-        rows.defer("decision", "request", "enrolment__decision", "enrolment__dynamic_vars")
-    )
-    rules = list(
-        FollowUpRule.objects.filter(
-            is_active=True, client_id__in={attempt.client_id for attempt in attempts}
-        ).select_related("assignee")
-    )
-    made = sum(
-        _follow(rule, attempt, now=now)
-        for attempt in attempts
-        for rule in rules
-        if _asks(rule, attempt)
-    )
-    return made + sum(
-        _follow_transfer(attempt, now=now)
-        for attempt in attempts
-        if attempt.disconnection_reason == CANCELLED_REASON
-    )
-
-
-def _asks(rule: FollowUpRule, attempt: Attempt) -> bool:
-    if rule.client_id != attempt.client_id or attempt.status != Attempt.Status.ENDED:
-        return False
-    if rule.campaign_id not in (None, attempt.campaign_id):
-        return False
-    if attempt.ended_at is None or attempt.ended_at < rule.created_at:
-        return False
-    return rule.outcome in _outcomes(attempt, attempt.enrolment)
-
-
-def _outcomes(attempt: Attempt, enrolment: Enrolment) -> set[str]:
-    found = {attempt.outcome_class}
-    if attempt.outcome_class == Outcome.HUMAN and enrolment.is_converted:
-        found.add(Outcome.CONVERTED)
-    if (
-        enrolment.status == Enrolment.Status.EXHAUSTED
-        and enrolment.attempt_number == attempt.number
-    ):
-        found.add(Outcome.EXHAUSTED)
-    return found
-
-
-def _follow(rule: FollowUpRule, attempt: Attempt, *, now: datetime) -> bool:
-    row = FollowUp(
-        client_id=attempt.client_id,
-        lead_id=attempt.lead_id,
-        rule=rule,
-        campaign_id=attempt.campaign_id,
-        call_id=attempt.call_id,
-        due_at=(attempt.ended_at or now) + timedelta(seconds=rule.delay_seconds),
-        note=rule.note,
-        assignee=rule.assignee,
-        key=f"rule:{rule.pk}:{attempt.pk}",
-        created_by_email=rule.created_by_email,
-        created_at=now,
-    )
-    return insert_once(row, "key")
-
-
-def _follow_transfer(attempt: Attempt, *, now: datetime) -> bool:
-    """Promise at once to look after somebody whom a transfer left alone: the call ended by it."""
-    row = FollowUp(
-        client_id=attempt.client_id,
-        lead_id=attempt.lead_id,
-        campaign_id=attempt.campaign_id,
-        call_id=attempt.call_id,
-        due_at=attempt.ended_at or now,
-        note=_("The transfer failed: nobody took the call."),
-        key=f"transfer:{attempt.pk}",
-        created_by_email=_BY_ITSELF,
-        created_at=now,
-    )
-    return insert_once(row, "key")
-
-
-def follow_what_was_missed(*, now: datetime) -> int:
-    """Do what follows the calls that ended within the last hour, whoever was killed before."""
-    rules = FollowUpRule.objects.filter(is_active=True)
-    clients = set(rules.values_list("client_id", flat=True))
-    ended = Attempt.objects.filter(
-        Q(client_id__in=clients) | Q(disconnection_reason=CANCELLED_REASON),
-        status=Attempt.Status.ENDED,
-        ended_at__gte=now - LOOK_BACK,
-    ).order_by("-ended_at")
-    return follow_by_rules(attempt_ids=ended.values_list("pk", flat=True)[:5000], now=now)
 
 
 def remind(*, now: datetime) -> list[FollowUp]:

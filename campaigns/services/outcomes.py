@@ -8,6 +8,7 @@ is left to `dialling.record_outcome`, which both follow the same rules as.
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from campaigns import rules
@@ -23,21 +24,34 @@ from campaigns.services.dialling import (
     step_columns,
     summary_columns,
 )
+from campaigns.services.following import promised, rules_in_force
 from campaigns.services.next_steps import asks_for_callback, launches, step_within
-from convomono.lib.bulk import update_each
+from convomono.lib.bulk import insert_rows, update_each
+from convomono.lib.reading import columns_of, known_rows
 from leads.services.summaries import LeadBook
 from telephony.rules import OutcomeClass, Stops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from datetime import datetime
     from uuid import UUID
 
+    from campaigns.models import FollowUp
     from telephony.events import CallChange
     from telephony.models import Call
     from telephony.rules import Outcome
 
 Status = Enrolment.Status
+
+
+@cache
+def _of_attempts() -> tuple[str, ...]:
+    return columns_of(Attempt, without={"decision", "request"})
+
+
+@cache
+def _of_enrolments() -> tuple[str, ...]:
+    return columns_of(Enrolment, without={"decision", "dynamic_vars"})
 
 
 class OutcomeBook:
@@ -49,20 +63,23 @@ class OutcomeBook:
 
     def __init__(self, calls: Iterable[Call]) -> None:
         calls = [call for call in calls if call.attempt_id]
-        rows = Attempt.objects.filter(enrolment_id__in={call.enrolment_id for call in calls})
-        self._attempts = {row.pk: row for row in rows.defer("decision", "request")}
+        of = {call.enrolment_id for call in calls}
+        rows = known_rows(Attempt, "enrolment_id", of, _of_attempts())
+        self._attempts = {row.pk: row for row in rows}
         self._of_enrolment: dict[UUID, list[Attempt]] = defaultdict(list)
         for row in self._attempts.values():
             self._of_enrolment[row.enrolment_id].append(row)
         leads = {call.lead_id for call in calls if call.lead_id}
         self._leads = LeadBook(leads)
-        enrolments = Enrolment.objects.filter(lead_id__in=leads).defer("decision", "dynamic_vars")
+        enrolments = known_rows(Enrolment, "lead_id", leads, _of_enrolments())
         self._enrolments = {row.pk: row for row in enrolments}
         self._of_lead: dict[UUID, list[Enrolment]] = defaultdict(list)
         for enrolment in self._enrolments.values():
             self._of_lead[enrolment.lead_id].append(enrolment)
         wanted = {call.batch_call_id for call in calls if call.batch_call_id}
         self._launches = {row.pk: row for row in launches().filter(pk__in=wanted)}
+        self._rules = rules_in_force(call.client_id for call in calls)
+        self._promised: dict[str, FollowUp] = {}
         self._same: dict[UUID, dict[str, Any]] = {}
         self._changes: dict[UUID, dict[str, Any]] = {}
         self._moves: dict[UUID, list[tuple[str, str]]] = defaultdict(list)
@@ -85,6 +102,7 @@ class OutcomeBook:
 
         :raises AttemptMovedOn: if somebody else changed a row meanwhile, or the launch's status
         :raises LeadMovedOn: if somebody else changed a lead
+        :raises IntegrityError: if somebody else made one of the follow-ups
         """
         for model, rows in ((Attempt, self._attempts), (Enrolment, self._enrolments)):
             changes = [(self._same[pk], self._changes[pk]) for pk in self._changes if pk in rows]
@@ -94,10 +112,11 @@ class OutcomeBook:
             if not count_moves(self._launches[batch_call_id], moves):
                 raise AttemptMovedOn(str(batch_call_id))
         self._leads.write()
+        insert_rows(list(self._promised.values()))
 
     def written(self) -> None:
         """Take it that the transaction of `write` was committed."""
-        self._same, self._changes = {}, {}
+        self._same, self._changes, self._promised = {}, {}, {}
         self._moves.clear()
         self._leads.written()
 
@@ -135,6 +154,7 @@ class OutcomeBook:
         attempts_count = sum(one.attempts_count for one in self._of_lead[attempt.lead_id])
         summary = summary_columns(attempt, enrolment, change, attempts_count)
         self._leads.summarise(attempt.lead_id, summary, now=now)
+        self._promise(attempt, enrolment, now)
         return True
 
     def _complete(
@@ -150,8 +170,10 @@ class OutcomeBook:
         if change.ended_at and attempt.ended_at != change.ended_at:
             self._note(attempt, {"ended_at": change.ended_at})
         if is_human and enrolment and is_conversion(change) and not enrolment.is_converted:
+            asked_before = self._asked(attempt, enrolment, now)
             self._note(enrolment, {"is_converted": True})
             self._leads.convert(attempt.lead_id, now=now)
+            self._promise(attempt, enrolment, now, made=asked_before)
         return True
 
     def _is_in_call(self, enrolment: Enrolment, attempt: Attempt) -> bool:
@@ -163,6 +185,21 @@ class OutcomeBook:
             and attempt.batch_call_id in self._launches
             and attempt.lead_id in self._leads
         )
+
+    def _promise(
+        self,
+        attempt: Attempt,
+        enrolment: Enrolment,
+        now: datetime,
+        made: Container[str] = (),
+    ) -> None:
+        """Note the follow-ups that a call asks for by now, but for those it asked for before."""
+        asked = self._asked(attempt, enrolment, now)
+        self._promised |= {key: row for key, row in asked.items() if key not in made}
+
+    def _asked(self, attempt: Attempt, enrolment: Enrolment, now: datetime) -> dict[str, FollowUp]:
+        rows = promised(attempt, enrolment, self._rules.get(attempt.client_id, ()), now)
+        return {row.key: row for row in rows}
 
     def _others(self, attempt: Attempt) -> list[Attempt]:
         return [one for one in self._of_enrolment[attempt.enrolment_id] if one.pk != attempt.pk]

@@ -1,5 +1,5 @@
 """
-Many rows at once without the ORM's price for each value: for imports of a million rows.
+Many rows written at once without the ORM's price for each value; `reading.py` reads them so.
 
 On SQL the statement is written once for each model and run by the driver; on MongoDB, which has no
 such door, the ORM does it.
@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 from functools import cache, lru_cache
-from itertools import batched
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import orjson
 from django.db import connection, models
@@ -20,15 +18,15 @@ from django.db.models import F
 from django.db.models.base import ModelState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     type Convert = Callable[[Any], Any]
     type Values = Mapping[str, Any]
 
-# What the drivers take as it is.
-_QUESTION = 900  # parameters of one query
-_PLAIN = (models.CharField, models.TextField, models.IntegerField, models.BooleanField)
+# What the drivers take and give as it is.
+PLAIN = (models.CharField, models.TextField, models.IntegerField, models.BooleanField)
 
 
 def new_row[Row: models.Model](model: type[Row], **values: Any) -> Row:
@@ -119,6 +117,20 @@ def update_each(model: type[models.Model], rows: Iterable[tuple[Values, Values]]
     return changed
 
 
+def update_alike(
+    model: type[models.Model], keys: Sequence[UUID], same: Values, values: Values
+) -> int:
+    """
+    Write the same columns of all rows with these keys that are as given, as `update_each`; return how many.
+
+    On MongoDB it is one statement.
+    """
+    if connection.vendor == "mongodb":
+        return model._base_manager.filter(pk__in=keys, **same).update(**values)
+    key = model._meta.pk.attname
+    return update_each(model, (({key: one, **same}, values) for one in keys))
+
+
 def update_row(
     model: type[models.Model],
     same: Values,
@@ -148,35 +160,6 @@ def update_row(
     return _run(statement, [row], converts) > 0
 
 
-def read_row(
-    model: type[models.Model], same: Values, columns: Sequence[str]
-) -> tuple[Any, ...] | None:
-    """
-    Return these columns of a row that is as given; None if there is none.
-
-    `same` as in `update_row`, but nothing that is null. Texts, numbers, keys, yes and no, and JSON alone.
-
-    :raises TypeError: if a column holds anything else
-    """
-    reads = _reads(model, tuple(columns))
-    if connection.vendor == "mongodb":
-        rows = model._base_manager.filter(**same).values_list(*columns)
-        return next(iter(rows[:1]), None)
-    statement, converts = _select_one(model, tuple(same), tuple(columns), connection.vendor)
-    given = list(same.values())
-    for place, convert in converts:
-        given[place] = convert(given[place])
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    row = list(found)
-    for place, read in reads:
-        row[place] = None if row[place] is None else read(row[place])
-    return tuple(row)
-
-
 def _run(statement: str, rows: Sequence[list[Any]], converts: Sequence[tuple[int, Convert]]) -> int:
     for place, convert in converts:
         for row in rows:
@@ -198,11 +181,11 @@ def _insert(
     model: type[models.Model], vendor: str
 ) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]], list[tuple[int, Convert]]]:
     fields = model._meta.concrete_fields
-    columns = ", ".join(connection.ops.quote_name(_column(field)) for field in fields)
+    columns = ", ".join(connection.ops.quote_name(column_of(field)) for field in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     places = ", ".join(["%s"] * len(fields))
     statement = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # nosec B608 # the model's names
-    return statement, itemgetter(*(field.attname for field in fields)), _converts(fields, vendor)
+    return statement, itemgetter(*(field.attname for field in fields)), converts_of(fields, vendor)
 
 
 @cache
@@ -211,13 +194,13 @@ def _update(
 ) -> tuple[str, list[tuple[int, Convert]]]:
     quote, meta = connection.ops.quote_name, model._meta
     fields = [meta.get_field(name) for name in columns]
-    sets = ", ".join(f"{quote(_column(field))} = %s" for field in fields)
+    sets = ", ".join(f"{quote(column_of(field))} = %s" for field in fields)
     same = meta.get_field(guard)
     statement = (
         f"UPDATE {quote(meta.db_table)} SET {sets} "  # noqa: S608  # nosec B608 # the model's names
-        f"WHERE {quote(_column(meta.pk))} = %s AND {quote(_column(same))} = %s"
+        f"WHERE {quote(column_of(meta.pk))} = %s AND {quote(column_of(same))} = %s"
     )
-    return statement, _converts([*fields, meta.pk, same], vendor)
+    return statement, converts_of([*fields, meta.pk, same], vendor)
 
 
 @cache
@@ -231,7 +214,7 @@ def _update_one(
 ) -> tuple[str, list[tuple[int, Convert]]]:
     quote, meta = connection.ops.quote_name, model._meta
     by_name = {field.attname: field for field in meta.concrete_fields}
-    named = {name: quote(_column(field)) for name, field in by_name.items()}
+    named = {name: quote(column_of(field)) for name, field in by_name.items()}
     sets = [f"{named[name]} = %s" for name in columns]
     sets += [f"{named[name]} = {named[name]} + %s" for name in added]
     where = [f"{named[name]} IS NULL" if null else f"{named[name]} = %s" for name, null in guards]
@@ -239,15 +222,16 @@ def _update_one(
     statement = f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)} WHERE {' AND '.join(where)}"  # noqa: S608  # nosec B608 # the model's names
     given = [name for name, null in guards if not null]
     fields = [by_name[name] for name in (*columns, *added, *given, *floors)]
-    return statement, _converts(fields, vendor)
+    return statement, converts_of(fields, vendor)
 
 
-def _column(field: Any) -> str:
+def column_of(field: Any) -> str:
     """Return the column of a field that has one, as all concrete fields do."""
     return str(field.column)
 
 
-def _converts(fields: Sequence[Any], vendor: str) -> list[tuple[int, Convert]]:
+def converts_of(fields: Sequence[Any], vendor: str) -> list[tuple[int, Convert]]:
+    """Return what makes of values of these fields what the driver takes, each with its place."""
     found = ((place, _convert(field, vendor)) for place, field in enumerate(fields))
     return [(place, convert) for place, convert in found if convert is not None]
 
@@ -259,15 +243,15 @@ def _convert(field: Any, vendor: str) -> Convert | None:
     if isinstance(field, models.JSONField) and field.encoder is None and vendor == "sqlite":
         return as_json
     if isinstance(field, models.UUIDField) and vendor == "sqlite":
-        return _hex
+        return _as_hex
     if isinstance(field, models.DateTimeField):
         return _remembered(lambda value: field.get_db_prep_save(value, connection))
-    if isinstance(field, _PLAIN):
+    if isinstance(field, PLAIN):
         return None
     return lambda value: field.get_db_prep_save(value, connection)
 
 
-def _hex(value: UUID) -> str:
+def _as_hex(value: UUID) -> str:
     return value.hex
 
 
@@ -302,86 +286,3 @@ def _remembered(convert: Convert) -> Convert:
         return last[1]
 
     return instant
-
-
-def rows_where_in(
-    model: type[models.Model],
-    column: str,
-    values: Sequence[str],
-    columns: Sequence[str],
-    **same: UUID,
-) -> Iterator[tuple[Any, ...]]:
-    """
-    Yield these columns of the rows whose text column has one of the values, and the `same` ids.
-
-    Keys come back as UUIDs, texts as texts; no other columns. Any number of values.
-    """
-    if connection.vendor == "mongodb":
-        rows = model._base_manager.filter(**{f"{column}__in": values}, **same)
-        yield from rows.values_list(*columns)
-        return
-    start, end, keys = _select(model, column, tuple(columns), tuple(same), connection.vendor)
-    fixed = [_hex(one) if connection.vendor == "sqlite" else one for one in same.values()]
-    with connection.cursor() as cursor:
-        for some in batched(values, _QUESTION):
-            marks = ", ".join(["%s"] * len(some))
-            cursor.execute(f"{start} ({marks}){end}", [*some, *fixed])
-            for row in cursor.fetchall():
-                yield tuple(
-                    UUID(value) if place in keys and isinstance(value, str) else value
-                    for place, value in enumerate(row)
-                )
-
-
-@cache
-def _select(
-    model: type[models.Model],
-    column: str,
-    columns: tuple[str, ...],
-    same: tuple[str, ...],
-    vendor: str,
-) -> tuple[str, str, frozenset[int]]:
-    quote, meta = connection.ops.quote_name, model._meta
-    by_name = {field.attname: field for field in meta.concrete_fields}
-    fields = [by_name[name] for name in columns]
-    wanted = ", ".join(quote(_column(field)) for field in fields)
-    start = (
-        f"SELECT {wanted} FROM {quote(meta.db_table)} WHERE {quote(_column(by_name[column]))} IN"  # noqa: S608  # nosec B608 # the model's names
-    )
-    end = "".join(f" AND {quote(_column(by_name[name]))} = %s" for name in same)
-    keys = {place for place, field in enumerate(fields) if _convert(field, "sqlite") is _hex}
-    return start, end, frozenset(keys)
-
-
-@cache
-def _select_one(
-    model: type[models.Model], guards: tuple[str, ...], columns: tuple[str, ...], vendor: str
-) -> tuple[str, list[tuple[int, Convert]]]:
-    quote, meta = connection.ops.quote_name, model._meta
-    by_name = {field.attname: field for field in meta.concrete_fields}
-    wanted = ", ".join(quote(_column(by_name[name])) for name in columns)
-    where = " AND ".join(f"{quote(_column(by_name[name]))} = %s" for name in guards)
-    statement = f"SELECT {wanted} FROM {quote(meta.db_table)} WHERE {where}"  # noqa: S608  # nosec B608 # the model's names
-    return statement, _converts([by_name[name] for name in guards], vendor)
-
-
-@cache
-def _reads(model: type[models.Model], columns: tuple[str, ...]) -> list[tuple[int, Convert]]:
-    by_name = {field.attname: field for field in model._meta.concrete_fields}
-    reads = ((place, _read(by_name[name])) for place, name in enumerate(columns))
-    return [(place, read) for place, read in reads if read is not None]
-
-
-def _read(field: Any) -> Convert | None:
-    """Return what makes of the driver's value what the model would hold; None if it is that."""
-    if field.is_relation:
-        return _read(field.target_field)
-    if isinstance(field, models.UUIDField):
-        return lambda value: UUID(value) if isinstance(value, str) else value
-    if isinstance(field, models.JSONField):
-        return lambda value: json.loads(value) if isinstance(value, str) else value
-    if isinstance(field, models.BooleanField):
-        return bool
-    if isinstance(field, _PLAIN):
-        return None
-    raise TypeError(f"read_row doesn't know how to read {field}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from convomono.lib.bulk import rows_where_in
 from convomono.lib.phone import display_number
+from convomono.lib.reading import rows_where_in
 from leads.imports.cells import day_of, is_listed
 from leads.imports.verdicts import (
     ACTIVE_ELSEWHERE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from convomono.lib.bulk import insert_rows, update_each
+from convomono.lib.reading import known_rows
 from leads.models import Lead
 from leads.services.scoring import Weighing, weighing_of
 from leads.services.statuses import PLATFORM, Cause, Why, status_line
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # What a summary, its guards and the score look at; of a lead that is in a list, the rest is read then.
 _LOOKED_AT = (
+    "id",
     "client_id",
     "status",
     "last_outcome",
@@ -52,8 +54,7 @@ class LeadBook:
     """
 
     def __init__(self, lead_ids: Iterable[UUID]) -> None:
-        rows = Lead.objects.filter(pk__in=list(lead_ids)).only(*_LOOKED_AT)
-        self._leads = {lead.pk: lead for lead in rows}
+        self._leads = {lead.pk: lead for lead in known_rows(Lead, "id", lead_ids, _LOOKED_AT)}
         self._same = {pk: _guards(lead) for pk, lead in self._leads.items()}
         self._changes: dict[UUID, dict[str, Any]] = {}
         self._weighing: dict[UUID, Weighing] = {}

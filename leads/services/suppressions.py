@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from accounts.models import Client
 from audit import actions
 from audit.services import record
-from convomono.lib.bulk import rows_where_in
 from convomono.lib.crypto import keyed_hashes
 from convomono.lib.db import IntegrityError, atomic, in_transaction
 from convomono.lib.keys import beside
+from convomono.lib.reading import rows_where_in
 from leads.doors import campaigns
 from leads.models import Lead, Suppression
 from leads.services.scoring import rescore, weighing_of

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from convomono.lib.bulk import insert_rows, new_row, update_each
+from convomono.lib.reading import columns_of, known_rows
 from telephony import merging
 from telephony.models import Call, CallDetail
 from telephony.recordings import order_recordings
@@ -68,17 +69,15 @@ class CallBook:
     def __init__(self, events: Iterable[CallEvent]) -> None:
         events = list(events)
         ids = {event.provider_call_id for event in events}
-        calls = Call.objects.filter(provider_call_id__in=ids)
+        calls = known_rows(Call, "provider_call_id", ids, columns_of(Call))
         self._entries = {call.provider_call_id: _Entry(call) for call in calls}
         self._undo: Callable[[], None] = _nothing
         by_pk = {entry.call.pk: entry for entry in self._entries.values()}
         large = {event.provider_call_id for event in events if event.kind != "started"}
         of = [entry.call.pk for name, entry in self._entries.items() if name in large]
-        if of:
-            rows = CallDetail.objects.filter(call_id__in=of).only(*merging.KNOWN_DETAIL)
-            for detail in rows:
-                by_pk[detail.call_id].detail = detail
-                by_pk[detail.call_id].is_detail_stored = True
+        for detail in known_rows(CallDetail, "call_id", of, merging.KNOWN_DETAIL):
+            by_pk[detail.call_id].detail = detail
+            by_pk[detail.call_id].is_detail_stored = True
 
     def calls(self) -> list[Call]:
         """Return the calls of these events that are known."""

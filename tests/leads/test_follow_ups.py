@@ -12,7 +12,8 @@ from audit.models import AuditLog
 from campaigns.jobs import remind_follow_ups
 from campaigns.models import Attempt, Enrolment, FollowUp, FollowUpRule
 from campaigns.services.enrolment import enrol_lead
-from campaigns.services.follow_ups import follow_by_rules, follow_what_was_missed, remind
+from campaigns.services.follow_ups import remind
+from campaigns.services.following import follow_by_rules, follow_what_was_missed
 from convomono.lib import clock
 from convomono.lib.ids import uuid7
 from leads.models import LeadNote

@@ -12,9 +12,8 @@ from accounts.models import Client
 from billing.models import Reservation
 from campaigns.models import BatchCall, Enrolment
 from convomono.lib import bulk
-from convomono.lib.bulk import read_row, update_each, update_row
+from convomono.lib.bulk import update_each, update_row
 from convomono.lib.ids import uuid7
-from leads.models import Lead
 from telephony.models import Call
 from tests.conftest import NOW
 from tests.factories.billing import open_wallet
@@ -91,25 +90,6 @@ def test_adds_down_to_a_floor_and_no_further(batch: BatchCall) -> None:
     assert [take(2000), take(1001), take(1000), take(1)] == [True, False, True, False]
     kept.refresh_from_db()
     assert (kept.free_seconds, kept.held_seconds) == (0, 3000)
-
-
-def test_reads_a_row_as_the_orm_does(batch: BatchCall) -> None:
-    lead = batch.enrolments.select_related("lead").get().lead
-    Lead.objects.filter(pk=lead.pk).update(other_numbers=["+12015550999"])
-    lead.refresh_from_db()
-    columns = ("id", "client_id", "phone_number", "other_numbers", "consent_status")
-    mine = {"id": lead.pk, "client_id": lead.client_id, "consent_status": lead.consent_status}
-
-    assert read_row(Lead, mine, columns) == tuple(getattr(lead, name) for name in columns)
-    assert read_row(Lead, {**mine, "client_id": uuid7()}, columns) is None
-    terms = read_row(Reservation, {"batch_call_id": batch.pk}, ("bills_voicemail", "free_seconds"))
-    assert terms == (True, 3000)
-    assert terms[0] is True
-
-
-def test_refuses_to_read_what_it_would_read_otherwise_than_the_orm(batch: BatchCall) -> None:
-    with pytest.raises(TypeError, match="created_at"):
-        read_row(Reservation, {"batch_call_id": batch.pk}, ("created_at",))
 
 
 def test_writes_a_document_that_reads_as_the_orm_would_have_written_it(acme: Client) -> None:

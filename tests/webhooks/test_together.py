@@ -16,7 +16,7 @@ from billing.ledger import Overtaken
 from billing.models import CallHold, CreditLot, Transaction, Wallet
 from billing.services import purchase
 from campaigns.enrolments import completeness
-from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment, FollowUp, FollowUpRule
 from campaigns.services.dialling import AttemptMovedOn
 from convomono.lib.bulk import insert_rows
 from convomono.lib.db import IntegrityError, run_atomic
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from accounts.models import Client
+
 PLAIN = ("user_hangup", "dial_busy", "voicemail_reached", "dial_no_answer", "agent_hangup")
 # Keys that are made anew, and the order in which lines of one wallet were posted.
 MADE = {"id", "seq", "revision", "rule_id", "seal"}
@@ -46,7 +48,7 @@ TABLES = (
     "telephony.Call", "telephony.CallDetail", "telephony.CallLookup", "billing.Transaction", "billing.CallHold",
     "billing.Reservation", "billing.Wallet", "campaigns.Attempt", "campaigns.Enrolment",
     "campaigns.BatchCall", "leads.Lead", "leads.Suppression", "reporting.DailyStat",
-    "webhooks.WebhookEvent", "telephony.PhoneNumber", "accounts.ClientEvent",
+    "webhooks.WebhookEvent", "telephony.PhoneNumber", "accounts.ClientEvent", "campaigns.FollowUp",
 )  # fmt: skip
 
 
@@ -142,6 +144,18 @@ def lives(calls: list[Ringing], rng: random.Random, reasons: tuple[str, ...]) ->
     return told
 
 
+def make_rules(client: Client, now: datetime) -> None:
+    """Have a follow-up made after every kind of call."""
+    for outcome in FollowUpRule.Outcome:
+        FollowUpRule.objects.create(
+            client=client,
+            outcome=outcome,
+            delay_seconds=60,
+            note=str(outcome.label),
+            created_at=now - timedelta(days=400),
+        )
+
+
 def store(bodies: list[bytes], now: datetime) -> None:
     """Put bodies into the inbox in their order, whatever came before."""
     for number, body in enumerate(bodies):
@@ -158,12 +172,14 @@ class TestEquals:
         self,
         launched: Callable[[int], list[Ringing]],
         now: datetime,
+        acme: Client,
         monkeypatch: pytest.MonkeyPatch,
         seed: int,
         reasons: tuple[str, ...],
     ):
         rng = random.Random(seed)  # noqa: S311 - no secret: a story that can be told again
         calls = launched(12)
+        make_rules(acme, now)
         mixed = tuple(rng.sample(reasons, len(reasons)))
         store(lives(calls, rng, mixed), now)
         before = everything()
@@ -172,6 +188,7 @@ class TestEquals:
             patch.setattr(Together, "take", lambda *_args, **_more: False)
             alone = outcome_of(lambda: drain_all(now))
         assert at_once != before
+        assert alone["campaigns.FollowUp"]
         for table, rows in alone.items():
             assert at_once[table] == rows, table
 
@@ -200,6 +217,30 @@ class TestPlain:
         assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
         assert list(audit_ledger()) == []
         assert completeness(BatchCall.objects.get().pk).holds
+
+    def test_promises_what_rules_ask_for_with_the_news(
+        self,
+        launched: Callable[[int], list[Ringing]],
+        now: datetime,
+        acme: Client,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        """Whoever is killed after the commit loses none of them: `conclude` never runs here."""
+        monkeypatch.setattr("webhooks.drain.conclude", lambda **_later: None)
+        monkeypatch.setattr("webhooks.drain.handle", None)  # the longer way isn't gone
+        make_rules(acme, now)
+        found = {**ANALYSIS, "custom_analysis_data": {"converted": True}}
+        calls = launched(2)
+        for call, reason in zip(calls, ("user_hangup", "dial_busy"), strict=True):
+            deliver(call.says(reason)["ended"], created_at=now)
+        drain_all(now)
+        deliver(calls[0].says("user_hangup", call_analysis=found)["analyzed"], created_at=now)
+        drain_all(now)
+        made = FollowUp.objects.values_list("rule__outcome", "call_id")
+        spoken, busy = (Call.objects.get(provider_call_id=call.call_id).pk for call in calls)
+        assert set(made) == {("human", spoken), ("converted", spoken), ("no_contact", busy)}
+        assert len(made) == 3
+        assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
 
     def test_spends_the_minutes_that_expire_first(
         self, launched: Callable[[int], list[Ringing]], now: datetime, acme: Any
@@ -271,9 +312,21 @@ def changed_lead() -> None:
     Lead.objects.update(updated_at=F("created_at") - timedelta(days=1))
 
 
+def made_follow_up() -> None:
+    rule, attempt = FollowUpRule.objects.get(outcome="human"), Attempt.objects.get()
+    FollowUp.objects.create(
+        client_id=rule.client_id,
+        lead_id=attempt.lead_id,
+        due_at=rule.created_at,
+        note=rule.note,
+        key=f"rule:{rule.pk}:{attempt.pk}",
+        created_at=rule.created_at,
+    )
+
+
 CHANGES = (
     moved_call, other_details, expired_hold, indebted_wallet, moved_attempt,
-    moved_enrolment, stopped_launch, changed_lead,
+    moved_enrolment, stopped_launch, changed_lead, made_follow_up,
 )  # fmt: skip
 
 
@@ -283,8 +336,9 @@ MOVED_ON = (CallMovedOn, Overtaken, AttemptMovedOn, LeadMovedOn, IntegrityError)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_notices_what_changed_since_it_read(
-    ringing: Ringing, now: datetime, change: Callable[[], None]
+    ringing: Ringing, now: datetime, change: Callable[[], None], acme: Client
 ):
+    make_rules(acme, now)
     event = call_event(
         ringing.says("dial_busy" if change is other_details else "user_hangup")["ended"]
     )

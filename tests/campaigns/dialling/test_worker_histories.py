@@ -26,7 +26,6 @@ from campaigns.models import (
 )
 from campaigns.services import automating, launching, lifecycle, steering
 from campaigns.services.authoring import create_campaign
-from campaigns.services.follow_ups import LOOK_BACK
 from campaigns.services.topping_up import set_top_up
 from convomono.lib import clock
 from telephony.models import Call, VoiceAgent
@@ -230,14 +229,11 @@ def touched(action: str) -> Counter[Any]:
 
 
 def promised_and_reminded_once() -> None:
-    """What rules ask for after a call was promised, and told when it was due, once each."""
-    heard_at = dict(AutomationRun.objects.values_list("attempt_id", "created_at"))
+    """What rules ask for after a call was promised however late its news came, and told when due, once each."""
     promised = Counter(FollowUp.objects.values_list("key", flat=True))
     for rule in FollowUpRule.objects.all():
         for row in Attempt.objects.filter(status="ended", outcome_class=rule.outcome):
-            assert row.ended_at is not None
-            if heard_at[row.pk] - row.ended_at < LOOK_BACK - timedelta(minutes=10):
-                assert promised[f"rule:{rule.pk}:{row.pk}"] == 1
+            assert promised[f"rule:{rule.pk}:{row.pk}"] == 1
     told = Counter(
         key.split(":")[1]
         for key in Notification.objects.filter(key__startswith="follow_up.due:").values_list(
