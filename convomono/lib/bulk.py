@@ -8,6 +8,7 @@ such door, the ORM does it.
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from functools import cache, lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -245,10 +246,19 @@ def _convert(field: Any, vendor: str) -> Convert | None:
     if isinstance(field, models.UUIDField) and vendor == "sqlite":
         return _as_hex
     if isinstance(field, models.DateTimeField):
-        return _remembered(lambda value: field.get_db_prep_save(value, connection))
+        is_text = vendor == "sqlite" and connection.timezone is UTC
+        return _remembered(
+            _as_text if is_text else lambda value: field.get_db_prep_save(value, connection)
+        )
     if isinstance(field, PLAIN):
         return None
     return lambda value: field.get_db_prep_save(value, connection)
+
+
+def _as_text(value: datetime) -> str:
+    return (
+        value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    )  # SQLite has no type for instants
 
 
 def _as_hex(value: UUID) -> str:
