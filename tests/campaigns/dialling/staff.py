@@ -164,6 +164,18 @@ class Staffed(History):
         with suppress(steering.BatchCallNotPaused):
             lifecycle.resume_campaign(campaign=self.campaign, actor=TESTS, now=self.rig.now)
 
+    def stop(self) -> None:
+        """End a launch for good, on a page that may die of it: who waits in it is called no more."""
+        live = steering.live_batch_calls(self.campaign)
+        if live:
+            ended = self.rng.choice(live)
+            self.run(
+                lambda: lifecycle.stop_batch_call(
+                    batch_call=ended, actor=TESTS, now=self.rig.now
+                ),
+                name="page", is_killed=self.rng.random() < 0.5,
+            )  # fmt: skip
+
     def over(self) -> list[str]:
         """A call that somebody wants ended goes on until Retell is asked to end it."""
         wanted = Call.objects.exclude(end_requested_at=None)
@@ -186,6 +198,8 @@ class Staffed(History):
             self.work()
         elif dice < 0.5:
             self.rng.choice(rare)()
+        elif dice < 0.51:
+            self.stop()
         else:
             super().act()
 

@@ -174,10 +174,10 @@ def took_effect_once() -> None:
         assert enrolment.attempts_count == ended
 
 
-def adds_up(batch_call: BatchCall, now: datetime) -> None:
-    """A finished launch's leads are each somewhere, once."""
+def adds_up(batch_call: BatchCall, now: datetime, *, ended: str = "finished") -> None:
+    """The leads of a launch that is over are each somewhere, once."""
     batch_call.refresh_from_db()
-    assert batch_call.status == "finished", statuses(batch_call)
+    assert batch_call.status == ended, statuses(batch_call)
     assert completeness(batch_call.pk).holds
     assert check_launch(batch_call=batch_call, now=now)
     assert sum(statuses(batch_call).values()) == batch_call.tasks_count

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from django.db.models import Q
@@ -12,6 +13,7 @@ from django.db.models import Q
 from accounts.models import ClientEvent, Notification
 from audit import actions
 from audit.models import AuditLog
+from billing.models import Reservation
 from campaigns import jobs, line_jobs
 from campaigns.models import (
     Attempt,
@@ -46,6 +48,7 @@ from webhooks.client_events import LISTENERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from accounts.models import Client, User
     from campaigns.models import Campaign
@@ -147,8 +150,12 @@ def test_jobs_keep_their_promises(history: Callable[[int], Staffed], seed: int) 
     rang_once(told)
     is_paid_for_once(told)
     took_effect_once()
+    stopped = stopped_at()
     for batch_call in BatchCall.objects.all():
-        adds_up(batch_call, told.rig.now)
+        adds_up(
+            batch_call, told.rig.now, ended="cancelled" if batch_call.pk in stopped else "finished"
+        )
+    calls_nobody_once_stopped(stopped)
     is_published_whole(told)
     launched_each_lead_once(told)
     acted_once_for_each_call()
@@ -156,6 +163,25 @@ def test_jobs_keep_their_promises(history: Callable[[int], Staffed], seed: int) 
     hung_up_on_request(told)
     told_the_client_once()
     told_of_each_pause()
+
+
+def stopped_at() -> dict[UUID, datetime]:
+    """Return when each launch that somebody stopped was stopped."""
+    rows = AuditLog.objects.filter(action=actions.CAMPAIGN_STOPPED)
+    found = [
+        (UUID(details["batch_id"]), at) for at, details in rows.values_list("created_at", "details")
+    ]
+    assert len(found) == len(dict(found))
+    return dict(found)
+
+
+def calls_nobody_once_stopped(stopped: dict[UUID, datetime]) -> None:
+    """Of a launch that was stopped nobody was called any more, nobody waits, and no minute is kept."""
+    for pk, at in stopped.items():
+        assert not Attempt.objects.filter(batch_call_id=pk, created_at__gt=at).exists()
+        assert not Enrolment.objects.filter(batch_call_id=pk, status="queued").exists()
+        kept = Reservation.objects.get(batch_call_id=pk)
+        assert (kept.free_seconds, kept.held_seconds) == (0, 0)
 
 
 def is_published_whole(told: Staffed) -> None:
@@ -252,12 +278,13 @@ def hung_up_on_request(told: Staffed) -> None:
 def told_the_client_once() -> None:
     """The end of each call and launch is told to the client's own system, and of each launch to its people."""
     ended = Call.objects.exclude(outcome_class="").values_list("pk", flat=True)
-    for kind, of in (("call.ended", ended), ("campaign.finished", launches())):
+    finished = BatchCall.objects.filter(status="finished").values_list("pk", flat=True)
+    for kind, of in (("call.ended", ended), ("campaign.finished", finished)):
         sent = ClientEvent.objects.filter(key__startswith=f"{kind}:")
         assert Counter(sent.values_list("key", flat=True)) == Counter(f"{kind}:{pk}" for pk in of)
     told = Notification.objects.filter(key__startswith="batch.finished:")
     assert Counter(told.values_list("key", flat=True)) == Counter(
-        f"batch.finished:{pk}" for pk in launches()
+        f"batch.finished:{pk}" for pk in finished
     )
 
 
@@ -267,7 +294,3 @@ def told_of_each_pause() -> None:
     for at, details in paused.values_list("created_at", "details"):
         of_dry = Q(key__startswith=f"dry:{details['batch_id']}:")
         assert Notification.objects.filter(of_dry | Q(created_at=at, level="bad")).exists()
-
-
-def launches() -> list[Any]:
-    return list(BatchCall.objects.values_list("pk", flat=True))
