@@ -23,7 +23,7 @@ from leads.models import Lead
 from leads.services import suppressed_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -123,6 +123,7 @@ def _read_each(
     rules = variable_rules(campaign.pk) if names else []
     optional = {rule.name for rule in rules if not rule.is_required}
     asked = [name for name in names if name not in optional]
+    rules = [rule for rule in rules if rule.name in asked]
     rows = waiting.values_list(*(columns if asked else columns[:4]))
     for some in batched(rows.iterator(chunk_size=_CHUNK), _CHUNK):
         listed = suppressed_numbers(
@@ -136,9 +137,15 @@ def _read_each(
             elif values and _fate(status, consent) == "callable":
                 given, *fields = values
                 own = script.field_values(*fields, phone_number=number)
-                said = said_values(rules, own=own, given=given)
-                missing.update(name for name in asked if not said.get(name))
+                said = said_values(rules, own=_only(asked, own), given=_only(asked, given))
+                for name in asked:
+                    if not said.get(name):
+                        missing[name] += 1
     return stopped, missing
+
+
+def _only(names: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:
+    return {name: values[name] for name in names if name in values}
 
 
 def _by_place(waiting: QuerySet[Enrolment], digits: int) -> Counter[_Group]:

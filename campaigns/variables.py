@@ -34,6 +34,9 @@ class VariableRule:
     max_chars: int = 200
 
 
+_UNRULED = VariableRule("", max_chars=MOST_CHARS)
+
+
 def _is_date(text: str) -> bool:
     try:
         date.fromisoformat(text)
@@ -76,9 +79,7 @@ def filled(rules: Iterable[VariableRule], values: Mapping[str, str]) -> dict[str
     said = {
         name: str(value)
         for name, value in values.items()
-        if not value_problem(
-            by_name.get(name, VariableRule(name, max_chars=MOST_CHARS)), str(value)
-        )
+        if not value_problem(by_name.get(name, _UNRULED), str(value))
     }
     for rule in by_name.values():
         if rule.default and not said.get(rule.name):

@@ -107,7 +107,7 @@ def test_calls_nobody_twice_however_often_its_processes_are_killed(
     rng = random.Random(7)  # noqa: S311 - a test's dice
     output = Output(sys.stderr)
     with Supervisor(env, output, back_off=BackOff(first=0.1, longest=0.1)) as watcher:
-        prepare(watcher, site, argparse.Namespace(leads=LEADS, lines=LINES, mode=mode))
+        prepare(watcher, site, argparse.Namespace(leads=LEADS, lines=LINES, mode=mode, behind=0))
         httpx.put(f"{sandbox.url}/_sandbox/faults", json=FAULTS[mode]).raise_for_status()
         for program in site.programs():
             if program.name in {"web", "drain", "dispatcher"}:
