@@ -144,10 +144,16 @@ def checked_rows() -> int:
 
 
 def go_on() -> None:
-    """Do what the cron process does each minute, once RQ has forgotten the job of the dead worker."""
+    """
+    Do what the cron process does each minute, once RQ has forgotten the job of the dead worker.
+
+    Minutes after the last sign of life, which is the last look of cron where a worker died before its first.
+    """
     for job in (jobs.check_import, jobs.commit_import):
         redis_connection().delete(f"rq:job:{job.__name__}-{fresh().pk}")
-    jobs.resume_stale(real_now=clock.real_now() + timedelta(minutes=5))
+    last = fresh().progressed_at
+    assert last is not None
+    assert jobs.resume_stale(real_now=last + timedelta(minutes=5)) == 1
 
 
 def test_imports_the_same_through_ten_kills(alice, acme, started, monkeypatch, empty_valkey):
