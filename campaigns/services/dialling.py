@@ -76,6 +76,7 @@ def record_outcome(
     isn't settled yet, or told nothing new.
 
     :raises AttemptMovedOn: if another process changed the attempt meanwhile
+    :raises IntegrityError: if one made a follow-up of it meanwhile
     """
     attempt = Attempt.objects.filter(pk=change.attempt_id).first() if change.attempt_id else None
     if attempt is None:
@@ -89,8 +90,8 @@ def record_outcome(
         return None
     is_news = _end_attempt(attempt, change, change.outcome, now)
     if not is_news:
-        _note_result(attempt, change, change.outcome, now)
-        _promise(attempt, change, now)
+        if _note_result(attempt, change, change.outcome, now):
+            _promise(attempt, change, now)
         return None
     enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
     effect = _move_lead(attempt, enrolment, change, change.outcome, now)
@@ -288,8 +289,8 @@ def is_conversion(change: CallChange) -> bool:
     return change.analysis_data.get(CONVERTED_FIELD) is True
 
 
-def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> None:
-    """Keep what later news found out about a call that was counted before."""
+def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> bool:
+    """Keep what later news found out about a call that was counted before; True if it converted the lead."""
     if change.ended_at and attempt.ended_at != change.ended_at:
         # The news that ended it came without the time.
         Attempt.objects.filter(pk=attempt.pk).update(ended_at=change.ended_at)
@@ -301,6 +302,8 @@ def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: da
         )
         if changed:
             change_conversion(lead_id=attempt.lead_id, is_converted=True, now=now)
+        return bool(changed)
+    return False
 
 
 def _follow_up(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> None:

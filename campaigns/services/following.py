@@ -50,6 +50,15 @@ def promised(
     return rows
 
 
+def may_ask(rules: Sequence[FollowUpRule], attempt: Attempt, outcome_class: str) -> int:
+    """Return how many of the rules may ask for a follow-up after a call with this outcome."""
+    possible = {outcome_class, Outcome.CONVERTED, Outcome.EXHAUSTED}
+    return sum(
+        rule.outcome in possible and rule.campaign_id in (None, attempt.campaign_id)
+        for rule in rules
+    )
+
+
 def follow_call(*, attempt_id: UUID, client_id: UUID, reason: str, now: datetime) -> int:
     """
     Make what a call asks for and isn't there yet, inside the caller's transaction; return how many.

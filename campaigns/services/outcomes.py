@@ -24,7 +24,7 @@ from campaigns.services.dialling import (
     step_columns,
     summary_columns,
 )
-from campaigns.services.following import promised, rules_in_force
+from campaigns.services.following import may_ask, promised, rules_in_force
 from campaigns.services.next_steps import asks_for_callback, launches, step_within
 from convomono.lib.bulk import insert_rows, update_each
 from convomono.lib.reading import columns_of, known_rows
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from telephony.rules import Outcome
 
 Status = Enrolment.Status
+# Of one call that is written together with others: the drain counts on it.
+MOST_FOLLOW_UPS = 3
 
 
 @cache
@@ -63,7 +65,7 @@ class OutcomeBook:
 
     def __init__(self, calls: Iterable[Call]) -> None:
         calls = [call for call in calls if call.attempt_id]
-        of = {call.enrolment_id for call in calls}
+        of = {call.enrolment_id for call in calls if call.enrolment_id}  # a test call has none
         rows = known_rows(Attempt, "enrolment_id", of, _of_attempts())
         self._attempts = {row.pk: row for row in rows}
         self._of_enrolment: dict[UUID, list[Attempt]] = defaultdict(list)
@@ -130,6 +132,7 @@ class OutcomeBook:
             or outcome.stops != Stops.NOTHING
             or asks_for_callback(change)
             or rules_for(attempt, now)
+            or self._asks_too_much(attempt, outcome)
             or enrolment is None
             or not self._is_in_call(enrolment, attempt)
         ):
@@ -185,6 +188,11 @@ class OutcomeBook:
             and attempt.batch_call_id in self._launches
             and attempt.lead_id in self._leads
         )
+
+    def _asks_too_much(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """Tell whether its follow-ups may be more rows than a slice of many calls has room for."""
+        rules = self._rules.get(attempt.client_id, ())
+        return may_ask(rules, attempt, str(outcome.outcome_class)) > MOST_FOLLOW_UPS
 
     def _promise(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import date, datetime, timedelta
 from itertools import batched, chain
@@ -55,16 +54,9 @@ def known_leads(work: Work, numbers: Sequence[str]) -> dict[str, Known]:
     client_id = work.lead_import.client_id
     found = rows_where_in(Lead, "phone_number", numbers, columns, client_id=client_id)
     return {
-        number: Known(number, pk, status, import_id, _texts(others))
+        number: Known(number, pk, status, import_id, others)
         for number, pk, status, import_id, others in found
     }
-
-
-def _texts(stored: str | list[str]) -> list[str]:
-    """Return a column of texts as the driver gave it: SQL has JSON there."""
-    if isinstance(stored, str):
-        return list(json.loads(stored)) if stored != "[]" else []
-    return stored
 
 
 def whole_leads(work: Work, numbers: Iterable[str]) -> dict[str, Lead]:

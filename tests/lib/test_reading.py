@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db.models import Model
 
 from billing.models import CallHold, Reservation
 from campaigns.models import Attempt, Enrolment
@@ -19,6 +18,7 @@ from tests.conftest import NOW
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import enrol, launch, make_number, make_ready
 from tests.factories.telephony import CallFactory
+from webhooks.models import Endpoint
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -97,6 +97,13 @@ def test_reads_what_was_left_out_when_it_is_asked_for() -> None:
     assert Lead.objects.get(pk=lead.pk).first_name == "Ada"
 
 
+@pytest.mark.usefixtures("of_a_call")
+def test_knows_a_row_by_its_key_whatever_is_asked_of_it() -> None:
+    (detail,) = CallDetail.objects.all()
+    (row,) = known_rows(CallDetail, "call_id", [None, detail.call_id], ("stamps",))
+    assert (row.pk, row.stamps, row.call_id) == (detail.pk, detail.stamps, detail.call_id)
+
+
 def test_finds_any_number_of_rows_by_key_and_by_text(batch: BatchCall) -> None:
     wanted = [*(uuid7() for _n in range(1000)), *batch.enrolments.values_list("pk", flat=True)]
     assert len(known_rows(Enrolment, "id", wanted, ("id",))) == 2
@@ -121,6 +128,9 @@ def test_reads_one_row_as_the_orm_does(batch: BatchCall) -> None:
     assert terms[0] is True
 
 
-def test_refuses_to_read_what_it_would_read_otherwise_than_the_orm(batch: BatchCall) -> None:
-    with pytest.raises(TypeError, match="day"):
-        read_row(DailyStat, {"client_id": batch.client_id}, ("day",))
+@pytest.mark.parametrize(("model", "column"), [(DailyStat, "day"), (Endpoint, "secret")])
+def test_refuses_to_read_what_it_would_read_otherwise_than_the_orm(
+    acme: Client, model: type[Model], column: str
+) -> None:
+    with pytest.raises(TypeError, match=column):
+        read_row(model, {"client_id": acme.pk}, (column,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from campaigns.models import Attempt, BatchCall, Enrolment, FollowUp, FollowUpRu
 from campaigns.services.dialling import AttemptMovedOn
 from convomono.lib.bulk import insert_rows
 from convomono.lib.db import IntegrityError, run_atomic
+from convomono.lib.ids import uuid7
 from leads.models import Lead
 from leads.services.summaries import LeadMovedOn
 from telephony.models import Call, CallDetail
@@ -27,6 +29,7 @@ from telephony.rules import OUTCOMES
 from telephony.services.books import CallBook
 from telephony.services.calls import CallMovedOn
 from tests.factories.billing import TESTS, open_wallet
+from tests.factories.telephony import CallFactory
 from tests.factories.webhooks import delivery
 from tests.webhooks.conftest import ANALYSIS, Ringing, deliver
 from webhooks.drain import Drain
@@ -36,7 +39,7 @@ from webhooks.models import WebhookEvent
 from webhooks.payloads import call_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from accounts.models import Client
@@ -144,14 +147,16 @@ def lives(calls: list[Ringing], rng: random.Random, reasons: tuple[str, ...]) ->
     return told
 
 
-def make_rules(client: Client, now: datetime) -> None:
-    """Have a follow-up made after every kind of call."""
-    for outcome in FollowUpRule.Outcome:
+def make_rules(
+    client: Client, now: datetime, outcomes: Iterable[str] = tuple(FollowUpRule.Outcome)
+) -> None:
+    """Have a follow-up made after every kind of call, or some."""
+    for outcome in outcomes:
         FollowUpRule.objects.create(
             client=client,
             outcome=outcome,
             delay_seconds=60,
-            note=str(outcome.label),
+            note=str(outcome),
             created_at=now - timedelta(days=400),
         )
 
@@ -241,6 +246,51 @@ class TestPlain:
         assert set(made) == {("human", spoken), ("converted", spoken), ("no_contact", busy)}
         assert len(made) == 3
         assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"applied"}
+
+    def test_promises_nothing_again_that_was_taken_away(
+        self, launched: Callable[[int], list[Ringing]], now: datetime, acme: Client
+    ):
+        """Of somebody who was erased a replay must not make a follow-up anew."""
+        make_rules(acme, now)
+        event = call_event(launched(1)[0].says("user_hangup")["ended"])
+        run_atomic(lambda: handle(event=event, now=now))
+        assert FollowUp.objects.all().delete()[0] == 1
+        run_atomic(lambda: handle(event=event, now=now))
+        assert not FollowUp.objects.exists()
+
+    def test_stays_it_beside_a_test_call(
+        self,
+        launched: Callable[[int], list[Ringing]],
+        now: datetime,
+        acme: Client,
+        taken: list[bool],
+    ):
+        trial = CallFactory.create(client=acme, attempt_id=uuid7(), enrolment_id=None, lead_id=None)
+        (call,) = launched(1)
+        said = replace(call, call_id=trial.provider_call_id).says("user_hangup")
+        for body in (said["ended"], call.says("user_hangup")["ended"]):
+            deliver(body, created_at=now)
+        drain_all(now)
+        assert sorted(taken) == [False, True]
+
+    @pytest.mark.parametrize(("rules", "is_plain"), [(3, True), (4, False)])
+    def test_is_no_call_that_many_rules_ask_about(
+        self,
+        launched: Callable[[int], list[Ringing]],
+        now: datetime,
+        acme: Client,
+        taken: list[bool],
+        rules: int,
+        is_plain: bool,
+    ):
+        """A slice has room for so many rows of a call."""
+        for _number in range(rules):
+            make_rules(acme, now, outcomes=("human",))
+        make_rules(acme, now, outcomes=("machine",))
+        deliver(launched(1)[0].says("user_hangup")["ended"], created_at=now)
+        drain_all(now)
+        assert taken == [is_plain]
+        assert FollowUp.objects.count() == rules
 
     def test_spends_the_minutes_that_expire_first(
         self, launched: Callable[[int], list[Ringing]], now: datetime, acme: Any
