@@ -124,7 +124,7 @@ MUTANTS = (
     Mutant(HOLDS, 'raise KeyReused("The attempt belongs to another launch.")', "pass"),
     Mutant(HOLDS, 'raise KeyReused("The attempt was billed for another call.")', "pass"),
     Mutant(HOLDS, "if taken.free:", "if False:"),
-    Mutant(SETTLING, "beside(status=_Status.HELD), ", ""),
+    Mutant(SETTLING, " if row.status == _Status.HELD", ""),
     Mutant(SETTLING, "if ended.was_placed:", "if True:"),
     Mutant(SETTLING, "is_machine=ended.is_machine", "is_machine=False"),
     Mutant(SETTLING, "used > row.seconds or", ""),
