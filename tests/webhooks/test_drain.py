@@ -164,9 +164,9 @@ class TestStep:
         learning = Drain()
         for _ in range(40):
             learning._learn(int(learning._fitting), 0.001)
-        assert learning._fitting == 20
+        assert learning._fitting == 16
         learning._learn(3, 0.001)  # a part of one says nothing
-        assert learning._fitting == 20
+        assert learning._fitting == 16
         learning._learn(20, 0.010)
         assert learning._fitting == pytest.approx(20 * 0.7)
         for _ in range(10):
