@@ -167,8 +167,8 @@ class TestStep:
         assert learning._fitting == 16
         learning._learn(3, 0.001)  # a part of one says nothing
         assert learning._fitting == 16
-        learning._learn(20, 0.010)
-        assert learning._fitting == pytest.approx(20 * 0.7)
+        learning._learn(16, 0.010)
+        assert learning._fitting == pytest.approx(16 * 0.7)
         for _ in range(10):
             learning._learn(int(learning._fitting), 1.0)
         assert int(learning._fitting) == 8  # smaller ones cost more than they let others write
