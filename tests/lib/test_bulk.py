@@ -44,7 +44,7 @@ def test_writes_every_kind_of_column_as_the_orm_reads_it(batch: BatchCall) -> No
         "decision": {"verdict": "allow", "rules": ["a"]},
         "waiting_reason": "öffnet",
         "callback_at": None,
-        "next_attempt_at": (NOW + timedelta(microseconds=1)).astimezone(ZoneInfo("Asia/Tokyo")),
+        "next_attempt_at": (NOW + timedelta(milliseconds=1)).astimezone(ZoneInfo("Asia/Tokyo")),
     }
 
     assert update_row(Enrolment, {"id": lead.pk, "status": "queued"}, written)
