@@ -74,9 +74,8 @@ async def burst(
     """Deliver all within two seconds; return how long after the last one all were applied."""
     outcome = await stream(port, requests, rate=len(requests) / BURST_SECONDS)
     ended = time.monotonic()
-    with closing(
-        sqlite3.connect(database)
-    ) as connection:  # a new one each time costs the drain CPU
+    # A new connection for each look would cost the drain some of its processor.
+    with closing(sqlite3.connect(database)) as connection:
         _wait(lambda: _applied(connection) >= applied + len(requests))
     return outcome, time.monotonic() - ended
 

@@ -256,9 +256,8 @@ def _convert(field: Any, vendor: str) -> Convert | None:
 
 
 def _as_text(value: datetime) -> str:
-    return (
-        value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
-    )  # SQLite has no type for instants
+    # SQLite has no type for instants: the ORM writes them so.
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
 
 
 def _as_hex(value: UUID) -> str:
