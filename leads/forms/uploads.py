@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from leads.imports.packed import MAX_TEXTS_BYTES, MAX_UNPACKED_BYTES, MEGABYTE
+from leads.imports.packed import MAX_UNPACKED_BYTES, MEGABYTE
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -46,12 +46,11 @@ class UploadForm(forms.Form):
             self._send_in_parts(parts_url)
         self.fields["file"].help_text = _(
             "CSV, TSV, Excel (.xlsx) or one of them in a ZIP, up to %(size)d MB (unpacked too) and "
-            "1,000,000 rows. A workbook may unpack to %(book)d MB, %(texts)d of them texts: save a "
-            "larger one as CSV. Columns are matched in the next step."
+            "1,000,000 rows. A workbook may unpack to %(book)d MB: save a larger one as CSV. Columns "
+            "are matched in the next step."
         ) % {
             "size": max(max_bytes // MEGABYTE, 1),
             "book": MAX_UNPACKED_BYTES // MEGABYTE,
-            "texts": MAX_TEXTS_BYTES // MEGABYTE,
         }
 
     def _send_in_parts(self, url: str) -> None:

@@ -1,34 +1,24 @@
-"""Workbooks and ZIP files, read under limits: what they unpack to is never trusted."""
+"""ZIP files, and workbooks, which are such: what they say that they unpack to is never trusted."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import zipfile
-from datetime import date, datetime, time
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
-import openpyxl
 from django.utils.translation import gettext as _
 
-from convomono.lib import csvio
 from convomono.lib.csvio import FileUnreadable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 MEGABYTE = 1024 * 1024
-MAX_UNPACKED_BYTES = 400 * MEGABYTE
-MAX_TEXTS_BYTES = 64 * MEGABYTE  # the workbook's shared texts are held in memory
+MAX_UNPACKED_BYTES = 2048 * MEGABYTE  # as many rows as a sheet can have, forty columns wide
 MAX_RATIO = 200
 MAX_ENTRIES = 2000
 MAX_DIRECTORY_BYTES = 2 * 1024 * 1024  # what lists so many entries is far below
 _ZIP = b"PK\x03\x04"
 _TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 _WORKBOOK = "xl/workbook.xml"
-# A row may say that it is any; a sheet has no more than these, and formats blank ones to its end.
-MAX_SHEET_ROWS = 1_048_576
-MOST_BLANK_ROWS = 10_000
 _IN_MEMORY = 8 * 1024 * 1024
 
 
@@ -45,20 +35,12 @@ def refuse_bombs(stream: IO[bytes], *, max_bytes: int = MAX_UNPACKED_BYTES) -> N
     entries = _entries(stream)
     unpacked = sum(entry.file_size for entry in entries)
     packed = sum(entry.compress_size for entry in entries)
-    texts = sum(
-        entry.file_size for entry in entries if entry.filename.endswith("sharedStrings.xml")
-    )
     if len(entries) > MAX_ENTRIES or unpacked > max(packed, 4096) * MAX_RATIO:
         raise _refused()
     if unpacked > max_bytes:
         raise FileRefused(
             _("Unpacked this file is larger than %d MB. Split it, or save it as CSV.")
             % (max_bytes // MEGABYTE or 1)
-        )
-    if texts > MAX_TEXTS_BYTES:
-        raise FileRefused(
-            _("This workbook has more than %d MB of texts. Save it as CSV and upload that.")
-            % (MAX_TEXTS_BYTES // MEGABYTE)
         )
 
 
@@ -138,61 +120,3 @@ def _unpacked(stream: IO[bytes], entry: zipfile.ZipInfo) -> IO[bytes]:
         raise FileUnreadable("binary") from None
     out.seek(0)
     return out
-
-
-def sheet_sizes(stream: IO[bytes]) -> dict[str, int]:
-    """
-    Return a workbook's sheets by name, and how many rows each says it has; 0 if it doesn't.
-
-    That is an estimate for people and no more: it is whatever the file says, up to what a sheet can have.
-    """
-    try:
-        book = openpyxl.load_workbook(stream, read_only=True, keep_links=False)
-        return {
-            sheet.title: max(0, min(sheet.max_row or 0, MAX_SHEET_ROWS))
-            for sheet in book.worksheets
-        }
-    except Exception as exc:  # a broken workbook raises what it likes in openpyxl
-        raise FileUnreadable("binary") from exc
-    finally:
-        stream.seek(0)
-
-
-def workbook_rows(stream: IO[bytes], sheet_name: str) -> Iterator[list[str]]:
-    """
-    Yield a sheet's rows, those of the first without a name, as people see them.
-
-    Behind 10,000 blank rows the table is over: what stands below is a stray cell or a made-up number.
-    """
-    try:
-        book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-        sheet = book[sheet_name] if sheet_name in book.sheetnames else book.worksheets[0]
-        sheet.reset_dimensions()  # what the file says of its size isn't always true
-        blank = 0
-        for row in sheet.iter_rows(max_row=MAX_SHEET_ROWS, values_only=True):
-            cells = [_cell_text(value) for value in row]
-            blank = 0 if any(cells) else blank + 1
-            if blank > MOST_BLANK_ROWS:
-                return
-            yield cells
-    except Exception as exc:  # a broken workbook raises what it likes in openpyxl
-        raise FileUnreadable("binary") from exc
-
-
-def _cell_text(value: Any) -> str:
-    """Return a cell as people see it: whole numbers without a point, days as ISO, no midnight behind them."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d} {_time_text(value.time())}".removesuffix(" 00:00")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, time):
-        return _time_text(value)
-    return str(value)[: csvio.MAX_CELL + 1]
-
-
-def _time_text(value: time) -> str:
-    return value.isoformat("seconds" if value.second else "minutes")

@@ -11,13 +11,8 @@ from django.utils.translation import gettext as _
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow, FileUnreadable
 from leads.imports.cells import day_of, is_iso_day
-from leads.imports.packed import (
-    FileRefused,
-    refuse_bombs,
-    sheet_sizes,
-    table_in_zip,
-    workbook_rows,
-)
+from leads.imports.packed import FileRefused, refuse_bombs, table_in_zip
+from leads.imports.workbooks import sheet_sizes, workbook_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

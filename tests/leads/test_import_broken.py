@@ -12,7 +12,8 @@ import openpyxl
 import pytest
 
 from leads.imports.error_file import error_lines
-from leads.imports.packed import MOST_BLANK_ROWS, FileRefused, workbook_rows
+from leads.imports.packed import FileRefused
+from leads.imports.workbooks import MOST_BLANK_ROWS, workbook_rows
 from leads.models import Lead
 from tests.factories.leads import upload
 
