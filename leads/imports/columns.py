@@ -38,11 +38,15 @@ FIELDS: dict[str, _StrPromise] = {
     "consent_given": _("Agreed to be called (yes or no)"),
     "consent_on": _("Day they agreed"),
     "consent_source": _("Where they agreed"),
+    "opted_out": _("Asked not to be called"),
     "registry_listed": _("On a do-not-call registry"),
     "registry_on": _("Day of the registry check"),
 }
 # What columns say about consent and registries, apart from the person.
-FACTS = ("consent_given", "consent_on", "consent_source", "registry_listed", "registry_on")
+FACTS = (
+    *("consent_given", "consent_on", "consent_source"),
+    *("opted_out", "registry_listed", "registry_on"),
+)
 
 _SYNONYMS: dict[str, str] = {
     "phone_number": "phone phonenumber phoneno tel telephone telephonenumber mobile mobilephone "
@@ -66,8 +70,9 @@ _SYNONYMS: dict[str, str] = {
     "consent_on": "consentdate consentat consenton optindate optinat optedinat dateofconsent "
     "consenttimestamp",
     "consent_source": "consentsource optinsource",
-    "registry_listed": "dnc donotcall onregistry dncregistry dncstatus dnclisted donotcontact tps ctps "
-    "optout optedout",
+    "opted_out": "donotcall donotcallme donotcontact optout optedout optoutcall calloptout "
+    "phoneoptout askednottobecalled blocked blacklisted",
+    "registry_listed": "dnc onregistry dncregistry dncstatus dnclisted tps ctps",
     "registry_on": "scrubdate scrubbedon dncchecked dnccheckedon registrydate",
     "external_id": "id externalid leadid contactid crmid recordid customerid reference ref",
 }

@@ -16,10 +16,11 @@ from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
 from convomono.lib.lane import run_bulk
 from leads.imports.doubles import take_in_refusals
 from leads.imports.judge import ConsentDays, judge, whole_leads
+from leads.imports.opting_out import listing_of
 from leads.imports.store import LeadMoved, writing_of
 from leads.imports.targets import EnrolRow
 from leads.imports.verdict_file import StoredRow, VerdictFile, written
-from leads.imports.verdicts import CONSENT_REVOKED, KEPT, Verdict
+from leads.imports.verdicts import CONSENT_REVOKED, KEPT, WRITTEN, Verdict
 from leads.imports.wording import sums_sentence
 from leads.imports.work import ImportFailed, Rate, fail, merged, opened
 from leads.models import Lead, LeadImport, LeadImportRow
@@ -87,7 +88,9 @@ def _rows_a_person(work: Work, expected: dict[str, int]) -> int:
     states_consent = bool(options["consent_kind"] or options.get("consent_by_row"))
     has_known = bool(expected.get(Verdict.UPDATE))
     takes_back = bool(expected.get(CONSENT_REVOKED))  # lead, its consent, what was before
-    return 1 + states_consent + (work.target is not None) + max(has_known, 2 * takes_back)
+    person = 1 + states_consent + (work.target is not None) + max(has_known, 2 * takes_back)
+    # An entry for each of three numbers, and a lead and its change of status behind each.
+    return max(person, 9 * bool(expected.get(Verdict.SUPPRESSED_FILE)))
 
 
 def _chunks(
@@ -106,7 +109,7 @@ def _chunks(
             if mine := mended.get(number):
                 raw, verdict = (number, list(mine.values)), mine.verdict  # noqa: PLW2901
             chunk.end += 1
-            if verdict in KEPT:
+            if verdict in WRITTEN:
                 chunk.has_known |= verdict != Verdict.NEW or number in mended
                 chunk.raw.append((raw, parts.get(number)))
             else:
@@ -132,7 +135,7 @@ def _write(
             continue  # somebody was quicker with one of them: look again who is there
         finally:
             pace.wrote()
-        changed = [row for row in rows if row.verdict not in KEPT]
+        changed = [row for row in rows if row.verdict not in WRITTEN]
         if written_ and changed:
             _keep_verdicts(work.lead_import, ledger, changed)
         return written_
@@ -159,6 +162,7 @@ def _write_once(
     for row in kept:
         row.lead = known.get(row.e164)
     writing = writing_of(work, kept, ConsentDays(work, now.date()), now=now)
+    writing.listing = listing_of(work, rows, now=now)
     enrolling = _enrolling(kept) if work.target is not None else []
     counts = merged(Counter([str(row.verdict) for row in rows]), chunk.skipped)
     counts = merged(merged(lead_import.counts, counts), warnings)

@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
+from leads.imports.cells import is_listed
 from leads.imports.verdict_file import StoredRow
 from leads.imports.verdicts import REASONS, Verdict
 
@@ -29,9 +32,35 @@ class GaveWay:
 
 
 def take_in_refusals(work: Work, ledger: VerdictFile, rows: Sequence[ReadRow]) -> None:
-    """Let a no that any row of the file says of a number hold for its other rows as well."""
-    if work.reader.given_place is None:
-        return
+    """Let a no, and a wish not to be called, that any row says of a number hold for its other rows as well."""
+    if work.reader.listing_places:
+        _take_in_listings(work, ledger, rows)
+    if work.reader.given_place is not None:
+        _take_in_noes(ledger, rows)
+
+
+def _take_in_listings(work: Work, ledger: VerdictFile, rows: Sequence[ReadRow]) -> None:
+    listed = ledger.listed([number for row in rows for number in row.numbers])
+    for row in rows:
+        for found in (one for number in row.numbers for one in listed.get(number, ())):
+            if not is_listed(row.said.get(found.field, "")):
+                row.said[found.field], row.listed_in = found.said, found.number
+                if found.field == "registry_listed":
+                    row.said["registry_on"] = found.checked
+        if row.value and is_listed(row.said.get("opted_out", "")):
+            row.refuse(Verdict.SUPPRESSED_FILE, reason=_why_opted_out(work, row))
+
+
+def _why_opted_out(work: Work, row: ReadRow) -> str:
+    """Return where the wish stands, which is also why the number is on the client's list from then on."""
+    return _("Row %(row)d, %(column)s: “%(said)s”") % {
+        "row": row.listed_in or row.number,
+        "column": work.reader.header[dict(work.reader.listing_places)["opted_out"]][:60],
+        "said": row.said["opted_out"][:40],
+    }
+
+
+def _take_in_noes(ledger: VerdictFile, rows: Sequence[ReadRow]) -> None:
     phones = [row.value for row in rows if not row.verdict]
     refusing, noes = ledger.refusing(phones), ledger.noes(phones)
     for row in rows:

@@ -69,8 +69,7 @@ def _mine(lead_import: LeadImport):  # type: ignore[no-untyped-def]  # a queryse
 def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Progress | None:
     """Return the whole file's sums; None if the import was cancelled or overtaken."""
     progress, rate, told_at = ledger.progress(), Rate(), time.monotonic()
-    is_first = work.plan.options["duplicates"] == "first" and work.reader.given_place is None
-    if not is_first and not progress.prepared:
+    if _counts_more_than_the_first(work) and not progress.prepared:
         if not _go_through_numbers(work, ledger, progress, pace, now):
             return None
         rate = Rate()
@@ -89,6 +88,13 @@ def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Pr
                 return None
         pace.rest()
     return progress
+
+
+def _counts_more_than_the_first(work: Work) -> bool:
+    """Tell whether of rows with one number others than the first say something that holds."""
+    reader = work.reader
+    is_first = work.plan.options["duplicates"] == "first"
+    return not is_first or reader.given_place is not None or bool(reader.listing_places)
 
 
 def _go_through_numbers(
@@ -120,9 +126,14 @@ def _go_through_numbers(
 def _note_numbers(
     work: Work, ledger: VerdictFile, raw: Sequence[RawRow], judges: ConsentDays
 ) -> None:
-    duplicates, says_no = work.plan.options["duplicates"], work.reader.says_no
+    duplicates = work.plan.options["duplicates"]
+    says_no, says_listed = work.reader.says_no, work.reader.says_listed
     # Of a file whose first rows stand only those are read that say no.
-    rows = [work.read(one) for one in raw if duplicates != "first" or says_no(one[1])]
+    rows = [
+        work.read(one)
+        for one in raw
+        if duplicates != "first" or says_no(one[1]) or says_listed(one[1])
+    ]
     if duplicates == "merge":
         kept = ledger.keep([(row.value, row.number) for row in rows if not row.verdict])
         ledger.add_parts(
@@ -136,6 +147,12 @@ def _note_numbers(
     ledger.refuse(row.value for row in noes)
     told = [(row.value, row.number, work.reader.consent_said(row.cells)) for row in noes]
     ledger.note_noes(one for one in told if is_no(one[2]))
+    ledger.note_listed(
+        (phone, listing)
+        for row in rows
+        for listing in work.reader.listings(row)
+        for phone in row.numbers
+    )
 
 
 def _judged(

@@ -14,6 +14,7 @@ from convomono.lib.phone import NumberRefused, read_number
 from leads.imports.cells import (
     country_of,
     day_of,
+    is_listed,
     is_no,
     is_yes,
     plain_cell,
@@ -22,11 +23,12 @@ from leads.imports.cells import (
     without_plus,
 )
 from leads.imports.places import place_of
+from leads.imports.verdict_file import FileListing
 from leads.imports.verdicts import REASONS, Verdict
 from leads.imports.zones import zones_said
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from convomono.lib.phone_plans import Line
@@ -46,7 +48,11 @@ WIDTHS = {
     "external_id": 120,
 }
 _NUMBERS = ("phone_2", "phone_3")
-_FACTS = ("consent_given", "consent_on", "consent_source", "registry_listed", "registry_on", "tags")
+_FACTS = (
+    *("consent_given", "consent_on", "consent_source"),
+    *("opted_out", "registry_listed", "registry_on", "tags"),
+)
+_LISTINGS = ("opted_out", "registry_listed")
 # What a call asks of the lead itself; of its other fields an enrolment has to keep what the file says.
 ASKED_OF_LEAD = frozenset(
     {"first_name", "last_name", "full_name", "company", "email", "phone_number"}
@@ -70,8 +76,8 @@ class ReadRow:
 
     `value` is E.164 without its +, `others` further numbers in the file's order, `place` the state
     or else the country, `said` what the columns of consent, registry and tags hold. `missing` names the
-    first variable that nothing fills; `no_in` is the row that says no of the number, 0 if it is this one;
-    `unfit` says why, if something does that can't be said.
+    first variable that nothing fills; `no_in` is the row that says no of the number, `listed_in` the one that
+    says it isn't to be called, 0 if it is this one; `unfit` says why, if something does that can't be said.
     """
 
     __slots__ = (
@@ -80,6 +86,7 @@ class ReadRow:
         "fields",
         "lead",
         "line",
+        "listed_in",
         "missing",
         "no_in",
         "number",
@@ -102,7 +109,7 @@ class ReadRow:
     def __init__(self, number: int, cells: list[str]) -> None:
         self.number, self.cells = number, cells
         self.verdict = self.column = self.reason = self.missing = self.unfit = self.place = ""
-        self.value = self.no_in = 0
+        self.value = self.no_in = self.listed_in = 0
         self.fields: dict[str, str] = {}
         self.variables: dict[str, str] = {}
         self.others: list[str] = []
@@ -131,6 +138,11 @@ class ReadRow:
         """Whether the file says no of this person, so that they may not be called for an earlier yes either."""
         return is_no(self.said.get("consent_given", ""))
 
+    @property
+    def numbers(self) -> list[int]:
+        """All numbers of this person that the row holds, as `value`."""
+        return [self.value, *(int(one[1:]) for one in self.others)] if self.value else []
+
     def consent_day(self) -> date | None:
         """Return when this person agreed, as the file's columns say; None if they don't."""
         return day_of(self.said.get("consent_on", ""), self.line.country)
@@ -157,7 +169,9 @@ class RowReader:
             (name, places.get(name), plan.asked.get(name)) for name in plan.variables
         ]
         self.is_placed = "region" in fields or "postal_code" in fields
-        self.given_place = plan.mapping["fields"].get("consent_given")
+        mapped = plan.mapping["fields"]
+        self.given_place = mapped.get("consent_given")
+        self.listing_places = [(name, mapped[name]) for name in _LISTINGS if name in mapped]
 
     def read(self, number: int, cells: list[str] | BrokenRow) -> ReadRow:
         """Return the row with its number, its person and its variables, or refused."""
@@ -186,6 +200,21 @@ class RowReader:
         """Tell whether the cells of a row say that the person didn't agree, without reading the rest of it."""
         said = self.consent_said(cells)
         return bool(said) and not is_yes(said)
+
+    def says_listed(self, cells: list[str] | BrokenRow) -> bool:
+        """Tell whether the cells of a row say that the person isn't to be called."""
+        return not isinstance(cells, BrokenRow) and any(
+            place < len(cells) and is_listed(plain_cell(cells[place]))
+            for _name, place in self.listing_places
+        )
+
+    def listings(self, row: ReadRow) -> Iterator[FileListing]:
+        """Yield each column by which a row says that its numbers aren't to be called."""
+        for name, place in self.listing_places:
+            said = plain_cell(row.cells[place]) if place < len(row.cells) else ""
+            if is_listed(said):
+                checked = row.said.get("registry_on", "")
+                yield FileListing(name, row.number, said[:300], checked)
 
     def consent_said(self, cells: list[str] | BrokenRow) -> str:
         """Return what the cells of a row say of whether the person agreed, as it stands there."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from leads.imports.judge import ConsentDays
+    from leads.imports.opting_out import Listing
     from leads.imports.work import Work
     from leads.services.scoring import Weighing
 
@@ -58,6 +59,7 @@ class Writing:
     marked: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     agreed: list[Lead] = field(default_factory=list)  # known leads whose consent this is
     scored: dict[int, list[uuid.UUID]] = field(default_factory=dict)  # known leads by new score
+    listing: Listing | None = None
 
     def write(self) -> None:
         """
@@ -89,6 +91,8 @@ class Writing:
             update_each(Consent, self.marked)
         insert_rows(self.consents)
         insert_rows(self.changes)
+        if self.listing is not None:
+            self.listing.write()
 
 
 def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: datetime) -> Writing:

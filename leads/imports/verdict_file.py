@@ -30,6 +30,8 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS refusing (phone INTEGER PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS said_no (phone INTEGER PRIMARY KEY, number INTEGER NOT NULL,
         said TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS listed (phone INTEGER, field TEXT, number INTEGER NOT NULL,
+        said TEXT NOT NULL, checked TEXT NOT NULL, PRIMARY KEY (phone, field)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS part (kept INTEGER, number INTEGER, cells TEXT,
         PRIMARY KEY (kept, number)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS verdict (number INTEGER PRIMARY KEY, verdict TEXT NOT NULL,
@@ -49,6 +51,15 @@ class StoredRow(NamedTuple):
     column: str
     reason: str
     cells: list[str]
+
+
+class FileListing(NamedTuple):
+    """That a row of the file says a number isn't to be called: by which column, in what words, as of when."""
+
+    field: str
+    number: int
+    said: str
+    checked: str = ""
 
 
 @dataclass
@@ -143,6 +154,25 @@ class VerdictFile:
         )
         return {phone: (number, said) for phone, number, said in found}
 
+    def note_listed(self, rows: Iterable[tuple[int, FileListing]]) -> None:
+        """Note numbers that a row says are not to be called; the first row of each column stands."""
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO listed VALUES (?, ?, ?, ?, ?)",
+            [(phone, *found) for phone, found in rows],
+        )
+
+    def listed(self, phones: Sequence[int]) -> dict[int, list[FileListing]]:
+        """Return of those of a chunk's numbers that some row says are not to be called what it says."""
+        if not self._has("listed"):
+            return {}
+        found: dict[int, list[FileListing]] = {}
+        for phone, *said in self.connection.execute(
+            f"SELECT * FROM listed WHERE phone IN ({_marks(phones)})",  # noqa: S608  # nosec B608 # only marks
+            phones,
+        ):
+            found.setdefault(phone, []).append(FileListing(*said))
+        return found
+
     def _has(self, table: str) -> bool:
         """Tell whether the file has a table: one that is only read may be older than it."""
         asked = "SELECT 1 FROM sqlite_master WHERE name = ?"
@@ -185,6 +215,7 @@ class VerdictFile:
         db.execute("DELETE FROM kept WHERE phone = ?", (phone,))
         db.execute("DELETE FROM refusing WHERE phone = ?", (phone,))
         db.execute("DELETE FROM said_no WHERE phone = ?", (phone,))
+        db.execute("DELETE FROM listed WHERE phone = ?", (phone,))
         for table in ("verdict", "warned"):
             stored = db.execute(f"SELECT number, cells FROM {table}")  # noqa: S608  # nosec B608 # ours
             rows = ((number, orjson.loads(text)) for number, text in stored)

@@ -18,6 +18,7 @@ class Verdict(TextChoices):
     PHONE_PREMIUM = "phone_premium", _("Premium rate number")
     PHONE_TOLL_FREE = "phone_toll_free", _("Toll-free number")
     PHONE_UNKNOWN_COUNTRY = "phone_unknown_country", _("Country unknown")
+    SUPPRESSED_FILE = "suppressed_file", _("Asked not to be called")
     LINE_TYPE_REFUSED = "line_type_refused", _("Kind of line left out")
     DUP_FILE = "dup_file", _("Twice in this file")
     SUPPRESSED_AGENCY = "suppressed_agency", _("Do not call")
@@ -42,6 +43,8 @@ MENDABLE = frozenset(
 SUPPRESSED = frozenset({verdict for verdict in Verdict if verdict.startswith("suppressed_")})
 # Rows that become, or change, a lead.
 KEPT = frozenset({Verdict.NEW, Verdict.UPDATE, Verdict.NO_CONSENT})
+# Rows that a commit writes something of: a lead, or an entry of the do-not-call list.
+WRITTEN = KEPT | {Verdict.SUPPRESSED_FILE}
 # Counted apart: a row with a warning has a verdict too.
 TZ_UNCERTAIN = "tz_uncertain"
 TZ_UNREAD = "tz_unread"
@@ -68,6 +71,7 @@ REASONS = {
     Verdict.PHONE_PREMIUM: _("Premium rate numbers are never called."),
     Verdict.PHONE_TOLL_FREE: _("Toll-free numbers belong to companies and are never called."),
     Verdict.PHONE_UNKNOWN_COUNTRY: _("The country of the number isn't known."),
+    Verdict.SUPPRESSED_FILE: _("The file says that this person asked not to be called."),
     Verdict.LINE_TYPE_REFUSED: _("This import leaves out numbers of this kind."),
     Verdict.DUP_FILE: _("Another row with this number is kept."),
     Verdict.SUPPRESSED_AGENCY: _("This person asked not to be called."),

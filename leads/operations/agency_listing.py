@@ -10,9 +10,9 @@ from convomono.lib import files
 from convomono.lib.db import IntegrityError
 from convomono.lib.lane import run_bulk
 from leads.models import AgencyListing, Suppression
-from leads.operations.listing import LABEL, file_lines, new_entries, number_in
+from leads.operations.listing import LABEL, file_lines, number_in
 from leads.services.statuses import Cause, Why
-from leads.services.suppressions import free_leads, keep_listed, marked_clients
+from leads.services.suppressions import free_leads, keep_listed, marked_clients, new_entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,10 +16,10 @@ from leads.models import LeadOperation, LeadOperationRow, Suppression
 from leads.operations.kinds import LISTED, NO_NUMBER
 from leads.operations.work import SLICE, TRIES, Overtaken, finish, move, tried
 from leads.services.statuses import Cause, Why
-from leads.services.suppressions import keep_listed, mark_leads, scope_key
+from leads.services.suppressions import keep_listed, mark_leads, new_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from leads.imports.work import Pace
@@ -113,42 +113,6 @@ def _write_slice(
             operation.cursor_id = UUID(int=done)
             return
     raise Overtaken
-
-
-def new_entries(
-    numbers: Iterable[str], *, like: Suppression, now: datetime
-) -> tuple[dict[str, Suppression], list[str]]:
-    """
-    Return an entry by number for those that aren't on the list yet, and the keys of those that are.
-
-    `like` says which list, why, by whom and of what import; empty numbers and doubles are left out. One query.
-    """
-    keys = {
-        number: scope_key(
-            level=like.level,
-            client_id=like.client_id,
-            campaign_id=like.campaign_id,
-            phone_number=number,
-        )
-        for number in numbers
-        if number
-    }
-    there = Suppression.objects.filter(scope_key__in=list(keys.values()))
-    listed = set(there.values_list("scope_key", flat=True))
-    names = ("level", "client_id", "campaign_id", "reason", "operation_id", "added_by_email")
-    same = {name: getattr(like, name) for name in names}
-    entries = {
-        number: Suppression(
-            **same,
-            phone_number=number,
-            scope_key=key,
-            source=Suppression.Source.IMPORT,
-            created_at=now,
-        )
-        for number, key in keys.items()
-        if key not in listed
-    }
-    return entries, sorted(listed)
 
 
 def _plan(

@@ -182,6 +182,42 @@ def suppress(  # noqa: PLR0913  # who, where, why and from what: each is kept
     return row
 
 
+def new_entries(
+    numbers: Iterable[str], *, like: Suppression, now: datetime
+) -> tuple[dict[str, Suppression], list[str]]:
+    """
+    Return an entry by number for those that aren't on the list yet, and the keys of those that are.
+
+    `like` says which list, why, by whom and of what import; empty numbers and doubles are left out. One query.
+    """
+    keys = {
+        number: scope_key(
+            level=like.level,
+            client_id=like.client_id,
+            campaign_id=like.campaign_id,
+            phone_number=number,
+        )
+        for number in numbers
+        if number
+    }
+    there = Suppression.objects.filter(scope_key__in=list(keys.values()))
+    listed = set(there.values_list("scope_key", flat=True))
+    names = ("level", "client_id", "campaign_id", "reason", "operation_id", "added_by_email")
+    same = {name: getattr(like, name) for name in names}
+    entries = {
+        number: Suppression(
+            **same,
+            phone_number=number,
+            scope_key=key,
+            source=Suppression.Source.IMPORT,
+            created_at=now,
+        )
+        for number, key in keys.items()
+        if key not in listed
+    }
+    return entries, sorted(listed)
+
+
 def keep_listed(*, scope_keys: Iterable[str], operation_id: UUID | None) -> None:
     """
     Note that one more list names numbers which an earlier one put there: an undo of neither takes them off.

@@ -204,7 +204,7 @@ def test_warns_of_the_day_that_a_row_says(imported):
 def test_takes_a_column_of_who_opted_out_for_a_list_of_whom_not_to_call(imported, name):
     done = imported(f"name,phone,{name}\nAda,2125550101,yes\nBob,2125550102,\n", consent=CONSENT)
 
-    assert done.counts == {"suppressed_registry": 1, "new": 1}
+    assert done.counts == {"suppressed_file": 1, "new": 1}
 
 
 @pytest.mark.parametrize("duplicates", ["first", "last", "merge"])

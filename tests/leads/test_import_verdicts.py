@@ -23,8 +23,8 @@ from tests.factories.leads import CONSENT, LeadFactory, SuppressionFactory, uplo
 if TYPE_CHECKING:
     from leads.imports.targets import AskedVariable
 
-HEADER = "name,phone,country,state,zip,offer,dnc,scrub date\n"
-GOOD = "Ada,{phone},,,,yes,,\n"
+HEADER = "name,phone,country,state,zip,offer,dnc,scrub date,opted out\n"
+GOOD = "Ada,{phone},,,,yes,,,\n"
 YES_NO = VariableRule("offer", kind="yes_no")
 
 
@@ -51,28 +51,29 @@ def world(acme, target):
 
 
 CASES = {
-    Verdict.ROW_UNREADABLE: "{{evil}},2125550106,,,,yes,,\n",
-    Verdict.PHONE_MISSING: "Ada,,,,,yes,,\n",
-    Verdict.PHONE_DAMAGED: "Ada,4.15551E+09,,,,yes,,\n",
-    Verdict.PHONE_TOO_SHORT: "Ada,12345,,,,yes,,\n",
-    Verdict.PHONE_TOO_LONG: "Ada,212 555 0101 2222 333,,,,yes,,\n",
-    Verdict.PHONE_NOT_ASSIGNABLE: "Ada,999 200 2671,,,,yes,,\n",
-    Verdict.PHONE_PREMIUM: "Ada,900 200 2671,,,,yes,,\n",
-    Verdict.PHONE_TOLL_FREE: "Ada,800 234 5678,,,,yes,,\n",
-    Verdict.PHONE_UNKNOWN_COUNTRY: "Ada,0201,Narnia,,,yes,,\n",
-    Verdict.LINE_TYPE_REFUSED: "Ada,020 7946 0018,UK,,,yes,,\n",
-    Verdict.DUP_FILE: "Ada,2125550106,,,,yes,,\nAda,2125550106,,,,yes,,\n",
-    Verdict.SUPPRESSED_CLIENT: "Ada,2125550101,,,,yes,,\n",
-    Verdict.SUPPRESSED_AGENCY: "Ada,2125550102,,,,yes,,\n",
-    Verdict.SUPPRESSED_CAMPAIGN: "Ada,2125550103,,,,yes,,\n",
-    Verdict.SUPPRESSED_REGISTRY: "Ada,2125550106,,,,yes,Yes,2026-11-01\n",
-    Verdict.DUP_CAMPAIGN: "Ada,2125550107,,,,yes,,\n",
-    Verdict.VARIABLE_MISSING: "Ada,2125550106,,,,,,\n",
-    Verdict.VARIABLE_UNFIT: "Ada,2125550106,,,,perhaps,,\n",
-    Verdict.DUP_CLIENT: "Ada,2125550105,,,,yes,,\n",
-    Verdict.NO_CONSENT: "Ada,2125550104,,,,yes,,\n",
-    Verdict.UPDATE: "Ada,2125550105,,,,yes,,\n",
-    Verdict.NEW: "Ada,2125550106,,,,yes,,\n",
+    Verdict.ROW_UNREADABLE: "{{evil}},2125550106,,,,yes,,,\n",
+    Verdict.PHONE_MISSING: "Ada,,,,,yes,,,\n",
+    Verdict.PHONE_DAMAGED: "Ada,4.15551E+09,,,,yes,,,\n",
+    Verdict.PHONE_TOO_SHORT: "Ada,12345,,,,yes,,,\n",
+    Verdict.PHONE_TOO_LONG: "Ada,212 555 0101 2222 333,,,,yes,,,\n",
+    Verdict.PHONE_NOT_ASSIGNABLE: "Ada,999 200 2671,,,,yes,,,\n",
+    Verdict.PHONE_PREMIUM: "Ada,900 200 2671,,,,yes,,,\n",
+    Verdict.PHONE_TOLL_FREE: "Ada,800 234 5678,,,,yes,,,\n",
+    Verdict.PHONE_UNKNOWN_COUNTRY: "Ada,0201,Narnia,,,yes,,,\n",
+    Verdict.LINE_TYPE_REFUSED: "Ada,020 7946 0018,UK,,,yes,,,\n",
+    Verdict.DUP_FILE: "Ada,2125550106,,,,yes,,,\nAda,2125550106,,,,yes,,,\n",
+    Verdict.SUPPRESSED_CLIENT: "Ada,2125550101,,,,yes,,,\n",
+    Verdict.SUPPRESSED_AGENCY: "Ada,2125550102,,,,yes,,,\n",
+    Verdict.SUPPRESSED_CAMPAIGN: "Ada,2125550103,,,,yes,,,\n",
+    Verdict.SUPPRESSED_REGISTRY: "Ada,2125550106,,,,yes,Yes,2026-11-01,\n",
+    Verdict.SUPPRESSED_FILE: "Ada,2125550106,,,,yes,,,Yes\n",
+    Verdict.DUP_CAMPAIGN: "Ada,2125550107,,,,yes,,,\n",
+    Verdict.VARIABLE_MISSING: "Ada,2125550106,,,,,,,\n",
+    Verdict.VARIABLE_UNFIT: "Ada,2125550106,,,,perhaps,,,\n",
+    Verdict.DUP_CLIENT: "Ada,2125550105,,,,yes,,,\n",
+    Verdict.NO_CONSENT: "Ada,2125550104,,,,yes,,,\n",
+    Verdict.UPDATE: "Ada,2125550105,,,,yes,,,\n",
+    Verdict.NEW: "Ada,2125550106,,,,yes,,,\n",
 }
 
 
