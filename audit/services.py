@@ -46,8 +46,9 @@ def record(
     """
     Add one row to the audit log, inside the transaction of the change it tells of.
 
-    `details` is what changed, in plain JSON values; never a secret, a transcript or a whole number
-    of a lead. The tenant is read from the resource. Open pages that show it are told.
+    `details` is what changed, in plain JSON values; never a secret, a transcript, a name or a whole number
+    of a lead: no erasure reaches these rows. A resource whose own words say more has an `audited_as`. The
+    tenant is read from the resource. Open pages that show it are told.
     """
     client_id = getattr(resource, "client_id", None)
     if client_id is None and resource._meta.label == "accounts.Client":
@@ -67,7 +68,7 @@ def record(
         action=action,
         resource_type=resource._meta.label_lower,
         resource_id=resource.pk,
-        resource=str(resource)[:200],
+        resource=str(getattr(resource, "audited_as", resource))[:200],
         details=details or {},
         created_at=now,
     )

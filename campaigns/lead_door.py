@@ -19,6 +19,7 @@ from campaigns.models import (
     TrialCall,
 )
 from campaigns.services.enrolment import find_target
+from campaigns.services.follow_ups import forget_follow_ups
 from campaigns.services.variables import variable_rules
 from campaigns.services.waking import wake_lead
 from campaigns.variables import problems
@@ -172,7 +173,7 @@ class LeadDoor:
         # A refusal of Retell's may name the number.
         attempts.update(phone_number=phone_number, request={}, decision={}, error="")
         trials.update(phone_number=phone_number, request={}, decision={}, error="")
-        FollowUp.objects.filter(lead_id=lead_id).delete()
+        forget_follow_ups(lead_id=lead_id)
         forget_calls(
             client_id=lead.client_id,
             lead_id=lead_id,

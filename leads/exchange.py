@@ -16,6 +16,7 @@ from audit.services import record
 from convomono.lib import clock, csvio
 from convomono.lib.csvio import clean_cell, safe_cell
 from convomono.lib.phone import NumberRefused, ParsedNumber, parse_number
+from leads.imports.cells import whole_number
 from leads.imports.verdicts import REASONS, Verdict
 
 if TYPE_CHECKING:
@@ -150,6 +151,6 @@ def _clean(cell: Any) -> str:
 
 def parsed_number(text: str, country: str) -> ParsedNumber:
     try:
-        return parse_number(text, country or "US")
+        return parse_number(whole_number(text), country or "US")
     except NumberRefused as exc:
         raise ValidationError({"phone_number": str(REASONS[Verdict(exc.reason)])}) from None

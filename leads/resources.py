@@ -18,14 +18,22 @@ from audit import actions
 from convomono.lib import clock
 from convomono.lib.bulk import insert_rows
 from convomono.lib.db import run_atomic
+from leads.doors import campaigns
 from leads.exchange import KnownRows, SafeResource, parsed_number
 from leads.imports.places import likely_zones
 from leads.imports.rows import WIDTHS
 from leads.models import Lead, Suppression
 from leads.services.marks import know_marks
+from leads.services.people import ERASED
 from leads.services.scoring import weighing_of
 from leads.services.statuses import Cause, Why, status_line
-from leads.services.suppressions import keep_listed, mark_leads, scope_key, suppressed_numbers
+from leads.services.suppressions import (
+    is_erased,
+    keep_listed,
+    mark_leads,
+    scope_key,
+    suppressed_numbers,
+)
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -51,6 +59,7 @@ class LeadResource(SafeResource):
         super().__init__(**kwargs)
         self.weighings: dict[UUID, Weighing] = {}
         self.listed: set[tuple[UUID, str]] = set()
+        self.moved: dict[int, list[UUID]] = defaultdict(list)  # known leads by new score
 
     class Meta:
         model = Lead
@@ -126,7 +135,20 @@ class LeadResource(SafeResource):
         self, using_transactions: bool, dry_run: bool, raise_errors: bool, **kwargs: Any
     ) -> None:
         self._know_marks(self.update_instances, dry_run)
-        super().bulk_update(using_transactions, dry_run, raise_errors, **kwargs)
+        update, moved = super().bulk_update, dict(self.moved)
+        self.moved.clear()
+        if not moved or dry_run:
+            update(using_transactions, dry_run, raise_errors, **kwargs)
+            return
+        rows = list(self.update_instances)
+
+        def block() -> None:
+            self.update_instances[:] = rows  # a run that was undone has emptied it
+            update(using_transactions, dry_run, True, **kwargs)  # an error has to leave the block
+            campaigns().prioritise(moved)
+
+        with suppress(ImportError) if not raise_errors else nullcontext():
+            run_atomic(block)
 
     def _know_marks(self, leads: list[Lead], dry_run: bool) -> None:
         """Keep the leads' tags and zones before they are written: a set that nobody has does no harm."""
@@ -154,7 +176,14 @@ class LeadResource(SafeResource):
         row["phone_number"] = parsed_number(
             str(row.get("phone_number", "")), row.get("country", "")
         ).e164
+        client = self.fields["client"].widget.clean(row.get("client"))
+        if client is None:
+            raise ValidationError({"client": _("Name the client whose lead this is.")})
         self.refuse_double(str(row.get("client", "")), row["phone_number"])
+        if (client.pk, row["phone_number"]) in self.listed and is_erased(
+            client_id=client.pk, phone_number=row["phone_number"]
+        ):
+            raise ValidationError({"phone_number": str(ERASED)})
         if (zone := row.get("time_zone")) and zone not in available_timezones():
             raise ValidationError({"time_zone": _("This is no IANA time zone.")})
         for name in ("status", "consent_status"):  # what calls and statements say, not a table
@@ -173,7 +202,10 @@ class LeadResource(SafeResource):
             )
         )
         instance.note_texts()
+        before = instance.score
         instance.score = self._weighing(instance.client_id).points(instance)
+        if before != instance.score and not instance._state.adding:  # noqa: SLF001  # Django's own place for it
+            self.moved[instance.score].append(instance.pk)
         instance.updated_at = clock.now()
         if getattr(instance, "created_at", None) is None:
             instance.created_at = instance.updated_at
@@ -200,7 +232,7 @@ class SuppressionResource(SafeResource):
         model = Suppression
         import_id_fields = ("scope_key",)
         instance_loader_class = KnownRows
-        fields = ("scope_key", "client", "phone_number", "reason")
+        fields = ("scope_key", "client", "phone_number", "reason", "level")
         skip_unchanged = True
         use_bulk = True
         batch_size = 100
@@ -267,6 +299,11 @@ class SuppressionResource(SafeResource):
 
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
         super().before_import_row(row, **kwargs)
+        if row.pop("level", "") == Suppression.Level.CAMPAIGN:
+            # Without its campaign it would hold for all of the client's.
+            raise ValidationError(
+                {"level": _("Import the entries of one campaign on its own list.")}
+            )
         number = parsed_number(str(row.get("phone_number", "")), "").e164
         client = self.fields["client"].widget.clean(row.get("client"))
         row["phone_number"] = number

@@ -27,7 +27,14 @@ from convomono.lib import clock
 from convomono.lib.phone import NumberRefused
 from leads.imports.work import Pace
 from leads.models import Lead
-from leads.services import ConsentStatement, LeadExists, LeadFields, create_lead
+from leads.services import (
+    ERASED,
+    ConsentStatement,
+    LeadExists,
+    LeadFields,
+    PersonErased,
+    create_lead,
+)
 from leads.services.filling import fill_lead
 from leads.services.operations import delete_lead
 from leads.services.people import CHANGEABLE, change_lead
@@ -259,6 +266,8 @@ def _find_or_add(user: User, data: dict[str, Any]) -> tuple[Lead, bool]:
         )
     except NumberRefused as refused:
         raise ValidationError({"phone_number": refused.reason}, code=refused.reason) from refused
+    except PersonErased:
+        raise Conflict(str(ERASED), code="person_erased") from None
     except LeadExists as there:
         fill_lead(
             lead=there.lead,

@@ -171,6 +171,16 @@ def remind(*, now: datetime) -> list[FollowUp]:
     return [row for row in told if row.assignee and row.assignee.is_active]
 
 
+def forget_follow_ups(*, lead_id: UUID) -> None:
+    """Delete a person's follow-ups and what was told of them, which names them; inside the caller's block."""
+    rows = FollowUp.objects.filter(lead_id=lead_id)
+    for key in rows.values_list("pk", flat=True):
+        # All that begin so, by the index of keys: ";" comes right behind ":".
+        told = f"follow_up.due:{key}"
+        Notification.objects.filter(key__gte=f"{told}:", key__lt=f"{told};").delete()
+    rows.delete()
+
+
 def _remind(row: FollowUp, now: datetime) -> bool:
     """Note that it was told, and tell; both or neither, so that a killed run leaves it to the next."""
     if not FollowUp.objects.filter(pk=row.pk, reminded_at=None).update(reminded_at=now):

@@ -139,8 +139,12 @@ class Lead(ClientOwned):
         ]
 
     def __str__(self) -> str:
-        # The audit trail keeps this, and holds no whole number.
-        return self.full_name or f"…{self.phone_number[-4:]}"
+        return self.full_name or self.audited_as
+
+    @property
+    def audited_as(self) -> str:
+        """What the audit trail keeps: an erasure doesn't reach it, so it holds no name and no whole number."""
+        return f"…{self.phone_number[-4:]}"
 
     @property
     def full_name(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from leads.services.people import (
+    ERASED,
     ConsentStatement,
     LeadExists,
     LeadFields,
+    PersonErased,
     change_conversion,
     create_lead,
     has_consent,
@@ -22,10 +24,12 @@ from leads.services.suppressions import (
 )
 
 __all__ = [
+    "ERASED",
     "ConsentStatement",
     "LeadExists",
     "LeadFields",
     "Listed",
+    "PersonErased",
     "change_conversion",
     "create_lead",
     "has_consent",

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from audit import actions
 from audit.services import record
@@ -17,7 +18,7 @@ from leads.models import Consent, Lead
 from leads.services.marks import know_marks
 from leads.services.scoring import rescore_called, rescore_lead, weighing_of
 from leads.services.statuses import PLATFORM, Cause, Why, move_leads, status_line
-from leads.services.suppressions import is_listed, suppressed_numbers
+from leads.services.suppressions import is_erased, is_listed, suppressed_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
     from accounts.models import Client
     from audit.services import Actor
     from leads.models import LeadStatusChange
+
+
+ERASED = _(
+    "Whoever has this number was erased because they asked for it, so nothing of them is kept. If they want to "
+    "be called after all, take the number off your do-not-call list first."
+)
+
+
+class PersonErased(Exception):
+    """Whoever has this number was erased at their wish, and nothing of them may be kept."""
 
 
 class LeadExists(Exception):
@@ -92,6 +103,7 @@ def create_lead(
 
     :raises NumberRefused: if it is no number that may be called
     :raises LeadExists: if the client has it already
+    :raises PersonErased: see there
     """
     parsed = parse_number(phone_number, country)
     if there := Lead.objects.filter(client=client, phone_number=parsed.e164).first():
@@ -117,6 +129,8 @@ def create_lead(
     )
     lead.note_texts()
     if suppressed_numbers(client_id=client.pk, campaign_id=None, phone_numbers=[parsed.e164]):
+        if is_erased(client_id=client.pk, phone_number=parsed.e164):
+            raise PersonErased
         lead.status = Lead.Status.SUPPRESSED  # kept in the list, and shown for what it is
     lead.score = weighing_of(client.pk).points(lead)
     try:

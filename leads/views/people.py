@@ -20,7 +20,7 @@ from leads.forms.people import LeadEditForm, LeadForm
 from leads.forms.table import LeadFilters, SaveViewForm
 from leads.lead_table import COLUMNS, lead_page, saved_views
 from leads.models import Lead, SavedView
-from leads.services.people import LeadExists, change_lead, create_lead
+from leads.services.people import ERASED, LeadExists, PersonErased, change_lead, create_lead
 from leads.services.saved_views import delete_view, may_forget, save_view
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def lead_create(request: ClientRequest) -> HttpResponse:
                 "phone_number",
                 _("%s has this number already.") % (exc.lead.full_name or _("A lead")),
             )
+        except PersonErased:
+            form.add_error("phone_number", ERASED)
         else:
             messages.success(request, _("%s is in your list.") % lead)
             return redirect("leads:lead-list")

@@ -6,16 +6,21 @@ import sqlite3
 from typing import Any
 
 import pytest
+import tablib  # type: ignore[import-untyped]  # has none
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError
 
 from audit.models import AuditLog
+from campaigns.models import Enrolment
+from campaigns.services.enrolment import enrol_lead
 from convomono.lib.ids import uuid7
 from leads import admin, resources
 from leads.models import Lead, Suppression
 from leads.resources import LeadResource, SuppressionResource
+from leads.services.people import LeadFields, create_lead
 from leads.services.suppressions import mark_leads
-from tests.factories.accounts import ClientFactory
+from tests.factories.accounts import NOW, ClientFactory
+from tests.factories.campaigns import make_draft
 from tests.factories.leads import (
     ConsentFactory,
     LeadFactory,
@@ -110,8 +115,6 @@ def test_names_a_bad_number_in_an_import(acme):
 
 
 def table(headers: list[str], *rows: tuple[str, ...]):
-    import tablib  # type: ignore[import-untyped]  # has none
-
     return tablib.Dataset(*rows, headers=headers)
 
 
@@ -325,3 +328,55 @@ def test_puts_an_export_on_record_and_refuses_a_huge_one(
     )
     assert "These are more than 2" in refused.text
     assert AuditLog.objects.count() == 1
+
+
+def test_names_the_row_of_a_lead_without_a_client_and_takes_the_others(acme):
+    rows = [(acme.name, "212-736-5001"), ("", "212-736-5002"), (acme.name, "2127365003.0")]
+
+    result = LeadResource().import_data(
+        tablib.Dataset(*rows, headers=("client", "phone_number")), dry_run=False
+    )
+
+    assert [(row.number, row.error_dict) for row in result.invalid_rows] == [
+        (2, {"client": ["Name the client whose lead this is."]})
+    ]
+    numbers = set(Lead.objects.values_list("phone_number", flat=True))
+    assert numbers == {"+12127365001", "+12127365003"}
+
+
+def test_moves_a_lead_in_the_line_with_its_score(acme, alice):
+    lead = create_lead(
+        client=acme, phone_number="2127365001", country="US", fields=LeadFields(), consent=None,
+        actor=alice, now=NOW,
+    )  # fmt: skip
+    enrol_lead(campaign=make_draft(acme), lead=lead, dynamic_vars={}, now=NOW)
+    row = (acme.name, "2127365001", "Ada", "Byron", "a@x.test", "Co")
+    headers = ("client", "phone_number", "first_name", "last_name", "email", "company")
+
+    LeadResource().import_data(tablib.Dataset(row, headers=headers), dry_run=False)
+
+    lead.refresh_from_db()
+    before = lead.score
+    assert Enrolment.objects.get().priority == before > 0
+
+
+def test_makes_no_entry_of_one_campaign_an_entry_of_all(acme):
+    SuppressionFactory.create(
+        client=acme, level="campaign", campaign_id=uuid7(), phone_number="+12127365001"
+    )
+
+    result = SuppressionResource().import_data(SuppressionResource().export(), dry_run=False)
+
+    assert [list(row.error_dict) for row in result.invalid_rows] == [["level"]]
+    assert Suppression.objects.get().level == "campaign"
+
+
+@pytest.mark.parametrize("resource", [LeadResource, SuppressionResource])
+def test_undoes_what_a_spreadsheet_did_to_numbers(acme, resource):
+    rows = [(acme.name, one) for one in ("2.127365001E+09", "2127365002.0", 2127365003.0)]
+
+    result = resource().import_data(
+        tablib.Dataset(*rows, headers=("client", "phone_number")), dry_run=False
+    )
+
+    assert result.totals["new"] == 3
