@@ -188,7 +188,7 @@ def ask_kept_questions(*, base_id: str, **_later: object) -> None:
 
 def retire_knowledge(**_later: object) -> None:
     """Take knowledge away at Retell that nothing speaks from any more."""
-    for base in indexing.superseded():
+    for base in indexing.superseded(now=clock.now()):
         indexing.retire(base=base, gateway=retell_gateway())
 
 

@@ -127,6 +127,7 @@ def _poll(base: KnowledgeBase, gateway: RetellGateway, now: datetime) -> str:
 def _keep(base: KnowledgeBase, found: ProviderBase, gateway: RetellGateway, now: datetime) -> str:
     status = _STATUS.get(found.status, Status.INDEXING)
     columns: dict[str, object] = {"status": status, "provider_id": found.knowledge_base_id}
+    columns["error"] = ""  # Retell was reached, whatever an earlier try met
     if status == Status.COMPLETE:
         columns["indexed_at"] = now
         _mark_missing(base, found)
@@ -176,9 +177,16 @@ def _delete(gateway: RetellGateway, provider_id: str) -> bool:
 # -- Taking away -----------------------------------------------------------------------------------
 
 
-def superseded(*, limit: int = AT_ONCE) -> list[KnowledgeBase]:
-    """Return versions at Retell that nothing speaks from any more, oldest first, of all there are."""
-    rows = KnowledgeBase.objects.exclude(provider_id="").filter(status=Status.COMPLETE)
+def superseded(*, now: datetime, limit: int = AT_ONCE) -> list[KnowledgeBase]:
+    """
+    Return versions at Retell that nothing speaks from any more, oldest first, of all there are.
+
+    Those that Retell still reads, or whose sending lost its answer, are among them: nobody waits for these
+    once their campaign was edited or archived.
+    """
+    there = Q(status=Status.COMPLETE) & ~Q(provider_id="")
+    at_rest = Q(sent_at=None) | Q(sent_at__lte=now - SENDING) | ~Q(provider_id="")
+    rows = KnowledgeBase.objects.filter(there | (Q(status=Status.INDEXING) & at_rest))
     found: list[KnowledgeBase] = []
     last = None
     while len(found) < limit:
@@ -208,6 +216,8 @@ def _is_needed(base: KnowledgeBase) -> bool:
         return True
     if not base.is_shared or base.archived_at is not None:
         return False
+    if base.status == Status.INDEXING:
+        return True  # somebody has asked for it and watches
     newer = KnowledgeBase.objects.filter(
         client_id=base.client_id, family_id=base.family_id, number__gt=base.number
     )
@@ -222,19 +232,26 @@ def _is_spoken(base_id: UUID) -> bool:
 
 
 def retire(*, base: KnowledgeBase, gateway: RetellGateway) -> bool:
-    """Take a version away at Retell, with its tester; False if Retell doesn't let us just now."""
+    """
+    Take a version away at Retell, with its tester; False if Retell doesn't let us just now.
+
+    False too if a job took it up meanwhile.
+    """
     try:
         if base.tester_agent_id:
             _gone(lambda: gateway.delete_agent(agent_id=base.tester_agent_id))
         if base.tester_llm_id:
             _gone(lambda: gateway.delete_llm(llm_id=base.tester_llm_id))
+        there = [base.provider_id] if base.provider_id else _lost(base, gateway)
     except ProviderError:
         return False
-    if not _delete(gateway, base.provider_id):
+    if not all(_delete(gateway, provider_id) for provider_id in there):
         return False
-    compare_and_set(
+    # By its status and id too: whoever sends or keeps it at this moment wins, and the next run looks again.
+    return compare_and_set(
         base,
         "provider_id",
+        "status",
         status=Status.RETIRED,
         provider_id="",
         tester_agent_id="",
@@ -242,7 +259,14 @@ def retire(*, base: KnowledgeBase, gateway: RetellGateway) -> bool:
         tester_since=None,
         sent_at=None,
     )
-    return True
+
+
+def _lost(base: KnowledgeBase, gateway: RetellGateway) -> list[str]:
+    """Return what a sending that lost its answer may have left at Retell."""
+    if base.sent_at is None:
+        return []
+    known = gateway.list_knowledge_bases()
+    return [one.knowledge_base_id for one in known if one.name.endswith(base.mark)]
 
 
 def _gone(delete: Callable[[], None]) -> None:

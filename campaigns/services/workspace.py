@@ -34,7 +34,8 @@ type Kind = Literal["agent", "llm", "knowledge"]
 type State = Literal["ours", "left_over", "missing", "foreign"]
 
 CHUNK = 1_000
-# Real time: what carries the mark of a row whose making began so long ago at most may be in the making.
+# What carries the mark of a row whose making began so long ago at most may be in the making. In real time,
+# but for knowledge, which is dated as it is sent.
 IN_THE_MAKING = timedelta(hours=1)
 # The agent of an archived campaign stays a day: a call may still be talking.
 ARCHIVED_FOR = timedelta(days=1)
@@ -75,14 +76,14 @@ class _Known:
         self.marks[kind, mark] = of
 
 
-def survey(*, gateway: RetellGateway, real_now: datetime) -> list[ProviderObject]:
+def survey(*, gateway: RetellGateway, now: datetime, real_now: datetime) -> list[ProviderObject]:
     """
     Compare Retell's lists with our rows, however many there are; changes nothing.
 
     :raises ProviderError: if Retell can't be asked
     """
     there = list(_there(gateway))
-    known = _known(real_now)  # after the lists: what is made meanwhile isn't in them
+    known = _known(now, real_now)  # after the lists: what is made meanwhile isn't in them
     found: dict[str, ProviderObject] = {}
     for kind, provider_id, name, mark in there:
         found[provider_id] = _judge(known, kind, provider_id, name, mark)
@@ -115,7 +116,7 @@ def _judge(known: _Known, kind: Kind, provider_id: str, name: str, mark: str) ->
     )
 
 
-def _known(real_now: datetime) -> _Known:
+def _known(now: datetime, real_now: datetime) -> _Known:
     known = _Known()
     for agents in _chunks(VoiceAgent.objects.all()):
         campaigns = Campaign.objects.only("name", "status").in_bulk(
@@ -125,7 +126,7 @@ def _known(real_now: datetime) -> _Known:
             _add_agent(known, row, campaigns.get(row.campaign_id), real_now)
     for bases in _chunks(KnowledgeBase.objects.all()):
         for base in bases:
-            _add_base(known, base, real_now)
+            _add_base(known, base, now, real_now)
     return known
 
 
@@ -140,8 +141,11 @@ def _add_agent(
     known.add("llm", row.provider_llm_id, name, mark_of(row), of)
 
 
-def _add_base(known: _Known, base: KnowledgeBase, real_now: datetime) -> None:
-    of = _Mark(base.client_id, is_making=base.status == KnowledgeBase.Status.INDEXING)
+def _add_base(known: _Known, base: KnowledgeBase, now: datetime, real_now: datetime) -> None:
+    # Before it was sent there is nothing, and what was sent long ago is named or lost.
+    is_sent = base.sent_at is not None and base.sent_at > now - IN_THE_MAKING
+    is_indexing = base.status == KnowledgeBase.Status.INDEXING
+    of = _Mark(base.client_id, is_making=is_indexing and is_sent)
     # What Retell could not read is nobody's, although its id is kept until it is deleted there.
     failed = base.status == KnowledgeBase.Status.ERROR
     known.add("knowledge", "" if failed else base.provider_id, base.name, base.mark, of)
@@ -181,7 +185,7 @@ def repair(*, gateway: RetellGateway, now: datetime, real_now: datetime) -> list
     :raises ProviderError: if Retell can't be asked
     """
     missing = []
-    for one in survey(gateway=gateway, real_now=real_now):
+    for one in survey(gateway=gateway, now=now, real_now=real_now):
         if one.state == "left_over":
             _delete_left_over(one, gateway)
         elif one.state == "missing":
@@ -192,12 +196,15 @@ def repair(*, gateway: RetellGateway, now: datetime, real_now: datetime) -> list
 def _delete_left_over(one: ProviderObject, gateway: RetellGateway) -> None:
     named = Q(provider_agent_id=one.provider_id) | Q(provider_llm_id=one.provider_id)
     tested = Q(tester_agent_id=one.provider_id) | Q(tester_llm_id=one.provider_id)
-    if VoiceAgent.objects.filter(named).exists() or KnowledgeBase.objects.filter(tested).exists():
+    failed = KnowledgeBase.Status.ERROR
+    kept = KnowledgeBase.objects.filter(provider_id=one.provider_id).exclude(status=failed)
+    tests = KnowledgeBase.objects.filter(tested)
+    if VoiceAgent.objects.filter(named).exists() or tests.exists() or kept.exists():
         return  # a job has taken it up since the survey
     if delete(kind=one.kind, provider_id=one.provider_id, gateway=gateway):
-        KnowledgeBase.objects.filter(
-            provider_id=one.provider_id, status=KnowledgeBase.Status.ERROR
-        ).update(provider_id="", sent_at=None)
+        KnowledgeBase.objects.filter(provider_id=one.provider_id, status=failed).update(
+            provider_id="", sent_at=None
+        )
 
 
 def _forget(missing: list[str], gateway: RetellGateway, now: datetime) -> list[UUID]:

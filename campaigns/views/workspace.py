@@ -32,7 +32,7 @@ MOST_SHOWN = 500
 def workspace(request: UserRequest) -> HttpResponse:
     problem, found = "", []
     try:
-        found = survey(gateway=retell_gateway(), real_now=clock.real_now())
+        found = survey(gateway=retell_gateway(), now=clock.now(), real_now=clock.real_now())
     except ProviderError as error:
         problem = jobs.what_to_do(error)
     shown = found[:MOST_SHOWN]

@@ -582,4 +582,16 @@ def test_looks_at_every_version_for_what_is_superseded(alice, monkeypatch):
             campaign = make_draft(alice.client, name=f"C {number}")
             Campaign.objects.filter(pk=campaign.pk).update(knowledge_base=base)
 
-    assert [one.provider_id for one in indexing.superseded()] == ["kb_4"]
+    assert [one.provider_id for one in indexing.superseded(now=NOW)] == ["kb_4"]
+
+
+def test_forgets_what_went_wrong_once_it_is_indexed(browse, alice, base, retell):
+    retell.fail("create_knowledge_base", Unavailable("Connection refused."))
+    assert "can't be reached" in index(base, alice).error
+
+    jobs.index_knowledge(base_id=str(base.pk))
+
+    base.refresh_from_db()
+    assert (base.status, base.error) == ("complete", "")
+    page = browse(alice).get(f"/app/knowledge/{base.pk}/").content.decode()
+    assert "be reached just now" not in page

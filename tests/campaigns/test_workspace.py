@@ -101,7 +101,7 @@ def leave_over(retell, mark):
 
 
 def survey(retell):
-    return workspace.survey(gateway=retell, real_now=clock.real_now())
+    return workspace.survey(gateway=retell, now=clock.now(), real_now=clock.real_now())
 
 
 def states(retell):
