@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import IO, TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -12,7 +12,7 @@ from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow, FileUnreadable
 from leads.imports.cells import day_of, is_iso_day
 from leads.imports.packed import FileRefused, refuse_bombs, table_in_zip
-from leads.imports.workbooks import sheet_sizes, workbook_rows
+from leads.imports.workbooks import first_rows, sheet_sizes, workbook_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 20
 MOST_TITLES = 20  # rows above the one that names the columns
+_FIRST_ROWS = SAMPLE_ROWS + MOST_TITLES + 1
 _TABLE_COLUMNS = 2
 _DAY_DIGITS = 8
 MAX_COLUMNS = 250
@@ -69,10 +70,10 @@ def detect(stream: IO[bytes], sniffer: csvio.TextSniffer) -> Detected:
             refuse_bombs(stream)
             sizes = sheet_sizes(stream)
             found["sheets"], found["sheet_rows"] = list(sizes), list(sizes.values())
-        else:
-            found["encoding"] = sniffer.encoding()
-            found["delimiter"] = _delimiter(stream, found["encoding"])
-        return _with_columns(stream, found, has_header=None)
+            return _of_best_sheet(stream, found)
+        found["encoding"] = sniffer.encoding()
+        found["delimiter"] = _delimiter(stream, found["encoding"])
+        return _with_columns(_first_rows(stream, found), found, has_header=None)
 
 
 def unpacked(stream: IO[bytes], *, max_bytes: int) -> IO[bytes]:
@@ -99,7 +100,8 @@ def read_again(stream: IO[bytes], found: Detected, *, reading: Mapping[str, Any]
             changed[name] = reading[name]
     changed["header"], changed["skipped"] = [], int(reading.get("skipped") or 0)
     with _told():
-        return _with_columns(stream, changed, has_header=bool(reading.get("has_header")))
+        is_named = bool(reading.get("has_header"))
+        return _with_columns(_first_rows(stream, changed), changed, has_header=is_named)
 
 
 @contextmanager
@@ -111,9 +113,45 @@ def _told() -> Iterator[None]:
         raise FileRefused(sentence(exc)) from None
 
 
-def _with_columns(stream: IO[bytes], found: Detected, *, has_header: bool | None) -> Detected:
-    rows = [row for _number, row in islice(open_rows(stream, found), SAMPLE_ROWS + MOST_TITLES + 1)]
-    cells = [row for row in rows if not isinstance(row, BrokenRow)]
+def _of_best_sheet(stream: IO[bytes], found: Detected) -> Detected:
+    """
+    Return what the first sheet is that holds a table, one with numbers before one without.
+
+    Blank ones and covers are no table; a hidden one is taken if no other can be read.
+    """
+    best, best_score, refused = None, (False, False, False), None
+    for sheet in first_rows(stream, most=_FIRST_ROWS):
+        one = found.copy()
+        if len(found.get("sheets", ())) > 1:
+            one["sheet"] = sheet.name
+        try:
+            one = _with_columns(sheet.told(), one, has_header=None)
+        except (FileRefused, FileUnreadable) as exc:
+            refused = refused or exc
+            continue
+        is_wide = len(one["header"]) >= _TABLE_COLUMNS
+        score = (not sheet.is_hidden, _has_numbers(one), is_wide)
+        if best is None or score > best_score:
+            best, best_score = one, score
+        if best_score[:2] == (True, True):
+            break
+    if best is None:
+        raise refused or FileUnreadable("binary")
+    return best
+
+
+def _has_numbers(found: Detected) -> bool:
+    """Tell whether most of what stands in one of the columns looks like phone numbers."""
+    columns = zip_longest(*found["samples"], fillvalue="")
+    return any(sum(map(is_like_phone, cells)) * 2 > sum(map(bool, cells)) for cells in columns)
+
+
+def _first_rows(stream: IO[bytes], found: Detected) -> list[list[str]]:
+    rows = islice(open_rows(stream, found), _FIRST_ROWS)
+    return [row for _number, row in rows if not isinstance(row, BrokenRow)]
+
+
+def _with_columns(cells: list[list[str]], found: Detected, *, has_header: bool | None) -> Detected:
     if not cells:
         raise FileRefused(_("The file has no rows we can read."))
     if has_header is None:

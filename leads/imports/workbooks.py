@@ -6,6 +6,7 @@ import os
 import tempfile
 import zipfile
 from array import array
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
 from itertools import islice
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 # A row may say that it is any; a sheet has no more than these, and formats blank ones to its end.
 MAX_SHEET_ROWS = 1_048_576
 MOST_BLANK_ROWS = 10_000
+MOST_SHEETS = 20  # that are looked at for a table
 MAX_PART_BYTES = 16 * 1024 * 1024  # of what is read whole: names of sheets, styles
 _TABLE, _ITEM, _TEXT, _RUN = (f"{{{SHEET_MAIN_NS}}}{name}" for name in ("sst", "si", "t", "r"))
 MAX_ITEM_BYTES = 8 * 1024 * 1024  # of a row, or of one shared text
@@ -55,14 +57,18 @@ class _Book(ExcelReader):  # type: ignore[misc]  # openpyxl has no types
         self.archive = _Archive(stream)
         self.valid_files = self.archive.namelist()
         self.read_only = self.data_only = True
-        self.keep_vba = self.keep_links = self.rich_text = False
+        self.keep_vba = self.keep_links = self.rich_text = self._is_styled = False
         self.read_manifest()
         self.read_workbook()
-        self.sheets = {
-            sheet.name: rel.target
-            for sheet, rel in self.parser.find_sheets()
+        found = [
+            (place, sheet, rel.target)
+            for place, (sheet, rel) in enumerate(self.parser.find_sheets())
             if rel.target in self.valid_files and "chartsheet" not in rel.Type
-        }
+        ]
+        self.sheets = {sheet.name: path for _place, sheet, path in found}
+        self.hidden = {sheet.name for _place, sheet, _path in found if sheet.state != "visible"}
+        active = self.wb._active_sheet_index  # noqa: SLF001  # `active` wants the sheets themselves
+        self.active = next((sheet.name for place, sheet, _path in found if place == active), "")
 
     def texts(self) -> SharedTexts:
         """Return the texts that cells point to; a context manager."""
@@ -71,7 +77,9 @@ class _Book(ExcelReader):  # type: ignore[misc]  # openpyxl has no types
 
     def rows(self, path: str, texts: SharedTexts) -> Iterator[_Row]:
         """Yield the rows of the sheet at `path` that stand in the file."""
-        apply_stylesheet(self.archive, self.wb)
+        if not self._is_styled:
+            apply_stylesheet(self.archive, self.wb)
+            self._is_styled = True
         with self.archive.open(path) as source:
             yield from _Rows(
                 source,
@@ -215,16 +223,66 @@ def workbook_rows(stream: IO[bytes], sheet_name: str) -> Iterator[list[str]]:
     Behind 10,000 blank rows the table is over: what stands below is a stray cell or a made-up number.
     """
     try:
-        book, blank = _Book(stream), 0
-        path = book.sheets.get(sheet_name) or next(iter(book.sheets.values()))
+        book = _Book(stream)
         with book.texts() as texts:
-            for row in _placed(book.rows(path, texts)):
-                blank = 0 if any(row) else blank + 1
-                if blank > MOST_BLANK_ROWS:
-                    return
-                yield row
+            yield from _sheet_rows(book, _name_in(book, sheet_name), texts)
     except Exception as exc:  # a broken workbook raises what it likes in openpyxl
         raise FileUnreadable("binary") from exc
+
+
+def _name_in(book: _Book, name: str) -> str:
+    return name if name in book.sheets else next(iter(book.sheets))
+
+
+def _sheet_rows(book: _Book, name: str, texts: SharedTexts) -> Iterator[list[str]]:
+    blank = 0
+    for row in _placed(book.rows(book.sheets[name], texts)):
+        blank = 0 if any(row) else blank + 1
+        if blank > MOST_BLANK_ROWS:
+            return
+        yield row
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """A sheet's first rows; `error` is why there are none."""
+
+    name: str
+    is_hidden: bool
+    rows: list[list[str]]
+    error: FileUnreadable | None = None
+
+    def told(self) -> list[list[str]]:
+        """Return the rows, or raise what stands against that."""
+        if self.error is not None:
+            raise self.error
+        return self.rows
+
+
+def first_rows(stream: IO[bytes], *, most: int) -> Iterator[LookedAt]:
+    """
+    Yield the sheets of a workbook with at most `most` rows that aren't blank, of no more than 20 sheets.
+
+    The one that was open when it was saved comes first and hidden ones last. One opening serves all: styles
+    and shared texts are read once.
+    """
+    try:
+        book = _Book(stream)
+        order = sorted(book.sheets, key=lambda name: (name in book.hidden, name != book.active))
+        with book.texts() as texts:
+            for name in order[:MOST_SHEETS]:
+                yield _looked_at(book, name, texts, most)
+    except Exception as exc:  # a broken workbook raises what it likes in openpyxl
+        raise FileUnreadable("binary") from exc
+
+
+def _looked_at(book: _Book, name: str, texts: SharedTexts, most: int) -> LookedAt:
+    try:
+        said = (row for row in _sheet_rows(book, name, texts) if "".join(row).strip())
+        rows = list(islice(said, most))
+    except Exception:  # noqa: BLE001  # as above: the other sheets may be whole
+        return LookedAt(name, name in book.hidden, [], FileUnreadable("binary"))
+    return LookedAt(name, name in book.hidden, rows)
 
 
 def _placed(rows: Iterator[_Row]) -> Iterator[list[str]]:

@@ -15,7 +15,7 @@ class Detected(TypedDict):
     What was found in the file: `format` is "csv" or "xlsx", `samples` the first rows after the header.
 
     `delimiter` and `encoding` are empty for a workbook, whose `sheets` are named and whose `sheet` is
-    read (the first if it isn't said); `sheet_rows` is what each of them says of its length. Without a
+    read (the first if it isn't said, as of a book with one); `sheet_rows` is what each says of its length. Without a
     header its names are made up. `skipped` is how many rows with text stand above it, `quoting` one of
     `csvio.QUOTES`.
     """
