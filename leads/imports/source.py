@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow, FileUnreadable
 from leads.imports.cells import day_of, is_iso_day
+from leads.imports.foreign import foreign_bytes, foreign_text
 from leads.imports.packed import FileRefused, refuse_bombs, table_in_zip
 from leads.imports.workbooks import first_rows, sheet_sizes, workbook_rows
 
@@ -27,7 +28,6 @@ _DAY_DIGITS = 8
 MAX_COLUMNS = 250
 FEWEST_DIGITS, MOST_DIGITS = 7, 15
 _ZIP = b"PK\x03\x04"
-_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
 def sentence(unreadable: FileUnreadable) -> str:
@@ -51,12 +51,10 @@ def detect(stream: IO[bytes], sniffer: csvio.TextSniffer) -> Detected:
 
     :raises FileRefused: with a sentence, if it can't be read as a table with a header
     """
-    head = stream.read(8)
+    if told := foreign_bytes(stream):
+        raise FileRefused(told)
+    head = stream.read(len(_ZIP))
     stream.seek(0)
-    if head.startswith(_OLD_EXCEL):
-        raise FileRefused(
-            _("This is an old Excel file (.xls). Save it as .xlsx or CSV and upload that.")
-        )
     found: Detected = {
         "format": "xlsx" if head.startswith(_ZIP) else "csv",
         "encoding": "",
@@ -72,6 +70,8 @@ def detect(stream: IO[bytes], sniffer: csvio.TextSniffer) -> Detected:
             found["sheets"], found["sheet_rows"] = list(sizes), list(sizes.values())
             return _of_best_sheet(stream, found)
         found["encoding"] = sniffer.encoding()
+        if told := foreign_text(stream, found["encoding"]):
+            raise FileRefused(told)
         found["delimiter"] = _delimiter(stream, found["encoding"])
         return _with_columns(_first_rows(stream, found), found, has_header=None)
 
