@@ -20,6 +20,7 @@ from campaigns.services.variables import variable_rules
 from convomono.lib.db import IntegrityError, atomic, run_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -90,7 +91,7 @@ def set_launch_rule(
 # -- Asking and deciding ---------------------------------------------------------------------------
 
 
-def ask_for_launch(
+def ask_for_launch(  # noqa: PLR0913 - who asks for what, when, and on whose behalf
     *,
     campaign: Campaign,
     check: Preflight,
@@ -100,11 +101,13 @@ def ask_for_launch(
     actor: Actor,
     now: datetime,
     asker_id: UUID | None = None,
+    within: Callable[[], object] | None = None,
 ) -> LaunchRequest:
     """
     Ask for the launch of what a check without blockers found; the same id again returns the first.
 
-    `asker_id` is the person for whom a part of the system asks.
+    `asker_id` is the person for whom a part of the system asks. `within` is done in the same block: what it
+    refuses undoes the request.
 
     :raises RequestWaits: if another request for this campaign waits
     """
@@ -133,6 +136,8 @@ def ask_for_launch(
         record(actions.LAUNCH_ASKED, resource=row, actor=actor, now=now, details=details)
         said = {"who": row.asked_by_email, "name": campaign.name}
         tell_of(row, "asked", _("%(who)s asks for the launch of %(name)s") % said, now)
+        if within is not None:
+            within()
 
     try:
         run_atomic(block)

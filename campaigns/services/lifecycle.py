@@ -49,6 +49,7 @@ from convomono.lib.db import run_atomic
 from convomono.lib.jobs import enqueue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -131,6 +132,7 @@ def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each
     scheduled_at: datetime | None = None,
     mode: str = BatchCall.Mode.DISPATCHER,
     is_sandbox: bool = False,
+    within: Callable[[], object] | None = None,
 ) -> BatchCall:
     """
     Launch the campaign's waiting leads and reserve minutes; the same key again is the same launch.
@@ -138,7 +140,8 @@ def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each
     `leads` and `seconds` are what the person agreed to, so many to call and so much to reserve;
     without them it is what the pre-flight check advises, at most `most_seconds`. It starts at `scheduled_at`, else at once; the minutes are reserved now.
     The first 1,000 leads are put in line at once, the rest by a worker. With the mode `retell_batch`
-    Retell dials the leads by itself, and a pause or stop can't recall what it has.
+    Retell dials the leads by itself, and a pause or stop can't recall what it has. `within` is done in the
+    block that makes the launch: what it refuses undoes it.
 
     :raises ApprovalNeeded: if the client wants a second person for a launch of this size
     :raises LaunchRefused: if the pre-flight check has a blocker; its findings say which
@@ -158,6 +161,12 @@ def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each
     reserved = _reserved(check, seconds, most_seconds)
     # By what the list may take, not by what somebody chose to reserve for it.
     weight = max(check.needed_seconds, reserved)
+
+    def also(_row: BatchCall) -> None:
+        outdate_request(campaign_id=campaign.pk, now=now)
+        if within is not None:
+            within()
+
     if approving.needs_approval(client_id=campaign.client_id, seconds=weight):
         raise ApprovalNeeded
     batch_call = launching.open_batch_call(
@@ -165,7 +174,7 @@ def launch_campaign(  # noqa: PLR0913 - what a person chooses for a launch, each
         launch_key=launch_key,
         seconds=reserved,
         scheduled_at=max(now, scheduled_at or now),
-        within=lambda _row: outdate_request(campaign_id=campaign.pk, now=now),
+        within=also,
         mode=mode,
         actor=actor,
         now=now,
@@ -208,7 +217,7 @@ def _reserved(check: Preflight, seconds: int | None, most_seconds: int | None) -
     return advised if most_seconds is None else min(advised, most_seconds)
 
 
-def ask_for_launch(  # who, what, when, and whether it is the sandbox
+def ask_for_launch(  # noqa: PLR0913 - who, what, when, and whether it is the sandbox
     *,
     campaign: Campaign,
     request_id: UUID,
@@ -218,6 +227,7 @@ def ask_for_launch(  # who, what, when, and whether it is the sandbox
     now: datetime,
     is_sandbox: bool = False,
     asker_id: UUID | None = None,
+    within: Callable[[], object] | None = None,
 ) -> LaunchRequest:
     """
     Ask somebody else to launch the campaign's waiting leads; the same id again is the same request.
@@ -234,6 +244,7 @@ def ask_for_launch(  # who, what, when, and whether it is the sandbox
         actor=actor,
         now=now,
         asker_id=asker_id,
+        within=within,
     )
 
 

@@ -19,10 +19,12 @@ from billing.services import InsufficientCredits
 from campaigns.models import BatchCall, Campaign, TopUp
 from campaigns.services import launching, lifecycle
 from campaigns.services.steering import TOP_UP
-from convomono.lib.db import IntegrityError, atomic, compare_and_set
+from convomono.lib.db import IntegrityError, atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from audit.services import Actor
 
@@ -30,6 +32,10 @@ log = structlog.get_logger()
 
 AT_ONCE = 50
 LONGEST_RESULT = 400
+
+
+class SwitchedOff(Exception):
+    """Somebody switched it off, or set another time, while its launch was being made."""
 
 
 def set_top_up(
@@ -88,7 +94,7 @@ def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
         except Exception:  # one that fails must not hold up the others, nor count among them
             log.exception("top_up.failed", campaign_id=str(row.campaign_id))
             said = _("It failed, and is tried again in a moment.")
-            compare_and_set(row, "next_at", last_at=now, last_result=said, was_refused=True)
+            _as_read(row).update(last_at=now, last_result=said, was_refused=True)
             continue
         handled += 1
         if handled == AT_ONCE:
@@ -101,15 +107,40 @@ def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
     Launch one campaign's new leads and set the next time; True if something was launched.
 
     The launch's key is made of the time it was due at, so that a second run, after a kill or beside
-    this one, launches nothing more. The client's people are told of a refusal that is another than last time's.
+    this one, launches nothing more. Nor does one whose row was switched off since it was read.
+    The client's people are told of a refusal that is another than last time's.
     """
-    turn = _launch(row, now=now, is_sandbox=is_sandbox)
-    if turn.is_refused and not (row.was_refused and row.last_result == turn.sentence):
-        _tell(row, turn.sentence, now=now)
-    compare_and_set(
-        row,
-        "next_at",
-        is_active=not turn.is_last,
+    if not _as_read(row).exists():
+        return False
+    try:
+        turn = _launch(row, now=now, is_sandbox=is_sandbox)
+    except SwitchedOff:
+        return False
+    _take_note(row, turn, now=now)
+    return turn.is_launched
+
+
+def _as_read(row: TopUp) -> QuerySet[TopUp]:
+    """Return the row while it is on, and nobody has set another time or taken this one."""
+    return TopUp.objects.filter(pk=row.pk, is_active=True, next_at=row.next_at)
+
+
+def _hold_on(row: TopUp, now: datetime) -> None:
+    """
+    Write on the row inside the launch's own block, so that a stop and the launch collide in the database.
+
+    :raises SwitchedOff: if somebody was quicker; the launch is undone with the block
+    """
+    if not _as_read(row).update(last_at=now):
+        raise SwitchedOff
+
+
+@atomic
+def _take_note(row: TopUp, turn: _Turn, *, now: datetime) -> None:
+    """Write what came of this time and when the next is; never that it is on: somebody may have stopped it."""
+    off = {"is_active": False} if turn.is_last else {}
+    noted = _as_read(row).update(
+        **off,
         next_at=following(
             row.next_at,
             every_minutes=row.every_minutes,
@@ -120,7 +151,9 @@ def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
         last_result=turn.sentence,
         was_refused=turn.is_refused,
     )
-    return turn.is_launched
+    is_news = turn.is_refused and not (row.was_refused and row.last_result == turn.sentence)
+    if noted and is_news:
+        _tell(row, turn.sentence, now=now)
 
 
 @dataclass(frozen=True)
@@ -213,6 +246,7 @@ def _launch(row: TopUp, *, now: datetime, is_sandbox: bool) -> _Turn:
             actor=TOP_UP,
             now=now,
             is_sandbox=is_sandbox,
+            within=lambda: _hold_on(row, now),
         )
     except lifecycle.ApprovalNeeded:
         return _ask(row, now=now, is_sandbox=is_sandbox)
@@ -248,6 +282,7 @@ def _ask(row: TopUp, *, now: datetime, is_sandbox: bool) -> _Turn:
             now=now,
             is_sandbox=is_sandbox,
             asker_id=asker,
+            within=lambda: _hold_on(row, now),
         )
     except lifecycle.RequestWaits:
         return _Turn(_("A launch of it waits for approval already."))

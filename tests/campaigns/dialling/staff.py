@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from django.db import connection
 
 from campaigns import jobs, line_jobs, rounds
 from campaigns.models import (
@@ -16,7 +18,8 @@ from campaigns.models import (
     TopUp,
 )
 from campaigns.services import launching, lifecycle, steering
-from convomono.lib.db import atomic
+from campaigns.services.topping_up import set_top_up
+from convomono.lib.db import atomic, in_transaction
 from convomono.lib.ids import uuid7
 from telephony.models import Call
 from tests.campaigns.dialling.conftest import EVERY_DAY
@@ -27,8 +30,10 @@ from webhooks import jobs as inbox_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from accounts.models import User
     from campaigns.models import Attempt
     from tests.campaigns.dialling.conftest import Rig
 
@@ -57,18 +62,39 @@ MOST_LEADS = 9
 MISHAPS = 15  # looks at the end in which workers die still
 
 
+class Meanwhile:
+    """Somebody who acts while a process works: between two of its transactions, after so many reads."""
+
+    def __init__(self, act: Callable[[], object], after: int) -> None:
+        self._act, self._left = act, after
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not in_transaction() and not sql.startswith("BEGIN"):
+            self._left -= 1
+            if self._left == -1:
+                self._act()
+        return execute(sql, params, many, context)
+
+
 class Staffed(History):
     """A history whose jobs lie in the queue until a worker takes one, and perhaps dies of it."""
 
     reasons = (*REASONS, "sip_routing_error")  # which halts the campaign
 
     def __init__(
-        self, rig: Rig, campaign: Campaign, seed: int, take: Callable[[], list[Job]]
+        self,
+        rig: Rig,
+        campaign: Campaign,
+        seed: int,
+        *,
+        take: Callable[[], list[Job]],
+        launcher: User,
     ) -> None:
         super().__init__(rig, BatchCall(client=campaign.client), seed)
-        self.campaign, self.take = campaign, take
+        self.campaign, self.take, self.launcher = campaign, take, launcher
         self.queued: list[Job] = []
         self.leads = 0
+        self.launched: int | None = None  # when new leads were switched off; None while they are on
 
     # Workers
 
@@ -80,18 +106,27 @@ class Staffed(History):
         """Let a worker run a job, perhaps not to its end: then it is run again, or left to what sweeps."""
         self.receive(0.2)
         if not self.queued or self.rng.random() < 0.5:
-            job = self.rng.choice(PERIODIC)
-            self.run(job, name=job.__name__, is_killed=self.rng.random() < 0.4)
+            self.work_again(self.rng.choice(PERIODIC), share=0.4)
             return
         one = self.queued.pop(self.rng.randrange(len(self.queued)))
         is_done = self.run(one, name="enqueued", is_killed=self.rng.random() < 0.5)
         if self.rng.random() < (0.1 if is_done else 0.6):
             self.queued.append(one)
 
+    def work_again(self, job: Callable[..., object], *, share: float) -> None:
+        """Do what cron has done, or die of it; now and then new leads are switched off in the middle of it."""
+        is_killed = self.rng.random() < share
+        somebody: AbstractContextManager[None] = nullcontext()
+        if job is rounds.launch_new_leads and share and not is_killed and self.launched is None:
+            off = self.rng.choice((self.switch_off, self.stop_all))
+            somebody = connection.execute_wrapper(Meanwhile(off, self.rng.choice((0, 3, 8, 20))))
+        with somebody:
+            self.run(job, name=job.__name__, is_killed=is_killed)
+
     def work_all(self, *, share: float) -> None:
         """Run every job there is; a share dies of it, and is run again or left to what sweeps."""
         for job in self.rng.sample(PERIODIC, len(PERIODIC)):
-            self.run(job, name=job.__name__, is_killed=self.rng.random() < share)
+            self.work_again(job, share=share)
         self.receive(share / 2)
         waiting, self.queued = self.queued, []
         for one in waiting:
@@ -176,6 +211,34 @@ class Staffed(History):
                 name="page", is_killed=self.rng.random() < 0.5,
             )  # fmt: skip
 
+    def stop_all(self) -> None:
+        """Stop the campaign: nobody is launched any more until somebody switches it on again."""
+        with suppress(steering.BatchCallOver):
+            lifecycle.stop_campaign(campaign=self.campaign, actor=TESTS, now=self.rig.now)
+        self.launched = BatchCall.objects.count()
+
+    def switch_off(self) -> None:
+        self.switch(is_active=False, next_at=TopUp.objects.get().next_at)
+        self.launched = BatchCall.objects.count()
+
+    def switch_on(self) -> None:
+        self.stays_off()
+        self.switch(is_active=True, next_at=self.rig.now + timedelta(minutes=10))
+        self.launched = None
+
+    def stays_off(self) -> None:
+        """Once it was switched off it is off, and nothing was launched since."""
+        if self.launched is not None:
+            assert not TopUp.objects.get().is_active
+            assert BatchCall.objects.count() == self.launched
+
+    def switch(self, *, is_active: bool, next_at: datetime) -> None:
+        """Say in the form whether new leads are launched by themselves."""
+        set_top_up(
+            campaign=self.campaign, is_active=is_active, every_minutes=30, next_at=next_at,
+            most_seconds=600, actor=self.launcher, now=self.rig.now,
+        )  # fmt: skip
+
     def over(self) -> list[str]:
         """A call that somebody wants ended goes on until Retell is asked to end it."""
         wanted = Call.objects.exclude(end_requested_at=None)
@@ -200,6 +263,8 @@ class Staffed(History):
             self.rng.choice(rare)()
         elif dice < 0.51:
             self.stop()
+        elif dice < 0.54 and self.launched is not None:
+            self.switch_on()
         else:
             super().act()
 
@@ -214,6 +279,8 @@ class Staffed(History):
             if is_safe or self.rng.random() < 0.4:
                 self.buy()
                 self.resume()
+            if is_safe and self.launched is not None:
+                self.switch_on()
             self.step()
             if not is_safe and self.rng.random() < 0.3:
                 self.hang_up()
@@ -237,7 +304,7 @@ class Staffed(History):
         ]
         waiting = launching.waiting_leads(self.campaign)
         if waiting.exclude(phone_number__in=list(self.opted_out)).exists():
-            due += TopUp.objects.values_list("next_at", flat=True)
+            due += TopUp.objects.filter(is_active=True).values_list("next_at", flat=True)
         if due:
             return min(due)
         self.campaign.refresh_from_db()

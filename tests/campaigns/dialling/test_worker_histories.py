@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,7 +27,6 @@ from campaigns.models import (
 )
 from campaigns.services import automating, launching, lifecycle, steering
 from campaigns.services.authoring import create_campaign
-from campaigns.services.topping_up import set_top_up
 from convomono.lib import clock
 from telephony.models import Call, VoiceAgent
 from tests.campaigns.dialling.conftest import policy
@@ -97,14 +95,11 @@ def history(
         )
         policy(campaign, busy_delay_seconds=600, technical_delay_seconds=300)
         rule_everything(campaign, other, rig)
-        made = Staffed(rig, campaign, seed, take_jobs)
+        made = Staffed(rig, campaign, seed, take=take_jobs, launcher=alice)
         for name in ASKED:
             monkeypatch.setattr(rig.retell, name, made.asks(getattr(rig.retell, name)))
         made.launch()
-        set_top_up(
-            campaign=campaign, is_active=True, every_minutes=30, next_at=rig.now + timedelta(minutes=10),
-            most_seconds=600, actor=alice, now=rig.now,
-        )  # fmt: skip
+        made.switch_on()
         return made
 
     monkeypatch.setattr(clock, "now", lambda: rig.now)
