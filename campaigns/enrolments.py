@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
@@ -14,10 +16,13 @@ from accounts.notifications import notify
 from accounts.outbox import publish_client_event
 from billing.services import close_reservation
 from campaigns import rules
-from campaigns.models import BatchCall, Enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment
 from convomono.lib import live
 from convomono.lib.bulk import update_row
 from convomono.lib.db import in_transaction, run_atomic
+from convomono.lib.keys import beside
+from telephony.models import Call
+from telephony.rules import OutcomeClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
 Status = Enrolment.Status
 IN_PROGRESS = (Status.QUEUED, Status.DIALLING, Status.IN_CALL)
 ENDS = (Status.DONE, Status.SUPPRESSED, Status.EXHAUSTED, Status.INVALID, Status.CANCELLED)
+# Retell reads what was said within seconds; what comes later than this makes a follow-up (`next_steps`).
+RESULTS_WITHIN = timedelta(minutes=2)
+_AT_ONCE = 500
 LIVE = (BatchCall.Status.SCHEDULED, BatchCall.Status.RUNNING, BatchCall.Status.PAUSED)
 
 
@@ -137,11 +145,28 @@ def converted_count(batch_call_id: UUID) -> int:
     return Enrolment.objects.filter(batch_call_id=batch_call_id, is_converted=True).count()
 
 
+def awaits_results(*, batch_call_id: UUID, now: datetime) -> bool:
+    """
+    Tell whether what was said in one of a launch's last calls may still become known.
+
+    The analysis may say that the person asked for another call, or was a machine after all.
+    """
+    ended = Attempt.objects.filter(
+        beside(batch_call_id=batch_call_id, outcome_class=str(OutcomeClass.HUMAN)),
+        ended_at__gt=now - RESULTS_WITHIN,
+    )
+    calls = [key for key in ended.values_list("call_id", flat=True) if key is not None]
+    return any(
+        Call.objects.filter(beside(analyzed_at=None), pk__in=some).exists()
+        for some in batched(calls, _AT_ONCE)
+    )
+
+
 def finish_if_complete(*, batch_call_id: UUID, now: datetime) -> bool:
     """
     Finish a launch once nobody is queued, dialled or in a call and the numbers add up.
 
-    A launch that was stopped stays stopped. Either way its reservation is closed then, so that
+    It waits a while for what was said in its last calls (`awaits_results`). A launch that was stopped stays stopped. Either way its reservation is closed then, so that
     minutes nobody will use go back. True if this call finished it; a second time is nothing.
     """
     idle = Q(queued_count=0, dialling_count=0, in_call_count=0, attached_at__isnull=False)
@@ -150,6 +175,8 @@ def finish_if_complete(*, batch_call_id: UUID, now: datetime) -> bool:
     ).exists():  # cheap: asked after each call
         return False
     batch_call = BatchCall.objects.select_related("campaign", "client").get(pk=batch_call_id)
+    if not batch_call.is_over and awaits_results(batch_call_id=batch_call_id, now=now):
+        return False  # the dispatcher looks again
     if not completeness(batch_call_id).holds:
         return False
     if batch_call.is_over:

@@ -41,6 +41,7 @@ class ZoneWait:
     zones: tuple[str, ...]
     count: int
     opens_at: datetime | None
+    is_forbidden: bool = False  # by the calling rules there, in whatever zone
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _by_zone(
         if when.is_open:
             open_now += count
         else:
-            waits.append(ZoneWait(when.zones, count, when.opens_at))
+            waits.append(ZoneWait(when.zones, count, when.opens_at, when.is_forbidden))
         if when.is_open or when.opens_at is not None:
             groups[when.zones, when.hours] += count
     grouped = tuple(PlaceGroup(zones, hours, count) for (zones, hours), count in groups.items())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from campaigns.dialling import waiting
 from campaigns.dialling.candidates import rules_in
 from campaigns.dialling.windows import Hours
 from campaigns.rules import DialFacts, DialPolicy, DialWindow, Verdict, decide
@@ -42,6 +43,11 @@ class SpotHours:
     is_open: bool
     opens_at: datetime | None = None
 
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether the campaign's hours and those that the rules allow there have nothing in common."""
+        return self.hours is not None and not self.hours.is_ever_open
+
 
 def digits_that_tell(campaign: Campaign) -> int:
     """Return how many first digits of a number have to be known to find its hours."""
@@ -74,7 +80,7 @@ def spot_hours(
         is_sandbox=is_sandbox,
         now=now,
     )
-    never = decision.waiting_code == "never_open"
+    never = decision.waiting_code in {waiting.NEVER_OPEN, waiting.HOURS_FORBIDDEN}
     return SpotHours(
         zones=tuple(decision.inputs["zones"]),
         hours=None if decision.inputs["any_hour"] else hours.within(rules),

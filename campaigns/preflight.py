@@ -156,17 +156,34 @@ def _campaign_findings(
             "“Any hour” is for trials: it holds for 555-01xx numbers in the sandbox alone."
         )
         found.append(Finding("any_hour", "blocker", sentence, "hours"))
-    never = sum(wait.count for wait in counts.waits if wait.opens_at is None)
-    if never:
-        severity: Literal["blocker", "warning"] = (
-            "blocker" if never == counts.callable else "warning"
-        )
+    return found + _never_findings(counts)
+
+
+def _never_findings(counts: LeadCounts) -> list[Finding]:
+    """Say of leads whose hours never open what closes them."""
+    never = [wait for wait in counts.waits if wait.opens_at is None]
+    forbidden = sum(wait.count for wait in never if wait.is_forbidden)
+    apart = sum(wait.count for wait in never) - forbidden
+    severity: Literal["blocker", "warning"] = (
+        "blocker" if apart + forbidden == counts.callable else "warning"
+    )
+    found = []
+    if apart:
         sentence = ngettext(
             "%(n)d lead can never be called: its time zones have no calling hour in common.",
             "%(n)d leads can never be called: their time zones have no calling hour in common.",
-            never,
-        ) % {"n": never}
+            apart,
+        ) % {"n": apart}
         found.append(Finding("window", severity, sentence, "hours"))
+    if forbidden:
+        sentence = ngettext(
+            "%(n)d lead can never be called: the campaign's hours lie outside those that the calling rules "
+            "allow where it lives.",
+            "%(n)d leads can never be called: the campaign's hours lie outside those that the calling rules "
+            "allow where they live.",
+            forbidden,
+        ) % {"n": forbidden}
+        found.append(Finding("hours_forbidden", severity, sentence, "hours"))
     return found
 
 

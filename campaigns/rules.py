@@ -226,7 +226,8 @@ def _closed(
     binding = _binding(window, zones, rules, now)
     opening = next_opening(hours=hours, zones=zones, after=now)
     if opening is None:
-        return _Deferral(binding, waiting.NEVER_OPEN, now + NEVER_OPEN_RETRY)
+        code = waiting.NEVER_OPEN if hours.is_ever_open else waiting.HOURS_FORBIDDEN
+        return _Deferral(binding, code, now + NEVER_OPEN_RETRY)
     closed = closed_for(hours=hours, zones=zones, at=now)
     code = waiting.CLOSED_DAY if closed - {"hours"} else waiting.WINDOW
     return _Deferral(binding, code, opening)

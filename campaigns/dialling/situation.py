@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing.services import can_hold, owed_seconds
 from campaigns.dialling import waiting
+from campaigns.enrolments import awaits_results
 from campaigns.models import BatchCall, ClientShare, Enrolment
 from campaigns.models.dialling import LINE_ORDER
 from convomono.lib import live
@@ -111,7 +112,7 @@ def _for_a_lead(batch_call: BatchCall, now: datetime) -> Reason | None:
     first = queued.filter(held_at=None).values_list("next_attempt_at", "waiting_reason").first()
     if first is None:
         is_held = batch_call.queued_count and queued.exists()
-        return Reason(code=waiting.HELD) if is_held else _nobody_queued(batch_call)
+        return Reason(code=waiting.HELD) if is_held else _nobody_queued(batch_call, now)
     due_at, reason = first
     if due_at > now:
         return Reason(code=reason or waiting.RETRY, until=due_at)
@@ -131,12 +132,15 @@ def write_reason(*, batch_call: BatchCall, reason: Reason) -> bool:
     return bool(written)
 
 
-def _nobody_queued(batch_call: BatchCall) -> Reason:
+def _nobody_queued(batch_call: BatchCall, now: datetime) -> Reason:
     if batch_call.mode == BatchCall.Mode.RETELL_BATCH and batch_call.dialling_count:
         return Reason(code=waiting.HANDED_OVER, facts={"own": batch_call.dialling_count})
     if batch_call.in_call_count:
         return Reason(code=waiting.IN_PROGRESS)
-    return Reason(code=waiting.SETTLING if batch_call.dialling_count else "")
+    if batch_call.dialling_count:
+        return Reason(code=waiting.SETTLING)
+    is_read = not awaits_results(batch_call_id=batch_call.pk, now=now)
+    return Reason(code="" if is_read else waiting.RESULTS)
 
 
 def _lines(batch_call: BatchCall, around: Surroundings) -> Reason:

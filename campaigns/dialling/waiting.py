@@ -17,6 +17,7 @@ ATTACHING = "attaching"
 WINDOW = "window"
 CLOSED_DAY = "closed_day"
 NEVER_OPEN = "never_open"
+HOURS_FORBIDDEN = "hours_forbidden"
 RETRY = "retry"
 CALLBACK = "callback"
 PERSON_GAP = "person_gap"
@@ -28,6 +29,7 @@ CAMPAIGN_LINES_FULL = "campaign_lines_full"
 CAMPAIGN_SPEED = "campaign_speed"
 IN_PROGRESS = "in_progress"
 SETTLING = "settling"
+RESULTS = "results"
 HANDED_OVER = "handed_over"
 # Waiting for somebody to do something.
 CREDIT = "credit"
@@ -64,8 +66,8 @@ BREAKER_DISCLOSURE = "breaker_disclosure"
 FOR_NOBODY_DUE = frozenset(
     {
         "",
-        *(WINDOW, CLOSED_DAY, NEVER_OPEN, RETRY, CALLBACK, PERSON_GAP, PERSON_CAP),
-        *(HELD, IN_PROGRESS, SETTLING, HANDED_OVER),
+        *(WINDOW, CLOSED_DAY, NEVER_OPEN, HOURS_FORBIDDEN, RETRY, CALLBACK, PERSON_GAP, PERSON_CAP),
+        *(HELD, IN_PROGRESS, SETTLING, RESULTS, HANDED_OVER),
     }
 )
 
@@ -83,6 +85,10 @@ WAITING: dict[str, _StrPromise] = {
         "No hour is open in every time zone these numbers may be in. "
         "Set the leads' time zone, or widen the campaign's calling hours."
     ),
+    HOURS_FORBIDDEN: _(
+        "The campaign's calling hours lie outside those that the calling rules allow where these leads live. "
+        "Change the campaign's hours or days."
+    ),
     RETRY: _("Everybody due was called. The next retry is at %(until)s."),
     CALLBACK: _("Somebody asked to be called back. The next such call is at %(until)s."),
     PERSON_GAP: _("These people were called a short while ago. The next call is at %(until)s."),
@@ -95,6 +101,10 @@ WAITING: dict[str, _StrPromise] = {
     CAMPAIGN_SPEED: _("As fast as this campaign may dial: %(limit)s new calls in a minute."),
     IN_PROGRESS: _("The last calls are in progress; nobody else is waiting."),
     SETTLING: _("The outcome of the last calls isn't known yet; it is being looked up."),
+    RESULTS: _(
+        "Everybody was called. What was said in the last calls is still being read: somebody may have "
+        "asked to be called back."
+    ),
     HANDED_OVER: _(
         "The voice platform has the list and calls by itself: %(own)s people wait there. "
         "A pause or stop doesn't recall them."

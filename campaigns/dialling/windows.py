@@ -43,6 +43,11 @@ class Hours:
             holidays=rules.holidays,
         )
 
+    @property
+    def is_ever_open(self) -> bool:
+        """Whether there is an hour on any weekday at all, wherever it is."""
+        return bool(self.weekdays) and self.opens_minute < self.closes_minute
+
     def is_open_on(self, day: date) -> bool:
         """Tell whether there are calling hours on a day at all."""
         is_weekday = day.weekday() in self.weekdays

@@ -96,6 +96,8 @@ def record_outcome(
     enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
     effect = _move_lead(attempt, enrolment, change, change.outcome, now)
     _follow_up(attempt, change, change.outcome, now)
+    if change.outcome.outcome_class == OutcomeClass.HUMAN:
+        keep_callback(attempt, change, now)  # where the step after it couldn't: the launch is over
     _summarise(attempt, enrolment, change, now)
     note_outcome(attempt=attempt, now=now)
     _promise(attempt, change, now)

@@ -1,4 +1,4 @@
-"""What follows a call by itself: the follow-ups that rules ask for, and that of a transfer that failed."""
+"""What follows a call by itself: what rules ask for, a transfer that failed, a wish that came too late."""
 
 from __future__ import annotations
 
@@ -80,6 +80,25 @@ def follow_call(*, attempt_id: UUID, client_id: UUID, reason: str, now: datetime
     return len(missing)
 
 
+def promise_callback(attempt: Attempt, at: datetime, now: datetime) -> bool:
+    """
+    Make the follow-up of somebody who asked for a call at a time that no launch calls them any more.
+
+    Inside the caller's transaction, once for each call; False if it was made before.
+
+    :raises IntegrityError: if somebody else made it meanwhile
+    """
+    key = f"callback:{attempt.pk}"
+    if FollowUp.objects.filter(key=key).exists():
+        return False
+    row = _of_itself(attempt, at, now, key=key)
+    row.note = _(
+        "Asked to be called back at this time. The launch is over: nobody calls by itself."
+    )
+    insert_rows([row])
+    return True
+
+
 def follow_by_rules(*, attempt_ids: Iterable[UUID], now: datetime) -> int:
     """
     Make what these attempts ask for, outside any transaction; return how many it made.
@@ -153,14 +172,20 @@ def _ruled(rule: FollowUpRule, attempt: Attempt, now: datetime) -> FollowUp:
 
 def _left_alone(attempt: Attempt, now: datetime) -> FollowUp:
     """Promise at once to look after somebody whom a transfer left alone: the call ended by it."""
+    row = _of_itself(attempt, attempt.ended_at or now, now, key=f"transfer:{attempt.pk}")
+    row.note = _("The transfer failed: nobody took the call.")
+    return row
+
+
+def _of_itself(attempt: Attempt, due_at: datetime, now: datetime, *, key: str) -> FollowUp:
+    """Return a follow-up after a call that no rule asks for, without its note."""
     return FollowUp(
         client_id=attempt.client_id,
         lead_id=attempt.lead_id,
         campaign_id=attempt.campaign_id,
         call_id=attempt.call_id,
-        due_at=attempt.ended_at or now,
-        note=_("The transfer failed: nobody took the call."),
-        key=f"transfer:{attempt.pk}",
+        due_at=due_at,
+        key=key,
         created_by_email=_BY_ITSELF,
         created_at=now,
     )

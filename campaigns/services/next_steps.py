@@ -13,6 +13,7 @@ from campaigns.dialling.retrying import Earlier
 from campaigns.dialling.windows import known_zones
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.services.following import promise_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,8 +142,8 @@ def keep_callback(attempt: Attempt, change: CallChange, now: datetime) -> bool:
     """
     Put a lead in line for the time it asked for, where only the analysis of the call tells it.
 
-    Inside the caller's transaction. False: nothing was asked, it is known already, or the lead has
-    gone elsewhere or its launch is over.
+    Of a launch that is over somebody is to call back instead. Inside the caller's transaction. False:
+    nothing was asked, it is known already, or the lead has gone elsewhere.
     """
     if not asks_for_callback(change):
         return False
@@ -150,8 +151,11 @@ def keep_callback(attempt: Attempt, change: CallChange, now: datetime) -> bool:
     asked = _asked_time(enrolment, change, now)
     batch_call = enrolment.batch_call
     is_newest = enrolment.attempt_number == attempt.number
-    if asked is None or not is_newest or batch_call is None or batch_call.is_over:
+    if asked is None or not is_newest:
         return False
+    if batch_call is None or batch_call.is_over:
+        is_theirs = enrolment.status == Status.DONE and enrolment.lead.erased_at is None
+        return is_theirs and promise_callback(attempt, asked, now)
     columns: dict[str, Any] = {
         "next_attempt_at": asked,
         "callback_at": asked,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     type Asked = QuerySet[CallingWindow] | QuerySet[ClientLimits]
 
 # What an edit of hours, or of a lead's zone, may end.
-FOR_HOURS = (waiting.WINDOW, waiting.CLOSED_DAY, waiting.NEVER_OPEN)
+FOR_HOURS = (waiting.WINDOW, waiting.CLOSED_DAY, waiting.NEVER_OPEN, waiting.HOURS_FORBIDDEN)
 # What an edit of a client's limits may end: they hold gap and cap too.
 FOR_LIMITS = (*FOR_HOURS, waiting.PERSON_GAP, waiting.PERSON_CAP)
 SLICE = 200  # rows of one transaction: it stays below 10 ms on SQLite

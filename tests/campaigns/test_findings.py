@@ -35,6 +35,10 @@ def never_open(campaign):
     Lead.objects.update(time_zone="", zone_candidates=["America/New_York", "Pacific/Honolulu"])
 
 
+def hours_forbidden(campaign):
+    CallingWindow.objects.update(opens_minute=21 * 60 + 30, closes_minute=23 * 60)
+
+
 def nobody_waits(campaign):
     Enrolment.objects.all().delete()
 
@@ -67,6 +71,10 @@ BLOCKERS = {
     not_ready: ("The campaign isn't ready", "edit/test/"),
     any_hour: ("“Any hour” is for trials", "edit/hours/"),
     never_open: ("1 lead can never be called", "edit/hours/"),
+    hours_forbidden: (
+        "1 lead can never be called: the campaign's hours lie outside those that the calling rules",
+        "edit/hours/",
+    ),
     nobody_waits: ("No lead waits for a launch.", "/app/imports/new/?campaign="),
     nobody_may_be_called: (
         "None of the waiting leads may be called.",

@@ -12,6 +12,7 @@ import pytest
 
 from billing.invariants import audit_ledger
 from billing.models import CallHold, Reservation, Wallet
+from campaigns import enrolments
 from campaigns.dialling.bookkeeping import check_launch
 from campaigns.enrolments import completeness
 from campaigns.models import Attempt, BatchCall, Enrolment
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.django_db
 
 NEW_YORK = ZoneInfo("America/New_York")
 GAP = timedelta(minutes=15)
+RESULTS_WITHIN = timedelta(minutes=2)
 HISTORIES = fewer(12, 4)  # quick ones; the rest runs with --long
 
 
@@ -53,6 +55,7 @@ def history(
             opens_minute=OPENS * 60,
             closes_minute=CLOSES * 60,
         )
+        monkeypatch.setattr(enrolments, "RESULTS_WITHIN", RESULTS_WITHIN)
         policy(batch_call.campaign, busy_delay_seconds=600, technical_delay_seconds=300)
         made = History(rig, batch_call, seed)
         for name in ("create_phone_call", "list_calls"):

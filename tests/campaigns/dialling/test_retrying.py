@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from campaigns.dialling.callbacks import KEPT_WITHIN, asked_time
 from campaigns.dialling.retrying import Earlier, at_another_time, on_a_business_day, part_of_day
 from campaigns.dialling.windows import Hours
-from campaigns.models import Attempt, BatchCall, Enrolment
+from campaigns.models import Attempt, BatchCall, Enrolment, FollowUp
 from tests.campaigns.dialling.conftest import policy, statuses
 
 if TYPE_CHECKING:
@@ -323,3 +323,9 @@ def test_reopens_no_launch_for_a_callback(rig: Rig, ready: Callable[..., BatchCa
 
     assert statuses(batch_call) == {"done": 1}
     assert batch_call.status == "finished"
+    # Nobody calls by itself: a person is reminded to.
+    promise = FollowUp.objects.get()
+    assert promise.due_at == local(24, 15).astimezone(UTC)
+    assert (promise.lead_id, promise.call_id) == (asked.lead_id, Attempt.objects.get().call_id)
+    rig.analyse(asked, custom_analysis_data={"callback_time": "tomorrow at 3 pm", "more": "x"})
+    assert FollowUp.objects.count() == 1

@@ -61,6 +61,26 @@ def test_never_open(rig: Rig, ready: Callable[..., BatchCall]) -> None:
     assert why(batch_call)[0] == "never_open"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"opens_minute": 21 * 60 + 30, "closes_minute": 23 * 60},
+        {"weekdays": [6], "opens_minute": 9 * 60, "closes_minute": 10 * 60},
+    ],
+    ids=["late at night", "a Sunday where there are none"],
+)
+def test_hours_forbidden(
+    rig: Rig, ready: Callable[..., BatchCall], content: dict[str, Any]
+) -> None:
+    # Alabama allows no calls on Sundays.
+    number = {"phone_number": "+12055551234", "time_zone": "America/Chicago", "region": "AL"}
+    batch_call = ready(is_any_hour=False, lead_fields=number, **content)
+
+    settle(rig)
+
+    assert why(batch_call)[0] == "hours_forbidden"
+
+
 def test_retry(rig: Rig, ready: Callable[..., BatchCall]) -> None:
     batch_call = ready()
     rig.step()

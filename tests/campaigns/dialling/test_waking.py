@@ -90,7 +90,7 @@ def test_is_taken_up_where_redis_was_away_or_a_worker_was_killed(
     edit(batch_call, rig, closes_minute=20 * 60)
     set_client_limits(client=acme, limits=Limits(), actor=TESTS, now=rig.now)
     redis_connection().flushdb()  # on MongoDB the jobs were put there by commits
-    assert reasons() == {"never_open"}
+    assert reasons() == {"hours_forbidden"}
 
     rig.tick(61)
     jobs.resume_campaigns()

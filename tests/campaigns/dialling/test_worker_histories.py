@@ -13,7 +13,7 @@ from accounts.models import ClientEvent, Notification
 from audit import actions
 from audit.models import AuditLog
 from billing.models import Reservation
-from campaigns import jobs, line_jobs
+from campaigns import enrolments, jobs, line_jobs
 from campaigns.models import (
     Attempt,
     AutomationRule,
@@ -33,6 +33,7 @@ from tests.campaigns.dialling.conftest import policy
 from tests.campaigns.dialling.histories import STARTS
 from tests.campaigns.dialling.staff import HOURS, Staffed
 from tests.campaigns.dialling.test_histories import (
+    RESULTS_WITHIN,
     adds_up,
     is_paid_for_once,
     rang_once,
@@ -102,6 +103,7 @@ def history(
         made.switch_on()
         return made
 
+    monkeypatch.setattr(enrolments, "RESULTS_WITHIN", RESULTS_WITHIN)
     monkeypatch.setattr(clock, "now", lambda: rig.now)
     monkeypatch.setattr(clock, "real_now", lambda: rig.real)
     for room in ("campaigns.jobs", "campaigns.services.dialling", "webhooks.jobs"):
