@@ -132,6 +132,13 @@ def is_country(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
+def countries_dialled(code: int) -> tuple[str, ...]:
+    """Return the countries (ISO 3166) behind a country calling code, the main one first; none if nobody has it."""
+    return tuple(
+        one for one in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ()) if one != "001"
+    )
+
+
 @lru_cache(maxsize=262_144)
 def _nanp_exchange(prefix: str, country: str) -> Line | Refusal:
     """Return what the area code and exchange tell of a number, or why none has them."""

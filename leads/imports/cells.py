@@ -1,4 +1,4 @@
-"""What people write in cells: countries, days, yes and no, tags, and numbers a spreadsheet spoilt."""
+"""What people write in cells: days, yes and no, tags, and numbers a spreadsheet spoilt."""
 
 from __future__ import annotations
 
@@ -10,55 +10,9 @@ from django.utils.translation import gettext as _
 
 from convomono.lib.csvio import clean_cell
 from convomono.lib.days import FIRST, LAST
-from convomono.lib.phone import NumberRefused, display_number, is_country, read_number
+from convomono.lib.phone import NumberRefused, display_number, read_number
 from convomono.lib.words import without_controls
 
-_COUNTRIES = {
-    "usa": "US",
-    "unitedstates": "US",
-    "unitedstatesofamerica": "US",
-    "america": "US",
-    "uk": "GB",
-    "unitedkingdom": "GB",
-    "greatbritain": "GB",
-    "england": "GB",
-    "scotland": "GB",
-    "wales": "GB",
-    "canada": "CA",
-    "germany": "DE",
-    "deutschland": "DE",
-    "france": "FR",
-    "spain": "ES",
-    "españa": "ES",
-    "italy": "IT",
-    "italia": "IT",
-    "mexico": "MX",
-    "méxico": "MX",
-    "australia": "AU",
-    "newzealand": "NZ",
-    "ireland": "IE",
-    "netherlands": "NL",
-    "nederland": "NL",
-    "belgium": "BE",
-    "portugal": "PT",
-    "brazil": "BR",
-    "brasil": "BR",
-    "india": "IN",
-    "austria": "AT",
-    "österreich": "AT",
-    "switzerland": "CH",
-    "schweiz": "CH",
-    "poland": "PL",
-    "denmark": "DK",
-    "sweden": "SE",
-    "norway": "NO",
-    "finland": "FI",
-    "southafrica": "ZA",
-    "israel": "IL",
-    "singapore": "SG",
-    "philippines": "PH",
-    "unitedarabemirates": "AE",
-}
 _YES = frozenset(
     (
         *("1", "1.0", "y", "yes", "t", "true", "x", "✓", "✔", "☑", "ja", "oui", "si", "sí", "sim"),
@@ -90,15 +44,6 @@ _SHORT_YEAR = 2  # digits
 _SCIENTIFIC = re.compile(r"([0-9])[.,]([0-9]+)[eE]\+?([0-9]{1,2})\Z")
 _TAG_BREAKS = re.compile(r"[;,|]")
 _DECIMALS = re.compile(r"[0-9]{7,15}[.,]0+\Z")
-
-
-@lru_cache(maxsize=4096)
-def country_of(said: str) -> str:
-    """Return the country's two letters, or "ZZ", which phonenumbers refuses as unknown."""
-    code = said.strip().upper()
-    if is_country(code):
-        return code
-    return _COUNTRIES.get("".join(filter(str.isalpha, said.casefold())), "ZZ")
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.phone import NumberRefused, read_number
-from leads.imports.cells import country_of
+from leads.imports.countries import country_of
 from leads.imports.places import is_state
 from leads.imports.source import FEWEST_DIGITS, is_like_phone
 from leads.imports.zones import is_zone_name

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from convomono.lib import files
 from convomono.lib.phone import NumberRefused, read_number
 from leads.imports import verdict_file
-from leads.imports.cells import country_of, plain_cell, whole_number
+from leads.imports.cells import plain_cell, whole_number
+from leads.imports.countries import country_said
 from leads.imports.source import FEWEST_DIGITS
 from leads.imports.verdicts import MENDABLE
 from leads.models import LeadImport, LeadImportRow
@@ -73,7 +74,7 @@ def _find_in_rows(
     refused = (row.cells for row in ledger.rows(_REFUSED))
     for cells in chain(refused, [list(row.values) for row in mended]):
         own = cells[place] if place is not None and place < len(cells) else ""
-        countries = {lead_import.options["country"], country_of(own) if own.strip() else "US"}
+        countries = {lead_import.options["country"], country_said(own) or "US"}
         texts = chain(
             cells, (f"+{cell}" for cell in cells if cell.isdecimal())
         )  # one that lost its +

@@ -12,7 +12,6 @@ from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow
 from convomono.lib.phone import NumberRefused, read_number
 from leads.imports.cells import (
-    country_of,
     day_of,
     is_listed,
     is_no,
@@ -22,6 +21,7 @@ from leads.imports.cells import (
     whole_number,
     without_plus,
 )
+from leads.imports.countries import country_said
 from leads.imports.places import place_of
 from leads.imports.verdict_file import FileListing
 from leads.imports.verdicts import REASONS, Verdict
@@ -247,7 +247,7 @@ class RowReader:
     def _read_phone(self, row: ReadRow, cells: list[str]) -> None:
         country = self.country
         if self.country_place is not None and (said := cells[self.country_place].strip()):
-            country = country_of(said)
+            country = country_said(said) or country
         try:
             row.value, row.line = self._number(cells[self.phone_place], country)
         except NumberRefused as exc:
