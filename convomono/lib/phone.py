@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -15,8 +16,17 @@ from phonenumbers import (
     ValidationResult,
     timezone as phone_timezone,
 )
+from phonenumbers.phonenumberutil import _maybe_strip_extension
 
 from convomono.lib.phone_plans import Line, nanp_line, quick_number
+from convomono.lib.phone_spelling import (
+    has_words,
+    is_damaged,
+    is_vanity,
+    plain_text,
+    with_plus,
+    without_words,
+)
 from convomono.lib.split_areas import SPLIT_AREAS
 
 Refusal = Literal[
@@ -44,6 +54,11 @@ _LENGTHS: dict[int, Refusal] = {
     ValidationResult.INVALID_COUNTRY_CODE: "phone_unknown_country",
     ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "phone_too_short",
 }
+_UNREAD: dict[int, Refusal] = {
+    NumberParseException.TOO_SHORT_NSN: "phone_too_short",
+    NumberParseException.TOO_LONG: "phone_too_long",
+    NumberParseException.INVALID_COUNTRY_CODE: "phone_unknown_country",
+}
 _UNKNOWN_ZONE = "Etc/Unknown"
 # +1 415 555 2671, (415) 555-2671, 415.555.2671, 14155552671 and the like; ASCII digits only
 _USUAL_NANP = re.compile(
@@ -52,7 +67,8 @@ _USUAL_NANP = re.compile(
 _TOLL_FREE_AREAS = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 _NANP_LENGTH = 12  # "+1" and ten digits
 _NANP_COUNTRIES = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
-_SPACES = str.maketrans("", "", " \t\u00a0\u202f\u200e\u200f")
+_NEVER_CALLED = frozenset({"phone_premium", "phone_toll_free"})
+_SHORTEST = 7  # digits of a number
 
 
 class NumberRefused(Exception):
@@ -65,11 +81,12 @@ class NumberRefused(Exception):
 
 @dataclass(frozen=True)
 class ParsedNumber:
-    """A number in E.164, its country (ISO 3166, two letters) and kind of line where known."""
+    """A number in E.164, its country (ISO 3166, two letters) and kind of line where known; what stood behind it."""
 
     e164: str
     country: str
     line_type: str
+    extension: str = ""
 
 
 def is_fictional(e164: str) -> bool:
@@ -127,6 +144,15 @@ def _read_any(raw: str, country: str) -> tuple[int, Line]:
     return int(parsed.e164[1:]), line
 
 
+def extension_of(text: str, country: str = "US") -> str:
+    """
+    Return the digits of the extension that a number is written with, which nobody can dial; empty if there is none.
+
+    :raises NumberRefused: as `read_number`
+    """
+    return _parse_any(text.strip().removeprefix("'"), country).extension
+
+
 def is_country(code: str) -> bool:
     """Tell whether phonenumbers knows the country (ISO 3166, two capital letters)."""
     return code in phonenumbers.SUPPORTED_REGIONS
@@ -163,25 +189,42 @@ def _nanp_fiction(area: str, country: str) -> Line | Refusal:
 
 @lru_cache(maxsize=65536)
 def _parse_any(raw: str, country: str) -> ParsedNumber:
-    compact = raw.translate(_SPACES)
-    if "e+" in compact.lower() or compact.lower().startswith("#"):
-        raise NumberRefused("phone_damaged")  # what a spreadsheet makes of a long number
+    text = plain_text(raw)
+    if is_damaged(text):
+        raise NumberRefused("phone_damaged")
+    bare = without_words(text)
     try:
-        number = phonenumbers.parse(raw, country)
+        return _parse_bare(bare, country)
+    except NumberRefused as exc:
+        # 212-736-HOME is a number with its word only.
+        if bare == text or exc.reason in _NEVER_CALLED or not is_vanity(text):
+            raise
+    return _parse_bare(text, country)
+
+
+def _parse_bare(text: str, country: str) -> ParsedNumber:
+    try:
+        return _parse_one(text, country)
+    except NumberRefused:
+        if (abroad := with_plus(text)) != text:
+            with suppress(NumberRefused):
+                return _parse_one(abroad, country)
+        raise
+
+
+def _parse_one(text: str, country: str) -> ParsedNumber:
+    extension, rest = _maybe_strip_extension(text)
+    is_worded = has_words(rest) and not is_vanity(rest)
+    try:
+        number = phonenumbers.parse(text, country)
     except NumberParseException as exc:
-        too_short = exc.error_type == NumberParseException.TOO_SHORT_NSN
-        too_long = exc.error_type == NumberParseException.TOO_LONG
-        unknown = exc.error_type == NumberParseException.INVALID_COUNTRY_CODE
-        raise NumberRefused(
-            "phone_too_short"
-            if too_short
-            else "phone_too_long"
-            if too_long
-            else "phone_unknown_country"
-            if unknown
-            else "phone_damaged"
-        ) from None
-    return _checked(number, country)
+        reason = _UNREAD.get(exc.error_type, "phone_damaged")
+        raise NumberRefused("phone_damaged" if is_worded else reason) from None
+    if is_worded or (has_words(rest) and number.country_code != 1):
+        raise NumberRefused("phone_damaged")
+    if len(extension or "") >= _SHORTEST:  # another number
+        raise NumberRefused("phone_too_long")
+    return replace(_checked(number, country), extension=extension or "")
 
 
 def _checked(number: phonenumbers.PhoneNumber, country: str) -> ParsedNumber:

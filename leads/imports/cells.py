@@ -44,6 +44,11 @@ _SHORT_YEAR = 2  # digits
 _SCIENTIFIC = re.compile(r"([0-9])[.,]([0-9]+)[eE]\+?([0-9]{1,2})\Z")
 _TAG_BREAKS = re.compile(r"[;,|]")
 _DECIMALS = re.compile(r"[0-9]{7,15}[.,]0+\Z")
+# A quantity that is no whole one: its decimals would become digits of the number, or an extension.
+_FRACTION = re.compile(
+    r"(?:[0-9]{8,}\.[0-9]+|[0-9]{7,}[.,][0-9]{1,2}|[0-9]{1,3}(?:([.,'\u2019])[0-9]{3})+(?!\1)[.,][0-9]{1,2})\Z"
+)
+_GROUPED = re.compile(r"([0-9]{1,3}(?:([.,'\u2019])[0-9]{3})(?:\2[0-9]{3})+)(?:(?!\2)[.,]0+)?\Z")
 
 
 @lru_cache(maxsize=4096)
@@ -128,18 +133,23 @@ def whole_number(cell: str) -> str:
     """
     Return a number as it was before a spreadsheet took it for a quantity.
 
-    "2125550101.0" loses its decimals. "2.125550101E+09" is put together again, if no digit is gone:
-    what was rounded stays as it is and is refused.
+    "2125550101.0" loses its decimals, "2,125,550,101" its commas. "2.125550101E+09" is put together again, if no
+    digit is gone: what was rounded stays as it is and is refused.
 
-    :raises NumberRefused: if the spreadsheet took it for a day ("2026-05-01"): some country has such a number
+    :raises NumberRefused: if the spreadsheet took it for a day ("2026-05-01"), which some country has as a number,
+        or it is no whole quantity ("21255501.01")
     """
     if cell[4:5] == "-" and is_iso_day(cell):
         raise NumberRefused("phone_damaged")
-    if "." not in cell and "," not in cell:
+    if "." not in cell and "," not in cell and "'" not in cell and "\u2019" not in cell:
         return cell
     text = cell.strip()
     if _DECIMALS.match(text):
         return re.split(r"[.,]", text)[0]
+    if grouped := _GROUPED.match(text):
+        return "".join(filter(str.isdigit, grouped[1]))
+    if _FRACTION.match(text):
+        raise NumberRefused("phone_damaged")
     spoilt = _SCIENTIFIC.match(text)
     if spoilt and len(spoilt[2]) == int(spoilt[3]):
         return spoilt[1] + spoilt[2]
@@ -148,9 +158,8 @@ def whole_number(cell: str) -> str:
 
 def without_plus(cell: str) -> str:
     """Return why digits that are too many may be a number all the same; empty if they can't be."""
-    text = whole_number(cell)
     try:
-        value, _line = read_number(f"+{text}")
+        value, _line = read_number(f"+{whole_number(cell)}")
     except NumberRefused:
         return ""
     words = _("The number has too many digits for its country; with + in front it is %s.")

@@ -6,10 +6,10 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from convomono.lib import files
-from convomono.lib.phone import NumberRefused, read_number
+from convomono.lib.phone import NumberRefused
 from leads.imports import verdict_file
-from leads.imports.cells import plain_cell, whole_number
 from leads.imports.countries import country_said
+from leads.imports.numbers import numbers_in, phone_cell
 from leads.imports.source import FEWEST_DIGITS
 from leads.imports.verdicts import MENDABLE
 from leads.models import LeadImport, LeadImportRow
@@ -78,20 +78,21 @@ def _find_in_rows(
         texts = chain(
             cells, (f"+{cell}" for cell in cells if cell.isdecimal())
         )  # one that lost its +
-        said = (_phone(cell, country) for cell in texts for country in countries)
-        if found := next((phone for phone in said if phone and is_theirs(phone)), None):
+        said = (_phones(cell, country) for cell in texts for country in countries)
+        if found := next((phone for phone in chain.from_iterable(said) if is_theirs(phone)), None):
             return found
     return None
 
 
-def _phone(cell: str, country: str) -> int:
-    """Return the number in a cell as an integer; 0 without one."""
+def _phones(cell: str, country: str) -> tuple[int, ...]:
+    """Return the numbers in a cell as integers."""
     if sum(map(str.isdecimal, cell)) < FEWEST_DIGITS:
-        return 0
+        return ()
     try:
-        return read_number(whole_number(plain_cell(cell)), country)[0]
+        found = numbers_in(phone_cell(cell), country)
     except NumberRefused:
-        return 0
+        return ()
+    return (found.value, *found.others)
 
 
 def _delete_upload(lead_import: LeadImport) -> None:

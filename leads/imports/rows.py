@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from convomono.lib import csvio
 from convomono.lib.csvio import BrokenRow
-from convomono.lib.phone import NumberRefused, read_number
+from convomono.lib.phone import NumberRefused
 from leads.imports.cells import (
     day_of,
     is_listed,
@@ -18,13 +18,13 @@ from leads.imports.cells import (
     is_yes,
     plain_cell,
     split_tags,
-    whole_number,
     without_plus,
 )
 from leads.imports.countries import country_said
+from leads.imports.numbers import Numbers, has_words, numbers_in, phone_cell
 from leads.imports.places import place_of
 from leads.imports.verdict_file import FileListing
-from leads.imports.verdicts import REASONS, Verdict
+from leads.imports.verdicts import EXTENSION_DROPPED, REASONS, Verdict
 from leads.imports.zones import zones_said
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class ReadRow:
     def refuse(self, verdict: Verdict, *, column: str = "", reason: str = "") -> None:
         self.verdict, self.column = verdict, column
         self.reason = (reason or str(REASONS[verdict]))[:300]
+        if verdict != Verdict.UPDATE:
+            self.warnings = ()  # nobody needs to be warned of what isn't called
 
     @property
     def says_no(self) -> bool:
@@ -249,46 +251,48 @@ class RowReader:
         if self.country_place is not None and (said := cells[self.country_place].strip()):
             country = country_said(said) or country
         try:
-            row.value, row.line = self._number(cells[self.phone_place], country)
+            found = self._numbers(row, cells, self.phone_place, country)
         except NumberRefused as exc:
-            if not self._takes_another(row, cells, country):
-                column = self.header[self.phone_place]
-                row.refuse(Verdict(exc.reason), column=column)
-                if exc.reason == "phone_too_long":
-                    row.reason = without_plus(cells[self.phone_place]) or row.reason
+            another = self._another(row, cells, country)
+            if another is None:
+                self._refuse_phone(row, cells[self.phone_place], exc)
                 return
-        if self.number_places:
-            self._read_others(row, cells, country)
+            found = another
+        row.value, row.line = found.value, found.line
+        if found.has_extension:
+            row.warnings = (EXTENSION_DROPPED,)
+        if self.number_places or found.others:
+            self._read_others(row, cells, country, found)
         if self.refused_lines and row.line.line_type in self.refused_lines:
             row.refuse(Verdict.LINE_TYPE_REFUSED, column=self.header[self.phone_place])
 
-    def _number(self, cell: str, country: str) -> tuple[int, Line]:
-        text = whole_number(cell)
-        if self.lost_plus and text.isdecimal():
+    def _numbers(self, row: ReadRow, cells: list[str], place: int, country: str) -> Numbers:
+        cell = cells[place]
+        if place < len(row.cells) and not (raw := row.cells[place]).isprintable():
+            cell = phone_cell(raw)
+        return numbers_in(cell, country, lost_plus=self.lost_plus)
+
+    def _refuse_phone(self, row: ReadRow, cell: str, refused: NumberRefused) -> None:
+        row.refuse(Verdict(refused.reason), column=self.header[self.phone_place])
+        if refused.reason == "phone_too_long":
+            row.reason = without_plus(cell) or row.reason
+        elif refused.reason == "phone_damaged" and has_words(cell):
+            row.reason = _("Words stand beside the number. Keep only the number in the cell.")
+
+    def _another(self, row: ReadRow, cells: list[str], country: str) -> Numbers | None:
+        """Return the first further number that is good, in place of the first column's."""
+        for _name, place in self.number_places:
             with suppress(NumberRefused):
-                return read_number(f"+{text}", country)
-        return read_number(text, country)
+                return self._numbers(row, cells, place, country)
+        return None
 
-    def _takes_another(self, row: ReadRow, cells: list[str], country: str) -> bool:
-        """Take the first further number that is good in place of the first column's."""
+    def _read_others(self, row: ReadRow, cells: list[str], country: str, first: Numbers) -> None:
+        values = list(first.others)
         for _name, place in self.number_places:
-            try:
-                row.value, row.line = self._number(cells[place], country)
-            except NumberRefused:
-                continue
-            return True
-        return False
-
-    def _read_others(self, row: ReadRow, cells: list[str], country: str) -> None:
-        seen = {row.value}
-        for _name, place in self.number_places:
-            try:
-                value, _line = self._number(cells[place], country)
-            except NumberRefused:
-                continue
-            if value not in seen:
-                seen.add(value)
-                row.others.append(f"+{value}")
+            with suppress(NumberRefused):
+                found = self._numbers(row, cells, place, country)
+                values += (found.value, *found.others)
+        row.others = [f"+{value}" for value in dict.fromkeys(values) if value != row.value]
 
     def _read_person(self, row: ReadRow, cells: list[str], *, is_safe: bool) -> None:
         fields = row.fields

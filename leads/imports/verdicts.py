@@ -52,12 +52,16 @@ ACTIVE_ELSEWHERE = "active_elsewhere"
 OLD_CONSENT = "old_consent"
 OLD_SCRUB = "old_scrub"
 CONSENT_REVOKED = "consent_revoked"
+EXTENSION_DROPPED = "extension_dropped"
 WARNINGS = {
     TZ_UNCERTAIN: _("May be in several time zones: dialled only while all of them are open"),
     TZ_UNREAD: _("Time zone not understood: the hours are those of the place or the number"),
     ACTIVE_ELSEWHERE: _("Waiting or being called in another campaign"),
     OLD_CONSENT: _("Agreed more than 18 months ago"),
     CONSENT_REVOKED: _("Agreed before, and this file says no: the consent is taken back"),
+    EXTENSION_DROPPED: _(
+        "The number has an extension, which isn't dialled: whoever answers is called"
+    ),
     OLD_SCRUB: _("Checked against the registry more than 31 days ago"),
 }
 

@@ -109,6 +109,7 @@ def test_counts_every_warning_beside_the_verdict(imported, acme, target, warning
         "tz_uncertain": "name,phone\nAda,850 555 0101\n",
         "tz_unread": "name,phone,time zone\nAda,2125550102,Narnia\n",
         "active_elsewhere": "name,phone\nAda,2125550101\n",
+        "extension_dropped": "name,phone\nAda,212-555-0102 ext. 9\n",
         "old_consent": "name,phone\nAda,2125550102\n",
         "old_scrub": "name,phone,dnc,scrub date\nAda,2125550102,no,2026-01-01\n",
     }[warning]
