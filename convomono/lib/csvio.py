@@ -9,8 +9,10 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from convomono.lib.utf16 import unmarked_utf_16
 from convomono.lib.words import without_controls
 
 if TYPE_CHECKING:
@@ -18,18 +20,21 @@ if TYPE_CHECKING:
 
 MAX_LINE = 1_000_000  # characters
 MAX_CELL = 32_767  # what a spreadsheet's cell holds at most
+_SHOWN = 10 * MAX_CELL  # of a line that is too long
 DELIMITERS = (",", ";", "\t", "|")
 QUOTES: dict[str, dict[str, Any]] = {
     "double": {"quotechar": '"'},
     "single": {"quotechar": "'"},
     "none": {"quoting": csv.QUOTE_NONE},
+    "lines": {"quotechar": '"'},  # around each line, and inside once more
 }
-ENCODINGS = ("utf-8", "utf-16", "cp1252")
+ENCODINGS = ("utf-8", "utf-16", "utf-32", "cp1252")
 BOM = "\ufeff"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160))) | dict.fromkeys((9, 10, 13, 160), " ")
 _NOT_IN_TEXT = bytes(set(range(1, 32)) - set(b"\t\n\v\f\r\x1b"))
 _HEAD = 4096
+_END_OF_TEXT = "\x1a"  # where a file of DOS ends
 _FEWEST_DIGITS = 7  # of a phone number
 _UTF8_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 
@@ -48,8 +53,8 @@ class TextSniffer:
     """
     Tells the encoding of a file from its chunks, fed in order, and counts its lines.
 
-    A byte order mark decides; else zeros at every other byte mean UTF-16; else what is valid UTF-8
-    to the end is that, and the rest is cp1252, which spreadsheets on Windows write.
+    A byte order mark decides; else zeros beside what separates rows and cells mean UTF-16; else what is
+    valid UTF-8 to the end is that, and the rest is cp1252, which spreadsheets on Windows write.
     """
 
     lines: int = 0
@@ -83,40 +88,63 @@ class TextSniffer:
         head = self._head
         if not head.strip():
             raise FileUnreadable("empty")
+        if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+            return "utf-32"  # its little end begins as UTF-16's does
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         if head.startswith(codecs.BOM_UTF8):
             return "utf-8"
-        zeros = head.count(0)
-        if zeros * 3 > len(head):
-            return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+        if 0 in head and (encoding := unmarked_utf_16(head)):
+            return encoding
+        head = head.rstrip(b"\x1a")  # what DOS fills its last block with
         controls = len(head) - len(head.translate(None, _NOT_IN_TEXT))
-        if (zeros + controls) * 20 > len(head) or head.startswith(b"%PDF-"):
+        if not head or (head.count(0) + controls) * 20 > len(head):
             raise FileUnreadable("binary")
         # A few stray bytes in a file of UTF-8 spoil their rows and not the others' accents.
         is_mostly = self._letters > 2 * self._strays
         return "utf-8" if self._is_utf8 or is_mostly else "cp1252"
 
 
+class LongLine(str):
+    """The beginning of a line of more than MAX_LINE characters."""
+
+    __slots__ = ()
+
+
 def text_lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
     """
     Yield the text's lines with their ends (LF, CRLF or CR), never more than one in memory.
 
-    Bytes that the encoding doesn't have become U+FFFD.
+    Of one of more than MAX_LINE characters the beginning, as a LongLine. Bytes that the encoding doesn't have
+    become U+FFFD, and DOS's mark at the end of the text is left out.
 
-    :raises FileUnreadable: at a line of more than MAX_LINE characters
+    :raises FileUnreadable: if the first line is such a long one, or the mark of the encoding is missing
     """
     encoding = "utf-8-sig" if encoding == "utf-8" else encoding
     text = io.TextIOWrapper(cast("Any", stream), encoding=encoding, errors="replace", newline="")
-    number = 0
+    is_first = True
     try:
         while line := text.readline(MAX_LINE):
-            number += 1
             if len(line) == MAX_LINE and line[-1] not in "\r\n":
-                raise FileUnreadable("long_line", number)
-            yield line
+                if is_first:
+                    raise FileUnreadable("long_line", 1)
+                _skip_rest(text)
+                line = LongLine(line[:_SHOWN])
+            elif line[0] == _END_OF_TEXT and not line.strip("\x1a\r\n"):
+                line = line.strip(_END_OF_TEXT)
+            is_first = False
+            if line:
+                yield line
+    except UnicodeError:
+        raise FileUnreadable("binary") from None
     finally:
         text.detach()  # whoever opened the stream closes it
+
+
+def _skip_rest(text: io.TextIOWrapper) -> None:
+    """Read a line to its end, and keep nothing of it."""
+    while (more := text.readline(MAX_LINE)) and more[-1] not in "\r\n":
+        pass
 
 
 @dataclass(frozen=True)
@@ -135,21 +163,21 @@ def read_rows(
 
     A quote opened by mistake spoils its own line, a BrokenRow, and none behind it: what it swallowed
     until the next quote, or the standard library's limit of 131,072 characters in a cell, is
-    read again line by line. A cell that holds line breaks as it should is one.
+    read again line by line. A cell that holds line breaks as it should is one. A line longer than MAX_LINE
+    is a row of its own whose longest cell is cut behind MAX_CELL.
     """
-    rest = text_lines(stream, encoding)
+    told = text_lines(stream, encoding)
+    rest = unwrapped(told) if quoting == "lines" else told
     again: deque[str] = deque()  # lines to be read once more, before the rest
     lines: list[str] = []  # of the row that is being read
 
     def kept() -> Iterator[str]:
         held = 0
-        while again:
-            lines.append(again.popleft())
-            yield lines[-1]
-        for line in rest:
+        popped = iter(lambda: again.popleft() if again else "", "")
+        for line in chain(popped, rest):
             lines.append(line)
             held = held + len(line) if len(lines) > 1 else 0
-            if held > MAX_LINE:
+            if held > MAX_LINE or isinstance(line, LongLine):
                 raise csv.Error("a row longer than a line may be")
             yield line
 
@@ -167,10 +195,40 @@ def read_rows(
             if len(lines) == 1 or not _has_swallowed(lines, cells, style, width):
                 yield cells
                 continue
-        quote = style.get("quotechar", '"')
-        yield BrokenRow(lines[0].replace(quote, "").rstrip("\r\n").split(delimiter))
+        yield _unread(lines[0], quote=style.get("quotechar", '"'), delimiter=delimiter)
         again.extendleft(reversed(lines[1:]))
         reader = csv.reader(kept(), **style)
+
+
+def _unread(line: str, *, quote: str, delimiter: str) -> list[str] | BrokenRow:
+    """Return a row that can't be taken apart: for a cell that no spreadsheet holds, else for its quotes."""
+    cells = line.replace(quote, "").rstrip("\r\n").split(delimiter)
+    if any(len(cell) > MAX_CELL for cell in cells):
+        return [cell[: MAX_CELL + 1] for cell in cells]
+    return [line[: MAX_CELL + 1]] if isinstance(line, LongLine) else BrokenRow(cells)
+
+
+def _unwrapped(line: str) -> str:
+    """Return what stands in a line that is one quoted cell; any other as it is."""
+    text = line.rstrip("\r\n")
+    inside = text[1:-1]
+    is_one = len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inside.replace('""', "")
+    is_one = is_one and not isinstance(line, LongLine)
+    return inside.replace('""', '"') + line[len(text) :] if is_one else line
+
+
+def unwrapped(lines: Iterable[str]) -> Iterator[str]:
+    """Yield what stands in lines that are quoted as a whole; others as they are."""
+    return map(_unwrapped, lines)
+
+
+def are_wrapped(sample: Iterable[str]) -> bool:
+    """Tell whether all lines of a sample are quoted as a whole, and are rows of several cells inside."""
+    lines = [line for line in sample if line.strip()]
+    inside = [_unwrapped(line) for line in lines]
+    delimiter = guess_delimiter(inside)
+    pairs = zip(lines, inside, strict=True)
+    return len(lines) > 1 and all(line != row and delimiter in row for line, row in pairs)
 
 
 def _has_swallowed(lines: list[str], cells: list[str], style: dict[str, Any], width: int) -> bool:
@@ -194,7 +252,7 @@ def _has_swallowed(lines: list[str], cells: list[str], style: dict[str, Any], wi
 
 def guess_delimiter(sample: Iterable[str]) -> str:
     """Return the delimiter that cuts the sample's lines into most columns alike; else a comma."""
-    lines = [line for line in sample if line.strip()]
+    lines = [line for line in sample if line.strip() and len(line) < csv.field_size_limit()]
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
         try:

@@ -298,13 +298,19 @@ _ENCODINGS = {
     "utf-16": _("Unicode (UTF-16)"),
     "utf-16-le": _("Unicode (UTF-16, little end first)"),
     "utf-16-be": _("Unicode (UTF-16, big end first)"),
+    "utf-32": _("Unicode (UTF-32)"),
     "cp1250": _("Windows, Central Europe (cp1250)"),
     "cp1251": _("Windows, Cyrillic (cp1251)"),
     "mac_roman": _("Macintosh"),
     "shift_jis": _("Japanese (Shift JIS)"),
     "gb18030": _("Chinese (GB 18030)"),
 }
-_QUOTES = (_("Double quotes"), _("Single quotes"), _("Nothing: quotes are letters"))
+_QUOTES = (
+    _("Double quotes"),
+    _("Single quotes"),
+    _("Nothing: quotes are letters"),
+    _("Double quotes, and around each whole line as well"),
+)
 _DELIMITERS = (_("Comma"), _("Semicolon"), _("Tab"), _("Bar |"))
 
 

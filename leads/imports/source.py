@@ -37,7 +37,7 @@ def sentence(unreadable: FileUnreadable) -> str:
     if unreadable.reason == "long_line":
         return _(
             "Line %(line)d is longer than a million characters, so this isn't a table with a row "
-            "for each person. Save it as CSV, one row a line, and upload that."
+            "for each person. Save it again with one row a line, and upload that."
         ) % {"line": unreadable.line}
     return _(
         "This isn't a spreadsheet we can read. Save it as CSV or Excel workbook (.xlsx) and upload "
@@ -72,7 +72,7 @@ def detect(stream: IO[bytes], sniffer: csvio.TextSniffer) -> Detected:
         found["encoding"] = sniffer.encoding()
         if told := foreign_text(stream, found["encoding"]):
             raise FileRefused(told)
-        found["delimiter"] = _delimiter(stream, found["encoding"])
+        _punctuate(stream, found)
         return _with_columns(_first_rows(stream, found), found, has_header=None)
 
 
@@ -211,10 +211,17 @@ def _refuse_shape(found: Detected) -> None:
         )
 
 
-def _delimiter(stream: IO[bytes], encoding: str) -> str:
-    sample = list(islice(csvio.text_lines(stream, encoding), SAMPLE_ROWS))
+def _punctuate(stream: IO[bytes], found: Detected) -> None:
+    """Find out what stands between cells, and whether lines are quoted as a whole."""
+    sample = list(islice(csvio.text_lines(stream, found["encoding"]), SAMPLE_ROWS))
     stream.seek(0)
-    return csvio.guess_delimiter(sample)
+    below = [line for line in sample[1:] if line.strip()]
+    if below and all(isinstance(line, csvio.LongLine) for line in below):
+        raise FileUnreadable("long_line", sample.index(below[0]) + 1)
+    if csvio.are_wrapped(sample):
+        found["quoting"] = "lines"
+        sample = list(csvio.unwrapped(sample))
+    found["delimiter"] = csvio.guess_delimiter(sample)
 
 
 def open_rows(stream: IO[bytes], found: Detected) -> Iterator[tuple[int, list[str] | BrokenRow]]:
@@ -223,7 +230,7 @@ def open_rows(stream: IO[bytes], found: Detected) -> Iterator[tuple[int, list[st
 
     Rows without any text are left out, and the titles above the header.
 
-    :raises FileUnreadable: at a line too long to be a row
+    :raises FileUnreadable: if the file turns out to be broken
     """
     rows = (
         workbook_rows(stream, found.get("sheet", ""))

@@ -87,7 +87,7 @@ class Work:
         """
         Yield the rows below the header by `size`, those behind the first `after` ones.
 
-        :raises FileUnreadable: at a line too long to be a row
+        :raises FileUnreadable: if the file turns out to be broken
         """
         self.stream.seek(0)
         rows = open_rows(self.stream, self.plan.found)
