@@ -226,7 +226,7 @@ def _words(asked: str) -> list[str]:
     """Return what is looked for, at most six words; a number typed in groups is one."""
     digits = "".join(filter(str.isdecimal, asked))
     is_number = len(digits) >= _WHOLE_NUMBER and not any(map(str.isalpha, asked))
-    return [digits] if is_number and "@" not in asked else asked.split()[:6]
+    return [digits] if is_number and "@" not in asked else asked.replace("#", "").split()[:6]
 
 
 def _days(filters: Mapping[str, Any]) -> Q:

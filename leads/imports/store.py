@@ -18,6 +18,7 @@ from leads.imports.places import place_of
 from leads.imports.rows import ReadRow, tags_of
 from leads.imports.verdicts import CONSENT_REVOKED, Verdict
 from leads.models import Consent, Lead, LeadImportChange
+from leads.models.people import MOST_TAGS
 from leads.services.marks import know_marks
 from leads.services.scoring import weighing_of
 
@@ -250,7 +251,8 @@ def _fill(work: Work, row: ReadRow, lead: Lead) -> None:
     place, zones = place_of(row.line.country, lead.region, lead.postal_code)
     if place and not lead.time_zone:
         lead.zone_candidates = list(zones)
-    tags = [tag for tag in tags_of(row, work.plan.options) if tag not in lead.tags]
+    new = [tag for tag in tags_of(row, work.plan.options) if tag not in lead.tags]
+    tags = new[: max(MOST_TAGS - len(lead.tags), 0)]
     if tags:
         lead.tags = [*lead.tags, *tags]
     others = [one for one in row.others if one not in lead.other_numbers]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from importlib import import_module
 from zoneinfo import available_timezones
 
 import pytest
+from django.apps import apps
 
 from audit.models import AuditLog
 from campaigns.services.enrolment import enrol_lead
@@ -15,7 +17,7 @@ from convomono.lib.split_areas import SPLIT_AREAS
 from leads import lead_table, met
 from leads.imports.places import place_of
 from leads.lead_table import SORTS, lead_lines, lead_page, leads_matching, order_of
-from leads.models import Lead, MarkSet, SavedView, zone_mark
+from leads.models import Lead, MarkSet, SavedView, tag_mark, zone_mark
 from leads.services.erasure import erase_lead
 from leads.services.marks import know_marks
 from tests.factories.accounts import NOW
@@ -232,6 +234,48 @@ def test_finds_few_among_many_by_what_they_are(acme, vera, filters, index):
     plan = rows.values_list("created_at", "pk")[:51].explain()
 
     assert index in plan, plan
+
+
+@pytest.mark.parametrize("most", [0, 1000])
+def test_finds_a_tag_and_none_that_begins_or_ends_with_it(acme, vera, monkeypatch, most):
+    monkeypatch.setattr(lead_table, "FEW", most)
+    for tag in ("vip", "vip gold", "gold #vip", "VIPs", "old vip", "#vip"):
+        make(acme, tag, tags=[tag], company=f"Suite #{tag}")
+    make(acme, "Nobody", company="Suite #vip")
+
+    def found(tag: str) -> list[str]:
+        rows = leads_matching(viewer=vera, filters={"tag": tag})
+        return sorted(rows.values_list("first_name", flat=True))
+
+    for tag in ("vip", "vip gold", "gold #vip", "#vip"):
+        assert found(tag) == [tag]
+    assert found("gold") == []
+    words = leads_matching(viewer=vera, filters={"q": "gold vip"})
+    assert words.count() == 2
+
+
+def test_marks_leads_of_before_as_those_of_now(acme):
+    tags, zones = ["vip", "vip gold", "gold #vip"], ["America/Chicago"]
+    lead = make(acme, "Ada", tags=tags, time_zone="", zone_candidates=zones)
+    suite = make(acme, "Cid", company="Suite #5")
+    Lead.objects.filter(pk=suite.pk).update(search_text="cid suite #5 +12125550177 ")
+    other = make(acme, "Bob", tags=["vip"])
+    now = (lead.search_text, lead.marks_key)
+    before = "".join(f"#{tag} " for tag in tags)
+    text = lead.search_text.replace("".join(map(tag_mark, tags)), before)
+    Lead.objects.filter(pk=lead.pk).update(search_text=text, marks_key="old")
+    assert text != now[0]
+
+    import_module("leads.migrations.0003_exact_tags").note_exactly(apps, None)
+
+    lead.refresh_from_db()
+    assert (lead.search_text, lead.marks_key) == now
+    assert MarkSet.objects.get(key=lead.marks_key).marks == lead.marks
+    suite.refresh_from_db()
+    assert "suite 5 " in suite.search_text
+    untouched = (other.search_text, other.marks_key)
+    other.refresh_from_db()
+    assert (other.search_text, other.marks_key) == untouched
 
 
 @pytest.mark.parametrize("most", [0, 1000])
