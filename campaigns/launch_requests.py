@@ -112,6 +112,24 @@ def tell_of_version(*, version: CampaignVersion, now: datetime) -> bool:
     )
 
 
+def tell_of_held(*, version: CampaignVersion, names: Collection[str], now: datetime) -> bool:
+    """Tell the client's people that running launches can't say a version: nobody in them fills these variables."""
+    said = {"number": version.number, "names": ", ".join(f"{{{{{name}}}}}" for name in names)}
+    return notify(
+        client=version.client,
+        level="warn",
+        title=(_("Running launches of %s keep their version") % version.campaign.name)[:200],
+        body=_(
+            "Version %(number)d is published, but none of their leads has a value for %(names)s. Give it a "
+            "default and let them use it, or mend the script and make it ready again."
+        )
+        % said,
+        url=f"/app/campaigns/{version.campaign_id}/versions/{version.number}/",
+        key=f"version-held:{version.pk}",
+        now=now,
+    )
+
+
 def end_request(
     request: LaunchRequest, status: str, action: str, actor: Actor, now: datetime, **more: Any
 ) -> bool:

@@ -23,13 +23,15 @@ from leads.models import Lead
 from leads.services import suppressed_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
     from campaigns.dialling.windows import Hours
     from campaigns.models import Campaign, Enrolment
+    from campaigns.variables import VariableRule
 
 _CHUNK = 5_000
 
@@ -117,16 +119,47 @@ def _read_each(
     """Return the numbers of people who are on a do-not-call list, and how many callable leads lack each variable."""
     stopped: list[str] = []
     missing: Counter[str] = Counter()
-    columns = [
-        *("phone_number", "lead__other_numbers", "lead__status", "lead__consent_status"),
-        *("dynamic_vars", *script.LEAD_COLUMNS),
-    ]
+    asked = asked_of(campaign, names)
+    for listed, said in each_said(campaign, waiting, asked):
+        stopped += listed
+        for _launch, values in said:
+            for name in asked.names:
+                if not values.get(name):
+                    missing[name] += 1
+    return stopped, missing
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The variables that a call needs, and what is said of them."""
+
+    names: list[str]
+    rules: list[VariableRule]
+
+
+def asked_of(campaign: Campaign, names: Sequence[str]) -> Asked:
+    """Return which of these variables a call needs: all but those that may stay empty; one query."""
     rules = variable_rules(campaign.pk) if names else []
     optional = {rule.name for rule in rules if not rule.is_required}
     asked = [name for name in names if name not in optional]
-    rules = [rule for rule in rules if rule.name in asked]
-    rows = waiting.values_list(*(columns if asked else columns[:4]))
-    for some in batched(rows.iterator(chunk_size=_CHUNK), _CHUNK):
+    return Asked(asked, [rule for rule in rules if rule.name in asked])
+
+
+def each_said(
+    campaign: Campaign, rows: QuerySet[Enrolment], asked: Asked
+) -> Iterator[tuple[list[str], list[tuple[UUID | None, dict[str, str]]]]]:
+    """
+    Read leads chunk by chunk: the numbers of those on a do-not-call list, and what is said of the callable ones.
+
+    Each of these with the launch that it is in. Without a variable to ask for, nobody's is read.
+    """
+    columns = [
+        *("phone_number", "lead__other_numbers", "lead__status", "lead__consent_status"),
+        *("batch_call_id", "dynamic_vars", *script.LEAD_COLUMNS),
+    ]
+    found = rows.values_list(*(columns if asked.names else columns[:4]))
+    for some in batched(found.iterator(chunk_size=_CHUNK), _CHUNK):
+        stopped, said = [], []
         listed = suppressed_numbers(
             client_id=campaign.client_id,
             campaign_id=campaign.pk,
@@ -136,13 +169,11 @@ def _read_each(
             if number in listed or any(one in listed for one in others):
                 stopped.append(number)
             elif values and _fate(status, consent) == "callable":
-                given, *fields = values
-                own = script.field_values(*fields, phone_number=number)
-                said = said_values(rules, own=_only(asked, own), given=_only(asked, given))
-                for name in asked:
-                    if not said.get(name):
-                        missing[name] += 1
-    return stopped, missing
+                launch, given, *fields = values
+                own = _only(asked.names, script.field_values(*fields, phone_number=number))
+                given = _only(asked.names, given)
+                said.append((launch, said_values(asked.rules, own=own, given=given)))
+        yield stopped, said
 
 
 def _only(names: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:

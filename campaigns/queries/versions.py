@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from django.utils.translation import gettext as _
 
+from campaigns.blanks import blanks_of
 from campaigns.launch_requests import wants_two_people
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase, KnowledgeSource
 from campaigns.services.preparing import adopting
@@ -96,14 +97,28 @@ def find_version(campaign: Campaign, number: int) -> CampaignVersion | None:
     ).first()
 
 
-def launches_waiting_for(version: CampaignVersion, campaign: Campaign) -> int:
-    """Count running launches that would use a published version if a second person let them; two queries."""
+@dataclass(frozen=True)
+class Waiting:
+    """Running launches that could use a published version: how many, and what keeps them from it."""
+
+    launches: int
+    for_second_person: bool
+    names: list[str]  # the variables that nobody in some of them fills
+
+
+def launches_waiting_for(version: CampaignVersion, campaign: Campaign) -> Waiting | None:
+    """
+    Tell of running launches that go on without the published version; None if there are none.
+
+    They wait for a second person, or for values of a variable that is new; a handful of queries.
+    """
     is_published = (
         version.number == campaign.published_version and campaign.status == Campaign.Status.READY
     )
-    if not is_published or not wants_two_people(client_id=campaign.client_id):
-        return 0
-    return adopting(version).count()
+    if not is_published or not (count := adopting(version).count()):
+        return None
+    strict = wants_two_people(client_id=campaign.client_id)
+    return Waiting(count, strict, blanks_of(campaign, version).names)
 
 
 def diff_versions(before: CampaignVersion | None, after: CampaignVersion) -> VersionDiff:

@@ -12,7 +12,13 @@ from audit import actions
 from audit.services import System, record
 from campaigns import agent_settings, script
 from campaigns.agent_settings import MARK
-from campaigns.launch_requests import live_launches, tell_of_version, wants_two_people
+from campaigns.blanks import blank_problems, blanks_of
+from campaigns.launch_requests import (
+    live_launches,
+    tell_of_held,
+    tell_of_version,
+    wants_two_people,
+)
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
 from campaigns.services.indexing import ensure_indexed
 from campaigns.settings_schema import languages, with_defaults
@@ -20,7 +26,9 @@ from convomono.lib.db import IntegrityError, atomic, compare_and_set, insert_onc
 from telephony.models import VoiceAgent
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -74,17 +82,22 @@ class Preparation:
         return llm, agent
 
 
-@atomic
 def request_agent(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
     """
     Make a draft `preparing`, which is what the job acts on; asking again changes nothing.
 
-    :raises ScriptRefused: if the script has a blocker, or no voice is chosen
+    :raises ScriptRefused: if the script has a blocker, no voice is chosen, or running launches have nothing to say
     :raises CampaignNotDraft: if the campaign is ready or archived
     """
+    # Outside the block: leads may have to be read.
     problems = [p for p in script_problems(campaign) if p.is_blocker]
     if problems:
         raise ScriptRefused(problems)
+    _mark_preparing(campaign=campaign, actor=actor, now=now)
+
+
+@atomic
+def _mark_preparing(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
     changed = Campaign.objects.filter(pk=campaign.pk, status=Campaign.Status.DRAFT).update(
         status=Campaign.Status.PREPARING,
         prepare_error="",
@@ -108,7 +121,7 @@ def script_problems(campaign: Campaign) -> list[script.ScriptProblem]:
     )
     if not campaign.voice_id:
         problems.insert(0, script.voice_missing())
-    return problems
+    return problems + blank_problems(campaign)
 
 
 def mark_of(agent: VoiceAgent) -> str:
@@ -233,11 +246,13 @@ def mark_ready(
     """
     Publish a version of the campaign and make it ready, in one block; None if it was edited since.
 
-    Launches that the dispatcher works on use it from their next call on; each attempt names its own.
+    Launches that the dispatcher works on use it from their next call on; each attempt names its own. Those
+    whose leads have nothing for a variable that is new keep theirs, and the client's people are told.
     Where the client wants two people for a launch, another one has to let them (`use_in_launches`).
     The version is the campaign as it was read at the start, which is what Retell was told.
     """
     campaign = prep.campaign
+    blanks = blanks_of(campaign, campaign)  # before the block: leads may have to be read
 
     def block() -> CampaignVersion | None:
         number = next_number(campaign)
@@ -269,7 +284,9 @@ def mark_ready(
         if wants_two_people(client_id=campaign.client_id):
             ask_for_adoption(version, now)
         else:
-            adopt(version)
+            adopt(version, apart_from=blanks.by_launch)
+            if blanks.by_launch:
+                tell_of_held(version=version, names=blanks.names, now=now)
         VoiceAgent.objects.filter(pk=prep.agent.pk).update(
             published_version=agent_version,
             fingerprint=fingerprint,
@@ -297,9 +314,10 @@ def next_number(campaign: Campaign) -> int:
     return last.number + 1 if last else 1
 
 
-def adopt(version: CampaignVersion) -> int:
+def adopt(version: CampaignVersion, *, apart_from: Collection[UUID] = ()) -> int:
     """Let the launches that the dispatcher works on call with a version from now on; return how many."""
-    return adopting(version).update(version=version, variant=None, experiment_id=None)
+    launches = adopting(version).exclude(pk__in=list(apart_from))
+    return launches.update(version=version, variant=None, experiment_id=None)
 
 
 def adopting(version: CampaignVersion) -> QuerySet[BatchCall]:

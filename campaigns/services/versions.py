@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
-from campaigns.launch_requests import outdate_request
+from campaigns.blanks import blanks_of
+from campaigns.launch_requests import outdate_request, wants_two_people
 from campaigns.models import Campaign, KnowledgeBase
 from campaigns.services import preparing
 from campaigns.services.authoring import CampaignArchived
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 class VersionNotPublished(Exception):
     """Only the version that new launches get can be taken up by running ones."""
+
+
+class NobodyFills(Exception):
+    """None of the leads in the launches has a value for a variable of the version; `names` says for which."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(names)
+        self.names = names
 
 
 class OwnVersion(Exception):
@@ -73,25 +82,24 @@ def use_in_launches(
     *, campaign: Campaign, version: CampaignVersion, actor: Actor, now: datetime
 ) -> int:
     """
-    Let running launches call with the published version, where its client wants two people for that.
+    Let running launches call with the published version: as the second person, or once its variables are filled.
 
-    Return how many took it up; 0 if all have it.
+    Return how many took it up; 0 if all have it. Launches whose leads have nothing for a variable that is
+    new keep theirs.
 
     :raises VersionNotPublished: if another version is the campaign's
-    :raises OwnVersion: if it is whoever published it who asks
+    :raises OwnVersion: if the client wants two people, and it is whoever published it who asks
+    :raises NobodyFills: if none could take it up for want of values
     """
-    acted_for: Actor | None = getattr(actor, "acted_for", None)
-    people = {actor.actor_email, acted_for.actor_email if acted_for else actor.actor_email}
-    publisher = version.published_by_email
-    # An API key is named with whoever made it, who is no second person.
-    if publisher in people or any(publisher.endswith(f"({one})") for one in people):
+    if wants_two_people(client_id=campaign.client_id) and _published(version, actor):
         raise OwnVersion
+    blanks = blanks_of(campaign, version)
 
     def block() -> int:
         fresh = Campaign.objects.get(pk=campaign.pk)
         if fresh.status != Campaign.Status.READY or fresh.published_version != version.number:
             raise VersionNotPublished
-        taken = preparing.adopt(version)
+        taken = preparing.adopt(version, apart_from=blanks.by_launch)
         if taken:
             details = {"version": version.number, "launches": taken}
             record(
@@ -99,7 +107,19 @@ def use_in_launches(
             )
         return taken
 
-    return run_atomic(block)
+    taken = run_atomic(block)
+    if blanks.by_launch and not taken:
+        raise NobodyFills(blanks.names)
+    return taken
+
+
+def _published(version: CampaignVersion, actor: Actor) -> bool:
+    """Tell whether it is whoever published a version: by themselves, for somebody, or by a key of theirs."""
+    acted_for: Actor | None = getattr(actor, "acted_for", None)
+    people = {actor.actor_email, acted_for.actor_email if acted_for else actor.actor_email}
+    publisher = version.published_by_email
+    # An API key is named with whoever made it, who is no second person.
+    return publisher in people or any(publisher.endswith(f"({one})") for one in people)
 
 
 def _kept(campaign: Campaign, base_id: UUID | None) -> UUID | None:

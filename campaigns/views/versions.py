@@ -25,7 +25,12 @@ from campaigns.queries.versions import (
     version_rows,
 )
 from campaigns.services import lifecycle
-from campaigns.services.versions import OwnVersion, VersionNotPublished, use_in_launches
+from campaigns.services.versions import (
+    NobodyFills,
+    OwnVersion,
+    VersionNotPublished,
+    use_in_launches,
+)
 from convomono.lib import clock
 
 if TYPE_CHECKING:
@@ -67,7 +72,7 @@ def version_detail(request: ClientRequest, campaign_id: UUID, number: int) -> Ht
         "others": [row.version.number for row in rows if row.version.number != number],
         "diff": diff_versions(before, version),
         "is_published": version.number == campaign.published_version,
-        "waiting_launches": launches_waiting_for(version, campaign),
+        "waiting": launches_waiting_for(version, campaign),
         "may_launch": can_manage(request.user) and request.user.can_launch,
         "may_manage": can_manage(request.user),
     }
@@ -99,7 +104,7 @@ def version_restore(request: ClientRequest, campaign_id: UUID, number: int) -> H
 @client_launcher
 @require_POST
 def version_take_up(request: ClientRequest, campaign_id: UUID, number: int) -> HttpResponse:
-    """Let running launches call with the published version, as the second person."""
+    """Let running launches call with the published version."""
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     version = find_version(campaign, number)
     if version is None:
@@ -114,6 +119,10 @@ def version_take_up(request: ClientRequest, campaign_id: UUID, number: int) -> H
         )
     except VersionNotPublished:
         messages.error(request, _("Another version is published by now. Look at that one."))
+    except NobodyFills as refused:
+        names = ", ".join(f"{{{{{name}}}}}" for name in refused.names)
+        sentence = _("They keep theirs: none of their leads has a value for %(names)s.")
+        messages.error(request, sentence % {"names": names})
     else:
         sentence = ngettext(
             "%(n)d launch uses it from its next call on.",
