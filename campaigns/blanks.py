@@ -43,15 +43,22 @@ class Blanks:
 NONE = Blanks({}, [])
 
 
-def blanks_of(campaign: Campaign, words: Campaign | CampaignVersion) -> Blanks:
+def blanks_of(
+    campaign: Campaign,
+    words: Campaign | CampaignVersion,
+    *,
+    speaking: CampaignVersion | None = None,
+) -> Blanks:
     """
     Return which variables of these words running launches of the campaign would leave blank in every call.
 
     As the pre-flight counts: whoever may be called, with the defaults as they are now. What a launch says
     already isn't asked for again, so that most edits read nobody; the rest is read until it is filled.
-    One query if no launch runs.
+    One query if no launch runs. With `speaking`: of the launches that call with that version alone.
     """
     launches = live_launches(client_id=campaign.client_id, campaign_id=campaign.pk)
+    if speaking is not None:
+        launches = launches.filter(version=speaking)
     versions = launches.filter(mode=BatchCall.Mode.DISPATCHER).values_list(
         "pk", "version__variables"
     )

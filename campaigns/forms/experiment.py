@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from campaigns.models import CampaignVersion
+    from campaigns.script import ScriptProblem
     from campaigns.voices import VoiceChoice
 
 _FIELDS = {"script": "script_raw", "opening_line": "opening_line", "voice": "voice_id"}
@@ -56,6 +57,8 @@ class ExperimentForm(forms.Form):
         field = self.fields["voice_id"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = list(self.voice_names.items())
+        if "is_confirmed" in self.data:
+            self._ask()
 
     def clean_script_raw(self) -> str:
         return sound_text(self.cleaned_data["script_raw"])
@@ -76,4 +79,19 @@ class ExperimentForm(forms.Form):
         value = self.cleaned_data[_FIELDS[part]]
         if part == Experiment.Part.VOICE:
             return Trial(part=part, voice_id=value, voice_name=self.voice_names[value])
-        return Trial(part=part, text=value)
+        confirmed = self.cleaned_data.get("is_confirmed", False)
+        return Trial(part=part, text=value, is_confirmed=confirmed)
+
+    def show(self, problems: Sequence[ScriptProblem]) -> None:
+        """Say what is wrong with the words; where only notices are missing, ask for a confirmation."""
+        field = _FIELDS[self.cleaned_data["part"]]
+        for problem in problems:
+            self.add_error(field, problem.sentence)
+        if not any(problem.is_blocker for problem in problems):
+            self._ask()
+            self.add_error("is_confirmed", _("Add what is missing, or tick this."))
+
+    def _ask(self) -> None:
+        self.fields["is_confirmed"] = forms.BooleanField(
+            label=_("Start it all the same: I know what the opening leaves out"), required=False
+        )

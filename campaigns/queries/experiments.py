@@ -13,7 +13,7 @@ from campaigns.models import Experiment
 from campaigns.queries.ranking import wilson
 
 if TYPE_CHECKING:
-    from campaigns.models import Campaign
+    from campaigns.models import Campaign, CampaignVersion
 
 _PER_CENT = 100
 
@@ -55,6 +55,7 @@ class ExperimentPage:
     arms: list[ArmRow]
     evidence_percent: int  # of what a winner needs, on a scale of logarithms
     sentence: str
+    look_at: int | None = None  # the version that the sentence tells to look at
 
 
 def experiments_of(campaign: Campaign) -> list[Experiment]:
@@ -73,9 +74,25 @@ def experiment_page(experiment: Experiment) -> ExperimentPage:
         _arm(_("Trial"), variant.number if variant else None, results.get("variant", {})),
     ]
     share = math.log(max(evidence, 1.0)) / math.log(ENOUGH)
-    return ExperimentPage(
-        experiment, arms, min(_PER_CENT, round(share * _PER_CENT)), _say(experiment, arms)
+    percent = min(_PER_CENT, round(share * _PER_CENT))
+    if experiment.winner == "variant" and variant is not None:
+        return ExperimentPage(experiment, arms, percent, *_won(experiment, variant))
+    return ExperimentPage(experiment, arms, percent, _say(experiment, arms))
+
+
+def _won(experiment: Experiment, variant: CampaignVersion) -> tuple[str, int]:
+    """Return what became of a trial that won, and the version to look at: numbers only ever grow."""
+    published = experiment.campaign.published_version or 0
+    if published == variant.number:
+        return _("The trial won and is the published version now."), variant.number
+    if published > variant.number:
+        sentence = _("The trial won. Another version was published since: version %(number)d.")
+        return sentence % {"number": published}, published
+    sentence = _(
+        "The trial won, but wasn't published: the campaign was edited meanwhile. Go back to version %(number)d "
+        "to use it."
     )
+    return sentence % {"number": variant.number}, variant.number
 
 
 def _arm(label: str, version: int | None, counts: dict[str, int]) -> ArmRow:
@@ -101,15 +118,14 @@ def _say(experiment: Experiment, arms: list[ArmRow]) -> str:
     return {
         "cost": _(
             "Stopped: the trial takes far more talk and brings no more for it. "
-            "Everybody hears the old version."
+            "Everybody hears the published version."
         ),
         status.PREPARING: _("The trial is being published at Retell."),
         status.HARMFUL: _(
-            "Stopped: the trial drove more people to opt out. Everybody hears the old version."
+            "Stopped: the trial drove more people to opt out. Everybody hears the published version."
         ),
         status.STOPPED: _("Stopped without a decision. Everybody hears the published version."),
-        "variant": _("The trial won and is the published version now."),
-        "control": _("The published version won and stays."),
+        "control": _("The version that was published won; the trial changed nothing."),
         "nobody": _("Running. Nobody was reached yet; leads get an arm as they are called."),
         status.RUNNING: _(
             "No decision yet: the difference may still be chance. Looking often does no harm."

@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-
-from django.db.models import Q, Sum
 
 from audit import actions
 from audit.services import System, record
 from campaigns import script
-from campaigns.experiments import Outcome, arm_of, judge
+from campaigns.experiment_notices import tell_of_end
+from campaigns.experiments import arm_of, judge
 from campaigns.launch_requests import live_launches, outdate_request, wants_two_people
-from campaigns.models import BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
+from campaigns.models import (
+    BatchCall,
+    Campaign,
+    CampaignVersion,
+    Experiment,
+    KnowledgeBase,
+)
+from campaigns.queries.experiment_outcomes import outcomes
 from campaigns.services import preparing
 from campaigns.services.authoring import LIVE
 from campaigns.settings_schema import with_defaults
+from campaigns.trial_words import trial_problems
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
-from telephony.models import Call, VoiceAgent
+from telephony.models import VoiceAgent
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from uuid import UUID
 
     from audit.services import Actor
     from campaigns.experiments import Judgement
+    from campaigns.models import Enrolment
+    from campaigns.script import ScriptProblem
     from telephony.retell import RetellGateway
 
 Status = Experiment.Status
-# A call's analysis may say later that it was a conversion: younger ends aren't counted yet.
-SETTLED = timedelta(minutes=10)
 
 
 class ExperimentRefused(Exception):
@@ -43,14 +48,23 @@ class ExperimentRefused(Exception):
         self.code = code
 
 
+class TrialUnsound(Exception):
+    """Words that can't be tried as they are; `problems` says why, those that only have to be confirmed too."""
+
+    def __init__(self, problems: list[ScriptProblem]) -> None:
+        super().__init__([problem.code for problem in problems])
+        self.problems = problems
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What somebody wants to try: the part, and its other words or voice."""
+    """What somebody wants to try: the part, and its other words or voice; `is_confirmed` without some notice."""
 
     part: str
     text: str = ""
     voice_id: str = ""
     voice_name: str = ""
+    is_confirmed: bool = False
 
     def changes(self) -> dict[str, str]:
         """Return the columns of a campaign that the variant has instead."""
@@ -66,6 +80,7 @@ def start_experiment(
     Write an experiment against the published version; a job gets the variant from Retell.
 
     :raises ExperimentRefused: `not_ready`, `no_goal`, `same` or `another`
+    :raises TrialUnsound: if its words have a blocker, or lack a notice and nobody confirmed that
     """
     control = CampaignVersion.objects.filter(
         campaign=campaign, number=campaign.published_version or 0
@@ -77,6 +92,9 @@ def start_experiment(
     changes = trial.changes()
     if all(getattr(control, name) == value for name, value in changes.items()):
         raise ExperimentRefused("same")
+    problems = trial_problems(campaign=campaign, control=control, changes=changes)
+    if any(one.is_blocker for one in problems) or (problems and not trial.is_confirmed):
+        raise TrialUnsound(problems)
     row = Experiment(
         client_id=campaign.client_id,
         campaign=campaign,
@@ -124,15 +142,10 @@ def prepare_variant(
     written in one block with the beginning.
 
     :raises ProviderError: if Retell refused or can't be reached
+    :raises KnowledgeNotIndexed: if the control's knowledge can't be had
     """
-    campaign = Campaign.objects.select_related("client", "knowledge_base", "shared_base").get(
-        pk=experiment.campaign_id
-    )
-    spoken = copy.copy(campaign)
-    for name in ("script_raw", "opening_line", "voice_id", "voice_name", "settings"):
-        setattr(spoken, name, getattr(experiment.control, name))
-    for name, value in experiment.changes.items():
-        setattr(spoken, name, value)
+    campaign = Campaign.objects.select_related("client").get(pk=experiment.campaign_id)
+    spoken = _spoken(campaign, experiment)
     prep = preparing.Preparation(
         campaign=spoken,
         agent=agent,
@@ -145,6 +158,29 @@ def prepare_variant(
     llm, settings = prep.settings(bases)
     number = preparing.publish(agent=agent, llm=llm, settings=settings, gateway=gateway)
     _begin(experiment, spoken, agent, number, now)
+
+
+def _spoken(campaign: Campaign, experiment: Experiment) -> Campaign:
+    """
+    Return the campaign as the control says it, its knowledge too, with what is tried.
+
+    The campaign itself may have been edited since: none of that is part of the trial.
+
+    :raises KnowledgeNotIndexed: if the control's knowledge is no more
+    """
+    control = experiment.control
+    spoken = copy.copy(campaign)
+    for name in ("script_raw", "opening_line", "voice_id", "voice_name", "settings"):
+        setattr(spoken, name, getattr(control, name))
+    keys = {key for key in (control.knowledge_base_id, control.shared_base_id) if key}
+    bases = KnowledgeBase.objects.filter(client_id=control.client_id).in_bulk(keys)
+    if len(bases) < len(keys):
+        raise preparing.KnowledgeNotIndexed
+    spoken.knowledge_base = bases.get(control.knowledge_base_id)
+    spoken.shared_base = bases.get(control.shared_base_id)
+    for name, value in experiment.changes.items():
+        setattr(spoken, name, value)
+    return spoken
 
 
 def _begin(
@@ -198,57 +234,6 @@ def version_for(batch_call: BatchCall, enrolment: Enrolment) -> CampaignVersion:
     return batch_call.variant if arm == "variant" else batch_call.version
 
 
-def outcomes(experiment: Experiment, now: datetime) -> list[Outcome]:
-    """
-    Return what became of the leads reached since the beginning, in the order they were done.
-
-    Of launches that draw both arms alone: whoever is in another one hears nothing but the control.
-    """
-    launches = _drawing(experiment)
-    # Whoever asked on a call not to be called again was reached too, and isn't `done` but suppressed.
-    rows = Enrolment.objects.filter(
-        Q(status=Enrolment.Status.DONE) | Q(status=Enrolment.Status.SUPPRESSED, has_opted_out=True),
-        client_id=experiment.client_id,
-        batch_call_id__in=launches,
-        was_reached=True,
-        last_attempted_at__gte=experiment.started_at,
-        completed_at__lte=now - SETTLED,
-    ).order_by("completed_at", "pk")
-    talked = _talked(experiment, launches)
-    return [
-        Outcome(
-            arm=arm_of(experiment_id=experiment.pk, lead_id=lead_id),
-            is_converted=converted,
-            has_opted_out=opted_out,
-            talk_seconds=talked.get(lead_id, 0),
-        )
-        for lead_id, converted, opted_out in rows.values_list(
-            "lead_id", "is_converted", "has_opted_out"
-        )
-    ]
-
-
-def _drawing(experiment: Experiment) -> list[UUID]:
-    rows = BatchCall.objects.filter(
-        client_id=experiment.client_id,
-        campaign_id=experiment.campaign_id,
-        experiment_id=experiment.pk,
-    )
-    return list(rows.values_list("pk", flat=True))
-
-
-def _talked(experiment: Experiment, launches: list[UUID]) -> dict[UUID, int]:
-    """Return what each lead's calls since the beginning are billed for, in seconds. One query."""
-    calls = Call.objects.filter(
-        client_id=experiment.client_id,
-        batch_call_id__in=launches,
-        created_at__gte=experiment.started_at,
-        lead_id__isnull=False,
-    )
-    rows = calls.order_by().values_list("lead_id").annotate(seconds=Sum("billed_seconds"))
-    return {lead_id: seconds or 0 for lead_id, seconds in rows}
-
-
 def judge_experiment(*, experiment: Experiment, now: datetime) -> Judgement:
     """Count, and end it if there is a winner or harm; running it again changes nothing more."""
     found = judge(outcomes(experiment, now))
@@ -278,7 +263,8 @@ def end_experiment(
     """
     End an experiment once; every lead hears the control again, or the variant if that won.
 
-    A variant that won becomes the published version, unless the campaign was edited since.
+    A variant that won becomes the published version, unless the campaign was edited since. The client's people
+    are told in the same block.
     """
 
     def block() -> bool:
@@ -286,7 +272,8 @@ def end_experiment(
         ended = live.update(status=status, winner=winner, ended_at=now, live_key=str(experiment.pk))
         if not ended:
             return False
-        fresh = Experiment.objects.select_related("variant").get(pk=experiment.pk)
+        rows = Experiment.objects.select_related("variant", "control", "campaign", "client")
+        fresh = rows.get(pk=experiment.pk)
         launches = BatchCall.objects.filter(
             client_id=fresh.client_id, campaign_id=fresh.campaign_id, experiment_id=fresh.pk
         )
@@ -305,6 +292,7 @@ def end_experiment(
             now=now,
             details={"status": status, "winner": winner},
         )
+        tell_of_end(experiment=fresh, is_published=won is not None, now=now)
         return True
 
     ended = run_atomic(block)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @client_manager
 @require_http_methods(["GET", "POST"])
 def experiment_list(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
+    campaign = get_visible_or_404(request, Campaign.objects.select_related("client"), campaign_id)
     control = find_version(campaign, campaign.published_version or 0)
     form = None
     if control is not None:
@@ -53,6 +53,8 @@ def experiment_list(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
             )
         except experimenting.ExperimentRefused as refused:
             form.add_error(None, _refusals()[refused.code])
+        except experimenting.TrialUnsound as unsound:
+            form.show(unsound.problems)
         else:
             enqueue(jobs.prepare_experiment, queue="calls", experiment_id=str(row.pk))
             return redirect("campaigns:experiment-detail", campaign.pk, row.pk)
@@ -101,7 +103,8 @@ def _found(
 ) -> tuple[Campaign, Experiment]:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     rows = Experiment.objects.filter(client_id=campaign.client_id, campaign=campaign)
-    return campaign, get_or_404(rows.select_related("control", "variant"), experiment_id)
+    rows = rows.select_related("control", "variant", "campaign")
+    return campaign, get_or_404(rows, experiment_id)
 
 
 def _refusals() -> dict[str, str]:

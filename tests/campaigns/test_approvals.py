@@ -302,7 +302,7 @@ CHANGES = {
     ),
     "experiment": lambda campaign, actor: start_experiment(
         campaign=campaign,
-        trial=Trial(part="opening_line", text="Hello, the AI of Acme Dental."),
+        trial=Trial(part="opening_line", text="Hello, the AI of Acme Dental.", is_confirmed=True),
         actor=actor,
         now=LATER,
     ),
@@ -654,7 +654,7 @@ def test_tries_nothing_on_launches_that_two_people_agreed_to(calling, alice, ret
     BatchCall.objects.update(version=CampaignVersion.objects.get(number=2))
     row = start_experiment(
         campaign=campaign,
-        trial=Trial(part="opening_line", text="An AI, really."),
+        trial=Trial(part="opening_line", text="An AI, really.", is_confirmed=True),
         actor=alice,
         now=LATER,
     )

@@ -20,6 +20,7 @@ from campaigns.experiments import (
     sign_test,
 )
 from campaigns.models import Attempt, BatchCall, Campaign, CampaignVersion, Enrolment, Experiment
+from campaigns.queries.experiment_outcomes import outcomes
 from campaigns.services import authoring, experimenting, lifecycle, preparing
 from campaigns.settings_schema import DEFAULTS
 from campaigns.views import experiments as views
@@ -29,6 +30,7 @@ from telephony.models import Call, VoiceAgent
 from telephony.provider import Rejected
 from tests.factories.campaigns import NOW, enrol, launch, make_draft, run_batch
 
+SOUND = "Hello, this is the AI assistant of Acme Dental on a recorded line."
 GOAL = {**DEFAULTS, "conversion": "They agreed."}
 
 
@@ -171,7 +173,7 @@ def running(alice, equipped, retell):
 def begin(campaign, actor, text="Acme Dental's AI here."):
     row = experimenting.start_experiment(
         campaign=campaign,
-        trial=experimenting.Trial(part="opening_line", text=text),
+        trial=experimenting.Trial(part="opening_line", text=text, is_confirmed=True),
         actor=actor,
         now=NOW,
     )
@@ -247,8 +249,8 @@ def test_counts_no_call_that_may_still_be_analysed(running):
     reach(running, "variant", converted=True)
     soon = running.started_at + timedelta(minutes=5)
 
-    assert experimenting.outcomes(running, soon) == []
-    assert experimenting.outcomes(running, later(running)) != []
+    assert outcomes(running, soon) == []
+    assert outcomes(running, later(running)) != []
 
 
 def test_publishes_the_winner_as_the_next_version(running, alice, retell):
@@ -442,7 +444,7 @@ def test_starts_watches_and_ends_by_plain_forms(
     assert "No decision yet" in page
     assert "End it" not in page
     refused = browser.post(
-        url, {"part": "opening_line", "opening_line": "Other", "voice_id": "11labs-Adrian"}
+        url, {"part": "opening_line", "opening_line": SOUND, "voice_id": "11labs-Adrian"}
     )
     assert refused.status_code == 422
     assert "Another experiment is running" in refused.content.decode()

@@ -9,6 +9,7 @@ import pytest
 
 from campaigns.experiments import arm_of
 from campaigns.models import BatchCall, CampaignVersion, Enrolment, Experiment
+from campaigns.queries.experiment_outcomes import outcomes
 from campaigns.services import experimenting
 from convomono.lib.ids import uuid7
 from tests.factories.campaigns import TESTS
@@ -78,7 +79,7 @@ def test_counts_nobody_whom_a_list_suppressed_without_a_call(
     rows.update(status="suppressed", completed_at=at, last_attempted_at=at)
     later = rig.now + timedelta(hours=1)
 
-    assert experimenting.outcomes(experiment, later) == []
+    assert outcomes(experiment, later) == []
 
 
 def test_counts_nobody_whose_launch_draws_no_arms(
@@ -94,7 +95,7 @@ def test_counts_nobody_whose_launch_draws_no_arms(
     rig.tick(3600)
     assert Enrolment.objects.filter(was_reached=True).exists()
 
-    assert experimenting.outcomes(experiment, rig.now) == []
+    assert outcomes(experiment, rig.now) == []
 
     BatchCall.objects.update(variant=experiment.variant, experiment_id=experiment.pk)
-    assert experimenting.outcomes(experiment, rig.now)
+    assert outcomes(experiment, rig.now)
