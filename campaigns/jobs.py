@@ -26,6 +26,7 @@ from campaigns.services import (
     indexing,
     launching,
     preparing,
+    setbacks,
     steering,
     waking,
     workspace,
@@ -58,7 +59,9 @@ WEBHOOK_PATH = "/api/v1/webhooks/retell"
 
 def prepare_agent(*, campaign_id: str, **_later: object) -> None:
     """
-    Get a campaign's agent from Retell and make the campaign ready; a draft again if that fails.
+    Get a campaign's agent from Retell and make the campaign ready; a draft again if Retell refuses.
+
+    While Retell is busy or away it stays as it is, and `resume_campaigns` comes back.
 
     Safe to run twice and to be killed anywhere: each step looks at what the earlier ones kept.
     """
@@ -77,15 +80,18 @@ def prepare_agent(*, campaign_id: str, **_later: object) -> None:
         _prepare(campaign, agent, now)
     except preparing.KnowledgeNotIndexed:
         sentence = _("Retell could not read the knowledge text. Shorten it and try again.")
-        preparing.put_back(campaign=campaign, sentence=sentence, now=now)
+        setbacks.give_up(campaign=campaign, sentence=sentence, now=now)
+    except Rejected as error:
+        setbacks.give_up(campaign=campaign, sentence=what_to_do(error), now=now)
     except ProviderError as error:
-        preparing.put_back(campaign=campaign, sentence=what_to_do(error), now=now)
+        if not setbacks.try_later(campaign=campaign, agent=agent, now=now):
+            setbacks.give_up(campaign=campaign, sentence=what_to_do(error), now=now)
     except Exception:
         # A fault of ours: a few runs, and then somebody is told instead of waiting for ever.
         log.exception("campaign.not_prepared", campaign_id=campaign_id)
         if preparing.note_failure(agent):
             sentence = _("It could not be made ready. The agency has been told; try again later.")
-            preparing.put_back(campaign=campaign, sentence=sentence, now=now)
+            setbacks.give_up(campaign=campaign, sentence=sentence, now=now)
             _tell_agency(campaign, now)
     finally:
         preparing.release_agent(agent)
@@ -306,9 +312,9 @@ def resume_campaigns(**_later: object) -> None:
     """Enqueue what a killed worker, an absent Redis or a slow index left behind."""
     watch_dispatcher(now=clock.now(), real_now=clock.real_now())
     since = clock.now() - STAYED_BEHIND
-    preparing_ids = Campaign.objects.filter(
-        status=Campaign.Status.PREPARING, updated_at__lte=since
-    ).values_list("pk", flat=True)
+    waiting = Campaign.objects.filter(status=Campaign.Status.PREPARING, updated_at__lte=since)
+    # The longest waiting first: those that Retell had no time for go to the end.
+    preparing_ids = waiting.order_by("updated_at", "pk").values_list("pk", flat=True)
     for campaign_id in preparing_ids[:AT_ONCE]:
         enqueue_once(prepare_agent, queue="calls", campaign_id=str(campaign_id))
     bases = KnowledgeBase.objects.filter(status=KnowledgeBase.Status.INDEXING, is_shared=True)

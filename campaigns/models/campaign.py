@@ -17,7 +17,7 @@ class Campaign(ClientOwned):
     What is said to whom and when.
 
     Status: `draft` is being written; `preparing` waits for its agent at Retell (`prepare_error`
-    says why it can't be had); `ready` may be launched; `archived` is only kept. Whether it is
+    says why it can't be had, there and in the draft that it is then); `ready` may be launched; `archived` is only kept. Whether it is
     dialling is the status of its latest BatchCall. An edit of a ready campaign makes it `draft`
     again for new launches; calls keep the version they were made with. `launching_id` is the launch
     whose leads are being put in line: there is one at a time.

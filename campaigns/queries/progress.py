@@ -195,7 +195,8 @@ def _why(
     return {
         Campaign.Status.DRAFT: campaign.prepare_error
         or _("A draft: make it ready, and its agent is published at Retell."),
-        Campaign.Status.PREPARING: _("Its agent is being published at Retell: a moment, please."),
+        Campaign.Status.PREPARING: campaign.prepare_error
+        or _("Its agent is being published at Retell: a moment, please."),
         Campaign.Status.ARCHIVED: _("Archived: kept for its calls and reports."),
     }[Campaign.Status(campaign.status)]
 

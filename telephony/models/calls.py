@@ -27,7 +27,9 @@ class VoiceAgent(ClientOwned):
     fingerprint = models.CharField(max_length=64, blank=True)
     # Real time: until then one job writes the agent at Retell, and no other does.
     busy_until = models.DateTimeField(null=True, blank=True)
-    tries_count = models.PositiveIntegerField(default=0)  # that broke off for reasons of our own
+    tries_count = models.PositiveIntegerField(
+        default=0
+    )  # that broke off since it was last published
     created_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True, blank=True)
 

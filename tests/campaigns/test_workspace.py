@@ -79,7 +79,7 @@ def test_finds_again_what_a_lost_answer_made(alice, retell, monkeypatch, step):
 
     monkeypatch.setattr(retell, step, lose)
     prepare(campaign, alice)
-    assert campaign.status == "draft"
+    assert campaign.status == "preparing"
 
     prepare(campaign, alice)
 
@@ -218,7 +218,6 @@ def test_finds_what_a_lost_answer_left_of_a_campaign_nobody_prepares(alice, rete
     campaign = make_draft(alice.client)
     lose_answer(retell, monkeypatch, "create_llm")
     prepare(campaign, alice)
-    assert campaign.status == "draft"
     lifecycle.archive_campaign(campaign=campaign, actor=alice, now=NOW)
 
     assert states(retell) == [("llm", "left_over")]
