@@ -79,8 +79,8 @@ def prepare_agent(*, campaign_id: str, **_later: object) -> None:
     try:
         _prepare(campaign, agent, now)
     except preparing.KnowledgeNotIndexed:
-        sentence = _("Retell could not read the knowledge text. Shorten it and try again.")
-        setbacks.give_up(campaign=campaign, sentence=sentence, now=now)
+        why = setbacks.why_not_indexed(campaign)
+        setbacks.give_up(campaign=campaign, sentence=why, now=now)
     except Rejected as error:
         setbacks.give_up(campaign=campaign, sentence=what_to_do(error), now=now)
     except ProviderError as error:

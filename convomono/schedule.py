@@ -30,6 +30,7 @@ from campaigns.jobs import (
     retire_agents,
     retire_knowledge,
 )
+from campaigns.knowledge_jobs import purge_knowledge_files
 from campaigns.rounds import launch_new_leads, purge_automation, run_automation
 from campaigns.trial_jobs import settle_trial_calls
 from convomono.lib.jobs import periodic
@@ -122,6 +123,7 @@ periodic(resolve_lost_answers, every_seconds=15, queue="calls")
 periodic(hang_up_left, every_seconds=10, queue="calls")
 periodic(resume_campaigns, every_seconds=5)
 periodic(retire_knowledge, every_seconds=3600)
+periodic(purge_knowledge_files, every_seconds=DAY)
 periodic(retire_agents, every_seconds=3600)
 periodic(judge_experiments, every_seconds=60)
 periodic(resume_funded, every_seconds=10)

@@ -64,14 +64,7 @@ def ensure_indexed(*, base: KnowledgeBase, gateway: RetellGateway, now: datetime
     if not _take_turn(base, now):
         base.refresh_from_db()
         return base.status
-    try:
-        made = _send(base, gateway)
-    except UnknownOutcome:
-        raise  # `sent_at` stays: the next run looks for it first
-    except ProviderError:
-        KnowledgeBase.objects.filter(pk=base.pk, sent_at=now).update(sent_at=None)
-        raise
-    return _keep(base, made, gateway, now)
+    return _send_now(base, gateway, now)
 
 
 def _take_turn(base: KnowledgeBase, now: datetime) -> bool:
@@ -82,6 +75,19 @@ def _take_turn(base: KnowledgeBase, now: datetime) -> bool:
             sent_at=now, status=Status.INDEXING
         )
     )
+
+
+def _send_now(base: KnowledgeBase, gateway: RetellGateway, now: datetime) -> str:
+    try:
+        made = _send(base, gateway)
+    except UnknownOutcome:
+        raise  # `sent_at` stays: the next run looks for it first
+    except FileNotFoundError:
+        return _cannot_send(base)
+    except ProviderError:
+        KnowledgeBase.objects.filter(pk=base.pk, sent_at=now).update(sent_at=None)
+        raise
+    return _keep(base, made, gateway, now)
 
 
 def _send(base: KnowledgeBase, gateway: RetellGateway) -> ProviderBase:
@@ -105,6 +111,17 @@ def _send(base: KnowledgeBase, gateway: RetellGateway) -> ProviderBase:
             ],
             enable_auto_refresh=base.auto_refresh,
         )
+
+
+def _cannot_send(base: KnowledgeBase) -> str:
+    """Say that a file isn't kept any more, as of what was put away."""
+    KnowledgeBase.objects.filter(pk=base.pk).update(
+        status=Status.ERROR,
+        sent_at=None,
+        error=_("One of its files is no longer kept. Add it again, or choose other knowledge."),
+    )
+    base.refresh_from_db()
+    return base.status
 
 
 def _find(base: KnowledgeBase, gateway: RetellGateway) -> ProviderBase | None:

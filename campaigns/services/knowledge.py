@@ -1,7 +1,8 @@
-"""Writing knowledge bases: their sources, their versions, and which version campaigns look things up in."""
+"""Writing knowledge bases: their sources and their versions."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db.models import Max
@@ -9,12 +10,13 @@ from django.db.models import Max
 from audit import actions
 from audit.services import record
 from campaigns.knowledge_limits import room_left
-from campaigns.launch_requests import outdate_requests
 from campaigns.models import Campaign, KnowledgeBase, KnowledgeSource
+from campaigns.services.knowledge_files import is_named
 from convomono.lib import files
-from convomono.lib.db import IntegrityError, atomic, run_atomic
+from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import IO
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from audit.services import Actor
 
 Status = KnowledgeBase.Status
-# So many campaigns move to another version in one block.
-MOST_CAMPAIGNS = 200
 
 
 class KnowledgeFixed(Exception):
@@ -31,7 +31,11 @@ class KnowledgeFixed(Exception):
 
 
 class KnowledgeFull(Exception):
-    """No more sources of this kind fit."""
+    """So many sources of this kind don't fit; `left` is how many do."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(left)
+        self.left = left
 
 
 class KnowledgeEmpty(Exception):
@@ -72,18 +76,21 @@ def add_text(
     source = KnowledgeSource(
         kind=KnowledgeSource.Kind.TEXT, title=title, text=text, size_bytes=len(text.encode())
     )
-    return _add(base=base, source=source, actor=actor, now=now)
+    return _add(base=base, sources=[source], actor=actor, now=now)[0]
 
 
-def add_url(*, base: KnowledgeBase, url: str, actor: Actor, now: datetime) -> KnowledgeSource:
+def add_urls(
+    *, base: KnowledgeBase, urls: Sequence[str], actor: Actor, now: datetime
+) -> list[KnowledgeSource]:
     """
-    Add a web page, which Retell reads; the form has judged the address.
+    Add web pages, which Retell reads, all or none; the form has judged the addresses.
 
     :raises KnowledgeFixed: if the version was sent to Retell
-    :raises KnowledgeFull: if there are 500 already
+    :raises KnowledgeFull: if there would be more than 500
     """
-    source = KnowledgeSource(kind=KnowledgeSource.Kind.URL, title=url[:200], url=url)
-    return _add(base=base, source=source, actor=actor, now=now)
+    kind = KnowledgeSource.Kind.URL
+    sources = [KnowledgeSource(kind=kind, title=url[:200], url=url) for url in urls]
+    return _add(base=base, sources=sources, actor=actor, now=now)
 
 
 def add_file(
@@ -110,7 +117,7 @@ def add_file(
         size_bytes=size_bytes,
     )
     try:
-        return _add(base=base, source=source, actor=actor, now=now)
+        return _add(base=base, sources=[source], actor=actor, now=now)[0]
     except (KnowledgeFixed, KnowledgeFull):
         files.delete_stored(stored)
         raise
@@ -118,22 +125,28 @@ def add_file(
 
 @atomic
 def _add(
-    *, base: KnowledgeBase, source: KnowledgeSource, actor: Actor, now: datetime
-) -> KnowledgeSource:
+    *, base: KnowledgeBase, sources: list[KnowledgeSource], actor: Actor, now: datetime
+) -> list[KnowledgeSource]:
+    """Add sources of one kind, all or none."""
     _still_draft(base)
-    room = room_left(base.sources.only("kind"))
-    if getattr(room, f"{source.kind}s") < 1:
-        raise KnowledgeFull
-    source.client_id, source.knowledge_base, source.created_at = base.client_id, base, now
-    source.save(force_insert=True)
+    kind = sources[0].kind
+    left = getattr(room_left(base.sources.only("kind")), f"{kind}s")
+    if left < len(sources):
+        raise KnowledgeFull(max(left, 0))
+    for source in sources:
+        source.client_id, source.knowledge_base, source.created_at = base.client_id, base, now
+    KnowledgeSource.objects.bulk_create(sources)
+    titles = [source.title for source in sources]
     record(
         actions.KNOWLEDGE_SOURCE_ADDED,
         resource=base,
         actor=actor,
         now=now,
-        details={"kind": source.kind, "title": source.title},
+        details={"kind": kind, "title": titles[0]}
+        if len(titles) == 1
+        else {"kind": kind, "titles": titles},
     )
-    return source
+    return sources
 
 
 @atomic
@@ -142,6 +155,8 @@ def remove_source(
 ) -> None:
     """
     Take a source out of a draft; earlier versions keep theirs. Twice is once.
+
+    A file that no version names any more is deleted with it.
 
     :raises KnowledgeFixed: if the version was sent to Retell
     """
@@ -154,6 +169,9 @@ def remove_source(
             now=now,
             details={"kind": source.kind, "title": source.title},
         )
+        name = source.stored_name
+        if name and not is_named(client_id=base.client_id, stored_name=name):
+            on_commit(partial(files.delete_stored, name))
 
 
 def _still_draft(base: KnowledgeBase) -> None:
@@ -266,60 +284,6 @@ def read_again(*, base: KnowledgeBase, actor: Actor, now: datetime) -> Knowledge
     made = start_version(base=base, actor=actor, now=now)
     request_index(base=made, auto_refresh=base.auto_refresh, actor=actor, now=now)
     return made
-
-
-def use_version(*, base: KnowledgeBase, actor: Actor, now: datetime) -> list[Campaign]:
-    """
-    Let the client's campaigns look things up in this version, be it newer or older.
-
-    Campaigns that use another version of it move to this one; those that are ready are prepared
-    again, which makes their next version. Return them. Twice is once.
-
-    :raises KnowledgeNotReady: if Retell hasn't indexed it
-    """
-
-    def block() -> tuple[list[Campaign], bool]:
-        fresh = KnowledgeBase.objects.get(pk=base.pk)
-        if fresh.status != Status.COMPLETE or fresh.archived_at is not None:
-            raise KnowledgeNotReady
-        family = KnowledgeBase.objects.filter(client_id=base.client_id, family_id=base.family_id)
-        family.exclude(pk=base.pk).filter(is_current=True).update(is_current=False)
-        family.filter(pk=base.pk).update(is_current=True)
-        others = list(family.exclude(pk=base.pk).values_list("pk", flat=True))
-        users = Campaign.objects.filter(client_id=base.client_id, shared_base_id__in=others)
-        moving = list(users.exclude(status=Campaign.Status.ARCHIVED)[:MOST_CAMPAIGNS])
-        for campaign in moving:
-            _move(campaign, base, actor, now)
-        outdate_requests(campaign_ids=[one.pk for one in moving], now=now)
-        if moving or not fresh.is_current:
-            record(
-                actions.KNOWLEDGE_USED,
-                resource=fresh,
-                actor=actor,
-                now=now,
-                details={"version": fresh.number, "campaigns": len(moving)},
-            )
-        is_all = len(moving) < MOST_CAMPAIGNS
-        return [one for one in moving if one.status == Campaign.Status.PREPARING], is_all
-
-    found: list[Campaign] = []
-    is_all = False
-    while not is_all:
-        moved, is_all = run_atomic(block)
-        found += moved
-    base.refresh_from_db()
-    return found
-
-
-def _move(campaign: Campaign, base: KnowledgeBase, actor: Actor, now: datetime) -> None:
-    published = campaign.status in {Campaign.Status.READY, Campaign.Status.PREPARING}
-    campaign.status = Campaign.Status.PREPARING if published else campaign.status
-    Campaign.objects.filter(pk=campaign.pk).update(
-        shared_base=base,
-        status=campaign.status,
-        prepared_by_email=actor.actor_email if published else campaign.prepared_by_email,
-        updated_at=now,
-    )
 
 
 @atomic

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Notification
 from accounts.notifications import notify
-from campaigns.models import Campaign
+from campaigns.models import Campaign, KnowledgeBase
 from campaigns.services import preparing
 from convomono.lib.db import run_atomic
 from telephony.models import VoiceAgent
@@ -69,3 +69,14 @@ def _tell(campaign: Campaign, sentence: str, now: datetime) -> None:
         key=f"campaign.put_back:{campaign.pk}:{campaign.published_version or 0}",
         now=now,
     )
+
+
+def why_not_indexed(campaign: Campaign) -> str:
+    """Return what to do about knowledge that Retell doesn't have: the campaign's own, or a shared one."""
+    shared = campaign.shared_base
+    if shared is None or shared.status != KnowledgeBase.Status.ERROR:
+        return _("Retell could not read the knowledge text. Shorten it and try again.")
+    return _("The knowledge base “%(name)s” can't be used. %(why)s") % {
+        "name": shared.name,
+        "why": shared.error[:300],
+    }

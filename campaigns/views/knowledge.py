@@ -16,12 +16,13 @@ from accounts.access import (
     get_or_404,
     get_visible_or_404,
 )
-from campaigns import jobs
+from campaigns import jobs, knowledge_jobs
 from campaigns.forms import knowledge as forms
 from campaigns.models import KnowledgeBase
 from campaigns.queries.knowledge import knowledge_page, knowledge_rows, shared_bases
 from campaigns.services import knowledge
 from campaigns.services.asking import AskedAlready, ask_knowledge
+from campaigns.services.moving import use_version
 from campaigns.views.asking import asked_too_often
 from convomono.lib import clock
 from convomono.lib.answers import INVALID
@@ -84,7 +85,10 @@ def source_add(request: ClientRequest, base_id: UUID, kind: str) -> HttpResponse
         _add(request, base, form)
     except knowledge.KnowledgeFixed:
         messages.error(request, _("This version is fixed: start the next one to change it."))
-    except knowledge.KnowledgeFull:
+    except knowledge.KnowledgeFull as full:
+        if isinstance(form, forms.UrlSourceForm):
+            form.add_error("urls", _too_many(full.left, len(form.cleaned_data["urls"])))
+            return _page(request, base, bound={kind: form}, status=INVALID)
         messages.error(request, _("No more of these fit: remove one, or use another base."))
     else:
         messages.success(request, _("Added. It is looked up once the version is indexed."))
@@ -158,19 +162,25 @@ def knowledge_refresh(request: ClientRequest, base_id: UUID) -> HttpResponse:
 def knowledge_use(request: ClientRequest, base_id: UUID) -> HttpResponse:
     base = _base(request, base_id)
     try:
-        moved = knowledge.use_version(base=base, actor=request.user, now=clock.now())
+        moved = use_version(base=base, actor=request.user, now=clock.now())
     except knowledge.KnowledgeNotReady:
         messages.error(request, _("Have it indexed first: only then can campaigns use it."))
         return redirect(_PAGE, base.pk)
-    for campaign in moved:
+    for campaign in moved.campaigns:
         enqueue(jobs.prepare_agent, queue="calls", campaign_id=str(campaign.pk))
+    if not moved.is_all:
+        email = request.user.actor_email
+        enqueue(
+            knowledge_jobs.move_campaigns, queue="calls", base_id=str(base.pk), actor_email=email
+        )
+        messages.info(request, _("Other campaigns follow by themselves in a moment."))
     said = ngettext(
         "In use. %(n)d campaign gets its next version now.",
         "In use. %(n)d campaigns get their next versions now.",
-        len(moved),
+        len(moved.campaigns),
     )
     offered = _("Campaigns that choose it from now on get this version.")
-    messages.success(request, said % {"n": len(moved)} if moved else offered)
+    messages.success(request, said % {"n": len(moved.campaigns)} if moved.campaigns else offered)
     return redirect(_PAGE, base.pk)
 
 
@@ -217,14 +227,24 @@ def _base(request: ClientRequest, base_id: UUID) -> KnowledgeBase:
     return get_visible_or_404(request, shared_bases(KnowledgeBase.objects.all()), base_id)
 
 
+def _too_many(left: int, given: int) -> str:
+    if not left:
+        return _("No more addresses fit: remove some, or use another base.")
+    said = ngettext(
+        "%(left)d more address fits, and you gave %(given)d: none was added. Leave some out.",
+        "%(left)d more addresses fit, and you gave %(given)d: none was added. Leave some out.",
+        left,
+    )
+    return said % {"left": left, "given": given}
+
+
 def _add(request: ClientRequest, base: KnowledgeBase, form: Any) -> None:
     said: dict[str, Any] = {"base": base, "actor": request.user, "now": clock.now()}
     data = form.cleaned_data
     if isinstance(form, forms.TextSourceForm):
         knowledge.add_text(title=data["title"], text=data["text"], **said)
     elif isinstance(form, forms.UrlSourceForm):
-        for url in data["urls"]:
-            knowledge.add_url(url=url, **said)
+        knowledge.add_urls(urls=data["urls"], **said)
     else:
         file = data["file"]
         knowledge.add_file(

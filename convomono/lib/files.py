@@ -77,17 +77,23 @@ def folder_bytes(folder: str) -> tuple[int, int]:
     return len(names), sum(stored_size(f"{folder}/{name}") for name in names)
 
 
-def delete_older(folder: str, *, before: datetime) -> int:
-    """Delete the files in this folder, and one level below, that nobody wrote to since; return how many."""
-    if not can_append() or not default_storage.exists(folder):
-        return 0
-    deleted = 0
+def older(folder: str, *, before: datetime) -> Iterator[str]:
+    """Yield the names of files one level below this folder that nobody wrote to since."""
+    if not default_storage.exists(folder):
+        return
     for inner in default_storage.listdir(folder)[0]:
         for name in default_storage.listdir(f"{folder}/{inner}")[1]:
             path = f"{folder}/{inner}/{name}"
             if default_storage.get_modified_time(path) < before:
-                default_storage.delete(path)
-                deleted += 1
+                yield path
+
+
+def delete_older(folder: str, *, before: datetime) -> int:
+    """Delete the files one level below this folder that nobody wrote to since; return how many."""
+    deleted = 0
+    for path in older(folder, before=before) if can_append() else ():
+        default_storage.delete(path)
+        deleted += 1
     return deleted
 
 

@@ -28,7 +28,7 @@ from campaigns.services import lifecycle
 from campaigns.services.approving import needs_approval, set_launch_rule
 from campaigns.services.authoring import content_of
 from campaigns.services.experimenting import Trial, start_experiment
-from campaigns.services.knowledge import use_version
+from campaigns.services.moving import use_version
 from campaigns.services.policies import Dialling, set_dialling
 from campaigns.services.topping_up import top_up
 from campaigns.services.variables import save_variables

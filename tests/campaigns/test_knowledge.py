@@ -13,7 +13,7 @@ from campaigns import jobs
 from campaigns.forms.knowledge import FileSourceForm, UrlSourceForm
 from campaigns.knowledge_limits import SourceRefused, check_file, room_left
 from campaigns.models import Campaign, KnowledgeBase, KnowledgeSource
-from campaigns.services import authoring, indexing, knowledge, lifecycle
+from campaigns.services import authoring, indexing, knowledge, lifecycle, moving
 from campaigns.services.asking import ask_knowledge
 from campaigns.views import knowledge as views
 from telephony.provider import NotFound, Rejected, Unavailable, UnknownOutcome
@@ -32,7 +32,7 @@ def base(alice):
     made = knowledge.create_knowledge(client=alice.client, name="Prices", actor=alice, now=NOW)
     said = {"base": made, "actor": alice, "now": NOW}
     knowledge.add_text(title="Hours", text="Open from 8 to 18.", **said)
-    knowledge.add_url(url="https://example.com/prices", **said)
+    knowledge.add_urls(urls=["https://example.com/prices"], **said)
     knowledge.add_file(
         name="menu.pdf", suffix=".pdf", content=io.BytesIO(b"%PDF-1"), size_bytes=6, **said
     )
@@ -336,25 +336,25 @@ def test_shares_a_version_and_moves_campaigns_to_the_next_and_back(alice, base, 
     assert llm_ids[-1] == (campaign.knowledge_base.provider_id, base.provider_id)
     draft = index(knowledge.start_version(base=base, actor=alice, now=NOW), alice)
 
-    moved = knowledge.use_version(base=draft, actor=alice, now=NOW)
-    assert [one.pk for one in moved] == [campaign.pk]
+    moved = moving.use_version(base=draft, actor=alice, now=NOW)
+    assert [one.pk for one in moved.campaigns] == [campaign.pk]
     jobs.prepare_agent(campaign_id=str(campaign.pk))
     campaign.refresh_from_db()
     assert (campaign.status, campaign.published_version) == ("ready", 2)
     assert list(retell.llms.values())[-1].knowledge_base_ids[-1] == draft.provider_id
 
-    knowledge.use_version(base=base, actor=alice, now=NOW)  # back again
+    moving.use_version(base=base, actor=alice, now=NOW)  # back again
     jobs.prepare_agent(campaign_id=str(campaign.pk))
     campaign.refresh_from_db()
     assert campaign.shared_base_id == base.pk
     family = KnowledgeBase.objects.filter(family_id=base.family_id, is_current=True)
     assert [one.pk for one in family] == [base.pk]
-    assert knowledge.use_version(base=base, actor=alice, now=NOW) == []  # twice is once
+    assert moving.use_version(base=base, actor=alice, now=NOW).campaigns == []  # twice is once
 
 
 def test_uses_only_what_is_indexed(alice, base):
     with pytest.raises(knowledge.KnowledgeNotReady):
-        knowledge.use_version(base=base, actor=alice, now=NOW)
+        moving.use_version(base=base, actor=alice, now=NOW)
 
 
 def test_puts_away_what_nobody_uses(alice, base, retell):
@@ -380,7 +380,7 @@ def test_keeps_the_newest_three_and_what_somebody_speaks_from(alice, base, retel
         versions.append(
             index(knowledge.start_version(base=versions[-1], actor=alice, now=NOW), alice)
         )
-    knowledge.use_version(base=versions[-1], actor=alice, now=NOW)
+    moving.use_version(base=versions[-1], actor=alice, now=NOW)
 
     jobs.retire_knowledge()
 
@@ -478,6 +478,46 @@ def test_keeps_what_was_typed_when_it_refuses_a_source(browse, mia, base):
     assert base.sources.count() == 3
 
 
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (495, "5 more addresses fit, and you gave 20: none was added."),
+        (499, "1 more address fits, and you gave 20: none was added."),
+        (500, "No more addresses fit"),
+    ],
+)
+def test_adds_all_addresses_or_none(browse, mia, there, words):
+    base = knowledge.create_knowledge(client=mia.client, name="Pages", actor=mia, now=NOW)
+    KnowledgeSource.objects.bulk_create(
+        KnowledgeSource(
+            client=mia.client, knowledge_base=base, kind="url", title="x", created_at=NOW
+        )
+        for _n in range(there)
+    )
+    typed = "\n".join(f"https://example.com/{number}" for number in range(20))
+    url = f"/app/knowledge/{base.pk}/add/url/"
+
+    refused = browse(mia).post(url, {"urls": typed})
+
+    assert refused.status_code == 422
+    assert words in refused.content.decode()
+    assert "https://example.com/19" in refused.content.decode()  # to be shortened, not typed again
+    assert base.sources.count() == there
+    fitting = "\n".join(typed.split("\n")[: 500 - there])
+    browse(mia).post(url, {"urls": fitting})
+    assert base.sources.count() == 500
+
+
+def test_notes_pages_that_were_added_together_in_one_line(alice):
+    base = knowledge.create_knowledge(client=alice.client, name="Pages", actor=alice, now=NOW)
+    pages = ["https://example.com/a", "https://example.com/b"]
+
+    knowledge.add_urls(base=base, urls=pages, actor=alice, now=NOW)
+
+    [row] = AuditLog.objects.filter(action="knowledge.source_added")
+    assert row.details == {"kind": "url", "titles": pages}
+
+
 def test_refuses_sixty_megabytes_by_name():
     class Big(io.BytesIO):
         name, size = "menu.pdf", 60 * MB
@@ -531,7 +571,7 @@ def test_reads_the_pages_of_a_version_again_as_its_next_version(
     browse, mia, vera, retell, run_jobs, django_capture_on_commit_callbacks
 ):
     base = knowledge.create_knowledge(client=mia.client, name="Hours", actor=mia, now=NOW)
-    knowledge.add_url(base=base, url="https://acme.test/hours", actor=mia, now=NOW)
+    knowledge.add_urls(base=base, urls=["https://acme.test/hours"], actor=mia, now=NOW)
     knowledge.request_index(base=base, auto_refresh=True, actor=mia, now=NOW)
     jobs.index_knowledge(base_id=str(base.pk))
     path = f"/app/knowledge/{base.pk}/"
@@ -552,20 +592,6 @@ def test_reads_the_pages_of_a_version_again_as_its_next_version(
     told = browser.post(f"{path}refresh/", follow=True).content.decode()
     assert "being written already" in told
     assert KnowledgeBase.objects.filter(family_id=base.family_id).count() == 3
-
-
-def test_moves_every_campaign_to_a_version_however_many_use_it(alice, retell, monkeypatch):
-    monkeypatch.setattr(knowledge, "MOST_CAMPAIGNS", 2)
-    base = knowledge.create_knowledge(client=alice.client, name="Hours", actor=alice, now=NOW)
-    KnowledgeBase.objects.update(status="complete", provider_id="kb_1")
-    newer = knowledge.start_version(base=base, actor=alice, now=NOW)
-    KnowledgeBase.objects.filter(pk=newer.pk).update(status="complete", provider_id="kb_2")
-    for number in range(5):
-        make_draft(alice.client, name=f"C {number}", shared_base_id=base.pk)
-
-    knowledge.use_version(base=newer, actor=alice, now=NOW)
-
-    assert set(Campaign.objects.values_list("shared_base_id", flat=True)) == {newer.pk}
 
 
 def test_looks_at_every_version_for_what_is_superseded(alice, monkeypatch):

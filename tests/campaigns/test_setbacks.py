@@ -10,7 +10,7 @@ import pytest
 from accounts.models import Notification
 from campaigns import jobs
 from campaigns.models import Campaign, KnowledgeBase
-from campaigns.services import authoring, knowledge, lifecycle, preparing
+from campaigns.services import authoring, knowledge, lifecycle, moving, preparing
 from convomono.lib import clock
 from telephony.models import VoiceAgent
 from telephony.provider import RateLimited, Rejected, Unavailable, UnknownOutcome
@@ -65,10 +65,10 @@ def newer(alice, retell):
 def test_makes_every_campaign_ready_with_new_knowledge_though_retell_was_busy(
     alice, retell, newer, error
 ):
-    moved = knowledge.use_version(base=newer, actor=alice, now=NOW)
+    moved = moving.use_version(base=newer, actor=alice, now=NOW)
     retell.fail("create_agent_version", error)
 
-    for campaign in moved:
+    for campaign in moved.campaigns:
         run(campaign)
 
     assert sorted(Campaign.objects.values_list("status", flat=True)) == [
