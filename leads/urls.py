@@ -90,6 +90,11 @@ agency_face: tuple[list[URLPattern], str] = (
             name="listing-detail",
         ),
         path(
+            f"{_LIST}lists/<uuid:listing_id>/file/",
+            agency_suppressions.listing_file,
+            name="listing-file",
+        ),
+        path(
             f"{_LIST}lists/<uuid:listing_id>/undo/",
             agency_suppressions.listing_undo,
             name="listing-undo",

@@ -14,7 +14,7 @@ from leads.doors import campaigns
 from leads.forms.consent import COUNTRIES
 from leads.imports.verdicts import REASONS, Verdict
 from leads.models import Suppression
-from leads.operations.listing import MAX_BYTES
+from leads.operations.list_file import MAX_BYTES
 
 if TYPE_CHECKING:
     from accounts.models import Client
@@ -77,12 +77,16 @@ class SuppressionForm(_ForCampaign, AgencyEntryForm):
 
 
 class ListForm(forms.Form):
-    """A list of numbers to take over, a line each: a file, or pasted."""
+    """A list of numbers to take over: a file, or pasted."""
 
     file = forms.FileField(
         label=_("File"),
         required=False,
-        help_text=_("CSV or text, a number in each line; 20 MB at most."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx,.zip"}),
+        help_text=_(
+            "CSV, text or Excel (.xlsx), or one of them in a ZIP; 20 MB at most (unpacked too)."
+        ),
+        error_messages={"empty": _("The file is empty. Save the list again.")},
     )
     pasted = forms.CharField(
         label=_("Or paste numbers"),
@@ -101,8 +105,6 @@ class ListForm(forms.Form):
         file = self.cleaned_data["file"]
         if file and file.size > MAX_BYTES:
             raise forms.ValidationError(_("The file is larger than 20 MB. Split it."))
-        if file and b"\x00" in file.read(4096):
-            raise forms.ValidationError(_("This is no text file. Save the list as CSV first."))
         return file
 
     def clean(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from leads.models.operations import (
     LeadNote,
     LeadOperation,
     LeadOperationRow,
+    ListReading,
     OperationParams,
     SavedView,
     ScoreWeights,
@@ -24,7 +25,7 @@ from leads.models.operations import (
 from leads.models.people import Consent, Lead, MarkSet, tag_mark, zone_mark
 from leads.models.requests import LeadRequest
 from leads.models.statuses import LeadStatusChange
-from leads.models.suppressions import AgencyListing, Suppression
+from leads.models.suppressions import AgencyListing, ListingResult, Suppression
 
 __all__ = [
     "UNDO_FOR",
@@ -44,6 +45,8 @@ __all__ = [
     "LeadOperationRow",
     "LeadRequest",
     "LeadStatusChange",
+    "ListReading",
+    "ListingResult",
     "MarkSet",
     "OperationParams",
     "SavedView",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -11,7 +11,29 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ClientOwned, ClientOwnedQuerySet, User
 from leads.models.people import Lead
 
+if TYPE_CHECKING:
+    from leads.models.imports import Detected
+
 UNDO_FOR = timedelta(days=30)
+
+
+class ListReading(TypedDict):
+    """
+    How a do-not-call list is read: what its file is (without names and samples), and its columns by place.
+
+    `columns` hold numbers, called `names` in the file; `empty` ones held nothing at the top, `others` are
+    something else. Those in `lost_plus` lost the + before their country codes. Of a workbook with several
+    sheets, `sheets_left` aren't read.
+    """
+
+    found: Detected
+    columns: list[int]
+    names: list[str]
+    empty: list[int]
+    others: list[int]
+    country_column: int  # -1 without one
+    lost_plus: list[int]
+    sheets_left: list[str]
 
 
 class OperationParams(TypedDict, total=False):
@@ -19,7 +41,8 @@ class OperationParams(TypedDict, total=False):
     What an operation does, and to which leads: `ids`, or all that match `filters` (as in the list).
 
     `tag`, `campaign_id` and `campaign` (its name), `reason`, `format` ("csv", "xlsx") and `country`
-    (of numbers without one) belong to some kinds each; a do-not-call list without a campaign is for all.
+    (of numbers without one) belong to some kinds each; a do-not-call list without a campaign is for all,
+    `reading` says how it is read, and `refused_count` how often something in it was no number.
     """
 
     ids: list[str]
@@ -30,6 +53,8 @@ class OperationParams(TypedDict, total=False):
     reason: str
     format: str
     country: str
+    reading: ListReading
+    refused_count: int
 
 
 class LeadOperation(ClientOwned):
@@ -39,7 +64,7 @@ class LeadOperation(ClientOwned):
     Status: `queued`, `running`, then `done`, or `cancelled` by somebody on the way, or `failed` with
     `error`. `undoing` and `undone` follow a person's wish. `cursor_at` and `cursor_id` are the age
     and id of the last lead looked at: where a killed worker goes on, in each direction. The counts are
-    leads: changed, left alone (`skipped_count`), and on undo taken back and kept as they are.
+    leads (of a do-not-call list, whose `total_count` is lines, numbers): changed, left alone (`skipped_count`), and on undo taken back and kept as they are.
     `progressed_at` is in real time, `tries_count` how often a worker took it up since and came no further;
     an export begins anew each time, so of it all count. What failed can be undone, and an undo that
     failed (`undone_by_email` says that one was asked for) goes on where it stood.
@@ -102,6 +127,10 @@ class LeadOperation(ClientOwned):
         """How many leads it has been through, in the direction it goes now."""
         if self.status in {self.Status.UNDOING, self.Status.UNDONE}:
             return self.undone_count + self.kept_count
+        if self.kind == self.Kind.LIST and self.is_working:
+            return (
+                self.cursor_id.int if self.cursor_id else 0
+            )  # lines, of which one may name several
         return self.changed_count + self.skipped_count
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypedDict
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
 from convomono.lib.models import BaseModel
+
+if TYPE_CHECKING:
+    from leads.models.operations import ListReading
 
 
 class Suppression(BaseModel):
@@ -66,13 +71,21 @@ class Suppression(BaseModel):
         return f"…{self.phone_number[-4:]}"  # as with a lead's
 
 
+class ListingResult(TypedDict, total=False):
+    """How a list is read, and the first of what was no number: in which line, and what stood there."""
+
+    reading: ListReading
+    left: list[tuple[int, str]]
+
+
 class AgencyListing(BaseModel):
     """
     A list of numbers that was put on the agency's do-not-call list, or is on its way there.
 
-    Counts are lines of the file: `added_count` new entries, `listed_count` on the list already,
-    `refused_count` without a number (`refused` holds the first of them). `lines_done` is where a
-    killed worker goes on; `progressed_at` is in real time. An undo takes off what the list added.
+    Counts are numbers: `added_count` new entries, `listed_count` on the list already; `refused_count` is how
+    often something was none (`refused` is a ListingResult; texts of lists before that). `lines_done` is where
+    a killed worker goes on; `progressed_at` is in real time. `stored_name` is the list, and once that is
+    done what was no number in it, for a week. An undo takes off what the list added.
     """
 
     class Status(models.TextChoices):
@@ -90,7 +103,7 @@ class AgencyListing(BaseModel):
     added_count = models.PositiveIntegerField(default=0)
     listed_count = models.PositiveIntegerField(default=0)
     refused_count = models.PositiveIntegerField(default=0)
-    refused = models.JSONField(default=list)  # texts
+    refused = models.JSONField(default=list)
     created_by_email = models.CharField(max_length=254)
     undone_by_email = models.CharField(max_length=254, blank=True)
     progressed_at = models.DateTimeField()
@@ -109,3 +122,9 @@ class AgencyListing(BaseModel):
     @property
     def is_working(self) -> bool:
         return self.status in {self.Status.RUNNING, self.Status.UNDOING}
+
+    @property
+    def result(self) -> ListingResult:
+        if isinstance(self.refused, dict):
+            return self.refused  # type: ignore[return-value]  # as it is written
+        return {"left": [(0, text) for text in self.refused]}

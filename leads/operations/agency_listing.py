@@ -1,4 +1,4 @@
-"""Puts the numbers of a file, a line each, on the agency's do-not-call list, and takes them off again."""
+"""Puts the numbers of a list on the agency's do-not-call list, and takes them off again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from convomono.lib import files
 from convomono.lib.db import IntegrityError
 from convomono.lib.lane import run_bulk
 from leads.models import AgencyListing, Suppression
-from leads.operations.listing import LABEL, file_lines, number_in
+from leads.operations.list_file import ListReader, reading_of, slices
+from leads.operations.list_left import store_left
 from leads.services.statuses import Cause, Why
 from leads.services.suppressions import free_leads, keep_listed, marked_clients, new_entries
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from leads.imports.work import Pace
+    from leads.models import ListingResult, ListReading
+    from leads.operations.list_file import ListLine
 
 SLICE = 150  # entries in one transaction, with the listing's own row
 UNDO_SLICE = 50  # each may have leads of several clients
@@ -39,21 +42,37 @@ def run_listing(*, listing: AgencyListing, pace: Pace, now: datetime) -> bool:
     """
     if listing.status != Status.RUNNING:
         return False
-    lines = islice(file_lines(listing.stored_name), listing.lines_done, None)
-    for part in batched(lines, SLICE):
-        if not _write_slice(listing, part, pace=pace, now=now):
+    reading = listing.result.get("reading") or reading_of(
+        listing.stored_name, country=listing.country
+    )
+    reader = ListReader(reading, listing.country)
+    lines = islice(reader.lines(listing.stored_name), listing.lines_done, None)
+    for part in slices(lines, SLICE):
+        if not _write_slice(listing, part, reading=reading, pace=pace, now=now):
             return False
         pace.rest()
+    return _end(listing, reader, now=now)
+
+
+def _end(listing: AgencyListing, reader: ListReader, *, now: datetime) -> bool:
+    """Let go of the list, and keep what was no number in it; False if another worker did."""
+    source, left = listing.stored_name, ""
+    if listing.refused_count:
+        left = store_left(reader=reader, stored_name=source, client_id=None)
     done = AgencyListing.objects.filter(
         pk=listing.pk, status=Status.RUNNING, lines_done=listing.lines_done
-    ).update(status=Status.DONE, finished_at=now)
-    if done:
-        files.delete_stored(listing.stored_name)
+    ).update(status=Status.DONE, finished_at=now, stored_name=left, lines_total=listing.lines_done)
+    files.delete_stored(source if done else left)
     return bool(done)
 
 
 def _write_slice(
-    listing: AgencyListing, lines: Sequence[str], *, pace: Pace, now: datetime
+    listing: AgencyListing,
+    lines: Sequence[ListLine],
+    *,
+    reading: ListReading,
+    pace: Pace,
+    now: datetime,
 ) -> bool:
     """Write a slice; False if another worker did, or somebody takes the list back."""
     like = Suppression(
@@ -63,16 +82,20 @@ def _write_slice(
         added_by_email=listing.created_by_email,
     )
     for _attempt in range(TRIES):
-        numbers = [number_in(line, listing.country) for line in lines]
+        numbers = [number for line in lines for number in line.numbers]
         by_number, listed = new_entries(numbers, like=like, now=now)
         entries = list(by_number.values())
-        refused = [line[:LABEL] for line, one in zip(lines, numbers, strict=True) if not one]
+        left = [(line.number, text) for line in lines for text in line.left]
+        result: ListingResult = {
+            "reading": reading,
+            "left": [*listing.result.get("left", []), *left][:KEPT_REFUSED],
+        }
         columns = {
             "lines_done": listing.lines_done + len(lines),
             "added_count": listing.added_count + len(entries),
-            "listed_count": listing.listed_count + len(lines) - len(entries) - len(refused),
-            "refused_count": listing.refused_count + len(refused),
-            "refused": [*listing.refused, *refused][:KEPT_REFUSED],
+            "listed_count": listing.listed_count + len(numbers) - len(entries),
+            "refused_count": listing.refused_count + len(left),
+            "refused": result,
         }
 
         def block(

@@ -1,9 +1,8 @@
-"""Reads the numbers of a do-not-call list, a line each, and puts them on the client's list, or a campaign's."""
+"""Reads the numbers of a do-not-call list and puts them on the client's list, or a campaign's."""
 
 from __future__ import annotations
 
-import re
-from itertools import batched, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,23 +10,21 @@ from django.db.models import F
 
 from convomono.lib import files
 from convomono.lib.ids import uuid7
-from convomono.lib.phone import NumberRefused, parse_number
 from leads.models import LeadOperation, LeadOperationRow, Suppression
 from leads.operations.kinds import LISTED, NO_NUMBER
-from leads.operations.work import SLICE, TRIES, Overtaken, finish, move, tried
+from leads.operations.list_file import ListReader, reading_of, slices
+from leads.operations.list_left import store_left
+from leads.operations.work import SLICE, TRIES, Overtaken, move, tried
 from leads.services.statuses import Cause, Why
 from leads.services.suppressions import keep_listed, mark_leads, new_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from leads.imports.work import Pace
+    from leads.operations.list_file import ListLine
 
-MAX_BYTES = 20 * 1024 * 1024
-MAX_LINE = 2000
-LABEL = 40  # characters kept of a line without a number
-_CELLS = re.compile(r"[,;\t|\"]")
 Status = LeadOperation.Status
 
 
@@ -42,54 +39,56 @@ def run_listing(*, operation: LeadOperation, pace: Pace, now: datetime) -> bool:
     # The cursor is the number of lines that are done, written as an id.
     done = operation.cursor_id.int if operation.cursor_id else 0
     try:
-        for part in batched(islice(file_lines(operation.stored_name), done, None), SLICE):
+        reader = _reader(operation)
+        for part in slices(islice(reader.lines(operation.stored_name), done, None), SLICE):
             done += len(part)
             _write_slice(operation, part, done=done, pace=pace, now=now)
             pace.rest()
+        return _end(operation, reader, done=done, now=now)
     except Overtaken:
         return False
     except FileNotFoundError:
         if LeadOperation.objects.filter(pk=operation.pk, status=Status.RUNNING).exists():
             raise
         return False  # somebody cancelled it this moment, and the file went with it
-    files.delete_stored(operation.stored_name)
-    LeadOperation.objects.filter(pk=operation.pk).update(stored_name="")
-    return finish(operation, from_status=Status.RUNNING, to_status=Status.DONE, now=now)
 
 
-def file_lines(stored_name: str) -> Iterator[str]:
-    """Yield the lines of the file that say something, at most 2,000 characters of each."""
-    with files.open_stored(stored_name) as stream:
-        is_rest = False
-        while line := stream.readline(MAX_LINE):
-            text = line.decode("utf-8-sig", errors="replace").replace("\x00", "").strip()
-            if text and not is_rest:
-                yield text
-            is_rest = not line.endswith(b"\n")  # of a line that is longer
+def _reader(operation: LeadOperation) -> ListReader:
+    country = operation.params["country"]
+    reading = operation.params.get("reading")
+    return ListReader(reading or reading_of(operation.stored_name, country=country), country)
 
 
-def number_in(line: str, country: str) -> str:
-    """Return the first number of the line in E.164; empty if none may be called."""
-    for cell in _CELLS.split(line):
-        try:
-            return parse_number(cell, country).e164
-        except NumberRefused:
-            continue
-    return ""
+def _end(operation: LeadOperation, reader: ListReader, *, done: int, now: datetime) -> bool:
+    """Let go of the list, and keep what was no number in it; False if somebody ended it this moment."""
+    source, left = operation.stored_name, ""
+    if operation.params.get("refused_count"):
+        left = store_left(reader=reader, stored_name=source, client_id=operation.client_id)
+    ended = LeadOperation.objects.filter(pk=operation.pk, status=Status.RUNNING).update(
+        status=Status.DONE, finished_at=now, stored_name=left, total_count=done
+    )
+    files.delete_stored(source if ended else left)
+    return bool(ended)
 
 
 def _write_slice(
-    operation: LeadOperation, lines: Sequence[str], *, done: int, pace: Pace, now: datetime
+    operation: LeadOperation, lines: Sequence[ListLine], *, done: int, pace: Pace, now: datetime
 ) -> None:
     for _attempt in range(TRIES):
         rows, entries, listed = _plan(operation, lines, now)
         skipped = len(rows) - len(entries)
+        refused = sum(row.note == NO_NUMBER for row in rows)
+        params = {
+            **operation.params,
+            "refused_count": operation.params.get("refused_count", 0) + refused,
+        }
 
         def block(
             rows: Sequence[LeadOperationRow] = rows,
             entries: Sequence[Suppression] = entries,
             listed: Sequence[str] = listed,
             skipped: int = skipped,
+            params: dict[str, object] = params,
         ) -> None:
             move(
                 operation,
@@ -98,6 +97,7 @@ def _write_slice(
                 progressed_at=pace.real_now(),
                 changed_count=F("changed_count") + len(entries),
                 skipped_count=F("skipped_count") + skipped,
+                params=params,
             )
             Suppression.objects.bulk_create(entries)
             LeadOperationRow.objects.bulk_create(rows)
@@ -110,15 +110,15 @@ def _write_slice(
                 )
 
         if tried(block):
-            operation.cursor_id = UUID(int=done)
+            operation.cursor_id, operation.params = UUID(int=done), params
             return
     raise Overtaken
 
 
 def _plan(
-    operation: LeadOperation, lines: Sequence[str], now: datetime
+    operation: LeadOperation, lines: Sequence[ListLine], now: datetime
 ) -> tuple[list[LeadOperationRow], list[Suppression], list[str]]:
-    numbers = [number_in(line, operation.params["country"]) for line in lines]
+    numbers = [number for line in lines for number in line.numbers]
     campaign_id = operation.params.get("campaign_id")
     like = Suppression(
         level=Suppression.Level.CAMPAIGN if campaign_id else Suppression.Level.CLIENT,
@@ -130,15 +130,23 @@ def _plan(
     )
     entries, listed = new_entries(numbers, like=like, now=now)
     waiting, rows = dict(entries), []
-    for line, number in zip(lines, numbers, strict=True):
-        entry = waiting.pop(number, None)  # the first line that names it
-        rows.append(
-            LeadOperationRow(
-                client_id=operation.client_id,
-                operation=operation,
-                lead_id=entry.pk if entry else uuid7(),
-                label=f"…{number[-4:]}" if number else line[:LABEL],
-                note="" if entry else LISTED if number else NO_NUMBER,
-            )
-        )
+    for line in lines:
+        for number in line.numbers:
+            entry = waiting.pop(number, None)  # the first line that names it
+            label, note = f"…{number[-4:]}", "" if entry else LISTED
+            rows.append(_row(operation, line, label, note, entry.pk if entry else uuid7()))
+        rows += [_row(operation, line, text, NO_NUMBER, uuid7()) for text in line.left]
     return rows, list(entries.values()), listed
+
+
+def _row(
+    operation: LeadOperation, line: ListLine, label: str, note: str, key: UUID
+) -> LeadOperationRow:
+    return LeadOperationRow(
+        client_id=operation.client_id,
+        operation=operation,
+        lead_id=key,
+        label=label,
+        before={"line": line.number},
+        note=note,
+    )

@@ -33,7 +33,7 @@ _NOTES: dict[str, _StrPromise] = {
     kinds.IN_USE: _("Was called, waits in a launch, or has a follow-up: its history stays."),
     kinds.EDITED: _("Was changed since; kept as it is."),
     kinds.GONE: _("Was taken away since."),
-    kinds.NO_NUMBER: _("No number that could be called was found in this line."),
+    kinds.NO_NUMBER: _("No number that could be called stands here, so none is listed."),
     kinds.ASKED: _("Was asked for again since, or taken off by somebody: left as it is."),
     kinds.ERASED: _("The person was erased."),
     kinds.IN_LAUNCH: _("Is in a launch by now; kept there."),

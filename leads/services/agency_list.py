@@ -6,12 +6,11 @@ from typing import IO, TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
-from convomono.lib import files
 from convomono.lib.db import atomic
 from convomono.lib.jobs import enqueue
 from leads.jobs import JOB_SECONDS, work_on_listing
 from leads.models import UNDO_FOR, AgencyListing
-from leads.operations.listing import file_lines
+from leads.operations.list_file import take_list
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,15 +33,20 @@ def start_agency_listing(
     now: datetime,
     real_now: datetime,
 ) -> AgencyListing:
-    """Begin to put the numbers of a file on the agency's list; a line is a number."""
+    """
+    Begin to put the numbers of a file on the agency's list.
+
+    :raises FileRefused: with a sentence, if it is no list
+    """
     # Before the block: storing a file may take long.
-    stored = files.store(room="lists", client_id=None, suffix=".txt", content=stream)
+    stored, reading, lines = take_list(stream, client_id=None, country=country)
     return _begin(
         AgencyListing(
             stored_name=stored,
             country=country,
             reason=reason,
-            lines_total=sum(1 for _line in file_lines(stored)),
+            refused={"reading": reading, "left": []},
+            lines_total=lines,
             created_by_email=actor.actor_email,
             progressed_at=real_now,
             created_at=now,

@@ -6,12 +6,11 @@ from typing import IO, TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
-from convomono.lib import files
 from convomono.lib.db import atomic, compare_and_set
 from convomono.lib.jobs import enqueue
 from leads.jobs import JOB_SECONDS, work_on_operation
 from leads.models import UNDO_FOR, Lead, LeadOperation
-from leads.operations.listing import file_lines
+from leads.operations.list_file import take_list
 from leads.operations.work import drop_list, run_operation
 
 if TYPE_CHECKING:
@@ -95,16 +94,17 @@ def start_listing(
     real_now: datetime,
 ) -> LeadOperation:
     """
-    Begin to put the numbers of a file on the client's do-not-call list; a line is a number.
+    Begin to put the numbers of a file on the client's do-not-call list.
 
     With a `campaign` of the client's, its id and name, they go on that campaign's list.
+
+    :raises FileRefused: with a sentence, if it is no list
     """
-    params: OperationParams = {"country": country, "reason": reason}
+    # Before the block: storing a file may take long.
+    stored, reading, total = take_list(stream, client_id=client.pk, country=country)
+    params: OperationParams = {"country": country, "reason": reason, "reading": reading}
     if campaign is not None:
         params |= {"campaign_id": str(campaign[0]), "campaign": campaign[1]}
-    # Before the block: storing a file may take long.
-    stored = files.store(room="lists", client_id=client.pk, suffix=".txt", content=stream)
-    total = sum(1 for _line in file_lines(stored))
     return _begin_listing(
         LeadOperation(
             client=client,

@@ -15,7 +15,14 @@ from audit.services import System, record
 from convomono.lib.db import on_commit, run_atomic
 from convomono.lib.files import delete_stored
 from convomono.lib.lane import run_bulk
-from leads.models import UNDO_FOR, LeadImport, LeadImportChange, LeadImportRow, LeadOperation
+from leads.models import (
+    UNDO_FOR,
+    AgencyListing,
+    LeadImport,
+    LeadImportChange,
+    LeadImportRow,
+    LeadOperation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,7 +116,7 @@ def drop_files(row: LeadImport) -> None:
 
 
 def purge_exports(*, now: datetime) -> int:
-    """Delete the files of exports, and of do-not-call lists that were left, when they are a week old; return how many."""
+    """Delete the files of exports, and what do-not-call lists left, when they are a week old; return how many."""
     kinds = LeadOperation.Kind
     old = LeadOperation.objects.filter(
         kind__in=[kinds.EXPORT, kinds.LIST], finished_at__lt=now - EXPORTS_KEPT_FOR
@@ -120,5 +127,15 @@ def purge_exports(*, now: datetime) -> int:
         if row.kind == kinds.EXPORT:
             columns["error"] = _("The file was deleted after a week. Export again.")
         LeadOperation.objects.filter(pk=row.pk).update(**columns)
+        delete_stored(row.stored_name)
+    return len(rows) + _purge_left(before=now - EXPORTS_KEPT_FOR)
+
+
+def _purge_left(*, before: datetime) -> int:
+    """Delete what was no number in the agency's lists, of those that ended before."""
+    old = AgencyListing.objects.filter(finished_at__lt=before).exclude(stored_name="")
+    rows = list(old.order_by("finished_at")[:_AT_ONCE])
+    for row in rows:
+        AgencyListing.objects.filter(pk=row.pk).update(stored_name="")
         delete_stored(row.stored_name)
     return len(rows)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import FileResponse, Http404
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import agency_permission, get_or_404
-from convomono.lib import clock
+from audit import actions
+from audit.services import record
+from convomono.lib import clock, files
 from convomono.lib.htmx import render_page
 from leads.models import AgencyListing
 from leads.services.agency_list import ListingUndoRefused, may_undo_listing, undo_agency_listing
@@ -61,8 +64,38 @@ def entry_lift(request: UserRequest, entry_id: UUID) -> HttpResponse:
 @require_GET
 def listing_detail(request: UserRequest, listing_id: UUID) -> HttpResponse:
     listing = get_or_404(AgencyListing.objects.all(), listing_id)
-    context = {"listing": listing, "may_undo": may_undo_listing(listing, now=clock.now())}
+    context = {
+        "listing": listing,
+        "may_undo": may_undo_listing(listing, now=clock.now()),
+        "may_download": _has_file(listing),
+    }
     return render_page(request, "leads/agency_listing.html", context, partial="listing-progress")
+
+
+@agency_permission("manage_campaigns")
+@require_GET
+def listing_file(request: UserRequest, listing_id: UUID) -> FileResponse:
+    """Hand out what of a list was no number, as a download."""
+    listing = get_or_404(AgencyListing.objects.all(), listing_id)
+    if not _has_file(listing):
+        raise Http404
+    try:
+        content = files.open_stored(listing.stored_name)
+    except FileNotFoundError:
+        raise Http404 from None
+    record(
+        actions.LEADS_ROWS_DOWNLOADED,
+        resource=listing,
+        actor=request.user,
+        now=clock.now(),
+        details={"level": "agency", "lines": listing.refused_count},
+    )
+    return FileResponse(content, as_attachment=True, filename="not-listed.csv")
+
+
+def _has_file(listing: AgencyListing) -> bool:
+    """Tell whether there is something to hand out: a list that is still being read isn't."""
+    return listing.status != AgencyListing.Status.RUNNING and bool(listing.stored_name)
 
 
 @agency_permission("manage_campaigns")

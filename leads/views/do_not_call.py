@@ -26,6 +26,7 @@ from leads.forms.suppressions import (
     SuppressionForm,
     SuppressionSearch,
 )
+from leads.imports.packed import FileRefused
 from leads.models import AgencyListing, Suppression
 from leads.queries import (
     entries_matching,
@@ -156,20 +157,28 @@ def entry_import(request: UserRequest, face: Face) -> HttpResponse:
     given = (request.POST or None, request.FILES or None)
     form = ClientListForm(*given, client=face.client) if face.client else ListForm(*given)
     if request.method == "POST" and form.is_valid():
-        asked: dict[str, Any] = {
-            "stream": form.stream(),
-            "country": form.cleaned_data["country"],
-            "reason": form.cleaned_data["reason"],
-            "actor": request.user,
-            "now": clock.now(),
-            "real_now": clock.real_now(),
-        }
-        if face.client and isinstance(form, ClientListForm):
-            operation = start_listing(client=face.client, campaign=form.campaign(), **asked)
-            return redirect("leads:operation-detail", operation.pk)
-        return redirect("agency-leads:listing-detail", start_agency_listing(**asked).pk)
+        try:
+            return redirect(_begin_listing(request, face, form))
+        except FileRefused as exc:
+            form.add_error("file" if form.cleaned_data["file"] else "pasted", str(exc))
     status = INVALID if form.errors else 200
     return render(request, "leads/entry_import.html", face.context(form=form), status=status)
+
+
+def _begin_listing(request: UserRequest, face: Face, form: ListForm) -> str:
+    """Begin what a valid form asks for, and return the address of the page that shows how far it is."""
+    asked: dict[str, Any] = {
+        "stream": form.stream(),
+        "country": form.cleaned_data["country"],
+        "reason": form.cleaned_data["reason"],
+        "actor": request.user,
+        "now": clock.now(),
+        "real_now": clock.real_now(),
+    }
+    if face.client and isinstance(form, ClientListForm):
+        operation = start_listing(client=face.client, campaign=form.campaign(), **asked)
+        return reverse("leads:operation-detail", args=[operation.pk])
+    return reverse("agency-leads:listing-detail", args=[start_agency_listing(**asked).pk])
 
 
 def entry_export(request: UserRequest, face: Face) -> StreamingHttpResponse:

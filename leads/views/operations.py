@@ -21,6 +21,7 @@ from convomono.lib.pages import keyset_page
 from leads.forms.operations import OperationForm
 from leads.lead_table import leads_named, leads_to_show
 from leads.models import LeadOperation, LeadOperationRow
+from leads.operations.kinds import NO_NUMBER
 from leads.operations.wording import note_sentence, question
 from leads.services.operations import (
     UndoRefused,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from django.http import HttpResponse, HttpResponseBase
 
     from accounts.access import ClientRequest
+
+_MOST_LEFT = 100  # rows shown of what was left alone
 
 
 @client_manager
@@ -94,19 +97,18 @@ def operation_list(request: ClientRequest) -> HttpResponse:
 @require_GET
 def operation_detail(request: ClientRequest, operation_id: UUID) -> HttpResponse:
     operation = get_visible_or_404(request, LeadOperation.objects.all(), operation_id)
-    rows = LeadOperationRow.objects.filter(
-        client_id=operation.client_id, operation=operation
-    ).exclude(note="")
-    left = list(rows.order_by("pk")[:100])
+    rows = LeadOperationRow.objects.filter(client_id=operation.client_id, operation=operation)
+    left = list(rows.exclude(note="").order_by("pk")[:_MOST_LEFT])
+    if operation.params.get("refused_count"):  # what isn't listed comes before what was already
+        unlisted = list(rows.filter(note=NO_NUMBER).order_by("pk")[:_MOST_LEFT])
+        left = [*unlisted, *(row for row in left if row.note != NO_NUMBER)][:_MOST_LEFT]
     context = {
         "operation": operation,
         "left": [(row, note_sentence(row.note)) for row in left],
         "may_undo": can_manage(request.user) and may_undo(operation, now=clock.now()),
         "may_cancel": can_manage(request.user)
         and operation.status in {LeadOperation.Status.QUEUED, LeadOperation.Status.RUNNING},
-        "may_download": can_manage(request.user)
-        and operation.kind == LeadOperation.Kind.EXPORT
-        and bool(operation.stored_name),
+        "may_download": can_manage(request.user) and _has_file(operation),
         "zone": request.tenant.time_zone,
     }
     return render_page(
@@ -142,20 +144,35 @@ def operation_undo(request: ClientRequest, operation_id: UUID) -> HttpResponse:
 @client_manager
 @require_GET
 def operation_file(request: ClientRequest, operation_id: UUID) -> HttpResponseBase:
-    """Hand out the file of an export, always as a download."""
+    """Hand out the file of an export, or what of a do-not-call list was no number, always as a download."""
     operation = get_visible_or_404(request, LeadOperation.objects.all(), operation_id)
-    if operation.kind != LeadOperation.Kind.EXPORT or not operation.stored_name:
+    if not _has_file(operation):
         raise Http404
-    name = "leads.xlsx" if operation.params.get("format") == "xlsx" else "leads.csv"
+    is_list = operation.kind == LeadOperation.Kind.LIST
+    ending = "xlsx" if operation.params.get("format") == "xlsx" else "csv"
+    name = "not-listed.csv" if is_list else f"leads.{ending}"
     try:
         content = files.open_stored(operation.stored_name)
     except FileNotFoundError:
         raise Http404 from None
+    details = (
+        {"lines": operation.params["refused_count"]}
+        if is_list
+        else {"leads": operation.changed_count}
+    )
     record(
         actions.LEADS_ROWS_DOWNLOADED,
         resource=operation,
         actor=request.user,
         now=clock.now(),
-        details={"leads": operation.changed_count},
+        details=details,
     )
     return FileResponse(content, as_attachment=True, filename=name)
+
+
+def _has_file(operation: LeadOperation) -> bool:
+    """Tell whether there is something to hand out: a list that is still being read isn't."""
+    if operation.kind == LeadOperation.Kind.LIST and operation.is_working:
+        return False
+    kinds = {LeadOperation.Kind.EXPORT, LeadOperation.Kind.LIST}
+    return operation.kind in kinds and bool(operation.stored_name)

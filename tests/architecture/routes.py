@@ -227,6 +227,7 @@ ROUTES: dict[str, Gate] = {
     "agency-leads:entry-export": "manage_campaigns",
     "agency-leads:entry-lift": "manage_campaigns",
     "agency-leads:listing-detail": "manage_campaigns",
+    "agency-leads:listing-file": "manage_campaigns",
     "agency-leads:listing-undo": "manage_campaigns",
     "agency-campaigns:line-list": "staff",
     "agency-campaigns:line-share": "manage_clients",
