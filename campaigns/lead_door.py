@@ -54,6 +54,9 @@ class LeadDoor:
         newest = rows.order_by("-created_at", "-pk").values_list("pk", "name")[:200]
         return [(str(pk), name) for pk, name in newest]
 
+    def has(self, *, client_id: UUID, campaign_id: UUID) -> bool:
+        return Campaign.objects.filter(beside(client_id=client_id), pk=campaign_id).exists()
+
     def leads_in(self, *, client_id: UUID, campaign_id: UUID) -> Q:
         rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)
         return Q(Exists(rows.filter(lead_id=OuterRef("pk"))))

@@ -21,6 +21,10 @@ class CampaignDoor(Protocol):
         """Return the client's campaigns that leads may be in, newest first: id and name."""
         ...
 
+    def has(self, *, client_id: UUID, campaign_id: UUID) -> bool:
+        """Tell whether the campaign is the client's, however old, and archived ones too."""
+        ...
+
     def leads_in(self, *, client_id: UUID, campaign_id: UUID) -> Q:
         """Return the condition that keeps the leads of a campaign."""
         ...

@@ -9,9 +9,11 @@ from campaigns.dialling.candidates import load_candidates
 from campaigns.dialling.wording import Reason, inputs, reasons
 from campaigns.models import Attempt, BatchCall, Campaign, Enrolment
 from convomono.lib.display import brief_instant
+from convomono.lib.keys import beside
 from convomono.lib.phone import time_zones
 from leads.models import Consent, Lead, Suppression
 from leads.services import suppressed_numbers
+from leads.services.suppressions import hashed_numbers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,6 +55,7 @@ class NumberCheck:
     lead: Lead | None
     answers: list[Answer]
     is_listed: bool
+    was_erased: bool
     entries: list[Suppression]
     consents: list[Consent]
     attempts: list[Tried]
@@ -73,7 +76,9 @@ def check_number(
         _answer(campaign, enrolled.get(campaign.pk), lead, number, client, is_sandbox, now)
         for campaign in campaigns
     ]
-    entries = Suppression.objects.filter(client=client, phone_number=number.e164)
+    words = [number.e164, *hashed_numbers(number.e164)]
+    entries = Suppression.objects.filter(beside(client_id=client.pk), phone_number__in=words)
+    newest = list(entries.order_by("-created_at", "-pk"))
     attempts = Attempt.objects.filter(client_id=client.pk, phone_number=number.e164)
     of_lead = Consent.objects.filter(client_id=client.pk, lead=lead).select_related("lead_import")
     consents = of_lead if lead else []
@@ -83,7 +88,8 @@ def check_number(
         lead=lead,
         answers=answers,
         is_listed=bool(listed),
-        entries=list(entries.order_by("-created_at", "-pk")),
+        was_erased=any(entry.is_erased for entry in newest),
+        entries=newest,
         consents=sorted(consents, key=lambda one: one.given_at, reverse=True),
         attempts=[
             Tried(one, str(one.decision.get("verdict", "")), reasons(one.decision))

@@ -16,7 +16,8 @@ from accounts.api.pagination import NewestFirst
 from accounts.api.permissions import AgencyFace, ClientFace
 from convomono.lib import clock
 from convomono.lib.keys import beside
-from convomono.lib.phone import NumberRefused, parse_number
+from convomono.lib.phone import NumberRefused
+from convomono.lib.phone_listed import listed_number
 from leads.api.suppression_fields import (
     AgencyEntryWriteSerializer,
     LiftSerializer,
@@ -50,23 +51,21 @@ def _asked_number(text: str, country: str) -> str:
     """
     Return the number in the query string in E.164.
 
-    One that may not be called (a toll-free one, say) may be listed all the same: it called in.
-
     :raises ValidationError: with the reason, if it is no number
     """
     if text[:1] == " " and text[1:2].isdecimal():
         text = f"+{text[1:]}"  # a + that wasn't encoded arrives as a blank
     try:
-        return parse_number(text, country).e164
+        return listed_number(text, country)
     except NumberRefused as refused:
         if refused.reason not in _NO_NUMBER and _E164.match(text):
-            return text
+            return text  # one that no plan has may be listed all the same: it called in
         raise ValidationError({"phone_number": [refused.reason]}, refused.reason) from refused
 
 
 def _e164(data: dict[str, Any]) -> str:
     try:
-        return parse_number(data["phone_number"], data["country"]).e164
+        return listed_number(data["phone_number"], data["country"])
     except NumberRefused as refused:
         raise ValidationError({"phone_number": [refused.reason]}, refused.reason) from refused
 
@@ -124,7 +123,7 @@ class SuppressionList(_EntryList):
         sent.is_valid(raise_exception=True)
         data, client_id = sent.validated_data, _client_id(request)
         campaign_id = data.get("campaign_id")
-        if campaign_id and str(campaign_id) not in dict(campaigns().choices(client_id)):
+        if campaign_id and not campaigns().has(client_id=client_id, campaign_id=campaign_id):
             raise Http404
         level = Suppression.Level.CAMPAIGN if campaign_id else Suppression.Level.CLIENT
         return _put(request, data, level=level, client_id=client_id, campaign_id=campaign_id)

@@ -9,7 +9,8 @@ from uuid import UUID
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from convomono.lib.phone import NumberRefused, parse_number
+from convomono.lib.phone import NumberRefused
+from convomono.lib.phone_listed import listed_number
 from leads.doors import campaigns
 from leads.forms.consent import COUNTRIES
 from leads.imports.verdicts import REASONS, Verdict
@@ -47,7 +48,7 @@ class AgencyEntryForm(forms.Form):
         data = super().clean() or {}
         if data.get("phone_number") and data.get("country"):
             try:
-                data["e164"] = parse_number(data["phone_number"], data["country"]).e164
+                data["e164"] = listed_number(data["phone_number"], data["country"])
             except NumberRefused as exc:
                 self.add_error("phone_number", REASONS[Verdict(exc.reason)])
         return data

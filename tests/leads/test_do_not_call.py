@@ -336,6 +336,19 @@ def test_tells_a_client_of_the_agencys_list_and_of_no_other_client(browse, vera,
     assert "secret" not in agencys + rivals
 
 
+def test_says_that_the_person_was_erased_and_the_number_stays_listed(browse, vera, acme, alice):
+    make_draft(acme)
+    lead = LeadFactory.create(client=acme, phone_number=NUMBER, first_name="Zaphod")
+    erase_lead(lead=lead, reason="Zaphod asked", actor=alice, now=NOW)
+
+    page = browse(vera).get(f"/app/may-we-call/?number=%2B{NUMBER[1:]}").text
+
+    assert "was erased at their wish" in page
+    assert "Client: Erased person: erased at their wish; the number stays listed" in page
+    assert "in none of your lists" not in page
+    assert "Zaphod" not in page
+
+
 def test_prints_the_answer_on_one_page(browse, mia, vera, acme):
     make_draft(acme)
     address = f"/app/may-we-call/pdf/?number=%2B{NUMBER[1:]}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from audit.models import AuditLog
+from campaigns.models import Campaign
 from leads.models import Suppression
 from leads.services.suppressions import hashed_numbers
+from tests.factories.accounts import NOW
+from tests.factories.campaigns import make_draft
 from tests.factories.leads import SuppressionFactory
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 LIST = "/api/v1/client/suppressions/"
 NUMBER = "+12125550101"
+LATER = NOW + timedelta(days=1)
 
 
 @pytest.fixture
@@ -91,6 +96,48 @@ def test_says_that_it_is_no_number(
 
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
     assert answer.json()["fields"] == {"phone_number": [reason]}
+
+
+@pytest.mark.parametrize("which", ["archived", "the oldest of 201"])
+def test_lists_a_number_for_a_campaign_however_old_it_is(
+    browse: Callable[[User], Browser], mia: User, acme: Client, rival: Client, which: str
+) -> None:
+    campaign = make_draft(acme)
+    if which == "archived":
+        Campaign.objects.update(status="archived")
+    else:
+        newer = {"client": acme, "created_at": LATER, "updated_at": LATER}
+        Campaign.objects.bulk_create([Campaign(name=str(n), **newer) for n in range(200)])
+    sent = {"phone_number": NUMBER, "reason": "CRM", "campaign_id": str(campaign.pk)}
+
+    answer = browse(mia).post(LIST, sent, **JSON)
+
+    assert (answer.status_code, answer.json().get("campaign_id")) == (201, str(campaign.pk))
+    strange = sent | {"campaign_id": str(make_draft(rival).pk)}
+    assert browse(mia).post(LIST, strange, **JSON).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "listed"),
+    [
+        ("1-800-234-5678", "US", "+18002345678"),
+        ("0800 111 1111", "GB", "+448001111111"),
+        ("900 234 5678", "US", "+19002345678"),
+    ],
+)
+def test_lists_a_number_that_nobody_calls_for_whoever_called_from_it(
+    browse: Callable[[User], Browser], mia: User, number: str, country: str, listed: str
+) -> None:
+    sent = {"phone_number": number, "country": country, "reason": "Asked on the phone"}
+
+    answer = browse(mia).post(LIST, sent, **JSON)
+
+    assert (answer.status_code, answer.json()["phone_number"]) == (201, listed)
+    found = browse(mia).get(LIST, {"phone_number": number, "country": country}).json()["results"]
+    assert [row["phone_number"] for row in found] == [listed]
+    page = browse(mia).post("/app/do-not-call/add/", sent)
+    assert page.status_code == 302
+    assert Suppression.objects.count() == 1
 
 
 AGENCY = "/api/v1/admin/suppressions/"
