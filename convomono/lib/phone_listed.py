@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from convomono.lib.phone import NumberRefused, parse_number
+from convomono.lib.phone_spelling import plain_text, with_plus, without_words
 
 # Valid, and never called: whoever has one may ask not to be called all the same.
 _NEVER_CALLED = frozenset({"phone_toll_free", "phone_premium"})
@@ -22,8 +25,10 @@ def listed_number(text: str, country: str = "US") -> str:
     except NumberRefused as refused:
         if refused.reason not in _NEVER_CALLED:
             raise
-        try:
-            number = phonenumbers.parse(text, country)
-        except NumberParseException:
-            raise refused from None
-        return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        bare = without_words(plain_text(text))
+        for spelling in (bare, with_plus(bare)):
+            with suppress(NumberParseException):
+                number = phonenumbers.parse(spelling, country)
+                if phonenumbers.is_valid_number(number):
+                    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        raise

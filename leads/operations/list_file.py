@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING, cast
@@ -14,8 +14,10 @@ from convomono.lib import files
 from convomono.lib.csvio import BrokenRow, FileUnreadable, TextSniffer
 from convomono.lib.phone import NumberRefused
 from convomono.lib.phone_listed import listed_number
-from leads.imports.cells import country_of, day_of, plain_cell, whole_number
+from leads.imports.cells import day_of, whole_number
 from leads.imports.columns import guess_mapping, lacks_plus
+from leads.imports.countries import country_said
+from leads.imports.numbers import numbers_in as numbers_to_call, phone_cell
 from leads.imports.packed import FileRefused
 from leads.imports.source import FEWEST_DIGITS, detect, open_rows, read_again, unpacked
 
@@ -34,7 +36,7 @@ _PHONES = ("phone_number", "phone_2", "phone_3")
 _PHONE_NAME = re.compile(r"phone|mobile|telefon|handy|\b(cell|tel|fax)\b")
 _MOST_OF_THEM = 0.6  # of a column's first cells
 _BETWEEN = re.compile(r"[;,|/\n\t]|\b(?:or|and)\b|&")
-_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+\Z")
+_RUNS = re.compile(r"(?<![\w.,+-])(?!\d{4}-\d\d-\d\d)[+(]*\d[\d ().\-]{5,}\d(?![\w,])")
 _WRITTEN = re.compile(r"(?!\d+\Z)\+?[\d\s().\-\u2010-\u2015]+\Z")
 
 
@@ -52,7 +54,7 @@ class ListLine:
         """Return what stood there and isn't listed: the line, or a cell of a line that has another number."""
         if self.numbers:
             return [cell[:LABEL] for cell in self.unread]
-        return [", ".join(cell.strip() for cell in self.cells if cell.strip())[:LABEL]]
+        return [", ".join(" ".join(cell.split()) for cell in self.cells if cell.strip())[:LABEL]]
 
 
 def take_list(
@@ -193,27 +195,37 @@ def _share(found: Detected, place: int, country: str) -> float | None:
     )
 
 
-def number_in(cell: str, country: str) -> str:
-    """Return the number that a cell is, in E.164, read as the import of leads reads one; empty if it is none."""
+def number_in(text: str, country: str) -> str:
+    """Return the number that a text is in E.164, one that nobody calls too; empty if it is none."""
     try:
-        text = whole_number(cell)
-        if _THOUSANDS.match(text):
-            text = text.replace(",", "")
-        return listed_number(text, country)
+        return listed_number(whole_number(text), country)
     except NumberRefused:
         return ""
 
 
 def numbers_in(cell: str, country: str) -> tuple[list[str], list[str]]:
-    """Return the numbers in a cell, of which several may stand there, and what should be one and isn't."""
+    """
+    Return the numbers in a cell, of which several may stand there, and what should be one and isn't.
+
+    They are read as the import of leads reads them; what that leaves out of a cell is looked at here.
+    """
+    called: list[str] = []
+    with suppress(NumberRefused):
+        read = numbers_to_call(cell, country)
+        called = [f"+{value}" for value in (read.value, *read.others)]
     parts = [part.strip() for part in _BETWEEN.split(cell) if _digits(part) >= FEWEST_DIGITS]
-    if len(parts) > 1:  # the whole would be the first with the second as its extension
-        told = [(part, number_in(part, country)) for part in parts]
-    else:
-        number = number_in(cell, country) or number_in(parts[0] if parts else "", country)
-        told = [(cell, number)]
-    found = [number for _part, number in told if number]
-    return found, [part for part, number in told if not number and _digits(part)]
+    if len(parts) < 2:  # noqa: PLR2004  # one number, or none
+        tried = (number_in(text, country) for text in [cell, *_beside_words(cell)])
+        listed = called or list(dict.fromkeys(filter(None, tried)))
+        return listed, [cell] if _digits(cell) and not listed else []
+    told = [(part, number_in(part, country)) for part in parts]
+    found = dict.fromkeys([*called, *(number for _part, number in told if number)])
+    return list(found), [part for part, number in told if not number]
+
+
+def _beside_words(cell: str) -> list[str]:
+    """Return what may be numbers in a text, "Ada: 212 555 0101": a list would rather name one too many than lose it."""
+    return _RUNS.findall(cell) if any(map(str.isalpha, cell)) else []
 
 
 def _digits(text: str) -> int:
@@ -272,7 +284,7 @@ class ListReader:
 
     def read(self, number: int, cells: list[str]) -> ListLine:
         """Return the numbers of a row: those of its columns, and what else is surely one."""
-        cells = [plain_cell(cell) for cell in cells]
+        cells = [phone_cell(cell) for cell in cells]
         country = self._country(cells)
         found: dict[str, None] = {}
         unread: list[str] = []
@@ -293,7 +305,7 @@ class ListReader:
     def _country(self, cells: list[str]) -> str:
         place = self.reading["country_column"]
         said = cells[place] if 0 <= place < len(cells) else ""
-        return country_of(said) if said else self.country
+        return country_said(said) or self.country if said else self.country
 
     def _numbers(self, place: int, cell: str, country: str) -> tuple[list[str], list[str]]:
         if place in self.lost_plus and cell.isdecimal() and (one := number_in(f"+{cell}", country)):

@@ -90,7 +90,10 @@ def numbers() -> list[str]:
         ("212-736-5001\r212-736-5002\r212-736-5003\r", [ADA, BOB, EVE]),
         ("phone\n2.127365001E+09\n2127365002.0\n", [ADA, BOB]),
         ('phone\n"2,127,365,001"\n="2127365002"\n\'+12127365003\n', [ADA, BOB, EVE]),
-        ("212\u00a0736\u00a05001\n212\u00a0736\u00a05002\n", [ADA, BOB]),
+        ("212-736-5001 (cell)\nwork: 212-736-5002\n", [ADA, BOB]),
+        ('phone\n"212-736-5001\n212-736-5002"\n', [ADA, BOB]),
+        ("phone\n212-736-5001 or 1-800-234-5678\n", [ADA, "+18002345678"]),
+        ("212\u202f736\u202f5001\n212\u00a0736\u00a05002\n", [ADA, BOB]),
         ("phone\n212-736-5001\n212-736-5002\n".encode("utf-16"), [ADA, BOB]),
         ("name;phone\nZoë;212-736-5001\n".encode("cp1252"), [ADA]),
         (workbook(("S", [["ID", "Phone"], [2024051234, 2127365001], [1, 2127365002.0]])), [ADA, BOB]),
@@ -166,18 +169,28 @@ def test_hands_out_no_list_that_is_still_read_and_nothing_after_a_week(
     assert not files.stored_size(waiting.stored_name)
 
 
+@pytest.mark.parametrize(
+    "cell",
+    ["Called 2026-05-01 10:00", "2.12737E+09", "2127365001.55", "2127365001e5", "ref A2024051234"],
+)
+def test_makes_no_number_of_what_is_none(take_over, cell):
+    operation = take_over(f"phone\n212-736-5002\n{cell}\n")
+
+    assert (operation.params["refused_count"], numbers()) == (1, [BOB])
+
+
 def test_counts_a_first_line_that_looks_like_a_number_and_is_none(take_over):
     operation = take_over("212-736-50\n212-736-5002\n")
 
     assert (operation.params["refused_count"], numbers()) == (1, [BOB])
 
 
-def test_lists_what_stands_above_a_line_that_cant_be_read_and_says_so(take_over, browse, vera):
+def test_lists_what_stands_around_a_line_without_an_end_and_says_so(take_over, browse, vera):
     operation = take_over("212-736-5001\n" * 50 + "x" * 2_000_000 + "\n212-736-5002\n")
 
     page = browse(vera).get(f"/app/leads/changes/{operation.pk}/").text
-    assert (operation.status, operation.params["refused_count"], numbers()) == ("done", 1, [ADA])
-    assert "Line 51: From here on the file can" in page
+    assert (operation.params["refused_count"], numbers()) == (1, [ADA, BOB])
+    assert "Line 51: xxx" in page
 
 
 def test_keeps_no_file_of_a_list_of_which_all_was_read(take_over):
