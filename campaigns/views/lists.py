@@ -16,7 +16,7 @@ from campaigns.forms.lists import CampaignFilterForm, ComparedForm
 from campaigns.models import Campaign
 from campaigns.queries.ranking import compared, is_certain
 from convomono.lib import clock
-from leads.forms.table import SaveViewForm
+from leads.forms.table import SaveViewForm, kept_query
 from leads.models import SavedView
 from leads.services.saved_views import delete_view, may_forget, save_view
 
@@ -71,13 +71,13 @@ def campaign_compare(request: ClientRequest) -> HttpResponse:
 def view_create(request: ClientRequest) -> HttpResponse:
     form = SaveViewForm(request.POST)
     if not form.is_valid():
-        messages.error(request, _("Give the view a name."))
+        messages.error(request, form.refusal())
         return redirect("campaigns:campaign-list")
     query = CampaignFilterForm(QueryDict(form.cleaned_data["query"])).query()
     view = save_view(
         client=request.tenant,
         name=form.cleaned_data["name"],
-        query=query,
+        query=kept_query(query),
         # What everybody sees is for managers to set up.
         is_shared=form.cleaned_data["is_shared"] and can_manage(request.user),
         of_list=SavedView.List.CAMPAIGNS,

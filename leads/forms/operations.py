@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.words import without_controls
 from leads.doors import campaigns
-from leads.forms.table import LeadFilters
+from leads.forms.table import LeadFilters, QueryField
 from leads.models import LeadOperation
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Kind = LeadOperation.Kind
 MOST_CHOSEN = 500
+_UNREAD = _(
+    "A part of the filter can't be read, so it isn't clear which leads are meant. Filter again."
+)
 
 
 class OperationForm(forms.Form):
@@ -33,7 +36,7 @@ class OperationForm(forms.Form):
     scope = forms.ChoiceField(
         choices=[("chosen", ""), ("all", "")], required=False, widget=forms.HiddenInput
     )
-    query = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+    query = QueryField()
     tag = forms.CharField(label=_("Tag"), max_length=40)
     campaign_id = forms.ChoiceField(
         label=_("Campaign"),
@@ -71,6 +74,13 @@ class OperationForm(forms.Form):
         if not tag or "," in tag or "{{" in tag or "}}" in tag or "#" in tag:
             raise forms.ValidationError(_("A tag is a word or two, without , # or braces."))
         return tag
+
+    def clean_query(self) -> str:
+        """Refuse a filter of which a part would be left out: the change would be for more leads than were meant."""
+        query: str = self.cleaned_data["query"]
+        if LeadFilters(QueryDict(query), client=self.client).errors:
+            raise forms.ValidationError(_UNREAD)
+        return query
 
     def lead_ids(self) -> list[str]:
         """Return the leads that were ticked; none if everybody is meant."""

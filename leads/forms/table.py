@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -41,6 +42,9 @@ _OUTCOMES = [
     ("not_placed", _("Not placed")),
 ]
 _FIRST = ("q", "status", "campaign", "sort")
+_ASCII = re.compile(r"[\x00-\x7f]+")
+# A letter of four bytes takes twelve characters in an address: 140 of search and tag, and all the choices.
+_MOST_QUERY = 4000
 _ALONE = {"sort", "columns", "view"}  # they choose no leads
 
 
@@ -166,12 +170,45 @@ class LeadFilters(forms.Form):
         return (self[name] for name in self.fields if name not in {*_FIRST, "columns"})
 
 
+class QueryField(forms.CharField):
+    """What a list is filtered by, as `LeadFilters.query()` says it, at its longest too."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            max_length=_MOST_QUERY,
+            error_messages={
+                "max_length": _("The filter is too long to be kept. Shorten it, and try again.")
+            },
+        )
+
+
 class SaveViewForm(forms.Form):
     """A name for what the list shows now."""
 
-    name = forms.CharField(label=_("Name of the view"), max_length=60)
+    name = forms.CharField(
+        label=_("Name of the view"),
+        max_length=60,
+        error_messages={"required": _("Give the view a name.")},
+    )
     is_shared = forms.BooleanField(label=_("For everybody here"), required=False)
-    query = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+    query = QueryField()
+
+    def refusal(self) -> str:
+        """Return the first sentence about what is wrong, the filter before the name."""
+        return str([*self.errors.get("query", []), *self.errors.get("name", [])][0])
+
+
+def kept_query(query: str) -> str:
+    """Return a query string with letters of all languages as they are: that is shorter, and means the same."""
+    pairs = [f"{_with_letters(name)}={_with_letters(value)}" for name, value in parse_qsl(query)]
+    return "&".join(pairs)
+
+
+def _with_letters(text: str) -> str:
+    return _ASCII.sub(lambda found: quote(found[0], safe=""), text)
 
 
 def _is_uuid(text: str) -> bool:

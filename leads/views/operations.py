@@ -50,6 +50,9 @@ def operation_create(request: ClientRequest) -> HttpResponse:
     is_valid = form.is_valid()
     if "kind" in form.errors:
         raise BadRequest("kind")
+    if "query" in form.errors:  # without it everybody would be meant
+        messages.error(request, str(form.errors["query"][0]))
+        return redirect("leads:lead-list")
     if form.is_for_everybody():
         total = leads_to_show(viewer=request.user, filters=form.filters()).count()
     else:

@@ -17,7 +17,7 @@ from convomono.lib import clock
 from convomono.lib.answers import INVALID
 from convomono.lib.htmx import render_page
 from leads.forms.people import LeadEditForm, LeadForm
-from leads.forms.table import LeadFilters, SaveViewForm
+from leads.forms.table import LeadFilters, SaveViewForm, kept_query
 from leads.lead_table import COLUMNS, lead_page, saved_views
 from leads.models import Lead, SavedView
 from leads.services.people import ERASED, LeadExists, PersonErased, change_lead, create_lead
@@ -160,13 +160,13 @@ def _wants_row(request: ClientRequest) -> bool:
 def view_create(request: ClientRequest) -> HttpResponse:
     form = SaveViewForm(request.POST)
     if not form.is_valid():
-        messages.error(request, _("Give the view a name."))
+        messages.error(request, form.refusal())
         return redirect("leads:lead-list")
     query = LeadFilters(QueryDict(form.cleaned_data["query"]), client=request.tenant).query()
     view = save_view(
         client=request.tenant,
         name=form.cleaned_data["name"],
-        query=query,
+        query=kept_query(query),
         # What everybody sees is for managers to set up.
         is_shared=form.cleaned_data["is_shared"] and can_manage(request.user),
         actor=request.user,
