@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from itertools import islice, zip_longest
 from typing import IO, TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ SAMPLE_ROWS = 20
 MOST_TITLES = 20  # rows above the one that names the columns
 _FIRST_ROWS = SAMPLE_ROWS + MOST_TITLES + 1
 _TABLE_COLUMNS = 2
+_FEWEST_DATED = 3  # a title, the names of columns, a person
 _DAY_DIGITS = 8
+_DAY = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}(\s.*)?\Z")
 MAX_COLUMNS = 250
 FEWEST_DIGITS, MOST_DIGITS = 7, 15
 _ZIP = b"PK\x03\x04"
@@ -178,24 +181,43 @@ def _titles(rows: list[list[str]]) -> int:
         return 0
     wide = (place for place, count in enumerate(filled) if count * 2 > usual)
     first = next(wide, 0)
+    if _is_dated_title(rows[first:]):
+        first += 1
     is_whole = len(rows) - first > 1  # a table follows
     names_nobody = not any(_is_number(cell) for row in rows[:first] for cell in row)
     return first if first <= MOST_TITLES and is_whole and names_nobody else 0
 
 
+def _is_dated_title(rows: list[list[str]]) -> bool:
+    """
+    Tell whether a wide row is a title all the same: "Report, Spring leads, 2026-01-02".
+
+    A day stands in it, names of columns stand below in a wider row without a digit, and each row below that
+    has a number.
+    """
+    if len(rows) < _FEWEST_DATED or not any(map(_is_day, rows[0])):
+        return False
+    (title, header), people = ([cell for cell in row if cell.strip()] for row in rows[:2]), rows[2:]
+    has_names = len(header) > len(title) and not any(map(str.isdigit, "".join(header)))
+    return has_names and all(any(map(is_like_phone, row)) for row in people)
+
+
 def _is_number(cell: str) -> bool:
     """Tell whether a cell is surely a phone number and no day: then its row is a person, however narrow."""
-    return (
-        sum(map(str.isdigit, cell)) > _DAY_DIGITS and is_like_phone(cell) and not day_of(cell, "")
-    )
+    return sum(map(str.isdigit, cell)) > _DAY_DIGITS and is_like_phone(cell)
 
 
 def is_like_phone(cell: str) -> bool:
-    """Tell whether a cell has the look of a phone number: 7 to 15 digits and little else."""
+    """Tell whether a cell has the look of a phone number: 7 to 15 digits and little else, and no day."""
     digits = sum(map(str.isdigit, cell))
     others = sum(map(str.isalpha, cell))
     fits = FEWEST_DIGITS <= digits <= MOST_DIGITS and not others and len(cell) <= 2 * digits
-    return fits and not is_iso_day(cell)
+    return fits and not _is_day(cell)
+
+
+def _is_day(cell: str) -> bool:
+    """Tell whether a cell is a day, with a time or without, and no number that begins like one: "20-12-10-55"."""
+    return is_iso_day(cell) or (_DAY.match(cell) is not None and day_of(cell, "") is not None)
 
 
 def _refuse_shape(found: Detected) -> None:

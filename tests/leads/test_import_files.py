@@ -468,10 +468,39 @@ def test_leaves_titles_above_the_table_out(imported, verdicts, kind):
         ("2026-11-01 10:20:30\nname,phone\nAda,2125550101\n", 1),
         ("Report\nname,phone\nAda,2125550101\n", 1),
         ("Report\nAda,2125550101\nBob,2125550102\n", 1),
+        ("Report,Spring,2026-11-01,\nname,phone,mail,city\nAda,2125550101,a@x.test,NY\n", 1),
+        ("Report,Spring,11/01/2026,\nname,phone,mail,city\nAda,2125550101,,\nBob,2125550102\n", 1),
+        # A header without a name for each column, above somebody without a number.
+        ("name,phone,mail,\nSam,none,s@x.test,vip\nAda,2125550101,a@x.test,vip\n", 0),
+        ("name,phone,01/05/2026,\nSam,none,s@x.test,vip\nAda,none,a@x.test,vip\n", 0),
+        ("name,phone,01/05/2026,02/05/2026\nAda,2125550101,x,y\nBob,2125550102,x,y\n", 0),
+        ("2026-11-01,Ada,2125550101,\nBob,Cy,Di,Ed\nx,Bob,2125550102,z\n", 0),
     ],
 )
 def test_takes_no_table_for_a_title(alice, content, skipped):
     assert upload(alice, content).detected["skipped"] == skipped
+
+
+@pytest.mark.parametrize("day", ["01/05/2026", "5/1/2026", "01.05.2026", "05-01-2026 10:30"])
+def test_takes_a_column_named_like_a_day_for_no_person(imported, day):
+    done = imported(f"name,phone,{day}\nAda,212-555-0101,x\n")
+
+    assert done.detected["header"] == ["name", "phone", day]
+    assert done.counts == {"new": 1}
+
+
+def test_takes_a_column_of_days_for_no_numbers(imported):
+    rows = "".join(f"0{n}/05/2026,212-555-010{n}\n" for n in range(1, 8))
+
+    assert imported(f"When,Reach\n{rows}").mapping["fields"] == {"phone_number": 1}
+
+
+@pytest.mark.parametrize("number", ["20260105", "20 26 01 05", "20.26.01.05", "20-12-10-55"])
+def test_takes_eight_digits_for_a_number(imported, number):
+    done = imported(f"Ada,{number}\nBob,20260106\n", country="DK", commit=False)
+
+    assert done.detected["header"] == ["Column 1", "Column 2"]
+    assert done.counts == {"new": 2}
 
 
 def test_leaves_out_as_many_rows_as_somebody_says(alice, browse, mia):
