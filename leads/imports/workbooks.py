@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 from xml.etree.ElementTree import Element, TreeBuilder, XMLParser
 
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.stylesheet import apply_stylesheet
 from openpyxl.worksheet._reader import DATA_TAG, DIMENSION_TAG, ROW_TAG, WorkSheetParser
 from openpyxl.worksheet.dimensions import SheetDimension
-from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
+from openpyxl.xml.constants import REL_NS, SHARED_STRINGS, SHEET_MAIN_NS
 from openpyxl.xml.functions import iterparse
 
 from convomono.lib import csvio
@@ -35,13 +35,46 @@ MOST_SHEETS = 20  # that are looked at for a table
 MAX_PART_BYTES = 16 * 1024 * 1024  # of what is read whole: names of sheets, styles
 _TABLE, _ITEM, _TEXT, _RUN = (f"{{{SHEET_MAIN_NS}}}{name}" for name in ("sst", "si", "t", "r"))
 MAX_ITEM_BYTES = 8 * 1024 * 1024  # of a row, or of one shared text
+_STRICT = {
+    b"http://purl.oclc.org/ooxml/spreadsheetml/main": SHEET_MAIN_NS.encode(),
+    b"http://purl.oclc.org/ooxml/officeDocument/relationships": REL_NS.encode(),
+}
 _CHUNK_BYTES = 64 * 1024
 _AT_ONCE = 5000
 _REMEMBERED = 50_000  # texts that are asked for again: first names, states
 
 
+class _Usual:
+    """A part of a workbook whose "Strict Open XML" names become the usual ones, which openpyxl knows."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self._is_begun = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._source.close()
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, more than `size` by a little at first: names stand where a part begins."""
+        found = self._source.read(size)
+        if not self._is_begun:
+            self._is_begun = True
+            for strict, usual in _STRICT.items():
+                found = found.replace(strict, usual)
+        return found
+
+
 class _Archive(zipfile.ZipFile):
     """A workbook's parts; none that is read whole is large."""
+
+    def open(self, *args: Any, **kwargs: Any) -> IO[bytes]:
+        return cast("IO[bytes]", _Usual(super().open(*args, **kwargs)))
 
     def read(self, name: str | zipfile.ZipInfo, pwd: bytes | None = None) -> bytes:
         entry = name if isinstance(name, zipfile.ZipInfo) else self.getinfo(name)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zipfile
 from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from leads.imports import workbooks
 from leads.imports.packed import FileRefused
-from leads.models import Lead
+from leads.models import Lead, LeadImport
 from tests.factories.leads import upload
+from tests.leads.test_workbooks import strict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,6 +167,8 @@ def test_says_what_a_file_is_that_is_no_table_and_what_to_do(alice, kind):
 
 READ: dict[str, bytes | str] = {
     "ZIP with a text beside": packed(leads_dot_csv=CSV, README_dot_txt="Call them all."),
+    "a strict workbook": strict(io.BytesIO(book(("Leads", TABLE)))).getvalue(),
+    "a workbook in a ZIP": packed(leads_dot_xlsx=book(("Cover", COVER), ("Leads", TABLE))),
     "text alone in a ZIP": packed(leads_dot_txt=CSV),
     "a header of markup in quotes": '"<b>name</b>",phone\nAda,212-555-0101\n',
     "a header in angle brackets": "<name>,<phone>\nAda,212-555-0101\n",
@@ -181,3 +186,17 @@ def test_reads_a_table_that_only_looks_a_little_strange(imported, kind):
 
     assert (done.status, done.counts, done.rows_total) == ("committed", {"new": 1}, 1)
     assert Lead.objects.get().phone_number == "+12125550101"
+
+
+@pytest.mark.parametrize(
+    "kind", ["workbook with a password", "ods", "page", "JSON", "ZIP in a ZIP"]
+)
+def test_says_it_on_the_page_where_the_file_is_chosen(browse, mia, kind):
+    content, sentence = REFUSED[kind]
+    data = content.encode() if isinstance(content, str) else content
+
+    answer = browse(mia).post("/app/imports/new/", {"file": SimpleUploadedFile("leads.xls", data)})
+
+    assert answer.status_code == 422
+    assert re.search(sentence, answer.text)
+    assert not LeadImport.objects.exists()

@@ -19,6 +19,10 @@ from leads.imports import workbooks
 from leads.imports.workbooks import SharedTexts, sheet_sizes, workbook_rows
 
 NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+STRICT = {
+    b"http://schemas.openxmlformats.org/spreadsheetml/2006/main": b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+    b"http://schemas.openxmlformats.org/officeDocument/2006/relationships": b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+}
 LIST_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
 VALUES: tuple[list[Any], ...] = (
     ["Phone", "Name", "Day", "At", "Hour", "Yes", "Sum", "Share"],
@@ -77,6 +81,41 @@ def test_reads_what_openpyxl_reads():
     assert rows[3][:5] == ["2125550102", " two  blanks ", "", "", "09:05"]
     assert rows[4][8] == "one bold"
     assert rows[8] == [""] * 10 + ["far"]
+
+
+def strict(content: IO[bytes]) -> io.BytesIO:
+    """Return a workbook as Excel saves "Strict Open XML": other names, and days as texts."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(content) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            data = old.read(name)
+            for usual, other in STRICT.items():
+                data = data.replace(usual, other)
+            new.writestr(name, data)
+    out.seek(0)
+    return out
+
+
+def test_reads_strict_workbooks_as_others():
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.active.title = "Leads"
+    for row in VALUES:
+        book.active.append(row)
+    book.create_sheet("More").append(["x"])
+    book.save(out)
+    content = strict(out)
+
+    assert sheet_sizes(content) == sheet_sizes(out) == {"Leads": 5, "More": 1}
+    assert list(workbook_rows(content, "")) == list(workbook_rows(out, ""))
+    assert list(workbook_rows(content, "More")) == [["x"]]
+
+
+def test_reads_the_days_of_strict_workbooks():
+    cells = '<c r="A1" t="d"><v>2026-05-01T14:30:00</v></c><c r="B1" t="d"><v>2026-05-01</v></c>'
+
+    rows = list(workbook_rows(strict(book_of(sheet_of(f'<row r="1">{cells}</row>'))), ""))
+
+    assert rows == [["2026-05-01 14:30", "2026-05-01"]]
 
 
 def test_reads_shared_texts_in_any_order_without_how_they_are_pronounced():
