@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -261,3 +261,14 @@ def test_describes_what_it_flattens(browse: Callable[[User], Browser], vera: Use
 
     lead = schema["components"]["schemas"]["Lead"]["properties"]
     assert {"campaign_id", "dynamic_vars", "status", "lead_status"} <= lead.keys()
+
+
+def test_tells_what_became_of_a_lead_so_far(browse, vera, acme):
+    LeadFactory.create(
+        client=acme, score=61, attempts_count=2, last_outcome="machine", next_attempt_at=NOW
+    )
+
+    (lead,) = browse(vera).get(LEADS).json()["results"]
+
+    assert (lead["score"], lead["attempts_count"], lead["last_outcome"]) == (61, 2, "machine")
+    assert datetime.fromisoformat(lead["next_attempt_at"]) == NOW
