@@ -213,11 +213,15 @@ def repair_workspace(**_later: object) -> None:
 def prepare_experiment(*, experiment_id: str, **_later: object) -> None:
     """Get an experiment's variant from Retell and let it begin; safe to run twice."""
     row = (
-        Experiment.objects.select_related("control")
+        Experiment.objects.select_related("control", "campaign")
         .filter(pk=UUID(experiment_id), status=Experiment.Status.PREPARING)
         .first()
     )
     if row is None:
+        return
+    if row.campaign.status == Campaign.Status.ARCHIVED:  # while somebody started it
+        actor = System("experiments")
+        experimenting.stop_for_new_version(campaign=row.campaign, actor=actor, now=clock.now())
         return
     agent = VoiceAgent.objects.get(campaign_id=row.campaign_id)
     if not preparing.claim_agent(agent=agent, real_now=clock.real_now()):

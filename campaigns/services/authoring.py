@@ -1,4 +1,4 @@
-"""Writing a campaign: create, update, duplicate, archive."""
+"""Writing a campaign: create and update."""
 
 from __future__ import annotations
 
@@ -220,32 +220,6 @@ def update_campaign(
     )
     campaign.refresh_from_db()
     return True
-
-
-@atomic
-def archive_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
-    """
-    Keep a campaign for its calls and reports alone; twice is once.
-
-    :raises CampaignLive: while a launch of it isn't over
-    """
-    live = BatchCall.objects.filter(
-        client_id=campaign.client_id, campaign=campaign, status__in=LIVE
-    )
-    if live.exists():
-        raise CampaignLive
-    # A launch writes `launching_id` first, so one that began after the look above is seen here.
-    archived = (
-        Campaign.objects.filter(pk=campaign.pk, launching_id=None)
-        .exclude(status=Campaign.Status.ARCHIVED)
-        .update(status=Campaign.Status.ARCHIVED, archived_at=now, updated_at=now)
-    )
-    if archived:
-        outdate_request(campaign_id=campaign.pk, now=now)
-        record(actions.CAMPAIGN_ARCHIVED, resource=campaign, actor=actor, now=now)
-    elif Campaign.objects.filter(pk=campaign.pk).exclude(launching_id=None).exists():
-        raise CampaignLive
-    campaign.refresh_from_db()
 
 
 def content_of(campaign: Campaign) -> CampaignContent:

@@ -17,11 +17,11 @@ from campaigns.services.approving import (
     decline_launch,
     withdraw_launch,
 )
+from campaigns.services.archiving import archive_campaign
 from campaigns.services.authoring import (
     CampaignArchived,
     CampaignContent,
     CampaignLive,
-    archive_campaign,
     create_campaign,
     started_content,
     update_campaign,

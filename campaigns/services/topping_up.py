@@ -18,11 +18,13 @@ from audit.services import record
 from billing.services import InsufficientCredits
 from campaigns.models import BatchCall, Campaign, TopUp
 from campaigns.services import launching, lifecycle
+from campaigns.services.authoring import CampaignArchived
 from campaigns.services.steering import TOP_UP
 from convomono.lib.db import IntegrityError, atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
@@ -52,6 +54,8 @@ def set_top_up(
     Let new leads be launched at `next_at` and every so many minutes after it; tell if it changed.
 
     Each such launch reserves `most_seconds` at most. Switched off, its launches go on.
+
+    :raises CampaignArchived: if the campaign was archived (meanwhile)
     """
     wanted = {
         "is_active": is_active,
@@ -65,6 +69,8 @@ def set_top_up(
 
     @atomic
     def block() -> None:
+        if is_active and _is_archived(campaign.pk):
+            raise CampaignArchived
         if not TopUp.objects.filter(campaign=campaign).update(**wanted, **by):
             TopUp.objects.create(campaign=campaign, client_id=campaign.client_id, **wanted, **by)
         details = {**wanted, "next_at": next_at.isoformat()}
@@ -75,6 +81,11 @@ def set_top_up(
     except IntegrityError:  # somebody else has just set the first one
         block()
     return True
+
+
+def _is_archived(campaign_id: UUID) -> bool:
+    archived = Campaign.objects.filter(pk=campaign_id, status=Campaign.Status.ARCHIVED)
+    return archived.exists()
 
 
 def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
@@ -213,6 +224,8 @@ def _may_still_spend(row: TopUp) -> bool:
 
 def _refused(row: TopUp) -> _Turn | None:
     """Return why nothing may be launched; None if something may."""
+    if _is_archived(row.campaign_id):  # while it was being switched on
+        return _Turn(_("The campaign is archived."), is_last=True)
     if not row.campaign.client.is_active:
         return _refusal(_("The account is inactive."))
     if not _may_still_spend(row):

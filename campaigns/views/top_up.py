@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.access import client_launcher, get_visible_or_404
 from campaigns.forms.top_up import TopUpForm
 from campaigns.models import Campaign, TopUp
+from campaigns.services.authoring import CampaignArchived
 from campaigns.services.topping_up import set_top_up
 from convomono.lib import clock
 from convomono.lib.answers import form_status
@@ -35,15 +36,19 @@ def campaign_top_up(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     form = TopUpForm(request.POST or None, now=now, initial=_initial(row, now))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        set_top_up(
-            campaign=campaign,
-            is_active=data["is_active"],
-            every_minutes=data["every_minutes"],
-            next_at=data["next_at"],
-            most_seconds=data["most_minutes"] * 60,
-            actor=request.user,
-            now=now,
-        )
+        try:
+            set_top_up(
+                campaign=campaign,
+                is_active=data["is_active"],
+                every_minutes=data["every_minutes"],
+                next_at=data["next_at"],
+                most_seconds=data["most_minutes"] * 60,
+                actor=request.user,
+                now=now,
+            )
+        except CampaignArchived:
+            messages.error(request, _("It is archived: its new leads are launched no more."))
+            return redirect("campaigns:campaign-detail", campaign.pk)
         messages.success(request, _("Saved."))
         return redirect("campaigns:campaign-top-up", campaign.pk)
     status = form_status(request)

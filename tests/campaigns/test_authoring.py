@@ -169,8 +169,8 @@ def test_never_changes_a_knowledge_base_that_a_version_names(alice):
 def test_archives_once_and_refuses_edits_then(alice):
     campaign = make_draft(alice.client)
 
-    authoring.archive_campaign(campaign=campaign, actor=alice, now=NOW)
-    authoring.archive_campaign(campaign=campaign, actor=alice, now=NOW)
+    lifecycle.archive_campaign(campaign=campaign, actor=alice, now=NOW)
+    lifecycle.archive_campaign(campaign=campaign, actor=alice, now=NOW)
 
     assert campaign.status == "archived"
     assert AuditLog.objects.filter(action="campaign.archived").count() == 1
@@ -184,6 +184,6 @@ def test_keeps_a_campaign_that_dials_out_of_the_archive(alice, equipped):
     launch(campaign)
 
     with pytest.raises(authoring.CampaignLive):
-        authoring.archive_campaign(campaign=campaign, actor=alice, now=NOW)
+        lifecycle.archive_campaign(campaign=campaign, actor=alice, now=NOW)
 
     assert Campaign.objects.get().status == "ready"

@@ -117,7 +117,8 @@ class Staffed(History):
         """Do what cron has done, or die of it; now and then new leads are switched off in the middle of it."""
         is_killed = self.rng.random() < share
         somebody: AbstractContextManager[None] = nullcontext()
-        if job is rounds.launch_new_leads and share and not is_killed and self.launched is None:
+        is_on = job is rounds.launch_new_leads and TopUp.objects.filter(is_active=True).exists()
+        if is_on and share and not is_killed:
             off = self.rng.choice((self.switch_off, self.stop_all))
             somebody = connection.execute_wrapper(Meanwhile(off, self.rng.choice((0, 3, 8, 20))))
         with somebody:
