@@ -45,7 +45,7 @@ class TopUp(ClientOwned):
 
     `most_seconds` is what one such launch may reserve. `last_result` is the sentence of the last
     time: what was launched, or why nothing was; `was_refused` if leads waited and something forbade
-    it. `set_by` is on whose behalf it spends.
+    it. `set_by` is on whose behalf it spends. `paused_at` is set while somebody holds it with the campaign.
     """
 
     campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="top_up")
@@ -57,6 +57,8 @@ class TopUp(ClientOwned):
     last_at = models.DateTimeField(null=True, blank=True)
     last_result = models.CharField(max_length=400, blank=True)
     was_refused = models.BooleanField(default=False)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by_email = models.CharField(max_length=254, blank=True, default="")
 
     objects = ClientOwnedQuerySet.as_manager()
 

@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from campaigns.models import BatchCall, Campaign, Enrolment
 from campaigns.queries.launches import LIVE, Minutes, Totals, launches_of, totals_of
-from campaigns.queries.new_leads import new_leads_sentence, top_up_of
+from campaigns.queries.new_leads import is_held, new_leads_sentence, top_up_of
 from campaigns.queries.progress import (
     Progress,
     add_up,
@@ -135,6 +135,7 @@ def campaign_rows(
                     new_leads=new_leads_sentence(
                         top_up_of(campaign), asked.get(campaign.pk), now=now
                     ),
+                    is_held=is_held(top_up_of(campaign)),
                 ),
                 last_dialled_at=sums.last_dialled_at,
                 minutes=sums.minutes,

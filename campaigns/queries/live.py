@@ -12,7 +12,7 @@ from campaigns.queries import progress as progress_of
 from campaigns.queries.approvals import waiting_request
 from campaigns.queries.launches import MOVING, Minutes, Totals, minutes_of, totals_of
 from campaigns.queries.line import NEXT_ROWS, Line, in_line, line
-from campaigns.queries.new_leads import new_leads_sentence, top_up_of
+from campaigns.queries.new_leads import is_held, new_leads_sentence, recurs, top_up_of
 from convomono.lib.live import last_lines
 from leads.models import Lead
 from telephony.models import Call
@@ -69,10 +69,25 @@ class LivePage:
     live_calls: list[CallRow]
     recent_calls: list[CallRow]
     line: Line
+    recurs: bool = False  # new leads are launched by themselves
+    is_held: bool = False  # they were, until somebody paused it
 
     @property
     def is_live(self) -> bool:
         return self.status in {"running", "paused", "scheduled"}
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether something dials, or would by itself."""
+        return self.status in {"running", "scheduled"} or self.recurs
+
+    @property
+    def may_resume(self) -> bool:
+        return self.progress.has_paused or self.is_held
+
+    @property
+    def may_stop(self) -> bool:
+        return self.is_live or self.recurs or self.is_held
 
     @property
     def is_moving(self) -> bool:
@@ -113,13 +128,21 @@ def live_page(
     names = _names([*live, *recent])
     live_ids = [row.pk for row in launches if not row.is_over]
     request = waiting_request(campaign) if progress.waiting and not live_ids else None
-    new_leads = new_leads_sentence(top_up_of(campaign), request, now=now)
+    top_up = top_up_of(campaign)
+    new_leads = new_leads_sentence(top_up, request, now=now)
     return LivePage(
         status=status,
         label=progress_of.status_label(status),
         sentence=progress_of.why(
-            campaign, launches, progress, nobody_dials=nobody_dials, new_leads=new_leads
+            campaign,
+            launches,
+            progress,
+            nobody_dials=nobody_dials,
+            new_leads=new_leads,
+            is_held=is_held(top_up),
         ),
+        recurs=recurs(top_up),
+        is_held=is_held(top_up),
         progress=progress,
         minutes=totals.minutes if totals else minutes_of(launches),
         talk=_talk(launches, on_line, now),

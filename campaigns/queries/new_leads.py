@@ -23,11 +23,13 @@ def new_leads_sentence(
     top_up: TopUp | None, request: LaunchRequest | None, *, now: datetime
 ) -> str:
     """Say what becomes of a campaign's new leads, and what stood against it; empty if a person has to launch them."""
+    held = _held(top_up)
     if request is not None:
         at = brief_instant(request.asked_at)
-        return _("One was asked for at %(at)s and waits for somebody's approval.") % {"at": at}
-    if top_up is None:
-        return ""
+        said = _("One was asked for at %(at)s and waits for somebody's approval.") % {"at": at}
+        return f"{said} {held}".strip()
+    if top_up is None or held:
+        return held
     if not top_up.is_active:
         return top_up.last_result if top_up.was_refused else ""
     if top_up.next_at <= now:
@@ -40,6 +42,28 @@ def new_leads_sentence(
     facts = {"at": brief_instant(top_up.last_at), "why": top_up.last_result}
     refused = _("The last time, at %(at)s, they were not: %(why)s") % facts
     return f"{said} {refused}"
+
+
+def is_held(top_up: TopUp | None) -> bool:
+    """Tell whether somebody paused the launching of new leads by themselves."""
+    return top_up is not None and top_up.is_active and top_up.paused_at is not None
+
+
+def recurs(top_up: TopUp | None) -> bool:
+    """Tell whether new leads are launched by themselves: there is something to pause between launches."""
+    return top_up is not None and top_up.is_active and top_up.paused_at is None
+
+
+def _held(top_up: TopUp | None) -> str:
+    if top_up is None or not is_held(top_up):
+        return ""
+    facts = {"who": top_up.paused_by_email, "when": brief_instant(top_up.paused_at)}
+    return (
+        _(
+            "New leads are not launched by themselves: %(who)s paused that at %(when)s. Resume it to go on."
+        )
+        % facts
+    )
 
 
 def top_up_of(campaign: Campaign) -> TopUp | None:

@@ -153,15 +153,17 @@ def why(
     *,
     nobody_dials: bool = False,
     new_leads: str = "",
+    is_held: bool = False,
 ) -> str:
     """
     Return the one sentence that says what a campaign does or waits for; never empty.
 
     `nobody_dials` as the caller has just read it: the rows say so a moment later. `new_leads` says what
-    leads in no launch wait for (`queries/new_leads.py`): it is added where they are all that waits.
+    leads in no launch wait for (`queries/new_leads.py`): it is added where they are all that waits, and where
+    somebody holds them (`is_held`) before there are any.
     """
     said = _why(campaign, batch_calls, progress, nobody_dials=nobody_dials)
-    if new_leads and progress.waiting and _is_idle(campaign, batch_calls):
+    if new_leads and (progress.waiting or is_held) and _is_idle(campaign, batch_calls):
         said = f"{said} {new_leads}"
     # Of a launch that dials its own sentence says it.
     halted = [row for row in batch_calls if row.status in {Status.PAUSED, Status.CANCELLED}]

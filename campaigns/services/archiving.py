@@ -8,7 +8,7 @@ from audit import actions
 from audit.services import record
 from campaigns.launch_requests import outdate_request
 from campaigns.models import BatchCall, Campaign
-from campaigns.services import experimenting, steering
+from campaigns.services import experimenting, recurring
 from campaigns.services.authoring import LIVE, CampaignLive
 from convomono.lib.db import atomic
 
@@ -40,7 +40,7 @@ def archive_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> None
     )
     if archived:
         outdate_request(campaign_id=campaign.pk, now=now)
-        steering.end_top_up(campaign=campaign, actor=actor, now=now)
+        recurring.end_top_up(campaign=campaign, actor=actor, now=now)
         experimenting.stop_for_new_version(campaign=campaign, actor=actor, now=now)
         record(actions.CAMPAIGN_ARCHIVED, resource=campaign, actor=actor, now=now)
     elif Campaign.objects.filter(pk=campaign.pk).exclude(launching_id=None).exists():

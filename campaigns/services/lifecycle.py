@@ -8,7 +8,15 @@ from campaigns import jobs
 from campaigns.launch_requests import RequestOver, outdate_request
 from campaigns.models import BatchCall, Campaign
 from campaigns.preflight import preflight
-from campaigns.services import approving, funding, launching, preparing, steering, stopping
+from campaigns.services import (
+    approving,
+    funding,
+    launching,
+    preparing,
+    recurring,
+    steering,
+    stopping,
+)
 from campaigns.services.approving import (
     ApprovalNeeded,
     OthersRequest,
@@ -317,12 +325,14 @@ def end_calls(*, client: Client | None, actor: Actor, now: datetime) -> int:
 
 def pause_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
     """
-    Pause every launch of the campaign that dials; return them.
+    Pause every launch of the campaign that dials; return them. New leads launch no more by themselves until then.
 
     Those that ran out of minutes stay paused when minutes are bought, until somebody resumes them.
 
-    :raises BatchCallNotRunning: if none does
+    :raises BatchCallNotRunning: if none does, and no new leads were to be launched
     """
+    # First, so that a launch made by itself at this moment is either among those below or not made.
+    held = recurring.hold_top_up(campaign=campaign, actor=actor, now=now)
     dry = steering.pause_dry(campaign=campaign, actor=actor, now=now)
     try:
         return dry + steering.each_live(
@@ -331,22 +341,28 @@ def pause_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[B
             skip=BatchCallNotRunning,
         )
     except BatchCallNotRunning:
-        if not dry:
+        if not dry and not held:
             raise
         return dry
 
 
 def resume_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
     """
-    Resume every paused launch of the campaign; return them.
+    Resume every paused launch of the campaign; return them. New leads launch by themselves again where they did.
 
-    :raises BatchCallNotPaused: if none is paused
+    :raises BatchCallNotPaused: if none is paused, and no new leads were held
     """
-    return steering.each_live(
-        campaign=campaign,
-        change=lambda row: funding.resume(batch_call=row, actor=actor, now=now),
-        skip=BatchCallNotPaused,
-    )
+    released = recurring.release_top_up(campaign=campaign, actor=actor, now=now)
+    try:
+        return steering.each_live(
+            campaign=campaign,
+            change=lambda row: funding.resume(batch_call=row, actor=actor, now=now),
+            skip=BatchCallNotPaused,
+        )
+    except BatchCallNotPaused:
+        if not released:
+            raise
+        return []
 
 
 def stop_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchCall]:
@@ -355,7 +371,7 @@ def stop_campaign(*, campaign: Campaign, actor: Actor, now: datetime) -> list[Ba
 
     :raises BatchCallOver: if all are, and no new leads were to be launched
     """
-    ended = steering.end_top_up(campaign=campaign, actor=actor, now=now)
+    ended = recurring.end_top_up(campaign=campaign, actor=actor, now=now)
     try:
         return steering.each_live(
             campaign=campaign,

@@ -11,7 +11,7 @@ from audit.services import System, record
 from billing.services import close_reservation, open_launches
 from campaigns.dialling import waiting
 from campaigns.enrolments import finish_if_complete
-from campaigns.models import BatchCall, Campaign, Enrolment, TopUp
+from campaigns.models import BatchCall, Campaign, Enrolment
 from convomono.lib import live
 from convomono.lib.db import atomic, on_commit, run_atomic
 from convomono.lib.keys import beside
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from audit.services import Actor
 
-# Who launches new leads that nobody pressed for (`topping_up.py`).
+# Who launches new leads that nobody pressed for (`topping_up.py`; `recurring.py` sets when).
 TOP_UP = System("top-up")
 SLICE = 200  # rows of one transaction: it stays below 10 ms on SQLite
 Status = BatchCall.Status
@@ -149,18 +149,6 @@ def pause_dry(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchC
             _tell(actions.CAMPAIGN_PAUSED, batch_call=row, actor=actor, now=now)
             paused.append(row)
     return paused
-
-
-@atomic
-def end_top_up(*, campaign: Campaign, actor: Actor, now: datetime) -> bool:
-    """Launch no new leads of the campaign by themselves any more; False if none were."""
-    ended = TopUp.objects.filter(
-        client_id=campaign.client_id, campaign=campaign, is_active=True
-    ).update(is_active=False, was_refused=False)
-    if ended:
-        details = {"is_active": False}
-        record(actions.TOP_UP_SET, resource=campaign, actor=actor, now=now, details=details)
-    return bool(ended)
 
 
 @atomic

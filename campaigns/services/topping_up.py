@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid5
-from zoneinfo import ZoneInfo
 
 import structlog
 from django.utils.translation import gettext as _, ngettext
 
 from accounts.models import Notification, User
 from accounts.notifications import notify
-from audit import actions
-from audit.services import record
 from billing.services import InsufficientCredits
-from campaigns.models import BatchCall, Campaign, TopUp
+from campaigns.models import BatchCall, TopUp
 from campaigns.services import launching, lifecycle
-from campaigns.services.authoring import CampaignArchived
+from campaigns.services.recurring import following, is_archived
 from campaigns.services.steering import TOP_UP
-from convomono.lib.db import IntegrityError, atomic
+from convomono.lib.db import atomic
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from uuid import UUID
 
     from django.db.models import QuerySet
-
-    from audit.services import Actor
 
 log = structlog.get_logger()
 
@@ -37,55 +30,7 @@ LONGEST_RESULT = 400
 
 
 class SwitchedOff(Exception):
-    """Somebody switched it off, or set another time, while its launch was being made."""
-
-
-def set_top_up(
-    *,
-    campaign: Campaign,
-    is_active: bool,
-    every_minutes: int,
-    next_at: datetime,
-    most_seconds: int,
-    actor: Actor,
-    now: datetime,
-) -> bool:
-    """
-    Let new leads be launched at `next_at` and every so many minutes after it; tell if it changed.
-
-    Each such launch reserves `most_seconds` at most. Switched off, its launches go on.
-
-    :raises CampaignArchived: if the campaign was archived (meanwhile)
-    """
-    wanted = {
-        "is_active": is_active,
-        "every_minutes": every_minutes,
-        "next_at": next_at,
-        "most_seconds": most_seconds,
-    }
-    if TopUp.objects.filter(campaign=campaign, **wanted).exists():
-        return False
-    by = {"set_by_email": actor.actor_email, "was_refused": False}
-
-    @atomic
-    def block() -> None:
-        if is_active and _is_archived(campaign.pk):
-            raise CampaignArchived
-        if not TopUp.objects.filter(campaign=campaign).update(**wanted, **by):
-            TopUp.objects.create(campaign=campaign, client_id=campaign.client_id, **wanted, **by)
-        details = {**wanted, "next_at": next_at.isoformat()}
-        record(actions.TOP_UP_SET, resource=campaign, actor=actor, now=now, details=details)
-
-    try:
-        block()
-    except IntegrityError:  # somebody else has just set the first one
-        block()
-    return True
-
-
-def _is_archived(campaign_id: UUID) -> bool:
-    archived = Campaign.objects.filter(pk=campaign_id, status=Campaign.Status.ARCHIVED)
-    return archived.exists()
+    """Somebody switched it off, held it, or set another time, while its launch was being made."""
 
 
 def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
@@ -94,7 +39,8 @@ def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
 
     One that fails keeps its time, is tried again next time, and holds up no other.
     """
-    due = TopUp.objects.filter(is_active=True, next_at__lte=now).order_by("next_at", "pk")
+    on = TopUp.objects.filter(is_active=True, paused_at=None, next_at__lte=now)
+    due = on.order_by("next_at", "pk")
     rows = due.select_related(
         "campaign__client", "campaign__retry_policy", "campaign__calling_window"
     )
@@ -132,13 +78,13 @@ def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:
 
 
 def _as_read(row: TopUp) -> QuerySet[TopUp]:
-    """Return the row while it is on, and nobody has set another time or taken this one."""
-    return TopUp.objects.filter(pk=row.pk, is_active=True, next_at=row.next_at)
+    """Return the row while it is on, nobody holds it, and nobody has set another time or taken this one."""
+    return TopUp.objects.filter(pk=row.pk, is_active=True, paused_at=None, next_at=row.next_at)
 
 
 def _hold_on(row: TopUp, now: datetime) -> None:
     """
-    Write on the row inside the launch's own block, so that a stop and the launch collide in the database.
+    Write on the row inside the launch's own block, so that a stop or pause and the launch collide in the database.
 
     :raises SwitchedOff: if somebody was quicker; the launch is undone with the block
     """
@@ -195,24 +141,6 @@ def _tell(row: TopUp, why: str, *, now: datetime) -> None:
     )
 
 
-def following(at: datetime, *, every_minutes: int, zone: str, now: datetime) -> datetime:
-    """
-    Return the first time after `now` in steps from `at`: what was missed isn't made up for.
-
-    Whole days are steps of the clock on the wall in `zone`, through its changes; others are of time.
-    """
-    every = timedelta(minutes=every_minutes)
-    missed = max(0, (now - at) // every)
-    if every % timedelta(days=1):
-        return at + (missed + 1) * every
-    local = at.astimezone(ZoneInfo(zone))
-    # A day may be an hour longer or shorter: begin one step early.
-    found = local + max(1, missed) * every
-    while found <= now:
-        found += every
-    return found.astimezone(UTC)
-
-
 def _may_still_spend(row: TopUp) -> bool:
     """Tell whether whoever set it could press the button today; agency staff act for the client."""
     setter = User.objects.filter(email=row.set_by_email, is_active=True).first()
@@ -224,7 +152,7 @@ def _may_still_spend(row: TopUp) -> bool:
 
 def _refused(row: TopUp) -> _Turn | None:
     """Return why nothing may be launched; None if something may."""
-    if _is_archived(row.campaign_id):  # while it was being switched on
+    if is_archived(row.campaign_id):  # while it was being switched on
         return _Turn(_("The campaign is archived."), is_last=True)
     if not row.campaign.client.is_active:
         return _refusal(_("The account is inactive."))

@@ -97,12 +97,19 @@ def campaign_pause(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     except lifecycle.BatchCallNotRunning:
         messages.info(request, _("It wasn't dialling."))
     else:
-        said = _("Paused. Calls in progress go on; no new one starts.")
-        if at_retell(paused):
-            said = _("Paused. Calls in progress go on.")
-        messages.success(request, said)
-        tell_last_dial(request, last_dialled_at(paused), at_retell(paused))
+        _tell_paused(request, paused)
     return redirect("campaigns:campaign-detail", campaign.pk)
+
+
+def _tell_paused(request: HttpRequest, paused: list[BatchCall]) -> None:
+    if not paused:  # between two launches of new leads
+        messages.success(request, _("Paused: new leads are launched once you resume it."))
+        return
+    said = _("Paused. Calls in progress go on; no new one starts.")
+    if at_retell(paused):
+        said = _("Paused. Calls in progress go on.")
+    messages.success(request, said)
+    tell_last_dial(request, last_dialled_at(paused), at_retell(paused))
 
 
 def tell_last_dial(request: HttpRequest, last_dialled: datetime | None, in_lists: int) -> None:
@@ -130,11 +137,14 @@ def last_dial(last_dialled: datetime | None) -> str:
 def campaign_resume(request: ClientRequest, campaign_id: UUID) -> HttpResponse:
     campaign = get_visible_or_404(request, Campaign.objects.all(), campaign_id)
     try:
-        lifecycle.resume_campaign(campaign=campaign, actor=request.user, now=clock.now())
+        resumed = lifecycle.resume_campaign(campaign=campaign, actor=request.user, now=clock.now())
     except lifecycle.BatchCallNotPaused:
         messages.info(request, _("It wasn't paused."))
     else:
-        messages.success(request, _("It goes on where it stopped."))
+        said = _("It goes on where it stopped.")
+        messages.success(
+            request, said if resumed else _("New leads are launched by themselves again.")
+        )
     return redirect("campaigns:campaign-detail", campaign.pk)
 
 

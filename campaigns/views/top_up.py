@@ -14,7 +14,7 @@ from accounts.access import client_launcher, get_visible_or_404
 from campaigns.forms.top_up import TopUpForm
 from campaigns.models import Campaign, TopUp
 from campaigns.services.authoring import CampaignArchived
-from campaigns.services.topping_up import set_top_up
+from campaigns.services.recurring import set_top_up
 from convomono.lib import clock
 from convomono.lib.answers import form_status
 

@@ -14,7 +14,8 @@ from campaigns.models import BatchCall, Campaign, Experiment, TopUp
 from campaigns.services import experimenting, lifecycle, workspace
 from campaigns.services.authoring import CampaignArchived
 from campaigns.services.experimenting import Trial, start_experiment
-from campaigns.services.topping_up import set_top_up, top_up_due
+from campaigns.services.recurring import set_top_up
+from campaigns.services.topping_up import top_up_due
 from campaigns.settings_schema import DEFAULTS
 from tests.factories.campaigns import NOW, enrol, make_draft
 

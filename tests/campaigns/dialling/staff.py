@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.models import Q
 
 from campaigns import jobs, line_jobs, rounds
 from campaigns.models import (
@@ -18,7 +19,7 @@ from campaigns.models import (
     TopUp,
 )
 from campaigns.services import launching, lifecycle, steering
-from campaigns.services.topping_up import set_top_up
+from campaigns.services.recurring import set_top_up
 from convomono.lib.db import atomic, in_transaction
 from convomono.lib.ids import uuid7
 from telephony.models import Call
@@ -58,6 +59,7 @@ HOURS: dict[str, Any] = {
     "opens_minute": OPENS * 60,
     "closes_minute": CLOSES * 60,
 }
+ON = Q(is_active=True, paused_at=None)  # new leads are launched by themselves
 MOST_LEADS = 9
 MISHAPS = 15  # looks at the end in which workers die still
 
@@ -94,7 +96,9 @@ class Staffed(History):
         self.campaign, self.take, self.launcher = campaign, take, launcher
         self.queued: list[Job] = []
         self.leads = 0
-        self.launched: int | None = None  # when new leads were switched off; None while they are on
+        self.launched: int | None = (
+            None  # when new leads were switched off or paused; None while they are on
+        )
 
     # Workers
 
@@ -117,9 +121,9 @@ class Staffed(History):
         """Do what cron has done, or die of it; now and then new leads are switched off in the middle of it."""
         is_killed = self.rng.random() < share
         somebody: AbstractContextManager[None] = nullcontext()
-        is_on = job is rounds.launch_new_leads and TopUp.objects.filter(is_active=True).exists()
+        is_on = job is rounds.launch_new_leads and TopUp.objects.filter(ON).exists()
         if is_on and share and not is_killed:
-            off = self.rng.choice((self.switch_off, self.stop_all))
+            off = self.rng.choice((self.switch_off, self.stop_all, self.pause))
             somebody = connection.execute_wrapper(Meanwhile(off, self.rng.choice((0, 3, 8, 20))))
         with somebody:
             self.run(job, name=job.__name__, is_killed=is_killed)
@@ -195,10 +199,14 @@ class Staffed(History):
     def pause(self) -> None:
         with suppress(steering.BatchCallNotRunning):
             lifecycle.pause_campaign(campaign=self.campaign, actor=TESTS, now=self.rig.now)
+        self.launched = BatchCall.objects.count()
 
     def resume(self) -> None:
+        self.stays_off()
         with suppress(steering.BatchCallNotPaused):
             lifecycle.resume_campaign(campaign=self.campaign, actor=TESTS, now=self.rig.now)
+        if TopUp.objects.filter(ON).exists():
+            self.launched = None
 
     def stop(self) -> None:
         """End a launch for good, on a page that may die of it: who waits in it is called no more."""
@@ -225,12 +233,13 @@ class Staffed(History):
     def switch_on(self) -> None:
         self.stays_off()
         self.switch(is_active=True, next_at=self.rig.now + timedelta(minutes=10))
-        self.launched = None
+        if TopUp.objects.filter(ON).exists():  # held, it stays held
+            self.launched = None
 
     def stays_off(self) -> None:
-        """Once it was switched off it is off, and nothing was launched since."""
+        """Once it was switched off or paused it stays so, and nothing was launched since."""
         if self.launched is not None:
-            assert not TopUp.objects.get().is_active
+            assert not TopUp.objects.filter(ON).exists()
             assert BatchCall.objects.count() == self.launched
 
     def switch(self, *, is_active: bool, next_at: datetime) -> None:
@@ -305,7 +314,7 @@ class Staffed(History):
         ]
         waiting = launching.waiting_leads(self.campaign)
         if waiting.exclude(phone_number__in=list(self.opted_out)).exists():
-            due += TopUp.objects.filter(is_active=True).values_list("next_at", flat=True)
+            due += TopUp.objects.filter(ON).values_list("next_at", flat=True)
         if due:
             return min(due)
         self.campaign.refresh_from_db()

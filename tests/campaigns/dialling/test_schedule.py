@@ -12,11 +12,11 @@ from django.urls import reverse
 from accounts.models import Notification, User
 from audit.models import AuditLog
 from billing.models import Wallet
-from campaigns.models import BatchCall, LaunchRequest, TopUp
-from campaigns.services import launching, lifecycle, topping_up
-from campaigns.services.approving import set_launch_rule
+from campaigns.models import BatchCall, TopUp
+from campaigns.services import lifecycle, topping_up
 from campaigns.services.lifecycle import launch_campaign
-from campaigns.services.topping_up import following, set_top_up, top_up, top_up_due
+from campaigns.services.recurring import following, set_top_up
+from campaigns.services.topping_up import top_up, top_up_due
 from convomono.lib.ids import uuid7
 from telephony.models import PhoneNumber
 from tests.campaigns.dialling.histories import KilledError, killed
@@ -25,8 +25,6 @@ from tests.factories.billing import open_wallet
 from tests.factories.campaigns import NOW, TESTS, enrol, make_number, make_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from campaigns.models import Campaign
     from tests.campaigns.dialling.conftest import Rig
 
@@ -209,7 +207,9 @@ def test_launches_nothing_beside_a_launch_that_was_paused(
     assert top_up_due(now=NOW + DAY, is_sandbox=True) == 0
 
     row.refresh_from_db()
-    assert row.last_result == "The campaign is paused: resume it first."
+    by_itself = paused_by != "person"  # who else holds the new leads too
+    assert row.was_refused == by_itself
+    assert (row.last_result == "The campaign is paused: resume it first.") == by_itself
     assert BatchCall.objects.count() == 1
     first.refresh_from_db()
     lifecycle.resume_campaign(campaign=campaign, actor=TESTS, now=NOW + DAY)
@@ -395,99 +395,3 @@ def test_launches_new_leads_within_minutes(client, alice, campaign: Campaign, mi
 
     assert top_up_due(now=NOW + timedelta(minutes=minutes, seconds=-1), is_sandbox=True) == 0
     assert top_up_due(now=NOW + timedelta(minutes=minutes), is_sandbox=True) == 1
-
-
-def stop(campaign: Campaign) -> None:
-    lifecycle.stop_campaign(campaign=campaign, actor=setter(campaign), now=NOW)
-
-
-def switch_off(campaign: Campaign) -> None:
-    daily(campaign, is_active=False)
-
-
-off = pytest.mark.parametrize("end", [stop, switch_off])
-
-
-@off
-def test_launches_nothing_that_was_switched_off_after_its_turn_had_begun(
-    campaign: Campaign, end: Callable[[Campaign], None]
-) -> None:
-    enrol(campaign, 3)
-    row = daily(campaign)
-    end(campaign)
-
-    assert not top_up(row=row, now=NOW, is_sandbox=True)
-
-    assert not BatchCall.objects.exists()
-    assert not TopUp.objects.get().is_active
-    assert top_up_due(now=NOW + DAY, is_sandbox=True) == 0
-
-
-@off
-def test_lets_one_win_of_a_stop_and_a_launch_at_the_same_moment(
-    campaign: Campaign, monkeypatch: pytest.MonkeyPatch, end: Callable[[Campaign], None]
-) -> None:
-    """Right before the transaction that makes the launch."""
-    enrol(campaign, 3)
-    row = daily(campaign)
-    make = launching.open_batch_call
-
-    def late(**fields: Any) -> BatchCall:
-        end(campaign)
-        return make(**fields)
-
-    monkeypatch.setattr(launching, "open_batch_call", late)
-
-    assert not top_up(row=row, now=NOW, is_sandbox=True)
-
-    assert not BatchCall.objects.exists()
-    assert Wallet.objects.get(client=campaign.client).reserved_seconds == 0
-    row.refresh_from_db()
-    assert (row.is_active, row.last_at, row.last_result) == (False, None, "")
-
-
-@off
-@pytest.mark.parametrize("what", ["nobody waits", "refused", "fails"])
-def test_is_not_switched_on_again_by_what_comes_of_its_last_turn(
-    campaign: Campaign, monkeypatch: pytest.MonkeyPatch, end: Callable[[Campaign], None], what: str
-) -> None:
-    daily(campaign)
-    if what != "nobody waits":
-        enrol(campaign, 3)
-    look = launching.find_launch
-
-    def late(**fields: Any) -> BatchCall | None:
-        end(campaign)
-        if what == "refused":
-            campaign.client.phone_numbers.update(client=None)
-        if what == "fails":
-            raise RuntimeError
-        return look(**fields)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(launching, "find_launch", late)
-        assert top_up_due(now=NOW, is_sandbox=True) == 0
-
-    row = TopUp.objects.get()
-    assert (row.is_active, row.was_refused, row.last_result) == (False, False, "")
-    assert not Notification.objects.exists()
-
-
-def test_asks_for_no_launch_once_it_was_switched_off(
-    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    enrol(campaign, 3)
-    row = daily(campaign)
-    set_launch_rule(
-        client_id=campaign.client_id, is_active=True, above_seconds=0, actor=TESTS, now=NOW
-    )
-    ask = lifecycle.ask_for_launch
-
-    def late(**fields: Any) -> LaunchRequest:
-        stop(campaign)
-        return ask(**fields)
-
-    monkeypatch.setattr(lifecycle, "ask_for_launch", late)
-
-    assert not top_up(row=row, now=NOW, is_sandbox=True)
-    assert not LaunchRequest.objects.exists()
