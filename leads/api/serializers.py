@@ -136,7 +136,14 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
     campaign_id = serializers.UUIDField(required=False, allow_null=True)
     dry_run = serializers.BooleanField(default=True)
     mapping = _Meanings(required=False)
-    country = serializers.ChoiceField(COUNTRIES, default="US")
+    country = serializers.ChoiceField(
+        COUNTRIES,
+        required=False,
+        help_text=(
+            "Whose numbers they are that have no country code. Left out: the country of your last import that was "
+            "committed; before the first, that of your time zone, or US."
+        ),
+    )
     duplicates = serializers.ChoiceField(["first", "last", "merge"], default="first")
     existing = serializers.ChoiceField(["fill", "overwrite", "skip"], default="fill")
     lost_plus = serializers.BooleanField(default=None, allow_null=True)

@@ -155,12 +155,12 @@ def _check(user: User, row: LeadImport, data: dict[str, Any], target: ImportTarg
         raise ValidationError({"mapping": ["Say which column holds the day of the consent."]})
     _check_defaults(data["defaults"], target)
     names = ("country", "duplicates", "existing", "refused_lines", "defaults")
-    options = row.options | {name: data[name] for name in names}
+    options = row.options | {name: data[name] for name in names if name in data}
     options["refused_lines"] = sorted(data["refused_lines"])
     options["lost_plus"] = data["lost_plus"]
     if data["lost_plus"] is None:
         place = mapping["fields"]["phone_number"]
-        options["lost_plus"] = lacks_plus(row.detected, place, data["country"])
+        options["lost_plus"] = lacks_plus(row.detected, place, options["country"])
     options["tags"] = split_tags(data["tags"])
     check_import(
         lead_import=row,

@@ -10,11 +10,12 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.days import DayField
+from leads.imports.countries import all_countries
 from leads.models import Consent
 from leads.services.people import ConsentStatement
 
 NO_CONSENT = "none"
-COUNTRIES = [
+_FIRST = [  # those that most lists are of, before all others
     ("US", _("United States")),
     ("CA", _("Canada")),
     ("GB", _("United Kingdom")),
@@ -46,6 +47,10 @@ COUNTRIES = [
     ("ZA", _("South Africa")),
     ("IL", _("Israel")),
     ("AE", _("United Arab Emirates")),
+]
+COUNTRIES = [
+    *_FIRST,
+    *((code, name) for code, name in all_countries().items() if code not in dict(_FIRST)),
 ]
 
 

@@ -189,3 +189,10 @@ def _lines(file: Traversable) -> list[str]:
 def country_of_zone(zone: str) -> str:
     """Return the country that a time zone is in, for one of several the one it is named in; empty for UTC and the like."""
     return _by_zone().get(zone, "")
+
+
+def all_countries() -> dict[str, str]:
+    """Return the English name of each country that has numbers, by its two letters, in the names' order."""
+    rows = (line.strip().split(" ", 2) for line in _TABLE.replace("\n", " ").split(";"))
+    named = {two: words.partition("|")[0] for two, _three, words in rows if is_country(two)}
+    return dict(sorted(named.items(), key=lambda one: _plain(one[1])))

@@ -17,6 +17,7 @@ from convomono.lib.files import delete_stored, new_name, open_stored, store
 from convomono.lib.jobs import enqueue
 from leads import jobs
 from leads.imports.agreed import agreed_options
+from leads.imports.countries import country_of_zone
 from leads.imports.packed import MAX_UNPACKED_BYTES, FileRefused
 from leads.imports.source import detect, read_again, unpacked
 from leads.imports.undo import UNDO_FOR
@@ -93,7 +94,7 @@ def start_import(
         sha256=digest,
         size_bytes=size,
         detected=found,
-        options=_first_options(consent),
+        options=_first_options(client, consent),
         rows_total=_estimate(sniffer, found),
         created_by_email=actor.actor_email,
         created_at=now,
@@ -139,10 +140,10 @@ def _insert(row: LeadImport, *, actor: Actor, now: datetime) -> None:
     record(actions.LEADS_UPLOADED, resource=row, actor=actor, now=now)
 
 
-def _first_options(consent: ConsentStatement | RowConsent | None) -> ImportOptions:
+def _first_options(client: Client, consent: ConsentStatement | RowConsent | None) -> ImportOptions:
     agreed = agreed_options(consent)
     return {
-        "country": "US",
+        "country": _first_country(client),
         "duplicates": "first",
         "existing": "fill",
         "tags": [],
@@ -156,6 +157,15 @@ def _first_options(consent: ConsentStatement | RowConsent | None) -> ImportOptio
         "consent_proof": "",
         "consent_proof_name": "",
     }
+
+
+def _first_country(client: Client) -> str:
+    """Return the country that numbers are read in until somebody says another: as last time, or where the client is."""
+    committed = LeadImport.objects.filter(client=client, status=Status.COMMITTED)
+    last = committed.only("options").order_by("-created_at", "-pk").first()
+    if last is not None:
+        return str(last.options["country"])
+    return country_of_zone(client.time_zone) or "US"
 
 
 def read_import_again(*, lead_import: LeadImport, reading: Mapping[str, object]) -> None:

@@ -7,8 +7,10 @@ from zoneinfo import available_timezones
 import phonenumbers  # noqa: TID251  # every country that has numbers is one that a file may name
 import pytest
 
+from leads.forms.consent import COUNTRIES
 from leads.imports.countries import country_of, country_of_zone, country_said
 from leads.models import Lead
+from tests.factories.leads import upload
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,57 @@ def test_knows_the_country_of_every_time_zone_that_has_one():
     assert [country_of_zone(zone) for zone in zones] == ["IT", "IN", "IN", "US", "NO", ""]
     placed = {one for one in available_timezones() if one.split("/")[0] in {"Europe", "America"}}
     assert [one for one in placed if not country_of_zone(one)] == []
+
+
+def _in_italy(client) -> None:
+    type(client).objects.filter(pk=client.pk).update(time_zone="Europe/Rome")
+    client.refresh_from_db()
+
+
+def test_reads_a_first_file_in_the_country_where_the_client_is(alice, acme, browse):
+    _in_italy(acme)
+    alice.refresh_from_db()
+    row = upload(alice, "cognome,cellulare\nBob,347 223 4567\nCid,339 323 4567\n")
+
+    assert row.options["country"] == "IT"
+    assert '<option value="IT" selected' in browse(alice).get(f"/app/imports/{row.pk}/").text
+
+
+def test_reads_a_file_in_the_country_of_the_last_one_that_was_imported(imported, alice, acme):
+    _in_italy(acme)
+    alice.refresh_from_db()
+    imported("name,phone\nAda,020 7946 0018\n", country="GB")
+    imported("name,phone\nAda,2125550101\n", country="US", commit=False)
+
+    assert upload(alice, "other,columns\nBob,020 7946 0019\n").options["country"] == "GB"
+
+
+def test_reads_numbers_of_a_client_that_is_nowhere_as_american_ones(alice, acme):
+    type(acme).objects.filter(pk=acme.pk).update(time_zone="UTC")
+    alice.refresh_from_db()
+
+    assert upload(alice, "name,phone\nAda,2125550101\n").options["country"] == "US"
+
+
+@pytest.mark.parametrize(("said", "number"), [({}, "+393472234567"), ({"country": "US"}, "")])
+def test_reads_what_a_program_sends_in_the_same_country_unless_it_says_another(
+    browse, mia, acme, run_jobs, django_capture_on_commit_callbacks, said, number
+):
+    _in_italy(acme)
+    sent = {"csv": "name,phone\nBob,347 223 4567\n", "consent_kind": "none", "dry_run": False}
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = browse(mia).post(
+            "/api/v1/client/imports/", sent | said, content_type="application/json"
+        )
+    assert answer.status_code == 202
+    run_jobs()
+
+    assert [lead.phone_number for lead in Lead.objects.all()] == [number or "+13472234567"]
+
+
+def test_offers_every_country_that_has_numbers():
+    codes = [code for code, _name in COUNTRIES]
+
+    assert len(codes) == len(set(codes))
+    assert {"JP", "GR", "TR", "US"} <= set(codes)
+    assert set(phonenumbers.SUPPORTED_REGIONS) - set(codes) <= {"AC", "TA"}
