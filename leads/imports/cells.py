@@ -139,6 +139,8 @@ def whole_number(cell: str) -> str:
     :raises NumberRefused: if the spreadsheet took it for a day ("2026-05-01"), which some country has as a number,
         or it is no whole quantity ("21255501.01")
     """
+    if cell.isdecimal():
+        return cell
     if cell[4:5] == "-" and is_iso_day(cell):
         raise NumberRefused("phone_damaged")
     if "." not in cell and "," not in cell and "'" not in cell and "\u2019" not in cell:

@@ -44,8 +44,12 @@ def numbers_in(cell: str, country: str, *, lost_plus: bool = False) -> Numbers:
 
     :raises NumberRefused: with the reason, if there is none that may be called
     """
+    if cell.isdecimal() and not lost_plus:  # most are, so it is worth a line
+        value, line = read_number(cell, country)
+        return Numbers(value, line)
     if _ONE.match(cell):
-        return Numbers(*_read(cell, country, lost_plus=lost_plus))
+        value, line = _read(cell, country, lost_plus)
+        return Numbers(value, line)
     parts = _parts(cell)
     numbers = [_found(part, country, lost_plus=lost_plus) for part in parts]
     if not numbers or numbers[0] is None:
@@ -89,12 +93,12 @@ def _parts(cell: str) -> list[str]:
 
 def _written(text: str, country: str, *, lost_plus: bool) -> Numbers:
     text = whole_number(text)
-    value, line = _read(text, country, lost_plus=lost_plus)
+    value, line = _read(text, country, lost_plus)
     has_extension = not text.isdecimal() and bool(extension_of(text, country))
     return Numbers(value, line, has_extension=has_extension)
 
 
-def _read(text: str, country: str, *, lost_plus: bool) -> tuple[int, Line]:
+def _read(text: str, country: str, lost_plus: bool) -> tuple[int, Line]:
     text = whole_number(text)
     if lost_plus and text.isdecimal():
         with suppress(NumberRefused):

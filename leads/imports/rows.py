@@ -268,8 +268,8 @@ class RowReader:
 
     def _numbers(self, row: ReadRow, cells: list[str], place: int, country: str) -> Numbers:
         cell = cells[place]
-        if place < len(row.cells) and not (raw := row.cells[place]).isprintable():
-            cell = phone_cell(raw)
+        if cells is not row.cells and place < len(row.cells):
+            cell = phone_cell(row.cells[place])
         return numbers_in(cell, country, lost_plus=self.lost_plus)
 
     def _refuse_phone(self, row: ReadRow, cell: str, refused: NumberRefused) -> None:

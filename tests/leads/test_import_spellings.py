@@ -189,3 +189,7 @@ def test_finds_an_erased_person_by_the_second_number_of_a_refused_cell(imported)
 
     assert done.counts == {"line_type_refused": 2}
     assert forget_in_import(done, lambda phone: phone == 12127365002) is True
+
+
+def test_takes_no_day_for_a_number_that_stands_alone_in_its_cell():
+    assert refused("2026-05-01", "DE") == "phone_damaged"
