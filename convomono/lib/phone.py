@@ -65,6 +65,9 @@ _USUAL_NANP = re.compile(
     r"(\+1[ .-]?)?(?(1)|(?:1[ .-]?)?)\(?([2-9][0-9]{2})\)?[ .-]{0,2}([2-9][0-9]{2})[ .-]?([0-9]{4})\Z"
 )
 _TOLL_FREE_AREAS = frozenset({"800", "833", "844", "855", "866", "877", "888"})
+# Source: libphonenumber tells Tahiti's zone alone, and all three for mobiles.
+_POLYNESIA = "+68940"
+_POLYNESIAN_ZONES = ("Pacific/Gambier", "Pacific/Marquesas", "Pacific/Tahiti")
 _NANP_LENGTH = 12  # "+1" and ten digits
 _NANP_COUNTRIES = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
 _NEVER_CALLED = frozenset({"phone_premium", "phone_toll_free"})
@@ -255,8 +258,10 @@ def time_zones(e164: str) -> tuple[str, ...]:
     Return every IANA time zone the number may be in, sorted; empty if its prefix tells none.
 
     An American area code that spans two zones tells both, whatever its exchange says; a toll-free
-    number is nowhere.
+    number is nowhere. So do French Polynesia's landlines, one block for islands in three zones.
     """
+    if e164.startswith(_POLYNESIA):
+        return _POLYNESIAN_ZONES
     if not (e164.startswith("+1") and len(e164) == _NANP_LENGTH):
         return _zones(e164)
     if e164[2:5] in _TOLL_FREE_AREAS:

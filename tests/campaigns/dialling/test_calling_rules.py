@@ -89,6 +89,57 @@ EUROPE = {
     "+421221234567": ("SK", "Europe/Bratislava"),
     "+38612345678": ("SI", "Europe/Ljubljana"),
 }
+_ISLES = ("Europe/London", "Europe/Jersey", "Europe/Guernsey", "Europe/Isle_of_Man")
+_POLYNESIA = ("Pacific/Tahiti", "Pacific/Marquesas", "Pacific/Gambier")
+# Far from the capital, or maybe: every zone that the prefix leaves open, by the numbering plans.
+FAR = {
+    # The Canaries' landlines, and a mobile that may be there or on the mainland.
+    "+34928123456": ("ES", ("Atlantic/Canary",)),
+    "+34828123456": ("ES", ("Atlantic/Canary",)),
+    "+34922123456": ("ES", ("Atlantic/Canary",)),
+    "+34822123456": ("ES", ("Atlantic/Canary",)),
+    "+34971123456": ("ES", ("Europe/Madrid",)),  # the Balearics
+    "+34956512345": ("ES", ("Europe/Madrid",)),  # Ceuta
+    "+34612345678": ("ES", ("Europe/Madrid", "Atlantic/Canary")),
+    "+34712345678": ("ES", ("Europe/Madrid", "Atlantic/Canary")),
+    # The Azores are an hour behind, Madeira isn't; a mobile may be anywhere.
+    "+351292123456": ("PT", ("Atlantic/Azores",)),
+    "+351295123456": ("PT", ("Atlantic/Azores",)),
+    "+351296123456": ("PT", ("Atlantic/Azores",)),
+    "+351291123456": ("PT", ("Atlantic/Madeira",)),
+    "+351912345678": ("PT", ("Europe/Lisbon", "Atlantic/Azores")),
+    "+351961234567": ("PT", ("Europe/Lisbon", "Atlantic/Azores")),
+    # Northern Ireland and the crown dependencies.
+    "+442890123456": ("GB", ("Europe/London",)),
+    "+442871123456": ("GB", ("Europe/London",)),
+    "+441534456789": ("JE", ("Europe/Jersey",)),
+    "+441481256789": ("GG", ("Europe/Guernsey",)),
+    "+441624756789": ("IM", ("Europe/Isle_of_Man",)),
+    "+447797123456": ("JE", _ISLES),
+    "+447781123456": ("GG", _ISLES),
+    "+447924123456": ("IM", _ISLES),
+    # France overseas.
+    "+262262123456": ("RE", ("Indian/Reunion",)),
+    "+262692123456": ("RE", ("Indian/Reunion", "Indian/Mayotte")),
+    "+262269601234": ("YT", ("Indian/Mayotte",)),
+    "+262639012345": ("YT", ("Indian/Reunion", "Indian/Mayotte")),
+    "+590590123456": ("GP", ("America/Guadeloupe",)),
+    "+590690123456": ("GP", ("America/Guadeloupe",)),
+    "+590590271234": ("BL", ("America/St_Barthelemy",)),
+    "+594594123456": ("GF", ("America/Cayenne",)),
+    "+596596301234": ("MQ", ("America/Martinique",)),
+    "+596696123456": ("MQ", ("America/Martinique",)),
+    "+508410123": ("PM", ("America/Miquelon",)),
+    "+681721234": ("WF", ("Pacific/Wallis",)),
+    "+687261234": ("NC", ("Pacific/Noumea",)),
+    "+68940412345": ("PF", _POLYNESIA),
+    "+68940921234": ("PF", _POLYNESIA),  # Nuku Hiva
+    "+68987123456": ("PF", _POLYNESIA),
+    # Denmark's and Finland's, and Spitsbergen.
+    "+298212345": ("FO", ("Atlantic/Faroe",)),
+    "+35818123456": ("AX", ("Europe/Mariehamn",)),
+    "+4779021234": ("SJ", ("Europe/Oslo",)),
+}
 # The members of the Union since 2020, by ISO 3166: written a second time, as the hours are.
 MEMBERS = {
     *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU"),
@@ -145,6 +196,15 @@ def test_calls_the_uk_and_europe_in_their_hours_alone(number: str) -> None:
     for at in clock_changes("EU"):
         # The prefix allows further zones for some; the one written here is never left out.
         expected = all(9 <= at.astimezone(ZoneInfo(one)).hour < 20 for one in {zone, *zones})
+        assert (ask(number, country, at).verdict == "allow") == expected, (number, at)
+
+
+@pytest.mark.parametrize("number", list(FAR))
+def test_calls_islands_and_overseas_in_every_zone_that_may_be_theirs(number: str) -> None:
+    country, zones = FAR[number]
+
+    for at in [*clock_changes("EU"), *clock_changes("US")]:
+        expected = all(9 <= at.astimezone(ZoneInfo(one)).hour < 20 for one in zones)
         assert (ask(number, country, at).verdict == "allow") == expected, (number, at)
 
 
