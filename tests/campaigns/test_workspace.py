@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from accounts.models import Notification
 from campaigns import jobs
 from campaigns.models import Campaign, CampaignVersion, KnowledgeBase
-from campaigns.services import indexing, lifecycle, preparing, workspace
+from campaigns.services import authoring, indexing, lifecycle, preparing, workspace
 from campaigns.services.asking import AskedAlready, ask_knowledge
 from campaigns.views import workspace as views
 from convomono.lib import clock
@@ -31,6 +32,15 @@ STEPS = (
     "update_llm",
     "create_agent",
     "retrieve_agent",
+    "update_agent",
+    "publish_agent",
+)
+# Of a campaign that was published before, with other words and other knowledge.
+SECOND_STEPS = (
+    "create_knowledge_base",
+    "retrieve_agent",
+    "create_agent_version",
+    "update_llm",
     "update_agent",
     "publish_agent",
 )
@@ -65,6 +75,61 @@ def test_leaves_nothing_half_made_when_retell_refuses_a_step(alice, retell, step
     assert (campaign.status, campaign.published_version) == ("ready", 1)
     assert count(retell) == (1, 1, 1)
     assert {one.state for one in survey(retell)} == {"ours"}
+
+
+def edited(campaign, actor):
+    content = replace(
+        authoring.content_of(campaign),
+        opening_line="Acme Dental's AI here.",
+        knowledge_text="Open from 9.",
+    )
+    lifecycle.update_campaign(campaign=campaign, content=content, actor=actor, now=NOW)
+    return campaign
+
+
+def published(retell):
+    return {number: agent.is_published for (_id, number), agent in sorted(retell.agents.items())}
+
+
+@pytest.mark.parametrize("step", SECOND_STEPS)
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Rejected("This is not allowed.", 400), "draft"),
+        (Unavailable("Service unavailable."), "preparing"),
+    ],
+)
+def test_keeps_the_first_version_until_every_step_of_the_second_is_done(
+    alice, retell, step, error, status
+):
+    campaign = prepare(make_draft(alice.client, knowledge_text="Open from 8."), alice)
+    spoken = dict(retell.agent_settings)
+    retell.fail(step, error)
+
+    prepare(edited(campaign, alice), alice)
+
+    assert (campaign.status, campaign.published_version) == (status, 1)
+    assert [one.number for one in CampaignVersion.objects.all()] == [1]
+    assert VoiceAgent.objects.get().published_version == 0
+    assert [number for number, is_out in published(retell).items() if is_out] == [0]
+    assert spoken.items() <= retell.agent_settings.items()  # calls go on with what was published
+    prepare(campaign, alice)  # the same button, or the next try
+    assert (campaign.status, campaign.published_version) == ("ready", 2)
+    assert published(retell) == {0: True, 1: True}  # a draft that was there was used
+    jobs.retire_knowledge()
+    assert count(retell) == (1, 1, 1)
+    assert {one.state for one in survey(retell)} == {"ours"}
+
+
+def test_uses_the_draft_of_an_agent_that_a_lost_answer_made(alice, retell, monkeypatch):
+    campaign = prepare(make_draft(alice.client), alice)
+    lose_answer(retell, monkeypatch, "create_agent_version")
+
+    prepare(edited(campaign, alice), alice)
+    prepare(campaign, alice)
+
+    assert campaign.status == "ready"
+    assert published(retell) == {0: True, 1: True}
 
 
 @pytest.mark.parametrize("step", ["create_knowledge_base", "create_llm", "create_agent"])
