@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import path
 
-from leads.api import suppressions, views
+from leads.api import consents, suppressions, views
 
 if TYPE_CHECKING:
     from django.urls import URLPattern
@@ -20,6 +20,16 @@ client_api: list[URLPattern] = [
     path(f"{_IMPORT}commit/", views.ImportCommit.as_view(), name="import-commit"),
     path(f"{_IMPORT}cancel/", views.ImportCancel.as_view(), name="import-cancel"),
     path(f"{_IMPORT}undo/", views.ImportUndo.as_view(), name="import-undo"),
+    path(
+        "leads/<uuid:lead_id>/consents/",
+        consents.LeadConsentList.as_view(),
+        name="lead-consent-list",
+    ),
+    path(
+        "leads/<uuid:lead_id>/consents/revoke/",
+        consents.LeadConsentRevoke.as_view(),
+        name="lead-consent-revoke",
+    ),
     path("suppressions/", suppressions.SuppressionList.as_view(), name="suppression-list"),
     path(
         "suppressions/<uuid:suppression_id>/",

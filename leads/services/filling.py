@@ -46,6 +46,32 @@ def fill_lead(
     return True
 
 
+class ConsentTakenBack(Exception):
+    """The person took a consent back after this one was given."""
+
+
+def keep_consent(
+    *, lead: Lead, consent: ConsentStatement, actor: Actor, now: datetime
+) -> tuple[Consent | None, bool]:
+    """
+    Record a consent that a program tells; return it, and False if it was on record already.
+
+    Of a person who was erased meanwhile nothing is kept: None.
+
+    :raises ConsentTakenBack: see there
+    """
+    if not _is_news(lead, consent):
+        rows = Consent.objects.filter(client_id=lead.client_id, lead=lead, revoked_at=None)
+        there = rows.filter(kind=consent.kind, source=consent.source, given_at=consent.given_at)
+        if known := there.order_by("-pk").first():
+            return known, False
+        raise ConsentTakenBack
+    kept = record_consent(
+        lead=lead, statement=consent, proof=None, proof_name="", actor=actor, now=now
+    )
+    return kept, True
+
+
 def _is_news(lead: Lead, consent: ConsentStatement) -> bool:
     rows = Consent.objects.filter(client_id=lead.client_id, lead=lead)
     if rows.filter(kind=consent.kind, source=consent.source, given_at=consent.given_at).exists():

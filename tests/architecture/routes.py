@@ -318,6 +318,8 @@ ROUTES: dict[str, Gate] = {
     "api-client:import-commit": "manager",
     "api-client:import-cancel": "manager",
     "api-client:import-undo": "manager",
+    "api-client:lead-consent-list": "viewer",
+    "api-client:lead-consent-revoke": "manager",
     "api-client:lead-list": "viewer",
     "api-client:lead-detail": "viewer",
     "api-admin:client-list": "manage_clients",
