@@ -9,6 +9,9 @@ from django.utils.translation import gettext as _, ngettext
 
 from billing.models import Wallet
 from billing.rules import hold_seconds
+from campaigns.dialling import waiting
+from campaigns.dialling.gates import closed_gates
+from campaigns.dialling.waiting import waiting_sentence
 from campaigns.forecast import Forecast, forecast
 from campaigns.lead_counts import LeadCounts, count_leads
 from campaigns.models import BatchCall, Campaign, CampaignVersion, TrialCall
@@ -126,6 +129,7 @@ def preflight(
         cost_low_micros=talk_price(expected.seconds_low, terms),
         cost_high_micros=talk_price(expected.seconds_high, terms),
     )
+    check.findings.extend(_account_findings(campaign))
     check.findings.extend(_campaign_findings(campaign, counts, is_sandbox=is_sandbox))
     check.findings.extend(_lead_findings(counts))
     if numbers and campaign.caller_numbers and not chosen:
@@ -142,6 +146,21 @@ def preflight(
 
 
 # -- Findings --------------------------------------------------------------------------------------
+
+
+def _account_findings(campaign: Campaign) -> list[Finding]:
+    """Say that nobody of this account is dialled, and who can change that; one query."""
+    if not campaign.client.is_active:
+        sentence = waiting_sentence(waiting.CLIENT_INACTIVE, facts={})
+        return [Finding(waiting.CLIENT_INACTIVE, "blocker", sentence)]
+    closed = closed_gates()
+    if not closed.stops(campaign.client_id):
+        return []
+    code = waiting.STOPPED_ALL if closed.everything else waiting.STOPPED_CLIENT
+    then = _(
+        "A launch reserves its minutes now and dials nobody until then: ask your agency, which stopped it."
+    )
+    return [Finding(code, "warning", f"{waiting_sentence(code, facts={})} {then}")]
 
 
 def _campaign_findings(

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _, ngettext
 from accounts.models import Notification, User
 from accounts.notifications import notify
 from billing.services import InsufficientCredits
+from campaigns.dialling import waiting
+from campaigns.dialling.gates import closed_gates
 from campaigns.models import BatchCall, TopUp
 from campaigns.services import launching, lifecycle
 from campaigns.services.recurring import following, is_archived
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.db.models import QuerySet
+
+    from campaigns.dialling.gates import Closed
 
 log = structlog.get_logger()
 
@@ -37,8 +41,10 @@ def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
     """
     Launch the new leads of every campaign whose time has come; return how many were launched.
 
-    One that fails keeps its time, is tried again next time, and holds up no other.
+    One that fails keeps its time, is tried again next time, and holds up no other. So does one whose client
+    is stopped: it reserves no minutes for calls that nobody may make.
     """
+    closed = closed_gates()
     on = TopUp.objects.filter(is_active=True, paused_at=None, next_at__lte=now)
     due = on.order_by("next_at", "pk")
     rows = due.select_related(
@@ -46,6 +52,9 @@ def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
     )
     launched = handled = 0
     for row in rows.iterator():
+        if closed.stops(row.client_id):
+            _wait(row, closed, now=now)
+            continue
         try:
             launched += top_up(row=row, now=now, is_sandbox=is_sandbox)
         except Exception:  # one that fails must not hold up the others, nor count among them
@@ -57,6 +66,14 @@ def top_up_due(*, now: datetime, is_sandbox: bool) -> int:
         if handled == AT_ONCE:
             break
     return launched
+
+
+def _wait(row: TopUp, closed: Closed, *, now: datetime) -> None:
+    """Say once why its time is put off until the gate is open."""
+    code = waiting.STOPPED_ALL if closed.everything else waiting.STOPPED_CLIENT
+    said = waiting.waiting_sentence(code, facts={})
+    if not (row.was_refused and row.last_result == said):
+        _as_read(row).update(last_at=now, last_result=said, was_refused=True)
 
 
 def top_up(*, row: TopUp, now: datetime, is_sandbox: bool) -> bool:

@@ -19,15 +19,17 @@ from campaigns.forecast import (
     talk_load,
 )
 from campaigns.lead_counts import count_leads
-from campaigns.models import CampaignVersion, Enrolment, SafetyPolicy, TrialCall
+from campaigns.models import Campaign, CampaignVersion, Enrolment, SafetyPolicy, TrialCall
 from campaigns.preflight import preflight
+from campaigns.services import lifecycle
+from campaigns.services.stopping import stop_dialling
 from campaigns.timetable import PlaceGroup
 from convomono.lib.ids import uuid7
 from leads.models import Lead
 from leads.services import suppress
 from telephony.models import Call, PhoneNumber
 from tests.factories.billing import open_wallet
-from tests.factories.campaigns import NOW, enrol, launch, make_number, make_ready
+from tests.factories.campaigns import NOW, TESTS, enrol, launch, make_number, make_ready
 
 NIGHT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # Tuesday, 3:00 in New York, 0:00 in Los Angeles
 
@@ -60,6 +62,43 @@ def test_counts_each_lead_once_by_what_becomes_of_it(alice, equipped):
     assert (counts.callable, counts.callable_now, counts.waiting) == (3, 2, 1)
     [wait] = counts.waits  # 7:00 in Los Angeles; hours open at 9:00
     assert (wait.zones, wait.opens_at) == (("America/Los_Angeles",), NOW + timedelta(hours=2))
+
+
+@pytest.mark.parametrize("is_for_all", [True, False])
+def test_says_that_calling_is_stopped_and_who_can_resume_it(equipped, is_for_all):
+    campaign = make_ready(equipped)
+    enrol(campaign, 2)
+    stopped = None if is_for_all else equipped
+    stop_dialling(client=stopped, reason="Complaints.", actor=TESTS, now=NOW)
+
+    check = preflight(campaign, NOW)
+
+    assert check.blockers == []
+    assert codes(check) == ["stopped_all" if is_for_all else "stopped_client"]
+    assert "dials nobody until then: ask your agency" in check.findings[0].sentence
+
+
+def test_goes_by_the_gate_of_its_own_client(equipped, rival):
+    campaign = make_ready(equipped)
+    enrol(campaign, 2)
+    stop_dialling(client=rival, reason="Complaints.", actor=TESTS, now=NOW)
+
+    assert codes(preflight(campaign, NOW)) == []
+
+
+def test_launches_nothing_of_an_inactive_account(alice, equipped):
+    enrol(make_ready(equipped), 2)
+    equipped.status = "inactive"
+    equipped.save()
+    campaign = Campaign.objects.get()
+
+    [finding] = preflight(campaign, NOW).blockers
+    assert (finding.code, finding.sentence) == (
+        "client_inactive",
+        "The account is inactive. Ask the agency to activate it.",
+    )
+    with pytest.raises(lifecycle.LaunchRefused):
+        lifecycle.launch_campaign(campaign=campaign, launch_key=uuid7(), actor=alice, now=NOW)
 
 
 def test_says_when_the_first_hours_open(equipped):
@@ -201,7 +240,7 @@ def test_asks_as_many_queries_for_many_leads(equipped, django_assert_num_queries
     for start, count in ((0, 1), (1, 30)):
         enrol(campaign, count, start=start)
         campaign.refresh_from_db()
-        with django_assert_num_queries(16):
+        with django_assert_num_queries(17):
             preflight(campaign, NOW)
 
 

@@ -11,15 +11,20 @@ from accounts.models import Notification
 from audit.models import AuditLog
 from billing.models import Wallet
 from campaigns.models import BatchCall, LaunchRequest, TopUp
-from campaigns.services import launching, lifecycle
+from campaigns.services import launching, lifecycle, topping_up
 from campaigns.services.approving import set_launch_rule
+from campaigns.services.recurring import set_top_up
+from campaigns.services.stopping import resume_dialling, stop_dialling
 from campaigns.services.topping_up import top_up, top_up_due
 from tests.campaigns.dialling.test_schedule import DAY, campaign, daily, setter
-from tests.factories.campaigns import NOW, TESTS, enrol
+from tests.factories.accounts import UserFactory
+from tests.factories.billing import open_wallet
+from tests.factories.campaigns import NOW, TESTS, enrol, make_number, make_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from accounts.models import Client
     from campaigns.models import Campaign
 
 __all__ = ["campaign"]  # a fixture
@@ -205,3 +210,49 @@ def test_holds_new_leads_beside_a_launch_that_is_paused(campaign: Campaign) -> N
         stop(campaign)
     row = TopUp.objects.get()
     assert (row.is_active, row.paused_at) == (False, None)
+
+
+@pytest.mark.parametrize("is_for_all", [True, False])
+def test_waits_without_minutes_while_calling_is_stopped(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch, is_for_all: bool
+) -> None:
+    monkeypatch.setattr(topping_up, "AT_ONCE", 1)
+    enrol(campaign, 2)
+    daily(campaign)
+    stopped = None if is_for_all else campaign.client
+    stop_dialling(client=stopped, reason="Complaints.", actor=TESTS, now=NOW)
+
+    for later in range(2):
+        assert top_up_due(now=NOW + timedelta(minutes=later), is_sandbox=True) == 0
+
+    row = TopUp.objects.get()
+    assert (row.next_at, row.last_at, row.was_refused) == (NOW, NOW, True)
+    assert row.last_result.startswith("All calling")
+    assert not BatchCall.objects.exists()
+    assert Wallet.objects.get(client=campaign.client).reserved_seconds == 0
+
+    resume_dialling(client=stopped, actor=TESTS, now=NOW + timedelta(minutes=3))
+    assert top_up_due(now=NOW + timedelta(minutes=3), is_sandbox=True) == 1
+    row.refresh_from_db()
+    assert (row.next_at, row.was_refused) == (NOW + DAY, False)
+
+
+def test_holds_up_no_other_client_while_one_is_stopped(
+    campaign: Campaign, rival: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topping_up, "AT_ONCE", 1)
+    enrol(campaign, 2)
+    daily(campaign, next_at=NOW - timedelta(minutes=1))
+    open_wallet(rival, seconds=60_000)
+    make_number(rival, "+13105550199")
+    other = make_ready(rival, is_any_hour=True)
+    enrol(other, 2, start=10)
+    staff = UserFactory.create(client=rival, client_role="manager", can_launch=True)
+    set_top_up(
+        campaign=other, is_active=True, every_minutes=60, next_at=NOW, most_seconds=3000,
+        actor=staff, now=NOW,
+    )  # fmt: skip
+    stop_dialling(client=campaign.client, reason="Complaints.", actor=TESTS, now=NOW)
+
+    assert top_up_due(now=NOW, is_sandbox=True) == 1
+    assert BatchCall.objects.get().campaign == other
