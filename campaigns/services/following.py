@@ -13,6 +13,7 @@ from campaigns.models import Attempt, Enrolment, FollowUp, FollowUpRule
 from convomono.lib.bulk import insert_rows
 from convomono.lib.db import insert_once
 from convomono.lib.keys import beside
+from leads.models.people import NOBODY
 from telephony.transfers import CANCELLED_REASON
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ def promised(
     """
     Return the follow-ups that a call asks for by what is known of it, unsaved.
 
-    The `key` of each says whether it was made before.
+    The `key` of each says whether it was made before. None of somebody who was erased since the call.
     """
+    if attempt.phone_number.startswith(NOBODY):
+        return []
     outcomes = _outcomes(attempt, enrolment)
     rows = [_ruled(rule, attempt, now) for rule in rules if _asks(rule, attempt, outcomes)]
     if attempt.disconnection_reason == CANCELLED_REASON:

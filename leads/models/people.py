@@ -17,6 +17,7 @@ _PRIVATE = 0xE000
 # In a mark they stand for what would end it, or begin another: "vip" isn't found in "vip gold".
 _WITHIN = str.maketrans({" ": "\ue100", "#": "\ue101"})
 MOST_TAGS = 50
+NOBODY = "erased:"  # so begins the word that stands in place of an erased person's number
 SEARCH_CHARS = 2400  # all of a lead's texts at their longest, with 30 long tags
 
 

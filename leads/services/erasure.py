@@ -24,6 +24,7 @@ from leads.models import (
     LeadStatusChange,
     Suppression,
 )
+from leads.models.people import NOBODY
 from leads.services.marks import forget_marks
 from leads.services.statuses import Cause, Why, move_leads
 from leads.services.suppressions import hashed_numbers, scope_key
@@ -114,7 +115,7 @@ def erase_lead(*, lead: Lead, reason: str, actor: Actor, now: datetime) -> bool:
 
 def _nobody(lead: Lead) -> str:
     """Return the word in place of the number: unique for the client, and no number."""
-    return f"erased:{lead.pk.hex[-9:]}"
+    return f"{NOBODY}{lead.pk.hex[-9:]}"
 
 
 def _list_hash(lead: Lead, number: str, *, reason: str, actor: Actor, now: datetime) -> None:

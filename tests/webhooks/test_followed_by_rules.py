@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from campaigns.models import FollowUp, FollowUpRule
+from campaigns.models import Attempt, FollowUp, FollowUpRule
+from leads.models.people import NOBODY
 from tests.factories.accounts import ClientFactory
 from tests.webhooks.conftest import deliver
 from webhooks.drain import step
@@ -49,5 +50,19 @@ def test_follows_nothing_without_a_rule(ringing: Ringing, now: datetime):
     for body in ringing.says("user_hangup").values():
         deliver(body, created_at=now, next_try_at=now)
     step(now=now)
+
+    assert not FollowUp.objects.exists()
+
+
+def test_promises_nothing_of_a_person_who_was_erased_before_the_news(
+    ringing: Ringing, now: datetime
+):
+    ask_for(ringing.attempt.client, now)
+    # As an erasure leaves it: the number is a word.
+    Attempt.objects.update(phone_number=f"{NOBODY}123456789")
+
+    for body in ringing.says("user_hangup").values():
+        deliver(body, created_at=now, next_try_at=now)
+        step(now=now)
 
     assert not FollowUp.objects.exists()
