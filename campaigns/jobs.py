@@ -321,7 +321,9 @@ def resume_campaigns(**_later: object) -> None:
     preparing_ids = waiting.order_by("updated_at", "pk").values_list("pk", flat=True)
     for campaign_id in preparing_ids[:AT_ONCE]:
         enqueue_once(prepare_agent, queue="calls", campaign_id=str(campaign_id))
-    bases = KnowledgeBase.objects.filter(status=KnowledgeBase.Status.INDEXING, is_shared=True)
+    bases = KnowledgeBase.objects.filter(
+        status=KnowledgeBase.Status.INDEXING, is_shared=True, archived_at=None
+    )
     for base_id in bases.order_by("created_at").values_list("pk", flat=True)[:AT_ONCE]:
         enqueue_once(index_knowledge, queue="calls", base_id=str(base_id))
     for base in answers.left_behind(since=since, most=AT_ONCE):

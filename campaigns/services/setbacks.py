@@ -73,8 +73,10 @@ def _tell(campaign: Campaign, sentence: str, now: datetime) -> None:
 
 def why_not_indexed(campaign: Campaign) -> str:
     """Return what to do about knowledge that Retell doesn't have: the campaign's own, or a shared one."""
-    shared = campaign.shared_base
-    if shared is None or shared.status != KnowledgeBase.Status.ERROR:
+    own, shared = campaign.knowledge_base, campaign.shared_base
+    failed = KnowledgeBase.Status.ERROR
+    # Its own is sent first: while that fails, nobody looked at the shared one.
+    if shared is None or shared.status != failed or (own is not None and own.status == failed):
         return _("Retell could not read the knowledge text. Shorten it and try again.")
     return _("The knowledge base “%(name)s” can't be used. %(why)s") % {
         "name": shared.name,

@@ -145,3 +145,18 @@ def test_takes_away_what_was_put_away_while_retell_read_it(alice, slow):
     jobs.retire_knowledge()
 
     assert slow.knowledge_bases == {}
+
+
+def test_sends_nothing_that_was_put_away_before_it_was_sent(alice, retell, run_jobs):
+    shared = knowledge.create_knowledge(client=alice.client, name="Prices", actor=alice, now=NOW)
+    knowledge.add_text(base=shared, title="a", text="b", actor=alice, now=NOW)
+    knowledge.request_index(base=shared, auto_refresh=False, actor=alice, now=NOW)
+    knowledge.archive_knowledge(base=shared, actor=alice, now=NOW)
+
+    jobs.resume_campaigns()
+    run_jobs()
+    jobs.retire_knowledge()
+
+    shared.refresh_from_db()
+    assert (shared.status, retell.knowledge_bases) == ("retired", {})
+    assert "create_knowledge_base" not in [name for name, _arguments in retell.asked]

@@ -182,3 +182,18 @@ def test_says_on_its_pages_that_it_is_tried_again(browse, alice, retell):
         page = browse(alice).get(f"/app/campaigns/{campaign.pk}/{path}").content.decode()
         assert "tried again each minute" in page
         assert "a moment, please" not in page
+
+
+def test_names_the_knowledge_that_failed(alice, retell):
+    shared = knowledge.create_knowledge(client=alice.client, name="Prices", actor=alice, now=NOW)
+    knowledge.add_text(base=shared, title="a", text="b", actor=alice, now=NOW)
+    KnowledgeBase.objects.update(status="error", error="menu.pdf: encrypted.")
+    retell.knowledge_status = "error"
+    own = make_ready(alice, shared_base_id=shared.pk, knowledge_text="Open from 8.")
+    assert "could not read the knowledge text" in own.prepare_error
+
+    other = make_ready(alice, shared_base_id=shared.pk)
+
+    assert other.prepare_error == (
+        "The knowledge base “Prices” can't be used. Retell could not read the sources."
+    )
