@@ -121,7 +121,7 @@ def tell_of_held(*, version: CampaignVersion, names: Collection[str], now: datet
         title=(_("Running launches of %s keep their version") % version.campaign.name)[:200],
         body=_(
             "Version %(number)d is published, but none of their leads has a value for %(names)s. Give it a "
-            "default and let them use it, or mend the script and make it ready again."
+            "default or mend the script, and make it ready again."
         )
         % said,
         url=f"/app/campaigns/{version.campaign_id}/versions/{version.number}/",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +32,26 @@ class VariableRule:
     is_required: bool = True
     default: str = ""
     max_chars: int = 200
+
+
+class StoredRule(TypedDict):
+    """A rule as a version keeps it."""
+
+    name: str
+    kind: str
+    is_required: bool
+    default: str
+    max_chars: int
+
+
+def stored(rules: Iterable[VariableRule]) -> list[dict[str, object]]:
+    """Return rules as a version keeps them (`StoredRule`), by name."""
+    return [asdict(rule) for rule in sorted(rules, key=lambda rule: rule.name)]
+
+
+def read_rules(kept: Iterable[StoredRule]) -> list[VariableRule]:
+    """Return the rules that a version keeps."""
+    return [VariableRule(**row) for row in kept]
 
 
 _UNRULED = VariableRule("", max_chars=MOST_CHARS)

@@ -58,7 +58,8 @@ class Candidate:
     An enrolment that is due, as it was read.
 
     `kept` is an attempt that was written earlier and certainly never placed: it is sent under its
-    own key. `pace_of` is the attempt that last took the person's turn; a dial swaps it.
+    own key. `pace_of` is the attempt that last took the person's turn; a dial swaps it. `variables` are rules for
+    a version that keeps none itself.
     """
 
     batch_call: BatchCall
@@ -103,7 +104,7 @@ def due_enrolments(*, batch_call: BatchCall, limit: int, now: datetime) -> list[
 def load_candidates(
     *, batch_call: BatchCall, enrolments: Sequence[Enrolment], now: datetime
 ) -> list[Candidate]:
-    """Read what decisions about these enrolments need; nine queries, however many they are."""
+    """Read what decisions about these enrolments need; nine queries at most, however many they are."""
     if not enrolments:
         return []
     numbers = sorted({one.phone_number for one in enrolments})
@@ -133,7 +134,7 @@ def load_candidates(
         campaign_id=batch_call.campaign_id,
         phone_numbers=sorted({number for some in theirs.values() for number in some}),
     )
-    variables = tuple(variable_rules(batch_call.campaign_id))
+    variables = _rules(batch_call)
     listed = {key: listed_among(some, suppressed) for key, some in theirs.items()}
     return [
         Candidate(
@@ -158,6 +159,14 @@ def load_candidates(
         )
         for one in enrolments
     ]
+
+
+def _rules(batch_call: BatchCall) -> tuple[VariableRule, ...]:
+    """Return what is said of the variables now, for launches whose version keeps nothing of it."""
+    has_version = batch_call.version_id is not None  # a launch that is never kept has none
+    if has_version and batch_call.version.variable_rules is not None:
+        return ()
+    return tuple(variable_rules(batch_call.campaign_id))
 
 
 def _listed_as(listed: Listed | None, dialled: str) -> dict[str, str]:

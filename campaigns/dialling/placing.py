@@ -16,7 +16,7 @@ from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment, PersonPace
 from campaigns.services.experimenting import version_for
 from campaigns.settings_schema import max_call_seconds, with_defaults
-from campaigns.variables import said_values
+from campaigns.variables import read_rules, said_values
 from convomono.lib.bulk import insert_row, update_row
 from convomono.lib.db import IntegrityError, run_atomic
 from convomono.lib.ids import uuid7
@@ -370,7 +370,7 @@ def _variables(candidate: Candidate) -> dict[str, str]:
     enrolment, version = candidate.enrolment, _version(candidate)
     missing = dict.fromkeys(script.own_variables(*script.spoken(version)), "")
     own = script.lead_values(enrolment.lead)
-    return {
-        **missing,
-        **said_values(candidate.variables, own=own, given=enrolment.dynamic_vars),
-    }
+    # The version's own: a default is part of what is said, and holds once it was published.
+    kept = version.variable_rules
+    rules = candidate.variables if kept is None else read_rules(kept)
+    return {**missing, **said_values(rules, own=own, given=enrolment.dynamic_vars)}

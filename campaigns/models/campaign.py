@@ -106,6 +106,8 @@ class CampaignVersion(AppendOnly):
     shared_base_id = models.UUIDField(null=True, blank=True)
     settings = models.JSONField(default=dict)
     variables = models.JSONField(default=list)  # the script's variables, in order
+    # What was said of them (`variables.StoredRule`); None of versions before that was kept: the campaign's hold.
+    variable_rules = models.JSONField(null=True, blank=True)
     fingerprint = models.CharField(max_length=64)
     provider_agent_id = models.CharField(max_length=80)
     provider_agent_version = models.PositiveIntegerField()

@@ -14,10 +14,13 @@ from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
 from campaigns.services.preparing import adopting
 from campaigns.settings_schema import with_defaults
 from campaigns.transfers import target_words
+from campaigns.variables import KINDS, read_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from uuid import UUID
+
+    from campaigns.variables import VariableRule
 
 type Kind = Literal["same", "added", "removed"]
 MOST_VERSIONS = 200
@@ -134,6 +137,9 @@ def diff_versions(before: CampaignVersion | None, after: CampaignVersion) -> Ver
         ),
     ]
     old, new = _values(before), _values(after)
+    if before is None or None not in (before.variable_rules, after.variable_rules):
+        old |= _rules(before)
+        new |= _rules(after)
     values = [
         ValueDiff(name, old.get(name, "–"), new.get(name, "–"))
         for name in new | old
@@ -186,6 +192,21 @@ def _values(version: CampaignVersion | None) -> dict[str, str]:
         _("Knowledge base"): shared,
         **shown,
     }
+
+
+def _rules(version: CampaignVersion | None) -> dict[str, str]:
+    """Return what is said of each variable, as people read it."""
+    kept = version.variable_rules if version else None
+    return {f"{{{{{rule.name}}}}}": _rule(rule) for rule in read_rules(kept or ())}
+
+
+def _rule(rule: VariableRule) -> str:
+    needed = _("a call needs it") if rule.is_required else _("may stay empty")
+    longest = _("at most %(n)d characters") % {"n": rule.max_chars}
+    parts = [str(KINDS[rule.kind][0]), needed, longest]
+    if rule.default:
+        parts.append(_("else “%(default)s”") % {"default": rule.default})
+    return "; ".join(parts)
 
 
 def _shown(value: Any) -> str:

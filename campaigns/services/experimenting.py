@@ -202,6 +202,7 @@ def _begin(
             shared_base_id=control.shared_base_id,
             settings=control.settings,
             variables=script.own_variables(*script.spoken(spoken)),
+            variable_rules=control.variable_rules,
             fingerprint="",
             provider_agent_id=agent.provider_agent_id,
             provider_agent_version=number,

@@ -21,7 +21,9 @@ from campaigns.launch_requests import (
 )
 from campaigns.models import BatchCall, Campaign, CampaignVersion, KnowledgeBase
 from campaigns.services.indexing import ensure_indexed
+from campaigns.services.variables import variable_rules
 from campaigns.settings_schema import languages, with_defaults
+from campaigns.variables import stored
 from convomono.lib.db import IntegrityError, atomic, compare_and_set, insert_once, run_atomic
 from telephony.models import VoiceAgent
 
@@ -275,6 +277,7 @@ def mark_ready(
             shared_base_id=campaign.shared_base_id,
             settings=campaign.settings,
             variables=script.own_variables(*script.spoken(campaign)),
+            variable_rules=stored(variable_rules(campaign.pk)),
             fingerprint=fingerprint,
             provider_agent_id=prep.agent.provider_agent_id,
             provider_agent_version=agent_version,

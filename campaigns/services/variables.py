@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from audit import actions
 from audit.services import record
-from campaigns.launch_requests import outdate_request, tell_of_edit
+from campaigns.launch_requests import outdate_request
 from campaigns.models import Campaign, ScriptVariable
 from convomono.lib.db import atomic
 
@@ -38,12 +38,26 @@ def save_variables(
     *, campaign: Campaign, rules: Sequence[VariableRule], actor: Actor, now: datetime
 ) -> bool:
     """
-    Replace what is said of a campaign's variables, from the next call on; tell if it changed.
+    Replace what is said of a campaign's variables; tell if it changed.
 
-    The leads' values stay as they were given: a wrong rule is mended by another.
+    Defaults are words that people hear, so a campaign that is ready becomes a draft by it, and calls say it
+    with the next version. The leads' values stay as they were given: a wrong rule is mended by another.
     """
     if variable_rules(campaign.pk) == sorted(rules, key=lambda rule: rule.name):
         return False
+    replace_rules(campaign=campaign, rules=rules)
+    published = (Campaign.Status.READY, Campaign.Status.PREPARING)
+    edited = Campaign.objects.filter(pk=campaign.pk, status__in=published)
+    edited.update(status=Campaign.Status.DRAFT, prepare_error="", updated_at=now)
+    outdate_request(campaign_id=campaign.pk, now=now)
+    details = {"variables": [rule.name for rule in rules]}
+    record(actions.CAMPAIGN_CHANGED, resource=campaign, actor=actor, now=now, details=details)
+    campaign.refresh_from_db()
+    return True
+
+
+def replace_rules(*, campaign: Campaign, rules: Iterable[VariableRule]) -> None:
+    """Write rules in place of all that there were, inside the caller's block."""
     ScriptVariable.objects.filter(client_id=campaign.client_id, campaign=campaign).delete()
     ScriptVariable.objects.bulk_create(
         ScriptVariable(
@@ -57,8 +71,3 @@ def save_variables(
         )
         for rule in rules
     )
-    outdate_request(campaign_id=campaign.pk, now=now)
-    tell_of_edit(campaign=campaign, changed=["variables"], actor=actor, now=now)
-    details = {"variables": [rule.name for rule in rules]}
-    record(actions.CAMPAIGN_CHANGED, resource=campaign, actor=actor, now=now, details=details)
-    return True

@@ -11,6 +11,8 @@ from campaigns.launch_requests import outdate_request, wants_two_people
 from campaigns.models import Campaign, KnowledgeBase
 from campaigns.services import preparing
 from campaigns.services.authoring import CampaignArchived
+from campaigns.services.variables import replace_rules
+from campaigns.variables import read_rules
 from convomono.lib.db import atomic, run_atomic
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def restore_version(
     *, campaign: Campaign, version: CampaignVersion, actor: Actor, now: datetime
 ) -> None:
     """
-    Put a version's words, voice, settings and knowledge back into the campaign, as a draft.
+    Put a version's words, voice, settings, knowledge and what is said of its variables back, as a draft.
 
     Publishing it makes the next version: history only grows. Running launches keep theirs meanwhile.
     Hours, attempts and leads stay as they are.
@@ -67,6 +69,8 @@ def restore_version(
     )
     if not saved:
         raise CampaignArchived
+    if version.variable_rules is not None:
+        replace_rules(campaign=campaign, rules=read_rules(version.variable_rules))
     outdate_request(campaign_id=campaign.pk, now=now)
     record(
         actions.CAMPAIGN_RESTORED,

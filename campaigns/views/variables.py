@@ -44,7 +44,9 @@ def campaign_variables(request: ClientRequest, campaign_id: UUID) -> HttpRespons
                 actor=request.user,
                 now=clock.now(),
             )
-            messages.success(request, _("Saved. It holds from the next call on."))
+            messages.success(
+                request, _("Saved. Calls say it once the campaign is made ready again.")
+            )
             return redirect("campaigns:campaign-detail", campaign.pk)
     context = {"campaign": campaign, "forms": forms}
     return render(

@@ -81,7 +81,7 @@ def test_publishes_for_those_who_wait_and_leaves_running_launches_what_they_say(
     assert "{{offer}}" in page
 
 
-def test_lets_running_launches_use_it_once_it_has_a_default(running, alice, browse):
+def test_lets_running_launches_use_it_once_somebody_has_a_value(running, alice, browse):
     give(enrol(running, 1, start=50)[-1:], offer="ten percent off")
     edit(running, alice, OFFER)
     publish(running, alice)
@@ -91,12 +91,24 @@ def test_lets_running_launches_use_it_once_it_has_a_default(running, alice, brow
     refused = browser.post(f"{page}take-up/", follow=True).content.decode()
     assert "They keep theirs: none of their leads has a value for {{offer}}." in refused
     assert spoken() == 1
-    rules = [VariableRule("offer", default="something new")]
-    save_variables(campaign=running, rules=rules, actor=alice, now=NOW)
+    give(Enrolment.objects.all(), offer="something new")
     browser.post(f"{page}take-up/")
 
     assert spoken() == 2
     assert "Running launches keep" not in browser.get(page).content.decode()
+
+
+def test_takes_up_a_default_with_the_next_version(running, alice):
+    give(enrol(running, 1, start=50)[-1:], offer="ten percent off")
+    edit(running, alice, OFFER)
+    publish(running, alice)
+    rules = [VariableRule("offer", default="something new")]
+    save_variables(campaign=running, rules=rules, actor=alice, now=NOW)
+    assert running.status == "draft"
+
+    publish(running, alice)
+
+    assert spoken() == 3
 
 
 @pytest.mark.parametrize("has", ["a lead", "a default", "no need"])

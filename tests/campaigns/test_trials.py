@@ -74,6 +74,7 @@ def test_refuses_it_where_nobody_waits_too(campaign, alice):
     text = SOUND + " {{frist_name}}, {{company}}, {{offer}}?"
     rules = [VariableRule("offer", default="something new")]
     save_variables(campaign=campaign, rules=rules, actor=alice, now=NOW)
+    publish(campaign, alice)
 
     assert codes(campaign, alice, text) == ["variable_unknown"]
     assert begin(campaign, alice, SOUND + " {{company}}, {{offer}}?").status == "preparing"

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
+from django.db.models import QuerySet
 
 from audit.models import AuditLog
+from campaigns import jobs
 from campaigns.dialling.candidates import load_candidates
 from campaigns.dialling.placing import _variables
 from campaigns.lead_counts import count_leads
 from campaigns.models import CampaignVersion, Enrolment, ScriptVariable
+from campaigns.queries.versions import diff_versions
 from campaigns.queries.writing import script_view
+from campaigns.services import lifecycle
 from campaigns.services.enrolment import enrol_lead, target_of
-from campaigns.services.variables import save_variables
+from campaigns.services.variables import save_variables, variable_rules
 from campaigns.settings_schema import DEFAULTS
 from campaigns.variables import VariableRule, filled, problems, value_problem
 from leads.doors import campaigns
 from leads.models import Lead
 from tests.factories.billing import open_wallet
-from tests.factories.campaigns import NOW, enrol, launch, make_draft, make_lead, make_ready
+from tests.factories.campaigns import NOW, TESTS, enrol, launch, make_draft, make_lead, make_ready
 
 SCRIPT = (
     "You are an AI assistant of Acme Dental. Ask {{first_name}} about {{due_on}} and {{price}}."
@@ -95,10 +97,18 @@ def said(enrolment: Enrolment) -> dict[str, str]:
     return _variables(candidate)
 
 
+def publish(campaign):
+    lifecycle.prepare_campaign(campaign=campaign, actor=TESTS, now=NOW)
+    jobs.prepare_agent(campaign_id=str(campaign.pk))
+    campaign.refresh_from_db()
+    assert campaign.status == "ready"
+    return campaign
+
+
 @pytest.fixture
-def waits(acme):
+def waits(acme, retell):
     """A person in a running launch whose file has a price in words."""
-    campaign = make_ready(acme, script_raw=SCRIPT)
+    campaign = publish(make_draft(acme, script_raw=SCRIPT))
     open_wallet(acme, seconds=60_000)
     lead = make_lead(acme, first_name="Joan")
     enrol_lead(campaign=campaign, lead=lead, dynamic_vars={"price": "much"}, now=NOW)
@@ -111,17 +121,55 @@ def rule(kind: str, default: str = "") -> VariableRule:
 
 
 def test_keeps_what_a_file_said_whatever_the_rules_become(waits, alice):
-    save = partial(save_variables, campaign=waits.campaign, actor=alice, now=NOW)
+    def save(*rules):
+        changed = save_variables(campaign=waits.campaign, rules=rules, actor=alice, now=NOW)
+        if changed:
+            publish(waits.campaign)
+        waits.batch_call.refresh_from_db()
+        return changed
 
-    assert save(rules=[rule("money", "$9")])
-    assert not save(rules=[rule("money", "$9")])  # nothing changed
+    assert save(rule("money", "$9"))
+    assert not save(rule("money", "$9"))  # nothing changed
     assert said(waits)["price"] == "$9"
-    save(rules=[rule("number")])
+    save(rule("number"))
     assert said(waits)["price"] == ""
-    save(rules=[rule("text")])
+    save(rule("text"))
     assert said(waits)["price"] == "much"
     assert Enrolment.objects.get().dynamic_vars == {"price": "much"}
     assert AuditLog.objects.filter(action="campaign.changed").count() == 3
+
+
+def test_says_a_new_default_once_it_is_published(waits, alice):
+    save_variables(campaign=waits.campaign, rules=[rule("money", "$9")], actor=alice, now=NOW)
+
+    assert said(waits)["price"] == "much"
+    assert waits.campaign.status == "draft"
+    publish(waits.campaign)
+    waits.batch_call.refresh_from_db()
+    assert said(waits)["price"] == "$9"
+
+
+def test_says_what_the_campaign_has_for_versions_that_kept_nothing(waits, alice):
+    QuerySet(CampaignVersion).update(variable_rules=None)
+    save_variables(campaign=waits.campaign, rules=[rule("money", "$9")], actor=alice, now=NOW)
+    waits.batch_call.refresh_from_db()
+
+    assert said(waits)["price"] == "$9"
+
+
+def test_brings_a_versions_rules_back_with_it(acme, alice, retell):
+    campaign = make_draft(acme, script_raw=SCRIPT)
+    for default in ("$9", "$99"):
+        save_variables(campaign=campaign, rules=[rule("money", default)], actor=alice, now=NOW)
+        publish(campaign)
+    first, second = CampaignVersion.objects.order_by("number")
+    told = [(one.name, one.before, one.after) for one in diff_versions(first, second).values]
+    words = "Amount of money; a call needs it; at most 200 characters; else “%s”"
+    assert told == [("{{price}}", words % "$9", words % "$99")]
+
+    lifecycle.restore_version(campaign=campaign, version=first, actor=alice, now=NOW)
+
+    assert variable_rules(campaign.pk) == [rule("money", "$9")]
 
 
 def test_shows_a_call_as_it_is_said(waits, alice, browse):
