@@ -95,6 +95,8 @@ class ConsentSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(Consent.Kind.choices)
     source = serializers.CharField(max_length=200)  # type: ignore[assignment] # the field's name
     wording = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    seller = serializers.CharField(max_length=200, allow_blank=True, default="")
+    given_from = serializers.IPAddressField(required=False, default="", allow_blank=True)
     given_at = serializers.DateTimeField()
 
     def validate_given_at(self, given_at: datetime) -> datetime:

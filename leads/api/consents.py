@@ -40,8 +40,17 @@ class LeadConsentSerializer(serializers.ModelSerializer[Consent]):
     class Meta:
         model = Consent
         fields = [
-            *("consent_id", "lead_id", "kind", "source", "wording", "given_at", "import_id"),
-            *("proof_name", "revoked_at", "revoked_how", "created_at"),
+            *(
+                "consent_id",
+                "lead_id",
+                "kind",
+                "source",
+                "wording",
+                "seller",
+                "given_from",
+                "given_at",
+            ),
+            *("import_id", "proof_name", "revoked_at", "revoked_how", "created_at"),
         ]
         read_only_fields = fields
 
@@ -52,6 +61,8 @@ class LeadConsentWriteSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(Consent.Kind.choices)
     source = serializers.CharField(max_length=200)  # type: ignore[assignment] # the field's name
     wording = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    seller = serializers.CharField(max_length=200, allow_blank=True, default="")
+    given_from = serializers.IPAddressField(required=False, default="", allow_blank=True)
     given_at = serializers.DateTimeField()
 
     def validate_given_at(self, given_at: datetime) -> datetime:

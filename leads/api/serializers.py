@@ -155,6 +155,7 @@ class ImportWriteSerializer(serializers.Serializer[Any]):
     consent_kind = serializers.ChoiceField(_KINDS)
     consent_source = serializers.CharField(required=False, max_length=200, default="")
     consent_wording = serializers.CharField(required=False, max_length=2000, default="")
+    consent_seller = serializers.CharField(required=False, max_length=200, default="")
     consent_given_at = serializers.DateTimeField(required=False)
     consent_by_row = serializers.BooleanField(default=False)
 

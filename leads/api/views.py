@@ -119,9 +119,11 @@ def _started(user: User, data: dict[str, Any], target: ImportTarget | None) -> L
     kind, said = data["consent_kind"], (data["consent_source"], data["consent_wording"])
     consent: ConsentStatement | RowConsent | None = None
     if data["consent_by_row"]:
-        consent = RowConsent(kind, *said)
+        consent = RowConsent(kind, *said, data["consent_seller"])
     elif kind in Consent.Kind.values:
-        consent = ConsentStatement(kind, *said, data["consent_given_at"])
+        consent = ConsentStatement(
+            kind, *said, data["consent_given_at"], seller=data["consent_seller"]
+        )
     upload = data.get("file")
     return start_import(
         client=cast("Client", user.client),

@@ -40,7 +40,7 @@ class AgreementFields(ConsentFields):
     )
     field_order = (
         *("consent_kind", "consent_by_row", "consent_source", "consent_on"),
-        *("consent_wording", "consent_proof"),
+        *("consent_wording", "consent_seller", "consent_proof"),
     )
 
     def show_agreement(self, options: ImportOptions, *, was_asked: bool, has_day: bool) -> None:
@@ -50,6 +50,7 @@ class AgreementFields(ConsentFields):
             "consent_by_row": options["consent_by_row"] if was_asked else has_day,
             "consent_source": options["consent_source"],
             "consent_wording": options["consent_wording"],
+            "consent_seller": options.get("consent_seller", ""),
             "consent_on": agreed_day(options, self.zone),
         }
         for name, value in said.items():
@@ -88,5 +89,8 @@ class AgreementFields(ConsentFields):
             return super().consent()
         data = self.cleaned_data
         return RowConsent(
-            data["consent_kind"], data.get("consent_source", ""), data["consent_wording"]
+            data["consent_kind"],
+            data.get("consent_source", ""),
+            data["consent_wording"],
+            data["consent_seller"],
         )

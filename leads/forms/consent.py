@@ -76,6 +76,13 @@ class ConsentFields(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
+    consent_seller = forms.CharField(
+        label=_("By whom they agreed to be called"),
+        max_length=200,
+        required=False,
+        help_text=_("The business that the words name, if it isn't you."),
+    )
+
     def __init__(self, *args: Any, zone: str, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone, self.today = ZoneInfo(zone), today
@@ -100,5 +107,6 @@ class ConsentFields(forms.Form):
             kind=data["consent_kind"],
             source=data["consent_source"],
             wording=data["consent_wording"],
+            seller=data["consent_seller"],
             given_at=datetime.combine(data["consent_on"], time(), self.zone).astimezone(UTC),
         )

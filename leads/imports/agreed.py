@@ -21,6 +21,7 @@ class RowConsent:
     kind: str
     source: str
     wording: str
+    seller: str = ""
 
 
 def agreed_options(consent: ConsentStatement | RowConsent | None) -> AgreedOptions:
@@ -32,6 +33,7 @@ def agreed_options(consent: ConsentStatement | RowConsent | None) -> AgreedOptio
         "consent_kind": consent.kind if consent else "",
         "consent_source": consent.source if consent else "",
         "consent_wording": consent.wording if consent else "",
+        "consent_seller": consent.seller if consent else "",
         "consent_given_at": given_at,
         "consent_by_row": isinstance(consent, RowConsent),
     }

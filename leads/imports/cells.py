@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
+from ipaddress import ip_address
 
 from django.utils.translation import gettext as _
 
@@ -88,6 +90,13 @@ def _slashed(found: re.Match[str], *, is_month_first: bool) -> date | None:
         return date(year + 2000 if len(found[3]) == _SHORT_YEAR else year, month, day)
     except ValueError:
         return None
+
+
+def address_in(said: str) -> str:
+    """Return the IP address that a cell holds; empty if it is none."""
+    with suppress(ValueError):
+        return str(ip_address(said.strip())) if said else ""
+    return ""
 
 
 def is_yes(said: str) -> bool:

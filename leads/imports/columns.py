@@ -38,13 +38,15 @@ FIELDS: dict[str, _StrPromise] = {
     "consent_given": _("Agreed to be called (yes or no)"),
     "consent_on": _("Day they agreed"),
     "consent_source": _("Where they agreed"),
+    "consent_seller": _("By whom they agreed to be called"),
+    "consent_ip": _("IP address they agreed from"),
     "opted_out": _("Asked not to be called"),
     "registry_listed": _("On a do-not-call registry"),
     "registry_on": _("Day of the registry check"),
 }
 # What columns say about consent and registries, apart from the person.
 FACTS = (
-    *("consent_given", "consent_on", "consent_source"),
+    *("consent_given", "consent_on", "consent_source", "consent_seller", "consent_ip"),
     *("opted_out", "registry_listed", "registry_on"),
 )
 
@@ -70,6 +72,8 @@ _SYNONYMS: dict[str, str] = {
     "consent_on": "consentdate consentat consenton optindate optinat optedinat dateofconsent "
     "consenttimestamp",
     "consent_source": "consentsource optinsource",
+    "consent_seller": "seller sellername consentseller consentto",
+    "consent_ip": "ip ipaddress ipaddr consentip optinip consentipaddress optinipaddress",
     "opted_out": "donotcall donotcallme donotcontact optout optedout optoutcall calloptout "
     "phoneoptout askednottobecalled blocked blacklisted",
     "registry_listed": "dnc onregistry dncregistry dncstatus dnclisted tps ctps",

@@ -67,6 +67,7 @@ def said_consent(lead_import: LeadImport, zone: str) -> list[str]:
         str(Consent.Kind(kind or Consent.Kind.EXPRESS).label),
         _("on the day each row says") if is_by_row else date_format(day, "j M Y") if day else "",
         options["consent_source"],
+        options.get("consent_seller", ""),
         f"“{wording}”" if wording else "",
     ]
     return [one for one in said if one]

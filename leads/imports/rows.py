@@ -49,7 +49,7 @@ WIDTHS = {
 }
 _NUMBERS = ("phone_2", "phone_3")
 _FACTS = (
-    *("consent_given", "consent_on", "consent_source"),
+    *("consent_given", "consent_on", "consent_source", "consent_seller", "consent_ip"),
     *("opted_out", "registry_listed", "registry_on", "tags"),
 )
 _LISTINGS = ("opted_out", "registry_listed")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from convomono.lib.bulk import insert_rows, new_row, update_each, update_rows
 from convomono.lib.ids import uuid7
 from leads.doors import campaigns
+from leads.imports.cells import address_in
 from leads.imports.places import place_of
 from leads.imports.rows import ReadRow, tags_of
 from leads.imports.verdicts import CONSENT_REVOKED, Verdict
@@ -284,6 +285,8 @@ def _consent(work: Work, row: ReadRow, agreed_at: datetime, *, now: datetime) ->
         kind=options["consent_kind"] or Consent.Kind.EXPRESS.value,
         source=source[:200],
         wording=options["consent_wording"],
+        seller=(row.said.get("consent_seller") or options.get("consent_seller", ""))[:200],
+        given_from=address_in(row.said.get("consent_ip", "")),
         given_at=agreed_at,
         lead_import_id=work.lead_import.pk,
         recorded_by_email=work.lead_import.created_by_email,

@@ -51,6 +51,7 @@ class AgreedOptions(TypedDict):
     consent_kind: str
     consent_source: str
     consent_wording: str
+    consent_seller: NotRequired[str]  # imports of before don't say it
     consent_given_at: str
     consent_by_row: bool
 

@@ -211,6 +211,8 @@ class Consent(ClientOwned):
     kind = models.CharField(max_length=16, choices=Kind)
     source = models.CharField(max_length=200)
     wording = models.TextField(blank=True)
+    seller = models.CharField(max_length=200, blank=True)  # by whom they agreed to be called
+    given_from = models.CharField(max_length=45, blank=True)  # the IP address of a form
     given_at = models.DateTimeField()
     lead_import = models.ForeignKey(
         "LeadImport", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False

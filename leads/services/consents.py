@@ -64,6 +64,8 @@ def _write(  # private
         kind=statement.kind,
         source=statement.source,
         wording=statement.wording,
+        seller=statement.seller,
+        given_from=statement.given_from,
         given_at=statement.given_at,
         proof_stored=stored,
         proof_name=proof_name if stored else "",

@@ -152,6 +152,7 @@ def _first_options(client: Client, consent: ConsentStatement | RowConsent | None
         "consent_kind": agreed["consent_kind"],
         "consent_source": agreed["consent_source"],
         "consent_wording": agreed["consent_wording"],
+        "consent_seller": agreed.get("consent_seller", ""),
         "consent_given_at": agreed["consent_given_at"],
         "consent_by_row": agreed["consent_by_row"],
         "consent_proof": "",

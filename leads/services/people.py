@@ -68,12 +68,14 @@ CHANGEABLE = tuple(asdict(LeadFields()))
 
 @dataclass(frozen=True)
 class ConsentStatement:
-    """What somebody says about how people agreed to be called."""
+    """What somebody says about how people agreed to be called: by whom, from which IP address, if they know."""
 
     kind: str
     source: str
     wording: str
     given_at: datetime
+    seller: str = ""
+    given_from: str = ""
 
 
 class Summary(TypedDict, total=False):

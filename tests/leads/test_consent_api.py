@@ -26,6 +26,8 @@ AGREED = {
     "source": "Web form",
     "wording": "Call me.",
     "given_at": "2026-11-02T10:00:00Z",
+    "seller": "Acme Dental",
+    "given_from": "203.0.113.7",
 }
 
 
@@ -92,6 +94,8 @@ def test_believes_a_consent_that_was_taken_back_only_if_it_was_given_later(
         {"given_at": "2999-01-01T00:00:00Z"},
         {"given_at": "1999-01-01T00:00:00Z"},
         {"wording": "x" * 2001},
+        {"given_from": "somewhere"},
+        {"seller": "x" * 201},
     ],
 )
 def test_says_what_is_wrong_with_a_consent(

@@ -15,6 +15,7 @@ from leads.imports.screens import rows_with_verdict
 from leads.imports.targets import EnrolRow
 from leads.imports.verdict_file import read
 from leads.models import Consent, Lead
+from leads.services.people import ConsentStatement
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
 from tests.factories.leads import CONSENT, ConsentFactory, LeadFactory
@@ -255,3 +256,17 @@ def test_keeps_the_no_of_another_row_when_a_row_is_mended(imported, browse, mia)
     assert answer.status_code == 302
     done.refresh_from_db()
     assert done.counts == {"no_consent": 1, "dup_file": 1}
+
+
+def test_keeps_by_whom_and_from_which_address_a_person_agreed_to_be_called(imported):
+    said = ConsentStatement(
+        kind="written", source="Web form", wording="Yes.", given_at=NOW, seller="Acme Dental"
+    )
+    rows = "Ada,2125550101,Smile Ltd,203.0.113.7\nBob,2125550102,,2001:DB8::1\nCy,2125550103,,n/a\n"
+
+    imported("name,phone,seller,IP address\n" + rows, consent=said)
+
+    kept = Consent.objects.order_by("lead__first_name")
+    assert list(kept.values_list("seller", "given_from")) == [
+        ("Smile Ltd", "203.0.113.7"), ("Acme Dental", "2001:db8::1"), ("Acme Dental", ""),
+    ]  # fmt: skip
