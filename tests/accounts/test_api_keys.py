@@ -23,6 +23,7 @@ from accounts.models import ApiKey
 from accounts.services import activate_client, deactivate_client
 from audit.models import AuditLog
 from campaigns.models import Campaign
+from campaigns.services.approving import set_launch_rule
 from campaigns.services.versions import OwnVersion, use_in_launches
 from convomono.lib import clock
 from leads.models import Lead
@@ -292,6 +293,7 @@ def test_lets_sessions_and_tokens_in_as_before(alice: User, vera: User) -> None:
 
 
 def test_is_no_second_person_to_whoever_made_it(alice: User, acme: Client) -> None:
+    set_launch_rule(client_id=acme.pk, is_active=True, above_seconds=0, actor=alice, now=NOW)
     campaign = make_ready(acme)
     version = campaign.versions.get()
     version.published_by_email = "API key CRM (alice@acme.test)"
