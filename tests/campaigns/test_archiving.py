@@ -47,7 +47,7 @@ def archive(campaign: Campaign, actor: User) -> None:
 
 
 def try_out(campaign: Campaign, actor: User) -> Experiment:
-    trial = Trial(part="opening_line", text="Acme Dental's AI here.")
+    trial = Trial(part="opening_line", text="Acme Dental's AI here.", is_confirmed=True)
     return start_experiment(campaign=campaign, trial=trial, actor=actor, now=NOW)
 
 
