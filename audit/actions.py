@@ -111,6 +111,7 @@ EXPERIMENT_ENDED = "experiment.ended"
 WORKSPACE_REPAIRED = "workspace.repaired"
 DIALLING_STOPPED = "dialling.stopped"
 DIALLING_RESUMED = "dialling.resumed"
+HALTED_RESUMED = "dialling.halted_resumed"
 CALL_ENDED = "call.ended_by_person"
 CALLS_ENDED = "call.all_ended_by_person"
 TRIAL_CALL_ASKED = "trial_call.asked"
@@ -252,6 +253,7 @@ SENTENCES = {
     WORKSPACE_REPAIRED: _("Had the objects at Retell put right"),
     DIALLING_STOPPED: _("Stopped all dialling"),
     DIALLING_RESUMED: _("Let dialling go on"),
+    HALTED_RESUMED: _("Resumed the launches that a refusal of the voice platform had paused"),
     CALL_ENDED: _("Ended a call in progress"),
     CALLS_ENDED: _("Ended all calls in progress"),
     TRIAL_CALL_ASKED: _("Had a test call made"),

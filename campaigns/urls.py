@@ -130,6 +130,7 @@ agency_face: tuple[list[URLPattern], str] = (
         path("live/calls/", stops.live_call_list, name="live-calls"),
         path("live/stop/", stops.stop_everything, name="stop-everything"),
         path("live/resume/", stops.resume_everything, name="resume-everything"),
+        path("live/halted/<slug:reason>/resume/", stops.resume_halted, name="resume-halted"),
         path("live/clients/<uuid:client_id>/stop/", stops.stop_client, name="stop-client"),
         path("live/clients/<uuid:client_id>/resume/", stops.resume_client, name="resume-client"),
         path("live/calls/<uuid:call_id>/end/", stops.call_end, name="call-end"),

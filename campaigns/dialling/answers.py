@@ -207,7 +207,7 @@ def halt_everything(*, reason: str, now: datetime) -> int:
         level=Notification.Level.BAD,
         title=_("All dialling has stopped"),
         body=waiting.waiting_sentence(reason, facts={}),
-        url="/agency/health/",
+        url="/agency/live/",
         key=f"dialling.halted:{reason}:{now:%Y-%m-%dT%H}",
         now=now,
     )

@@ -6,11 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from accounts.models import Client
+from campaigns.dialling.waiting import PAUSED_KEY, PAUSED_PAYMENT
 from campaigns.models import BatchCall, Campaign, DialGate
 from campaigns.queries.live import CallRow, call_rows
+from campaigns.rules import waiting_sentence
 from convomono.lib.pages import keyset_page
 from telephony.models import Call
 
@@ -59,10 +61,22 @@ class LiveCalls:
 
 
 @dataclass(frozen=True)
+class Halted:
+    """Launches that one refusal of the agency's account at the voice platform paused."""
+
+    reason: str
+    sentence: str
+    launches: int
+    clients: int
+    since: datetime
+
+
+@dataclass(frozen=True)
 class AgencyLive:
-    """What the page shows; seven queries however many clients and calls there are."""
+    """What the page shows; eight queries however many clients and calls there are."""
 
     gate: DialGate | None  # for everything; None while it is open
+    halted: list[Halted]
     clients: list[ClientLines]
     calls: list[AgencyCall]
 
@@ -95,6 +109,7 @@ def agency_live(*, now: datetime) -> AgencyLive:
     )
     return AgencyLive(
         gate=gates.get(None),
+        halted=_halted(),
         clients=[
             ClientLines(
                 client=client,
@@ -142,6 +157,28 @@ def _counts() -> dict[UUID, dict[str, int]]:
     for client_id, status, number in counted:
         found[client_id][status] = number
     return found
+
+
+def _halted() -> list[Halted]:
+    rows = BatchCall.objects.filter(
+        status=BatchCall.Status.PAUSED, pause_reason__in=(PAUSED_KEY, PAUSED_PAYMENT)
+    )
+    counted = rows.order_by("pause_reason").values_list("pause_reason", "client_id")
+    found: dict[str, list[tuple[int, datetime]]] = defaultdict(list)
+    for reason, _client, launches, since in counted.annotate(
+        number=Count("pk"), since=Min("paused_at")
+    ):
+        found[reason].append((launches, since))
+    return [
+        Halted(
+            reason=reason,
+            sentence=waiting_sentence(reason, facts={}),
+            launches=sum(launches for launches, _since in of_clients),
+            clients=len(of_clients),
+            since=min(since for _launches, since in of_clients),
+        )
+        for reason, of_clients in found.items()
+    ]
 
 
 def _running() -> dict[UUID, int]:

@@ -133,7 +133,7 @@ def _resume_if_funded(batch_call: BatchCall, has_some: bool, now: datetime) -> b
     if not (has_some or _takes_more(batch_call, now)):
         return False
     try:
-        resume_batch_call(batch_call=batch_call, actor=FUNDING, now=now, is_by_person=False)
+        resume_batch_call(batch_call=batch_call, actor=FUNDING, now=now, reasons=DRY)
     except BatchCallNotPaused:  # somebody was quicker, or stopped it
         return False
     return True

@@ -18,7 +18,7 @@ from convomono.lib.keys import beside
 from convomono.lib.redis import ring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
     from uuid import UUID
 
@@ -153,12 +153,17 @@ def pause_dry(*, campaign: Campaign, actor: Actor, now: datetime) -> list[BatchC
 
 @atomic
 def resume_batch_call(
-    *, batch_call: BatchCall, actor: Actor, now: datetime, is_by_person: bool = True
+    *,
+    batch_call: BatchCall,
+    actor: Actor,
+    now: datetime,
+    reasons: Collection[str] | None = None,
 ) -> None:
     """
     Let calls be placed again, where it stopped: nothing is skipped, nothing repeated.
 
-    When a person does, the circuit breaker counts anew; minutes that came change nothing about it.
+    With `reasons` only what is paused for one of them, because it is gone: then the circuit breaker goes on
+    counting. Without, a person resumes it, whatever paused it, and the breaker counts anew.
 
     :raises BatchCallNotPaused: if it is running or over
     """
@@ -170,10 +175,10 @@ def resume_batch_call(
         "paused_by_email": "",
         "waiting_reason": "",
     }
-    if is_by_person:
+    if reasons is None:
         fields["resumed_at"] = now
-    else:  # what somebody paused meanwhile, or calls did, isn't minutes' to resume
-        paused = paused.filter(pause_reason__in=DRY)
+    else:  # what somebody paused meanwhile, or calls did, goes on waiting
+        paused = paused.filter(pause_reason__in=list(reasons))
     changed = paused.exclude(started_at=None).update(status=Status.RUNNING, **fields)
     changed = changed or paused.filter(started_at=None).update(status=Status.SCHEDULED, **fields)
     if not changed:

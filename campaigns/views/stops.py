@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _, ngettext
@@ -18,10 +19,12 @@ from accounts.access import (
     get_visible_or_404,
 )
 from accounts.models import Client
+from campaigns import halt_jobs
 from campaigns.forms.stops import LiveCallFilterForm, StopForm
 from campaigns.queries.agency_live import agency_live, live_calls
 from campaigns.queries.progress import unrecalled
 from campaigns.services import lifecycle, stopping
+from campaigns.services.resuming import OF_THE_AGENCY, NothingHalted
 from campaigns.views.live import last_dial
 from convomono.lib import clock
 from convomono.lib.answers import INVALID
@@ -73,6 +76,26 @@ def live_call_list(request: UserRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def stop_everything(request: UserRequest) -> HttpResponse:
     return _stop(request, None)
+
+
+@agency_permission("manage_campaigns")
+@require_POST
+def resume_halted(request: UserRequest, reason: str) -> HttpResponse:
+    """Let every launch go on that one refusal of the voice platform has paused, of all clients."""
+    if reason not in OF_THE_AGENCY:
+        raise Http404
+    try:
+        launches = halt_jobs.resume_halted(reason=reason, actor=request.user, now=clock.now())
+    except NothingHalted:
+        messages.info(request, _("None of them is paused any more."))
+    else:
+        said = ngettext(
+            "%(n)d launch goes on where it stopped.",
+            "%(n)d launches go on where they stopped.",
+            launches,
+        )
+        messages.success(request, said % {"n": launches})
+    return redirect(LIVE)
 
 
 @agency_permission("manage_campaigns")

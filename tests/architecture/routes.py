@@ -128,6 +128,7 @@ ROUTES: dict[str, Gate] = {
     "agency-campaigns:live-calls": "staff",
     "agency-campaigns:stop-everything": "manage_campaigns",
     "agency-campaigns:resume-everything": "manage_campaigns",
+    "agency-campaigns:resume-halted": "manage_campaigns",
     "agency-campaigns:stop-client": "manage_campaigns",
     "agency-campaigns:resume-client": "manage_campaigns",
     "agency-campaigns:call-end": "manage_campaigns",

@@ -232,6 +232,7 @@ def ids(acme, rival, root, alice, vera, now):
         "event_id": event.pk,
         "enrolment_id": enrol(campaign, start=77)[0].pk,
         "rule_id": "us.fl.hours",
+        "reason": "provider_payment",
         "voice_id": "no-such-voice",
         "base_id": base.pk,
         "experiment_id": experiment.pk,
