@@ -283,6 +283,7 @@ SPECTACULAR_SETTINGS = {
         "CallStatusEnum": "telephony.models.Call.Status",
         "CampaignStatusEnum": "campaigns.models.Campaign.Status",
         "ClientStatusEnum": "accounts.models.Client.Status",
+        "ConsentKindEnum": "leads.models.Consent.Kind",
         "ImportStatusEnum": "leads.models.LeadImport.Status",
         "LanguageEnum": "campaigns.agent_choices.LANGUAGES",
     },

@@ -193,7 +193,7 @@ def _each(source: IO[bytes], inside: str, tag: str) -> Iterator[Element]:
     element instead (`iterparse`) it takes twice as long, and keeps a million empty ones.
     """
     builder = TreeBuilder()
-    top, parser, fruitless = builder.start("top", {}), XMLParser(target=builder), 0  # noqa: S314  # expat bounds entities
+    top, parser, fruitless = builder.start("top", {}), XMLParser(target=builder), 0  # noqa: S314  # nosec B314 # expat bounds entities
     while chunk := source.read(_CHUNK_BYTES):
         parser.feed(chunk)
         parent, is_over = _grown(top, inside)
