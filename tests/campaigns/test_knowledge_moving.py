@@ -62,7 +62,7 @@ def test_moves_so_many_in_a_block_and_leaves_the_others_to_a_job(alice, versions
     assert count(newer) == 5
 
 
-@pytest.mark.sqlite_only("it counts the queries of SQL")
+@pytest.mark.sqlite_only("reads SQLite's statements")
 def test_writes_as_little_for_twenty_campaigns_as_for_two(alice, versions, monkeypatch):
     _old, newer = versions
     moving.use_version(base=newer, actor=alice, now=NOW)
