@@ -8,14 +8,12 @@ from zoneinfo import available_timezones
 from rest_framework import serializers
 
 from campaigns.models import Enrolment
-from convomono.lib import clock
-from convomono.lib.days import FIRST
 from convomono.lib.words import without_controls
-from leads.models import Consent, Lead
+from leads.api.consents import ConsentSerializer
+from leads.models import Lead
 from leads.models.people import MOST_TAGS
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
 
@@ -87,24 +85,6 @@ class LeadSerializer(serializers.ModelSerializer[Lead]):
         newest = enrolments[0] if enrolments else {}
         flat = next((one for one in enrolments if one["campaign_id"] == str(asked)), newest)
         return {**shown, **flat}
-
-
-class ConsentSerializer(serializers.Serializer[Any]):
-    """How the person agreed to be called."""
-
-    kind = serializers.ChoiceField(Consent.Kind.choices)
-    source = serializers.CharField(max_length=200)  # type: ignore[assignment] # the field's name
-    wording = serializers.CharField(max_length=2000, allow_blank=True, default="")
-    seller = serializers.CharField(max_length=200, allow_blank=True, default="")
-    given_from = serializers.IPAddressField(required=False, default="", allow_blank=True)
-    given_at = serializers.DateTimeField()
-
-    def validate_given_at(self, given_at: datetime) -> datetime:
-        if given_at.date() < FIRST:
-            raise serializers.ValidationError("It is before 2000.")
-        if given_at > clock.now():
-            raise serializers.ValidationError("It is in the future.")
-        return given_at
 
 
 def _without_braces(text: str) -> None:

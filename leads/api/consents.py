@@ -55,7 +55,7 @@ class LeadConsentSerializer(serializers.ModelSerializer[Consent]):
         read_only_fields = fields
 
 
-class LeadConsentWriteSerializer(serializers.Serializer[Any]):
+class ConsentSerializer(serializers.Serializer[Any]):
     """How a lead agreed: where somebody could look it up, and what they agreed to, word for word."""
 
     kind = serializers.ChoiceField(Consent.Kind.choices)
@@ -97,7 +97,7 @@ class LeadConsentList(generics.ListAPIView[Consent]):
         return Consent.objects.filter(client_id=lead.client_id, lead=lead)
 
     @extend_schema(
-        request=LeadConsentWriteSerializer,
+        request=ConsentSerializer,
         responses={201: LeadConsentSerializer, 200: LeadConsentSerializer},
     )
     def post(self, request: Request, lead_id: UUID) -> Response:
@@ -108,7 +108,7 @@ class LeadConsentList(generics.ListAPIView[Consent]):
         with the code `consent_revoked`.
         """
         lead = _lead(request, lead_id)
-        sent = LeadConsentWriteSerializer(data=request.data)
+        sent = ConsentSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         statement = ConsentStatement(**sent.validated_data)
         try:
