@@ -19,11 +19,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "convomono.settings.production")
 django.setup()
 
 import tablib  # type: ignore[import-untyped]  # has none
-from django.db import connection
 
 from accounts.models import Client, User
 from campaigns.models import Campaign, Enrolment
-from convomono.lib import db, lane
+from convomono.lib import db, lane, memory
 from convomono.lib.phone import NumberRefused, read_number
 from leads.imports import commit, undo
 from leads.imports.columns import guess_mapping
@@ -38,8 +37,6 @@ from leads.services.suppressions import scope_key
 AREAS = (202, 212, 213, 214, 216, 303, 305, 312, 313, 404, 412, 415, 503, 602, 617, 702, 713)
 BAD = ("12", "", "4.1E+09", "999 200 1234", "800 234 5678")
 SHARES = {"invalid": 0.03, "double": 0.05, "suppressed": 0.02}
-# Before the thousand pages after which whoever commits next, a webhook maybe, copies the log.
-SLICES_OF_LOG = 4
 FOLDER = Path(os.environ["VAR_DIR"])
 SCRIPT = "Hello {{first_name}}, your plan {{plan}} in {{city}} ends."
 
@@ -163,16 +160,9 @@ def check(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def timed_writes() -> list[float]:
-    """
-    Have the transactions of this process's slices timed, from lock to commit.
-
-    SQLite copies its log into the file after a commit, when the lock is free already: here by itself,
-    so that it isn't counted.
-    """
+    """Have the transactions of this process's slices timed, from lock to commit."""
     took: list[float] = []
     plain = db.run_atomic
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA wal_autocheckpoint = 0")
 
     def run_atomic(block: Any, **how: Any) -> Any:
         began: list[float] = []
@@ -183,9 +173,6 @@ def timed_writes() -> list[float]:
 
         result = plain(held, **how)
         took.append(time.perf_counter() - began[0])
-        if len(took) % SLICES_OF_LOG == 0:
-            with connection.cursor() as cursor:
-                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
         return result
 
     lane.run_atomic = run_atomic  # type: ignore[attr-defined]  # for this process alone
@@ -284,4 +271,5 @@ if __name__ == "__main__":
         "peer_rows": int(sys.argv[3]),
         "campaign": sys.argv[4] == "campaign",
     }
+    memory.settle()  # as the worker does
     print(json.dumps(STEPS[sys.argv[1]](options)))

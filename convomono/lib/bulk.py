@@ -240,7 +240,8 @@ def converts_of(fields: Sequence[Any], vendor: str) -> list[tuple[int, Convert]]
 def _convert(field: Any, vendor: str) -> Convert | None:
     """Return what makes of a column's values what the driver takes; None if it takes them so."""
     if field.is_relation:
-        return _convert(field.target_field, vendor)
+        convert = _convert(field.target_field, vendor)
+        return _remembered(convert) if convert is not None else None
     if isinstance(field, models.JSONField) and field.encoder is None and vendor == "sqlite":
         return as_json
     if isinstance(field, models.UUIDField) and vendor == "sqlite":
@@ -286,12 +287,16 @@ def _json_texts(value: tuple[str, ...]) -> str:
 
 
 def _remembered(convert: Convert) -> Convert:
-    """Convert the instant that one import writes a thousand times once."""
-    last: list[Any] = [None, None]
+    """Convert the instant, or the client, that one import writes a thousand times once."""
+    last: tuple[Any, Any] = (None, None)
 
-    def instant(value: datetime) -> Any:
-        if value is not last[0]:
-            last[:] = value, convert(value)
-        return last[1]
+    def remembered(value: Any) -> Any:
+        nonlocal last
+        known, converted = last
+        if value is known:
+            return converted
+        converted = convert(value)
+        last = value, converted
+        return converted
 
-    return instant
+    return remembered

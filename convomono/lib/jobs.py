@@ -11,7 +11,7 @@ from django_rq.urls import get_admin_urlpatterns, get_api_urlpatterns
 from rq import Worker, cron
 from rq.exceptions import DuplicateJobError
 
-from convomono.lib import db
+from convomono.lib import db, memory
 from convomono.lib.redis import RedisError, redis_connection
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class MaintainedWorker(Worker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("maintenance_interval", MAINTENANCE_SECONDS)
         super().__init__(*args, **kwargs)
+
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        """Do as RQ's worker does; the processes of its jobs don't look through all of Django again and again."""
+        memory.settle()
+        done: bool = super().work(*args, **kwargs)
+        return done
 
 
 def enqueue(

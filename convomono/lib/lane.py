@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from convomono.lib.db import PATIENCE_SECONDS, in_transaction, run_atomic
 
@@ -32,17 +32,22 @@ _POLL_SECONDS: Final = 0.001
 # Whoever asks for way asks again each millisecond; on a busy machine later.
 _ASKED_SECONDS: Final = 0.015
 _LONGEST_WAY_SECONDS: Final = 0.1
+# A slice of many pages writes some 350: whoever commits behind a thousand, a webhook maybe, copies the log.
+_SLICES_OF_LOG: Final = 2
 _INSTANT: Final = struct.Struct("d")  # of the monotonic clock, which all processes share
 _FREE_FROM, _ASKED_AT = 0, _INSTANT.size  # where in the lane's file
 _here = threading.local()
 
 
-def run_bulk[R](block: Callable[[], R], *, patience: float = PATIENCE_SECONDS) -> R:
+def run_bulk[R](
+    block: Callable[[], R], *, patience: float = PATIENCE_SECONDS, has_many_pages: bool = False
+) -> R:
     """
     Run block() as `run_atomic` does, in its turn among the bulk writers of this database.
 
     The next slice, whoever's it is, begins when the lock was free for half as long as this one held it:
     between 2 and 50 ms. Inside a transaction, which has the lock already, it is a plain `run_atomic`.
+    One that `has_many_pages`, as hundreds of new rows do, sees itself to it that SQLite's log stays short.
     """
     path = _lane_of_database()
     if path is None or getattr(_here, "has_lane", False) or in_transaction():
@@ -59,12 +64,23 @@ def run_bulk[R](block: Callable[[], R], *, patience: float = PATIENCE_SECONDS) -
         return run_atomic(block, patience=patience)
     with _lane(file):
         try:
-            return run_atomic(held, patience=patience)
+            result = run_atomic(held, patience=patience)
         finally:
             ended = time.monotonic()
             held_for = ended - began[0] if began else 0.0
             rest = min(max(held_for / 2, SHORTEST_REST_SECONDS), LONGEST_REST_SECONDS)
             _say(file, _FREE_FROM, ended + rest)
+    if has_many_pages:
+        _keep_log_short()
+    return result
+
+
+def _keep_log_short() -> None:
+    """Copy SQLite's log into the database after some slices; the lock is free meanwhile."""
+    _here.slices = getattr(_here, "slices", 0) + 1
+    if _here.slices % _SLICES_OF_LOG == 0:
+        with suppress(OperationalError), connection.cursor() as cursor:  # then somebody else does
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def ask_for_way(*, is_done: bool = False) -> None:

@@ -185,7 +185,7 @@ def _write_once(
                 work.target.enrol(rows=enrolling, now=pace.instant(now))
         return bool(won)
 
-    if not run_bulk(block):
+    if not run_bulk(block, has_many_pages=True):
         return False
     lead_import.rows_done, lead_import.counts = chunk.end, counts
     return True

@@ -375,10 +375,10 @@ class RowReader:
 
 def tags_of(row: ReadRow, options: ImportOptions) -> list[str]:
     """Return the tags of the import and of the row's own column."""
-    own = row.said.get("tags", "")
-    if not own:
-        return list(dict.fromkeys(options.get("tags", ())))
-    return list(dict.fromkeys([*options.get("tags", ()), *split_tags(own)]))
+    tags, own = options.get("tags"), row.said.get("tags")
+    if not (tags or own):
+        return []
+    return list(dict.fromkeys([*(tags or ()), *split_tags(own or "")]))
 
 
 def _variable_places(mapping: ImportMapping) -> dict[str, int]:

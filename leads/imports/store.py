@@ -100,18 +100,19 @@ class Writing:
 def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: datetime) -> Writing:
     """Return what these kept rows write; each row gets its lead."""
     made, weighing = Writing(), weighing_of(work.lead_import.client_id)
+    alike, stated = _alike(work, now), _stated(work, now)
     revoking = {row.lead.pk: row for row in rows if row.lead and CONSENT_REVOKED in row.warnings}
     for row in rows:
         agreed_at = _agreed_at(work, row, days) if row.verdict != Verdict.NO_CONSENT else None
         if row.lead is None:
-            row.lead = _new_lead(work, row, is_agreed=agreed_at is not None, now=now)
+            row.lead = _new_lead(work, row, alike, is_agreed=agreed_at is not None)
             row.lead.score = weighing.points(row.lead)
             made.leads.append(row.lead)
         else:
             _change(work, row, made, is_agreed=agreed_at is not None, now=now)
             _weigh(row.lead, made, weighing, is_agreed=agreed_at is not None)
         if agreed_at is not None:
-            made.consents.append(_consent(work, row, agreed_at, now=now))
+            made.consents.append(_consent(row, agreed_at, stated))
     if revoking:
         made.revoked, made.marked = list(revoking), _marked(work, revoking, now)
     return made
@@ -167,12 +168,19 @@ def _instant(said: str) -> datetime:
     return datetime.fromisoformat(said)  # one and the same for all rows, so it is written once
 
 
-def _new_lead(work: Work, row: ReadRow, *, is_agreed: bool, now: datetime) -> Lead:
+def _alike(work: Work, now: datetime) -> dict[str, Any]:
+    """Return the columns that all rows of a chunk have alike."""
+    client_id, import_id = work.lead_import.client_id, work.lead_import.pk
+    return {"client_id": client_id, "lead_import_id": import_id, "created_at": now}
+
+
+def _new_lead(work: Work, row: ReadRow, alike: Mapping[str, Any], *, is_agreed: bool) -> Lead:
     lead = new_row(
         Lead,
+        **alike,
+        **row.fields,
         id=uuid7(),
-        client_id=work.lead_import.client_id,
-        lead_import_id=work.lead_import.pk,
+        updated_at=alike["created_at"],
         phone_number=row.e164,
         other_numbers=row.others,
         country=row.line.country,
@@ -182,9 +190,6 @@ def _new_lead(work: Work, row: ReadRow, *, is_agreed: bool, now: datetime) -> Le
         consent_status=Lead.ConsentStatus.GIVEN.value
         if is_agreed
         else Lead.ConsentStatus.NONE.value,
-        created_at=now,
-        updated_at=now,
-        **row.fields,
     )
     lead.note_texts()
     return lead
@@ -271,24 +276,26 @@ def _consent_id(import_id: uuid.UUID, lead_id: uuid.UUID) -> uuid.UUID:
     return uuid.UUID(int=lead_id.int ^ (import_id.int & ((1 << 62) - 1)))
 
 
-def _consent(work: Work, row: ReadRow, agreed_at: datetime, *, now: datetime) -> Consent:
-    options, lead = work.plan.options, row.lead
+def _stated(work: Work, now: datetime) -> dict[str, Any]:
+    """Return the columns that the consents of a chunk have alike, unless a row says otherwise."""
+    options, lead_import = work.plan.options, work.lead_import
+    return {
+        **_alike(work, now),
+        "kind": options["consent_kind"] or Consent.Kind.EXPRESS.value,
+        "source": (options["consent_source"] or lead_import.file_name)[:200],
+        "wording": options["consent_wording"],
+        "seller": options.get("consent_seller", "")[:200],
+        "recorded_by_email": lead_import.created_by_email,
+    }
+
+
+def _consent(row: ReadRow, agreed_at: datetime, stated: Mapping[str, Any]) -> Consent:
+    lead, said = row.lead, row.said
     assert lead is not None  # made before
-    source = (
-        row.said.get("consent_source") or options["consent_source"] or work.lead_import.file_name
-    )
-    return new_row(
-        Consent,
-        id=_consent_id(work.lead_import.pk, lead.pk),
-        client_id=lead.client_id,
-        lead_id=lead.pk,
-        kind=options["consent_kind"] or Consent.Kind.EXPRESS.value,
-        source=source[:200],
-        wording=options["consent_wording"],
-        seller=(row.said.get("consent_seller") or options.get("consent_seller", ""))[:200],
-        given_from=address_in(row.said.get("consent_ip", "")),
-        given_at=agreed_at,
-        lead_import_id=work.lead_import.pk,
-        recorded_by_email=work.lead_import.created_by_email,
-        created_at=now,
-    )
+    key = _consent_id(stated["lead_import_id"], lead.pk)
+    consent = new_row(Consent, **stated, id=key, lead_id=lead.pk, given_at=agreed_at)
+    if said:
+        consent.source = said.get("consent_source", "")[:200] or consent.source
+        consent.seller = said.get("consent_seller", "")[:200] or consent.seller
+        consent.given_from = address_in(said.get("consent_ip", ""))
+    return consent

@@ -76,7 +76,10 @@ def _batch(
     pace.rest()
     for only_one in (False, True):
         try:
-            step = run_bulk(lambda: _guarded(lead_import, take_back, only_one, pace, now))  # noqa: B023
+            step = run_bulk(
+                lambda: _guarded(lead_import, take_back, only_one, pace, now),  # noqa: B023
+                has_many_pages=True,
+            )
         except (ProtectedError, IntegrityError):
             continue  # enrolled this very moment: again, one by one
         except _Overtaken:

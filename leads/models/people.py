@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ClientOwned, ClientOwnedQuerySet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # What a number's plan tells; "unknown" is most of America, where mobiles have the numbers of landlines.
 LINE_TYPES = {"landline": _("Landline"), "mobile": _("Mobile"), "voip": _("Internet")}
@@ -32,9 +37,15 @@ def tag_mark(tag: str) -> str:
     return f"#{tag.casefold().translate(_WITHIN)} "
 
 
-def marks_of(tags: list[str], zones: list[str]) -> str:
+def marks_of(tags: Iterable[str], zones: Iterable[str]) -> str:
     """Return the beginning of a lead's search text: a mark for each tag and each zone."""
     return "".join([*map(tag_mark, tags), *map(zone_mark, zones)])
+
+
+@lru_cache(maxsize=4096)
+def _marks_and_key(tags: tuple[str, ...], zones: tuple[str, ...]) -> tuple[str, str]:
+    marks = marks_of(tags, zones)
+    return marks, key_of(marks)  # few in a list of a million, so each is made once
 
 
 def key_of(marks: str) -> str:
@@ -118,24 +129,25 @@ class Lead(ClientOwned):
             # Wide enough that a page of a filtered list is found without reading a lead that
             # isn't on it: what no other index finds takes a scan of this one alone. All end with
             # the key: an import gives its leads one instant, and sorting a million of them takes long.
+            # None descends: newest leads come last then, and SQLite fills its pages (half of them else).
             models.Index(
                 fields=[
-                    *("client", "-created_at", "-id", "status", "consent_status"),
+                    *("client", "created_at", "id", "status", "consent_status"),
                     *("last_outcome", "attempts_count", "score", "search_text"),
                 ],
                 name="lead_scan",
             ),
-            models.Index(fields=["client", "-score", "-created_at", "-id"], name="lead_by_score"),
-            models.Index(fields=["client", "-last_attempted_at", "-id"], name="lead_by_last_call"),
-            models.Index(fields=["client", "-attempts_count", "-id"], name="lead_by_attempts"),
+            models.Index(fields=["client", "score", "created_at", "id"], name="lead_by_score"),
+            models.Index(fields=["client", "last_attempted_at", "id"], name="lead_by_last_call"),
+            models.Index(fields=["client", "attempts_count", "id"], name="lead_by_attempts"),
             models.Index(fields=["client", "last_name", "first_name", "id"], name="lead_by_name"),
-            models.Index(fields=["client", "status", "-created_at", "-id"], name="lead_by_status"),
+            models.Index(fields=["client", "status", "created_at", "id"], name="lead_by_status"),
             models.Index(
-                fields=["client", "consent_status", "-created_at", "-id", "status"],
+                fields=["client", "consent_status", "created_at", "id", "status"],
                 name="lead_by_consent",
             ),
             models.Index(
-                fields=["client", "last_outcome", "-created_at", "-id"], name="lead_by_outcome"
+                fields=["client", "last_outcome", "created_at", "id"], name="lead_by_outcome"
             ),
             models.Index(fields=["client", "lead_import", "id"], name="lead_in_import"),
             models.Index(fields=["client", "marks_key", "id"], name="lead_by_marks"),
@@ -161,11 +173,10 @@ class Lead(ClientOwned):
         """Bring `search_text` and `marks_key` up to the other columns (`leads.services.marks` wants to know)."""
         words = (self.full_name, self.company, self.email, self.phone_number, self.external_id)
         words += tuple(self.other_numbers)
-        marks = self.marks
+        marks, self.marks_key = _marks_and_key(tuple(self.tags), tuple(self.zones))
         # The marks first: what is cut off a text too long is the end of a name, which no filter asks for.
         said = " ".join(filter(None, words)).replace("#", "")  # which begins a mark
         self.search_text = f"{marks}{said} ".casefold()[:SEARCH_CHARS]
-        self.marks_key = key_of(marks)
 
     @property
     def marks(self) -> str:

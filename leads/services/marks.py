@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from convomono.lib.bulk import insert_rows, new_row
 from convomono.lib.ids import uuid7
+from convomono.lib.reading import rows_where_in
 from leads.models import Lead, MarkSet
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def know_marks(leads: Iterable[Lead]) -> None:
     if not wanted:
         return
     client_id = next(iter(wanted.values())).client_id
-    rows = MarkSet.objects.filter(client_id=client_id, key__in=list(wanted))
-    known = set(rows.values_list("key", flat=True))
+    rows = rows_where_in(MarkSet, "key", wanted, ("key",), client_id=client_id)
+    known = {key for (key,) in rows}
     insert_rows(
         [
             new_row(MarkSet, id=uuid7(), client_id=client_id, key=key, marks=lead.marks)
