@@ -118,3 +118,11 @@ def test_writes_a_document_that_reads_as_the_orm_would_have_written_it(acme: Cli
 )
 def test_writes_the_json_that_the_orm_reads(value: Any) -> None:
     assert json.loads(bulk.as_json(value)) == json.loads(json.dumps(value))
+
+
+def test_remembers_what_it_converted_last_and_nothing_else() -> None:
+    asked: list[int] = []
+    convert = bulk._remembered(lambda value: asked.append(value) or str(value))
+
+    assert [convert(value) for value in (1, 1, 2, 1)] == ["1", "1", "2", "1"]
+    assert asked == [1, 2, 1]

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db.utils import ConnectionHandler
 
 from convomono.lib import lane
+from convomono.lib.databases import database_settings
 from convomono.lib.lane import ask_for_way, run_bulk
 
 if TYPE_CHECKING:
@@ -197,3 +199,29 @@ def test_waits_for_nobody_inside_a_transaction(path: Path, monkeypatch: pytest.M
 
     assert time.monotonic() - began < lane.LONGEST_WAIT_SECONDS / 2
     os.close(file)
+
+
+@pytest.mark.django_db  # opens one of its own
+@pytest.mark.parametrize(("has_many_pages", "most"), [(True, 1000), (False, 2500)])
+def test_keeps_sqlites_log_short_behind_slices_of_many_pages(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_many_pages: bool, most: int
+) -> None:
+    settings = database_settings(f"sqlite:///{tmp_path}/database.sqlite3")
+    database = ConnectionHandler({"default": settings})["default"]
+    monkeypatch.setattr(lane, "connection", database)
+
+    def write() -> None:
+        with database.cursor() as cursor:
+            cursor.execute("INSERT INTO texts VALUES (zeroblob(1600000))")
+
+    with database.cursor() as cursor:
+        cursor.execute("PRAGMA wal_autocheckpoint = 0")
+        cursor.execute("CREATE TABLE texts (text BLOB)")
+    for _slice in range(6):
+        run_bulk(write, has_many_pages=has_many_pages)
+    with database.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        _busy, pages, _copied = cursor.fetchone()
+    database.close()
+
+    assert most - 1000 < pages < most

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from convomono.lib import memory
+from convomono.lib.jobs import MaintainedWorker
+from convomono.lib.redis import redis_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,3 +44,8 @@ def test_still_takes_away_what_comes_later():
     for _number in range(20_000):
         Ring()
     assert gone() is None
+
+
+def test_a_worker_settles_before_it_takes_its_first_job():
+    MaintainedWorker(["default"], connection=redis_connection()).work(burst=True)
+    assert gc.get_freeze_count() > 10_000
