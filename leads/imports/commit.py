@@ -12,6 +12,7 @@ from accounts.models import Notification
 from accounts.notifications import mail_person, notify
 from audit import actions
 from audit.services import System, record
+from convomono.lib.bulk import update_row
 from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
 from convomono.lib.lane import run_bulk
 from leads.imports.doubles import take_in_refusals
@@ -169,21 +170,25 @@ def _write_once(
     pace.rest()
 
     def block() -> bool:
-        won = LeadImport.objects.filter(
-            pk=lead_import.pk, status=Status.COMMITTING, rows_done=chunk.start
-        ).update(
-            rows_done=chunk.end,
-            counts=counts,
-            rows_per_second=rate.per_second(),
-            progressed_at=pace.real_now(),
-            tries_count=0,
-        )
+        stands = {
+            "id": lead_import.pk,
+            "status": Status.COMMITTING.value,
+            "rows_done": chunk.start,
+        }
+        goes_on = {
+            "rows_done": chunk.end,
+            "counts": counts,
+            "rows_per_second": rate.per_second(),
+            "progressed_at": pace.real_now(),
+            "tries_count": 0,
+        }
+        won = update_row(LeadImport, stands, goes_on)
         if won:
             writing.write()
             if enrolling and work.target is not None:
                 # By the clock, not by the job's beginning: a launch takes only whom it was shown.
                 work.target.enrol(rows=enrolling, now=pace.instant(now))
-        return bool(won)
+        return won
 
     if not run_bulk(block, has_many_pages=True):
         return False

@@ -122,7 +122,12 @@ def test_writes_the_json_that_the_orm_reads(value: Any) -> None:
 
 def test_remembers_what_it_converted_last_and_nothing_else() -> None:
     asked: list[int] = []
-    convert = bulk._remembered(lambda value: asked.append(value) or str(value))
+
+    def slowly(value: int) -> str:
+        asked.append(value)
+        return str(value)
+
+    convert = bulk._remembered(slowly)
 
     assert [convert(value) for value in (1, 1, 2, 1)] == ["1", "1", "2", "1"]
     assert asked == [1, 2, 1]
