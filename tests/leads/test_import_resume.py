@@ -170,6 +170,21 @@ def test_leaves_the_dry_run_to_the_worker_that_is_ahead(alice, acme, target):
     assert fresh(lead_import).rows_done == ROWS
 
 
+def test_leaves_the_commit_to_the_worker_that_is_ahead(alice, acme, target):
+    lead_import = prepare(alice, acme, target)
+    check_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
+    ask_commit(fresh(lead_import), alice)
+    behind = fresh(lead_import)
+    with pytest.raises(Killed):
+        commit_rows(lead_import=fresh(lead_import), pace=killer(2), now=NOW)
+    there = LeadImport.objects.values("status", "rows_done", "counts").get(pk=lead_import.pk)
+    assert there["rows_done"] > 0
+
+    commit_rows(lead_import=behind, pace=CALM, now=NOW)
+
+    assert there == LeadImport.objects.values(*there).get(pk=lead_import.pk)
+
+
 def test_forgets_the_verdicts_of_an_earlier_dry_run(
     alice, acme, run_jobs, django_capture_on_commit_callbacks, verdicts
 ):
