@@ -12,6 +12,8 @@ SQLITE_OPTIONS = {
     # Take the write lock at the start: a block can't fail half-way by upgrading a read.
     "transaction_mode": "IMMEDIATE",
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+    # Whoever commits behind so many pages of the log copies it; bulk writers do before (`lane.py`).
+    "PRAGMA wal_autocheckpoint=2000;"
     "PRAGMA mmap_size=134217728;PRAGMA journal_size_limit=27103364;"
     "PRAGMA cache_size=2000;",
 }

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
+from uuid import UUID, SafeUUID
+
+_put, _UNKNOWN = object.__setattr__, SafeUUID.unknown
 
 
-def uuid7() -> uuid.UUID:
+def key_from(number: int) -> UUID:
+    """Return the key of these 128 bits as `UUID(int=number)` does, at half its price: nothing is looked at."""
+    key = object.__new__(UUID)
+    _put(key, "int", number)
+    _put(key, "is_safe", _UNKNOWN)
+    return key
+
+
+def uuid7() -> UUID:
     """
     Make a key from the time and 74 random bits.
 
@@ -16,4 +26,4 @@ def uuid7() -> uuid.UUID:
     """
     stamp, noise = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
     head = (stamp & (1 << 48) - 1) << 80 | 0x7 << 76 | (noise >> 64 & 0xFFF) << 64
-    return uuid.UUID(int=head | 0b10 << 62 | noise & (1 << 62) - 1)
+    return key_from(head | 0b10 << 62 | noise & (1 << 62) - 1)

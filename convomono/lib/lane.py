@@ -32,8 +32,11 @@ _POLL_SECONDS: Final = 0.001
 # Whoever asks for way asks again each millisecond; on a busy machine later.
 _ASKED_SECONDS: Final = 0.015
 _LONGEST_WAY_SECONDS: Final = 0.1
-# A slice of many pages writes some 350: whoever commits behind a thousand, a webhook maybe, copies the log.
-_SLICES_OF_LOG: Final = 2
+# A slice of many pages writes some 400: whoever commits behind two thousand (`databases.py`), a webhook maybe,
+# copies the log. Each copy syncs the disk twice, so the rarer the cheaper, and the longer webhooks wait for the disk.
+_SLICES_OF_LOG: Final = 3
+# What is written meanwhile keeps the log from beginning anew: it is copied too, which takes no time.
+_TRIES_OF_COPY: Final = 3
 _INSTANT: Final = struct.Struct("d")  # of the monotonic clock, which all processes share
 _FREE_FROM, _ASKED_AT = 0, _INSTANT.size  # where in the lane's file
 _here = threading.local()
@@ -80,7 +83,11 @@ def _keep_log_short() -> None:
     _here.slices = getattr(_here, "slices", 0) + 1
     if _here.slices % _SLICES_OF_LOG == 0:
         with suppress(OperationalError), connection.cursor() as cursor:  # then somebody else does
-            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            for _again in range(_TRIES_OF_COPY):
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                _busy, pages, copied = cursor.fetchone()
+                if pages == copied:
+                    return
 
 
 def ask_for_way(*, is_done: bool = False) -> None:

@@ -11,16 +11,17 @@ from datetime import UTC
 from functools import cache
 from itertools import batched
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.db import connection, models
 from django.db.models.base import ModelState
 
 from convomono.lib.bulk import PLAIN, column_of, converts_of
+from convomono.lib.ids import key_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     type Convert = Callable[[Any], Any]
     type Values = Mapping[str, Any]
@@ -82,6 +83,16 @@ def rows_where_in(
             cursor.execute(f"{start} ({marks}){end}", [*some, *fixed])
             for row in cursor.fetchall():
                 yield _taken(row, reads)
+
+
+def is_any_between(model: type[models.Model], column: str, least: str, below: str) -> bool:
+    """Tell whether a row's column holds a text from `least` on that is below `below`."""
+    if connection.vendor == "mongodb":
+        between = {f"{column}__gte": least, f"{column}__lt": below}
+        return model._base_manager.filter(**between).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(_any_between(model, column), [least, below])
+        return cursor.fetchone() is not None
 
 
 def known_rows[Row: models.Model](
@@ -170,6 +181,13 @@ def _select_one(
 
 
 @cache
+def _any_between(model: type[models.Model], column: str) -> str:
+    quote, meta = connection.ops.quote_name, model._meta
+    name = quote(column_of(meta.get_field(column)))
+    return f"SELECT 1 FROM {quote(meta.db_table)} WHERE {name} >= %s AND {name} < %s LIMIT 1"  # noqa: S608  # nosec B608 # the model's names
+
+
+@cache
 def _reads(model: type[models.Model], columns: tuple[str, ...]) -> list[tuple[int, Convert]]:
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     reads = ((place, _read(by_name[name])) for place, name in enumerate(columns))
@@ -194,7 +212,7 @@ def _read(field: Any) -> Convert | None:
 
 
 def _as_uuid(value: Any) -> UUID:
-    return UUID(int=int(value, 16)) if isinstance(value, str) else value
+    return key_from(int(value, 16)) if isinstance(value, str) else value
 
 
 def _as_document(value: Any) -> Any:

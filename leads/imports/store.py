@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -11,8 +10,16 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from convomono.lib.bulk import insert_rows, new_row, update_each, update_rows
-from convomono.lib.ids import uuid7
+from convomono.lib.bulk import (
+    insert_rows,
+    insert_values,
+    new_row,
+    new_values,
+    row_of,
+    update_each,
+    update_rows,
+)
+from convomono.lib.ids import key_from, uuid7
 from leads.doors import campaigns
 from leads.imports.cells import address_in
 from leads.imports.places import place_of
@@ -25,6 +32,7 @@ from leads.services.scoring import weighing_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     from leads.imports.judge import ConsentDays
     from leads.imports.opting_out import Listing
@@ -55,12 +63,12 @@ class Writing:
     leads: list[Lead] = field(default_factory=list)
     changed: list[Lead] = field(default_factory=list)
     changes: list[LeadImportChange] = field(default_factory=list)
-    consents: list[Consent] = field(default_factory=list)
-    revoked: list[uuid.UUID] = field(default_factory=list)  # known leads the file says no of
+    consents: list[dict[str, Any]] = field(default_factory=list)  # as `insert_values` takes them
+    revoked: list[UUID] = field(default_factory=list)  # known leads the file says no of
     # Their consents, as `update_each` takes them: marked with the row that takes them back.
     marked: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     agreed: list[Lead] = field(default_factory=list)  # known leads whose consent this is
-    scored: dict[int, list[uuid.UUID]] = field(default_factory=dict)  # known leads by new score
+    scored: dict[int, list[UUID]] = field(default_factory=dict)  # known leads by new score
     listing: Listing | None = None
 
     def write(self) -> None:
@@ -91,7 +99,7 @@ class Writing:
                 consent_status=Lead.ConsentStatus.REVOKED
             )
             update_each(Consent, self.marked)
-        insert_rows(self.consents)
+        insert_values(Consent, self.consents)
         insert_rows(self.changes)
         if self.listing is not None:
             self.listing.write()
@@ -100,12 +108,14 @@ class Writing:
 def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: datetime) -> Writing:
     """Return what these kept rows write; each row gets its lead."""
     made, weighing = Writing(), weighing_of(work.lead_import.client_id)
-    alike, stated = _alike(work, now), _stated(work, now)
+    client_id, import_id = work.lead_import.client_id, work.lead_import.pk
+    alike = {"client_id": client_id, "lead_import_id": import_id, "created_at": now}
+    fresh, stated = new_values(Lead, **alike, updated_at=now), _stated(work, alike)
     revoking = {row.lead.pk: row for row in rows if row.lead and CONSENT_REVOKED in row.warnings}
     for row in rows:
         agreed_at = _agreed_at(work, row, days) if row.verdict != Verdict.NO_CONSENT else None
         if row.lead is None:
-            row.lead = _new_lead(work, row, alike, is_agreed=agreed_at is not None)
+            row.lead = _new_lead(work, row, fresh, is_agreed=agreed_at is not None)
             row.lead.score = weighing.points(row.lead)
             made.leads.append(row.lead)
         else:
@@ -119,7 +129,7 @@ def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: d
 
 
 def _marked(
-    work: Work, revoking: Mapping[uuid.UUID, ReadRow], now: datetime
+    work: Work, revoking: Mapping[UUID, ReadRow], now: datetime
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return the consents that these rows take back, each with what it is marked with: when, by whom, how."""
     rows = Consent.objects.filter(
@@ -168,29 +178,21 @@ def _instant(said: str) -> datetime:
     return datetime.fromisoformat(said)  # one and the same for all rows, so it is written once
 
 
-def _alike(work: Work, now: datetime) -> dict[str, Any]:
-    """Return the columns that all rows of a chunk have alike."""
-    client_id, import_id = work.lead_import.client_id, work.lead_import.pk
-    return {"client_id": client_id, "lead_import_id": import_id, "created_at": now}
-
-
-def _new_lead(work: Work, row: ReadRow, alike: Mapping[str, Any], *, is_agreed: bool) -> Lead:
-    lead = new_row(
-        Lead,
-        **alike,
+def _new_lead(work: Work, row: ReadRow, fresh: Mapping[str, Any], *, is_agreed: bool) -> Lead:
+    agreed = Lead.ConsentStatus.GIVEN if is_agreed else Lead.ConsentStatus.NONE
+    values = {
+        **fresh,
         **row.fields,
-        id=uuid7(),
-        updated_at=alike["created_at"],
-        phone_number=row.e164,
-        other_numbers=row.others,
-        country=row.line.country,
-        line_type=row.line.line_type,
-        zone_candidates=[] if "time_zone" in row.fields else list(row.zones),
-        tags=tags_of(row, work.plan.options),
-        consent_status=Lead.ConsentStatus.GIVEN.value
-        if is_agreed
-        else Lead.ConsentStatus.NONE.value,
-    )
+        "id": uuid7(),
+        "phone_number": row.e164,
+        "other_numbers": row.others,
+        "country": row.line.country,
+        "line_type": row.line.line_type,
+        "zone_candidates": [] if "time_zone" in row.fields else list(row.zones),
+        "tags": tags_of(row, work.plan.options),
+        "consent_status": agreed.value,
+    }
+    lead = row_of(Lead, values)
     lead.note_texts()
     return lead
 
@@ -266,36 +268,37 @@ def _fill(work: Work, row: ReadRow, lead: Lead) -> None:
         lead.other_numbers = [*lead.other_numbers, *others]
 
 
-def _consent_id(import_id: uuid.UUID, lead_id: uuid.UUID) -> uuid.UUID:
+def _consent_id(import_id: UUID, lead_id: UUID) -> UUID:
     """
     Return the one key of the consent that an import gives a lead.
 
     It keeps the time in the lead's key, so new consents stand together in the index. (The two
     highest of the lower 64 bits are the variant, alike in both.)
     """
-    return uuid.UUID(int=lead_id.int ^ (import_id.int & ((1 << 62) - 1)))
+    return key_from(lead_id.int ^ (import_id.int & ((1 << 62) - 1)))
 
 
-def _stated(work: Work, now: datetime) -> dict[str, Any]:
-    """Return the columns that the consents of a chunk have alike, unless a row says otherwise."""
+def _stated(work: Work, alike: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a chunk's consents, which a row says otherwise at most in part."""
     options, lead_import = work.plan.options, work.lead_import
-    return {
-        **_alike(work, now),
-        "kind": options["consent_kind"] or Consent.Kind.EXPRESS.value,
-        "source": (options["consent_source"] or lead_import.file_name)[:200],
-        "wording": options["consent_wording"],
-        "seller": options.get("consent_seller", "")[:200],
-        "recorded_by_email": lead_import.created_by_email,
-    }
+    return new_values(
+        Consent,
+        **alike,
+        kind=options["consent_kind"] or Consent.Kind.EXPRESS.value,
+        source=(options["consent_source"] or lead_import.file_name)[:200],
+        wording=options["consent_wording"],
+        seller=options.get("consent_seller", "")[:200],
+        recorded_by_email=lead_import.created_by_email,
+    )
 
 
-def _consent(row: ReadRow, agreed_at: datetime, stated: Mapping[str, Any]) -> Consent:
+def _consent(row: ReadRow, agreed_at: datetime, stated: Mapping[str, Any]) -> dict[str, Any]:
     lead, said = row.lead, row.said
     assert lead is not None  # made before
     key = _consent_id(stated["lead_import_id"], lead.pk)
-    consent = new_row(Consent, **stated, id=key, lead_id=lead.pk, given_at=agreed_at)
+    consent = {**stated, "id": key, "lead_id": lead.pk, "given_at": agreed_at}
     if said:
-        consent.source = said.get("consent_source", "")[:200] or consent.source
-        consent.seller = said.get("consent_seller", "")[:200] or consent.seller
-        consent.given_from = address_in(said.get("consent_ip", ""))
+        consent["source"] = said.get("consent_source", "")[:200] or stated["source"]
+        consent["seller"] = said.get("consent_seller", "")[:200] or stated["seller"]
+        consent["given_from"] = address_in(said.get("consent_ip", ""))
     return consent

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convomono.lib.db import atomic
+from convomono.lib.reading import read_row
 from leads.doors import campaigns
 from leads.models import Lead, ScoreWeights
 from leads.scoring import Score, points_of, score_of, weights_with
@@ -35,8 +36,7 @@ class Weighing:
 
 def weighing_of(client_id: UUID) -> Weighing:
     """Return how this client's leads are weighed; one query."""
-    chosen = ScoreWeights.objects.filter(client_id=client_id).values_list("weights", flat=True)
-    found = chosen.first() or {}
+    (found,) = read_row(ScoreWeights, {"client_id": client_id}, ("weights",)) or ({},)
     return Weighing(weights=weights_with(found), tag=str(found.get(TAG_NAME, "")))
 
 

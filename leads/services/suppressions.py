@@ -12,7 +12,7 @@ from audit.services import record
 from convomono.lib.crypto import keyed_hashes
 from convomono.lib.db import IntegrityError, atomic, in_transaction
 from convomono.lib.keys import beside
-from convomono.lib.reading import rows_where_in
+from convomono.lib.reading import is_any_between, rows_where_in
 from leads.doors import campaigns
 from leads.models import Lead, Suppression
 from leads.services.scoring import rescore, weighing_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Level = Suppression.Level
 _LEVELS = (Level.CAMPAIGN, Level.CLIENT, Level.AGENCY)  # a later one wins
+_HASHES = ("#", "$")  # what stands in place of an erased person's number is between them
 
 
 def scope_key(
@@ -95,7 +96,7 @@ def suppressed_numbers(
         _look_up(words, scope, found)
         return found
     _look_up({one: one for one in numbers}, scope, found)
-    if numbers and erased_entries().exists():
+    if numbers and is_any_between(Suppression, "phone_number", *_HASHES):
         _look_up({word: one for one in numbers for word in hashed_numbers(one)}, scope, found)
     return found
 
@@ -124,7 +125,8 @@ def _look_up(
 
 def erased_entries() -> QuerySet[Suppression]:
     """Return the entries that hold a hash in place of a number; they all begin with "#"."""
-    return Suppression.objects.filter(phone_number__gte="#", phone_number__lt="$")
+    least, below = _HASHES
+    return Suppression.objects.filter(phone_number__gte=least, phone_number__lt=below)
 
 
 def is_erased(*, client_id: UUID, phone_number: str) -> bool:

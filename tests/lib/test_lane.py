@@ -202,7 +202,7 @@ def test_waits_for_nobody_inside_a_transaction(path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.django_db  # opens one of its own
-@pytest.mark.parametrize(("has_many_pages", "most"), [(True, 1000), (False, 2500)])
+@pytest.mark.parametrize(("has_many_pages", "most"), [(True, 1500), (False, 2500)])
 def test_keeps_sqlites_log_short_behind_slices_of_many_pages(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_many_pages: bool, most: int
 ) -> None:
@@ -225,3 +225,39 @@ def test_keeps_sqlites_log_short_behind_slices_of_many_pages(
     database.close()
 
     assert most - 1000 < pages < most
+
+
+@pytest.mark.django_db  # opens one of its own
+def test_copies_what_was_written_meanwhile_too(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = database_settings(f"sqlite:///{tmp_path}/database.sqlite3")
+    databases = ConnectionHandler({"default": settings, "reader": settings})
+    database, reader = databases["default"], databases["reader"].cursor()
+    monkeypatch.setattr(lane, "connection", database)
+    monkeypatch.setattr(lane, "_SLICES_OF_LOG", 1)
+    copies = []
+
+    def copying(execute: Callable[..., object], sql: str, *given: object) -> object:
+        result = execute(sql, *given)
+        if "wal_checkpoint" in sql:
+            copies.append(sql)
+            reader.execute(
+                "COMMIT"
+            )  # who read what was there before keeps it from being copied whole
+        return result
+
+    def write() -> None:
+        with database.cursor() as cursor:
+            cursor.execute("INSERT INTO texts VALUES (zeroblob(400000))")
+
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE texts (text BLOB)")
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM texts")
+    reader.fetchall()
+    with database.execute_wrapper(copying):
+        run_bulk(write, has_many_pages=True)
+
+    assert len(copies) == 2
+    databases.close_all()

@@ -10,13 +10,20 @@ import pytest
 from billing.models import CallHold, Reservation
 from campaigns.models import Attempt, Enrolment
 from convomono.lib.ids import uuid7
-from convomono.lib.reading import columns_of, known_rows, read_row, rows_where_in
+from convomono.lib.reading import (
+    columns_of,
+    is_any_between,
+    known_rows,
+    read_row,
+    rows_where_in,
+)
 from leads.models import Lead
 from reporting.models import DailyStat
 from telephony.models import Call, CallDetail
 from tests.conftest import NOW
 from tests.factories.billing import open_wallet
 from tests.factories.campaigns import enrol, launch, make_number, make_ready
+from tests.factories.leads import LeadFactory
 from tests.factories.telephony import CallFactory
 from webhooks.models import Endpoint
 
@@ -126,6 +133,18 @@ def test_reads_one_row_as_the_orm_does(batch: BatchCall) -> None:
     terms = read_row(Reservation, {"batch_call_id": batch.pk}, ("bills_voicemail", "free_seconds"))
     assert terms == (True, 3000)
     assert terms[0] is True
+
+
+@pytest.mark.parametrize(
+    ("least", "below", "is_there"),
+    [("+12", "+13", True), ("#", "$", False), ("+1", "+12015550001", False)],
+)
+def test_tells_whether_a_text_is_between_two(
+    acme: Client, least: str, below: str, is_there: bool
+) -> None:
+    LeadFactory(client=acme, phone_number="+12015550001")
+
+    assert is_any_between(Lead, "phone_number", least, below) is is_there
 
 
 @pytest.mark.parametrize(("model", "column"), [(DailyStat, "day"), (Endpoint, "secret")])
