@@ -46,6 +46,12 @@ ASKED = {
     "search_none": "q=nobodyhasthis",
     "search_none_by_name": "q=nobodyhasthis&sort=name",
     "import_updates": "lead_import={lead_import}",
+    "campaign": "campaign={campaign}",
+    "campaign_by_score": "campaign={campaign}&sort=score",
+    "campaign_status": "campaign={campaign}&status=called",
+    "campaign_large": "campaign={large_campaign}",
+    "attempts": "attempts=1",
+    "zone": "zone=America/Chicago",
     "days": "added_from=2026-01-02&added_to=2026-01-02",
 }
 
@@ -109,19 +115,24 @@ def measure(leads: int, rounds: int) -> dict[str, float]:
         )
         open_wallet(client=client, price_per_minute_micros=250_000, actor=user, now=START)
         fill(client.pk, count)
-        imports[name] = update_oldest(client.pk, count // 20)
+        oldest = oldest_of(client.pk, count // 10)
+        named[name] = {
+            "lead_import": update(client.pk, oldest[: count // 20]),
+            "campaign": enrol(client.pk, oldest[: count // 40]),
+            "large_campaign": enrol(client.pk, oldest),
+        }
         browser = Browser()
         browser.force_login(user)
         return browser
 
-    imports: dict[str, str] = {}
+    named: dict[str, dict[str, str]] = {}
     control, browser = browse("control", FEW), browse("bench", leads)
     figures: dict[str, float] = {}
     for name, query in ASKED.items():
         # The control first: it also pays for what is made once in a process.
-        of_few = best(control, name, query.format(lead_import=imports["control"]), rounds)
+        of_few = best(control, name, query.format_map(named["control"]), rounds)
         least = of_few[f"{name}_cpu"]
-        figures |= best(browser, name, query.format(lead_import=imports["bench"]), rounds)
+        figures |= best(browser, name, query.format_map(named["bench"]), rounds)
         figures[f"{name}_ratio"] = round(figures[f"{name}_cpu"] / max(least, 0.1), 2)
     deep = ""
     for _page in range(20):
@@ -171,6 +182,7 @@ def fill(client_id: Any, leads: int) -> None:
                 consent_status="revoked" if number % 100_000 == 7 else "given",  # noqa: PLR2004
                 status="converted" if number % 90_000 == 3 else ("new", "called")[number % 2],  # noqa: PLR2004
                 last_outcome="machine" if number % 40_000 == 1 else "",
+                attempts_count=int(number % 40_000 == 1),
                 score=rng.randrange(101),
                 created_at=at,
                 updated_at=at,
@@ -183,30 +195,48 @@ def fill(client_id: Any, leads: int) -> None:
     print(file=sys.stderr)
 
 
-def update_oldest(client_id: Any, leads: int) -> str:
-    """Let an import have met the client's oldest leads, which stand last in the list; return its id."""
-    from convomono.lib.bulk import insert_rows, new_row  # noqa: PLC0415
-    from convomono.lib.db import atomic  # noqa: PLC0415
-    from leads.models import Lead, LeadImport, LeadImportChange  # noqa: PLC0415
+def oldest_of(client_id: Any, leads: int) -> list[Any]:
+    """Return the keys of the client's oldest leads, which stand last in the list."""
+    from leads.models import Lead  # noqa: PLC0415
+
+    rows = Lead.objects.filter(client_id=client_id).order_by("created_at", "pk")
+    return list(rows.values_list("pk", flat=True)[:leads])
+
+
+def update(client_id: Any, keys: list[Any]) -> str:
+    """Let an import have met these leads; return its id."""
+    from convomono.lib.bulk import new_row  # noqa: PLC0415
+    from leads.models import LeadImport, LeadImportChange  # noqa: PLC0415
 
     done = LeadImport.objects.create(
         client_id=client_id, size_bytes=1, status="committed", created_at=START
     )
-    rows = Lead.objects.filter(client_id=client_id).order_by("created_at", "pk")
-    met = [
-        new_row(
-            LeadImportChange,
-            client_id=client_id,
-            lead_import_id=done.pk,
-            lead_id=key,
-            stamped_at=START,
-        )
-        for key in rows.values_list("pk", flat=True)[:leads]
-    ]
-    for start in range(0, len(met), CHUNK):
-        with atomic():
-            insert_rows(met[start : start + CHUNK])
+    met = {"client_id": client_id, "lead_import_id": done.pk, "stamped_at": START}
+    insert([new_row(LeadImportChange, **met, lead_id=key) for key in keys])
     return str(done.pk)
+
+
+def enrol(client_id: Any, keys: list[Any]) -> str:
+    """Have these leads in a campaign; return its id."""
+    from campaigns.models import Campaign, Enrolment  # noqa: PLC0415
+    from convomono.lib.bulk import new_row  # noqa: PLC0415
+
+    campaign = Campaign.objects.create(
+        client_id=client_id, name="Bench", created_at=START, updated_at=START
+    )
+    same = {"client_id": client_id, "campaign_id": campaign.pk, "phone_number": "+12010000000"}
+    same |= {"next_attempt_at": START, "created_at": START, "updated_at": START}
+    insert([new_row(Enrolment, **same, lead_id=key) for key in keys])
+    return str(campaign.pk)
+
+
+def insert(rows: list[Any]) -> None:
+    from convomono.lib.bulk import insert_rows  # noqa: PLC0415
+    from convomono.lib.db import atomic  # noqa: PLC0415
+
+    for start in range(0, len(rows), CHUNK):
+        with atomic():
+            insert_rows(rows[start : start + CHUNK])
 
 
 if __name__ == "__main__":

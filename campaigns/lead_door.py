@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
 Status = Enrolment.Status
 _MAY_RING = (TrialCall.Status.QUEUED, TrialCall.Status.DIALLING, TrialCall.Status.UNKNOWN)
 _KEPT = ("phone_number", "zones", "dynamic_vars", "priority")
@@ -60,6 +62,10 @@ class LeadDoor:
     def leads_in(self, *, client_id: UUID, campaign_id: UUID) -> Q:
         rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)
         return Q(Exists(rows.filter(lead_id=OuterRef("pk"))))
+
+    def keys_in(self, *, client_id: UUID, campaign_id: UUID) -> QuerySet[Enrolment, Any]:
+        rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)
+        return rows.values("lead_id")
 
     def some_in(self, *, client_id: UUID, campaign_id: UUID, most: int) -> list[UUID]:
         rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)

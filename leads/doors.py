@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from django.db.models import Q
+    from django.db.models import Q, QuerySet
 
     from leads.models import Lead
 
@@ -27,6 +27,10 @@ class CampaignDoor(Protocol):
 
     def leads_in(self, *, client_id: UUID, campaign_id: UUID) -> Q:
         """Return the condition that keeps the leads of a campaign."""
+        ...
+
+    def keys_in(self, *, client_id: UUID, campaign_id: UUID) -> QuerySet[Any, Any]:
+        """Return the keys of a campaign's leads, for a query that asks for leads by them."""
         ...
 
     def some_in(self, *, client_id: UUID, campaign_id: UUID, most: int) -> list[UUID]:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from convomono.lib.db import is_subquery_read_once
 from convomono.lib.keys import beside
-from convomono.lib.pages import COUNT_LIMIT, keyset_page, written_count
+from convomono.lib.pages import COUNT_LIMIT, capped_count, keyset_page, written_count
 from leads.doors import campaigns
 from leads.met import met_by_key, met_in_order
 from leads.models import Lead, SavedView, tag_mark, zone_mark
@@ -81,6 +82,8 @@ _TEXTS = ("q", "tag", "zone")  # looked for in `search_text`
 # Up to so many leads of a status, and of a campaign, are named one by one.
 FEW = 1000
 FEW_ENROLLED = 5000
+# So many of a campaign are read by their keys to be put in order, and to count a thousand; in some 3 µs each.
+MOST_PUT_IN_ORDER, MOST_COUNTED = 30_000, 200_000
 _WHOLE_NUMBER = 7  # digits from which on blanks between them are no gaps
 _MANY = 3  # "3 and more" attempts
 
@@ -105,14 +108,32 @@ def leads_named(
     return mine.filter(_condition(filters), pk__in=keys)
 
 
-def leads_to_show(*, viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lead]:
-    """Return the same to count them, or for a page of them: those of an import wherever they stand in the list."""
+def leads_to_show(
+    *, viewer: Viewer, filters: Mapping[str, Any], in_order: bool = False
+) -> QuerySet[Lead]:
+    """Return the same to count them, or for a page in the list's order: those of an import wherever they stand in it."""
     mine = Lead.objects.visible_to(viewer)
-    import_id = filters.get("lead_import")
-    met = met_by_key(import_id=UUID(import_id), among=mine) if import_id else None
+    if import_id := filters.get("lead_import"):
+        met = met_by_key(import_id=UUID(import_id), among=mine)
+    elif (met := _enrolled(viewer, filters, in_order=in_order)) is not None:
+        filters = {**filters, "campaign": ""}
     if met is None:
         return leads_matching(viewer=viewer, filters=filters)
     return _matching(_by_key(mine, viewer), viewer, filters).filter(met)
+
+
+def _enrolled(viewer: Viewer, filters: Mapping[str, Any], *, in_order: bool) -> Q | None:
+    """
+    Return the condition on the key alone for the leads of the campaign; None if none is asked for, or they are too many.
+
+    They may be the last in the list, and a page in its order would ask everybody before for their enrolment.
+    """
+    campaign_id, client_id = filters.get("campaign"), viewer.client_id
+    if not campaign_id or client_id is None or not is_subquery_read_once():
+        return None
+    keys = campaigns().keys_in(client_id=client_id, campaign_id=UUID(campaign_id))
+    most = MOST_PUT_IN_ORDER if in_order else MOST_COUNTED
+    return Q(pk__in=keys) if keys[: most + 1].count() <= most else None
 
 
 def lead_page(*, viewer: Viewer, filters: Mapping[str, Any], token: str | None) -> KeysetPage[Lead]:
@@ -122,13 +143,16 @@ def lead_page(*, viewer: Viewer, filters: Mapping[str, Any], token: str | None) 
     A text is looked for once, in an index that holds it: page and count are of whom that found. Up to a
     thousand are put in order by their keys; of more, any order soon comes upon fifty.
     """
-    rows, order, total = leads_to_show(viewer=viewer, filters=filters), order_of(filters), None
+    rows = leads_to_show(viewer=viewer, filters=filters, in_order=True)
+    order, total = order_of(filters), None
     # Further pages in the order of that index go on in it where the last one ended.
     if filters.get("q") and not (token and order[0].lstrip("-") == "created_at"):
         keys = list(rows.values_list("pk", flat=True)[: COUNT_LIMIT + 1])
         total = written_count(len(keys))
         if len(keys) <= COUNT_LIMIT:
             rows = _by_key(Lead.objects.visible_to(viewer), viewer).filter(pk__in=keys)
+    if total is None and filters.get("campaign"):  # a thousand are soon found in no order
+        total = capped_count(leads_to_show(viewer=viewer, filters=filters))
     return keyset_page(rows, order=order, token=token, total=total)
 
 
@@ -162,6 +186,11 @@ def _few(
             client_id=client_id, campaign_id=UUID(campaign_id), most=FEW_ENROLLED + 1
         )
         if len(keys) <= FEW_ENROLLED:
+            return keys
+    if (attempts := filters.get("attempts")) and attempts != "0":
+        # Who was called stands last in a list of newest first, and no index has them in its order.
+        keys = list(mine.filter(_attempts(attempts)).values_list("pk", flat=True)[: FEW + 1])
+        if len(keys) <= FEW:
             return keys
     if not any(filters.get(name) for name in _TEXTS):
         return None  # then an index has what is asked for, and its order
@@ -206,9 +235,13 @@ def _condition(filters: Mapping[str, Any]) -> Q:
     if least := filters.get("score_from"):
         wanted &= Q(score__gte=int(least))
     if attempts := filters.get("attempts"):
-        number = int(attempts)
-        wanted &= Q(attempts_count__gte=number) if number >= _MANY else Q(attempts_count=number)
+        wanted &= _attempts(attempts)
     return wanted & _days(filters)
+
+
+def _attempts(asked: str) -> Q:
+    number = int(asked)
+    return Q(attempts_count__gte=number) if number >= _MANY else Q(attempts_count=number)
 
 
 def _tells_living(filters: Mapping[str, Any]) -> bool:

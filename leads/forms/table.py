@@ -114,7 +114,7 @@ class LeadFilters(forms.Form):
         self._offer("campaign", campaigns().choices(client.pk), _("The campaign you came from"))
         zones = [(zone, zone.replace("_", " ")) for zone in _ZONES]
         asked = str(self.data.get("zone", ""))
-        if asked in available_timezones() and asked not in _ZONES:
+        if asked and asked not in _ZONES and asked in available_timezones():  # reads a folder
             zones.append((asked, asked))
         self._choose("zone", zones)
 

@@ -195,7 +195,7 @@ def test_sorts_by_an_index_that_begins_with_the_client(acme, vera, sort):
 
 @pytest.mark.sqlite_only("reads SQLite's plans")
 def test_looks_for_rare_leads_in_the_index_alone(acme, vera):
-    filters = {"q": "zzzz", "attempts": "2", "score_from": "50"}
+    filters = {"q": "zzzz", "attempts": "0", "score_from": "50"}
     rows = leads_matching(viewer=vera, filters=filters).order_by(*SORTS["newest"])
 
     plan = rows.values_list("created_at", "pk")[:51].explain()
@@ -295,6 +295,24 @@ def test_finds_the_same_whether_few_are_named_or_not(acme, rival, vera, monkeypa
         assert list(leads_matching(viewer=vera, filters=filters)) == [leads[0]]
     there = {"campaign": str(campaign.pk), "status": "new"}
     assert not leads_matching(viewer=vera, filters=there).exists()
+
+
+@pytest.mark.parametrize("limits", [(9, 9), (0, 9), (0, 0)])  # by key, counted so, each asked
+@pytest.mark.parametrize("query", ["", "q=ada", "status=new", "attempts=1", "sort=name"])
+def test_shows_a_campaigns_leads_however_many_it_has(
+    acme, vera, browse, monkeypatch, limits, query
+):
+    monkeypatch.setattr(lead_table, "MOST_PUT_IN_ORDER", limits[0])
+    monkeypatch.setattr(lead_table, "MOST_COUNTED", limits[1])
+    campaign, other = make_draft(acme), make_draft(acme)
+    ada, _away, bob = (make(acme, name, attempts_count=1) for name in ("Ada", "Ada", "Bob"))
+    for lead, its in ((ada, campaign), (bob, campaign), (ada, other)):
+        enrol_lead(campaign=its, lead=lead, dynamic_vars={}, now=NOW)
+
+    page = browse(vera).get(f"/app/leads/?campaign={campaign.pk}&{query}", headers=HTMX)
+
+    wanted = ["Ada"] if query == "q=ada" else ["Ada", "Bob"]
+    assert sorted(name.split()[0] for name in names(page.text)) == wanted
 
 
 @pytest.mark.sqlite_only("reads SQLite's statements")
