@@ -213,23 +213,21 @@ class TestEveryOrder:
     def test_gives_the_same_rows_however_often_and_sparse(
         self, launched: Callable[[int], list[Ringing]], now: datetime, data: st.DataObject
     ):
+        reason = data.draw(st.sampled_from(REASONS))
+        names = list(Ringing(Attempt(), "").says(reason))
+        left_out = st.sets(st.sampled_from(OPTIONAL))
+        said = {name: data.draw(left_out, label=f"left out of {name}") for name in names}
+        again = st.lists(st.sampled_from(sorted(names)), max_size=4)
+        orders = [data.draw(st.permutations([*names, *data.draw(again)])) for _call in range(2)]
         if not Call.objects.exists():
             launched(fewer(60, 16))
         calls = fresh(2)
-        assume(
-            len(calls) == 2
-        )  # each example wants calls of its own, and more may be tried than 15
-        first, second = calls
-        reason = data.draw(st.sampled_from(REASONS))
-        said = {
-            name: data.draw(st.sets(st.sampled_from(OPTIONAL)), label=f"left out of {name}")
-            for name in first.says(reason)
-        }
-        for call in (first, second):
+        # Behind all draws, which must not depend on it: each example wants calls of its own, and more may be tried than 15.
+        assume(len(calls) == 2)
+        for call, order in zip(calls, orders, strict=True):
             bodies = {name: without(body, *said[name]) for name, body in call.says(reason).items()}
-            extra = data.draw(st.lists(st.sampled_from(sorted(bodies)), max_size=4))
-            order = data.draw(st.permutations([*bodies, *extra]))
             tell_all((bodies[name] for name in order), now)
+        first, second = calls
         assert outcome_of(first.attempt) == outcome_of(second.attempt)
         check_the_books()
 
