@@ -20,7 +20,7 @@ from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, Enrolment
 from campaigns.services.automating import note_outcome
 from campaigns.services.following import follow_call
-from campaigns.services.next_steps import keep_callback, step_after
+from campaigns.services.next_steps import keep_callback, learn_end, step_after
 from campaigns.services.opt_outs import suppress_called
 from convomono.lib.bulk import update_row
 from convomono.lib.redis import ring
@@ -293,11 +293,15 @@ def is_conversion(change: CallChange) -> bool:
 
 def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: datetime) -> bool:
     """Keep what later news found out about a call that was counted before; True if it converted the lead."""
+    is_moved = False
     if change.ended_at and attempt.ended_at != change.ended_at:
-        # The news that ended it came without the time.
-        Attempt.objects.filter(pk=attempt.pk).update(ended_at=change.ended_at)
+        is_moved = learn_end(attempt, change, change.ended_at, now)
     if outcome.outcome_class == OutcomeClass.HUMAN:
-        keep_callback(attempt, change, now)
+        is_moved = keep_callback(attempt, change, now) or is_moved
+    if is_moved:
+        enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
+        if enrolment.status == Status.QUEUED:  # else a colleague is to call, not we
+            _summarise(attempt, enrolment, change, now)
     if outcome.outcome_class == OutcomeClass.HUMAN and is_conversion(change):
         changed = Enrolment.objects.filter(pk=attempt.enrolment_id, is_converted=False).update(
             is_converted=True

@@ -83,6 +83,20 @@ def follow_call(*, attempt_id: UUID, client_id: UUID, reason: str, now: datetime
     return len(missing)
 
 
+def move_promises(attempt: Attempt, *, by: timedelta, now: datetime) -> None:
+    """
+    Move what a call asked for along with its end, which was thought to be `by` earlier.
+
+    Inside the caller's transaction, after the end was written. What a person moved stays.
+    """
+    rules = rules_in_force([attempt.client_id])
+    for row in _promised_of([attempt.pk], rules, now):
+        made = FollowUp.objects.filter(
+            key=row.key, status=FollowUp.Status.OPEN, due_at=row.due_at - by
+        )
+        made.update(due_at=row.due_at)
+
+
 def promise_callback(attempt: Attempt, at: datetime, now: datetime) -> bool:
     """
     Make the follow-up of somebody who asked for a call at a time that no launch calls them any more.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from campaigns.dialling.retrying import Earlier
 from campaigns.dialling.windows import known_zones
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment
-from campaigns.services.following import promise_callback
+from campaigns.services.following import move_promises, promise_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,6 +132,32 @@ def _earlier(
 def _had_same_reason(attempt: Attempt, change: CallChange, others: Sequence[Attempt]) -> bool:
     reason = change.after.disconnection_reason
     return any(one.number < attempt.number and one.disconnection_reason == reason for one in others)
+
+
+def learn_end(attempt: Attempt, change: CallChange, ended_at: datetime, now: datetime) -> bool:
+    """
+    Write when a call ended, where the news that ended it came without the time, and what is due by it.
+
+    Inside the caller's transaction. True if the lead is due at another time than was thought; whoever
+    moved or dialled it meanwhile has the last word.
+    """
+    Attempt.objects.filter(pk=attempt.pk).update(ended_at=ended_at)
+    move_promises(attempt, by=ended_at - (attempt.ended_at or ended_at), now=now)
+    enrolment = Enrolment.objects.select_related("lead").get(pk=attempt.enrolment_id)
+    if enrolment.status != Status.QUEUED or enrolment.attempt_number != attempt.number:
+        return False
+    thought = step_after(attempt, enrolment, replace(change, ended_at=attempt.ended_at), 0, now)
+    step = step_after(attempt, enrolment, change, 0, now)
+    if thought.next_attempt_at is None or step.next_attempt_at is None:
+        return False
+    waits = Enrolment.objects.filter(
+        pk=enrolment.pk,
+        status=Status.QUEUED,
+        attempt_number=attempt.number,
+        next_attempt_at=thought.next_attempt_at,
+    )
+    columns = {"next_attempt_at": step.next_attempt_at, "callback_at": step.callback_at}
+    return bool(waits.update(**columns))
 
 
 def asks_for_callback(change: CallChange) -> bool:

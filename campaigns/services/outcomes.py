@@ -166,12 +166,12 @@ class OutcomeBook:
         """Note what later news found out about a call that was counted before."""
         enrolment = self._enrolments.get(attempt.enrolment_id)
         is_human = outcome.outcome_class == OutcomeClass.HUMAN
+        if change.ended_at and attempt.ended_at != change.ended_at:
+            return False  # when the lead is due may change by it
         if is_human and (
             enrolment is None or asks_for_callback(change) or attempt.lead_id not in self._leads
         ):
             return False
-        if change.ended_at and attempt.ended_at != change.ended_at:
-            self._note(attempt, {"ended_at": change.ended_at})
         if is_human and enrolment and is_conversion(change) and not enrolment.is_converted:
             asked_before = self._asked(attempt, enrolment, now)
             self._note(enrolment, {"is_converted": True})
