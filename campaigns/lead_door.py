@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from campaigns import script
 from campaigns.enrolments import move_enrolment
@@ -26,6 +26,7 @@ from campaigns.variables import problems
 from convomono.lib.db import on_commit
 from convomono.lib.keys import beside
 from convomono.lib.redis import ring
+from leads.doors import ENROLLED_KEY
 from leads.imports.targets import EnrolRow
 from leads.models import Lead
 from telephony.services import forget_calls, is_expecting_news
@@ -63,9 +64,15 @@ class LeadDoor:
         rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)
         return Q(Exists(rows.filter(lead_id=OuterRef("pk"))))
 
-    def keys_in(self, *, client_id: UUID, campaign_id: UUID) -> QuerySet[Enrolment, Any]:
+    def number_in(self, *, client_id: UUID, campaign_id: UUID, most: int) -> int:
         rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)
-        return rows.values("lead_id")
+        return rows.order_by()[:most].count()
+
+    def enrolled_of(
+        self, leads: QuerySet[Lead], *, client_id: UUID, campaign_id: UUID
+    ) -> QuerySet[Lead]:
+        mine = {"enrolments__client_id": client_id, "enrolments__campaign_id": campaign_id}
+        return leads.filter(**mine).alias(**{ENROLLED_KEY: F("enrolments__lead_id")})
 
     def some_in(self, *, client_id: UUID, campaign_id: UUID, most: int) -> list[UUID]:
         rows = Enrolment.objects.filter(client_id=client_id, campaign_id=campaign_id)

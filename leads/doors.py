@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from leads.models import Lead
 
+ENROLLED_KEY = "enrolled"  # of a lead that is looked for among a campaign's
+
 
 class CampaignDoor(Protocol):
     """A client's campaigns, as the list of leads and its bulk changes see them."""
@@ -29,8 +31,14 @@ class CampaignDoor(Protocol):
         """Return the condition that keeps the leads of a campaign."""
         ...
 
-    def keys_in(self, *, client_id: UUID, campaign_id: UUID) -> QuerySet[Any, Any]:
-        """Return the keys of a campaign's leads, for a query that asks for leads by them."""
+    def number_in(self, *, client_id: UUID, campaign_id: UUID, most: int) -> int:
+        """Count the leads of a campaign, up to so many."""
+        ...
+
+    def enrolled_of(
+        self, leads: QuerySet[Lead], *, client_id: UUID, campaign_id: UUID
+    ) -> QuerySet[Lead]:
+        """Return those of the leads that are in the campaign, each once, with its key once more as `ENROLLED_KEY`: an index has them in its order."""
         ...
 
     def some_in(self, *, client_id: UUID, campaign_id: UUID, most: int) -> list[UUID]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-# Above that they are soon met in the order of any list; up to that each is read by its key, in some 3 µs.
+# Above that they are soon met in the order of any list; up to that their keys are put in order, in some 0.5 µs each.
 MOST = 200_000
 MOST_NAMED = 5000
 
@@ -38,7 +38,7 @@ def met_by_key(*, import_id: UUID, among: QuerySet[Lead]) -> Q | None:
     added = among.filter(lead_import_id=import_id).values("pk")
     if is_subquery_read_once():
         few = changed[: MOST + 1].count() + added[: MOST + 1].count() <= MOST
-        return Q(pk__in=changed) | Q(pk__in=added) if few else None
+        return Q(pk__in=changed.union(added, all=True)) if few else None
     keys = {row["lead_id"] for row in changed[: MOST_NAMED + 1]}
     keys |= {row["pk"] for row in added[: MOST_NAMED + 1]}
     return Q(pk__in=keys) if len(keys) <= MOST_NAMED else None

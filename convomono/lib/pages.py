@@ -144,20 +144,23 @@ def keyset_page[Row: Model](
     size: int = PAGE_ROWS,
     read_from: QuerySet[Row] | None = None,
     total: str | None = None,
+    key: str = "pk",
 ) -> KeysetPage[Row]:
     """
     Return the page that the query string names, in the order of these columns; the last is unique.
 
     Three queries at most: keys (an index that has the filtered columns is read alone), rows, and on
     the first page a count that stops at 1,000, unless `total` says it. What is no token of ours is the
-    first page. The rows come from `read_from`, with what it loads along; else they come bare.
+    first page. The rows come from `read_from`, with what it loads along; else they come bare. `key` is
+    an alias of `rows` that equals `pk`, where an index has that one's order.
     """
     place = _place(rows.model, token, order)
+    names = [name.lstrip("-") for name in order]
+    order = tuple(name.replace("pk", key) if name.lstrip("-") == "pk" else name for name in order)
     steps = _reversed(order) if place and place.is_back else order
     found = rows.order_by(*steps)
     if place:
         found = found.filter(_beyond(rows.model, steps, place.values))
-    names = [name.lstrip("-") for name in order]
     keys = list(found.values_list(*names)[: size + 1])
     more, keys = len(keys) > size, keys[:size]
     if place and place.is_back:
@@ -271,4 +274,4 @@ def _past(model: type[Model], column: str, value: Any, *, down: bool) -> Q:
 
 
 def _is_nullable(model: type[Model], column: str) -> bool:
-    return column != "pk" and bool(model._meta.get_field(column).null)
+    return any(field.name == column and field.null for field in model._meta.fields)

@@ -14,7 +14,7 @@ from audit.models import AuditLog
 from campaigns.services.enrolment import enrol_lead
 from convomono.lib.pages import keyset_page
 from convomono.lib.split_areas import SPLIT_AREAS
-from leads import lead_table, met
+from leads import lead_table
 from leads.imports.places import place_of
 from leads.lead_table import SORTS, lead_lines, lead_page, leads_matching, order_of
 from leads.models import Lead, MarkSet, SavedView, tag_mark, zone_mark
@@ -297,24 +297,6 @@ def test_finds_the_same_whether_few_are_named_or_not(acme, rival, vera, monkeypa
     assert not leads_matching(viewer=vera, filters=there).exists()
 
 
-@pytest.mark.parametrize("limits", [(9, 9), (0, 9), (0, 0)])  # by key, counted so, each asked
-@pytest.mark.parametrize("query", ["", "q=ada", "status=new", "attempts=1", "sort=name"])
-def test_shows_a_campaigns_leads_however_many_it_has(
-    acme, vera, browse, monkeypatch, limits, query
-):
-    monkeypatch.setattr(lead_table, "MOST_PUT_IN_ORDER", limits[0])
-    monkeypatch.setattr(lead_table, "MOST_COUNTED", limits[1])
-    campaign, other = make_draft(acme), make_draft(acme)
-    ada, _away, bob = (make(acme, name, attempts_count=1) for name in ("Ada", "Ada", "Bob"))
-    for lead, its in ((ada, campaign), (bob, campaign), (ada, other)):
-        enrol_lead(campaign=its, lead=lead, dynamic_vars={}, now=NOW)
-
-    page = browse(vera).get(f"/app/leads/?campaign={campaign.pk}&{query}", headers=HTMX)
-
-    wanted = ["Ada"] if query == "q=ada" else ["Ada", "Bob"]
-    assert sorted(name.split()[0] for name in names(page.text)) == wanted
-
-
 @pytest.mark.sqlite_only("reads SQLite's statements")
 @pytest.mark.parametrize("sort", sorted(SORTS))
 def test_looks_for_a_text_once_whatever_the_order(
@@ -356,48 +338,6 @@ def test_shows_every_hit_once_in_order_however_many(acme, rival, vera, monkeypat
 
     assert shown == wanted
     assert len(wanted) == 114
-
-
-@pytest.mark.parametrize("most", [0, 1000])
-def test_shows_whom_an_import_added_and_whom_it_changed(
-    browse, mia, acme, rival, imported, monkeypatch, most
-):
-    monkeypatch.setattr(met, "MOST", most)
-    monkeypatch.setattr(met, "MOST_NAMED", most)
-    make(acme, "Known", phone_number="+12125550101")
-    make(acme, "Other", phone_number="+12125550103")
-    make(rival, "Theirs", phone_number="+12125550101")
-    both = imported("phone,company\n2125550101,Firm\n2125550102,Firm\n")
-    updates = imported("phone,email\n2125550101,a@x.test\n2125550102,b@x.test\n")
-    unchanged = imported("phone\n2125550101\n", consent=None)
-    browser = browse(mia)
-
-    def shown(done, more=""):
-        return set(names(browser.get(f"/app/leads/?lead_import={done.pk}{more}").text))
-
-    receipt = browser.get(f"/app/imports/{updates.pk}/").text
-    assert f"/app/leads/?lead_import={updates.pk}" in receipt
-    assert shown(both) == {"Known", "+12125550102"}
-    assert shown(updates) == {"Known", "+12125550102"}
-    assert shown(updates, "&q=known") == {"Known"}
-    assert shown(updates, "&status=called") == set()
-    assert shown(unchanged) == set()
-
-
-def test_asks_as_often_for_the_leads_of_an_import_however_many_they_are(
-    browse, mia, acme, imported, django_assert_num_queries
-):
-    numbers = [f"+1212555{n:04}" for n in range(101, 121)]
-    for number in numbers:
-        make(acme, "Known", phone_number=number)
-    few = imported("phone,company\n+12125550101,Firm\n+12125550301,Firm\n")
-    many = imported("\n".join(["phone,email", *(f"{one},a@x.test" for one in numbers)]))
-    browser = browse(mia)
-    browser.get("/app/leads/")
-
-    for done in (few, many):
-        with django_assert_num_queries(8):
-            browser.get(f"/app/leads/?lead_import={done.pk}")
 
 
 def test_shows_an_erased_lead_only_to_whoever_asks_for_such(acme, vera, mia):
