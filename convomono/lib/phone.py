@@ -289,3 +289,15 @@ def display_number(e164: str) -> str:
     except NumberParseException:
         return e164
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+
+
+def national_groups(number: int) -> list[str]:
+    """Return the groups of digits in which people of its country write a number (E.164's digits) among themselves."""
+    parsed = phonenumbers.parse(f"+{number}")
+    return digit_groups(phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL))
+
+
+def digit_groups(text: str) -> list[str]:
+    """Return the groups of digits that a number is written in, without the zero that some write in front."""
+    found = re.findall(r"[0-9]+", text)
+    return [group for group in (found[0].removeprefix("0"), *found[1:]) if group] if found else []

@@ -101,10 +101,12 @@ class MappingForm(AgreementFields):
         mapping: ImportMapping,
         options: ImportOptions,
         was_asked: bool = False,
+        origin_note: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.found, self.variables, self.options = found, variables, options
+        self.origin_note = origin_note
         self.asked = [(asked or {}).get(name, AskedVariable()) for name in variables]
         for name in ("country", "duplicates", "existing", "refused_lines"):
             self.fields[name].initial = options[name]

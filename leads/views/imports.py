@@ -17,6 +17,7 @@ from convomono.lib.htmx import render_page
 from convomono.lib.pages import list_page
 from leads.forms.imports import MappingForm, ReadingForm
 from leads.imports.columns import guess_mapping
+from leads.imports.origins import origin_note, origins
 from leads.imports.packed import FileRefused
 from leads.imports.receipt import chosen_options, meanings, said_consent, undo_lines
 from leads.imports.screens import (
@@ -97,6 +98,7 @@ def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
         "sums": import_sums(row),
         "warnings": warning_counts(row),
         "zones": zone_lines(row, target, now=now) if row.status in _DECIDED else [],
+        "origin_note": _origin_of_refused(row) if row.status == Status.CHECKED else "",
         "may_undo": may_undo(row, now=now),
         "undone": undo_lines(row),
         "meanings": meanings(row),
@@ -112,6 +114,17 @@ def _stage(request: ClientRequest, row: LeadImport) -> HttpResponse:
         response["HX-Redirect"] = request.path
         return response
     return render_page(request, template, context, partial="import-stage")
+
+
+def _origin_of_refused(row: LeadImport) -> str:
+    """Say where the numbers would be good, if the check refused most of them."""
+    refused = sum(number for name, number in row.counts.items() if name.startswith("phone_"))
+    if 2 * refused <= row.rows_total:
+        return ""
+    usual = row.options["country"]
+    countries = origins(row.detected, row.mapping, usual)
+    where = _("Change columns or options")
+    return origin_note(countries, usual, is_chosen=False, where=where)
 
 
 def _mapping_form(request: ClientRequest, row: LeadImport, *sent: Any) -> MappingForm:
@@ -131,6 +144,11 @@ def _mapping_form(request: ClientRequest, row: LeadImport, *sent: Any) -> Mappin
     if earlier is not None and earlier is not row:
         kept = ("country", "duplicates", "existing", "refused_lines", "defaults")
         options = options | {name: earlier.options.get(name, options[name]) for name in kept}
+    usual = options["country"]
+    countries = origins(row.detected, mapping, usual)
+    is_chosen = len(countries) == 1 and earlier is None
+    if is_chosen:
+        options = options | {"country": countries[0]}
     return MappingForm(
         *sent,
         found=row.detected,
@@ -139,6 +157,7 @@ def _mapping_form(request: ClientRequest, row: LeadImport, *sent: Any) -> Mappin
         mapping=mapping,
         options=options,
         was_asked=bool(row.mapping),
+        origin_note=origin_note(countries, usual, is_chosen=is_chosen, where=_("Options")),
         zone=zone,
         today=clock.now().astimezone(ZoneInfo(zone)).date(),
     )

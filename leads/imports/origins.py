@@ -1,0 +1,150 @@
+"""In which country the numbers of a file are good, where those without a country code aren't in the usual one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from convomono.lib.phone import (
+    NumberRefused,
+    countries_dialled,
+    digit_groups,
+    national_groups,
+)
+from leads.imports.columns import lacks_plus
+from leads.imports.countries import UNKNOWN, all_countries
+from leads.imports.numbers import numbers_in, phone_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from leads.models import Detected, ImportMapping
+
+FEWEST = 2  # numbers without a country code; one may be spoilt
+_ENOUGH, _NEARLY_ALL = 0.5, 0.9  # of these
+_CODES = range(1, 1000)
+_MOST_NAMED = 4
+_PHONES = ("phone_number", "phone_2", "phone_3")
+# The rest of a row: an address at a country's domain, a British postcode.
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.([a-z]{2})\Z", re.IGNORECASE)
+_POSTCODE = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}\Z", re.IGNORECASE)
+_DOMAINS = {"UK": "GB"}
+
+
+def origins(found: Detected, mapping: ImportMapping, usual: str) -> tuple[str, ...]:
+    """
+    Return the countries (ISO 3166) in which the sample's numbers are good, the likeliest first.
+
+    None: half of them are good in `usual`, a column names the country, or there are too few to say. Of
+    countries that share a calling code the main one stands for all. If several would do, it is the one alone
+    that the file's other cells name, or else whose people part the digits of all these numbers that way.
+    """
+    fields = mapping["fields"]
+    first = fields.get("phone_number")
+    if first is None or "country" in fields or lacks_plus(found, first, usual):
+        return ()
+    places = [fields[name] for name in _PHONES if name in fields]
+    cells = [phone_cell(row[at]) for row in found["samples"] for at in places if at < len(row)]
+    coded, bare = _apart(cells)
+    if len(bare) < FEWEST or _are_good(bare, usual, _ENOUGH):
+        return ()
+    good = {one for one in _main_countries() if _are_good(bare, one, _NEARLY_ALL)}
+    if sure := len(good) > 1 and _named(found, coded, good):
+        return (sure,)
+    names, alike = all_countries(), {one: _written_alike(bare, one) for one in good}
+    ranked = sorted(good, key=lambda one: (-alike[one], names[one]))
+    at_home = [one for one in ranked if alike[one] >= _NEARLY_ALL * len(bare)]
+    return tuple(at_home if len(at_home) == 1 else ranked)
+
+
+def origin_note(countries: Sequence[str], usual: str, *, is_chosen: bool, where: str) -> str:
+    """
+    Say in which of the countries the numbers are good; empty if there are none.
+
+    `is_chosen`: the only one is chosen already; `where`: what the page calls the place to choose another.
+    """
+    if not countries:
+        return ""
+    names = all_countries()
+    said = {
+        "usual": names.get(usual, usual),
+        "countries": ", ".join(names[one] for one in countries[:_MOST_NAMED]),
+        "where": where,
+    }
+    if is_chosen:
+        text = _(
+            "Few of the numbers are good in %(usual)s, nearly all in %(countries)s: that is chosen now, under “%(where)s”."
+        )
+    elif len(countries) == 1:
+        text = _(
+            "Few of the numbers are good in %(usual)s, nearly all would be in %(countries)s. Choose it under “%(where)s”."
+        )
+    else:
+        text = _(
+            "Few of the numbers are good in %(usual)s. Nearly all would be in any of %(countries)s: choose where they are from, under “%(where)s”."
+        )
+    return text % said
+
+
+def _apart(cells: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the numbers with a country code, a + in front, and those without."""
+    coded, bare = [], []
+    for cell in filter(None, cells):
+        if cell.startswith(("+", "00")):
+            coded.append("+" + cell.lstrip("+0"))
+        else:
+            bare.append(cell)
+    return coded, bare
+
+
+def _main_countries() -> Iterator[str]:
+    names = all_countries()
+    for code in _CODES:
+        yield from (one for one in countries_dialled(code)[:1] if one in names)
+
+
+def _are_good(cells: Sequence[str], country: str, share: float) -> bool:
+    """Tell whether at least this share of the cells are numbers in the country; it stops when they can't be any more."""
+    bad, most = 0, len(cells) * (1 - share)
+    for cell in cells:
+        try:
+            numbers_in(cell, country)
+        except NumberRefused:
+            bad += 1
+            if bad > most:
+                return False
+    return True
+
+
+def _named(found: Detected, coded: Sequence[str], among: Collection[str]) -> str:
+    """Return the country that most numbers with a code and other cells of the sample name; empty without one."""
+    named = Counter(one for one in _names(found, coded) if one in among).most_common(2)
+    is_clear = len(named) == 1 or (named and named[0][1] > named[1][1])
+    return named[0][0] if is_clear else ""
+
+
+def _names(found: Detected, coded: Sequence[str]) -> Iterator[str]:
+    for cell in coded:
+        with suppress(NumberRefused):
+            yield numbers_in(cell, UNKNOWN).line.country
+    for cell in (cell.strip() for row in found["samples"] for cell in row):
+        if address := _ADDRESS.match(cell):
+            domain = address[1].upper()
+            yield _DOMAINS.get(domain, domain)
+        elif _POSTCODE.match(cell):
+            yield "GB"
+
+
+def _written_alike(cells: Sequence[str], country: str) -> int:
+    """Count the cells whose digits are parted as people of the country part them; those in one piece tell nothing."""
+    count = 0
+    for cell in cells:
+        groups = digit_groups(cell)
+        if len(groups) > 1:
+            with suppress(NumberRefused):
+                count += groups == national_groups(numbers_in(cell, country).value)
+    return count

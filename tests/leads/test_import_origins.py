@@ -1,0 +1,123 @@
+"""A file whose numbers aren't good in the usual country is read in the one where they are, or says which would do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from leads.imports.columns import guess_mapping
+from leads.imports.origins import origins
+from leads.models import Lead
+from tests.factories.leads import ask_check, upload
+from tests.leads.test_import_pages import MAPPED
+
+BRITISH = (
+    "Forename;Surname;Mobile;Telephone 2;Postcode\n"
+    "Siân;O\u2019Neill;07946 123456;;SW1A 1AA\n"
+    "Zoë;Brückner;020 7946 0018;;M1 1AE\n"
+    "Tom;Smith;7946123457;0117 496 0123;EH1 1YZ\n"
+)
+
+
+def guessed(user, content, usual="US"):
+    found = upload(user, content).detected
+    return origins(found, guess_mapping(found, variables=(), remembered=None), usual)
+
+
+@pytest.mark.parametrize(
+    ("content", "countries"),
+    [
+        (BRITISH, ("GB",)),
+        # Nothing but mobiles, which others have too: an address, or a number with its code, tells.
+        ("name,phone,email\nA,07946 123456,a@firm.co.uk\nB,07946 123457,b@x.test\n", ("GB",)),
+        ("name,phone\nA,07946 123456\nB,07946 123457\nC,+44 20 7946 0018\n", ("GB",)),
+        ("name,phone\nA,07946 123456\nB,07946 123457\nC,0044 20 7946 0018\n", ("GB",)),
+        ("name;telefon;mail\nA;0171 2345678;a@b.de\nB;030 901820;\nC;089 2180 0;\n", ("DE",)),
+        ("nombre,tel,correo\nA,612 34 56 78,a@b.es\nB,915 67 89 01,\n", ("ES",)),
+        # The way in which the digits are parted tells: German, Italian, French, Australian and Indian lists.
+        ("name,phone\nA,030 901820\nB,0171 2345678\n", ("DE",)),
+        ("name,phone\nA,347 223 4567\nB,06 6982 1234\nC,02 4567 8901\n", ("IT",)),
+        ("name,phone\nA,06 12 34 56 78\nB,01 42 68 53 00\n", ("FR",)),
+        ("name,phone\nA,0412 345 678\nB,(02) 9374 4000\n", ("AU",)),
+        ("name,phone\nA,98123 45678\nB,098765 43210\n", ("IN",)),
+        # The usual ones, damaged ones, too few, and those that a column or their code tells of.
+        ("name,phone\nA,212-736-5001\nB,(415) 736-5002\nC,07946 123456\n", ()),
+        ("name,phone\nA,2.12E+09\nB,#REF!\nC,4.15E+09\n", ()),
+        ("name,phone\nA,07946 123456\n", ()),
+        ("name,phone,country\nA,07946 123456,UK\nB,07946 123457,UK\n", ()),
+        ("name,phone\nA,+44 7946 123456\nB,+44 7946 123457\n", ()),
+        ("name,phone\nA,447946123456\nB,447946123457\nC,4930901820\n", ()),
+    ],
+)
+def test_finds_where_the_numbers_are_good(alice, content, countries):
+    assert guessed(alice, content) == countries
+
+
+def test_finds_nothing_where_they_are_good_in_the_usual_country(alice):
+    assert guessed(alice, BRITISH, usual="GB") == ()
+    assert guessed(alice, "name,phone\nA,07946 123456\nB,07946 123457\n", usual="IN") == ()
+
+
+def test_names_all_countries_that_would_do(alice, browse):
+    row = upload(alice, "name,phone\nA,07946 123456\nB,07946 123457\n")
+
+    page = browse(alice).get(f"/app/imports/{row.pk}/").text
+
+    (said,) = re.findall(r"Few of the numbers[^<]+", page)
+    assert "in United States. Nearly all would be in any of" in said
+    assert "United Kingdom" in said
+    assert '<option value="US" selected' in page
+
+
+def test_imports_a_british_list_of_an_american_client_right_the_first_time(
+    alice, browse, run_jobs, django_capture_on_commit_callbacks
+):
+    """As a person does who presses the buttons and changes nothing."""
+    browser = browse(alice)
+    row = upload(alice, BRITISH.encode("cp1252"))
+    page = browser.get(f"/app/imports/{row.pk}/").text
+    assert "nearly all in United Kingdom: that is chosen now" in page
+    assert '<option value="GB" selected' in page
+
+    columns = {f"column_{place}": "" for place in range(5)}
+    columns |= {"column_0": "field:first_name", "column_1": "field:last_name"}
+    columns |= {"column_2": "field:phone_number", "column_3": "field:phone_2"}
+    (country,) = re.findall(r'<option value="(\w\w)" selected', page)
+    sent = {**MAPPED, **columns, "country": country}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert browser.post(f"/app/imports/{row.pk}/check/", sent).status_code == 302
+    run_jobs()
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(f"/app/imports/{row.pk}/commit/")
+    run_jobs()
+
+    assert set(Lead.objects.values_list("first_name", "phone_number")) == {
+        ("Siân", "+447946123456"),
+        ("Zoë", "+442079460018"),
+        ("Tom", "+447946123457"),
+    }
+
+
+def test_says_after_a_check_where_the_numbers_would_be_good(
+    alice, browse, run_jobs, django_capture_on_commit_callbacks
+):
+    """A program sent it, or nobody looked at the country."""
+    row = upload(alice, BRITISH)
+    with django_capture_on_commit_callbacks(execute=True):
+        ask_check(row, country="US")
+    run_jobs()
+    browser = browse(alice)
+
+    checked = browser.get(f"/app/imports/{row.pk}/").text
+    columns = browser.get(f"/app/imports/{row.pk}/?columns").text
+
+    assert "nearly all would be in United Kingdom. Choose it under “Change columns" in checked
+    assert '<option value="US" selected' in columns  # somebody chose it
+    assert "Choose it under “Options”" in columns
+
+
+def test_says_nothing_of_a_check_whose_numbers_are_good(imported, alice, browse):
+    row = imported(BRITISH, country="GB", commit=False)
+
+    assert "Few of the numbers" not in browse(alice).get(f"/app/imports/{row.pk}/").text
