@@ -68,6 +68,10 @@ _TOLL_FREE_AREAS = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 # Source: libphonenumber tells Tahiti's zone alone, and all three for mobiles.
 _POLYNESIA = "+68940"
 _POLYNESIAN_ZONES = ("Pacific/Gambier", "Pacific/Marquesas", "Pacific/Tahiti")
+# Numbers that nobody has and libphonenumber refuses; the others kept for drama are good to it.
+# Source: Ofcom, "Telephone numbers for use in TV and radio drama programmes".
+_BRITISH_DRAMA = re.compile(r"\+44(?:7700900|1154960|1632960)[0-9]{3}\Z")
+_BRITISH_ZONES = ("Europe/London",)
 _NANP_LENGTH = 12  # "+1" and ten digits
 _NANP_COUNTRIES = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
 _NEVER_CALLED = frozenset({"phone_premium", "phone_toll_free"})
@@ -105,7 +109,7 @@ def parse_number(text: str, country: str = "US") -> ParsedNumber:
     """
     Return the number that somebody typed, read as one of `country` unless it says otherwise.
 
-    Fictional numbers (555-01xx) are accepted although nobody has them: trials dial them.
+    Fictional numbers (555-01xx, Britain's 07700 900xxx) are accepted although nobody has them: trials dial them.
 
     :raises NumberRefused: with the reason, if it isn't one that may be called
     """
@@ -235,6 +239,8 @@ def _checked(number: phonenumbers.PhoneNumber, country: str) -> ParsedNumber:
     is_toll_free = phonenumbers.number_type(number) == PhoneNumberType.TOLL_FREE
     if is_fictional(e164) and not is_toll_free:
         return ParsedNumber(e164, _country(number, country), "unknown")
+    if _BRITISH_DRAMA.match(e164):
+        return ParsedNumber(e164, "GB", "mobile" if e164.startswith("+447") else "landline")
     possible = phonenumbers.is_possible_number_with_reason(number)
     if possible in _LENGTHS:
         raise NumberRefused(_LENGTHS[possible])
@@ -262,6 +268,8 @@ def time_zones(e164: str) -> tuple[str, ...]:
     """
     if e164.startswith(_POLYNESIA):
         return _POLYNESIAN_ZONES
+    if _BRITISH_DRAMA.match(e164):
+        return _BRITISH_ZONES
     if not (e164.startswith("+1") and len(e164) == _NANP_LENGTH):
         return _zones(e164)
     if e164[2:5] in _TOLL_FREE_AREAS:

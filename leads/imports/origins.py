@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -20,13 +20,14 @@ from leads.imports.countries import UNKNOWN, all_countries
 from leads.imports.numbers import numbers_in, phone_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from leads.models import Detected, ImportMapping
 
 FEWEST = 2  # numbers without a country code; one may be spoilt
 _ENOUGH, _NEARLY_ALL = 0.5, 0.9  # of these
 _CODES = range(1, 1000)
+_MANY = 5
 _MOST_NAMED = 4
 _PHONES = ("phone_number", "phone_2", "phone_3")
 # The rest of a row: an address at a country's domain, a British postcode.
@@ -35,35 +36,45 @@ _POSTCODE = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}\Z", re.IGNORECAS
 _DOMAINS = {"UK": "GB"}
 
 
-def origins(found: Detected, mapping: ImportMapping, usual: str) -> tuple[str, ...]:
-    """
-    Return the countries (ISO 3166) in which the sample's numbers are good, the likeliest first.
+class Origins(NamedTuple):
+    """Countries (ISO 3166) in which numbers are good, the likeliest first; whether it is surely the only one."""
 
-    None: half of them are good in `usual`, a column names the country, or there are too few to say. Of
-    countries that share a calling code the main one stands for all. If several would do, it is the one alone
-    that the file's other cells name, or else whose people part the digits of all these numbers that way.
+    countries: tuple[str, ...] = ()
+    is_sure: bool = False
+
+
+def origins(found: Detected, mapping: ImportMapping, usual: str) -> Origins:
+    """
+    Return where the sample's numbers are good, if few of them are in `usual`.
+
+    No country: a column names it, there are too few numbers to say, or the file's other cells name one in
+    which they aren't good. Of countries that share a calling code the main one stands for all. It is surely
+    the one that those cells name, or whose people alone part the digits of all these numbers that way, in
+    more than one area, or that alone has so many of them.
     """
     fields = mapping["fields"]
     first = fields.get("phone_number")
     if first is None or "country" in fields or lacks_plus(found, first, usual):
-        return ()
+        return Origins()
     places = [fields[name] for name in _PHONES if name in fields]
     cells = [phone_cell(row[at]) for row in found["samples"] for at in places if at < len(row)]
     coded, bare = _apart(cells)
     if len(bare) < FEWEST or _are_good(bare, usual, _ENOUGH):
-        return ()
+        return Origins()
     good = {one for one in _main_countries() if _are_good(bare, one, _NEARLY_ALL)}
-    if sure := len(good) > 1 and _named(found, coded, good):
-        return (sure,)
+    if named := _named(found, coded, usual):
+        return Origins((named,), is_sure=True) if named in good else Origins()
     names, alike = all_countries(), {one: _written_alike(bare, one) for one in good}
     ranked = sorted(good, key=lambda one: (-alike[one], names[one]))
     at_home = [one for one in ranked if alike[one] >= _NEARLY_ALL * len(bare)]
-    return tuple(at_home if len(at_home) == 1 else ranked)
+    if len(at_home) == 1 and len({digit_groups(cell)[0] for cell in bare}) > 1:
+        return Origins(tuple(at_home), is_sure=True)
+    return Origins(tuple(ranked), is_sure=len(good) == 1 and len(bare) >= _MANY)
 
 
 def origin_note(countries: Sequence[str], usual: str, *, is_chosen: bool, where: str) -> str:
     """
-    Say in which of the countries the numbers are good; empty if there are none.
+    Say that the numbers are good in these countries; empty if there are none.
 
     `is_chosen`: the only one is chosen already; `where`: what the page calls the place to choose another.
     """
@@ -120,9 +131,9 @@ def _are_good(cells: Sequence[str], country: str, share: float) -> bool:
     return True
 
 
-def _named(found: Detected, coded: Sequence[str], among: Collection[str]) -> str:
-    """Return the country that most numbers with a code and other cells of the sample name; empty without one."""
-    named = Counter(one for one in _names(found, coded) if one in among).most_common(2)
+def _named(found: Detected, coded: Sequence[str], usual: str) -> str:
+    """Return the country besides the usual one that most numbers with a code and other cells of the sample name; empty without one."""
+    named = Counter(one for one in _names(found, coded) if one != usual).most_common(2)
     is_clear = len(named) == 1 or (named and named[0][1] > named[1][1])
     return named[0][0] if is_clear else ""
 

@@ -122,7 +122,7 @@ def _origin_of_refused(row: LeadImport) -> str:
     if 2 * refused <= row.rows_total:
         return ""
     usual = row.options["country"]
-    countries = origins(row.detected, row.mapping, usual)
+    countries, _is_sure = origins(row.detected, row.mapping, usual)
     where = _("Change columns or options")
     return origin_note(countries, usual, is_chosen=False, where=where)
 
@@ -145,8 +145,8 @@ def _mapping_form(request: ClientRequest, row: LeadImport, *sent: Any) -> Mappin
         kept = ("country", "duplicates", "existing", "refused_lines", "defaults")
         options = options | {name: earlier.options.get(name, options[name]) for name in kept}
     usual = options["country"]
-    countries = origins(row.detected, mapping, usual)
-    is_chosen = len(countries) == 1 and earlier is None
+    countries, is_sure = origins(row.detected, mapping, usual)
+    is_chosen = is_sure and earlier is None
     if is_chosen:
         options = options | {"country": countries[0]}
     return MappingForm(

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from leads.imports.columns import guess_mapping
-from leads.imports.origins import origins
+from leads.imports.origins import Origins, origins
 from leads.models import Lead
 from tests.factories.leads import ask_check, upload
 from tests.leads.test_import_pages import MAPPED
@@ -18,6 +18,9 @@ BRITISH = (
     "Zoë;Brückner;020 7946 0018;;M1 1AE\n"
     "Tom;Smith;7946123457;0117 496 0123;EH1 1YZ\n"
 )
+
+
+BRITISH_IN_ONE_PIECE = ("07700900123", "02079460018", "01632960123", "07911123456", "01174960123")
 
 
 def guessed(user, content, usual="US"):
@@ -41,6 +44,9 @@ def guessed(user, content, usual="US"):
         ("name,phone\nA,06 12 34 56 78\nB,01 42 68 53 00\n", ("FR",)),
         ("name,phone\nA,0412 345 678\nB,(02) 9374 4000\n", ("AU",)),
         ("name,phone\nA,98123 45678\nB,098765 43210\n", ("IN",)),
+        ("name,phone\n" + "".join(f"A,{number}\n" for number in BRITISH_IN_ONE_PIECE), ("GB",)),
+        # They would be good in Bangladesh, but the file says that they aren't from there.
+        ("name,phone,zip\nA,01378 123456,M1 1AE\nB,01378 123457,M1 1AE\n", ()),
         # The usual ones, damaged ones, too few, and those that a column or their code tells of.
         ("name,phone\nA,212-736-5001\nB,(415) 736-5002\nC,07946 123456\n", ()),
         ("name,phone\nA,2.12E+09\nB,#REF!\nC,4.15E+09\n", ()),
@@ -51,12 +57,28 @@ def guessed(user, content, usual="US"):
     ],
 )
 def test_finds_where_the_numbers_are_good(alice, content, countries):
-    assert guessed(alice, content) == countries
+    assert guessed(alice, content) == (countries, bool(countries))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # As in Bangladesh, but all of one area; in one piece; good in one country, but a handful.
+        "name,phone\nA,01378 123456\nB,01378 123457\n",
+        "name,phone\nA,01712345678\nB,030901820\n",
+        "name,phone\n" + "".join(f"A,{number}\n" for number in BRITISH_IN_ONE_PIECE[:4]),
+    ],
+)
+def test_is_not_sure_where_little_tells(alice, content):
+    found = guessed(alice, content)
+
+    assert found.countries
+    assert not found.is_sure
 
 
 def test_finds_nothing_where_they_are_good_in_the_usual_country(alice):
-    assert guessed(alice, BRITISH, usual="GB") == ()
-    assert guessed(alice, "name,phone\nA,07946 123456\nB,07946 123457\n", usual="IN") == ()
+    assert guessed(alice, BRITISH, usual="GB") == Origins()
+    assert guessed(alice, "name,phone\nA,07946 123456\nB,07946 123457\n", usual="IN") == Origins()
 
 
 def test_names_all_countries_that_would_do(alice, browse):

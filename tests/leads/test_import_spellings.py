@@ -193,3 +193,20 @@ def test_finds_an_erased_person_by_the_second_number_of_a_refused_cell(imported)
 
 def test_takes_no_day_for_a_number_that_stands_alone_in_its_cell():
     assert refused("2026-05-01", "DE") == "phone_damaged"
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "line_type"),
+    [
+        ("07700 900123", "+447700900123", "mobile"),
+        ("0115 496 0123", "+441154960123", "landline"),
+        ("01632 960123", "+441632960123", "landline"),
+        ("020 7946 0123", "+442079460123", "landline"),
+    ],
+)
+def test_takes_the_british_numbers_that_are_kept_for_drama(imported, said, number, line_type):
+    imported(f"name,phone\nAda,{said}\n", country="GB")
+
+    lead = Lead.objects.get()
+    assert (lead.phone_number, lead.country, lead.line_type) == (number, "GB", line_type)
+    assert lead.zones == ["Europe/London"]
