@@ -83,20 +83,20 @@ def origin_note(countries: Sequence[str], usual: str, *, is_chosen: bool, where:
     names = all_countries()
     said = {
         "usual": names.get(usual, usual),
-        "countries": ", ".join(names[one] for one in countries[:_MOST_NAMED]),
+        "countries": ", ".join(f"“{names[one]}”" for one in countries[:_MOST_NAMED]),
         "where": where,
     }
     if is_chosen:
         text = _(
-            "Few of the numbers are good in %(usual)s, nearly all in %(countries)s: that is chosen now, under “%(where)s”."
+            "Few of the numbers are good with the country “%(usual)s”, nearly all with %(countries)s: that is chosen now, under “%(where)s”."
         )
     elif len(countries) == 1:
         text = _(
-            "Few of the numbers are good in %(usual)s, nearly all would be in %(countries)s. Choose it under “%(where)s”."
+            "Few of the numbers are good with the country “%(usual)s”, nearly all would be with %(countries)s. Choose it under “%(where)s”."
         )
     else:
         text = _(
-            "Few of the numbers are good in %(usual)s. Nearly all would be in any of %(countries)s: choose where they are from, under “%(where)s”."
+            "Few of the numbers are good with the country “%(usual)s”. Nearly all would be with any of %(countries)s: choose where they are from, under “%(where)s”."
         )
     return text % said
 

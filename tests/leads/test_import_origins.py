@@ -87,7 +87,7 @@ def test_names_all_countries_that_would_do(alice, browse):
     page = browse(alice).get(f"/app/imports/{row.pk}/").text
 
     (said,) = re.findall(r"Few of the numbers[^<]+", page)
-    assert "in United States. Nearly all would be in any of" in said
+    assert "with the country “United States”. Nearly all would be with any of" in said
     assert "United Kingdom" in said
     assert '<option value="US" selected' in page
 
@@ -99,7 +99,7 @@ def test_imports_a_british_list_of_an_american_client_right_the_first_time(
     browser = browse(alice)
     row = upload(alice, BRITISH.encode("cp1252"))
     page = browser.get(f"/app/imports/{row.pk}/").text
-    assert "nearly all in United Kingdom: that is chosen now" in page
+    assert "nearly all with “United Kingdom”: that is chosen now" in page
     assert '<option value="GB" selected' in page
 
     columns = {f"column_{place}": "" for place in range(5)}
@@ -134,7 +134,7 @@ def test_says_after_a_check_where_the_numbers_would_be_good(
     checked = browser.get(f"/app/imports/{row.pk}/").text
     columns = browser.get(f"/app/imports/{row.pk}/?columns").text
 
-    assert "nearly all would be in United Kingdom. Choose it under “Change columns" in checked
+    assert "nearly all would be with “United Kingdom”. Choose it under “Change columns" in checked
     assert '<option value="US" selected' in columns  # somebody chose it
     assert "Choose it under “Options”" in columns
 
