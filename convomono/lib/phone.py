@@ -306,6 +306,5 @@ def national_groups(number: int) -> list[str]:
 
 
 def digit_groups(text: str) -> list[str]:
-    """Return the groups of digits that a number is written in, without the zero that some write in front."""
-    found = re.findall(r"[0-9]+", text)
-    return [group for group in (found[0].removeprefix("0"), *found[1:]) if group] if found else []
+    """Return the groups of digits that a number is written in; none without ASCII digits."""
+    return re.findall(r"[0-9]+", text)

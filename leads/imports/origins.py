@@ -49,8 +49,8 @@ def origins(found: Detected, mapping: ImportMapping, usual: str) -> Origins:
 
     No country: a column names it, there are too few numbers to say, or the file's other cells name one in
     which they aren't good. Of countries that share a calling code the main one stands for all. It is surely
-    the one that those cells name, or whose people alone part the digits of all these numbers that way, in
-    more than one area, or that alone has so many of them.
+    the one that those cells name, or whose people alone write all these numbers that way, of more than one
+    area, or that alone has so many of them. Germany's plan has nearly any digits: a zero in front counts.
     """
     fields = mapping["fields"]
     first = fields.get("phone_number")
@@ -65,9 +65,10 @@ def origins(found: Detected, mapping: ImportMapping, usual: str) -> Origins:
     if named := _named(found, coded, usual):
         return Origins((named,), is_sure=True) if named in good else Origins()
     names, alike = all_countries(), {one: _written_alike(bare, one) for one in good}
-    ranked = sorted(good, key=lambda one: (-alike[one], names[one]))
-    at_home = [one for one in ranked if alike[one] >= _NEARLY_ALL * len(bare)]
-    if len(at_home) == 1 and len({digit_groups(cell)[0] for cell in bare}) > 1:
+    ranked = sorted(good, key=lambda one: (-alike[one].nearly, names[one]))
+    at_home = [one for one in ranked if alike[one].exactly >= _NEARLY_ALL * len(bare)]
+    areas = {groups[0] for groups in map(digit_groups, bare) if groups}
+    if len(at_home) == 1 and len(areas) > 1:
         return Origins(tuple(at_home), is_sure=True)
     return Origins(tuple(ranked), is_sure=len(good) == 1 and len(bare) >= _MANY)
 
@@ -150,12 +151,25 @@ def _names(found: Detected, coded: Sequence[str]) -> Iterator[str]:
             yield "GB"
 
 
-def _written_alike(cells: Sequence[str], country: str) -> int:
-    """Count the cells whose digits are parted as people of the country part them; those in one piece tell nothing."""
-    count = 0
-    for cell in cells:
-        groups = digit_groups(cell)
+class _Alike(NamedTuple):
+    """How many cells part their digits as people of a country do, and how many do but for a zero in front."""
+
+    exactly: int
+    nearly: int
+
+
+def _written_alike(cells: Sequence[str], country: str) -> _Alike:
+    """Count them; cells in one piece tell nothing."""
+    exactly = nearly = 0
+    for groups, cell in ((digit_groups(cell), cell) for cell in cells):
         if len(groups) > 1:
             with suppress(NumberRefused):
-                count += groups == national_groups(numbers_in(cell, country).value)
-    return count
+                own = national_groups(numbers_in(cell, country).value)
+                exactly += groups == own
+                nearly += _without_zero(groups) == _without_zero(own)
+    return _Alike(exactly, nearly)
+
+
+def _without_zero(groups: list[str]) -> list[str]:
+    first = groups[0].removeprefix("0")
+    return [first, *groups[1:]] if first else groups[1:]

@@ -22,6 +22,10 @@ BRITISH = (
 
 BRITISH_IN_ONE_PIECE = ("07700900123", "02079460018", "01632960123", "07911123456", "01174960123")
 
+MANY_FRENCH = "".join(
+    f"A,06 12 34 56 {number}\nA,01 42 68 53 {number}\n" for number in range(10, 16)
+)
+
 
 def guessed(user, content, usual="US"):
     found = upload(user, content).detected
@@ -38,13 +42,13 @@ def guessed(user, content, usual="US"):
         ("name,phone\nA,07946 123456\nB,07946 123457\nC,0044 20 7946 0018\n", ("GB",)),
         ("name;telefon;mail\nA;0171 2345678;a@b.de\nB;030 901820;\nC;089 2180 0;\n", ("DE",)),
         ("nombre,tel,correo\nA,612 34 56 78,a@b.es\nB,915 67 89 01,\n", ("ES",)),
-        # The way in which the digits are parted tells: German, Italian, French, Australian and Indian lists.
+        # The way in which the digits are parted tells: German, Italian, French and Australian lists.
         ("name,phone\nA,030 901820\nB,0171 2345678\n", ("DE",)),
         ("name,phone\nA,347 223 4567\nB,06 6982 1234\nC,02 4567 8901\n", ("IT",)),
         ("name,phone\nA,06 12 34 56 78\nB,01 42 68 53 00\n", ("FR",)),
         ("name,phone\nA,0412 345 678\nB,(02) 9374 4000\n", ("AU",)),
-        ("name,phone\nA,98123 45678\nB,098765 43210\n", ("IN",)),
         ("name,phone\n" + "".join(f"A,{number}\n" for number in BRITISH_IN_ONE_PIECE), ("GB",)),
+        (f"name,phone\n{MANY_FRENCH}X,unlisted\n", ("FR",)),
         # They would be good in Bangladesh, but the file says that they aren't from there.
         ("name,phone,zip\nA,01378 123456,M1 1AE\nB,01378 123457,M1 1AE\n", ()),
         # The usual ones, damaged ones, too few, and those that a column or their code tells of.
@@ -63,6 +67,9 @@ def test_finds_where_the_numbers_are_good(alice, content, countries):
 @pytest.mark.parametrize(
     "content",
     [
+        # As in India but for a zero; good in Germany alone, which has nearly any number.
+        "name,phone\nA,98123 45678\nB,98765 43210\n",
+        "name,phone\nA,981000 4100678\nB,981010 4101678\n",
         # As in Bangladesh, but all of one area; in one piece; good in one country, but a handful.
         "name,phone\nA,01378 123456\nB,01378 123457\n",
         "name,phone\nA,01712345678\nB,030901820\n",
