@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FEWEST = 2  # numbers without a country code; one may be spoilt
 _ENOUGH, _NEARLY_ALL = 0.5, 0.9  # of these
+_OFTEN = 0.25  # of the rows; one customer from abroad tells nothing of the others
 _CODES = range(1, 1000)
 _MANY = 5
 _MOST_NAMED = 4
@@ -34,6 +35,10 @@ _PHONES = ("phone_number", "phone_2", "phone_3")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.([a-z]{2})\Z", re.IGNORECASE)
 _POSTCODE = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2}\Z", re.IGNORECASE)
 _DOMAINS = {"UK": "GB"}
+# Domains of countries that the whole world has.
+_WORLDWIDE = frozenset(
+    {"AI", "CC", "CO", "EU", "FM", "GG", "IO", "LY", "ME", "SH", "TO", "TV", "WS"}
+)
 
 
 class Origins(NamedTuple):
@@ -135,8 +140,8 @@ def _are_good(cells: Sequence[str], country: str, share: float) -> bool:
 def _named(found: Detected, coded: Sequence[str], usual: str) -> str:
     """Return the country besides the usual one that most numbers with a code and other cells of the sample name; empty without one."""
     named = Counter(one for one in _names(found, coded) if one != usual).most_common(2)
-    is_clear = len(named) == 1 or (named and named[0][1] > named[1][1])
-    return named[0][0] if is_clear else ""
+    (first, most), (_second, less) = (*named, ("", 0), ("", 0))[:2]
+    return first if most > less and most >= _OFTEN * len(found["samples"]) else ""
 
 
 def _names(found: Detected, coded: Sequence[str]) -> Iterator[str]:
@@ -146,7 +151,8 @@ def _names(found: Detected, coded: Sequence[str]) -> Iterator[str]:
     for cell in (cell.strip() for row in found["samples"] for cell in row):
         if address := _ADDRESS.match(cell):
             domain = address[1].upper()
-            yield _DOMAINS.get(domain, domain)
+            if domain not in _WORLDWIDE:
+                yield _DOMAINS.get(domain, domain)
         elif _POSTCODE.match(cell):
             yield "GB"
 

@@ -26,6 +26,8 @@ MANY_FRENCH = "".join(
     f"A,06 12 34 56 {number}\nA,01 42 68 53 {number}\n" for number in range(10, 16)
 )
 
+MOBILES = "".join(f"A,07946 1234{number},a@x.test\n" for number in range(56, 64))
+
 
 def guessed(user, content, usual="US"):
     found = upload(user, content).detected
@@ -67,6 +69,9 @@ def test_finds_where_the_numbers_are_good(alice, content, countries):
 @pytest.mark.parametrize(
     "content",
     [
+        # One customer of many abroad, and addresses that anybody may have.
+        f"name,phone,mail\n{MOBILES}A,07946 123499,a@b.de\n",
+        f"name,phone,mail\n{MOBILES.replace('x.test', 'x.io')}",
         # As in India but for a zero; good in Germany alone, which has nearly any number.
         "name,phone\nA,98123 45678\nB,98765 43210\n",
         "name,phone\nA,981000 4100678\nB,981010 4101678\n",
