@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from convomono.lib.db import is_subquery_read_once
 from convomono.lib.keys import beside
-from convomono.lib.pages import COUNT_LIMIT, capped_count, keyset_page, written_count
+from convomono.lib.pages import COUNT_LIMIT, capped_count, is_token, keyset_page, written_count
 from leads.doors import ENROLLED_KEY, campaigns
 from leads.met import met_by_key, met_in_order
 from leads.models import Lead, SavedView, tag_mark, zone_mark
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
     from accounts.models import User, Viewer
-    from convomono.lib.pages import KeysetPage
+    from convomono.lib.pages import KeysetPage, Order
 
 # Each is the end of an index that begins with the client.
 SORTS: dict[str, tuple[str, ...]] = {
@@ -160,11 +160,11 @@ def lead_page(*, viewer: Viewer, filters: Mapping[str, Any], token: str | None) 
     campaign or an import are those with the highest keys, which are made as leads are added.
     """
     order, total = order_of(filters), None
-    is_by_key = order in _BY_KEY
-    most = MOST_GONE_THROUGH if is_by_key else MOST_PUT_IN_ORDER
+    by_key = _BY_KEY.get(order)
+    most = MOST_GONE_THROUGH if by_key else MOST_PUT_IN_ORDER
     rows, key = _found(viewer, filters, most=most)
-    if key and is_by_key:
-        order = _BY_KEY[order]
+    if by_key and _goes_by_key(rows, key, token, order):
+        order, key = by_key, key or "pk"
     else:
         key = "pk"
     # Further pages in the order of that index go on in it where the last one ended.
@@ -176,6 +176,13 @@ def lead_page(*, viewer: Viewer, filters: Mapping[str, Any], token: str | None) 
     if total is None and filters.get("campaign"):  # a thousand are soon found in no order
         total = capped_count(leads_to_show(viewer=viewer, filters=filters))
     return keyset_page(rows, order=order, token=token, total=total, key=key)
+
+
+def _goes_by_key(rows: QuerySet[Lead], key: str | None, token: str | None, order: Order) -> bool:
+    """Tell whether a page is in the order of the keys: as the page before, whoever was added meanwhile."""
+    if token and is_token(rows, order=_BY_KEY[order], token=token):
+        return True
+    return key is not None and not (token and is_token(rows, order=order, token=token))
 
 
 def _matching(rows: QuerySet[Lead], viewer: Viewer, filters: Mapping[str, Any]) -> QuerySet[Lead]:

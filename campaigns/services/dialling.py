@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from campaigns.dialling.answers import (
 from campaigns.enrolments import finish_if_complete, move_enrolment
 from campaigns.models import Attempt, Enrolment
 from campaigns.services.automating import note_outcome
-from campaigns.services.following import follow_call
+from campaigns.services.following import follow_call, move_promises
 from campaigns.services.next_steps import keep_callback, learn_end, step_after
 from campaigns.services.opt_outs import suppress_called
 from convomono.lib.bulk import update_row
@@ -88,15 +88,20 @@ def record_outcome(
         attempt.status = Attempt.Status.PLACED
     if change.outcome is None:
         return None
-    is_news = _end_attempt(attempt, change, change.outcome, now)
+    outcome = change.outcome
+    if attempt.outcome_class:  # when it is thought to have ended holds until an event tells it
+        change = replace(change, ended_at=change.ended_at or attempt.ended_at)
+    is_news = _end_attempt(attempt, change, outcome, now)
     if not is_news:
-        if _note_result(attempt, change, change.outcome, now):
+        if _note_result(attempt, change, outcome, now):
             _promise(attempt, change, now)
         return None
     enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
-    effect = _move_lead(attempt, enrolment, change, change.outcome, now)
-    _follow_up(attempt, change, change.outcome, now)
-    if change.outcome.outcome_class == OutcomeClass.HUMAN:
+    effect = _move_lead(attempt, enrolment, change, outcome, now)
+    if attempt.outcome_class and attempt.ended_at and change.ended_at:
+        move_promises(attempt, by=change.ended_at - attempt.ended_at, now=now)
+    _follow_up(attempt, change, outcome, now)
+    if outcome.outcome_class == OutcomeClass.HUMAN:
         keep_callback(attempt, change, now)  # where the step after it couldn't: the launch is over
     _summarise(attempt, enrolment, change, now)
     note_outcome(attempt=attempt, now=now)
@@ -301,7 +306,7 @@ def _note_result(attempt: Attempt, change: CallChange, outcome: Outcome, now: da
     if is_moved:
         enrolment = Enrolment.objects.get(pk=attempt.enrolment_id)
         if enrolment.status == Status.QUEUED:  # else a colleague is to call, not we
-            _summarise(attempt, enrolment, change, now)
+            _show_next(attempt, enrolment, change, now)
     if outcome.outcome_class == OutcomeClass.HUMAN and is_conversion(change):
         changed = Enrolment.objects.filter(pk=attempt.enrolment_id, is_converted=False).update(
             is_converted=True
@@ -337,6 +342,19 @@ def _summarise(attempt: Attempt, enrolment: Enrolment, change: CallChange, now: 
         lead_id=attempt.lead_id,
         now=now,
         **summary_columns(attempt, enrolment, change, attempts_count),
+    )
+
+
+def _show_next(attempt: Attempt, enrolment: Enrolment, change: CallChange, now: datetime) -> None:
+    """Write on the lead when it is called again; what a person said of the call stays."""
+    if not change.after.corrected_outcome:
+        _summarise(attempt, enrolment, change, now)
+        return
+    record_summary(
+        lead_id=attempt.lead_id,
+        now=now,
+        last_attempted_at=attempt.created_at,
+        next_attempt_at=enrolment.next_attempt_at,
     )
 
 

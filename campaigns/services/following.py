@@ -89,12 +89,24 @@ def move_promises(attempt: Attempt, *, by: timedelta, now: datetime) -> None:
 
     Inside the caller's transaction, after the end was written. What a person moved stays.
     """
+    if not by:
+        return
     rules = rules_in_force([attempt.client_id])
     for row in _promised_of([attempt.pk], rules, now):
         made = FollowUp.objects.filter(
             key=row.key, status=FollowUp.Status.OPEN, due_at=row.due_at - by
         )
         made.update(due_at=row.due_at)
+
+
+def move_callback(attempt: Attempt, before: datetime, at: datetime) -> None:
+    """Move the follow-up of `promise_callback` to another time, unless a person moved it."""
+    made = FollowUp.objects.filter(key=_callback_key(attempt), status=FollowUp.Status.OPEN)
+    made.filter(due_at=before).update(due_at=at)
+
+
+def _callback_key(attempt: Attempt) -> str:
+    return f"callback:{attempt.pk}"
 
 
 def promise_callback(attempt: Attempt, at: datetime, now: datetime) -> bool:
@@ -105,7 +117,7 @@ def promise_callback(attempt: Attempt, at: datetime, now: datetime) -> bool:
 
     :raises IntegrityError: if somebody else made it meanwhile
     """
-    key = f"callback:{attempt.pk}"
+    key = _callback_key(attempt)
     if FollowUp.objects.filter(key=key).exists():
         return False
     row = _of_itself(attempt, at, now, key=key)

@@ -14,7 +14,7 @@ from campaigns.dialling.retrying import Earlier
 from campaigns.dialling.windows import known_zones
 from campaigns.enrolments import move_enrolment
 from campaigns.models import Attempt, BatchCall, Enrolment
-from campaigns.services.following import move_promises, promise_callback
+from campaigns.services.following import move_callback, move_promises, promise_callback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -144,9 +144,13 @@ def learn_end(attempt: Attempt, change: CallChange, ended_at: datetime, now: dat
     Attempt.objects.filter(pk=attempt.pk).update(ended_at=ended_at)
     move_promises(attempt, by=ended_at - (attempt.ended_at or ended_at), now=now)
     enrolment = Enrolment.objects.select_related("lead").get(pk=attempt.enrolment_id)
+    before = replace(change, ended_at=attempt.ended_at)
+    asked = [_asked_time(enrolment, one, now) for one in (before, change)]
+    if asked[0] is not None and asked[1] is not None:
+        move_callback(attempt, asked[0], asked[1])
     if enrolment.status != Status.QUEUED or enrolment.attempt_number != attempt.number:
         return False
-    thought = step_after(attempt, enrolment, replace(change, ended_at=attempt.ended_at), 0, now)
+    thought = step_after(attempt, enrolment, before, 0, now)
     step = step_after(attempt, enrolment, change, 0, now)
     if thought.next_attempt_at is None or step.next_attempt_at is None:
         return False
@@ -188,9 +192,12 @@ def keep_callback(attempt: Attempt, change: CallChange, now: datetime) -> bool:
         "callback_at": asked,
         "waiting_reason": waiting.CALLBACK,
     }
-    queued = Enrolment.objects.filter(pk=enrolment.pk, status=Status.QUEUED)
     if enrolment.status == Status.QUEUED:
-        return bool(queued.exclude(callback_at=asked).update(**columns))
+        before = replace(change, ended_at=attempt.ended_at or change.ended_at)
+        # Where only the end is news `learn_end` has seen to that.
+        is_known = enrolment.callback_at in (asked, _asked_time(enrolment, before, now))
+        queued = Enrolment.objects.filter(pk=enrolment.pk, status=Status.QUEUED)
+        return not is_known and bool(queued.update(**columns))
     if enrolment.status != Status.DONE:
         return False
     return move_enrolment(

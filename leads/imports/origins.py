@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 FEWEST = 2  # numbers without a country code; one may be spoilt
 _ENOUGH, _NEARLY_ALL = 0.5, 0.9  # of these
-_OFTEN = 0.25  # of the rows; one customer from abroad tells nothing of the others
 _CODES = range(1, 1000)
-_MANY = 5
 _MOST_NAMED = 4
 _PHONES = ("phone_number", "phone_2", "phone_3")
 # The rest of a row: an address at a country's domain, a British postcode.
@@ -52,10 +50,11 @@ def origins(found: Detected, mapping: ImportMapping, usual: str) -> Origins:
     """
     Return where the sample's numbers are good, if few of them are in `usual`.
 
-    No country: a column names it, there are too few numbers to say, or the file's other cells name one in
-    which they aren't good. Of countries that share a calling code the main one stands for all. It is surely
-    the one that those cells name, or whose people alone write all these numbers that way, of more than one
-    area, or that alone has so many of them. Germany's plan has nearly any digits: a zero in front counts.
+    No country: a column names it, there are too few numbers to say, or half of the rows name one in which
+    they aren't good. Of countries that share a calling code the main one stands for all. It is surely the one
+    that half of the rows name (by an address or postcode), or whose people alone write all these numbers that
+    way, of more than one area, while none elsewhere would write half of them so. Numbers with a code only put
+    it in front: at home one leaves it out.
     """
     fields = mapping["fields"]
     first = fields.get("phone_number")
@@ -66,16 +65,21 @@ def origins(found: Detected, mapping: ImportMapping, usual: str) -> Origins:
     coded, bare = _apart(cells)
     if len(bare) < FEWEST or _are_good(bare, usual, _ENOUGH):
         return Origins()
-    good = {one for one in _main_countries() if _are_good(bare, one, _NEARLY_ALL)}
-    if named := _named(found, coded, usual):
+    half_good = [one for one in _main_countries() if _are_good(bare, one, _ENOUGH)]
+    good = {one for one in half_good if _are_good(bare, one, _NEARLY_ALL)}
+    told = _told(found, usual)
+    if (named := _clearly(told, len(found["samples"]))) is not None:
         return Origins((named,), is_sure=True) if named in good else Origins()
-    names, alike = all_countries(), {one: _written_alike(bare, one) for one in good}
-    ranked = sorted(good, key=lambda one: (-alike[one].nearly, names[one]))
-    at_home = [one for one in ranked if alike[one].exactly >= _NEARLY_ALL * len(bare)]
+    told.update(_coded_countries(coded))
+    alike = {one: _written_alike(bare, one) for one in half_good}
+    names = all_countries()
+    ranked = sorted(good, key=lambda one: (-told[one], -alike[one].nearly, names[one]))
+    rivals = [one for one in half_good if alike[one].exactly >= _ENOUGH * len(bare)]
+    at_home = [one for one in rivals if alike[one].exactly >= _NEARLY_ALL * len(bare)]
     areas = {groups[0] for groups in map(digit_groups, bare) if groups}
-    if len(at_home) == 1 and len(areas) > 1:
+    if rivals == at_home and len(at_home) == 1 and at_home[0] in good and len(areas) > 1:
         return Origins(tuple(at_home), is_sure=True)
-    return Origins(tuple(ranked), is_sure=len(good) == 1 and len(bare) >= _MANY)
+    return Origins(tuple(ranked))
 
 
 def origin_note(countries: Sequence[str], usual: str, *, is_chosen: bool, where: str) -> str:
@@ -111,8 +115,10 @@ def _apart(cells: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the numbers with a country code, a + in front, and those without."""
     coded, bare = [], []
     for cell in filter(None, cells):
-        if cell.startswith(("+", "00")):
-            coded.append("+" + cell.lstrip("+0"))
+        if "+" in cell:
+            coded.append(cell[cell.index("+") :])
+        elif cell.startswith("00"):
+            coded.append("+" + cell.lstrip("0"))
         else:
             bare.append(cell)
     return coded, bare
@@ -137,24 +143,31 @@ def _are_good(cells: Sequence[str], country: str, share: float) -> bool:
     return True
 
 
-def _named(found: Detected, coded: Sequence[str], usual: str) -> str:
-    """Return the country besides the usual one that most numbers with a code and other cells of the sample name; empty without one."""
-    named = Counter(one for one in _names(found, coded) if one != usual).most_common(2)
-    (first, most), (_second, less) = (*named, ("", 0), ("", 0))[:2]
-    return first if most > less and most >= _OFTEN * len(found["samples"]) else ""
+def _clearly(told: Counter[str], rows: int) -> str | None:
+    """Return the country that half of the rows name, two at least, and more than any other; None without one."""
+    (first, most), (_second, less) = (*told.most_common(2), ("", 0), ("", 0))[:2]
+    return first if most >= max(2, _ENOUGH * rows) and most > less else None
 
 
-def _names(found: Detected, coded: Sequence[str]) -> Iterator[str]:
+def _told(found: Detected, usual: str) -> Counter[str]:
+    """Count the rows of the sample that name a country besides the usual one, by an address or a postcode."""
+    told: Counter[str] = Counter()
+    for row in found["samples"]:
+        told.update({country for cell in row if (country := _told_by(cell.strip()))} - {usual})
+    return told
+
+
+def _told_by(cell: str) -> str:
+    if address := _ADDRESS.match(cell):
+        domain = address[1].upper()
+        return "" if domain in _WORLDWIDE else _DOMAINS.get(domain, domain)
+    return "GB" if _POSTCODE.match(cell) else ""
+
+
+def _coded_countries(coded: Sequence[str]) -> Iterator[str]:
     for cell in coded:
         with suppress(NumberRefused):
             yield numbers_in(cell, UNKNOWN).line.country
-    for cell in (cell.strip() for row in found["samples"] for cell in row):
-        if address := _ADDRESS.match(cell):
-            domain = address[1].upper()
-            if domain not in _WORLDWIDE:
-                yield _DOMAINS.get(domain, domain)
-        elif _POSTCODE.match(cell):
-            yield "GB"
 
 
 class _Alike(NamedTuple):

@@ -22,11 +22,12 @@ BRITISH = (
 
 BRITISH_IN_ONE_PIECE = ("07700900123", "02079460018", "01632960123", "07911123456", "01174960123")
 
-MANY_FRENCH = "".join(
-    f"A,06 12 34 56 {number}\nA,01 42 68 53 {number}\n" for number in range(10, 16)
-)
-
+FRENCH = [f"{area} {number}" for number in range(10, 16) for area in ("06 12 34 56", "01 42 68 53")]
 MOBILES = "".join(f"A,07946 1234{number},a@x.test\n" for number in range(56, 64))
+
+
+def listed(*numbers):
+    return "name,phone\n" + "".join(f"A,{number}\n" for number in numbers)
 
 
 def guessed(user, content, usual="US"):
@@ -39,18 +40,17 @@ def guessed(user, content, usual="US"):
     [
         (BRITISH, ("GB",)),
         # Nothing but mobiles, which others have too: an address, or a number with its code, tells.
-        ("name,phone,email\nA,07946 123456,a@firm.co.uk\nB,07946 123457,b@x.test\n", ("GB",)),
-        ("name,phone\nA,07946 123456\nB,07946 123457\nC,+44 20 7946 0018\n", ("GB",)),
-        ("name,phone\nA,07946 123456\nB,07946 123457\nC,0044 20 7946 0018\n", ("GB",)),
-        ("name;telefon;mail\nA;0171 2345678;a@b.de\nB;030 901820;\nC;089 2180 0;\n", ("DE",)),
-        ("nombre,tel,correo\nA,612 34 56 78,a@b.es\nB,915 67 89 01,\n", ("ES",)),
-        # The way in which the digits are parted tells: German, Italian, French and Australian lists.
-        ("name,phone\nA,030 901820\nB,0171 2345678\n", ("DE",)),
-        ("name,phone\nA,347 223 4567\nB,06 6982 1234\nC,02 4567 8901\n", ("IT",)),
-        ("name,phone\nA,06 12 34 56 78\nB,01 42 68 53 00\n", ("FR",)),
-        ("name,phone\nA,0412 345 678\nB,(02) 9374 4000\n", ("AU",)),
-        ("name,phone\n" + "".join(f"A,{number}\n" for number in BRITISH_IN_ONE_PIECE), ("GB",)),
-        (f"name,phone\n{MANY_FRENCH}X,unlisted\n", ("FR",)),
+        ("name,phone,email\nA,07946 123456,a@firm.co.uk\nB,07946 123457,b@x.org.uk\n", ("GB",)),
+        # The way in which the digits are parted tells of a list that is long enough.
+        (listed("030 901820", "0171 2345678", "089 21800", "0351 449510", "0160 2345678"), ("DE",)),
+        (
+            listed("612 34 56 78", "915 67 89 01", "934 12 34 56", "655 12 34 56", "954 12 34 56"),
+            ("ES",),
+        ),
+        (listed("347 223 4567", "06 6982 1234", "02 4567 8901", "333 123 4567"), ("IT",)),
+        (listed("0412 345 678", "(02) 9374 4000", "(03) 9123 4567", "(07) 3123 4567"), ("AU",)),
+        (listed("0664 1234567", "0676 2345678", "0699 12345678", "+49 171 2345678"), ("AT",)),
+        (listed(*FRENCH, "unlisted"), ("FR",)),
         # They would be good in Bangladesh, but the file says that they aren't from there.
         ("name,phone,zip\nA,01378 123456,M1 1AE\nB,01378 123457,M1 1AE\n", ()),
         # The usual ones, damaged ones, too few, and those that a column or their code tells of.
@@ -69,16 +69,19 @@ def test_finds_where_the_numbers_are_good(alice, content, countries):
 @pytest.mark.parametrize(
     "content",
     [
+        # Swiss people with an address in Germany, where their numbers would be good; too few to tell by their style.
+        listed("06 12 34 56 78", "01 42 68 53 00"),
+        "n,phone,mail\nA,044 668 18 00,a@gmx.de\nB,044 668 18 01,b@x.test\nC,043 344 55 66,\n",
         # One customer of many abroad, and addresses that anybody may have.
         f"name,phone,mail\n{MOBILES}A,07946 123499,a@b.de\n",
         f"name,phone,mail\n{MOBILES.replace('x.test', 'x.io')}",
         # As in India but for a zero; good in Germany alone, which has nearly any number.
         "name,phone\nA,98123 45678\nB,98765 43210\n",
         "name,phone\nA,981000 4100678\nB,981010 4101678\n",
-        # As in Bangladesh, but all of one area; in one piece; good in one country, but a handful.
+        # As in Bangladesh, but all of one area; in one piece, and good in one country alone, by chance or not.
         "name,phone\nA,01378 123456\nB,01378 123457\n",
         "name,phone\nA,01712345678\nB,030901820\n",
-        "name,phone\n" + "".join(f"A,{number}\n" for number in BRITISH_IN_ONE_PIECE[:4]),
+        listed(*BRITISH_IN_ONE_PIECE),
     ],
 )
 def test_is_not_sure_where_little_tells(alice, content):
@@ -86,6 +89,13 @@ def test_is_not_sure_where_little_tells(alice, content):
 
     assert found.countries
     assert not found.is_sure
+
+
+@pytest.mark.parametrize("coded", ["+44 20 7946 0018", "0044 20 7946 0018", "tel:+44 20 7946 0018"])
+def test_puts_in_front_where_numbers_with_a_code_are_from(alice, coded):
+    found = guessed(alice, f"name,phone\nA,07946123456\nB,07946123457\nC,{coded}\n")
+
+    assert (found.countries[0], found.is_sure) == ("GB", False)
 
 
 def test_finds_nothing_where_they_are_good_in_the_usual_country(alice):

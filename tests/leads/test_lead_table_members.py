@@ -82,6 +82,27 @@ def test_shows_all_of_a_campaign_or_an_import_page_by_page(
     assert pages[0].total == str(len(wanted))
 
 
+@pytest.mark.parametrize("limits", [(1000, 0), (0, 1000)])
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+def test_goes_on_where_the_last_page_ended_although_the_campaign_grew(
+    acme, vera, monkeypatch, sort, limits
+):
+    """So many were added meanwhile that they are found another way, or the other way round."""
+    campaign = make_draft(acme)
+    for number in range(60):
+        lead = LeadFactory.create(client=acme, last_name=f"N{number % 7}")
+        enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+    filters = {"campaign": str(campaign.pk), "sort": sort, "status": "new"}
+    wanted = list(leads_matching(viewer=vera, filters=filters).order_by(*SORTS[sort]))
+
+    limit_campaigns(monkeypatch, (limits[0], limits[0]))
+    first = lead_page(viewer=vera, filters=filters, token=None)
+    limit_campaigns(monkeypatch, (limits[1], limits[1]))
+    second = lead_page(viewer=vera, filters=filters, token=first.after)
+
+    assert first.rows + second.rows == wanted
+
+
 @pytest.mark.sqlite_only("reads SQLite's plans")
 @pytest.mark.parametrize("sort", ["newest", "oldest"])
 def test_finds_the_first_of_a_campaign_without_a_look_at_the_others(acme, vera, sort):

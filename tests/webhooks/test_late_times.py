@@ -10,8 +10,9 @@ import pytest
 
 from campaigns.agent_settings import CONVERTED_FIELD
 from campaigns.dialling.callbacks import CALLBACK_FIELD
-from campaigns.models import Enrolment, FollowUp, FollowUpRule
+from campaigns.models import Attempt, Enrolment, FollowUp, FollowUpRule, RetryPolicy
 from leads.models import Lead
+from telephony.models import Call
 from tests.webhooks.conftest import ANALYSIS, deliver, tell, without
 from tests.webhooks.test_handler import outcome_of
 from webhooks.drain import step
@@ -132,3 +133,95 @@ def test_shows_on_the_list_when_the_person_is_called_back(
     lead = Lead.objects.get(pk=call.attempt.lead_id)
     assert lead.next_attempt_at == now + timedelta(hours=2, seconds=90)
     assert lead.status == Lead.Status.CALLED
+
+
+def without_end(call: Ringing, asked: dict[str, Any]) -> dict[str, bytes]:
+    """Return the events of a talk, of which none tells when it ended."""
+    said = says(call, "user_hangup", asked)
+    return said | {"analyzed": without(said["analyzed"], "end_timestamp")}
+
+
+def test_keeps_the_time_that_was_asked_for_while_nobody_knows_the_end(
+    launched: Callable[[int], list[Ringing]], now: datetime
+):
+    """However often and late the same comes again."""
+    call, _other = launched(2)
+    said = without_end(call, IN_TWO_HOURS)
+    for minutes, name in enumerate(["analyzed", "ended", "analyzed", "ended", "analyzed"]):
+        tell(said[name], now + timedelta(minutes=minutes))
+
+    enrolment = Enrolment.objects.get(pk=call.attempt.enrolment_id)
+    assert enrolment.next_attempt_at == enrolment.callback_at == now + timedelta(hours=2)
+
+
+def test_leaves_a_promised_call_where_somebody_moved_it(
+    launched: Callable[[int], list[Ringing]], now: datetime
+):
+    call, _other = launched(2)
+    said = without_end(call, IN_TWO_HOURS)
+    tell(said["analyzed"], now)
+    mine = Enrolment.objects.filter(pk=call.attempt.enrolment_id)
+    mine.update(next_attempt_at=now - timedelta(days=1), moved_from=now + timedelta(hours=2))
+
+    tell(call.says("user_hangup")["ended"], now)
+
+    assert mine.get().next_attempt_at == now - timedelta(days=1)
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_moves_the_promise_of_a_call_whose_launch_is_over(
+    ringing: Ringing, now: datetime, is_moved: bool
+):
+    said = without_end(ringing, IN_TWO_HOURS)
+    for name in ("ended", "analyzed"):
+        tell(said[name], now)
+    made = FollowUp.objects.filter(key=f"callback:{ringing.attempt.pk}")
+    assert made.get().due_at == now + timedelta(hours=2)
+    if is_moved:
+        made.update(due_at=now + timedelta(days=2))
+
+    tell(ringing.says("user_hangup")["ended"], now)
+
+    later = timedelta(days=2) if is_moved else timedelta(hours=2, seconds=90)
+    assert made.get().due_at == now + later
+
+
+def test_moves_what_is_promised_of_a_call_that_turns_out_another(ringing: Ringing, now: datetime):
+    """The analysis hears a machine, and tells the end as well."""
+    RetryPolicy.objects.update(max_attempts=1)
+    ask_for(ringing, "exhausted", now)
+    heard = ANALYSIS | {"in_voicemail": True}
+    said = ringing.says("inactivity", call_analysis=heard)
+    tell(without(said["ended"], "end_timestamp", "call_analysis"), now)
+    assert FollowUp.objects.get().due_at == now + timedelta(hours=1)
+
+    tell(said["analyzed"], now)
+
+    assert FollowUp.objects.get().due_at == now + timedelta(hours=1, seconds=90)
+
+
+def test_shows_the_promised_call_beside_what_a_person_corrected(
+    launched: Callable[[int], list[Ringing]], now: datetime
+):
+    call, _other = launched(2)
+    said = says(call, "user_hangup", IN_TWO_HOURS)
+    tell(said["ended"], now)
+    leads = Lead.objects.filter(pk=call.attempt.lead_id)
+    leads.update(status=Lead.Status.CONVERTED)
+    Call.objects.filter(lead_id=call.attempt.lead_id).update(corrected_outcome="goal")
+
+    tell(said["analyzed"], now)
+
+    assert leads.get().status == Lead.Status.CONVERTED
+    assert leads.get().next_attempt_at == now + timedelta(hours=2, seconds=90)
+
+
+def test_holds_to_what_was_thought_of_the_end(ringing: Ringing, now: datetime):
+    """A machine is heard later, but nothing more of the time: the retry is due by the first news."""
+    said = ringing.says("inactivity", call_analysis=ANALYSIS | {"in_voicemail": True})
+    tell(without(said["ended"], "end_timestamp", "call_analysis"), now)
+    tell(without(said["analyzed"], "end_timestamp"), now + timedelta(minutes=9))
+
+    attempt = Attempt.objects.get()
+    assert attempt.outcome_class == "machine"
+    assert attempt.ended_at == now
