@@ -299,6 +299,12 @@ def display_number(e164: str) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
 
 
+def number_lengths(country: str) -> int:
+    """Return how many lengths the country's numbers have: 1 in France, 12 in Germany, which takes nearly any digits."""
+    plan = phonenumbers.PhoneMetadata.metadata_for_region(country)
+    return len(plan.general_desc.possible_length) if plan and plan.general_desc else 0
+
+
 def national_groups(number: int) -> list[str]:
     """Return the groups of digits in which people of its country write a number (E.164's digits) among themselves."""
     parsed = phonenumbers.parse(f"+{number}")

@@ -14,6 +14,7 @@ from convomono.lib.phone import (
     countries_dialled,
     digit_groups,
     national_groups,
+    number_lengths,
 )
 from leads.imports.columns import lacks_plus
 from leads.imports.countries import UNKNOWN, all_countries
@@ -72,8 +73,10 @@ def origins(found: Detected, mapping: ImportMapping, usual: str) -> Origins:
         return Origins((named,), is_sure=True) if named in good else Origins()
     told.update(_coded_countries(coded))
     alike = {one: _written_alike(bare, one) for one in half_good}
-    names = all_countries()
-    ranked = sorted(good, key=lambda one: (-told[one], -alike[one].nearly, names[one]))
+    # The fewer lengths a country's numbers have, the more it says that these are such.
+    ranked = sorted(
+        good, key=lambda one: (-told[one], -alike[one].nearly, number_lengths(one), one)
+    )
     rivals = [one for one in half_good if alike[one].exactly >= _ENOUGH * len(bare)]
     at_home = [one for one in rivals if alike[one].exactly >= _NEARLY_ALL * len(bare)]
     areas = {groups[0] for groups in map(digit_groups, bare) if groups}
@@ -91,9 +94,12 @@ def origin_note(countries: Sequence[str], usual: str, *, is_chosen: bool, where:
     if not countries:
         return ""
     names = all_countries()
+    named = [f"“{names[one]}”" for one in countries[:_MOST_NAMED]]
+    if len(countries) > _MOST_NAMED:
+        named.append(_("others"))
     said = {
         "usual": names.get(usual, usual),
-        "countries": ", ".join(f"“{names[one]}”" for one in countries[:_MOST_NAMED]),
+        "countries": ", ".join(named),
         "where": where,
     }
     if is_chosen:
