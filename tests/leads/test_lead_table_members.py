@@ -82,6 +82,21 @@ def test_shows_all_of_a_campaign_or_an_import_page_by_page(
     assert pages[0].total == str(len(wanted))
 
 
+@pytest.mark.parametrize("most", [0, 1000])
+@pytest.mark.parametrize("sort", ["newest", "name"])
+def test_shows_nobody_of_another_clients_campaign(acme, rival, vera, monkeypatch, sort, most):
+    """Whoever guesses its key sees neither their leads nor how many they are."""
+    limit_campaigns(monkeypatch, (most, most))
+    theirs = make_draft(rival)
+    enrol_lead(campaign=theirs, lead=make(rival, "Theirs"), dynamic_vars={}, now=NOW)
+    make(acme, "Mine")
+
+    filters = {"campaign": str(theirs.pk), "sort": sort}
+    page = lead_page(viewer=vera, filters=filters, token=None)
+
+    assert (page.rows, page.total) == ([], "0")
+
+
 @pytest.mark.parametrize("limits", [(1000, 0), (0, 1000)])
 @pytest.mark.parametrize("sort", ["newest", "oldest"])
 def test_goes_on_where_the_last_page_ended_although_the_campaign_grew(
