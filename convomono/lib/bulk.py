@@ -8,6 +8,7 @@ such door, the ORM does it.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC
 from functools import cache, lru_cache
 from operator import itemgetter
@@ -71,13 +72,39 @@ def insert_rows(rows: Sequence[models.Model]) -> None:
 
 def insert_values(model: type[models.Model], rows: Sequence[dict[str, Any]]) -> None:
     """Insert what `new_values` made as `insert_rows` does, where nobody needs the rows themselves."""
-    if not rows:
-        return
-    if connection.vendor == "mongodb":
-        model._base_manager.bulk_create([row_of(model, dict(values)) for values in rows])
-        return
-    statement, values_of, converts = _insert(model, connection.vendor)
-    _run(statement, [list(values_of(values)) for values in rows], converts)
+    Insert.of(model, rows).run()
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Rows made ready for their table before the transaction that inserts them, so that this stays short."""
+
+    model: type[models.Model]
+    rows: Sequence[dict[str, Any]]
+    prepared: Sequence[Sequence[Any]] = ()  # as SQL's driver takes them
+
+    @classmethod
+    def of(cls, model: type[models.Model], rows: Sequence[dict[str, Any]]) -> Insert:
+        """Make rows ready, as `new_values` made them; what becomes of them later isn't written."""
+        if connection.vendor == "mongodb":
+            return cls(model, rows)
+        _statement, values_of, converts = _insert(model, connection.vendor)
+        return cls(model, rows, _converted([list(values_of(values)) for values in rows], converts))
+
+    def run(self) -> None:
+        """
+        Insert the rows, inside the caller's transaction.
+
+        :raises IntegrityError: if one of them is there already; the caller's block is undone then
+        """
+        if not self.rows:
+            return
+        if connection.vendor == "mongodb":
+            rows = [row_of(self.model, dict(values)) for values in self.rows]
+            self.model._base_manager.bulk_create(rows)
+            return
+        statement, _values_of, _converts = _insert(self.model, connection.vendor)
+        _run(statement, self.prepared)
 
 
 def insert_row[Row: models.Model](row: Row) -> Row:
@@ -114,7 +141,7 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str], *, guard: 
         [*(row.__dict__[name] for name in columns), row.pk, row.__dict__[f"was_{guard}"]]
         for row in rows
     ]
-    return _run(statement, values, converts)
+    return _run(statement, _converted(values, converts))
 
 
 def update_each(model: type[models.Model], rows: Iterable[tuple[Values, Values]]) -> int:
@@ -134,7 +161,7 @@ def update_each(model: type[models.Model], rows: Iterable[tuple[Values, Values]]
     for (guards, columns), found in alike.items():
         given = tuple((name, False) for name in guards)
         statement, converts = _update_one(model, given, columns, (), (), connection.vendor)
-        changed += _run(statement, found, converts)
+        changed += _run(statement, _converted(found, converts))
     return changed
 
 
@@ -178,14 +205,18 @@ def update_row(
     )
     given = [value for value in same.values() if value is not None]
     row = [*values.values(), *add.values(), *given, *least.values()]
-    return _run(statement, [row], converts) > 0
+    return _run(statement, _converted([row], converts)) > 0
 
 
-def _run(statement: str, rows: Sequence[list[Any]], converts: Sequence[tuple[int, Convert]]) -> int:
+def _converted(rows: list[list[Any]], converts: Sequence[tuple[int, Convert]]) -> list[list[Any]]:
     for place, convert in converts:
         for row in rows:
             if (value := row[place]) is not None:
                 row[place] = convert(value)
+    return rows
+
+
+def _run(statement: str, rows: Sequence[Sequence[Any]]) -> int:
     with connection.cursor() as cursor:
         cursor.executemany(statement, rows)
         return int(cursor.rowcount)

@@ -9,6 +9,7 @@ and no slice begins before it is done. Other databases lock rows, and need no la
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import struct
 import threading
@@ -28,6 +29,8 @@ SHORTEST_REST_SECONDS: Final = 0.002
 LONGEST_REST_SECONDS: Final = 0.05
 # Whoever has the lane longer than that is stuck or stopped: the others go on without it.
 LONGEST_WAIT_SECONDS: Final = 0.5
+# Webhooks wait for a slice of ten milliseconds at most; the part that it writes now, and the commit, take some too.
+_ENOUGH_SECONDS: Final = 0.0035
 _POLL_SECONDS: Final = 0.001
 # Whoever asks for way asks again each millisecond; on a busy machine later.
 _ASKED_SECONDS: Final = 0.015
@@ -59,6 +62,7 @@ def run_bulk[R](
 
     def held() -> R:
         began[:] = [time.monotonic()]  # the wait for the lock isn't ours
+        _here.enough_at = began[0] + _ENOUGH_SECONDS
         return block()
 
     try:
@@ -69,13 +73,23 @@ def run_bulk[R](
         try:
             result = run_atomic(held, patience=patience)
         finally:
-            ended = time.monotonic()
+            ended, _here.enough_at = time.monotonic(), math.inf
             held_for = ended - began[0] if began else 0.0
             rest = min(max(held_for / 2, SHORTEST_REST_SECONDS), LONGEST_REST_SECONDS)
             _say(file, _FREE_FROM, ended + rest)
     if has_many_pages:
         _keep_log_short()
     return result
+
+
+def is_slice_over() -> bool:
+    """
+    Tell whether the slice that this thread is writing has held the lock for so long that it should end.
+
+    A slice of several parts asks after each, and leaves the others to the next one. Where nobody takes
+    turns nothing is over: another database has no lock that all wait for.
+    """
+    return time.monotonic() > float(getattr(_here, "enough_at", math.inf))
 
 
 def _keep_log_short() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -14,9 +15,9 @@ from audit import actions
 from audit.services import System, record
 from convomono.lib.bulk import update_row
 from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
-from convomono.lib.lane import run_bulk
+from convomono.lib.lane import is_slice_over, run_bulk
 from leads.imports.doubles import take_in_refusals
-from leads.imports.judge import ConsentDays, judge, whole_leads
+from leads.imports.judge import ConsentDays, judge, warnings_of, whole_leads
 from leads.imports.opting_out import listing_of
 from leads.imports.store import LeadMoved, writing_of
 from leads.imports.targets import EnrolRow
@@ -24,19 +25,27 @@ from leads.imports.verdict_file import StoredRow, VerdictFile, written
 from leads.imports.verdicts import CONSENT_REVOKED, KEPT, WRITTEN, Verdict
 from leads.imports.wording import sums_sentence
 from leads.imports.work import ImportFailed, Rate, fail, merged, opened
-from leads.models import Lead, LeadImport, LeadImportRow
+from leads.models import LeadImport, LeadImportRow
+from leads.services.scoring import weighing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from leads.imports.rows import ReadRow
+    from leads.imports.store import Writing
+    from leads.imports.targets import ImportTarget
     from leads.imports.work import Pace, RawRow, Work
 
 Status = LeadImport.Status
 WRITTEN_ROWS = 200  # of all tables, in one transaction
+PARTS = 4  # of that; whoever holds the lock for long writes fewer
 READ_ROWS = 1000
 TRIES = 8
+
+
+class _Overtaken(Exception):
+    """The import was cancelled, or another worker wrote these rows."""
 
 
 @dataclass
@@ -51,12 +60,34 @@ class Chunk:
     has_known: bool = False
 
 
+@dataclass(frozen=True)
+class Part:
+    """A chunk as it is to be written, made before the transaction so that this stays short."""
+
+    chunk: Chunk
+    rows: list[ReadRow]
+    writing: Writing
+    enrolling: list[EnrolRow]
+    counts: dict[str, int]
+
+    def write(self, target: ImportTarget | None, *, now: datetime) -> None:
+        """
+        Write all of it inside the caller's transaction.
+
+        :raises IntegrityError, LeadMoved: if somebody was quicker with one of these people
+        """
+        self.writing.write()
+        if self.enrolling and target is not None:
+            target.enrol(rows=self.enrolling, now=now)
+
+
 def commit_rows(*, lead_import: LeadImport, pace: Pace, now: datetime) -> None:
     """
     Go on with the commit where it stands, to the end of the file.
 
-    A chunk's leads, their consent, their enrolment, the counts and the offset are one transaction of
-    at most 200 rows. So a killed worker leaves no half chunk, and of two workers one writes it.
+    Leads, their consent, their enrolment, the counts and the offset are one transaction of at most 200
+    rows, and of as many as it has time for. So a killed worker leaves no half row, and of two workers
+    one writes it.
     """
     if lead_import.status != Status.COMMITTING:
         return
@@ -75,12 +106,33 @@ def _commit_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> b
     mended = {
         row.row_number: row for row in LeadImportRow.objects.filter(lead_import_id=lead_import.pk)
     }
-    size = WRITTEN_ROWS // _rows_a_person(work, ledger.progress().counts)
-    for chunk in _chunks(work, ledger, mended, size):
-        if not _write(work, ledger, chunk, pace=pace, rate=rate, now=now):
+    people = WRITTEN_ROWS // _rows_a_person(work, ledger.progress().counts)
+    chunks = _chunks(work, ledger, mended, max(people // PARTS, 1))
+    waiting: list[Part] = []
+    tries = 0
+    while True:
+        if len(waiting) < PARTS:
+            waiting += _parts(work, ledger, list(islice(chunks, PARTS)), now=now)
+        if not waiting:
+            return True
+        try:
+            written_ = _write(work, waiting[:PARTS], pace=pace, rate=rate, now=now)
+        except _Overtaken:
             return False
-        rate.rows += chunk.end - chunk.start
-    return True
+        except (IntegrityError, LeadMoved):
+            # Somebody was quicker with one of them: look again who is there.
+            tries += 1
+            if tries == TRIES:
+                raise ImportFailed(
+                    _("Others keep changing the same leads. Upload the file again later.")
+                ) from None
+            again = [part.chunk for part in waiting]
+            waiting = _parts(work, ledger, again, now=now, is_again=True)
+            continue
+        tries = 0
+        for part in written_:
+            _keep_verdicts(lead_import, ledger, part.rows)
+        waiting = waiting[len(written_) :]
 
 
 def _rows_a_person(work: Work, expected: dict[str, int]) -> int:
@@ -122,78 +174,72 @@ def _chunks(
         yield chunk
 
 
+def _parts(
+    work: Work, ledger: VerdictFile, chunks: list[Chunk], *, now: datetime, is_again: bool = False
+) -> list[Part]:
+    """Return chunks ready to be written; who is there is looked up where the dry run knew of somebody."""
+    rows_of = [[work.read(raw, parts) for raw, parts in chunk.raw] for chunk in chunks]
+    rows = list(chain.from_iterable(rows_of))
+    take_in_refusals(work, ledger, rows)
+    is_asked = is_again or any(chunk.has_known for chunk in chunks)
+    numbers = [row.e164 for row in rows if not row.verdict]
+    known = whole_leads(work, numbers) if is_asked else {}
+    judge(work, rows, known, now=now)
+    days, weighing = ConsentDays(work, now.date()), weighing_of(work.lead_import.client_id)
+    made = []
+    for chunk, mine in zip(chunks, rows_of, strict=True):
+        kept = [row for row in mine if row.verdict in KEPT]
+        for row in kept:
+            row.lead = known.get(row.e164)
+        writing = writing_of(work, kept, days, weighing, now=now)
+        writing.listing = listing_of(work, mine, now=now)
+        enrolling = _enrolling(kept) if work.target is not None else []
+        counts = merged(Counter([str(row.verdict) for row in mine]), chunk.skipped)
+        counts = merged(counts, warnings_of(mine))
+        made.append(Part(chunk, mine, writing, enrolling, counts))
+    return made
+
+
 def _write(
-    work: Work, ledger: VerdictFile, chunk: Chunk, *, pace: Pace, rate: Rate, now: datetime
-) -> bool:
-    """Write a chunk; False if the import was cancelled, or another worker has done it."""
-    for again in range(TRIES):
-        rows = [work.read(raw, parts) for raw, parts in chunk.raw]
-        take_in_refusals(work, ledger, rows)
-        try:
-            known = _known(work, rows) if chunk.has_known or again else {}
-            written_ = _write_once(work, chunk, rows, known, pace=pace, rate=rate, now=now)
-        except (IntegrityError, LeadMoved):
-            continue  # somebody was quicker with one of them: look again who is there
-        finally:
-            pace.wrote()
-        changed = [row for row in rows if row.verdict not in WRITTEN]
-        if written_ and changed:
-            _keep_verdicts(work.lead_import, ledger, changed)
-        return written_
-    raise ImportFailed(_("Others keep changing the same leads. Upload the file again later."))
+    work: Work, parts: Sequence[Part], *, pace: Pace, rate: Rate, now: datetime
+) -> Sequence[Part]:
+    """
+    Write the first of these parts, as many as one transaction has time for; return them.
 
+    :raises _Overtaken: if the import is no longer at the first one's beginning
+    :raises IntegrityError, LeadMoved: if somebody was quicker with one of their people
+    """
+    lead_import, start = work.lead_import, parts[0].chunk.start
+    stands = {"id": lead_import.pk, "status": Status.COMMITTING.value, "rows_done": start}
 
-def _known(work: Work, rows: list[ReadRow]) -> dict[str, Lead]:
-    return whole_leads(work, [row.e164 for row in rows if not row.verdict])
-
-
-def _write_once(
-    work: Work,
-    chunk: Chunk,
-    rows: list[ReadRow],
-    known: dict[str, Lead],
-    *,
-    pace: Pace,
-    rate: Rate,
-    now: datetime,
-) -> bool:
-    lead_import = work.lead_import
-    warnings = judge(work, rows, known, now=now)
-    kept = [row for row in rows if row.verdict in KEPT]
-    for row in kept:
-        row.lead = known.get(row.e164)
-    writing = writing_of(work, kept, ConsentDays(work, now.date()), now=now)
-    writing.listing = listing_of(work, rows, now=now)
-    enrolling = _enrolling(kept) if work.target is not None else []
-    counts = merged(Counter([str(row.verdict) for row in rows]), chunk.skipped)
-    counts = merged(merged(lead_import.counts, counts), warnings)
-    pace.rest()
-
-    def block() -> bool:
-        stands = {
-            "id": lead_import.pk,
-            "status": Status.COMMITTING.value,
-            "rows_done": chunk.start,
-        }
+    def block() -> tuple[Sequence[Part], dict[str, int]]:
+        # By the clock, not by the job's beginning: a launch takes only whom it was shown.
+        instant, counts, done = pace.instant(now), lead_import.counts, 0
+        for part in parts:
+            part.write(work.target, now=instant)
+            counts, done = merged(counts, part.counts), done + 1
+            if is_slice_over():
+                break
+        end = parts[done - 1].chunk.end
         goes_on = {
-            "rows_done": chunk.end,
+            "rows_done": end,
             "counts": counts,
             "rows_per_second": rate.per_second(),
             "progressed_at": pace.real_now(),
             "tries_count": 0,
         }
-        won = update_row(LeadImport, stands, goes_on)
-        if won:
-            writing.write()
-            if enrolling and work.target is not None:
-                # By the clock, not by the job's beginning: a launch takes only whom it was shown.
-                work.target.enrol(rows=enrolling, now=pace.instant(now))
-        return won
+        if not update_row(LeadImport, stands, goes_on):
+            raise _Overtaken
+        return parts[:done], counts
 
-    if not run_bulk(block, has_many_pages=True):
-        return False
-    lead_import.rows_done, lead_import.counts = chunk.end, counts
-    return True
+    pace.rest()
+    try:
+        written_, counts = run_bulk(block, has_many_pages=True)
+    finally:
+        pace.wrote()
+    rate.rows += written_[-1].chunk.end - start
+    lead_import.rows_done, lead_import.counts = written_[-1].chunk.end, counts
+    return written_
 
 
 def _enrolling(rows: list[ReadRow]) -> list[EnrolRow]:
@@ -207,11 +253,14 @@ def _enrolling(rows: list[ReadRow]) -> list[EnrolRow]:
 
 def _keep_verdicts(lead_import: LeadImport, ledger: VerdictFile, rows: list[ReadRow]) -> None:
     """Keep what became true since the dry run, of mended rows too: a new do-not-call, say."""
+    changed = [row for row in rows if row.verdict not in WRITTEN]
+    if not changed:
+        return
     ledger.put(
-        StoredRow(row.number, row.verdict, row.column, row.reason, row.cells) for row in rows
+        StoredRow(row.number, row.verdict, row.column, row.reason, row.cells) for row in changed
     )
     ledger.connection.commit()
-    for row in rows:
+    for row in changed:
         LeadImportRow.objects.filter(lead_import_id=lead_import.pk, row_number=row.number).update(
             verdict=str(row.verdict), column=row.column, reason=row.reason
         )

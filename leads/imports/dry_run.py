@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from leads.imports.cells import is_no
 from leads.imports.doubles import refuse_doubles, take_in_refusals
-from leads.imports.judge import ConsentDays, judge, known_leads
+from leads.imports.judge import ConsentDays, judge, known_leads, warnings_of
 from leads.imports.verdict_file import Progress, StoredRow, VerdictFile, written
 from leads.imports.verdicts import Verdict
 from leads.imports.work import ImportFailed, Rate, fail, merged, opened
@@ -75,10 +75,10 @@ def _check_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> Pr
         rate = Rate()
     for raw in work.chunks(CHUNK_ROWS, after=progress.rows):
         start = progress.rows
-        rows, gave_way, warnings = _judged(work, ledger, raw, now)
+        rows, gave_way = _judged(work, ledger, raw, now)
         stored = [*gave_way.now, *_stored(rows, shown=progress.counts.get(Verdict.NEW, 0))]
         ledger.warn(_warned(rows, shown=progress.counts))
-        _add_up(progress, rows, merged(warnings, gave_way.counts))
+        _add_up(progress, rows, gave_way.counts)
         if not ledger.save(stored, progress, start=start):
             return None
         rate.rows += len(rows)
@@ -157,7 +157,7 @@ def _note_numbers(
 
 def _judged(
     work: Work, ledger: VerdictFile, raw: Sequence[RawRow], now: datetime
-) -> tuple[list[ReadRow], GaveWay, dict[str, int]]:
+) -> tuple[list[ReadRow], GaveWay]:
     if work.plan.options["duplicates"] == "merge":
         parts = ledger.parts(raw[0][0], raw[-1][0])
         rows = [work.read(one, parts.get(one[0])) for one in raw]
@@ -167,13 +167,14 @@ def _judged(
     take_in_refusals(work, ledger, rows)
     gave_way = refuse_doubles(ledger, rows, ConsentDays(work, now.date()))
     known = known_leads(work, [row.e164 for row in rows if not row.verdict])
-    return rows, gave_way, judge(work, rows, known, now=now)
+    judge(work, rows, known, now=now)
+    return rows, gave_way
 
 
-def _add_up(progress: Progress, rows: Sequence[ReadRow], warnings: dict[str, int]) -> None:
+def _add_up(progress: Progress, rows: Sequence[ReadRow], gave_way: dict[str, int]) -> None:
     counts = Counter([str(row.verdict) for row in rows])
     progress.rows += len(rows)
-    sums = merged(merged(progress.counts, counts), warnings)
+    sums = merged(merged(merged(progress.counts, counts), warnings_of(rows)), gave_way)
     progress.counts = {name: number for name, number in sums.items() if number}
     zones = Counter([(row.place, row.zones) for row in rows if row.verdict in _CALLABLE])
     for (place, some), number in zones.items():

@@ -70,9 +70,9 @@ def whole_leads(work: Work, numbers: Iterable[str]) -> dict[str, Lead]:
 
 def judge(
     work: Work, rows: Sequence[ReadRow], known: Mapping[str, Known | Lead], *, now: datetime
-) -> dict[str, int]:
+) -> None:
     """
-    Give each row without a verdict the first that holds; return how many have which warning.
+    Give each row without a verdict the first that holds, and its warnings.
 
     A lead that this very import made stands for another row of the file.
     """
@@ -90,7 +90,6 @@ def judge(
     lead_ids = [known[number].pk for number in good if number in known]
     enrolled, elsewhere = _in_campaigns(work, lead_ids)
     judges = ConsentDays(work, now.date())
-    warnings: list[str] = []
     for number, row in good.items():
         lead = known.get(number)
         if listed := suppressed and listed_among((number, *others[number]), suppressed):
@@ -98,7 +97,6 @@ def judge(
         elif lead is not None and judges.takes_back(row, lead):
             row.refuse(Verdict.NO_CONSENT, reason=_("The file says no: the consent is taken back."))
             row.warnings += (CONSENT_REVOKED,)
-            warnings.append(CONSENT_REVOKED)
         elif row.said and is_listed(row.said.get("registry_listed", "")):
             row.refuse(Verdict.SUPPRESSED_REGISTRY, reason=judges.registry_reason(row))
         elif lead is not None and lead.pk in enrolled:
@@ -109,8 +107,11 @@ def judge(
                 judges.warn(row)
                 if lead is not None and lead.pk in elsewhere:
                     row.warnings += (f"{ACTIVE_ELSEWHERE}:{elsewhere[lead.pk]}",)
-                warnings += row.warnings
-    return dict(Counter(warnings))
+
+
+def warnings_of(rows: Iterable[ReadRow]) -> dict[str, int]:
+    """Return how many of these judged rows have which warning."""
+    return dict(Counter(chain.from_iterable(row.warnings for row in rows)))
 
 
 def _others(row: ReadRow, lead: Known | Lead | None) -> list[str]:

@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from convomono.lib.bulk import (
-    insert_rows,
-    insert_values,
+    Insert,
     new_row,
     new_values,
     row_of,
@@ -28,7 +27,6 @@ from leads.imports.verdicts import CONSENT_REVOKED, Verdict
 from leads.models import Consent, Lead, LeadImportChange
 from leads.models.people import MOST_TAGS
 from leads.services.marks import know_marks
-from leads.services.scoring import weighing_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +68,15 @@ class Writing:
     agreed: list[Lead] = field(default_factory=list)  # known leads whose consent this is
     scored: dict[int, list[UUID]] = field(default_factory=dict)  # known leads by new score
     listing: Listing | None = None
+    ready: list[Insert] = field(default_factory=list)
+
+    def make_ready(self) -> None:
+        """Convert what is inserted to what the driver takes: nothing of it changes from now on."""
+        self.ready = [
+            Insert.of(Lead, [lead.__dict__ for lead in self.leads]),
+            Insert.of(Consent, self.consents),
+            Insert.of(LeadImportChange, [change.__dict__ for change in self.changes]),
+        ]
 
     def write(self) -> None:
         """
@@ -78,7 +85,8 @@ class Writing:
         :raises IntegrityError: if one of the new leads is there by now
         :raises LeadMoved: if one of the known ones has changed
         """
-        insert_rows(self.leads)
+        leads, consents, changes = self.ready
+        leads.run()
         know_marks([*self.leads, *self.changed])
         if self.changed:
             columns = (*CHANGEABLE, "score", "updated_at")
@@ -99,15 +107,17 @@ class Writing:
                 consent_status=Lead.ConsentStatus.REVOKED
             )
             update_each(Consent, self.marked)
-        insert_values(Consent, self.consents)
-        insert_rows(self.changes)
+        consents.run()
+        changes.run()
         if self.listing is not None:
             self.listing.write()
 
 
-def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: datetime) -> Writing:
+def writing_of(
+    work: Work, rows: Sequence[ReadRow], days: ConsentDays, weighing: Weighing, *, now: datetime
+) -> Writing:
     """Return what these kept rows write; each row gets its lead."""
-    made, weighing = Writing(), weighing_of(work.lead_import.client_id)
+    made = Writing()
     client_id, import_id = work.lead_import.client_id, work.lead_import.pk
     alike = {"client_id": client_id, "lead_import_id": import_id, "created_at": now}
     fresh, stated = new_values(Lead, **alike, updated_at=now), _stated(work, alike)
@@ -125,6 +135,7 @@ def writing_of(work: Work, rows: Sequence[ReadRow], days: ConsentDays, *, now: d
             made.consents.append(_consent(row, agreed_at, stated))
     if revoking:
         made.revoked, made.marked = list(revoking), _marked(work, revoking, now)
+    made.make_ready()
     return made
 
 

@@ -317,7 +317,7 @@ def test_goes_on_with_an_undo_that_failed_half_way(imported, alice, monkeypatch)
     undo_import(lead_import=done, actor=alice, now=NOW, real_now=NOW)
     done.refresh_from_db()
     pace = Pace(real_now=lambda: NOW, pause=lambda _seconds: None)
-    undoing._batch(done, undoing._created, pace=pace, now=NOW)
+    undoing._batch(done, undoing._Created.look, pace=pace, now=NOW)
     fail(done, reason="Something went wrong.", now=NOW)
     assert Lead.objects.count() == 61
 

@@ -18,7 +18,7 @@ from django.db.utils import ConnectionHandler
 
 from convomono.lib import lane
 from convomono.lib.databases import database_settings
-from convomono.lib.lane import ask_for_way, run_bulk
+from convomono.lib.lane import ask_for_way, is_slice_over, run_bulk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +86,35 @@ def test_begins_nothing_while_somebody_asks_for_way(
     again = time.monotonic()
     run_bulk(lambda: None)
     assert time.monotonic() - again < 0.25
+
+
+def test_says_that_a_slice_is_over_when_it_has_had_the_lock_for_long(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "_ENOUGH_SECONDS", 0.02)
+    said: list[bool] = []
+
+    def write() -> None:
+        said.append(is_slice_over())
+        time.sleep(0.03)
+        said.append(is_slice_over())
+        run_bulk(lambda: said.append(is_slice_over()))  # is part of it
+
+    run_bulk(write)
+
+    assert said == [False, True, True]
+    assert not is_slice_over()
+    run_bulk(lambda: said.append(is_slice_over()))
+    assert not said[-1]
+
+
+def test_hurries_nobody_where_no_lock_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "_ENOUGH_SECONDS", 0.0)
+    monkeypatch.setattr(lane, "_lane_of_database", lambda: None)
+
+    assert not run_bulk(is_slice_over)
 
 
 def test_goes_on_although_somebody_asks_for_way_without_end(path: Path) -> None:
