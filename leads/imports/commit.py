@@ -16,8 +16,9 @@ from audit.services import System, record
 from convomono.lib.bulk import update_row
 from convomono.lib.db import IntegrityError, atomic, on_commit, run_atomic
 from convomono.lib.lane import is_slice_over, run_bulk
+from convomono.lib.reading import read_row
 from leads.imports.doubles import take_in_refusals
-from leads.imports.judge import ConsentDays, judge, warnings_of, whole_leads
+from leads.imports.judge import ConsentDays, judge, listed_among_rows, warnings_of, whole_leads
 from leads.imports.opting_out import listing_of
 from leads.imports.store import LeadMoved, writing_of
 from leads.imports.targets import EnrolRow
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from leads.imports.rows import ReadRow
     from leads.imports.store import Writing
-    from leads.imports.targets import ImportTarget
     from leads.imports.work import Pace, RawRow, Work
 
 Status = LeadImport.Status
@@ -70,16 +70,6 @@ class Part:
     enrolling: list[EnrolRow]
     counts: dict[str, int]
 
-    def write(self, target: ImportTarget | None, *, now: datetime) -> None:
-        """
-        Write all of it inside the caller's transaction.
-
-        :raises IntegrityError, LeadMoved: if somebody was quicker with one of these people
-        """
-        self.writing.write()
-        if self.enrolling and target is not None:
-            target.enrol(rows=self.enrolling, now=now)
-
 
 def commit_rows(*, lead_import: LeadImport, pace: Pace, now: datetime) -> None:
     """
@@ -107,27 +97,29 @@ def _commit_all(work: Work, ledger: VerdictFile, pace: Pace, now: datetime) -> b
         row.row_number: row for row in LeadImportRow.objects.filter(lead_import_id=lead_import.pk)
     }
     people = WRITTEN_ROWS // _rows_a_person(work, ledger.progress().counts)
-    chunks = _chunks(work, ledger, mended, max(people // PARTS, 1))
+    # What a row puts on the do-not-call list holds for the next ones: they are made ready when it is there.
+    at_once = 1 if "opted_out" in dict(work.reader.listing_places) else PARTS
+    chunks = _chunks(work, ledger, mended, max(people // at_once, 1))
     waiting: list[Part] = []
     tries = 0
     while True:
-        if len(waiting) < PARTS:
-            waiting += _parts(work, ledger, list(islice(chunks, PARTS)), now=now)
+        if listed_among_rows(work, [row for part in waiting for row in part.rows]):
+            waiting = _ready_again(work, ledger, waiting, now=now)
+        if len(waiting) < at_once:
+            waiting += _ready(work, ledger, list(islice(chunks, at_once)), now=now)
         if not waiting:
             return True
         try:
-            written_ = _write(work, waiting[:PARTS], pace=pace, rate=rate, now=now)
+            written_ = _write(work, waiting[:at_once], pace=pace, rate=rate, now=now)
         except _Overtaken:
             return False
         except (IntegrityError, LeadMoved):
-            # Somebody was quicker with one of them: look again who is there.
             tries += 1
             if tries == TRIES:
                 raise ImportFailed(
                     _("Others keep changing the same leads. Upload the file again later.")
                 ) from None
-            again = [part.chunk for part in waiting]
-            waiting = _parts(work, ledger, again, now=now, is_again=True)
+            waiting = _ready_again(work, ledger, waiting, now=now)
             continue
         tries = 0
         for part in written_:
@@ -174,7 +166,14 @@ def _chunks(
         yield chunk
 
 
-def _parts(
+def _ready_again(
+    work: Work, ledger: VerdictFile, parts: Sequence[Part], *, now: datetime
+) -> list[Part]:
+    """Return parts as they are now that somebody was quicker with one of their people."""
+    return _ready(work, ledger, [part.chunk for part in parts], now=now, is_again=True)
+
+
+def _ready(
     work: Work, ledger: VerdictFile, chunks: list[Chunk], *, now: datetime, is_again: bool = False
 ) -> list[Part]:
     """Return chunks ready to be written; who is there is looked up where the dry run knew of somebody."""
@@ -213,10 +212,14 @@ def _write(
     stands = {"id": lead_import.pk, "status": Status.COMMITTING.value, "rows_done": start}
 
     def block() -> tuple[Sequence[Part], dict[str, int]]:
-        # By the clock, not by the job's beginning: a launch takes only whom it was shown.
-        instant, counts, done = pace.instant(now), lead_import.counts, 0
+        if read_row(LeadImport, stands, ("rows_done",)) is None:
+            raise _Overtaken  # before somebody's rows look as if others had been quicker
+        counts, done = lead_import.counts, 0
         for part in parts:
-            part.write(work.target, now=instant)
+            part.writing.write()
+            if part.enrolling and work.target is not None:
+                # By the clock, not by the job's beginning: a launch takes only whom it was shown.
+                work.target.enrol(rows=part.enrolling, now=pace.instant(now))
             counts, done = merged(counts, part.counts), done + 1
             if is_slice_over():
                 break

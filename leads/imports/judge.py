@@ -114,6 +114,19 @@ def warnings_of(rows: Iterable[ReadRow]) -> dict[str, int]:
     return dict(Counter(chain.from_iterable(row.warnings for row in rows)))
 
 
+def listed_among_rows(work: Work, rows: Iterable[ReadRow]) -> bool:
+    """Tell whether somebody who was to be called when these rows were judged is on a list by now."""
+    called = [row for row in rows if row.verdict in _CALLABLE]
+    return bool(
+        called
+        and suppressed_numbers(
+            client_id=work.lead_import.client_id,
+            campaign_id=work.lead_import.campaign_id,
+            phone_numbers=[one for row in called for one in (row.e164, *_others(row, row.lead))],
+        )
+    )
+
+
 def _others(row: ReadRow, lead: Known | Lead | None) -> list[str]:
     """Return the further numbers of a row's person: whoever is listed by one of them isn't called."""
     if lead is None or not lead.other_numbers:

@@ -89,7 +89,7 @@ def _batch(
 ) -> bool:
     """Do one batch; False if another worker did it."""
     pace.rest()
-    for size in (BATCH, 1):
+    for size in (BATCH, 1, 1):
         see = partial(look, lead_import, size, now)
         # Where foreign keys tell of whoever came since, others needn't wait while we look.
         seen = see() if connection.features.supports_foreign_keys else None
@@ -257,9 +257,10 @@ class _Changed:
     def _restore(self, changes: Sequence[LeadImportChange], step: _Step) -> None:
         _withdraw(self.lead_import, [change.lead_id for change in changes])
         restored = [one for one in changes if _restore(self.lead_import, one, self.now)]
-        done = {change.pk for change in restored}
-        step.add("restored", len(done))
         back = list(Lead.objects.filter(pk__in=[change.lead_id for change in restored]))
+        there = {lead.pk for lead in back}  # others were deleted since we looked
+        done = {change.pk for change in restored if change.lead_id in there}
+        step.add("restored", len(done))
         know_marks(back)
         rescore(leads=back, weighing=weighing_of(self.lead_import.client_id))
         left = [change for change in changes if change.pk not in done]
@@ -302,7 +303,7 @@ def _why_left(changes: Sequence[LeadImportChange]) -> Iterator[tuple[LeadImportC
     called = dict(rows.values_list("pk", "last_attempted_at"))
     for change in changes:
         if change.lead_id not in called:
-            continue  # erased since we looked
+            continue  # deleted since we looked
         called_at = called[change.lead_id]
         dialled = called_at is not None and called_at >= change.stamped_at
         yield change, (Left.DIALLED if dialled else Left.CHANGED).value

@@ -17,7 +17,7 @@ from leads.services.people import LeadFields, create_lead
 from leads.services.suppressions import lift_suppression
 from tests.factories.accounts import NOW
 from tests.factories.campaigns import make_draft
-from tests.factories.leads import CONSENT, SuppressionFactory
+from tests.factories.leads import CONSENT, LeadFactory, SuppressionFactory
 from tests.leads.test_import_undo import undo
 
 AFTERNOON = NOW.replace(hour=18)
@@ -150,3 +150,35 @@ def test_lists_nobody_twice_when_a_worker_takes_the_commit_up_again(imported):
         commit_rows(lead_import=done, pace=pace, now=NOW)
 
     assert len(listed()) == 20
+
+
+@pytest.mark.parametrize("shared", ["2125550199", "next"])
+def test_lists_a_number_once_that_many_who_opt_out_share(imported, shared):
+    others = [shared if shared != "next" else f"21255501{n + 6:02}" for n in range(12)]
+    rows = "".join(f"P{n},21255501{n:02},{one},yes\n" for n, one in enumerate(others))
+
+    done = imported("name,phone,phone 2,opted out\n" + rows)
+
+    assert (done.status, done.counts) == ("committed", {"suppressed_file": 12})
+    assert len(listed()) == (13 if shared != "next" else 18)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("between", [5, 10, 60])
+def test_lets_what_a_row_lists_hold_for_the_rows_after_it(
+    imported, acme, target, is_known, between
+):
+    """A row that is listed for one of its numbers lists all of them, and one stands alone further down."""
+    if is_known:
+        LeadFactory.create(client=acme, phone_number="+12125550103", first_name="Old")
+    rows = "A,2125550101,,,yes\nB,2125550102,2125550101,2125550103,\n"
+    rows += "".join(f"F{n},21355501{n:02},,,\n" for n in range(between)) + "Z,2125550103,,,\n"
+    content = "first name,phone,phone 2,phone 3,opted out\n" + rows
+
+    done = imported(content, campaign_id=target.campaign_id, existing="overwrite")
+
+    assert (done.status, done.error) == ("committed", "")
+    assert {"+12125550101", "+12125550102", "+12125550103"} == set(listed())
+    for lead in Lead.objects.filter(phone_number="+12125550103"):
+        assert lead.status == "suppressed"
+    assert len(target.enrolled) <= between + 1

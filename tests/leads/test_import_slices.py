@@ -23,6 +23,7 @@ from tests.factories.leads import LeadFactory, ask_check, ask_commit, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from accounts.models import Client, User
 
@@ -48,10 +49,12 @@ def fresh(lead_import: LeadImport) -> LeadImport:
     return LeadImport.objects.get(pk=lead_import.pk)
 
 
-def ready(alice: User, content: str = FILE) -> LeadImport:
+def ready(
+    alice: User, content: str = FILE, *, campaign_id: UUID | None = None, **options: Any
+) -> LeadImport:
     """Return an import that is about to be committed."""
-    lead_import = upload(alice, content)
-    ask_check(lead_import)
+    lead_import = upload(alice, content, campaign_id=campaign_id)
+    ask_check(lead_import, **options)
     check_rows(lead_import=fresh(lead_import), pace=CALM, now=NOW)
     ask_commit(lead_import, alice)
     return fresh(lead_import)
