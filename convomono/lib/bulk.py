@@ -85,7 +85,7 @@ class Insert:
 
     @classmethod
     def of(cls, model: type[models.Model], rows: Sequence[dict[str, Any]]) -> Insert:
-        """Make rows ready, as `new_values` made them; what becomes of them later isn't written."""
+        """Make rows ready, as `new_values` made them; they aren't to be changed from now on."""
         if connection.vendor == "mongodb":
             return cls(model, rows)
         _statement, values_of, converts = _insert(model, connection.vendor)

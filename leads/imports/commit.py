@@ -219,7 +219,9 @@ def _write(
             part.writing.write()
             if part.enrolling and work.target is not None:
                 # By the clock, not by the job's beginning: a launch takes only whom it was shown.
-                work.target.enrol(rows=part.enrolling, now=pace.instant(now))
+                enrolled = work.target.enrol(rows=part.enrolling, now=pace.instant(now))
+                if enrolled != len(part.enrolling):
+                    raise LeadMoved  # into this very campaign: an undo would take that back too
             counts, done = merged(counts, part.counts), done + 1
             if is_slice_over():
                 break

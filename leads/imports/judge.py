@@ -15,6 +15,7 @@ from leads.imports.cells import day_of, is_listed
 from leads.imports.verdicts import (
     ACTIVE_ELSEWHERE,
     CONSENT_REVOKED,
+    KEPT,
     OLD_CONSENT,
     OLD_SCRUB,
     TZ_UNCERTAIN,
@@ -115,14 +116,14 @@ def warnings_of(rows: Iterable[ReadRow]) -> dict[str, int]:
 
 
 def listed_among_rows(work: Work, rows: Iterable[ReadRow]) -> bool:
-    """Tell whether somebody who was to be called when these rows were judged is on a list by now."""
-    called = [row for row in rows if row.verdict in _CALLABLE]
+    """Tell whether somebody who was on no list when these rows were judged is on one by now."""
+    kept = [row for row in rows if row.verdict in KEPT]
     return bool(
-        called
+        kept
         and suppressed_numbers(
             client_id=work.lead_import.client_id,
             campaign_id=work.lead_import.campaign_id,
-            phone_numbers=[one for row in called for one in (row.e164, *_others(row, row.lead))],
+            phone_numbers=[one for row in kept for one in (row.e164, *_others(row, row.lead))],
         )
     )
 

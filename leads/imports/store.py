@@ -66,7 +66,7 @@ class Writing:
     # Their consents, as `update_each` takes them: marked with the row that takes them back.
     marked: list[tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     agreed: list[Lead] = field(default_factory=list)  # known leads whose consent this is
-    met: list[UUID] = field(default_factory=list)  # known leads that stay as they are
+    met: list[Lead] = field(default_factory=list)  # known leads that stay as they are
     scored: dict[int, list[UUID]] = field(default_factory=dict)  # known leads by new score
     listing: Listing | None = None
     ready: list[Insert] = field(default_factory=list)
@@ -84,20 +84,19 @@ class Writing:
         Write all of it inside the caller's transaction.
 
         :raises IntegrityError: if one of the new leads is there by now
-        :raises LeadMoved: if one of the known ones has changed, or was erased
+        :raises LeadMoved: if one of the known ones has changed
         """
         leads, consents, changes = self.ready
         leads.run()
         know_marks([*self.leads, *self.changed])
-        if self.met and Lead.objects.filter(pk__in=self.met, erased_at=None).count() != len(
-            self.met
-        ):
-            raise LeadMoved
         if self.changed:
             columns = (*CHANGEABLE, "score", "updated_at")
             written = update_rows(self.changed, columns, guard="updated_at")
             if written != len(self.changed):
                 raise LeadMoved
+        # Written as they are: an erasure, or a consent taken back, that ends first is found on every database.
+        if update_rows(self.met, ("updated_at",), guard="updated_at") != len(self.met):
+            raise LeadMoved
         if self.scored:
             campaigns().prioritise(self.scored)
         if self.agreed:
@@ -235,12 +234,12 @@ def _change(work: Work, row: ReadRow, made: Writing, *, is_agreed: bool, now: da
         )  # the block writes it; the score goes by it
     if not (replaced or is_agreed or is_revoked) and work.target is None:
         return
+    lead.was_updated_at = lead.updated_at  # type: ignore[attr-defined]  # for update_rows
     if replaced or is_revoked:
-        lead.was_updated_at = lead.updated_at  # type: ignore[attr-defined]  # for update_rows
         lead.updated_at = now
         made.changed.append(lead)
     else:
-        made.met.append(lead.pk)
+        made.met.append(lead)
     # Also of leads that only got a consent or were enrolled: an undo takes that back.
     made.changes.append(
         new_row(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from leads.imports.work import Pace
+    from leads.services.scoring import Weighing
 
 Status = LeadImport.Status
 Left = LeadImportChange.LeftReason
@@ -248,13 +249,16 @@ class _Changed:
         """Give leads their values back, as many as one transaction has time for."""
         if not self.changes:
             step.end(then="done")
+        weighing = weighing_of(self.lead_import.client_id)
         for some in batched(self.changes, PART):
-            self._restore(some, step)
+            self._restore(some, step, weighing)
             step.cursor = some[-1].pk
             if is_slice_over():
                 return
 
-    def _restore(self, changes: Sequence[LeadImportChange], step: _Step) -> None:
+    def _restore(
+        self, changes: Sequence[LeadImportChange], step: _Step, weighing: Weighing
+    ) -> None:
         _withdraw(self.lead_import, [change.lead_id for change in changes])
         restored = [one for one in changes if _restore(self.lead_import, one, self.now)]
         back = list(Lead.objects.filter(pk__in=[change.lead_id for change in restored]))
@@ -262,7 +266,7 @@ class _Changed:
         done = {change.pk for change in restored if change.lead_id in there}
         step.add("restored", len(done))
         know_marks(back)
-        rescore(leads=back, weighing=weighing_of(self.lead_import.client_id))
+        rescore(leads=back, weighing=weighing)
         left = [change for change in changes if change.pk not in done]
         for change, reason in _why_left(left):
             step.add(reason)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from audit.services import System
 from campaigns.models import Enrolment
+from campaigns.services.enrolment import enrol_lead
 from convomono.lib.lane import run_bulk
 from leads.imports import commit, undo
 from leads.imports.commit import commit_rows
@@ -137,7 +139,8 @@ def test_enrols_nobody_who_is_erased_while_they_wait(alice: User, acme: Client) 
     lead_import = ready(alice, FILE.replace("N", "Ada"), campaign_id=campaign.pk)
 
     def erase() -> None:
-        assert erase_lead(lead=lead, reason="Asked for it.", actor=alice, now=NOW)
+        later = NOW + timedelta(seconds=1)
+        assert erase_lead(lead=lead, reason="Asked for it.", actor=alice, now=later)
 
     commit_beside(lead_import, erase, before=1)
 
@@ -146,6 +149,47 @@ def test_enrols_nobody_who_is_erased_while_they_wait(alice: User, acme: Client) 
     assert not Enrolment.objects.filter(lead=lead).exists()
     assert not Enrolment.objects.filter(phone_number="+12125550105").exists()
     assert not LeadImportChange.objects.filter(lead=lead).exists()
+
+
+def test_leaves_whom_somebody_enrols_while_they_wait_to_them(
+    alice: User, acme: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "is_slice_over", lambda: True)
+    campaign, lead = (
+        make_draft(acme),
+        make_known(acme, first_name="Ada", consent_status="given")[-1],
+    )
+    lead_import = ready(alice, FILE.replace("N", "Ada"), campaign_id=campaign.pk)
+
+    def enrol() -> None:
+        assert enrol_lead(campaign=campaign, lead=lead, dynamic_vars={}, now=NOW)
+
+    commit_beside(lead_import, enrol, before=3)
+    counts = fresh(lead_import).counts
+    assert (counts["update"], counts["dup_campaign"], counts["new"]) == (KNOWN - 1, 1, 240)
+
+    taken_back(fresh(lead_import), alice)
+
+    assert list(Enrolment.objects.values_list("lead_id", flat=True)) == [lead.pk]
+
+
+def test_calls_nobody_who_takes_their_consent_back_while_they_wait(
+    alice: User, acme: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "is_slice_over", lambda: True)
+    campaign, lead = make_draft(acme), make_known(acme, first_name="N", consent_status="given")[-1]
+    lead_import = ready(alice, FILE, campaign_id=campaign.pk)
+
+    def revoke() -> None:
+        Lead.objects.filter(pk=lead.pk).update(
+            consent_status="revoked", updated_at=NOW + timedelta(seconds=1)
+        )
+
+    commit_beside(lead_import, revoke, before=3)
+
+    assert fresh(lead_import).counts["no_consent"] == 1
+    assert not Enrolment.objects.filter(lead=lead).exists()
+    assert not Consent.objects.filter(lead=lead).exists()
 
 
 @pytest.mark.django_db(transaction=True)
